@@ -1,0 +1,1 @@
+"""The HTTP face of the bot: reads snapshots, starts and stops the runner."""

@@ -1,0 +1,1 @@
+"""The trading bot: a pure core, adapters around it, one cycle that joins them."""

@@ -1,0 +1,189 @@
+"""Everything that happens in a cycle, as frozen values.
+
+CSV rows, stdout lines, the timeline and metrics are views of these. An event carries what its
+views need and nothing mutable. Times are aware UTC; prices and money are Decimal dollars.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from bot.core.money import Contracts, Dollars
+from bot.core.orders import Execution, Order
+from bot.core.regime import RegimeName
+from bot.core.whales import Whale
+
+
+class Action(StrEnum):
+    """What a signal leads to, in the words of the signals log."""
+
+    ENTER_LONG = "enter_long"
+    ENTER_SHORT = "enter_short"
+    EXIT = "exit"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleStarted:
+    """A cycle begins."""
+
+    at: datetime
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsFetched:
+    """Sound books arrived for so many of the watched markets."""
+
+    at: datetime
+    markets: int
+    watched: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """Something asked of the exchange did not come, or came broken. Nothing was assumed."""
+
+    at: datetime
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMade:
+    """A score was judged. `score` None means no opinion, with the reason why.
+
+    `features` are in the order of `feature_names`; `price` is the mid, None without two sides.
+    `position_after` is what the position really became, not what was wished.
+    """
+
+    at: datetime
+    ticker: str
+    model_version: str
+    price: float | None
+    score: float | None
+    feature_names: tuple[str, ...] = field(repr=False)
+    features: tuple[float, ...] = field(repr=False)
+    action: Action
+    reason: str
+    position_before: Contracts
+    position_after: Contracts
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSubmitted:
+    """An order passed risk and went to the venue."""
+
+    at: datetime
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused:
+    """Risk said no; nothing was sent."""
+
+    at: datetime
+    order: Order
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """The venue said what became of an order."""
+
+    at: datetime
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True)
+class PositionOpened:
+    """A position went from nothing to something."""
+
+    at: datetime
+    ticker: str
+    size: Contracts
+    price: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class PositionClosed:
+    """A position is gone, by an order or by settlement; `realised` is what it earned after fees."""
+
+    at: datetime
+    ticker: str
+    realised: Dollars
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSettled:
+    """A market we held paid `payout` dollars per YES contract."""
+
+    at: datetime
+    ticker: str
+    payout: Dollars
+    size: Contracts
+    realised: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleSeen:
+    """A whale rule fired."""
+
+    at: datetime
+    whale: Whale
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeChanged:
+    """The mood of all watched markets together changed."""
+
+    at: datetime
+    before: RegimeName
+    after: RegimeName
+
+
+@dataclass(frozen=True, slots=True)
+class PnlMarked:
+    """Profit and loss at a moment: of one market, or of all (`ticker` None).
+
+    `position` is contracts for one market and the count of open positions for all.
+    """
+
+    at: datetime
+    ticker: str | None
+    unrealised: Dollars
+    realised: Dollars
+    cash: Dollars
+    position: Contracts
+    exposure: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class CycleFinished:
+    """A cycle ended; the counts of what it saw."""
+
+    at: datetime
+    number: int
+    markets: int
+    whales: int
+    positions: int
+
+
+Event: TypeAlias = (
+    CycleStarted
+    | MarketsFetched
+    | FetchFailed
+    | SignalMade
+    | OrderSubmitted
+    | OrderRefused
+    | OrderEnded
+    | PositionOpened
+    | PositionClosed
+    | MarketSettled
+    | WhaleSeen
+    | RegimeChanged
+    | PnlMarked
+    | CycleFinished
+)

@@ -1,0 +1,123 @@
+"""What is traded: a market, its state in life, and the grid its prices live on.
+
+Leaves out the order book (`orderbook`) and the fee formula (`fees`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from bot.core.fees import FeeSchedule
+from bot.core.money import Contracts, Dollars, ceil_to, floor_to
+
+
+class MarketStatus(StrEnum):
+    """Where a market is in its life. Kalshi's list grows: a new word reads as UNKNOWN."""
+
+    INITIALIZED = "initialized"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    CLOSED = "closed"
+    DETERMINED = "determined"
+    DISPUTED = "disputed"
+    AMENDED = "amended"
+    FINALIZED = "finalized"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "MarketStatus":
+        return cls.UNKNOWN
+
+
+class Side(StrEnum):
+    """The side of an order in YES contracts; selling YES is buying NO at one minus the price."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, −1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> "Side":
+        """The side that undoes this one."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Prices from `start` to `end` move in steps of `step`; ends are shared with neighbours."""
+
+    start: Dollars
+    end: Dollars
+    step: Dollars
+
+    def covers(self, price: Dollars) -> bool:
+        """Whether the price lies in this range, ends included."""
+        return self.start <= price <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGrid:
+    """The prices a market can trade at: every valid price lies strictly between 0 and 1."""
+
+    ranges: tuple[PriceRange, ...]
+
+    def allows(self, price: Dollars) -> bool:
+        """Whether an order may carry this price."""
+        return 0 < price < 1 and any(
+            band.covers(price) and (price - band.start) % band.step == 0 for band in self.ranges
+        )
+
+    def to_tick(self, price: Dollars, side: Side) -> Dollars | None:
+        """The quotable price nearest to `price` that is no worse for us; None if there is none."""
+        # A buy rounded up would pay more than the model said it was worth.
+        rounded = floor_to if side is Side.BUY else ceil_to
+        candidates = (
+            band.start + rounded(min(max(price, band.start), band.end) - band.start, band.step)
+            for band in self.ranges
+        )
+        fair = [c for c in candidates if (price - c) * side.sign >= 0 and self.allows(c)]
+        return min(fair, key=lambda c: abs(price - c), default=None)
+
+
+#: Whole cents from 1 c to 99 c: the grid of nineteen Kalshi markets in twenty.
+CENT_GRID = PriceGrid((PriceRange(Decimal(0), Decimal(1), Decimal("0.01")),))
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One YES/NO question, as last described by the exchange.
+
+    `series_ticker`, `category` and `fees` are None until the exchange has told them; a market
+    without fees is never traded. `settlement_value` is what one YES contract pays, in dollars.
+    """
+
+    ticker: str
+    event_ticker: str
+    title: str
+    status: MarketStatus
+    grid: PriceGrid
+    open_time: datetime
+    close_time: datetime
+    volume_24h: Contracts
+    open_interest: Contracts
+    result: str = ""
+    settlement_value: Dollars | None = None
+    is_combo: bool = False
+    exchange_index: int = 0
+    series_ticker: str | None = None
+    category: str | None = None
+    fees: FeeSchedule | None = None
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether orders are accepted at that moment, by status and by the market's own clock."""
+        return self.status is MarketStatus.ACTIVE and self.open_time <= at < self.close_time
+
+    @property
+    def payout(self) -> Dollars | None:
+        """Dollars one YES contract pays, only once that can no longer change."""
+        return self.settlement_value if self.status is MarketStatus.FINALIZED else None

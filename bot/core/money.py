@@ -1,0 +1,54 @@
+"""Money and its one door to floats.
+
+Money (prices, cash, fees, P&L) and contracts that change hands are `Decimal`; analytics are
+floats. This module is the only place where one becomes the other.
+"""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TypeAlias
+
+Dollars: TypeAlias = Decimal
+Contracts: TypeAlias = Decimal
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+CENT = Decimal("0.01")
+#: The smallest step of a contract count that Kalshi trades.
+CONTRACT_STEP = Decimal("0.01")
+
+
+def exact(measured: float) -> Decimal:
+    """The decimal that the wire meant by a float.
+
+    A float read from a decimal string of at most 15 significant digits prints as that same
+    decimal again, so nothing is lost on the way through NumPy.
+
+    >>> exact(0.37)
+    Decimal('0.37')
+    """
+    return Decimal(repr(float(measured)))
+
+
+def measured(amount: Decimal) -> float:
+    """An amount as a measurement: for JSON, CSV and features, never for accounts."""
+    return float(amount)
+
+
+def cents(price: Decimal | float) -> float:
+    """A price in cents, as the dashboard and the CSV files show it.
+
+    >>> cents(Decimal("0.525"))
+    52.5
+    """
+    scaled = (price if isinstance(price, Decimal) else exact(price)) * 100
+    return float(scaled)
+
+
+def floor_to(amount: Decimal, step: Decimal) -> Decimal:
+    """The multiple of `step` at or below `amount`."""
+    return (amount / step).to_integral_value(ROUND_FLOOR) * step
+
+
+def ceil_to(amount: Decimal, step: Decimal) -> Decimal:
+    """The multiple of `step` at or above `amount`."""
+    return (amount / step).to_integral_value(ROUND_CEILING) * step

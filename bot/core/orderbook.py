@@ -1,0 +1,256 @@
+"""The order book in YES prices, in its two forms.
+
+`OrderBook` is one book, exact, for money: fills and marks walk it. `Books` is many books as
+NumPy columns, for measurements: features and whale rules read it. `Books.book(i)` leads from
+the second to the first. Both hold levels best first and refuse to exist when broken.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.money import ONE, Contracts, Dollars, exact, measured
+
+Floats = NDArray[np.float64]
+
+#: Levels kept a side: five cents of book on the finest usual grid (0.1 c), with room to spare.
+MAX_LEVELS = 64
+#: Digits behind the point that Kalshi's prices can have, with room to spare.
+PRICE_DIGITS = 6
+
+
+class Level(NamedTuple):
+    """Contracts on offer at one price."""
+
+    price: Dollars
+    size: Contracts
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBook:
+    """One book: bids falling, asks rising, best first; never crossed.
+
+    Raises ValueError, naming the fault, for a price outside (0, 1), a size not above 0,
+    levels out of order or twice, and a best bid at or above the best ask.
+    """
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+    def __post_init__(self) -> None:
+        for level in (*self.bids, *self.asks):
+            if not 0 < level.price < 1:
+                raise ValueError(f"price {level.price} outside (0, 1)")
+            if not level.size > 0:
+                raise ValueError(f"size {level.size} at {level.price} is not above 0")
+        if any(worse.price >= better.price for better, worse in _pairs(self.bids)):
+            raise ValueError("bids are not falling")
+        if any(worse.price <= better.price for better, worse in _pairs(self.asks)):
+            raise ValueError("asks are not rising")
+        if self.bids and self.asks and self.bids[0].price >= self.asks[0].price:
+            raise ValueError(f"crossed: bid {self.bids[0].price}, ask {self.asks[0].price}")
+
+    @property
+    def best_bid(self) -> Dollars | None:
+        """The highest price somebody pays; None for an empty side."""
+        return self.bids[0].price if self.bids else None
+
+    @property
+    def best_ask(self) -> Dollars | None:
+        """The lowest price somebody sells at; None for an empty side."""
+        return self.asks[0].price if self.asks else None
+
+    @property
+    def mid(self) -> Dollars | None:
+        """Half way between the best prices; None unless both sides are there."""
+        if self.best_bid is None or self.best_ask is None:
+            return None
+        return (self.best_bid + self.best_ask) / 2
+
+    def mirror(self) -> "OrderBook":
+        """The same book seen from the NO side."""
+        return OrderBook(
+            bids=tuple(Level(ONE - price, size) for price, size in self.asks),
+            asks=tuple(Level(ONE - price, size) for price, size in self.bids),
+        )
+
+
+def _pairs(levels: tuple[Level, ...]) -> Iterable[tuple[Level, Level]]:
+    return zip(levels, levels[1:], strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """N books as columns; row i belongs to `tickers[i]`, seen at `seen_at[i]` (seconds UTC).
+
+    The four matrices have shape (N, levels ≤ MAX_LEVELS): prices in dollars, NaN where there is
+    no level; sizes in contracts, 0 there. Best first. Built by `columns`, which refuses the
+    broken ones; a row here is a sound book. One book may be one-sided or empty.
+    """
+
+    tickers: tuple[str, ...]
+    seen_at: Floats
+    bid_price: Floats
+    bid_size: Floats
+    ask_price: Floats
+    ask_size: Floats
+
+    def __len__(self) -> int:
+        return len(self.tickers)
+
+    @property
+    def best_bid(self) -> Floats:
+        """Shape (N,), dollars, NaN for an empty side."""
+        return self.bid_price[:, 0]
+
+    @property
+    def best_ask(self) -> Floats:
+        """Shape (N,), dollars, NaN for an empty side."""
+        return self.ask_price[:, 0]
+
+    @property
+    def mid(self) -> Floats:
+        """Shape (N,), dollars, NaN unless both sides are there."""
+        mid: Floats = (self.best_bid + self.best_ask) / 2
+        return mid
+
+    def book(self, row: int) -> OrderBook:
+        """One row as an exact book."""
+        return OrderBook(
+            bids=_levels(self.bid_price[row], self.bid_size[row]),
+            asks=_levels(self.ask_price[row], self.ask_size[row]),
+        )
+
+    def take(self, rows: NDArray[np.intp] | slice) -> Self:
+        """The books of some rows, in that order."""
+        picked = range(len(self))[rows] if isinstance(rows, slice) else rows.tolist()
+        return type(self)(
+            tickers=tuple([self.tickers[row] for row in picked]),
+            seen_at=self.seen_at[rows],
+            bid_price=self.bid_price[rows],
+            bid_size=self.bid_size[rows],
+            ask_price=self.ask_price[rows],
+            ask_size=self.ask_size[rows],
+        )
+
+    def mirror(self) -> Self:
+        """The same books seen from the NO side."""
+        return type(self)(
+            tickers=self.tickers,
+            seen_at=self.seen_at,
+            bid_price=complement(self.ask_price),
+            bid_size=self.ask_size,
+            ask_price=complement(self.bid_price),
+            ask_size=self.bid_size,
+        )
+
+    @classmethod
+    def of(cls, books: Sequence[tuple[str, float, OrderBook]]) -> Self:
+        """Exact books, each with its ticker and the time it was seen, as columns."""
+        width = max((max(len(b.bids), len(b.asks)) for _, _, b in books), default=0)
+        width = min(max(width, 1), MAX_LEVELS)
+        sides = [_padded([book.bids for *_, book in books], width)]
+        sides += [_padded([book.asks for *_, book in books], width)]
+        return cls(
+            tuple(ticker for ticker, *_ in books),
+            np.array([seen_at for _, seen_at, _ in books], dtype=np.float64),
+            *sides[0],
+            *sides[1],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """One side's bids of N books before they are checked: shape (N, width), in its own prices.
+
+    Price NaN where there is no level; levels in any order. A NaN that came over the wire has to
+    be refused before it gets here, where it would read as absence.
+    """
+
+    price: Floats
+    size: Floats
+
+
+def columns(
+    tickers: tuple[str, ...], seen_at: Floats, yes: Ladder, no: Ladder
+) -> tuple[Books, dict[str, str]]:
+    """The sound books among YES bids and NO bids (each in its own prices), and why others fail.
+
+    Sorts each side itself: Kalshi's documents disagree on the order of levels. A level of size 0
+    is no level. Faulty books (price outside (0, 1), negative or endless size, a price twice,
+    crossed or locked) are left out of the first answer and named by ticker in the second.
+    """
+    yes, no = _best_first(yes), _best_first(no)
+    ask_price = complement(no.price)
+    faults = {
+        "a price is not inside (0, 1)": _outside(yes) | _outside(no),
+        "a size is negative or not finite": _bad_size(yes) | _bad_size(no),
+        "a price stands twice on one side": _twice(yes) | _twice(no),
+        "the book is crossed": yes.price[:, 0] >= ask_price[:, 0],
+    }
+    broken = np.logical_or.reduce(list(faults.values()))
+    books = Books(tickers, seen_at, *_cut(yes.price, yes.size), *_cut(ask_price, no.size))
+    if not broken.any():
+        return books, {}
+    reasons = {
+        tickers[row]: next(reason for reason, rows in faults.items() if rows[row])
+        for row in np.flatnonzero(broken)
+    }
+    return books.take(np.flatnonzero(~broken)), reasons
+
+
+def complement(price: Floats) -> Floats:
+    """NO prices as YES prices and back, exactly: the float nearest to the decimal 1 − p."""
+    # 1 - 0.63 in binary is not always the float that prints as 0.37; rounding restores it.
+    other: Floats = np.round(1.0 - price, PRICE_DIGITS)
+    return other
+
+
+def _best_first(side: Ladder) -> Ladder:
+    """Levels by falling price, absent ones last."""
+    absent = np.isnan(side.price) | (side.size == 0)
+    price = np.where(absent & np.isfinite(side.price), np.nan, side.price)
+    falling = np.where(np.isnan(price), -np.inf, price)
+    if bool(np.all(falling[:, 1:] <= falling[:, :-1])):
+        return Ladder(price, np.where(np.isnan(price), 0.0, side.size))
+    order = np.argsort(-falling, axis=1, kind="stable")
+    price = np.take_along_axis(price, order, axis=1)
+    size = np.take_along_axis(side.size, order, axis=1)
+    return Ladder(price, np.where(np.isnan(price), 0.0, size))
+
+
+def _outside(side: Ladder) -> NDArray[np.bool_]:
+    outside: NDArray[np.bool_] = np.any((side.price <= 0) | (side.price >= 1), axis=1)
+    return outside
+
+
+def _bad_size(side: Ladder) -> NDArray[np.bool_]:
+    bad: NDArray[np.bool_] = np.any(~np.isfinite(side.size) | (side.size < 0), axis=1)
+    return bad
+
+
+def _twice(side: Ladder) -> NDArray[np.bool_]:
+    twice: NDArray[np.bool_] = np.any(side.price[:, 1:] == side.price[:, :-1], axis=1)
+    return twice
+
+
+def _cut(price: Floats, size: Floats) -> tuple[Floats, Floats]:
+    return price[:, :MAX_LEVELS], size[:, :MAX_LEVELS]
+
+
+def _levels(price: Floats, size: Floats) -> tuple[Level, ...]:
+    pairs = zip(price.tolist(), size.tolist(), strict=True)
+    return tuple(Level(exact(p), exact(s)) for p, s in pairs if p == p)
+
+
+def _padded(sides: Sequence[tuple[Level, ...]], width: int) -> tuple[Floats, Floats]:
+    price = np.full((len(sides), width), np.nan)
+    size = np.zeros((len(sides), width))
+    for row, levels in enumerate(sides):
+        for column, level in enumerate(levels[:width]):
+            price[row, column] = measured(level.price)
+            size[row, column] = measured(level.size)
+    return price, size

@@ -1,0 +1,1 @@
+"""Kalshi: its wire format, its limits, its REST and WebSocket."""

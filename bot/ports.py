@@ -1,0 +1,128 @@
+"""What the bot needs from the world, as Protocols, and the one error the world may raise.
+
+Adapters implement these; tests bring their own. Nothing here does I/O.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.events import Event
+from bot.core.fees import FeeSchedule
+from bot.core.market import Market
+from bot.core.orderbook import Books, Floats
+from bot.core.orders import Execution
+from bot.core.risk import Approved
+
+
+class ExchangeError(Exception):
+    """The exchange, or the way to it, failed: unreachable, malformed, or it said no.
+
+    The message names what was asked and why it failed. `status` is the HTTP status if one came,
+    `code` the exchange's own word.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class BookAnswer:
+    """The sound books that came, and for every other ticker asked for, why there is none."""
+
+    books: Books
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of the exchange's listing, reduced to what a ranking needs.
+
+    `volume_24h` has shape (len(tickers),), contracts; combos and closed markets are left out.
+    """
+
+    tickers: tuple[str, ...]
+    volume_24h: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an event says of its markets: series, category, and the fees in force."""
+
+    series_ticker: str
+    category: str | None
+    fees: FeeSchedule
+
+
+class MarketData(Protocol):
+    """What can be read from the exchange. Every method may raise ExchangeError."""
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:
+        """The order books of these markets, now. One broken or absent book is not an error."""
+        ...
+
+    async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """The markets as the exchange describes them now; unknown tickers are absent."""
+        ...
+
+    def listing(self) -> AsyncIterator[Listed]:
+        """All open markets but combos, page by page, within the read budget."""
+        ...
+
+    async def terms(self, event_tickers: Sequence[str]) -> Mapping[str, Terms]:
+        """Series, category and fees by event; an event that cannot be read is absent."""
+        ...
+
+
+class Venue(Protocol):
+    """Where orders go."""
+
+    async def submit(self, approved: Approved) -> Execution:
+        """Trade and say what became of the order; a client order id seen before trades nothing."""
+        ...
+
+
+class Scorer(Protocol):
+    """The model. `fault` is a sentence when there is none to trust; then every score is NaN."""
+
+    @property
+    def version(self) -> str:
+        """The version of the file that decides; 'none' without one."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """Why there are no opinions, and what to do about it; None if all is well."""
+        ...
+
+    def score(self, features: Floats) -> Floats:
+        """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no opinion."""
+        ...
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> datetime:
+        """This moment, aware, UTC."""
+        ...
+
+
+class Journal(Protocol):
+    """Where events are written down."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why rows are being lost, if they are."""
+        ...
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Write these down, in this order; never raises for a full or read-only disk."""
+        ...
+
+    def flush(self) -> None:
+        """Bring what was recorded to the files; called once a cycle."""
+        ...

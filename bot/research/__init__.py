@@ -1,0 +1,1 @@
+"""Learning from tapes: datasets, training, evaluation. Imports the bot, never the other way."""

@@ -1,0 +1,1 @@
+"""The simulated exchange: speaks Kalshi over HTTP and WebSocket."""
