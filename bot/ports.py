@@ -107,7 +107,7 @@ class Clock(Protocol):
     """Where time comes from."""
 
     def now(self) -> datetime:
-        """This moment, aware, UTC."""
+        """The present moment, aware, UTC."""
         ...
 
 

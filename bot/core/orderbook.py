@@ -5,8 +5,10 @@ NumPy columns, for measurements: features and whale rules read it. `Books.book(i
 the second to the first. Both hold levels best first and refuse to exist when broken.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -46,9 +48,9 @@ class OrderBook:
                 raise ValueError(f"price {level.price} outside (0, 1)")
             if not level.size > 0:
                 raise ValueError(f"size {level.size} at {level.price} is not above 0")
-        if any(worse.price >= better.price for better, worse in _pairs(self.bids)):
+        if any(worse.price >= better.price for better, worse in pairwise(self.bids)):
             raise ValueError("bids are not falling")
-        if any(worse.price <= better.price for better, worse in _pairs(self.asks)):
+        if any(worse.price <= better.price for better, worse in pairwise(self.asks)):
             raise ValueError("asks are not rising")
         if self.bids and self.asks and self.bids[0].price >= self.asks[0].price:
             raise ValueError(f"crossed: bid {self.bids[0].price}, ask {self.asks[0].price}")
@@ -76,10 +78,6 @@ class OrderBook:
             bids=tuple(Level(ONE - price, size) for price, size in self.asks),
             asks=tuple(Level(ONE - price, size) for price, size in self.bids),
         )
-
-
-def _pairs(levels: tuple[Level, ...]) -> Iterable[tuple[Level, Level]]:
-    return zip(levels, levels[1:], strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +241,7 @@ def _cut(price: Floats, size: Floats) -> tuple[Floats, Floats]:
 
 def _levels(price: Floats, size: Floats) -> tuple[Level, ...]:
     pairs = zip(price.tolist(), size.tolist(), strict=True)
-    return tuple(Level(exact(p), exact(s)) for p, s in pairs if p == p)
+    return tuple(Level(exact(p), exact(s)) for p, s in pairs if not isnan(p))
 
 
 def _padded(sides: Sequence[tuple[Level, ...]], width: int) -> tuple[Floats, Floats]:
