@@ -1,0 +1,206 @@
+"""Recorded order books: a tape as a value, and walking it in time or across markets.
+
+The columns of the file are described in `tape_format`; writing is in `recorder`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from bot import tape_format
+from bot.core.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
+from bot.tape_format import TapeError
+
+__all__ = ["Rows", "Tape", "TapeError", "moments", "read", "transposed"]
+
+Rows = NDArray[np.intp]
+
+#: 2000 and 2100: a time outside was written in another unit than milliseconds.
+_EARLIEST_MS: Final = 946_684_800_000
+_LATEST_MS: Final = 4_102_444_800_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """All sound books of a recording in time order, and what else was known of each row.
+
+    `seconds_to_close`, `volume` and `open_interest` (contracts) have shape (len(books),), NaN
+    where unknown; `segment` numbers the unbroken recordings: never difference across two.
+    `skipped` counts the rows left out, by reason.
+    """
+
+    books: Books
+    seconds_to_close: Floats
+    volume: Floats
+    open_interest: Floats
+    segment: Rows
+    skipped: Mapping[str, int]
+
+
+def read(path: Path, *, sizes_required: bool = True) -> Tape:
+    """The tape at `path`: a file, a folder of parts, or a recording that was cut off.
+
+    Broken rows are left out and counted, never repaired. Only with `sizes_required=False` may
+    size columns be missing: then every size is NaN and the books serve to measure prices only.
+    Raises TapeError if the file cannot be read, lacks a column, or has no sound book.
+    """
+    table = tape_format.table(path, sizes_required=sizes_required)
+    yes, no = (_ladder(table, side) for side in tape_format.SIDES)
+    rows, skipped = _readable(table, (yes, no))
+    # A ticker stands on many rows, so while rows are checked each is named by its number.
+    labels = tuple([str(row) for row in rows.tolist()])
+    seen_at = _numbers(table, "ts_ms")[rows] / 1000
+    books, broken = columns(labels, seen_at, _picked(yes, rows), _picked(no, rows))
+    skipped.update(broken.values())
+    if not len(books):
+        raise TapeError(f"{path}: no sound order book in it; rows left out: {dict(skipped)}")
+    rows = np.array([int(label) for label in books.tickers], dtype=np.intp)
+    books = replace(books, tickers=_tickers(table, rows))
+    return Tape(
+        books if _is_sized(table) else _without_sizes(books),
+        seconds_to_close=_numbers(table, "secs_to_close")[rows],
+        volume=_numbers(table, "volume")[rows],
+        open_interest=_numbers(table, "open_interest")[rows],
+        segment=_codes(table, "segment")[rows],
+        skipped=dict(skipped),
+    )
+
+
+def moments(books: Books, every: float) -> Iterator[Rows]:
+    """The rows of each cycle of `every` seconds on the receive clock: a market's latest book.
+
+    `books` are in time order; so are the cycles, and the rows of each. A market without a book
+    in a cycle is absent from it; a cycle without books does not appear. Raises ValueError for
+    books out of order and for `every` not above 0.
+    """
+    if not every > 0:
+        raise ValueError(f"a cycle cannot last {every} seconds; give a number above 0")
+    if np.any(books.seen_at[1:] < books.seen_at[:-1]):
+        raise ValueError("books are not in time order")
+    cycle = np.floor(books.seen_at / every)
+    market, markets = _markets(books.tickers)
+    key = np.cumsum(_differs(cycle)) * markets + market
+    order = np.argsort(key, kind="stable")
+    # The last of equal keys, seen from behind, is the first.
+    latest = order[::-1][_differs(key[order][::-1])]
+    rows = np.sort(latest)
+    return _runs(rows, cycle[rows])
+
+
+def transposed(books: Books) -> Iterator[Rows]:
+    """The first row of every market, then the second of every market, and so on.
+
+    A market stands at most once in a batch and its rows come in their own order, so a rule with
+    memory runs over all markets at once.
+    """
+    market, _ = _markets(books.tickers)
+    order = np.argsort(market, kind="stable")
+    starts = np.flatnonzero(_differs(market[order]))
+    turn = np.empty_like(order)
+    turn[order] = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    rows = np.argsort(turn, kind="stable")
+    return _runs(rows, turn[rows])
+
+
+def _runs(rows: Rows, key: NDArray[Any]) -> Iterator[Rows]:
+    """The rows, cut where the key changes."""
+    edges = [*np.flatnonzero(_differs(key)).tolist(), len(rows)]
+    return (rows[start:end] for start, end in pairwise(edges))
+
+
+def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value is another than the one before; the first is."""
+    differs = np.ones(len(values), dtype=np.bool_)
+    differs[1:] = values[1:] != values[:-1]
+    return differs
+
+
+def _markets(tickers: Sequence[str]) -> tuple[Rows, int]:
+    """A number for each ticker in order of appearance, and how many there are."""
+    numbers: dict[str, int] = {}
+    market = [numbers.setdefault(ticker, len(numbers)) for ticker in tickers]
+    return np.array(market, dtype=np.intp), len(numbers)
+
+
+def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter[str]]:
+    """The rows that say which market, when, and whole levels, by time; and what others lack."""
+    ts_ms = _numbers(table, "ts_ms")
+    faults = {
+        "the row has no time in milliseconds": ~((ts_ms >= _EARLIEST_MS) & (ts_ms < _LATEST_MS)),
+        "the row has no ticker": pc.equal(pc.fill_null(table["ticker"], ""), "").to_numpy(),
+        "a level has a price or a size alone": np.logical_or(*map(_has_half_levels, ladders)),
+    }
+    is_sound = np.ones(len(ts_ms), dtype=np.bool_)
+    skipped: Counter[str] = Counter()
+    for reason, is_broken in faults.items():
+        skipped[reason] += int(np.count_nonzero(is_broken & is_sound))
+        is_sound &= ~is_broken
+    rows = np.flatnonzero(is_sound)
+    return rows[np.argsort(ts_ms[rows], kind="stable")], +skipped
+
+
+def _ladder(table: pa.Table, side: str) -> Ladder:
+    names = tape_format.price_names(side, table.column_names)
+    price = np.column_stack([_numbers(table, name) for name in names])
+    if _is_sized(table):
+        sizes = [_numbers(table, tape_format.size_name(name)) for name in names]
+        size = np.column_stack(sizes)
+    else:
+        size = np.where(np.isnan(price), np.nan, 1.0)
+    # Prices have few digits; a file in 32 bits, or one that computed 1 - 0.63, has more.
+    return Ladder(np.round(price, PRICE_DIGITS), size)
+
+
+def _has_half_levels(ladder: Ladder) -> NDArray[np.bool_]:
+    has_price, has_size = ~np.isnan(ladder.price), np.nan_to_num(ladder.size, nan=0.0) != 0
+    half: NDArray[np.bool_] = np.any(
+        has_price & np.isnan(ladder.size) | ~has_price & has_size, axis=1
+    )
+    return half
+
+
+def _picked(ladder: Ladder, rows: Rows) -> Ladder:
+    return Ladder(ladder.price[rows], ladder.size[rows])
+
+
+def _is_sized(table: pa.Table) -> bool:
+    names = table.column_names
+    prices = [name for side in tape_format.SIDES for name in tape_format.price_names(side, names)]
+    return all(tape_format.size_name(price) in names for price in prices)
+
+
+def _without_sizes(books: Books) -> Books:
+    return replace(
+        books,
+        bid_size=np.where(np.isnan(books.bid_price), 0.0, np.nan),
+        ask_size=np.where(np.isnan(books.ask_price), 0.0, np.nan),
+    )
+
+
+def _numbers(table: pa.Table, name: str) -> Floats:
+    """A column, null as NaN; all NaN if there is none."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    return np.asarray(table[name].to_numpy(), dtype=np.float64)
+
+
+def _tickers(table: pa.Table, rows: Rows) -> tuple[str, ...]:
+    coded = pc.fill_null(table["ticker"], "").combine_chunks().dictionary_encode()
+    words = coded.dictionary.to_pylist()
+    return tuple([words[code] for code in coded.indices.to_numpy()[rows].tolist()])
+
+
+def _codes(table: pa.Table, name: str) -> Rows:
+    """The words of a column as numbers in order of appearance; one number if there is none."""
+    if name not in table.column_names:
+        return np.zeros(table.num_rows, dtype=np.intp)
+    coded = table[name].combine_chunks().dictionary_encode(null_encoding="encode")
+    return np.asarray(coded.indices.to_numpy(), dtype=np.intp)

@@ -1,0 +1,115 @@
+"""The tape's file format: its columns, its parts, and reading them with their types checked.
+
+One row for each book: `ts_ms` (receive clock, ms UTC), `ticker`, `yes_bid_px1..n`,
+`yes_bid_sz1..n` and the same for `no_bid` (each side's bids in its own dollar prices, with
+contracts; level 1 is the best), and where known `secs_to_close`, `volume`, `open_interest` and
+`segment` (an unbroken recording). Other columns are left alone. What the rows mean is in `tape`.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SIDES: Final = ("yes_bid", "no_bid")
+WORDS: Final = ("ticker", "segment")
+#: Columns a tape may lack; where one is missing, every value is NaN.
+OPTIONAL: Final = ("secs_to_close", "volume", "open_interest")
+
+
+class TapeError(Exception):
+    """A file is no tape, or cannot become one; the message names file, column and remedy."""
+
+
+def table(path: Path, *, sizes_required: bool = True) -> pa.Table:
+    """The columns of the tape at `path` as one pyarrow table: numbers as float64, words as text.
+
+    Raises TapeError for an absent or unreadable file and for missing or mistyped columns.
+    """
+    files = part_files(path)
+    if not files:
+        raise TapeError(f"{path}: no such tape; 'python -m bot record --out {path}' makes one")
+    parts = [_typed(file, _read_columns(file, sizes_required)) for file in files]
+    return pa.concat_tables(parts, promote_options="default").combine_chunks()
+
+
+def part_files(path: Path) -> list[Path]:
+    """The files that make up the tape at `path`: itself, or the parts of one not yet whole."""
+    if path.is_file():
+        return [path]
+    folder = path if path.is_dir() else parts_folder(path)
+    return sorted(folder.glob("*.parquet"))
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the parts of a tape lie while it is being recorded."""
+    return path.with_name(path.name + ".parts")
+
+
+def price_names(side: str, names: Sequence[str]) -> list[str]:
+    """The price columns of a side from level 1 to the deepest named, those missing too."""
+    matches = [re.fullmatch(rf"{side}_px([1-9]\d{{0,2}})", name) for name in names]
+    deepest = max((int(match[1]) for match in matches if match), default=1)
+    return [f"{side}_px{level}" for level in range(1, deepest + 1)]
+
+
+def size_name(price_name: str) -> str:
+    """The column of the sizes that belong to a column of prices."""
+    return price_name.replace("_px", "_sz")
+
+
+def _read_columns(file: Path, sizes_required: bool) -> pa.Table:
+    try:
+        with pq.ParquetFile(file) as parquet:
+            wanted = _wanted(file, parquet.schema_arrow.names, sizes_required)
+            return parquet.read(columns=wanted)
+    except (OSError, pa.ArrowException) as error:
+        raise TapeError(f"{file}: not a parquet file that can be read: {error}") from error
+
+
+def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]:
+    prices = [price for side in SIDES for price in price_names(side, names)]
+    sizes = [size_name(price) for price in prices]
+    if missing := [name for name in ("ts_ms", "ticker", *prices) if name not in names]:
+        raise TapeError(
+            f"{file}: no column {', '.join(missing)}; a tape has ts_ms, ticker, and for each level "
+            "from 1 yes_bid_px, yes_bid_sz, no_bid_px, no_bid_sz"
+        )
+    missing = [name for name in sizes if name not in names]
+    if missing and sizes_required:
+        raise TapeError(
+            f"{file}: no column {', '.join(missing)}; prices without sizes are no order book: add "
+            "the contracts of each level, or use the file only where prices alone are measured"
+        )
+    wanted = [name for name in ("ts_ms", *WORDS, *OPTIONAL, *prices, *sizes) if name in names]
+    if twice := [name for name in wanted if names.count(name) > 1]:
+        raise TapeError(f"{file}: column {', '.join(twice)} is there twice; keep one")
+    return wanted
+
+
+def _typed(file: Path, part: pa.Table) -> pa.Table:
+    """The same columns as float64, and as text where they are words."""
+    for place, field in enumerate(part.schema):
+        is_word = field.name in WORDS
+        if not _fits(field.type, is_word):
+            form = "text" if is_word else "a number (float64)"
+            raise TapeError(
+                f"{file}: column {field.name} is {field.type}; write it as {form}, null if absent"
+            )
+        kind = pa.string() if is_word else pa.float64()
+        part = part.set_column(place, field.name, part[field.name].cast(kind, safe=False))
+    return part
+
+
+def _fits(kind: pa.DataType, is_word: bool) -> bool:
+    if pa.types.is_null(kind):
+        return True
+    if not is_word:
+        number = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+        return any(fits(kind) for fits in number)
+    if pa.types.is_dictionary(kind):
+        return _fits(kind.value_type, is_word)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
