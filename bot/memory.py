@@ -14,7 +14,9 @@ class Memory:
     """Rows of one structured dtype, by ticker; a ticker never seen reads as `blank`."""
 
     def __init__(self, blank: NDArray[np.void], capacity: int = 5_000) -> None:
-        """`blank` has shape (1,); `capacity` is how many tickers are remembered at most."""
+        """`blank` has shape (1,); `capacity` is how many tickers are remembered at most, ≥ 1."""
+        if capacity < 1:
+            raise ValueError(f"capacity {capacity}: a memory has room for one ticker at least")
         self._blank = blank
         self._capacity = capacity
         self._rows = np.repeat(blank, 64)

@@ -28,6 +28,8 @@ class FeeKind(StrEnum):
 
 
 TAKER_RATE: Final = Decimal("0.07")
+#: Beyond this a fee could exceed the price itself: a fault of the message, not a fee.
+MAX_MULTIPLIER: Final = Decimal(10)
 _MAKER_RATES: Final = {
     FeeKind.QUADRATIC: ZERO,
     FeeKind.WITH_MAKER_FEES: Decimal("0.0175"),
@@ -48,15 +50,21 @@ class FeeSchedule:
 
     @property
     def is_known(self) -> bool:
-        """Whether the formula is known; a market where it is not must not be traded."""
-        return self.kind in _MAKER_RATES
+        """Whether formula and multiplier make sense; where they do not, nothing is traded."""
+        sane = self.multiplier.is_finite() and 0 <= self.multiplier <= MAX_MULTIPLIER
+        return sane and self.kind in _MAKER_RATES
 
     def model_fee(self, count: Contracts, price: Dollars, *, is_taker: bool) -> Dollars:
         """The fee before rounding: M · rate · C · P · (1 − P). Raises ValueError if unknown."""
         if not self.is_known:
-            raise ValueError(f"the fee formula of '{self.kind}' is not known")
+            raise ValueError(f"the fee '{self.kind}' times {self.multiplier} is not known")
         rate = TAKER_RATE if is_taker else _MAKER_RATES[self.kind]
         return self.multiplier * rate * count * price * (ONE - price)
+
+    def most(self, count: Contracts, price: Dollars, fills: int) -> Dollars:
+        """A bound of what taking `count` contracts at `price` in so many fills is charged."""
+        per_fill = DIRECT_PRECISION + _TRADE_FEE_STEP
+        return self.model_fee(count, price, is_taker=True) + fills * per_fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ class OrderFees:
         trade_fee = ceil_to(
             self.schedule.model_fee(count, price, is_taker=is_taker), _TRADE_FEE_STEP
         )
-        # Selling YES opens NO at 1 - p: that differs by whole contracts, never by a remainder.
+        # Selling YES opens NO at 1 - p: that differs by $1 a contract, so by whole cents, never
+        # by a remainder.
         change = (-count if is_buy else count) * price - trade_fee
         rounding = change - floor_to(change, self.precision)
         accumulated = self.accumulated + rounding

@@ -49,15 +49,37 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceRange:
-    """Prices from `start` to `end` move in steps of `step`; ends are shared with neighbours."""
+    """Prices from `start` to `end` move in steps of `step`; ends are shared with neighbours.
+
+    Raises ValueError unless 0 ≤ start < end ≤ 1 and the step is above 0.
+    """
 
     start: Dollars
     end: Dollars
     step: Dollars
 
+    def __post_init__(self) -> None:
+        numbers = all(bound.is_finite() for bound in (self.start, self.end, self.step))
+        if not (numbers and 0 <= self.start < self.end <= 1 and self.step > 0):
+            raise ValueError(
+                f"no prices from {self.start} to {self.end} by {self.step}: "
+                "needs 0 ≤ start < end ≤ 1 and a step above 0"
+            )
+
     def covers(self, price: Dollars) -> bool:
         """Whether the price lies in this range, ends included."""
         return self.start <= price <= self.end
+
+    def nearest(self, price: Dollars, side: Side) -> Dollars:
+        """The price of this range nearest to `price`, rounded down for a buy, up for a sell."""
+        # 0 and 1 are ends of a range but not prices: the last price is a step inside them.
+        low = self.start or self.step
+        high = self.end if self.end < 1 else self.start + self._last_step()
+        rounded = floor_to if side is Side.BUY else ceil_to
+        return self.start + rounded(min(max(price, low), high) - self.start, self.step)
+
+    def _last_step(self) -> Dollars:
+        return ceil_to(self.end - self.start, self.step) - self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +90,14 @@ class PriceGrid:
 
     def allows(self, price: Dollars) -> bool:
         """Whether an order may carry this price."""
-        return 0 < price < 1 and any(
+        return (price.is_finite() and 0 < price < 1) and any(
             band.covers(price) and (price - band.start) % band.step == 0 for band in self.ranges
         )
 
     def to_tick(self, price: Dollars, side: Side) -> Dollars | None:
         """The quotable price nearest to `price` that is no worse for us; None if there is none."""
         # A buy rounded up would pay more than the model said it was worth.
-        rounded = floor_to if side is Side.BUY else ceil_to
-        candidates = (
-            band.start + rounded(min(max(price, band.start), band.end) - band.start, band.step)
-            for band in self.ranges
-        )
+        candidates = (band.nearest(price, side) for band in self.ranges)
         fair = [c for c in candidates if (price - c) * side.sign >= 0 and self.allows(c)]
         return min(fair, key=lambda c: abs(price - c), default=None)
 

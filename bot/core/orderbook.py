@@ -5,7 +5,7 @@ NumPy columns, for measurements: features and whale rules read it. `Books.book(i
 the second to the first. Both hold levels best first and refuse to exist when broken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isnan
@@ -14,9 +14,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.money import ONE, Contracts, Dollars, exact, measured
+from bot.core.market import Side
+from bot.core.money import ONE, ZERO, Contracts, Dollars, exact, measured
 
 Floats = NDArray[np.float64]
+Faults = dict[str, NDArray[np.bool_]]
 
 #: Levels kept a side: five cents of book on the finest usual grid (0.1 c), with room to spare.
 MAX_LEVELS = 64
@@ -43,11 +45,11 @@ class OrderBook:
     asks: tuple[Level, ...]
 
     def __post_init__(self) -> None:
-        for level in (*self.bids, *self.asks):
-            if not 0 < level.price < 1:
-                raise ValueError(f"price {level.price} outside (0, 1)")
-            if not level.size > 0:
-                raise ValueError(f"size {level.size} at {level.price} is not above 0")
+        for price, size in self.bids + self.asks:
+            if not (price.is_finite() and ZERO < price < ONE):
+                raise ValueError(f"price {price} outside (0, 1)")
+            if not (size.is_finite() and size > ZERO):
+                raise ValueError(f"size {size} at {price} is not a number above 0")
         if any(worse.price >= better.price for better, worse in pairwise(self.bids)):
             raise ValueError("bids are not falling")
         if any(worse.price <= better.price for better, worse in pairwise(self.asks)):
@@ -71,6 +73,10 @@ class OrderBook:
         if self.best_bid is None or self.best_ask is None:
             return None
         return (self.best_bid + self.best_ask) / 2
+
+    def against(self, side: Side) -> tuple[Level, ...]:
+        """The levels that an order of this side trades with, best first."""
+        return self.asks if side is Side.BUY else self.bids
 
     def mirror(self) -> "OrderBook":
         """The same book seen from the NO side."""
@@ -117,10 +123,13 @@ class Books:
 
     def book(self, row: int) -> OrderBook:
         """One row as an exact book."""
-        return OrderBook(
-            bids=_levels(self.bid_price[row], self.bid_size[row]),
-            asks=_levels(self.ask_price[row], self.ask_size[row]),
-        )
+        return OrderBook(tuple(self.against(row, Side.SELL)), tuple(self.against(row, Side.BUY)))
+
+    def against(self, row: int, side: Side) -> Iterator[Level]:
+        """The exact levels of one row that an order of this side trades with, made as taken."""
+        if side is Side.BUY:
+            return _levels(self.ask_price[row], self.ask_size[row])
+        return _levels(self.bid_price[row], self.bid_size[row])
 
     def take(self, rows: NDArray[np.intp] | slice) -> Self:
         """The books of some rows, in that order."""
@@ -162,7 +171,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One side's bids of N books before they are checked: shape (N, width), in its own prices.
+    """One side's bids of N books before they are checked: shape (N, any width), in its own prices.
 
     Price NaN where there is no level; levels in any order. A NaN that came over the wire has to
     be refused before it gets here, where it would read as absence.
@@ -181,16 +190,12 @@ def columns(
     is no level. Faulty books (price outside (0, 1), negative or endless size, a price twice,
     crossed or locked) are left out of the first answer and named by ticker in the second.
     """
-    yes, no = _best_first(yes), _best_first(no)
-    ask_price = complement(no.price)
-    faults = {
-        "a price is not inside (0, 1)": _outside(yes) | _outside(no),
-        "a size is negative or not finite": _bad_size(yes) | _bad_size(no),
-        "a price stands twice on one side": _twice(yes) | _twice(no),
-        "the book is crossed": yes.price[:, 0] >= ask_price[:, 0],
-    }
+    width = max(1, yes.price.shape[1], no.price.shape[1])
+    yes, no = _best_first(_widened(yes, width)), _best_first(_widened(no, width))
+    matrices = (yes.price, yes.size, complement(no.price), no.size)
+    books = Books(tickers, seen_at, *(matrix[:, :MAX_LEVELS] for matrix in matrices))
+    faults = _faults(*matrices)
     broken = np.logical_or.reduce(list(faults.values()))
-    books = Books(tickers, seen_at, *_cut(yes.price, yes.size), *_cut(ask_price, no.size))
     if not broken.any():
         return books, {}
     reasons = {
@@ -220,28 +225,32 @@ def _best_first(side: Ladder) -> Ladder:
     return Ladder(price, np.where(np.isnan(price), 0.0, size))
 
 
-def _outside(side: Ladder) -> NDArray[np.bool_]:
-    outside: NDArray[np.bool_] = np.any((side.price <= 0) | (side.price >= 1), axis=1)
-    return outside
+def _faults(bid: Floats, bid_size: Floats, ask: Floats, ask_size: Floats) -> Faults:
+    # Looked for in YES prices: a NO price can be inside (0, 1) and round to a YES price of 1.
+    price, size = np.stack([bid, ask]), np.stack([bid_size, ask_size])
+    return {
+        "a price is not inside (0, 1)": np.any((price <= 0) | (price >= 1), axis=(0, 2)),
+        "a size is negative or not finite": np.any(~np.isfinite(size) | (size < 0), axis=(0, 2)),
+        "a price stands twice on one side": np.any(
+            price[:, :, 1:] == price[:, :, :-1], axis=(0, 2)
+        ),
+        "the book is crossed": bid[:, 0] >= ask[:, 0],
+    }
 
 
-def _bad_size(side: Ladder) -> NDArray[np.bool_]:
-    bad: NDArray[np.bool_] = np.any(~np.isfinite(side.size) | (side.size < 0), axis=1)
-    return bad
+def _widened(side: Ladder, width: int) -> Ladder:
+    missing = ((0, 0), (0, width - side.price.shape[1]))
+    if missing == ((0, 0), (0, 0)):
+        return side
+    price = np.pad(side.price, missing, constant_values=np.nan)
+    return Ladder(price, np.pad(side.size, missing))
 
 
-def _twice(side: Ladder) -> NDArray[np.bool_]:
-    twice: NDArray[np.bool_] = np.any(side.price[:, 1:] == side.price[:, :-1], axis=1)
-    return twice
-
-
-def _cut(price: Floats, size: Floats) -> tuple[Floats, Floats]:
-    return price[:, :MAX_LEVELS], size[:, :MAX_LEVELS]
-
-
-def _levels(price: Floats, size: Floats) -> tuple[Level, ...]:
-    pairs = zip(price.tolist(), size.tolist(), strict=True)
-    return tuple(Level(exact(p), exact(s)) for p, s in pairs if not isnan(p))
+def _levels(price: Floats, size: Floats) -> Iterator[Level]:
+    for p, s in zip(price.tolist(), size.tolist(), strict=True):
+        if isnan(p):
+            return
+        yield Level(exact(p), exact(s))
 
 
 def _padded(sides: Sequence[tuple[Level, ...]], width: int) -> tuple[Floats, Floats]:

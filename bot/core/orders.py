@@ -25,7 +25,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A trade that happened: money has moved. `fee` is in dollars, never negative."""
+    """A trade that happened: money has moved. `fee` is in dollars, never negative.
+
+    Raises ValueError for a size not above 0, a price outside (0, 1) and a negative fee.
+    """
 
     fill_id: str
     client_order_id: str
@@ -35,6 +38,14 @@ class Fill:
     price: Dollars
     fee: Dollars
     at: datetime
+
+    def __post_init__(self) -> None:
+        numbers = self.size.is_finite() and self.price.is_finite() and self.fee.is_finite()
+        if not (numbers and self.size > 0 and 0 < self.price < 1 and self.fee >= 0):
+            raise ValueError(
+                f"fill {self.fill_id} of {self.ticker} is impossible: "
+                f"{self.size} @ {self.price}, fee {self.fee}"
+            )
 
     @property
     def signed_size(self) -> Contracts:

@@ -1,0 +1,117 @@
+"""The paper venue: pretend orders on real books.
+
+What is assumed: an order trades at once against the very book it was judged on, at the prices
+shown there, and the rest of it is cancelled; what it took is gone until a newer book of that
+market comes; nobody reacts; every fill pays the taker fee in full. Orders never rest.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
+
+from bot.core.fees import FeeSchedule, OrderFees
+from bot.core.market import Side
+from bot.core.matching import walk, without
+from bot.core.money import ZERO
+from bot.core.orderbook import Level, OrderBook
+from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.risk import Approved
+
+REMEMBERED_ORDERS: Final = 10_000
+REMEMBERED_BOOKS: Final = 2_000
+
+T = TypeVar("T")
+
+
+class _Recent(Generic[T]):
+    """Values by name; beyond `room`, those put in longest ago are forgotten."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._values: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T | None:
+        return self._values.get(name)
+
+    def __setitem__(self, name: str, value: T) -> None:
+        self._values.pop(name, None)
+        self._values[name] = value
+        if len(self._values) > self._room:
+            del self._values[next(iter(self._values))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What our own orders left of a book."""
+
+    seen_at: float
+    book: OrderBook
+
+
+class PaperVenue:
+    """Fills approved orders from the books they come with. No I/O; times are those of orders."""
+
+    def __init__(
+        self, remembered_orders: int = REMEMBERED_ORDERS, remembered_books: int = REMEMBERED_BOOKS
+    ) -> None:
+        self._seen: _Recent[bool] = _Recent(remembered_orders)
+        self._left: _Recent[_Left] = _Recent(remembered_books)
+
+    async def submit(self, approved: Approved) -> Execution:
+        """Trade at once what the book shows within the limit, and cancel the rest."""
+        order = approved.order
+        if self._seen[order.client_order_id]:
+            again = f"client order id {order.client_order_id} was used before: nothing traded"
+            return Execution(order, _order_id(order), OrderStatus.ERROR, error=again)
+        self._seen[order.client_order_id] = True
+        there = self._there(approved)
+        took = walk(there.book, order.side, order.size, order.limit)
+        left = replace(there, book=without(there.book, order.side, took))
+        self._left[order.ticker] = left
+        return _execution(order, _fills(order, took, approved.fees), there.book)
+
+    def _there(self, approved: Approved) -> _Left:
+        left = self._left[approved.order.ticker]
+        if left is None or left.seen_at < approved.book_seen_at:
+            return _Left(approved.book_seen_at, approved.book)
+        return left
+
+
+def _fills(order: Order, took: tuple[Level, ...], schedule: FeeSchedule) -> tuple[Fill, ...]:
+    fees, fills = OrderFees(schedule), []
+    for number, (price, size) in enumerate(took, start=1):
+        is_buy = order.side is Side.BUY
+        fee, fees = fees.charge(size, price, is_taker=True, is_buy=is_buy)
+        fills.append(
+            Fill(
+                fill_id=f"{_order_id(order)}-{number}",
+                client_order_id=order.client_order_id,
+                ticker=order.ticker,
+                side=order.side,
+                size=size,
+                price=price,
+                fee=fee,
+                at=order.at,
+            )
+        )
+    return tuple(fills)
+
+
+def _execution(order: Order, fills: tuple[Fill, ...], book: OrderBook) -> Execution:
+    filled = sum((fill.size for fill in fills), ZERO)
+    if filled == order.size:
+        return Execution(order, _order_id(order), OrderStatus.FILLED, fills)
+    status = OrderStatus.PARTIALLY_FILLED if fills else OrderStatus.CANCELED
+    why = f"{filled} of {order.size} traded: {_scarcity(order, book)}"
+    return Execution(order, _order_id(order), status, fills, why)
+
+
+def _scarcity(order: Order, book: OrderBook) -> str:
+    levels = book.against(order.side)
+    wanted = "asks" if order.side is Side.BUY else "bids"
+    if not levels:
+        return f"the book has no {wanted}"
+    return f"the {wanted} begin at {levels[0].price} and show no more within {order.limit}"
+
+
+def _order_id(order: Order) -> str:
+    return f"paper-{order.client_order_id}"
