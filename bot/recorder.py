@@ -101,9 +101,8 @@ class Recorder:
         if not self._pending:
             return
         table = pa.concat_tables(self._pending, promote_options="default")
-        part = self._folder / f"{self._next_number():06d}.parquet"
-        with _disk(part):
-            _write_whole(table, part)
+        with _disk(self._folder):
+            _write_whole(table, self._folder / f"{self._next_number():06d}.parquet")
         self._pending.clear()
         self._pending_since = np.inf
 

@@ -1,0 +1,122 @@
+"""Looks at the watched markets again and again and writes what it sees to a tape.
+
+Trades nothing and judges nothing. Leaves out the file (`recorder`) and which markets are watched.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bot.core.market import Market
+from bot.core.money import measured
+from bot.core.orderbook import Books, Floats
+from bot.ports import ExchangeError, MarketData
+
+log = logging.getLogger("main")
+
+
+class Watchlist(Protocol):
+    """Which markets are looked at, as last described by the exchange."""
+
+    async def refresh(self) -> None:
+        """Read the watched markets again. Raises ExchangeError; then the last known stay."""
+        ...
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets to look at, by ticker."""
+        ...
+
+
+class Sink(Protocol):
+    """Where books are written down; it may raise when it cannot keep them."""
+
+    def record(
+        self,
+        books: Books,
+        *,
+        seconds_to_close: Floats | None = None,
+        volume: Floats | None = None,
+        open_interest: Floats | None = None,
+    ) -> None:
+        """Add these books; the columns have shape (len(books),), NaN where unknown."""
+        ...
+
+    def break_off(self) -> None:
+        """Books were missed: what comes next does not continue what came before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a recording has seen; `failures` counts the looks at which the exchange gave nothing."""
+
+    looks: int = 0
+    books: int = 0
+    failures: int = 0
+
+
+async def record(
+    data: MarketData, watchlist: Watchlist, sink: Sink, every: float, stopping: asyncio.Event
+) -> Recorded:
+    """Look every `every` seconds until `stopping` is set.
+
+    A failure of the exchange is logged and breaks the segment; what `sink` raises ends it.
+    """
+    loop = asyncio.get_running_loop()
+    recorded = Recorded()
+    while not stopping.is_set():
+        due = loop.time() + every
+        recorded = await _look(data, watchlist, sink, recorded)
+        await _pause(stopping, due - loop.time())
+    return recorded
+
+
+async def _look(data: MarketData, watchlist: Watchlist, sink: Sink, before: Recorded) -> Recorded:
+    await _refresh(watchlist)
+    markets = watchlist.watched()
+    try:
+        answer = await data.books(tuple(markets))
+    except ExchangeError as error:
+        log.warning("Nothing recorded: %s", error)
+        sink.break_off()
+        return Recorded(before.looks + 1, before.books, before.failures + 1)
+    for ticker, reason in answer.missing.items():
+        log.info("No order book of %s: %s", ticker, reason)
+    books = answer.books
+    sink.record(
+        books,
+        seconds_to_close=_seconds_to_close(books, markets),
+        open_interest=_open_interest(books, markets),
+    )
+    return Recorded(before.looks + 1, before.books + len(books), before.failures)
+
+
+async def _refresh(watchlist: Watchlist) -> None:
+    try:
+        await watchlist.refresh()
+    except ExchangeError as error:
+        log.warning("The markets stay as they were last described: %s", error)
+
+
+def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
+    closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
+    seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
+    return seconds
+
+
+def _open_interest(books: Books, markets: Mapping[str, Market]) -> Floats:
+    interest = [measured(markets[ticker].open_interest) for ticker in books.tickers]
+    return np.array(interest, dtype=np.float64)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the event is set."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await stopping.wait()
+    except TimeoutError:
+        return
