@@ -1,0 +1,240 @@
+"""Settings: every knob of the service, its default and what it may be.
+
+The only reader of the environment and of `.env`. A wrong value stops the start with one line
+per problem; the value of a secret is never shown.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
+
+from bot.core.risk import RiskLimits
+from bot.core.strategy import Thresholds
+
+VERSION = "0.1.0"
+PREFIXES = ("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_")
+
+KalshiEnv = Literal["production", "demo", "sim"]
+BASE_URLS: Mapping[str, str] = {
+    "production": "https://external-api.kalshi.com/trade-api/v2",
+    "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
+    "sim": "http://sim.invalid/trade-api/v2",
+}
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `problems` has one line for each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError("an origin is scheme://host[:port] without a path")
+    return value.rstrip("/")
+
+
+def _listed(value: object) -> object:
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Settings(BaseSettings):
+    """All settings, frozen; names are those of the environment, in lower case."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8"
+    )
+
+    environment: str = Field("development", description="Name of the environment")
+    host: str = Field("127.0.0.1", description="Address `make run` listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the service")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged"
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
+        (), description="Web origins whose pages may call this service, comma separated"
+    )
+
+    bot_mode: Literal["paper", "live"] = Field(
+        "paper", description="paper = simulated trades over real books; live is not available yet"
+    )
+    bot_enabled: bool = Field(True, description="Start the bot with the service")
+    bot_interval: int = Field(60, ge=1, le=86_400, description="Seconds between cycles")
+    bot_markets: int = Field(20, ge=1, le=1_000, description="Markets watched: the top by volume")
+    bot_order_size: Amount = Field(Decimal(100), description="Contracts per entry")
+    bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1)] = Field(
+        Decimal("0.01"), description="Dollars a limit may lie beyond the best price"
+    )
+    bot_enter_above: Share = Field(0.60, description="Enter long from this score up")
+    bot_enter_below: Share = Field(0.40, description="Enter short from this score down")
+    bot_exit_low: Share = Field(0.45, description="A short is closed from this score up")
+    bot_exit_high: Share = Field(0.55, description="A long is closed from this score down")
+    paper_cash: Amount = Field(Decimal(10_000), description="Dollars the paper account starts with")
+    model_path: Path = Field(
+        Path("models/gbm_label_up.pkl"), description="The model; its card lies beside it as .json"
+    )
+    log_dir: Path = Field(Path("logs"), description="Folder of the CSV logs")
+
+    kalshi_env: KalshiEnv = Field(
+        "production", description="production | demo | sim (the embedded simulated exchange)"
+    )
+    kalshi_base_url: HttpUrl | None = Field(
+        None, description="Another address for the exchange's REST API"
+    )
+    kalshi_max_reads_per_second: float = Field(
+        3.0, gt=0, le=1_000, description="Requests a second to the exchange; 3 is safe without keys"
+    )
+    kalshi_api_key: str | None = Field(None, description="Key id, for live trading later")
+    kalshi_secret: SecretStr | None = Field(None, description="Private key, for live trading later")
+    sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
+    sim_speed: float = Field(
+        1.0, gt=0, le=100, description="Simulated seconds per second of the embedded exchange"
+    )
+
+    risk_max_order_cost: Amount = Field(Decimal(100), description="Dollars one entry may cost")
+    risk_max_market_exposure: Amount = Field(Decimal(200), description="Dollars at risk per market")
+    risk_max_event_exposure: Amount = Field(Decimal(400), description="Dollars at risk per event")
+    risk_max_total_exposure: Amount = Field(Decimal(2_500), description="Dollars at risk in all")
+    risk_daily_loss_stop: Amount = Field(
+        Decimal(200), description="Loss since 00:00 UTC that stops entries, dollars"
+    )
+    risk_max_positions: int = Field(20, ge=1, le=1_000, description="Open positions at most")
+    risk_min_price: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
+        Decimal("0.05"), description="No entry below this price, dollars"
+    )
+    risk_max_price: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
+        Decimal("0.95"), description="No entry above this price, dollars"
+    )
+    risk_min_seconds_to_close: int = Field(
+        60, ge=0, description="No entry in the last seconds before the close"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        if "cors_origins" in values:
+            values = {**values, "cors_origins": _listed(values["cors_origins"])}
+        return values
+
+    @model_validator(mode="after")
+    def _bands_in_order(self) -> Self:
+        bands = (self.bot_enter_below, self.bot_exit_low, self.bot_exit_high, self.bot_enter_above)
+        if not bands[0] < bands[1] <= bands[2] < bands[3]:
+            raise ValueError(
+                "BOT_ENTER_BELOW < BOT_EXIT_LOW <= BOT_EXIT_HIGH < BOT_ENTER_ABOVE must hold, "
+                f"got {', '.join(str(band) for band in bands)}"
+            )
+        if self.risk_min_price >= self.risk_max_price:
+            raise ValueError(
+                f"RISK_MIN_PRICE ({self.risk_min_price}) must be below "
+                f"RISK_MAX_PRICE ({self.risk_max_price})"
+            )
+        if self.bot_mode == "live":
+            raise ValueError(
+                "BOT_MODE: 'live' is not available: this version cannot send real orders. "
+                "Set BOT_MODE=paper"
+            )
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where the exchange's REST API is."""
+        return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Which scores enter and exit."""
+        return Thresholds(
+            enter_above=self.bot_enter_above,
+            enter_below=self.bot_enter_below,
+            exit_low=self.bot_exit_low,
+            exit_high=self.bot_exit_high,
+        )
+
+    @property
+    def risk_limits(self) -> RiskLimits:
+        """What risk review allows."""
+        return RiskLimits(
+            max_order_cost=self.risk_max_order_cost,
+            max_market_exposure=self.risk_max_market_exposure,
+            max_event_exposure=self.risk_max_event_exposure,
+            max_total_exposure=self.risk_max_total_exposure,
+            daily_loss_stop=self.risk_daily_loss_stop,
+            max_positions=self.risk_max_positions,
+            min_price=self.risk_min_price,
+            max_price=self.risk_max_price,
+            min_seconds_to_close=self.risk_min_seconds_to_close,
+        )
+
+
+def load(env_file: Path | None = Path(".env"), **overrides: object) -> Settings:
+    """Settings from the environment, then `.env`, then the defaults; `overrides` beat them all.
+
+    Raises SettingsError with one line per problem.
+    """
+    try:
+        # A plain mapping: pydantic is what checks the types of the overrides.
+        values: dict[str, Any] = {"_env_file": env_file, **overrides}
+        return Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_lines(error)) from None
+    except (SourceError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{env_file}: {error}"]) from None
+
+
+def misspelt(env_file: Path | None = Path(".env")) -> list[str]:
+    """A warning for each name that looks like ours but is no setting."""
+    known = [name.upper() for name in Settings.model_fields]
+    in_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+    names = {name.upper() for name in (*os.environ, *in_file) if name.upper().startswith(PREFIXES)}
+    return [_unknown(name, known) for name in sorted(names - set(known))]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is not a setting and is ignored" + (f"; is it {near[0]}?" if near else "")
+
+
+def _lines(error: ValidationError) -> list[str]:
+    """`NAME=value: what is allowed`, without the value of a secret."""
+    return [_line(e["loc"], e["input"], e["msg"]) for e in error.errors(include_url=False)]
+
+
+def _line(location: tuple[int | str, ...], value: object, message: str) -> str:
+    allowed = message.removeprefix("Value error, ")
+    if not location:
+        return allowed
+    field = str(location[0])
+    kind = Settings.model_fields.get(field)
+    secret = kind is not None and "Secret" in str(kind.annotation)
+    shown = "(hidden)" if secret else repr(value)
+    return f"{field.upper()}={shown}: {allowed}"

@@ -1,0 +1,213 @@
+"""One pass: fetch, watch, judge, trade, mark, publish.
+
+Live, paper, demo, replay and tests give it other parts; the pass is the same. It keeps nothing
+between passes but its number and what went wrong last. Leaves out when it runs (`runner`).
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+
+from bot.core import regime
+from bot.core.events import (
+    CycleFinished,
+    CycleStarted,
+    Event,
+    FetchFailed,
+    MarketsFetched,
+    RegimeChanged,
+    WhaleSeen,
+)
+from bot.core.market import Market
+from bot.core.money import measured
+from bot.core.orderbook import Books, Floats
+from bot.core.regime import RegimeName
+from bot.ports import BookAnswer, Clock, ExchangeError, Journal, MarketData
+from bot.trade import Trader
+from bot.watch import Judged
+
+#: Markets judged between two breaths of the event loop: about 5 ms of work.
+CHUNK = 50
+
+
+class Watchlist(Protocol):
+    """Which markets are worth watching, as last described by the exchange."""
+
+    async def refresh(self) -> None:
+        """Read the watched markets again. Raises ExchangeError; then the last known stay."""
+        ...
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets to look at, by ticker."""
+        ...
+
+    def hold(self, tickers: Sequence[str]) -> None:
+        """Keep these watched until they are settled: there are positions in them."""
+        ...
+
+
+class Judge(Protocol):
+    """Says what books mean."""
+
+    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:
+        """One opinion per book; each ticker at most once."""
+        ...
+
+
+class Audience(Protocol):
+    """Who is shown what a pass saw."""
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened."""
+        ...
+
+    def look(self, judged: Judged) -> None:
+        """These books were judged."""
+        ...
+
+    async def publish(
+        self,
+        at: datetime,
+        mood: RegimeName,
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],
+    ) -> None:
+        """The pass over these markets is over; `missing` says why no sound book of one came."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
+
+    data: MarketData
+    watchlist: Watchlist
+    judge: Judge
+    trader: Trader
+    journal: Journal
+    clock: Clock
+    audience: Audience
+    chunk: int = CHUNK
+
+
+class Cycle:
+    """A pass over the watched markets, again and again."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._data = parts.data
+        self._watchlist = parts.watchlist
+        self._judge = parts.judge
+        self._trader = parts.trader
+        self._journal = parts.journal
+        self._clock = parts.clock
+        self._audience = parts.audience
+        self._chunk = parts.chunk
+        self._number = 0
+        self._mood = RegimeName.CALM
+        self._fault: str | None = None
+
+    async def run(self) -> str | None:
+        """One pass; what the exchange failed at, None if nothing.
+
+        A failure is an event and leaves every position alone.
+        """
+        self._number += 1
+        self._fault = None
+        self._tell([CycleStarted(self._clock.now(), self._number)])
+        markets = await self._markets()
+        answer = await self._books(markets)
+        judged = []
+        for books in _chunks(answer.books, self._chunk):
+            judged.append(await self._pass(books, markets))
+            await asyncio.sleep(0)
+        self._change_mood(judged, markets)
+        await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
+        return self._fault
+
+    async def _markets(self) -> Mapping[str, Market]:
+        self._watchlist.hold(self._trader.held())
+        try:
+            await self._watchlist.refresh()
+        except ExchangeError as error:
+            self._failed("markets", str(error))
+        return self._watchlist.watched()
+
+    async def _books(self, markets: Mapping[str, Market]) -> BookAnswer:
+        tickers = tuple(markets)
+        try:
+            answer = await self._data.books(tickers)
+        except ExchangeError as error:
+            self._failed("order books", str(error))
+            return BookAnswer(NO_BOOKS, dict.fromkeys(tickers, str(error)))
+        self._tell([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
+        if answer.missing:
+            self._failed("order books", _summary(answer.missing))
+        return answer
+
+    async def _pass(self, books: Books, markets: Mapping[str, Market]) -> Judged:
+        at = self._clock.now()
+        judged = self._judge.judge(books, _seconds_to_close(books, markets))
+        self._tell([WhaleSeen(at, whale) for _, whale in judged.seen.whales])
+        self._tell(await self._trader.act(at, judged, markets))
+        self._audience.look(judged)
+        return judged
+
+    def _change_mood(self, judged: Sequence[Judged], markets: Mapping[str, Market]) -> None:
+        if not judged:
+            return
+        tickers = [ticker for part in judged for ticker in part.seen.books.tickers]
+        mood = regime.overall(
+            np.concatenate([part.seen.regimes for part in judged]),
+            np.array([measured(markets[ticker].volume_24h) for ticker in tickers]),
+            np.concatenate([part.seen.warm for part in judged]),
+        )
+        if mood is not self._mood:
+            self._tell([RegimeChanged(self._clock.now(), self._mood, mood)])
+            self._mood = mood
+
+    async def _conclude(
+        self, markets: Mapping[str, Market], answer: BookAnswer, whales: int
+    ) -> None:
+        at = self._clock.now()
+        self._tell(self._trader.settle(at, markets))
+        self._tell(self._trader.mark(at, answer.books))
+        positions = len(self._trader.held())
+        self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
+        self._journal.flush()
+        await self._audience.publish(at, self._mood, markets, answer.missing)
+
+    def _failed(self, what: str, reason: str) -> None:
+        self._fault = f"{what}: {reason}"
+        self._tell([FetchFailed(self._clock.now(), what, reason)])
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        if events:
+            self._journal.record(events)
+            self._audience.see(events)
+
+
+#: No book at all.
+NO_BOOKS = Books.of([])
+
+
+def _chunks(books: Books, size: int) -> Iterator[Books]:
+    if len(books) <= size:
+        return iter((books,) if len(books) else ())
+    return (books.take(slice(start, start + size)) for start in range(0, len(books), size))
+
+
+def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
+    closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
+    seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
+    return seconds
+
+
+def _summary(missing: Mapping[str, str]) -> str:
+    """Why books are missing: the first by name, the count of the others."""
+    ticker, reason = next(iter(missing.items()))
+    others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{ticker}: {reason}{others}"

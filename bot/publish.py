@@ -1,0 +1,254 @@
+"""What the world is shown: events, the markets as judged, and how the bot is doing.
+
+Keeps the last view of each watched market, so that one without a sound book is shown as stale
+with its age instead of vanishing or turning to zero.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import isnan
+from typing import Final, NamedTuple
+
+import msgspec
+
+from bot.core.events import Event, OrderRefused
+from bot.core.market import Market
+from bot.core.marks import unrealised
+from bot.core.money import cents, measured
+from bot.core.orderbook import Floats
+from bot.core.regime import REGIMES, RegimeName
+from bot.ports import Journal, Scorer
+from bot.recent import Recent
+from bot.runner import Beat
+from bot.state import Board, BotStatus, bot_view, packed, regime_view, snapshot
+from bot.trade import Trader
+from bot.views import BotState, Direction, MarketView, Overview
+from bot.watch import Judged
+
+#: Bodies from this size up are compressed in a worker thread: it takes milliseconds.
+PACK_APART: Final = 50_000
+_DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
+#: What Kalshi itself quotes where a side is empty, in cents.
+_NO_BID, _NO_ASK = 0.0, 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Whose state is shown besides the markets'; `universe_fault` says why the list is old."""
+
+    trader: Trader
+    scorer: Scorer
+    journal: Journal
+    universe_fault: Callable[[], str | None]
+
+
+class Publisher:
+    """Turns what passes through a cycle into the next snapshot on the board."""
+
+    def __init__(self, board: Board, sources: Sources) -> None:
+        self._board = board
+        self._from = sources
+        self._recent = Recent()
+        self._judged: list[Judged] = []
+        self._views: dict[str, MarketView] = {}
+        self._seen_at: dict[str, float] = {}
+        self._refusals: dict[str, str] = {}
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened."""
+        for event in events:
+            self._recent.add(event)
+            if isinstance(event, OrderRefused):
+                self._refusals[event.order.ticker] = event.reason
+
+    def look(self, judged: Judged) -> None:
+        """These books were judged."""
+        self._judged.append(judged)
+
+    def on_beat(self, beat: Beat) -> None:
+        """The loop itself changed: that is shown at once, not at the end of the cycle."""
+        status = self._board.status
+        self._board.status = replace(
+            status,
+            running=beat.running,
+            loop_count=beat.count,
+            last_loop_start=beat.last_start,
+            last_loop_finish=beat.last_finish,
+            loop_fault=beat.fault,
+            error=beat.error,
+            last_error=beat.error or status.last_error,
+            last_error_at=beat.last_finish if beat.error else status.last_error_at,
+        )
+
+    async def publish(
+        self,
+        at: datetime,
+        mood: RegimeName,
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],
+    ) -> None:
+        """The pass is over; `missing` says by ticker why no sound book came."""
+        judged, self._judged = self._judged, []
+        fresh: set[str] = set()
+        for part in judged:
+            fresh.update(part.seen.books.tickers)
+            self._look_at(part, markets)
+            await asyncio.sleep(0)
+        self._refusals.clear()
+        shown = self._shown(at, fresh, markets, missing)
+        self._board.status = self._status(at, shown, len(markets))
+        made = snapshot(self._state(mood, shown), at)
+        apart = len(made.body) >= PACK_APART
+        self._board.snapshot = await asyncio.to_thread(packed, made) if apart else packed(made)
+
+    def _look_at(self, judged: Judged, markets: Mapping[str, Market]) -> None:
+        rows = _rows(judged)
+        for ticker, seen_at, row in zip(
+            judged.seen.books.tickers, judged.seen.books.seen_at.tolist(), rows, strict=True
+        ):
+            self._views[ticker] = self._view(markets[ticker], row)
+            self._seen_at[ticker] = seen_at
+
+    def _view(self, market: Market, row: "_Row") -> MarketView:
+        reason = row.reason or self._refusals.get(market.ticker, "")
+        size, notional, open_pnl = self._held(market.ticker)
+        return MarketView(
+            ticker=market.ticker,
+            title=market.title,
+            category=market.category,
+            yes_bid=row.bid,
+            yes_ask=row.ask,
+            spread=round(row.ask - row.bid, 6),
+            volume_24h=measured(market.volume_24h),
+            open_interest=measured(market.open_interest),
+            bid_ratio=row.bid_ratio,
+            imbalance_strength=row.imbalance_strength,
+            recent_whale_count=int(row.whale_count),
+            recent_whale_max_size=row.whale_max_size,
+            signal_direction=_DIRECTIONS[row.direction],
+            signal_score=0.5 if isnan(row.score) else row.score,
+            position_notional=notional,
+            pnl_unrealized=open_pnl,
+            position=size,
+            regime=REGIMES[row.regime].value,
+            status=market.status.value,
+            stale=False,
+            age_seconds=0.0,
+            reason=reason,
+        )
+
+    def _held(self, ticker: str) -> tuple[float, float, float]:
+        """Signed contracts, their worth at their mark and their open P&L in dollars."""
+        trader = self._from.trader
+        position = trader.portfolio.positions.get(ticker)
+        if position is None:
+            return 0.0, 0.0, 0.0
+        mark = trader.marks[ticker]
+        return measured(position.size), measured(mark.value), measured(unrealised(position, mark))
+
+    def _shown(
+        self,
+        at: datetime,
+        fresh: set[str],
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],
+    ) -> tuple[MarketView, ...]:
+        """The watched markets that were ever seen, in the order of the watchlist."""
+        for gone in self._views.keys() - markets.keys():
+            del self._views[gone], self._seen_at[gone]
+        return tuple(
+            [
+                self._views[ticker]
+                if ticker in fresh
+                else self._stale(at, market, missing.get(ticker, "not asked for this time"))
+                for ticker, market in markets.items()
+                if ticker in self._views
+            ]
+        )
+
+    def _stale(self, at: datetime, market: Market, why: str) -> MarketView:
+        size, notional, open_pnl = self._held(market.ticker)
+        return msgspec.structs.replace(
+            self._views[market.ticker],
+            signal_direction="HOLD",
+            signal_score=0.5,
+            position=size,
+            position_notional=notional,
+            pnl_unrealized=open_pnl,
+            status=market.status.value,
+            stale=True,
+            age_seconds=round(at.timestamp() - self._seen_at[market.ticker], 3),
+            reason=f"no sound book: {why}",
+        )
+
+    def _status(self, at: datetime, shown: Sequence[MarketView], watched: int) -> BotStatus:
+        trader, status = self._from.trader, self._board.status
+        universe_fault = self._from.universe_fault()
+        return replace(
+            status,
+            last_update=at,
+            model_version=self._from.scorer.version,
+            model_fault=self._from.scorer.fault,
+            journal_fault=self._from.journal.fault,
+            universe_fault=universe_fault,
+            positions_count=len(trader.portfolio.positions),
+            total_exposure=measured(trader.portfolio.exposure),
+            watched_markets=watched,
+            stale_markets=sum(view.stale for view in shown),
+        )
+
+    def _state(self, mood: RegimeName, shown: tuple[MarketView, ...]) -> BotState:
+        trader = self._from.trader
+        return BotState(
+            overview=Overview(
+                mode="LIVE" if self._board.status.mode == "live" else "PAPER",
+                equity=measured(trader.equity),
+                daily_pnl=measured(trader.daily_pnl),
+                total_exposure=measured(trader.portfolio.exposure),
+                open_positions=len(trader.portfolio.positions),
+            ),
+            regime=regime_view(mood),
+            markets=shown,
+            whales=self._recent.whales,
+            timeline=self._recent.timeline,
+            notices=self._recent.notices,
+            bot=bot_view(self._board.status),
+        )
+
+
+class _Row(NamedTuple):
+    """What one row of `Judged` says, as plain numbers; prices in cents."""
+
+    bid: float
+    ask: float
+    bid_ratio: float
+    imbalance_strength: float
+    whale_count: float
+    whale_max_size: float
+    score: float
+    direction: int
+    regime: int
+    reason: str | None
+
+
+def _rows(judged: Judged) -> list[_Row]:
+    books, measures = judged.seen.books, judged.seen.measures
+    columns = (
+        _cents(books.best_bid, _NO_BID),
+        _cents(books.best_ask, _NO_ASK),
+        measures.bid_ratio.tolist(),
+        measures.imbalance_strength.tolist(),
+        judged.seen.recent.count.tolist(),
+        judged.seen.recent.max_size.tolist(),
+        judged.scores.tolist(),
+        judged.directions.tolist(),
+        judged.seen.regimes.tolist(),
+        judged.reasons,
+    )
+    return [_Row(*row) for row in zip(*columns, strict=True)]
+
+
+def _cents(price: Floats, empty: float) -> list[float]:
+    return [empty if isnan(p) else cents(p) for p in price.tolist()]

@@ -1,0 +1,145 @@
+"""When the bot works: start, beat, survive, stop.
+
+What a beat does is the cycle's business. The runner owns the one background task of the
+service and keeps its handle.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.ports import Clock
+
+log = logging.getLogger("main")
+
+#: How long a stop waits for the running cycle before it is cancelled.
+STOP_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What is known of the loop itself.
+
+    `error` is that of the last cycle, None once one works again; `fault` is why a loop that
+    should be running is not.
+    """
+
+    running: bool = False
+    count: int = 0
+    last_start: datetime | None = None
+    last_finish: datetime | None = None
+    error: str | None = None
+    fault: str | None = None
+
+
+class Runner:
+    """Runs a cycle every `interval` seconds beside a companion that lives as long as the loop."""
+
+    def __init__(
+        self,
+        cycle: Callable[[], Awaitable[str | None]],
+        companion: Callable[[asyncio.Event], Awaitable[None]],
+        clock: Clock,
+        interval: float,
+        on_beat: Callable[[Beat], None],
+    ) -> None:
+        """`cycle` is one pass and answers what the exchange failed at, None if nothing.
+
+        `companion` runs beside the loop until the event it gets is set.
+
+        `on_beat` hears of every change of the loop's own state.
+        """
+        self._cycle = cycle
+        self._companion = companion
+        self._clock = clock
+        self._interval = interval
+        self._on_beat = on_beat
+        self._beat = Beat()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    @property
+    def beat(self) -> Beat:
+        """The loop's own state, now."""
+        return self._beat
+
+    async def start(self) -> bool:
+        """Start the loop; False if it was running already."""
+        async with self._lock:
+            if self._task is not None and not self._task.done():
+                return False
+            # A new event each time: an old task must never be revived by clearing its event.
+            self._stopping = asyncio.Event()
+            self._task = asyncio.create_task(self._run(self._stopping), name="bot loop")
+            self._say(running=True, fault=None)
+            log.info("Bot loop started, every %s s", self._interval)
+            return True
+
+    async def stop(self) -> bool:
+        """Stop after the running cycle; False if nothing was running."""
+        async with self._lock:
+            task, self._task = self._task, None
+            if task is None or task.done():
+                return False
+            self._stopping.set()
+            await self._ended(task)
+            self._say(running=False)
+            log.info("Bot loop stopped")
+            return True
+
+    async def _ended(self, task: asyncio.Task[None]) -> None:
+        _, pending = await asyncio.wait({task}, timeout=STOP_PATIENCE)
+        if pending:
+            log.warning("The running cycle did not end within %s s and is cancelled", STOP_PATIENCE)
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self, stopping: asyncio.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._accompany(stopping), name="companion")
+                await self._loop(stopping)
+        finally:
+            # However the loop ends, nobody may believe that it still runs.
+            if not stopping.is_set():
+                self._say(running=False, fault="the loop ended although nobody stopped it")
+
+    async def _accompany(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await self._companion(stopping)
+            except Exception:  # its failure must not take the loop with it
+                log.exception("The work beside the loop broke off; it starts again")
+            await _first(stopping, self._interval)
+
+    async def _loop(self, stopping: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        while not stopping.is_set():
+            due = loop.time() + self._interval
+            await self._pass()
+            await _first(stopping, due - loop.time())
+
+    async def _pass(self) -> None:
+        self._say(last_start=self._clock.now(), count=self._beat.count + 1)
+        try:
+            error = await self._cycle()
+        except Exception as problem:  # the one place: a broken promise ends one cycle, not the bot
+            log.exception("The cycle broke off; the next one starts as planned")
+            error = f"{type(problem).__name__}: {problem}"
+        self._say(last_finish=self._clock.now(), error=error)
+
+    def _say(self, **changes: object) -> None:
+        self._beat = replace(self._beat, **changes)  # type: ignore[arg-type]  # fields of Beat
+        self._on_beat(self._beat)
+
+
+async def _first(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so long."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await stopping.wait()
+    except TimeoutError:
+        return

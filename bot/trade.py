@@ -1,0 +1,214 @@
+"""Acting on what was judged: orders through risk to the venue, and the account they make.
+
+The account is a value; this keeps the current one. Leaves out where books and scores come from.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import isnan
+from typing import NamedTuple
+
+from bot.core import risk, strategy
+from bot.core.events import (
+    Action,
+    Event,
+    MarketSettled,
+    OrderEnded,
+    OrderRefused,
+    OrderSubmitted,
+    PnlMarked,
+    PositionClosed,
+    PositionOpened,
+    SignalMade,
+)
+from bot.core.features import FEATURE_NAMES
+from bot.core.market import Market
+from bot.core.marks import DayStart, Mark, equity, marks, unrealised
+from bot.core.money import ZERO, Contracts, Dollars
+from bot.core.orderbook import Books
+from bot.core.orders import Execution, Order
+from bot.core.portfolio import Portfolio, earned
+from bot.core.risk import Account, Refused, RiskLimits, Shown
+from bot.core.strategy import Intent, Sizing, Thresholds
+from bot.ports import Venue
+from bot.watch import Judged
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRules:
+    """What decides about an order besides the score."""
+
+    thresholds: Thresholds
+    sizing: Sizing
+    limits: RiskLimits
+
+
+class _Step(NamedTuple):
+    """What a score led to, from which position."""
+
+    score: float | None
+    action: Action
+    before: Contracts
+
+
+class Trader:
+    """Turns signals into orders and keeps the account; `order_ids` names each order once."""
+
+    def __init__(
+        self, venue: Venue, rules: TradeRules, cash: Dollars, order_ids: Iterator[str]
+    ) -> None:
+        self._venue = venue
+        self._rules = rules
+        self._order_ids = order_ids
+        self._events_of: dict[str, str] = {}
+        self._day: DayStart | None = None
+        self.portfolio = Portfolio.of_cash(cash)
+        self.marks: dict[str, Mark] = {}
+
+    @property
+    def equity(self) -> Dollars:
+        """Cash, and what closing everything would fetch as last seen."""
+        return equity(self.portfolio, self.marks)
+
+    @property
+    def daily_pnl(self) -> Dollars:
+        """Profit or loss since 00:00 UTC, fees included; 0 before the first moment."""
+        return self._day.pnl(self.equity) if self._day else ZERO
+
+    def held(self) -> tuple[str, ...]:
+        """The markets with an open position."""
+        return tuple(self.portfolio.positions)
+
+    async def act(self, at: datetime, judged: Judged, markets: Mapping[str, Market]) -> list[Event]:
+        """Trade on these opinions; what happened, each signal before its orders."""
+        self._begin(at)
+        events: list[Event] = []
+        for row, (ticker, score) in enumerate(
+            zip(judged.seen.books.tickers, judged.scores.tolist(), strict=True)
+        ):
+            before = self.portfolio.size(ticker)
+            opinion = None if isnan(score) else score
+            action = strategy.action(opinion, before, self._rules.thresholds)
+            steps: list[Event] = []
+            if action is not Action.HOLD:
+                steps = await self._order(at, action, judged.seen.books, row, markets[ticker])
+            events.append(self._signal(at, judged, row, _Step(opinion, action, before)))
+            events += steps
+        return events
+
+    def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
+        """Take what finalized markets pay for what is held of them."""
+        events: list[Event] = []
+        for ticker in self.held():
+            market = markets.get(ticker)
+            if market is not None and market.payout is not None:
+                events += self._settled(at, ticker, market.payout)
+        return events
+
+    def mark(self, at: datetime, books: Books) -> list[Event]:
+        """What everything is worth against these books, as one profit and loss row."""
+        self._begin(at)
+        self.marks = marks(self.portfolio.positions, books, self.marks)
+        positions = self.portfolio.positions.items()
+        open_pnl = sum((unrealised(p, self.marks[ticker]) for ticker, p in positions), ZERO)
+        portfolio = self.portfolio
+        return [
+            PnlMarked(
+                at=at,
+                ticker=None,
+                unrealised=open_pnl,
+                realised=portfolio.net,
+                cash=portfolio.cash,
+                position=Contracts(len(portfolio.positions)),
+                exposure=portfolio.exposure,
+            )
+        ]
+
+    def _begin(self, at: datetime) -> None:
+        self._day = (self._day or DayStart.of(at, self.equity)).rolled(at, self.equity)
+
+    def _signal(self, at: datetime, judged: Judged, row: int, step: "_Step") -> SignalMade:
+        ticker = judged.seen.books.tickers[row]
+        mid = float(judged.seen.mids[row])
+        return SignalMade(
+            at=at,
+            ticker=ticker,
+            model_version=judged.model_version,
+            price=None if isnan(mid) else mid,
+            score=step.score,
+            feature_names=FEATURE_NAMES,
+            features=tuple(judged.seen.features[row].tolist()),
+            action=step.action,
+            reason=judged.reasons[row] or "",
+            position_before=step.before,
+            position_after=self.portfolio.size(ticker),
+        )
+
+    async def _order(
+        self, at: datetime, action: Action, books: Books, row: int, market: Market
+    ) -> list[Event]:
+        shown = Shown(market, books.book(row), float(books.seen_at[row]))
+        order = self._wish(at, action, shown)
+        if order is None:
+            return []
+        verdict = risk.review(order, shown, self._account(), self._rules.limits)
+        if isinstance(verdict, Refused):
+            return [OrderRefused(at, order, verdict.reason)]
+        self._events_of[market.ticker] = market.event_ticker
+        execution = await self._venue.submit(verdict)
+        return [OrderSubmitted(at, order), *self._booked(at, execution, books)]
+
+    def _wish(self, at: datetime, action: Action, shown: Shown) -> Order | None:
+        ticker = shown.market.ticker
+        intent = Intent(action, ticker, self.portfolio.size(ticker), next(self._order_ids), at)
+        return strategy.order_for(intent, shown.book, shown.market.grid, self._rules.sizing)
+
+    def _account(self) -> Account:
+        held = self.portfolio.positions
+        self._events_of = {t: event for t, event in self._events_of.items() if t in held}
+        return Account(self.portfolio, self.daily_pnl, self._events_of)
+
+    def _booked(self, at: datetime, execution: Execution, books: Books) -> list[Event]:
+        ticker = execution.order.ticker
+        before = self.portfolio
+        for fill in execution.fills:
+            self.portfolio = self.portfolio.after(fill)
+        ended: list[Event] = [OrderEnded(at, execution)]
+        if not execution.fills:
+            return ended
+        self.marks = marks(self.portfolio.positions, books, self.marks)
+        return [*ended, *self._turned(at, before, ticker, "order"), self._marked(at, ticker)]
+
+    def _settled(self, at: datetime, ticker: str, payout: Dollars) -> list[Event]:
+        before = self.portfolio
+        size = before.size(ticker)
+        self.portfolio = before.settle(ticker, payout)
+        self.marks.pop(ticker, None)
+        gain = earned(before, self.portfolio, ticker) or ZERO
+        settled = MarketSettled(at, ticker, payout, size, gain)
+        return [settled, *self._turned(at, before, ticker, "settlement"), self._marked(at, ticker)]
+
+    def _turned(
+        self, at: datetime, before: Portfolio, ticker: str, how: str
+    ) -> list[PositionOpened | PositionClosed]:
+        gain = earned(before, self.portfolio, ticker)
+        position = self.portfolio.positions.get(ticker)
+        turned: list[PositionOpened | PositionClosed] = []
+        if gain is not None:
+            turned.append(PositionClosed(at, ticker, gain, how))
+        if position is not None and (gain is not None or not before.size(ticker)):
+            turned.append(PositionOpened(at, ticker, position.size, position.average_price))
+        return turned
+
+    def _marked(self, at: datetime, ticker: str) -> PnlMarked:
+        position = self.portfolio.positions.get(ticker)
+        return PnlMarked(
+            at=at,
+            ticker=ticker,
+            unrealised=unrealised(position, self.marks[ticker]) if position else ZERO,
+            realised=position.net if position else ZERO,
+            cash=self.portfolio.cash,
+            position=position.size if position else ZERO,
+            exposure=position.cost if position else ZERO,
+        )

@@ -1,0 +1,174 @@
+"""Seeing and judging: books in, one opinion per market out.
+
+Rules are pure and live in the core; what they remember of each market between cycles lives
+here. A batch holds each ticker at most once, with its own time: a live cycle passes the books
+of one moment, a replay the k-th book of every market.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core import features, regime, strategy, whale_rules, whales
+from bot.core.orderbook import Books, Floats
+from bot.core.strategy import Gates, Thresholds
+from bot.core.whale_rules import WhaleRules
+from bot.core.whale_sides import Measures, measures
+from bot.core.whales import Recent, Whale
+from bot.memory import Memory
+from bot.ports import Scorer
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Columns = TypeVar("Columns", bound=DataclassInstance)
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """N books with all that was measured of them; row i belongs to `books.tickers[i]`.
+
+    `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
+    `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales;
+    `whales` are (row, whale).
+    """
+
+    books: Books
+    mids: Floats
+    features: Floats
+    measures: Measures
+    regimes: regime.Codes
+    warm: regime.Flags
+    recent: Recent
+    gated: tuple[str | None, ...]
+    whales: tuple[tuple[int, Whale], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is thought of N books: `scores` (N,), NaN for no opinion, with `reasons` why.
+
+    `directions` (N,): +1 buy, −1 sell, 0 hold. `model_version` is that of the file that decided.
+    """
+
+    seen: Observed
+    scores: Floats
+    directions: NDArray[np.int8]
+    reasons: tuple[str | None, ...]
+    model_version: str
+
+
+class Watch:
+    """Looks at books with the memory of earlier ones, and asks the model."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        thresholds: Thresholds,
+        gates: Gates,
+        rules: WhaleRules,
+        capacity: int = 5_000,
+    ) -> None:
+        """`capacity` is how many markets are remembered at most."""
+        self._scorer = scorer
+        self._thresholds = thresholds
+        self._gates = gates
+        self._rules = rules
+        self._features = Memory(features.blank(), capacity)
+        self._whales = Memory(whale_rules.blank_rows(), capacity)
+        self._regimes = Memory(regime.blank_rows(), capacity)
+
+    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:
+        """What these books say; `seconds_to_close` has shape (N,), NaN where unknown."""
+        return self.opinions(self.observe(books, seconds_to_close))
+
+    def observe(self, books: Books, seconds_to_close: Floats) -> Observed:
+        """All measurements of these books; each ticker at most once."""
+        matrix, observations = self._measure(books, seconds_to_close)
+        found, recent = self._whale(books)
+        regimes, warm = self._regime(books)
+        # These books are what just came: how old they are counts when they are kept for later.
+        fresh = np.zeros(len(books))
+        gated = strategy.gates(books, seconds_to_close, observations, fresh, self._gates)
+        return Observed(
+            books=books,
+            mids=books.mid,
+            features=matrix,
+            measures=measures(books),
+            regimes=regimes,
+            warm=warm,
+            recent=recent,
+            gated=tuple(gated),
+            whales=found,
+        )
+
+    def opinions(self, seen: Observed) -> Judged:
+        """What the model makes of the measurements."""
+        opinions = self._scorer.judge(seen.features)
+        reasons = _first_reasons(seen.gated, opinions.reasons)
+        scores = np.where([reason is None for reason in reasons], opinions.score, np.nan)
+        return Judged(
+            seen=seen,
+            scores=scores,
+            directions=strategy.direction(scores, self._thresholds),
+            reasons=reasons,
+            model_version=self._scorer.version,
+        )
+
+    def _measure(self, books: Books, seconds_to_close: Floats) -> tuple[Floats, Floats]:
+        rows = self._features.recall(books.tickers)
+        matrix, rows = features.measure(books, rows, seconds_to_close)
+        self._features.keep(books.tickers, rows)
+        return matrix, rows["observations"]
+
+    def _whale(self, books: Books) -> tuple[tuple[tuple[int, Whale], ...], Recent]:
+        rows = self._whales.recall(books.tickers)
+        found, rows = whales.detect(books, rows, self._rules)
+        self._whales.keep(books.tickers, rows)
+        return tuple(found), whales.recent(rows, books.seen_at)
+
+    def _regime(self, books: Books) -> tuple[regime.Codes, regime.Flags]:
+        rows = self._regimes.recall(books.tickers)
+        codes, rows = regime.classify(books, rows)
+        self._regimes.keep(books.tickers, rows)
+        return codes, regime.is_warm(rows)
+
+
+def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> Observed:
+    """Parts as one, in the order of `books`: row i of part k is row `places[k][i]` of it."""
+    order = np.argsort(np.concatenate(places))
+    gated = np.concatenate([np.array(part.gated, dtype=object) for part in parts])[order]
+    return Observed(
+        books=books,
+        mids=books.mid,
+        features=np.concatenate([part.features for part in parts])[order],
+        measures=_stacked([part.measures for part in parts], order),
+        regimes=np.concatenate([part.regimes for part in parts])[order],
+        warm=np.concatenate([part.warm for part in parts])[order],
+        recent=_stacked([part.recent for part in parts], order),
+        gated=tuple(gated.tolist()),
+        whales=tuple(
+            (int(place[row]), whale)
+            for part, place in zip(parts, places, strict=True)
+            for row, whale in part.whales
+        ),
+    )
+
+
+def _stacked(parts: Sequence["Columns"], order: Rows) -> "Columns":
+    names = [field.name for field in fields(parts[0])]
+    return replace(
+        parts[0],
+        **{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names},
+    )
+
+
+def _first_reasons(
+    gated: Sequence[str | None], unsure: Sequence[str | None]
+) -> tuple[str | None, ...]:
+    return tuple([gate or doubt for gate, doubt in zip(gated, unsure, strict=True)])

@@ -1,0 +1,179 @@
+"""The runner: starts once, stops promptly, survives whatever a cycle does."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from bot import runner as runner_module
+from bot.runner import Beat, Runner
+
+
+class StandingClock:
+    def now(self):
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Loop:
+    """A runner over a cycle that counts, may fail, and may be waited for."""
+
+    def __init__(self, *, interval=0.0, cycle=None, companion=None):
+        self.cycles = 0
+        self.beats: list[Beat] = []
+        self._seen = asyncio.Event()
+        self._cycle = cycle
+        self.runner = Runner(
+            self._pass, companion or self._idle, StandingClock(), interval, self.beats.append
+        )
+
+    async def _pass(self):
+        self.cycles += 1
+        self._seen.set()
+        if self._cycle:
+            await self._cycle(self.cycles)
+
+    @staticmethod
+    async def _idle(stopping):
+        await stopping.wait()
+
+    async def after(self, cycles):
+        async with asyncio.timeout(5):
+            while self.cycles < cycles:
+                self._seen.clear()
+                await self._seen.wait()
+
+
+async def test_it_starts_once_and_stops_once():
+    loop = Loop()
+
+    assert await loop.runner.start() is True
+    assert await loop.runner.start() is False
+    assert await loop.runner.stop() is True
+    assert await loop.runner.stop() is False
+
+
+async def test_it_beats_until_it_is_stopped():
+    loop = Loop()
+    await loop.runner.start()
+    await loop.after(3)
+
+    await loop.runner.stop()
+    seen = loop.cycles
+    await asyncio.sleep(0)
+
+    assert loop.cycles == seen >= 3
+    assert loop.runner.beat.running is False
+    assert loop.beats[-1].running is False
+
+
+async def test_a_stop_during_the_pause_is_prompt():
+    loop = Loop(interval=3600)
+    await loop.runner.start()
+    await loop.after(1)
+
+    async with asyncio.timeout(2):
+        assert await loop.runner.stop() is True
+
+
+async def test_a_stop_lets_the_running_cycle_finish():
+    inside, go_on, finished = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(_):
+        inside.set()
+        await go_on.wait()
+        finished.append(True)
+
+    loop = Loop(interval=3600, cycle=slow)
+    await loop.runner.start()
+    await inside.wait()
+    stopping = asyncio.create_task(loop.runner.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert await stopping is True
+    assert finished == [True]
+
+
+async def test_a_cycle_that_never_ends_is_cancelled_as_the_last_resort(monkeypatch):
+    monkeypatch.setattr(runner_module, "STOP_PATIENCE", 0.01)
+    inside = asyncio.Event()
+
+    async def endless(_):
+        inside.set()
+        await asyncio.Event().wait()
+
+    loop = Loop(cycle=endless)
+    await loop.runner.start()
+    await inside.wait()
+
+    assert await loop.runner.stop() is True
+    assert loop.runner.beat.running is False
+
+
+async def test_a_broken_cycle_is_reported_and_the_next_one_clears_it(caplog):
+    async def first_fails(number):
+        if number == 1:
+            raise RuntimeError("broken promise")
+
+    caplog.set_level(logging.CRITICAL, "main")
+    loop = Loop(cycle=first_fails)
+    await loop.runner.start()
+    await loop.after(3)
+    await loop.runner.stop()
+
+    errors = [beat.error for beat in loop.beats]
+    assert "RuntimeError: broken promise" in errors
+    assert loop.runner.beat.error is None
+
+
+async def test_a_companion_that_breaks_does_not_take_the_loop_with_it(caplog):
+    calls = 0
+
+    async def breaks_once(stopping):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError("scan broke")
+        await stopping.wait()
+
+    caplog.set_level(logging.CRITICAL, "main")
+    loop = Loop(companion=breaks_once)
+    await loop.runner.start()
+    await loop.after(3)
+    await loop.runner.stop()
+
+    assert calls == 2
+    assert loop.cycles >= 3
+
+
+async def test_it_can_be_started_again_after_a_stop():
+    loop = Loop()
+    for _ in range(3):
+        assert await loop.runner.start() is True
+        await loop.after(loop.cycles + 1)
+        assert await loop.runner.stop() is True
+
+
+async def test_many_starts_and_stops_at_once_leave_one_loop_or_none():
+    loop = Loop(interval=3600)
+
+    answers = await asyncio.gather(*(loop.runner.start() for _ in range(5)))
+    assert sorted(answers) == [False] * 4 + [True]
+
+    answers = await asyncio.gather(*(loop.runner.stop() for _ in range(5)))
+    assert sorted(answers) == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, OSError])
+async def test_no_error_of_a_cycle_ends_the_loop(error, caplog):
+    async def always(_):
+        raise error("no")
+
+    caplog.set_level(logging.CRITICAL, "main")
+    loop = Loop(cycle=always)
+    await loop.runner.start()
+    await loop.after(4)
+
+    assert loop.runner.beat.running is True
+    await loop.runner.stop()
