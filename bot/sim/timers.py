@@ -1,0 +1,34 @@
+"""What the exchange has promised to do at a moment: an agenda, earliest first."""
+
+from datetime import datetime
+from enum import Enum, auto
+from heapq import heappop, heappush
+
+
+class Due(Enum):
+    """What is due."""
+
+    OPEN = auto()
+    CLOSE = auto()
+    SETTLE = auto()
+    EXPIRE = auto()
+
+
+class Agenda:
+    """Timed promises. One that no longer holds is not taken out: who handles it looks."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, int, Due, str, str]] = []
+        self._count = 0
+
+    def add(self, at: datetime, due: Due, key: str, account: str = "") -> None:
+        """Promise something about a market or (with its account) an order."""
+        self._count += 1
+        heappush(self._heap, (at, self._count, due, key, account))
+
+    def pop_until(self, at: datetime) -> tuple[datetime, Due, str, str] | None:
+        """The earliest promise due by that moment; None if there is none."""
+        if not self._heap or self._heap[0][0] > at:
+            return None
+        moment, _, due, key, account = heappop(self._heap)
+        return moment, due, key, account
