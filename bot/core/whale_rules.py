@@ -1,0 +1,121 @@
+"""The thresholds of the whale rules, and what they remember of a market between two books.
+
+Thresholds are relative to the market's own recent past; absolute numbers are floors only.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.void]
+
+#: Large orders followed at the same time, a side.
+FOLLOWED: Final = 4
+#: Levels of the previous book that are remembered, a side.
+REMEMBERED: Final = 32
+#: Samples of the largest level size near the touch.
+SAMPLES: Final = 60
+#: Detections remembered; older ones no longer count as recent.
+FLAGS: Final = 16
+#: Classes of imbalance strength (0 to 0.5) and of depth (powers of two) in a market's history.
+STRENGTH_BINS: Final = 25
+DEPTH_BINS: Final = 28
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleRules:
+    """When something is a whale.
+
+    Large orders: a level holds at least `multiple` times the usual largest level (the median of
+    the last samples, one every `sample_seconds`, at least `least_samples`), `least_contracts`,
+    and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
+    previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`. It is
+    gone once `lost` of what was added is missing in `gone_after` books running. One that leaves a
+    price and comes back within `moved_within` dollars is the same order. `multiple` rises by one
+    for each flag of the last hour from the `flags_an_hour`-th on.
+
+    Imbalance: the strength of the best five levels is at least `least_strength` and the market's
+    own `strength_quantile`; the depth at least `least_depth` contracts and its own
+    `depth_quantile`; `least_history` books are known; it holds for `rest_seconds`. It is said
+    again only after it fell below `fade` of the threshold and `quiet_seconds` have passed.
+    History fades with a half-life of `half_life_seconds`.
+    """
+
+    multiple: float = 3.0
+    least_contracts: float = 200.0
+    least_dollars: float = 50.0
+    least_price: float = 0.03
+    growth: float = 0.8
+    rest_seconds: float = 10.0
+    sample_seconds: float = 10.0
+    least_samples: int = 5
+    lost: float = 0.7
+    gone_after: int = 2
+    flags_an_hour: int = 4
+    moved_within: float = 0.05
+    least_strength: float = 0.3
+    strength_quantile: float = 0.95
+    least_depth: float = 200.0
+    depth_quantile: float = 0.25
+    least_history: float = 30.0
+    fade: float = 0.8
+    quiet_seconds: float = 300.0
+    half_life_seconds: float = 86_400.0
+
+
+#: One large order that is followed. Prices are the owner's: YES for a bid, NO for an ask.
+ORDER: Final = np.dtype(
+    [
+        ("state", "i1"),
+        ("missing", "i1"),  # books running in which it was not seen
+        ("price", "f8"),
+        ("size", "f8"),  # contracts of its level when last seen
+        ("base", "f8"),  # contracts of its level before it came
+        ("largest", "f8"),
+        ("threshold", "f8"),  # what made it large
+        ("usual", "f8"),  # the usual largest level then
+        ("since", "f8"),
+        ("announced_at", "f8"),
+        ("ended_at", "f8"),
+    ]
+)
+
+#: All that is remembered of a market; axis 0 of the pairs is bid, ask.
+WHALE_ROW: Final = np.dtype(
+    [
+        ("seen_at", "f8"),
+        ("before_price", "f8", (2, REMEMBERED)),
+        ("before_size", "f8", (2, REMEMBERED)),
+        ("before_floor", "f8", (2,)),  # below this price the book before is not known
+        ("peaks", "f4", (SAMPLES,)),
+        ("samples", "i4"),
+        ("sampled_at", "f8"),
+        ("usual", "f8"),
+        ("orders", ORDER, (2, FOLLOWED)),
+        ("strengths", "f4", (STRENGTH_BINS,)),
+        ("depths", "f4", (DEPTH_BINS,)),
+        ("lean", "i1"),  # which way the book leans now: +1, −1 or 0
+        ("lean_since", "f8"),
+        ("lean_said_at", "f8"),
+        ("lean_least", "f8"),  # the strength that made it unusual when it was said
+        ("flag_at", "f8", (FLAGS,)),
+        ("flag_size", "f8", (FLAGS,)),
+        ("flag_large", "?", (FLAGS,)),
+    ]
+)
+
+
+def blank_rows(count: int = 1) -> Rows:
+    """The memory of `count` markets never seen; shape (count,)."""
+    rows = np.zeros(count, dtype=WHALE_ROW)
+    for name in ("seen_at", "sampled_at", "usual", "lean_since", "lean_said_at"):
+        rows[name] = np.nan
+    for name in ("before_price", "peaks", "flag_at"):
+        rows[name] = np.nan
+    rows["before_floor"] = np.inf
+    orders = rows["orders"]
+    for name in ("price", "since", "announced_at", "ended_at"):
+        orders[name] = np.nan
+    return rows
