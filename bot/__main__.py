@@ -1,0 +1,69 @@
+"""`python -m bot COMMAND …`: each command is a module with a `main` of its own.
+
+Modules are imported when their command is asked for, so that no command waits for the libraries
+of another. What a user can put right is told in a line, without a trace.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from bot.config import SettingsError
+from bot.ports import ExchangeError
+from bot.tape_format import TapeError
+
+
+class Command(NamedTuple):
+    """A module with `main(argv: list[str]) -> int`, and what it is for."""
+
+    module: str
+    purpose: str
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "record": Command("bot.record_cli", "write the order books the exchange shows to a tape"),
+    "replay": Command("bot.replay_cli", "run the bot over a tape, on recorded time"),
+    "train": Command("bot.research.train", "train the model on tapes"),
+    "evaluate": Command("bot.research.evaluate", "judge a model on a tape"),
+    "simulate": Command("bot.sim.cli", "serve the simulated exchange over HTTP"),
+}
+
+#: What a user can put right; anything else is a defect and keeps its trace.
+EXPECTED: Final = (TapeError, SettingsError, ExchangeError)
+#: What a shell reports for a program ended by Ctrl-C.
+INTERRUPTED: Final = 130
+
+
+def main(argv: Sequence[str], commands: Mapping[str, Command] = COMMANDS) -> int:
+    """The exit code of the command named first, run with the arguments after it.
+
+    An unknown command or a wrong argument prints the usage and leaves with SystemExit(2).
+    """
+    name = _parser(commands).parse_args(argv[:1]).command
+    try:
+        code: int = importlib.import_module(commands[name].module).main(list(argv[1:]))
+    except EXPECTED as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: stopped\n")
+        return INTERRUPTED
+    return code
+
+
+def _parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+    width = max(map(len, commands))
+    lines = [f"  {name:{width}}  {command.purpose}" for name, command in commands.items()]
+    parser = argparse.ArgumentParser(
+        prog="python -m bot",
+        epilog="\n".join(["commands:", *lines, "", "COMMAND --help tells more about each."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=commands, metavar="COMMAND", help="one of those below")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
