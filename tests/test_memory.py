@@ -59,6 +59,15 @@ def test_more_at_once_than_there_is_room_for_keeps_the_last():
     assert memory.recall(["A", "B", "C"])["count"].tolist() == [-1, 2, 3]
 
 
+def test_it_grows_with_what_it_has_to_remember():
+    memory, tickers = Memory(BLANK), [f"M{n}" for n in range(200)]
+
+    for start in (0, 100):
+        memory.keep(tickers[start : start + 100], _rows(range(start, start + 100)))
+
+    assert memory.recall(tickers)["count"].tolist() == list(range(200))
+
+
 def test_a_memory_without_room_is_refused():
     with pytest.raises(ValueError, match="room for one ticker at least"):
         Memory(BLANK, capacity=0)
