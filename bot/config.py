@@ -110,8 +110,11 @@ class Settings(BaseSettings):
     kalshi_base_url: HttpUrl | None = Field(
         None, description="Another address for the exchange's REST API"
     )
-    kalshi_max_reads_per_second: float = Field(
-        3.0, gt=0, le=1_000, description="Requests a second to the exchange; 3 is safe without keys"
+    kalshi_max_reads_per_second: float | None = Field(
+        None,
+        gt=0,
+        le=1_000,
+        description="Requests a second to the exchange: 3 if empty, 100 for the embedded one",
     )
     kalshi_api_key: str | None = Field(None, description="Key id, for live trading later")
     kalshi_secret: SecretStr | None = Field(None, description="Private key, for live trading later")
@@ -169,6 +172,12 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where the exchange's REST API is."""
         return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
+
+    @property
+    def reads_per_second(self) -> float:
+        """Requests a second to the exchange: what Kalshi bears without keys, unless given."""
+        embedded = self.kalshi_env == "sim" and self.kalshi_base_url is None
+        return self.kalshi_max_reads_per_second or (100.0 if embedded else 3.0)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -26,12 +26,20 @@ from bot.core.market import Market
 from bot.core.money import measured
 from bot.core.orderbook import Books, Floats
 from bot.core.regime import RegimeName
-from bot.ports import BookAnswer, Clock, ExchangeError, Journal, MarketData
+from bot.ports import BookAnswer, Clock, ExchangeError, Journal
 from bot.trade import Trader
 from bot.watch import Judged
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.
 CHUNK = 50
+
+
+class BookSource(Protocol):
+    """Where order books come from."""
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:
+        """The order books of these markets, now. Raises ExchangeError."""
+        ...
 
 
 class Watchlist(Protocol):
@@ -84,7 +92,7 @@ class Audience(Protocol):
 class Parts:
     """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
 
-    data: MarketData
+    data: BookSource
     watchlist: Watchlist
     judge: Judge
     trader: Trader
@@ -121,9 +129,10 @@ class Cycle:
         markets = await self._markets()
         answer = await self._books(markets)
         judged = []
-        for books in _chunks(answer.books, self._chunk):
+        for number, books in enumerate(_chunks(answer.books, self._chunk)):
+            if number:
+                await asyncio.sleep(0)
             judged.append(await self._pass(books, markets))
-            await asyncio.sleep(0)
         self._change_mood(judged, markets)
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
         return self._fault
@@ -151,7 +160,7 @@ class Cycle:
     async def _pass(self, books: Books, markets: Mapping[str, Market]) -> Judged:
         at = self._clock.now()
         judged = self._judge.judge(books, _seconds_to_close(books, markets))
-        self._tell([WhaleSeen(at, whale) for _, whale in judged.seen.whales])
+        self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
         self._tell(await self._trader.act(at, judged, markets))
         self._audience.look(judged)
         return judged

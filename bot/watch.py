@@ -7,6 +7,7 @@ of one moment, a replay the k-th book of every market.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -34,8 +35,8 @@ class Observed:
     """N books with all that was measured of them; row i belongs to `books.tickers[i]`.
 
     `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
-    `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales;
-    `whales` are (row, whale).
+    `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales of
+    late; `whales[k]` was seen now in row `whale_rows[k]`, rows rising.
     """
 
     books: Books
@@ -46,7 +47,26 @@ class Observed:
     warm: regime.Flags
     recent: Recent
     gated: tuple[str | None, ...]
-    whales: tuple[tuple[int, Whale], ...]
+    whale_rows: Rows
+    whales: tuple[Whale, ...]
+
+    def take(self, rows: Rows) -> "Observed":
+        """The books of these rows, which rise."""
+        where = _dense(rows)
+        first, past = np.searchsorted(self.whale_rows, (rows[0], rows[-1] + 1)).tolist()
+        found = [k for k in range(first, past) if self.whale_rows[k] in rows]
+        return Observed(
+            books=self.books.take(where),
+            mids=self.mids[where],
+            features=self.features[where],
+            measures=self.measures.take(where),
+            regimes=self.regimes[where],
+            warm=self.warm[where],
+            recent=self.recent.take(where),
+            gated=tuple([self.gated[row] for row in rows.tolist()]),
+            whale_rows=np.searchsorted(rows, self.whale_rows[found]),
+            whales=tuple([self.whales[k] for k in found]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,17 @@ class Judged:
     directions: NDArray[np.int8]
     reasons: tuple[str | None, ...]
     model_version: str
+
+    def take(self, rows: Rows) -> "Judged":
+        """What is thought of the books of these rows, which rise."""
+        where = _dense(rows)
+        return Judged(
+            seen=self.seen.take(rows),
+            scores=self.scores[where],
+            directions=self.directions[where],
+            reasons=tuple([self.reasons[row] for row in rows.tolist()]),
+            model_version=self.model_version,
+        )
 
 
 class Watch:
@@ -89,9 +120,10 @@ class Watch:
 
     def observe(self, books: Books, seconds_to_close: Floats) -> Observed:
         """All measurements of these books; each ticker at most once."""
-        matrix, observations = self._measure(books, seconds_to_close)
+        matrix = self._measure(books, seconds_to_close)
         found, recent = self._whale(books)
-        regimes, warm = self._regime(books)
+        regimes, moods = self._regime(books)
+        observations = np.isfinite(moods["mids"]).sum(axis=1)
         # These books are what just came: how old they are counts when they are kept for later.
         fresh = np.zeros(len(books))
         gated = strategy.gates(books, seconds_to_close, observations, fresh, self._gates)
@@ -101,10 +133,11 @@ class Watch:
             features=matrix,
             measures=measures(books),
             regimes=regimes,
-            warm=warm,
+            warm=regime.is_warm(moods),
             recent=recent,
             gated=tuple(gated),
-            whales=found,
+            whale_rows=np.array([row for row, _ in found], dtype=np.intp),
+            whales=tuple([whale for _, whale in found]),
         )
 
     def opinions(self, seen: Observed) -> Judged:
@@ -120,29 +153,34 @@ class Watch:
             model_version=self._scorer.version,
         )
 
-    def _measure(self, books: Books, seconds_to_close: Floats) -> tuple[Floats, Floats]:
+    def _measure(self, books: Books, seconds_to_close: Floats) -> Floats:
         rows = self._features.recall(books.tickers)
         matrix, rows = features.measure(books, rows, seconds_to_close)
         self._features.keep(books.tickers, rows)
-        return matrix, rows["observations"]
+        return matrix
 
-    def _whale(self, books: Books) -> tuple[tuple[tuple[int, Whale], ...], Recent]:
+    def _whale(self, books: Books) -> tuple[list[tuple[int, Whale]], Recent]:
         rows = self._whales.recall(books.tickers)
         found, rows = whales.detect(books, rows, self._rules)
         self._whales.keep(books.tickers, rows)
-        return tuple(found), whales.recent(rows, books.seen_at)
+        return sorted(found, key=itemgetter(0)), whales.recent(rows, books.seen_at)
 
-    def _regime(self, books: Books) -> tuple[regime.Codes, regime.Flags]:
+    def _regime(self, books: Books) -> tuple[regime.Codes, regime.Rows]:
         rows = self._regimes.recall(books.tickers)
         codes, rows = regime.classify(books, rows)
         self._regimes.keep(books.tickers, rows)
-        return codes, regime.is_warm(rows)
+        return codes, rows
 
 
 def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> Observed:
     """Parts as one, in the order of `books`: row i of part k is row `places[k][i]` of it."""
     order = np.argsort(np.concatenate(places))
     gated = np.concatenate([np.array(part.gated, dtype=object) for part in parts])[order]
+    whale_rows = np.concatenate(
+        [place[part.whale_rows] for part, place in zip(parts, places, strict=True)]
+    )
+    found = [whale for part in parts for whale in part.whales]
+    by_row = np.argsort(whale_rows, kind="stable")
     return Observed(
         books=books,
         mids=books.mid,
@@ -152,11 +190,8 @@ def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> O
         warm=np.concatenate([part.warm for part in parts])[order],
         recent=_stacked([part.recent for part in parts], order),
         gated=tuple(gated.tolist()),
-        whales=tuple(
-            (int(place[row]), whale)
-            for part, place in zip(parts, places, strict=True)
-            for row, whale in part.whales
-        ),
+        whale_rows=whale_rows[by_row],
+        whales=tuple([found[k] for k in by_row.tolist()]),
     )
 
 
@@ -166,6 +201,12 @@ def _stacked(parts: Sequence["Columns"], order: Rows) -> "Columns":
         parts[0],
         **{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names},
     )
+
+
+def _dense(rows: Rows) -> Rows | slice:
+    """The same rows as a slice, which copies nothing, where they follow each other."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _first_reasons(

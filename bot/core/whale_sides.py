@@ -39,6 +39,17 @@ class Measures:
     bid_depth: Floats
     ask_depth: Floats
 
+    def take(self, rows: NDArray[np.intp] | slice) -> "Measures":
+        """The measures of some rows, in that order."""
+        return Measures(
+            bid_ratio=self.bid_ratio[rows],
+            imbalance_strength=self.imbalance_strength[rows],
+            max_bid_size=self.max_bid_size[rows],
+            max_ask_size=self.max_ask_size[rows],
+            bid_depth=self.bid_depth[rows],
+            ask_depth=self.ask_depth[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Sides:

@@ -1,0 +1,157 @@
+"""The only place that chooses adapters and joins the parts."""
+
+import asyncio
+import itertools
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from bot import config, scorer
+from bot.clock import SystemClock, stopwatch
+from bot.config import Settings, SettingsError
+from bot.core.money import measured
+from bot.core.strategy import Gates, Sizing
+from bot.core.whale_rules import WhaleRules
+from bot.cycle import Cycle, Parts
+from bot.kalshi.client import KalshiClient, open_http
+from bot.kalshi.limits import TokenBudget
+from bot.paper import PaperVenue
+from bot.ports import Clock, MarketData, Scorer
+from bot.publish import Publisher, Sources
+from bot.runner import Runner
+from bot.sim.server import create_exchange_app
+from bot.sim.world.demo import demo_exchange
+from bot.state import Board, BotStatus, first_state, packed, snapshot
+from bot.trade import Trader, TradeRules
+from bot.universe import Universe
+from bot.watch import Watch
+from logging_utils import CsvJournal, LogStats, configure
+
+log = logging.getLogger("main")
+
+#: Markets remembered beyond those watched now: held ones, and some that may come back.
+SPARE_MEMORY = 200
+
+
+def settings() -> Settings:
+    """The settings of the environment; a wrong one ends the process, saying why."""
+    try:
+        found = config.load()
+    except SettingsError as error:
+        sys.exit("\n".join(["The service cannot start:", *error.problems]))
+    configure(found.log_level)
+    for warning in config.misspelt():
+        log.warning("%s", warning)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The joined parts that the service needs to hold on to; `control` starts and stops."""
+
+    board: Board
+    control: Runner
+    journal: CsvJournal
+    log_stats: LogStats
+    clock: Clock
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Bot]:
+    """The bot these settings describe, started if they say so, for as long as this is open."""
+    clock = SystemClock()
+    async with exchange(settings, clock) as data:
+        with CsvJournal(settings.log_dir) as journal:
+            bot = assembled(settings, data, journal, clock)
+            async with _started(bot, settings):
+                yield bot
+
+
+@asynccontextmanager
+async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[MarketData]:
+    """Market data from the exchange that the settings name; for `sim`, one inside this process."""
+    transport = None
+    if settings.kalshi_env == "sim" and settings.kalshi_base_url is None:
+        place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
+        transport = httpx.ASGITransport(create_exchange_app(place, driver))
+    budget = TokenBudget(stopwatch, settings.reads_per_second)
+    async with open_http(settings.base_url, transport) as http:
+        yield KalshiClient(http, budget, clock)
+
+
+def assembled(settings: Settings, data: MarketData, journal: CsvJournal, clock: Clock) -> Bot:
+    """All parts of the bot, joined; nothing runs yet."""
+    model = scorer.load(settings.model_path)
+    universe = Universe(data, clock, settings.bot_markets)
+    ids = order_ids(clock.now())
+    trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+    board = _board(settings, model, clock.now())
+    publisher = Publisher(board, Sources(trader, model, journal, lambda: universe.status.fault))
+    cycle = Cycle(
+        Parts(
+            data=data,
+            watchlist=universe,
+            judge=watch_over(model, settings, settings.bot_markets + SPARE_MEMORY),
+            trader=trader,
+            journal=journal,
+            clock=clock,
+            audience=publisher,
+        )
+    )
+    runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
+    return Bot(board, runner, journal, LogStats(settings.log_dir), clock)
+
+
+@asynccontextmanager
+async def _started(bot: Bot, settings: Settings) -> AsyncIterator[None]:
+    """The loop running, if the settings say so, for as long as this is open."""
+    log.info(
+        "%s mode, %s exchange, model %s",
+        settings.bot_mode,
+        settings.kalshi_env,
+        bot.board.status.model_fault or bot.board.status.model_version,
+    )
+    if settings.bot_enabled:
+        await bot.control.start()
+    else:
+        log.info("BOT_ENABLED is false: start the bot with POST /bot/start")
+    try:
+        yield
+    finally:
+        # A second Ctrl-C must not leave the loop behind.
+        await asyncio.shield(bot.control.stop())
+
+
+def watch_over(model: Scorer, settings: Settings, capacity: int) -> Watch:
+    """The rules that look at books, as the settings want them."""
+    return Watch(model, settings.thresholds, Gates(), WhaleRules(), capacity)
+
+
+def trade_rules(settings: Settings) -> TradeRules:
+    """What decides about an order, as the settings want it."""
+    sizing = Sizing(settings.bot_order_size, settings.bot_max_slippage)
+    return TradeRules(settings.thresholds, sizing, settings.risk_limits)
+
+
+def order_ids(started_at: datetime) -> Iterator[str]:
+    """A name for each order, unlike those of any earlier start."""
+    prefix = f"{started_at:%Y%m%dT%H%M%S%f}"
+    return (f"{prefix}-{number:06d}" for number in itertools.count(1))
+
+
+def _board(settings: Settings, model: Scorer, at: datetime) -> Board:
+    status = BotStatus(
+        running=False,
+        bot_enabled=settings.bot_enabled,
+        mode=settings.bot_mode,
+        interval_seconds=settings.bot_interval,
+        model_version=model.version,
+        model_fault=model.fault,
+    )
+    state = first_state(measured(settings.paper_cash), status)
+    return Board(packed(snapshot(state, at)), status)

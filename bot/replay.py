@@ -1,0 +1,247 @@
+"""The bot over a tape: the same cycle, on recorded time, as fast as it goes.
+
+Books, markets and the clock come from the tape. What is measured of a book depends on its own
+market's past alone, so all markets are measured at once, each one's k-th book together; then the
+cycles run one after the other in recorded order. Decisions are those of a live run.
+
+Assumed, because a tape does not say: fees of the usual kind (quadratic, times 1), a price grid
+of 0.1 c, and each market an event of its own. No outcome is known, so nothing is settled: what
+is open at the end is marked at what closing would fetch.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from bot.clock import RecordedClock
+from bot.core.events import Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
+from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
+from bot.core.money import ONE, ZERO, Contracts, Dollars, exact
+from bot.core.orderbook import Books, Floats
+from bot.core.regime import RegimeName
+from bot.cycle import Cycle, Parts
+from bot.ports import BookAnswer, Journal
+from bot.tape import Rows, Tape, moments, transposed
+from bot.trade import Trader
+from bot.watch import Judged, Observed, Watch, joined
+
+FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
+GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))
+#: Where the tape does not say when a market closes, it stays open past the end of the tape.
+_AFTER: Final = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a replay came to. `decisions` is a hash of every signal, order and fill, in order."""
+
+    cycles: int
+    books: int
+    markets: int
+    signals: Mapping[str, int]
+    whales: Mapping[str, int]
+    orders: Mapping[str, int]
+    refusals: int
+    fees: Dollars
+    realised: Dollars
+    unrealised: Dollars
+    start: Dollars
+    cash: Dollars
+    cost: Dollars
+    equity: Dollars
+    open_positions: int
+    decisions: str
+
+    @property
+    def balances(self) -> bool:
+        """Whether cash + cost = start + realised − fees, exactly (realised before fees)."""
+        return self.cash + self.cost == self.start + self.realised - self.fees
+
+
+class Replay:
+    """One run of a tape through a cycle."""
+
+    def __init__(self, tape: Tape, watch: Watch, trader: Trader, journal: Journal) -> None:
+        self._tape = tape
+        self._watch = watch
+        self._trader = trader
+        self._journal = journal
+        self._tally = _Tally()
+
+    async def run(self, every: float) -> AsyncIterator[int]:
+        """Go through the tape in cycles of `every` seconds; yields the books done so far.
+
+        Raises ValueError for `every` not above 0.
+        """
+        cycles = list(moments(self._tape.books, every))
+        judged = self._watch.opinions(observed(self._tape, self._watch))
+        cursor = _Cursor(self._tape, judged)
+        clock = RecordedClock(_moment(self._tape.books.seen_at[0]))
+        parts = Parts(
+            data=cursor,
+            watchlist=cursor,
+            judge=cursor,
+            trader=self._trader,
+            journal=self._journal,
+            clock=clock,
+            audience=self._tally,
+            chunk=len(self._tape.books),
+        )
+        cycle = Cycle(parts)
+        done = 0
+        for rows in cycles:
+            clock.move(_moment(self._tape.books.seen_at[rows[-1]]))
+            cursor.move(rows)
+            await cycle.run()
+            self._tally.cycles += 1
+            done += len(rows)
+            yield done
+
+    def summary(self) -> Summary:
+        """What it came to so far."""
+        portfolio, tally = self._trader.portfolio, self._tally
+        worth = sum((mark.value for mark in self._trader.marks.values()), ZERO)
+        return Summary(
+            cycles=tally.cycles,
+            books=sum(tally.signals.values()),
+            markets=len(tally.tickers),
+            signals=dict(tally.signals),
+            whales=dict(tally.whales),
+            orders=dict(tally.orders),
+            refusals=tally.refusals,
+            fees=portfolio.fees,
+            realised=portfolio.realised,
+            unrealised=worth - portfolio.exposure,
+            start=portfolio.start,
+            cash=portfolio.cash,
+            cost=portfolio.exposure,
+            equity=self._trader.equity,
+            open_positions=len(portfolio.positions),
+            decisions=tally.hash.hexdigest(),
+        )
+
+
+def observed(tape: Tape, watch: Watch) -> Observed:
+    """Every book of the tape measured, each with the memory of its market's earlier ones."""
+    places = list(transposed(tape.books))
+    parts = [watch.observe(tape.books.take(rows), tape.seconds_to_close[rows]) for rows in places]
+    return joined(tape.books, parts, places)
+
+
+class _Cursor:
+    """The tape as source of books, watchlist and judge, standing at one moment."""
+
+    def __init__(self, tape: Tape, judged: Judged) -> None:
+        self._judged = judged
+        self._markets = _markets(tape)
+        self._held: tuple[str, ...] = ()
+        self._now = judged.take(np.array([0]))
+
+    def move(self, rows: Rows) -> None:
+        """Stand where these books were seen."""
+        self._now = self._judged.take(rows)
+
+    async def refresh(self) -> None:
+        """Nothing: a tape does not change."""
+
+    def hold(self, tickers: Sequence[str]) -> None:
+        """Keep these watched."""
+        self._held = tuple(tickers)
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets recorded at this moment, and those held."""
+        tickers = (*self._now.seen.books.tickers, *self._held)
+        return {ticker: self._markets[ticker] for ticker in tickers}
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:  # noqa: ARG002  # as the cycle asks
+        """The books recorded at this moment; that a market was not recorded is no failure."""
+        return BookAnswer(self._now.seen.books)
+
+    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:  # noqa: ARG002  # as above
+        """What was made of the books of this moment."""
+        return self._now
+
+
+class _Tally:
+    """Counts what happens, and hashes what was decided."""
+
+    def __init__(self) -> None:
+        self.cycles = 0
+        self.refusals = 0
+        self.signals: Counter[str] = Counter()
+        self.whales: Counter[str] = Counter()
+        self.orders: Counter[str] = Counter()
+        self.tickers: set[str] = set()
+        self.hash = hashlib.sha256()
+
+    def see(self, events: Sequence[Event]) -> None:
+        """Count these."""
+        for event in events:
+            match event:
+                case SignalMade():
+                    self.signals[event.action.value] += 1
+                    self.tickers.add(event.ticker)
+                    self._decided(event.at, event.ticker, event.action, event.score)
+                case WhaleSeen():
+                    self.whales[event.whale.type.value] += 1
+                case OrderEnded():
+                    self.orders[event.execution.status.value] += 1
+                    self._decided(event.at, event.execution)
+                case OrderRefused():
+                    self.refusals += 1
+                    self._decided(event.at, event.order, event.reason)
+
+    def look(self, judged: Judged) -> None:
+        """Nothing is shown."""
+
+    async def publish(
+        self,
+        at: datetime,
+        mood: RegimeName,
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],
+    ) -> None:
+        """Nothing is shown."""
+
+    def _decided(self, *what: object) -> None:
+        self.hash.update(repr(what).encode())
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def _markets(tape: Tape) -> dict[str, Market]:
+    """The markets of a tape, as far as it describes them."""
+    opens, closes = _moment(tape.books.seen_at[0]), _moment(tape.books.seen_at[-1]) + _AFTER
+    known = tape.books.seen_at + tape.seconds_to_close
+    columns = (tape.books.tickers, known.tolist(), tape.volume.tolist())
+    last = {ticker: (close, volume) for ticker, close, volume in zip(*columns, strict=True)}
+    return {
+        ticker: _market(ticker, opens, closes if math.isnan(close) else _moment(close), volume)
+        for ticker, (close, volume) in last.items()
+    }
+
+
+def _market(ticker: str, opens: datetime, closes: datetime, volume: float) -> Market:
+    traded = ZERO if math.isnan(volume) else exact(volume)
+    return Market(
+        ticker=ticker,
+        event_ticker=ticker,
+        title=ticker,
+        status=MarketStatus.ACTIVE,
+        grid=GRID,
+        open_time=opens,
+        close_time=closes,
+        volume_24h=Contracts(traded),
+        open_interest=ZERO,
+        fees=FEES,
+    )

@@ -1,0 +1,100 @@
+"""`python -m bot replay FILE`: the command around a replay."""
+
+import argparse
+import asyncio
+import itertools
+import logging
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bot import config, scorer, tape
+from bot.bootstrap import trade_rules, watch_over
+from bot.paper import PaperVenue
+from bot.replay import Replay, Summary
+from bot.trade import Trader
+from logging_utils import CsvJournal, configure
+
+
+def main(argv: list[str]) -> int:
+    """Replay a tape, write its CSV logs, print what it came to; 1 if the accounts are off."""
+    options = _parser().parse_args(argv)
+    settings = config.load()
+    configure(settings.log_level if options.verbose else "WARNING")
+    logging.getLogger("main").debug("replaying %s", options.tape)
+    recording = tape.read(options.tape)
+    _empty(options.out)
+    model = scorer.load(settings.model_path)
+    watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
+    ids = (f"replay-{number:08d}" for number in itertools.count(1))
+    trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+    with CsvJournal(options.out) as journal:
+        replay = Replay(recording, watch, trader, journal)
+        asyncio.run(_through(replay, options.every, len(recording.books)))
+        summary = replay.summary()
+    _print([*_tape_lines(recording), f"model       {model.fault or model.version}"])
+    _print([*lines(summary), f"logs        {options.out}"])
+    return 0 if summary.balances else 1
+
+
+def lines(summary: Summary) -> Iterator[str]:
+    """The summary for people."""
+    s = summary
+    yield f"cycles      {s.cycles:,} over {s.books:,} books of {s.markets:,} markets"
+    yield f"signals     {_counts(s.signals)}"
+    yield f"whales      {_counts(s.whales)}"
+    yield f"orders      {_counts(s.orders)}; {s.refusals:,} refused by risk"
+    yield f"fees        ${s.fees:,.4f}"
+    yield f"realised    ${s.realised - s.fees:,.4f} after fees"
+    yield f"open        ${s.unrealised:,.4f} in {s.open_positions} positions, if closed now"
+    yield f"equity      ${s.equity:,.4f}, started with ${s.start:,.2f}"
+    yield (
+        f"balance     cash {s.cash} + cost {s.cost} = start {s.start} + realised {s.realised} "
+        f"− fees {s.fees}: {'exact' if s.balances else 'BROKEN'}"
+    )
+    yield f"decisions   sha256 {s.decisions}"
+
+
+async def _through(replay: Replay, every: float, books: int) -> None:
+    with tqdm(total=books, unit=" books", smoothing=0, disable=None) as bar:
+        async for done in replay.run(every):
+            bar.update(done - bar.n)
+
+
+def _tape_lines(recording: tape.Tape) -> Iterator[str]:
+    for reason, rows in recording.skipped.items():
+        yield f"left out    {rows:,} rows: {reason}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
+
+
+def _empty(folder: Path) -> None:
+    # The logs of one replay must not continue those of another.
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _print(text: list[str]) -> None:
+    sys.stdout.write("\n".join(text) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot replay",
+        description="Run the bot over a tape of order books, on recorded time.",
+    )
+    parser.add_argument("tape", type=Path, help="a Parquet file of order books")
+    parser.add_argument(
+        "--every", type=float, default=1.0, help="seconds of recorded time per cycle (1)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("logs/replay"), help="folder of the CSV logs (emptied)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="the bot's own lines, too")
+    return parser
