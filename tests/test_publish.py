@@ -1,0 +1,208 @@
+"""What is shown: real numbers, stale markets as stale, and nothing that would break the page."""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from bot.core.market import MarketStatus
+from bot.core.orderbook import OrderBook
+from bot.publish import PACK_APART, Publisher, Sources
+from bot.runner import Beat
+from bot.state import Board, BotStatus, first_state, snapshot
+from tests.strategies import NOON, ladder
+from tests.test_cycle import BOOK, CASH, Bench
+
+STATUS = BotStatus(running=True, bot_enabled=True, mode="paper", interval_seconds=10)
+
+
+class Shown(Bench):
+    """The cycle bench with the real publisher as its audience."""
+
+    def __init__(self, *tickers, **options):
+        super().__init__(*tickers, **options)
+        self.board = Board(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
+        self.universe_fault = None
+        sources = Sources(self.trader, self.scorer, self.journal, lambda: self.universe_fault)
+        self.publisher = self.cycle._audience = Publisher(self.board, sources)
+
+    @property
+    def state(self):
+        return json.loads(self.board.snapshot.body)
+
+    @property
+    def market(self):
+        return self.state["markets"][0]
+
+
+async def test_a_market_is_shown_as_the_book_says_it():
+    shown = Shown()
+
+    await shown.run(0.8)
+
+    market = shown.market
+    assert (market["yes_bid"], market["yes_ask"], market["spread"]) == (52.0, 53.0, 1.0)
+    assert market["bid_ratio"] == 0.5
+    assert market["signal_direction"] == "BUY"
+    assert market["signal_score"] == 0.8
+    assert market["position"] == 100
+    assert market["position_notional"] == 52.0
+    assert market["pnl_unrealized"] == -1.0
+    assert market["stale"] is False
+
+
+async def test_the_overview_counts_money_not_contracts():
+    shown = Shown()
+
+    await shown.run(0.8)
+
+    overview = shown.state["overview"]
+    assert overview["mode"] == "PAPER"
+    assert overview["total_exposure"] == 53.0
+    assert overview["open_positions"] == 1
+    assert overview["equity"] == pytest.approx(float(CASH - 1 - shown.trader.portfolio.fees))
+    assert overview["daily_pnl"] == pytest.approx(overview["equity"] - float(CASH))
+
+
+async def test_no_opinion_is_half_and_hold_with_its_reason():
+    shown = Shown()
+
+    await shown.run(None)
+
+    assert shown.market["signal_score"] == 0.5
+    assert shown.market["signal_direction"] == "HOLD"
+    assert shown.market["reason"] == "the fake has no opinion"
+
+
+async def test_a_market_without_a_book_is_shown_stale_with_its_age():
+    shown = Shown()
+    await shown.run(0.8)
+    shown.exchange.fails = "down"
+
+    await shown.run(0.8, cycles=2)
+
+    market = shown.market
+    assert market["stale"] is True
+    assert market["age_seconds"] == 20.0
+    assert (market["yes_bid"], market["yes_ask"]) == (52.0, 53.0)
+    assert market["signal_direction"] == "HOLD"
+    assert market["signal_score"] == 0.5
+    assert market["reason"] == "no sound book: down"
+    assert shown.board.status.stale_markets == 1
+
+
+async def test_a_market_never_seen_is_not_invented():
+    shown = Shown()
+    shown.exchange.fails = "down"
+
+    await shown.run(0.8)
+
+    assert shown.state["markets"] == []
+    assert shown.board.status.watched_markets == 1
+
+
+@pytest.mark.parametrize(
+    ("book", "bid", "ask"),
+    [
+        (OrderBook((), ()), 0.0, 100.0),
+        (OrderBook(ladder(("0.40", 10)), ()), 40.0, 100.0),
+        (OrderBook((), ladder(("0.405", 10))), 0.0, 40.5),
+    ],
+)
+async def test_an_empty_side_is_a_number_the_page_can_show(book, bid, ask):
+    shown = Shown()
+    shown.exchange.shown["A"] = book
+
+    await shown.run(0.8)
+
+    assert (shown.market["yes_bid"], shown.market["yes_ask"]) == (bid, ask)
+    assert shown.market["signal_direction"] == "HOLD"
+
+
+async def test_a_refused_order_is_the_reason_and_a_notice():
+    shown = Shown()
+    shown.exchange.change("A", fees=None)
+
+    await shown.run(0.8)
+
+    assert "fees of A are not known" in shown.market["reason"]
+    assert [notice["kind"] for notice in shown.state["notices"]] == ["REFUSED"]
+    assert shown.state["timeline"] == []
+
+
+async def test_opening_and_closing_stand_in_the_timeline_newest_first():
+    shown = Shown()
+    await shown.run(0.8)
+
+    await shown.run(0.5)
+
+    assert [entry["type"] for entry in shown.state["timeline"]] == ["CLOSE", "OPEN"]
+
+
+async def test_a_market_that_left_the_watchlist_leaves_the_page():
+    shown = Shown("A", "B")
+    await shown.run(0.5)
+    del shown.exchange.markets["A"]
+
+    await shown.run(0.5)
+
+    assert [market["ticker"] for market in shown.state["markets"]] == ["B"]
+
+
+async def test_a_settled_position_is_gone_and_its_market_shows_its_status():
+    shown = Shown()
+    await shown.run(0.8)
+    shown.exchange.change("A", status=MarketStatus.FINALIZED, settlement_value=Decimal(1))
+    del shown.exchange.shown["A"]
+
+    await shown.run(0.5)
+
+    assert shown.market["position"] == 0
+    assert shown.market["status"] == "finalized"
+    assert {notice["kind"] for notice in shown.state["notices"]} >= {"SETTLED"}
+
+
+async def test_the_status_carries_every_fault():
+    shown = Shown()
+    shown.scorer.fault = "no model"
+    shown.journal.fault = "disk full"
+    shown.universe_fault = "listing old"
+
+    await shown.run(0.5)
+
+    status = shown.board.status
+    assert (status.model_fault, status.journal_fault) == ("no model", "disk full")
+    assert status.universe_fault == "listing old"
+    assert status.last_update == shown.clock.now()
+
+
+def test_a_beat_is_shown_at_once_and_the_last_error_stays():
+    shown = Shown()
+    failed = Beat(running=True, count=1, last_finish=NOON, error="boom")
+
+    shown.publisher.on_beat(failed)
+    assert (shown.board.status.error, shown.board.status.last_error_at) == ("boom", NOON)
+
+    shown.publisher.on_beat(replace(failed, count=2, error=None))
+    status = shown.board.status
+    assert (status.error, status.last_error, status.loop_count) == (None, "boom", 2)
+
+
+async def test_a_large_body_is_compressed_too():
+    shown = Shown(*[f"MARKET-{number}" for number in range(150)])
+
+    await shown.run(0.5)
+
+    assert len(shown.board.snapshot.body) >= PACK_APART
+    assert shown.board.snapshot.gzip is not None
+
+
+async def test_the_same_book_seen_again_keeps_every_number_finite():
+    shown = Shown("A", "B")
+    shown.exchange.shown["B"] = BOOK.mirror()
+
+    await shown.run(0.5, cycles=5)
+
+    for market in shown.state["markets"]:
+        assert all(value is not None for value in market.values())
