@@ -1,0 +1,167 @@
+"""The newest events, as the service shows them: bounded lists, newest first."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from bot.core.events import (
+    Event,
+    FetchFailed,
+    MarketSettled,
+    OrderEnded,
+    OrderRefused,
+    PositionClosed,
+    PositionOpened,
+    RegimeChanged,
+    WhaleSeen,
+)
+from bot.core.money import cents, measured
+from bot.core.orders import Order, OrderStatus
+from bot.views import NoticeKind, NoticeView, TimelineView, WhaleView
+
+WHALES: Final = 200
+TIMELINE: Final = 500
+NOTICES: Final = 200
+
+
+class Recent:
+    """What happened lately. Fed with every event; those without a view leave no trace."""
+
+    def __init__(self) -> None:
+        self._whales: deque[WhaleView] = deque(maxlen=WHALES)
+        self._timeline: deque[TimelineView] = deque(maxlen=TIMELINE)
+        self._notices: deque[NoticeView] = deque(maxlen=NOTICES)
+
+    def add(self, event: Event) -> None:
+        """Remember an event; the oldest of its kind goes if room runs out."""
+        view_of = _VIEWS.get(type(event))
+        if view_of is None:
+            return
+        match view_of(event):
+            case TimelineView() as entry:
+                self._timeline.appendleft(entry)
+            case NoticeView() as notice:
+                self._notices.appendleft(notice)
+        if isinstance(event, WhaleSeen):
+            self._whales.appendleft(_whale(event))
+
+    @property
+    def whales(self) -> tuple[WhaleView, ...]:
+        """The newest whales, newest first."""
+        return tuple(self._whales)
+
+    @property
+    def timeline(self) -> tuple[TimelineView, ...]:
+        """The newest of opened, closed, whales, regime changes; newest first."""
+        return tuple(self._timeline)
+
+    @property
+    def notices(self) -> tuple[NoticeView, ...]:
+        """The newest of everything else that people should know, newest first."""
+        return tuple(self._notices)
+
+    def whales_by_ticker(self) -> Mapping[str, tuple[int, float]]:
+        """Count and largest size, in contracts, of the recent whales of each market."""
+        seen: dict[str, tuple[int, float]] = {}
+        for whale in self._whales:
+            count, largest = seen.get(whale.ticker, (0, 0.0))
+            seen[whale.ticker] = (count + 1, max(largest, whale.size))
+        return seen
+
+
+def _whale(event: WhaleSeen) -> WhaleView:
+    whale = event.whale
+    return WhaleView(
+        timestamp=event.at.isoformat(),
+        ticker=whale.ticker,
+        side_bias=whale.side_bias.value if whale.side_bias else None,
+        imbalance_strength=whale.imbalance_strength,
+        max_bid_size=whale.max_bid_size,
+        max_ask_size=whale.max_ask_size,
+        type=whale.type.value,
+        size=measured(whale.size),
+        price=cents(whale.price),
+        notional=measured(whale.notional),
+        why=whale.why,
+    )
+
+
+def _whale_entry(event: WhaleSeen) -> TimelineView:
+    whale = event.whale
+    details = f"{whale.type} {whale.size:,.0f} @ {cents(whale.price):g}c"
+    return TimelineView(
+        timestamp=event.at.isoformat(), type="WHALE", ticker=whale.ticker, details=details
+    )
+
+
+def _opened(event: PositionOpened) -> TimelineView:
+    held = "long" if event.size > 0 else "short"
+    details = f"{held} {_size(abs(event.size))} @ {cents(event.price):g}c"
+    return TimelineView(
+        timestamp=event.at.isoformat(), type="OPEN", ticker=event.ticker, details=details
+    )
+
+
+def _closed(event: PositionClosed) -> TimelineView:
+    details = f"{event.how}, realised {event.realised:z+.2f} dollars"
+    return TimelineView(
+        timestamp=event.at.isoformat(), type="CLOSE", ticker=event.ticker, details=details
+    )
+
+
+def _regime(event: RegimeChanged) -> TimelineView:
+    details = f"{event.before} to {event.after}"
+    return TimelineView(timestamp=event.at.isoformat(), type="REGIME_CHANGE", details=details)
+
+
+def _refused(event: OrderRefused) -> NoticeView:
+    message = f"{_wish(event.order)} refused: {event.reason}"
+    return _notice(event.at, "REFUSED", message, event.order.ticker)
+
+
+def _failed(event: FetchFailed) -> NoticeView:
+    return _notice(event.at, "FETCH_FAILED", f"{event.what}: {event.reason}")
+
+
+def _settled(event: MarketSettled) -> NoticeView:
+    message = (
+        f"{_size(event.size)} contracts paid {event.payout:f} dollars each, "
+        f"realised {event.realised:z+.2f} dollars"
+    )
+    return _notice(event.at, "SETTLED", message, event.ticker)
+
+
+def _ended(event: OrderEnded) -> NoticeView | None:
+    done = event.execution
+    if done.status is OrderStatus.FILLED:
+        return None
+    message = f"{_wish(done.order)} {done.status}, {_size(done.filled)} filled"
+    message += f": {done.error}" if done.error else ""
+    return _notice(event.at, "ORDER_FAILED", message, done.order.ticker)
+
+
+def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = None) -> NoticeView:
+    return NoticeView(timestamp=at.isoformat(), kind=kind, ticker=ticker, message=message)
+
+
+def _wish(order: Order) -> str:
+    return f"{order.side} {_size(order.size)} @ {cents(order.limit):g}c"
+
+
+def _size(contracts: Decimal) -> str:
+    return f"{measured(contracts):,.10g}"
+
+
+#: One line for each event that people are shown; the function makes its view, or none.
+_VIEWS: Final[Mapping[type[Event], Callable[[Any], TimelineView | NoticeView | None]]] = {
+    PositionOpened: _opened,
+    PositionClosed: _closed,
+    WhaleSeen: _whale_entry,
+    RegimeChanged: _regime,
+    OrderRefused: _refused,
+    OrderEnded: _ended,
+    FetchFailed: _failed,
+    MarketSettled: _settled,
+}

@@ -1,0 +1,249 @@
+"""The snapshot: finite, tagged by its bytes, complete; and what lately happened."""
+
+import gzip
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace as changed
+
+from bot.core.events import (
+    CycleStarted,
+    Event,
+    FetchFailed,
+    MarketSettled,
+    OrderEnded,
+    OrderRefused,
+    PositionClosed,
+    PositionOpened,
+    RegimeChanged,
+    WhaleSeen,
+)
+from bot.core.market import Side
+from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.regime import RegimeName
+from bot.core.whales import SideBias, Whale, WhaleType
+from bot.recent import NOTICES, TIMELINE, WHALES, Recent
+from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
+from bot.views import BotState, MarketView
+
+NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
+STATUS = BotStatus(running=False, bot_enabled=True, mode="paper", interval_seconds=60)
+ORDER = Order("c-1", "KXRAIN", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
+NUMBERS = [name for name, kind in MarketView.__annotations__.items() if kind is float]
+
+
+def a_market(**changes: Any) -> MarketView:
+    kinds: dict[Any, Any] = {str: "x", float: 0.5, int: 1, bool: False}
+    fields = {name: kinds.get(kind, "HOLD") for name, kind in MarketView.__annotations__.items()}
+    return MarketView(**{**fields, **changes})
+
+
+def a_state(*markets: MarketView) -> BotState:
+    return changed(first_state(10_000.0, STATUS), markets=tuple(markets))
+
+
+def a_whale(number: int = 0, size: str = "6500") -> WhaleSeen:
+    return WhaleSeen(
+        NOW + timedelta(seconds=number),
+        Whale(
+            ticker=f"KX{number % 2}",
+            type=WhaleType.LARGE_BID,
+            size=Decimal(size),
+            price=Decimal("0.485"),
+            notional=Decimal(3120),
+            depth_share=0.4,
+            imbalance_strength=0.325,
+            max_bid_size=6500.0,
+            max_ask_size=10.0,
+            side_bias=SideBias.BUY,
+            why="6,500 contracts at one price",
+        ),
+    )
+
+
+def test_before_the_first_cycle_equity_is_the_cash_and_nothing_is_open():
+    state = first_state(10_000.0, STATUS)
+
+    assert state.overview.mode == "PAPER"
+    assert (state.overview.equity, state.overview.open_positions) == (10_000.0, 0)
+    assert (state.markets, state.whales, state.timeline, state.notices) == ((), (), (), ())
+    assert first_state(1.0, replace(STATUS, mode="live")).overview.mode == "LIVE"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None])
+def test_a_number_that_is_none_is_refused_by_its_name(name, value):
+    with pytest.raises(ValueError, match=rf"markets\[1\]\.{name}"):
+        snapshot(a_state(a_market(), a_market(**{name: value})), NOW)
+
+
+def test_a_word_the_dashboard_does_not_know_is_refused():
+    with pytest.raises(ValueError, match="signal_direction"):
+        snapshot(a_state(a_market(signal_direction="MAYBE")), NOW)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=5))
+def test_what_is_sent_is_what_was_seen(numbers):
+    state = a_state(*[a_market(volume_24h=number) for number in numbers])
+
+    assert msgspec.json.decode(snapshot(state, NOW).body, type=BotState) == state
+
+
+def test_the_tag_follows_the_bytes():
+    one, same, other = (snapshot(a_state(a_market(ticker=t)), NOW) for t in ("A", "A", "B"))
+
+    assert one.etag == same.etag != other.etag
+    assert one.etag.startswith('"')
+    assert one.etag.endswith('"')
+
+
+def test_the_compressed_form_is_the_same_bytes():
+    plain = snapshot(a_state(a_market()), NOW)
+
+    assert plain.gzip is None
+    assert gzip.decompress(packed(plain).gzip or b"") == plain.body
+    assert packed(plain) == packed(plain)
+
+
+def test_an_optional_word_is_left_out_and_a_nullable_one_is_null():
+    body = snapshot(a_state(a_market(category=None)), NOW).body
+
+    assert b'"category"' not in body
+    assert b'"last_error":null' in body
+
+
+def test_a_status_shows_its_times_with_offset():
+    view = bot_view(replace(STATUS, last_update=NOW, error="boom"))
+
+    assert (view.last_update, view.last_loop_start) == ("2026-01-18T22:15:00+00:00", None)
+    assert view.error == "boom"
+
+
+def test_regimes_have_distinct_numbers():
+    views = [regime_view(name) for name in RegimeName]
+
+    assert len({view.id for view in views}) == len(views)
+    assert [view.name for view in views] == list(RegimeName)
+
+
+TIMELINE_CASES: list[tuple[Event, str, str]] = [
+    (PositionOpened(NOW, "KX", Decimal(100), Decimal("0.525")), "OPEN", "long 100 @ 52.5c"),
+    (PositionOpened(NOW, "KX", Decimal(-1), Decimal("0.5")), "OPEN", "short 1 @ 50c"),
+    (PositionClosed(NOW, "KX", Decimal("1.5"), "exit"), "CLOSE", "exit, realised +1.50 dollars"),
+    (a_whale(), "WHALE", "large_bid 6,500 @ 48.5c"),
+    (
+        RegimeChanged(NOW, RegimeName.CALM, RegimeName.CHAOTIC),
+        "REGIME_CHANGE",
+        "calm to chaotic",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "type_", "details"), TIMELINE_CASES)
+def test_the_timeline_has_the_four_types_of_the_dashboard(event, type_, details):
+    recent = Recent()
+    recent.add(event)
+
+    (entry,) = recent.timeline
+    assert (entry.type, entry.details) == (type_, details)
+    assert entry.timestamp == NOW.isoformat()
+    assert recent.notices == ()
+
+
+FILL = Fill("f", "c-1", "KXRAIN", Side.BUY, Decimal(40), Decimal("0.52"), Decimal("0.7"), NOW)
+NOTICE_CASES: list[tuple[Event, str, str]] = [
+    (
+        OrderRefused(NOW, ORDER, "exposure 210 of 200"),
+        "REFUSED",
+        "buy 100 @ 52.5c refused: exposure 210 of 200",
+    ),
+    (FetchFailed(NOW, "books", "timeout"), "FETCH_FAILED", "books: timeout"),
+    (
+        MarketSettled(NOW, "KX", Decimal(1), Decimal(-5), Decimal("-2.5")),
+        "SETTLED",
+        "-5 contracts paid 1 dollars each, realised -2.50 dollars",
+    ),
+    (
+        OrderEnded(NOW, Execution(ORDER, "o-1", OrderStatus.PARTIALLY_FILLED, (FILL,))),
+        "ORDER_FAILED",
+        "buy 100 @ 52.5c partially_filled, 40 filled",
+    ),
+    (
+        OrderEnded(NOW, Execution(ORDER, "o-1", OrderStatus.ERROR, error="no book")),
+        "ORDER_FAILED",
+        "buy 100 @ 52.5c error, 0 filled: no book",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "kind", "message"), NOTICE_CASES)
+def test_everything_else_is_a_notice(event, kind, message):
+    recent = Recent()
+    recent.add(event)
+
+    (notice,) = recent.notices
+    assert (notice.kind, notice.message) == (kind, message)
+    assert recent.timeline == ()
+
+
+def test_what_went_as_wished_or_says_nothing_leaves_no_trace():
+    recent = Recent()
+    recent.add(CycleStarted(NOW, 1))
+    recent.add(OrderEnded(NOW, Execution(ORDER, "o-1", OrderStatus.FILLED, (FILL,))))
+
+    assert (recent.timeline, recent.notices, recent.whales) == ((), (), ())
+
+
+def test_memory_is_bounded_and_newest_first():
+    recent = Recent()
+    for number in range(TIMELINE + 10):
+        recent.add(a_whale(number))
+        recent.add(FetchFailed(NOW, "books", str(number)))
+
+    newest = NOW + timedelta(seconds=TIMELINE + 9)
+    lengths = (len(recent.whales), len(recent.timeline), len(recent.notices))
+    assert lengths == (WHALES, TIMELINE, NOTICES)
+    assert recent.whales[0].timestamp == recent.timeline[0].timestamp == newest.isoformat()
+    assert recent.notices[0].message == f"books: {TIMELINE + 9}"
+
+
+def test_a_whale_without_bias_says_so():
+    recent = Recent()
+    seen = a_whale()
+    recent.add(replace(seen, whale=replace(seen.whale, side_bias=None)))
+
+    assert recent.whales[0].side_bias is None
+    assert recent.whales[0].price == 48.5
+
+
+def test_recent_whales_are_counted_by_market_with_their_largest():
+    recent = Recent()
+    for number, size in enumerate(("6500", "5000", "9000")):
+        recent.add(a_whale(number, size))
+
+    assert recent.whales_by_ticker() == {"KX0": (2, 9000.0), "KX1": (1, 5000.0)}
+
+
+def test_everything_recent_can_be_shown():
+    recent = Recent()
+    for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]:
+        recent.add(event)
+    state = changed(
+        a_state(), whales=recent.whales, timeline=recent.timeline, notices=recent.notices
+    )
+
+    assert msgspec.json.decode(snapshot(state, NOW).body, type=BotState) == state
+
+
+def test_the_board_shows_what_was_put_there_last():
+    board = Board(snapshot(a_state(), NOW), STATUS)
+    board.snapshot = newer = snapshot(a_state(a_market()), NOW)
+
+    assert (board.snapshot, board.status) == (newer, STATUS)
