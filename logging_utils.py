@@ -1,0 +1,204 @@
+"""Stdout and the four CSV logs: two views of the same events, and figures about the files.
+
+`configure` decides how every line on stdout looks; `CsvJournal` writes events down. What the
+lines and rows say is in `bot.journal_lines` and `bot.journal_rows`.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self, TextIO
+
+from bot import journal_lines
+from bot.core.events import Event
+from bot.csv_file import CsvFile
+from bot.journal_rows import LOGS, ROWS, plain
+
+log = logging.getLogger("main")
+
+#: Characters gathered before rows reach the file without waiting for the end of the cycle.
+_FLUSH_AT: Final = 1_000_000
+_CHUNK: Final = 1 << 20
+#: Bytes by which a file that was counted before is known again: about the last row.
+_TAIL: Final = 256
+#: What dashboards and hosts ask for all the time: a success is not worth a line.
+_POLLED: Final = ("/state/full", "/health")
+
+
+def configure(level: str = "INFO") -> None:
+    """Log everything at `level` or above to stdout, uvicorn's own lines included.
+
+    May be called again; other handlers of the root logger are left alone.
+    """
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if isinstance(h, _Stdout)]:
+        root.removeHandler(handler)
+    root.addHandler(_Stdout())
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        theirs = logging.getLogger(name)
+        theirs.handlers.clear()
+        theirs.propagate = True
+    access = logging.getLogger("uvicorn.access")
+    access.filters = [] if root.level <= logging.DEBUG else [_worth_a_line]
+    # Its line per request to the exchange says nothing that events do not.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether an access record is more than a successful poll."""
+    match record.args:
+        case (_, _, str(path), _, int(status)):
+            return status >= 400 or path.partition("?")[0] not in _POLLED
+    return True
+
+
+class _Stdout(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stdout` is now."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(_OneLine())
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # read anew, as logging's last resort does
+        """The stream of the moment."""
+        return sys.stdout
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with what the terminal's encoding lacks spelt out."""
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _OneLine(logging.Formatter):
+    """UTC, one line a record, whatever the message holds; a trace follows indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the trace if there is one."""
+        stamp = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        line = f"{stamp} | {record.levelname} | {record.name} | {plain(record.getMessage())}"
+        if not record.exc_info:
+            return line
+        # Made here, not taken from what another handler left in the record; and indented, so
+        # that an error's own text cannot pass for a line of the log.
+        trace = self.formatException(record.exc_info).splitlines()
+        return "\n".join([line, *(f"    {plain(one)}" for one in trace)])
+
+
+class CsvJournal:
+    """Writes events to the CSV logs and to stdout. A context manager: it opens the files.
+
+    A disk that is full or read-only loses rows, never raises: `fault` says so until it is over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {name: CsvFile(folder / one.file, one.columns) for name, one in LOGS.items()}
+        self._failing: dict[str, str] = {}
+        self._lost = 0
+
+    def __enter__(self) -> Self:
+        self._write(list(self._files))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+        for file in self._files.values():
+            file.close()
+
+    @property
+    def fault(self) -> str | None:
+        """Why rows are being lost, and what to do about it; None if all is well."""
+        if not self._failing:
+            return None
+        reasons = "; ".join(self._failing.values())
+        return f"CSV rows are being lost: {reasons}. Free the disk or make the log folder writable"
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Write these down, in this order."""
+        for event in events:
+            journal_lines.say(event)
+            row = ROWS.get(type(event))
+            if row is not None:
+                name, cells = row
+                self._files[name].add(cells(event))
+        self._write([n for n, file in self._files.items() if file.pending_size > _FLUSH_AT])
+
+    def flush(self) -> None:
+        """Bring what was recorded to the files."""
+        self._write([n for n, file in self._files.items() if file.pending or n in self._failing])
+
+    def _write(self, names: Sequence[str]) -> None:
+        before = bool(self._failing)
+        for name in names:
+            self._write_one(name)
+        if self._failing and not before:
+            log.warning("%s", self.fault)
+        elif before and not self._failing:
+            log.warning("CSV rows are written again; %d were lost", self._lost)
+            self._lost = 0
+
+    def _write_one(self, name: str) -> None:
+        file = self._files[name]
+        rows = file.pending
+        try:
+            file.flush()
+        except OSError as error:
+            self._lost += rows
+            self._failing[name] = f"{file.path.name}: {error.strerror or error}"
+        else:
+            self._failing.pop(name, None)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One CSV log as it lies there; `line_count` includes the header."""
+
+    exists: bool
+    path: str
+    size_bytes: int
+    line_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    size: int = 0
+    lines: int = 0
+    tail: bytes = b""
+
+
+class LogStats:
+    """Figures of the CSV logs. Reads only what was added since it last looked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, _Counted] = {}
+
+    def read(self) -> dict[str, LogFile]:
+        """The figures now, by the log's name. Blocking: call it in a thread."""
+        return {name: self._log_file(one.file) for name, one in LOGS.items()}
+
+    def _log_file(self, file: str) -> LogFile:
+        shown = f"{self._folder.name}/{file}"
+        try:
+            counted = self._counted(file)
+        except OSError:
+            return LogFile(exists=False, path=shown, size_bytes=0, line_count=0)
+        return LogFile(exists=True, path=shown, size_bytes=counted.size, line_count=counted.lines)
+
+    def _counted(self, name: str) -> _Counted:
+        known = self._known.get(name, _Counted())
+        with (self._folder / name).open("rb", buffering=0) as file:
+            # A file that no longer holds what was counted is another file: from the start.
+            file.seek(known.size - len(known.tail))
+            if file.read(len(known.tail)) != known.tail:
+                known = _Counted()
+                file.seek(0)
+            while chunk := file.read(_CHUNK):
+                tail = chunk[-_TAIL:]
+                known = _Counted(known.size + len(chunk), known.lines + chunk.count(b"\n"), tail)
+        self._known[name] = known
+        return known

@@ -1,0 +1,569 @@
+"""Stdout lines and CSV rows: the seed's words, safe cells, files that survive."""
+
+import csv
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import logging_utils
+from bot.core.events import (
+    Action,
+    CycleFinished,
+    CycleStarted,
+    Event,
+    FetchFailed,
+    MarketSettled,
+    MarketsFetched,
+    OrderEnded,
+    OrderRefused,
+    OrderSubmitted,
+    PnlMarked,
+    PositionClosed,
+    PositionOpened,
+    RegimeChanged,
+    SignalMade,
+    WhaleSeen,
+)
+from bot.core.market import Side
+from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.regime import RegimeName
+from bot.core.whales import SideBias, Whale, WhaleType
+from bot.csv_file import CsvFile
+from bot.journal_rows import LOGS, cell, in_cents, plain
+from logging_utils import CsvJournal, LogStats
+
+NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
+ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
+SEED_COLUMNS = {
+    "signals_log.csv": "timestamp,model_version,market_ticker,decision_price,features_json,"
+    "prediction,action,position_before,position_after",
+    "trades_log.csv": "timestamp,market_ticker,order_id,side,size,limit_price,status,error_message",
+    "pnl_log.csv": "timestamp,market_ticker,open_pnl,realized_pnl,cash,position_size,"
+    "gross_exposure",
+    "whale_log.csv": "timestamp,market_ticker,event_type,size,price_level,notional,depth_pct,"
+    "imbalance_strength,side_bias",
+}
+
+
+def signal(**changes: Any) -> SignalMade:
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "ticker": "KXINX-26JAN23",
+        "model_version": "gbm_v1",
+        "price": 0.525,
+        "score": 0.65,
+        "feature_names": ("spread", "imbalance"),
+        "features": (0.01, float("nan")),
+        "action": Action.ENTER_LONG,
+        "reason": "",
+        "position_before": Decimal(0),
+        "position_after": Decimal(100),
+    }
+    return SignalMade(**{**fields, **changes})
+
+
+def fill(size: str, price: str) -> Fill:
+    return Fill(
+        price, "c-1", ORDER.ticker, Side.BUY, Decimal(size), Decimal(price), Decimal("0.5"), NOW
+    )
+
+
+def whale(side_bias: SideBias | None = SideBias.BUY) -> WhaleSeen:
+    return WhaleSeen(
+        NOW,
+        Whale(
+            ticker="AAPL-YES",
+            type=WhaleType.LARGE_BID,
+            size=Decimal(6500),
+            price=Decimal("0.48"),
+            notional=Decimal(3120),
+            depth_share=0.125,
+            imbalance_strength=0.325,
+            max_bid_size=6500.0,
+            max_ask_size=10.0,
+            side_bias=side_bias,
+            why="6,500 contracts at one price",
+        ),
+    )
+
+
+def pnl(ticker: str | None = None) -> PnlMarked:
+    return PnlMarked(
+        NOW, ticker, Decimal(0), Decimal("-0.001"), Decimal(9900), Decimal(1), Decimal(100)
+    )
+
+
+def ended(status: OrderStatus, *fills: Fill, error: str = "") -> OrderEnded:
+    return OrderEnded(NOW, Execution(ORDER, "o-1", status, fills, error))
+
+
+@pytest.fixture
+def stdout() -> Iterator[None]:
+    """Logging as the service sets it up, undone afterwards."""
+    root = logging.getLogger()
+    touched = [root, *(logging.getLogger(name) for name in ("uvicorn.access", "httpx"))]
+    before = [(one, one.level, list(one.handlers), list(one.filters)) for one in touched]
+    yield
+    for one, level, handlers, filters in before:
+        one.setLevel(level)
+        one.handlers, one.filters = handlers, filters
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[CsvJournal]:
+    with CsvJournal(tmp_path / "logs") as journal:
+        yield journal
+
+
+def rows(folder: Path, log: str) -> list[dict[str, str]]:
+    with (folder / LOGS[log].file).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+LINES: list[tuple[Event, str, str]] = [
+    (CycleStarted(NOW, 1), "INFO | main", "--- Loop 1 starting ---"),
+    (MarketsFetched(NOW, 20, 20), "INFO | main", "Fetched 20 markets"),
+    (
+        signal(),
+        "INFO | signals",
+        "SIGNAL | KXINX-26JAN23 | price=52.50 | pred=0.65 | action=enter_long"
+        " | pos: 0.00 -> 100.00",
+    ),
+    (
+        signal(action=Action.HOLD, price=None, score=None, reason="no bids"),
+        "DEBUG | signals",
+        "SIGNAL | KXINX-26JAN23 | price=none | pred=none | action=hold"
+        " | pos: 0.00 -> 100.00 | no bids",
+    ),
+    (
+        OrderSubmitted(NOW, ORDER),
+        "INFO | trades",
+        "TRADE | SUBMITTED | KXINX-26JAN23 | buy 100 @ 52.50",
+    ),
+    (
+        ended(OrderStatus.FILLED, fill("100", "0.525")),
+        "INFO | trades",
+        "TRADE | FILLED | KXINX-26JAN23 | buy 100 @ 52.50",
+    ),
+    (
+        ended(OrderStatus.ERROR, error="no book"),
+        "ERROR | trades",
+        "TRADE | ERROR | KXINX-26JAN23 | buy 100 @ 52.50 | no book",
+    ),
+    (
+        OrderRefused(NOW, ORDER, "exposure 210 of 200"),
+        "INFO | trades",
+        "REFUSED | KXINX-26JAN23 | buy 100 @ 52.50 | exposure 210 of 200",
+    ),
+    (
+        PositionOpened(NOW, "KX", Decimal("-12.5"), Decimal("0.005")),
+        "INFO | trades",
+        "OPENED | KX | -12.50 @ 0.50",
+    ),
+    (
+        PositionClosed(NOW, "KX", Decimal("1.234"), "exit"),
+        "INFO | trades",
+        "CLOSED | KX | realized=1.23 | exit",
+    ),
+    (
+        MarketSettled(NOW, "KX", Decimal(1), Decimal(5), Decimal(2)),
+        "INFO | trades",
+        "SETTLED | KX | 5 contracts paid 100.00 | realized=2.00",
+    ),
+    (
+        whale(),
+        "INFO | whale",
+        "WHALE | large_bid | AAPL-YES | size=6,500 @ 48.00 | imb=32.5%",
+    ),
+    (
+        RegimeChanged(NOW, RegimeName.CALM, RegimeName.CHAOTIC),
+        "INFO | main",
+        "REGIME | calm -> chaotic",
+    ),
+    (
+        pnl(),
+        "INFO | pnl",
+        "PNL SNAPSHOT | cash=9900.00 | open_pnl=0.00 | realized=0.00 | exposure=100.00",
+    ),
+    (
+        pnl("KX"),
+        "INFO | pnl",
+        "PNL SNAPSHOT | KX | cash=9900.00 | open_pnl=0.00 | realized=0.00 | exposure=100.00",
+    ),
+    (FetchFailed(NOW, "books", "timeout"), "WARNING | main", "FETCH FAILED | books | timeout"),
+    (
+        CycleFinished(NOW, 1, 10, 2, 1),
+        "INFO | main",
+        "Loop 1 complete: 10 markets, 2 whales, 1 positions",
+    ),
+]
+
+
+@pytest.mark.usefixtures("stdout")
+@pytest.mark.parametrize(("event", "source", "message"), LINES)
+def test_an_event_is_a_line_in_the_words_of_the_users_document(
+    event, source, message, journal, capsys
+):
+    logging_utils.configure("DEBUG")
+
+    journal.record([event])
+
+    (line,) = capsys.readouterr().out.splitlines()
+    stamp, _, rest = line.partition(" | ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", stamp)
+    assert rest == f"{source} | {message}"
+
+
+def test_every_event_has_a_line():
+    assert {type(event) for event, *_ in LINES} | {OrderEnded} == set(Event.__args__)
+
+
+@pytest.mark.usefixtures("stdout")
+def test_a_held_signal_is_silent_at_info_but_has_its_row(journal, tmp_path, capsys):
+    logging_utils.configure("INFO")
+
+    journal.record([signal(action=Action.HOLD)])
+    journal.flush()
+
+    assert capsys.readouterr() == ("", "")
+    assert len(rows(tmp_path / "logs", "signals")) == 1
+
+
+@pytest.mark.usefixtures("stdout")
+def test_the_stamp_is_utc(capsys):
+    logging_utils.configure()
+    record = logging.makeLogRecord({"created": 0.0, "msg": "hi", "levelno": logging.INFO})
+
+    logging.getLogger().handle(record)
+
+    assert capsys.readouterr().out.startswith("1970-01-01 00:00:00 | ")
+
+
+@pytest.mark.usefixtures("stdout")
+@given(st.text())
+def test_no_message_forges_a_line(text):
+    formatter = logging_utils._OneLine()
+    record = logging.makeLogRecord({"msg": "%s", "args": (text,)})
+
+    line = formatter.format(record)
+
+    assert len(line.splitlines()) <= 1
+    assert line.isprintable()
+
+
+@pytest.mark.usefixtures("stdout")
+def test_a_trace_follows_indented(capsys):
+    logging_utils.configure()
+    try:
+        int("a\n2026-01-01 00:00:00 | INFO | main | forged")
+    except ValueError:
+        logging.getLogger("main").exception("The cycle broke off")
+
+    first, *trace = capsys.readouterr().out.splitlines()
+    assert first.endswith("| ERROR | main | The cycle broke off")
+    assert len(trace) > 2
+    assert all(line.startswith("    ") for line in trace)
+
+
+@pytest.mark.usefixtures("stdout")
+def test_configured_twice_a_line_is_said_once(capsys):
+    logging_utils.configure("INFO")
+    logging_utils.configure("INFO")
+
+    logging.getLogger("main").info("once")
+
+    assert capsys.readouterr().out.count("once") == 1
+
+
+@pytest.mark.usefixtures("stdout")
+def test_the_servers_lines_look_alike_and_successful_polls_are_left_out(capsys):
+    access = logging.getLogger("uvicorn.access")
+    access.addHandler(logging.StreamHandler())
+    logging_utils.configure("INFO")
+
+    for path, status in (("/state/full?x=1", 304), ("/state/full", 500), ("/bot/start", 200)):
+        access.info('%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", path, "1.1", status)
+    logging.getLogger("uvicorn.error").info("Started")
+    access.info("no request")
+
+    written = capsys.readouterr()
+    assert [line.partition(" | ")[2] for line in written.out.splitlines()] == [
+        'INFO | uvicorn.access | 1.2.3.4:5 - "GET /state/full HTTP/1.1" 500',
+        'INFO | uvicorn.access | 1.2.3.4:5 - "GET /bot/start HTTP/1.1" 200',
+        "INFO | uvicorn.error | Started",
+        "INFO | uvicorn.access | no request",
+    ]
+    assert written.err == ""
+
+
+def test_the_columns_are_those_of_the_users_document(journal, tmp_path):
+    for name, header in SEED_COLUMNS.items():
+        assert (tmp_path / "logs" / name).read_bytes() == header.encode() + b"\r\n"
+
+
+def test_a_signal_is_a_row(journal, tmp_path):
+    journal.record([signal(), signal(price=None, score=None, action=Action.HOLD)])
+    journal.flush()
+
+    row, blank = rows(tmp_path / "logs", "signals")
+    assert json.loads(row.pop("features_json")) == {"spread": 0.01, "imbalance": None}
+    assert row == {
+        "timestamp": "2026-01-18T22:15:02+00:00",
+        "model_version": "gbm_v1",
+        "market_ticker": "KXINX-26JAN23",
+        "decision_price": "52.50",
+        "prediction": "0.65",
+        "action": "enter_long",
+        "position_before": "0.00",
+        "position_after": "100.00",
+    }
+    assert (blank["decision_price"], blank["prediction"]) == ("", "")
+
+
+def test_an_orders_life_is_two_rows(journal, tmp_path):
+    partly = ended(
+        OrderStatus.PARTIALLY_FILLED, fill("10", "0.51"), fill("30", "0.52"), error="no more"
+    )
+    journal.record([OrderSubmitted(NOW, ORDER), partly, ended(OrderStatus.CANCELED, error="+")])
+    journal.flush()
+
+    submitted, done, canceled = rows(tmp_path / "logs", "trades")
+    assert (submitted["status"], submitted["order_id"]) == ("submitted", "")
+    assert (submitted["size"], submitted["limit_price"]) == ("100.00", "52.50")
+    assert (done["size"], done["limit_price"]) == ("40.00", "51.75")
+    assert (done["order_id"], done["error_message"]) == ("o-1", "no more")
+    assert (canceled["size"], canceled["limit_price"]) == ("100.00", "52.50")
+    assert (canceled["status"], canceled["error_message"]) == ("canceled", "'+")
+
+
+def test_profit_and_loss_of_all_is_called_all(journal, tmp_path):
+    journal.record([pnl(), pnl("KX")])
+    journal.flush()
+
+    everything, one = rows(tmp_path / "logs", "pnl")
+    assert everything == {
+        "timestamp": "2026-01-18T22:15:02+00:00",
+        "market_ticker": "ALL",
+        "open_pnl": "0.0000",
+        "realized_pnl": "-0.0010",
+        "cash": "9900.0000",
+        "position_size": "1",
+        "gross_exposure": "100.0000",
+    }
+    assert (one["market_ticker"], one["position_size"]) == ("KX", "1.00")
+
+
+def test_a_whale_is_a_row(journal, tmp_path):
+    journal.record([whale(), whale(None)])
+    journal.flush()
+
+    row, unbiased = rows(tmp_path / "logs", "whale")
+    assert row == {
+        "timestamp": "2026-01-18T22:15:02+00:00",
+        "market_ticker": "AAPL-YES",
+        "event_type": "large_bid",
+        "size": "6500.00",
+        "price_level": "48.00",
+        "notional": "3120.0000",
+        "depth_pct": "12.50",
+        "imbalance_strength": "0.3250",
+        "side_bias": "BUY_BIAS",
+    }
+    assert unbiased["side_bias"] == ""
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [(None, ""), (0.5, "50.00"), (Decimal("0.005"), "0.50"), (0.00025, "0.0250"), (0.0005, "0.05")],
+)
+def test_prices_are_cents_with_the_digits_they_need(price, text):
+    assert in_cents(price) == text
+
+
+@given(st.text())
+def test_no_cell_is_a_formula_or_breaks_the_row(text):
+    safe = cell(text)
+
+    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert safe.isprintable()
+    assert plain(safe) == safe
+
+
+@given(rows=st.lists(st.tuples(st.text(), st.text().map(cell)).map(lambda r: tuple(map(plain, r)))))
+def test_what_is_written_reads_back(rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "file.csv"
+    file = CsvFile(path, ("a", "b"))
+    for row in rows:
+        file.add(row)
+    file.flush()
+    file.close()
+
+    with path.open(newline="", encoding="utf-8") as written:
+        assert [*map(tuple, csv.reader(written, strict=True))] == [("a", "b"), *rows]
+
+
+def test_a_restart_appends_under_one_header(tmp_path):
+    for _ in range(2):
+        with CsvJournal(tmp_path) as journal:
+            journal.record([pnl()])
+
+    lines = (tmp_path / "pnl_log.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["timestamp", *[NOW.isoformat()] * 2]
+
+
+def test_a_torn_last_row_does_not_spoil_the_next(tmp_path):
+    with CsvJournal(tmp_path):
+        pass
+    with (tmp_path / "pnl_log.csv").open("ab") as file:
+        file.write(b"2026-01-18T22:1")
+    with CsvJournal(tmp_path) as journal:
+        journal.record([pnl()])
+
+    torn, whole = rows(tmp_path, "pnl")
+    assert torn["timestamp"] == "2026-01-18T22:1"
+    assert whole["cash"] == "9900.0000"
+
+
+def test_a_file_with_other_columns_is_kept_aside(tmp_path, caplog):
+    path = tmp_path / "pnl_log.csv"
+    for number in (1, 2):
+        path.write_text(f"other,columns\n{number},2\n")
+        with CsvJournal(tmp_path) as journal:
+            journal.record([pnl()])
+
+        assert (tmp_path / f"pnl_log.{number}.csv").read_text() == f"other,columns\n{number},2\n"
+        assert len(rows(tmp_path, "pnl")) == 1
+    assert "pnl_log.csv has other columns and is kept as pnl_log.2.csv" in caplog.messages
+
+
+def test_a_header_with_a_byte_order_mark_is_ours(tmp_path):
+    header = "\ufeff" + SEED_COLUMNS["pnl_log.csv"] + "\n"
+    (tmp_path / "pnl_log.csv").write_text(header, encoding="utf-8")
+
+    with CsvJournal(tmp_path) as journal:
+        journal.record([pnl()])
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(SEED_COLUMNS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+def test_a_deleted_file_comes_back_with_its_header(journal, tmp_path):
+    path = tmp_path / "logs" / "pnl_log.csv"
+    path.unlink()
+    journal.record([pnl()])
+    journal.flush()
+    assert len(rows(tmp_path / "logs", "pnl")) == 1
+
+    path.unlink()
+    path.parent.joinpath("pnl_log.csv").write_bytes(b"")
+    journal.record([pnl()])
+    journal.flush()
+    assert len(rows(tmp_path / "logs", "pnl")) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_a_fault_until_it_can(tmp_path, caplog):
+    folder = tmp_path / "logs"
+    folder.write_text("in the way")
+    caplog.set_level(logging.WARNING, "main")
+
+    with CsvJournal(folder) as journal:
+        for _ in range(3):
+            journal.record([pnl()])
+            journal.flush()
+        assert journal.fault is not None
+        assert "pnl_log.csv" in journal.fault
+        assert len(caplog.messages) == 1
+
+        folder.unlink()
+        journal.record([pnl(), pnl()])
+        journal.flush()
+        assert journal.fault is None
+
+    assert caplog.messages[1:] == ["CSV rows are written again; 3 were lost"]
+    assert len(rows(folder, "pnl")) == 2
+
+
+class FillingUp:
+    """A file on a disk that takes only the first bytes of a write."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self.file = path.open("r+b", buffering=0)
+        self.room = room
+
+    def write(self, rows: bytes) -> int:
+        return self.file.write(rows[: self.room])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def test_a_disk_that_fills_up_leaves_whole_rows(tmp_path):
+    path = tmp_path / "file.csv"
+    file = CsvFile(path, ("a", "b"))
+    file.add(("1", "2"))
+    file.flush()
+    file.close()
+    file._file = FillingUp(path, room=3)  # type: ignore[assignment]  # a file in all it is asked
+
+    file.add(("3", "4"))
+    with pytest.raises(OSError, match="No space left"):
+        file.flush()
+    file.close()
+
+    assert path.read_text() == "a,b\n1,2\n"
+
+
+def test_a_full_disk_is_named_and_costs_only_the_rows_of_its_file(journal, tmp_path):
+    full = FillingUp(tmp_path / "logs" / "pnl_log.csv", room=0)
+    journal._files["pnl"].close()
+    journal._files["pnl"]._file = full  # a file in all it is asked
+
+    journal.record([pnl(), whale()])
+    journal.flush()
+
+    assert journal.fault is not None
+    assert "pnl_log.csv: No space left on device" in journal.fault
+    assert len(rows(tmp_path / "logs", "whale")) == 1
+
+
+def test_many_rows_reach_the_file_before_the_cycle_ends(journal, tmp_path):
+    journal.record([signal(ticker="K" * 60_000)] * 20)
+
+    assert (tmp_path / "logs" / "signals_log.csv").stat().st_size > 1_000_000
+
+
+def test_figures_follow_the_files(tmp_path):
+    stats = LogStats(tmp_path / "logs")
+    assert not stats.read()["pnl"].exists
+
+    with CsvJournal(tmp_path / "logs") as journal:
+        for written in range(3):
+            figures = stats.read()["pnl"]
+            assert (figures.exists, figures.line_count) == (True, 1 + written)
+            assert figures.path == "logs/pnl_log.csv"
+            assert figures.size_bytes == (tmp_path / "logs" / "pnl_log.csv").stat().st_size
+            journal.record([pnl()])
+            journal.flush()
+
+
+@pytest.mark.parametrize("later", ["", "x\n", "other\n" * 1000])
+def test_figures_of_a_replaced_file_start_anew(tmp_path, later):
+    path = tmp_path / "pnl_log.csv"
+    stats = LogStats(tmp_path)
+    path.write_text("row\n" * 10)
+    assert stats.read()["pnl"].line_count == 10
+
+    path.write_text(later)
+
+    figures = stats.read()["pnl"]
+    assert (figures.line_count, figures.size_bytes) == (later.count("\n"), len(later))
