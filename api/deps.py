@@ -1,0 +1,106 @@
+"""What the routes need of the service, and how they ask for it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol, TypeAlias
+
+from fastapi import Depends, HTTPException, Request
+
+from bot.config import VERSION, Settings
+from bot.ports import Clock, Journal
+from bot.state import Board, Snapshot
+from logging_utils import LogStats
+
+
+class BotControl(Protocol):
+    """The loop's switch."""
+
+    async def start(self) -> bool:
+        """Start the loop; False if it was running already."""
+        ...
+
+    async def stop(self) -> bool:
+        """Stop the loop after its running cycle; False if it was not running."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFacts:
+    """What is known of the service before it opens.
+
+    `cors_origins` are web origins (scheme://host[:port]); '*' lets every page read, but none
+    but the listed ones act. The two scores are what a demo signal is judged by.
+    """
+
+    version: str
+    environment: str
+    mode: Literal["paper", "live"]
+    name: str = "KalshiProto"
+    cors_origins: tuple[str, ...] = ()
+    enter_above: float = 0.60
+    enter_below: float = 0.40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The open service: what bot there is, its switch, and where events are written."""
+
+    board: Board
+    control: BotControl
+    journal: Journal
+    log_stats: LogStats
+    clock: Clock
+
+
+OpenServices: TypeAlias = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def _facts(request: Request) -> ServiceFacts:
+    facts: ServiceFacts = request.app.state.facts
+    return facts
+
+
+async def _snapshot(request: Request) -> Snapshot:
+    return (await _services(request)).board.snapshot
+
+
+CurrentServices = Annotated[Services, Depends(_services)]
+CurrentFacts = Annotated[ServiceFacts, Depends(_facts)]
+CurrentSnapshot = Annotated[Snapshot, Depends(_snapshot)]
+
+
+async def refuse_foreign_pages(request: Request, facts: CurrentFacts) -> None:
+    """Let no web page act but our own and the listed ones; clients without an Origin may.
+
+    Raises a 403. A browser names the page's origin in every POST; curl and scripts do not.
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        own = request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+    else:
+        host = request.headers.get("host", "")
+        # TLS may end before the service, so a page of ours may be either.
+        own = origin in {*facts.cors_origins, f"http://{host}", f"https://{host}"}
+    if not own:
+        raise HTTPException(
+            403,
+            "This page's origin may not act on the bot: list it in CORS_ORIGINS to allow it",
+        )
+
+
+def facts_of(settings: Settings) -> ServiceFacts:
+    """What is known of the service from its settings alone."""
+    return ServiceFacts(
+        version=VERSION,
+        environment=settings.environment,
+        mode=settings.bot_mode,
+        cors_origins=settings.cors_origins,
+        enter_above=settings.bot_enter_above,
+        enter_below=settings.bot_enter_below,
+    )

@@ -1,0 +1,111 @@
+"""The outermost layer: ready bytes for `/state/full`, and what every answer carries.
+
+`/state/full` is asked for in a tight loop; it is answered here, before middleware and router
+see it, from bytes made once a cycle. Everything else passes through and gets the security and
+CORS headers on its way out; HEAD is answered like GET without the body.
+"""
+
+from typing import Final
+
+from starlette.datastructures import State
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.cors import Cors
+from api.deps import Services
+from api.errors import error_body
+from api.ready import SECURITY, Headers, Ready, names
+
+FULL: Final = "/state/full"
+#: No route reads a body; a client that sends more than this is mistaken or hostile.
+MAX_BODY: Final = 16_384
+
+
+class Edge:
+    """An ASGI app around the service's own; `state.services` appears there when it opens."""
+
+    def __init__(self, app: ASGIApp, state: State, cors: Cors) -> None:
+        self._app = app
+        self._state = state
+        self._cors = cors
+        self._ready: Ready | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if scope["path"] == FULL and scope["method"] in {"GET", "HEAD"}:
+            await self._full(headers, send, with_body=scope["method"] == "GET")
+        elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await self._preflight(headers, send)
+        elif _is_too_large(headers):
+            await _send(send, 413, self._cors.headers(headers.get(b"origin")), _TOO_LARGE)
+        else:
+            await self._pass_on(scope, receive, send, headers.get(b"origin"))
+
+    async def _full(self, headers: dict[bytes, bytes], send: Send, *, with_body: bool) -> None:
+        form = self._current().form(headers.get(b"accept-encoding"))
+        cors = self._cors.headers(headers.get(b"origin"))
+        known = headers.get(b"if-none-match")
+        unchanged = known is not None and names(known, form.etag)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 304 if unchanged else 200,
+                "headers": (form.unchanged if unchanged else form.full) + cors,
+            }
+        )
+        body = form.body if with_body and not unchanged else b""
+        await send({"type": "http.response.body", "body": body})
+
+    def _current(self) -> Ready:
+        services: Services = self._state.services
+        snapshot = services.board.snapshot
+        if self._ready is None or self._ready.snapshot is not snapshot:
+            self._ready = Ready.of(snapshot)
+        return self._ready
+
+    async def _preflight(self, headers: dict[bytes, bytes], send: Send) -> None:
+        welcome = self._cors.preflight(headers.get(b"origin", b""))
+        if welcome is None:
+            await _send(send, 403, self._cors.headers(None), _NOT_WELCOME)
+        else:
+            await _send(send, 204, welcome, b"")
+
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, send: Send, origin: bytes | None
+    ) -> None:
+        head = scope["method"] == "HEAD"
+        cors = self._cors.headers(origin)
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *_STANDARD, *cors]}
+            elif head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"} if head else scope, receive, dressed)
+
+
+_STANDARD: Final[Headers] = [(b"cache-control", b"no-store"), *SECURITY]
+_TOO_LARGE: Final = error_body(413, f"The body may have {MAX_BODY} bytes; no route needs one")
+_NOT_WELCOME: Final = error_body(
+    403, "This page's origin may not ask: list it in CORS_ORIGINS to allow it"
+)
+
+
+def _is_too_large(headers: dict[bytes, bytes]) -> bool:
+    length = headers.get(b"content-length", b"0")
+    return not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    described = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    start = [*(described if body else []), *_STANDARD, *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,99 @@
+"""A snapshot as ready HTTP answers: headers and bytes made once, sent many times.
+
+Leaves out who asks (`edge`): origins and methods.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from bot.state import Snapshot
+
+Headers = list[tuple[bytes, bytes]]
+
+SECURITY: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One representation of a snapshot: its tag, its bytes, the headers with and without them."""
+
+    etag: bytes
+    body: bytes
+    full: Headers
+    unchanged: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A snapshot's representations; `packed` None means that there is none compressed."""
+
+    snapshot: Snapshot
+    plain: Form
+    packed: Form | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Ready":
+        """The answers of a snapshot."""
+        etag = snapshot.etag.encode()
+        if snapshot.gzip is None:
+            return cls(snapshot, _form(etag, snapshot.body), None)
+        # A strong tag names bytes: the compressed ones need their own.
+        packed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
+        return cls(snapshot, _form(etag, snapshot.body), packed)
+
+    def form(self, accept_encoding: bytes | None) -> Form:
+        """The representation for that Accept-Encoding."""
+        if self.packed is not None and accept_encoding and accepts_gzip(accept_encoding):
+            return self.packed
+        return self.plain
+
+
+@lru_cache(maxsize=64)
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Whether gzip is welcome: named, or meant by '*', with a weight above 0."""
+    weights = dict(_weight(part) for part in accept_encoding.lower().split(b","))
+    return weights.get(b"gzip", weights.get(b"*", 0.0)) > 0
+
+
+def _weight(part: bytes) -> tuple[bytes, float]:
+    name, _, parameters = part.partition(b";")
+    key, _, value = parameters.partition(b"=")
+    if key.strip() != b"q":
+        return name.strip(), 1.0
+    try:
+        return name.strip(), float(value)
+    except ValueError:
+        return name.strip(), 0.0
+
+
+def names(etags: bytes, etag: bytes) -> bool:
+    """Whether an If-None-Match means this tag: itself, weakly, in a list, or '*'.
+
+    >>> names(b'"a", W/"b"', b'"b"')
+    True
+    """
+    if etags == etag:
+        return True
+    listed = [one.strip() for one in etags.split(b",")]
+    return listed == [b"*"] or any(one.removeprefix(b"W/") == etag for one in listed)
+
+
+def _form(etag: bytes, body: bytes, encoding: Headers | None = None) -> Form:
+    kept = [
+        (b"etag", etag),
+        # Kept by browsers, but asked for anew each time.
+        (b"cache-control", b"no-cache"),
+        (b"vary", b"accept-encoding"),
+        *SECURITY,
+    ]
+    described = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *(encoding or []),
+    ]
+    return Form(etag, body, [*described, *kept], kept)

@@ -1,0 +1,74 @@
+"""`/` and `/health`: what this is and how it is doing."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from fastapi import APIRouter
+
+from api.deps import CurrentFacts, CurrentServices
+from api.schemas import HealthView, RootView
+from bot.state import Board, BotStatus
+
+router = APIRouter(tags=["service"])
+
+#: Intervals without a new snapshot after which the state is called stale, and the least wait.
+_PATIENCE: Final = 3
+_LEAST_PATIENCE: Final = timedelta(seconds=15)
+
+
+@router.get("/", summary="What this is, and whether the bot runs")
+async def root(services: CurrentServices, facts: CurrentFacts) -> RootView:
+    """Name, versions, mode, and where to go from here."""
+    status = services.board.status
+    return RootView(
+        name=facts.name,
+        version=facts.version,
+        model_version=status.model_version,
+        bot_mode=status.mode,
+        bot_running=status.running,
+        docs="/docs",
+        health="/health",
+    )
+
+
+@router.get("/health", summary="Whether all is well")
+async def health(services: CurrentServices, facts: CurrentFacts) -> HealthView:
+    """Always 200 while the service can answer; `degraded` comes with its reasons."""
+    now = services.clock.now()
+    reasons = faults(services.board, now)
+    return HealthView(
+        status="degraded" if reasons else "ok",
+        timestamp=now.isoformat(),
+        version=facts.version,
+        environment=facts.environment,
+        reasons=reasons,
+    )
+
+
+def faults(board: Board, now: datetime) -> list[str]:
+    """What is wrong, a sentence each; empty if all is well. A bot that was stopped is well."""
+    status = board.status
+    known = (
+        status.loop_fault,
+        status.error,
+        status.model_fault,
+        status.journal_fault,
+        status.universe_fault,
+        _stale(status, now - (status.last_update or board.snapshot.at)),
+        _blind(status),
+    )
+    return [fault for fault in known if fault]
+
+
+def _stale(status: BotStatus, age: timedelta) -> str | None:
+    patience = max(_PATIENCE * timedelta(seconds=status.interval_seconds), _LEAST_PATIENCE)
+    if not status.running or age <= patience:
+        return None
+    return f"The state is {age.total_seconds():.0f} s old; the loop may hang"
+
+
+def _blind(status: BotStatus) -> str | None:
+    """Said when most markets are stale: a few may be quiet or closing."""
+    if not status.running or status.stale_markets * 2 <= status.watched_markets:
+        return None
+    return f"{status.stale_markets} of {status.watched_markets} markets have stale books"

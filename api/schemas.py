@@ -1,0 +1,269 @@
+"""The JSON of every answer, for readers and for `/docs`.
+
+The shapes of the state are those of `bot.views`; a test holds the two together.
+"""
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Time: TypeAlias = Annotated[
+    str,
+    Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-18T22:15:05+00:00"]),
+]
+Ticker: TypeAlias = Annotated[str, Field(examples=["KXINX-26JAN23"])]
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Cents: TypeAlias = Annotated[float, Field(ge=0, le=100, examples=[52.5])]
+Strength: TypeAlias = Annotated[float, Field(ge=0, le=0.5, examples=[0.12])]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, examples=[0.62])]
+
+
+class Shape(BaseModel):
+    """What all shapes have in common."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ErrorItem(Shape):
+    """One fault of a request: where it lies and what is wrong."""
+
+    where: str = Field(examples=["query.limit"])
+    problem: str = Field(examples=["Input should be less than or equal to 500"])
+
+
+class ErrorDetail(Shape):
+    """What went wrong: a word for programs, a sentence for people."""
+
+    code: str = Field(examples=["invalid_request"])
+    message: str
+    details: list[ErrorItem]
+
+
+class ErrorBody(Shape):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+class RootView(Shape):
+    """What this is."""
+
+    name: str = Field(examples=["KalshiProto"])
+    version: str = Field(examples=["0.1.0"])
+    model_version: str = Field(examples=["gbm_v1"])
+    bot_mode: Literal["paper", "live"]
+    bot_running: bool
+    docs: str = Field(examples=["/docs"])
+    health: str = Field(examples=["/health"])
+
+
+class HealthView(Shape):
+    """How the service is doing; `reasons` says what is wrong when `status` is degraded."""
+
+    status: Literal["ok", "degraded"]
+    timestamp: Time
+    version: str
+    environment: str
+    reasons: list[str] = Field(examples=[[]])
+
+
+class Overview(Shape):
+    """The account in one line: dollars, and the count of open positions."""
+
+    mode: Literal["PAPER", "LIVE"]
+    equity: Number = Field(examples=[10_012.5])
+    daily_pnl: Number = Field(examples=[12.5])
+    total_exposure: Number = Field(examples=[52.5])
+    open_positions: Count
+
+
+class RegimeView(Shape):
+    """The mood of all watched markets together."""
+
+    id: int
+    name: Literal["calm", "trending", "chaotic"]
+
+
+class MarketView(Shape):
+    """One watched market. Stale: no sound book came, the numbers are `age_seconds` old."""
+
+    ticker: Ticker
+    title: str
+    category: str = Field("", description="Left out when not known")
+    yes_bid: Cents
+    yes_ask: Cents
+    spread: Cents
+    volume_24h: Number
+    open_interest: Number
+    bid_ratio: Share
+    imbalance_strength: Strength
+    recent_whale_count: Count
+    recent_whale_max_size: Number
+    signal_direction: Literal["BUY", "SELL", "HOLD"]
+    signal_score: Share
+    position_notional: Number
+    pnl_unrealized: Number
+    position: Number = Field(description="YES contracts, short negative")
+    regime: str
+    status: str
+    stale: bool
+    age_seconds: Number
+    reason: str = Field(description="Why there is no opinion or no trade; empty if nothing bars it")
+
+
+class WhaleView(Shape):
+    """One whale, as it was seen."""
+
+    timestamp: Time
+    ticker: Ticker
+    side_bias: Literal["BUY_BIAS", "SELL_BIAS"] | None
+    imbalance_strength: Strength
+    max_bid_size: Number
+    max_ask_size: Number
+    type: str = Field(examples=["large_bid"])
+    size: Number
+    price: Cents
+    notional: Number
+    why: str
+
+
+class TimelineView(Shape):
+    """Something that happened."""
+
+    timestamp: Time
+    type: Literal["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"]
+    ticker: str = Field("", description="Left out where none is meant")
+    details: str = ""
+
+
+class NoticeView(Shape):
+    """Something else worth knowing: refusals, failed fetches, settlements."""
+
+    timestamp: Time
+    kind: Literal["REFUSED", "FETCH_FAILED", "SETTLED", "ORDER_FAILED"]
+    ticker: str = Field("", description="Left out where none is meant")
+    message: str
+
+
+class BotView(Shape):
+    """How the bot is doing; `error` is that of now, `last_error` stays when it is over."""
+
+    running: bool
+    bot_enabled: bool
+    mode: Literal["paper", "live"]
+    interval_seconds: Number
+    loop_count: Count
+    last_loop_start: Time | None
+    last_loop_finish: Time | None
+    last_update: Time | None
+    error: str | None
+    last_error: str | None
+    last_error_at: Time | None
+    model_version: str
+    model_fault: str | None
+    journal_fault: str | None
+    universe_fault: str | None
+    loop_fault: str | None
+    positions_count: Count
+    total_exposure: Number
+    watched_markets: Count
+    stale_markets: Count
+
+
+class BotState(Shape):
+    """Everything the dashboard shows; lists newest first."""
+
+    overview: Overview
+    regime: RegimeView
+    markets: list[MarketView]
+    whales: list[WhaleView]
+    timeline: list[TimelineView]
+    notices: list[NoticeView]
+    bot: BotView
+
+
+class Markets(Shape):
+    """The watched markets."""
+
+    markets: list[MarketView]
+    count: Count
+
+
+class Whales(Shape):
+    """Recent whales, newest first."""
+
+    whales: list[WhaleView]
+    count: Count
+
+
+class Timeline(Shape):
+    """What happened lately, newest first."""
+
+    timeline: list[TimelineView]
+    count: Count
+
+
+class Notices(Shape):
+    """What else people should know, newest first."""
+
+    notices: list[NoticeView]
+    count: Count
+
+
+class LogFile(Shape):
+    """One CSV log; `line_count` includes the header."""
+
+    exists: bool
+    path: str = Field(examples=["logs/signals_log.csv"])
+    size_bytes: Count
+    line_count: Count
+
+
+class LogsView(Shape):
+    """The four CSV logs."""
+
+    signals: LogFile
+    trades: LogFile
+    pnl: LogFile
+    whale: LogFile
+
+
+class Started(Shape):
+    """What became of a start."""
+
+    status: Literal["started", "already_running"]
+    mode: Literal["paper", "live"]
+
+
+class Stopped(Shape):
+    """What became of a stop."""
+
+    status: Literal["stopped", "not_running"]
+
+
+class DemoSignal(Shape):
+    """The signal that was logged."""
+
+    ticker: str = Field(examples=["DEMO-MARKET"])
+    action: Literal["enter_long", "enter_short", "exit", "hold"]
+    prediction: Share
+
+
+class DemoWhale(Shape):
+    """Whether the whale was logged."""
+
+    ticker: str = Field(examples=["DEMO-MARKET"])
+    logged: bool
+
+
+class DemoPnl(Shape):
+    """Whether the row was logged."""
+
+    logged: bool
+
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+FAILED: Final[Responses] = {500: {"model": ErrorBody, "description": "The service is at fault"}}
+INVALID: Final[Responses] = {422: {"model": ErrorBody, "description": "A parameter is wrong"}}
+FOREIGN: Final[Responses] = {403: {"model": ErrorBody, "description": "A foreign page asked"}}

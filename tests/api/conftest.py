@@ -1,0 +1,162 @@
+"""The whole app in-process, around a bot that is a board and a switch."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.deps import ServiceFacts, Services
+from bot.clock import RecordedClock
+from bot.core.regime import RegimeName
+from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
+from bot.views import BotState, MarketView, NoticeView, Overview, TimelineView, WhaleView
+from logging_utils import CsvJournal, LogStats
+
+NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
+STATUS = BotStatus(running=True, bot_enabled=True, mode="paper", interval_seconds=60)
+DASHBOARD = "https://dashboard.example"
+
+
+def market(ticker: str = "KXRAIN-26JAN19", **changes: Any) -> MarketView:
+    fields: dict[str, Any] = {
+        "ticker": ticker,
+        "title": "Rain tomorrow?",
+        "yes_bid": 42.0,
+        "yes_ask": 43.5,
+        "spread": 1.5,
+        "volume_24h": 1200.0,
+        "open_interest": 300.0,
+        "bid_ratio": 0.62,
+        "imbalance_strength": 0.12,
+        "recent_whale_count": 1,
+        "recent_whale_max_size": 6500.0,
+        "signal_direction": "BUY",
+        "signal_score": 0.66,
+        "position_notional": 0.0,
+        "pnl_unrealized": 0.0,
+        "position": 0.0,
+        "regime": "calm",
+        "status": "active",
+        "stale": False,
+        "age_seconds": 0.5,
+        "reason": "",
+    }
+    return MarketView(**{**fields, **changes})
+
+
+def whale(number: int = 0) -> WhaleView:
+    return WhaleView(
+        timestamp=NOW.isoformat(),
+        ticker=f"KXRAIN-{number}",
+        side_bias=None,
+        imbalance_strength=0.3,
+        max_bid_size=6500.0,
+        max_ask_size=10.0,
+        type="large_bid",
+        size=6500.0,
+        price=48.0,
+        notional=3120.0,
+        why="6,500 contracts at one price",
+    )
+
+
+def full_state(**changes: Any) -> BotState:
+    fields: dict[str, Any] = {
+        "overview": Overview(
+            mode="PAPER", equity=10_000.0, daily_pnl=0.0, total_exposure=0.0, open_positions=0
+        ),
+        "regime": regime_view(RegimeName.TRENDING),
+        "markets": (market(), market("KXSNOW-26JAN19", category="Weather")),
+        "whales": tuple(whale(n) for n in range(200)),
+        "timeline": tuple(
+            TimelineView(timestamp=NOW.isoformat(), type="OPEN", ticker="KXRAIN", details=str(n))
+            for n in range(400)
+        ),
+        "notices": (
+            NoticeView(timestamp=NOW.isoformat(), kind="FETCH_FAILED", message="books: timeout"),
+        ),
+        "bot": bot_view(STATUS),
+    }
+    return BotState(**{**fields, **changes})
+
+
+class Switch:
+    """A loop that only remembers whether it runs."""
+
+    def __init__(self):
+        self.running = True
+
+    async def start(self) -> bool:
+        started, self.running = not self.running, True
+        return started
+
+    async def stop(self) -> bool:
+        stopped, self.running = self.running, False
+        return stopped
+
+
+@dataclass
+class World:
+    """The service under test and what is behind it."""
+
+    folder: Path
+    facts: ServiceFacts = field(
+        default_factory=lambda: ServiceFacts(
+            version="0.1.0", environment="test", mode="paper", cors_origins=(DASHBOARD,)
+        )
+    )
+    clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))
+    control: Switch = field(default_factory=Switch)
+    board: Board = field(
+        default_factory=lambda: Board(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
+    )
+
+    @asynccontextmanager
+    async def services(self) -> AsyncIterator[Services]:
+        with CsvJournal(self.folder) as journal:
+            yield self.around(journal)
+
+    def around(self, journal: CsvJournal) -> Services:
+        return Services(
+            board=self.board,
+            control=self.control,
+            journal=journal,
+            log_stats=LogStats(self.folder),
+            clock=self.clock,
+        )
+
+    def app(self) -> FastAPI:
+        return create_app(self.services, self.facts)
+
+    def show(self, state: BotState) -> None:
+        self.board.snapshot = packed(snapshot(state, NOW))
+
+
+@asynccontextmanager
+async def opened(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service.example") as client,
+    ):
+        # httpx asks for gzip unasked; a plain client does not.
+        client.headers.pop("accept-encoding")
+        yield client
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path / "logs")
+
+
+@pytest.fixture
+async def client(world):
+    async with opened(world.app()) as client:
+        yield client
