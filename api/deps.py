@@ -42,15 +42,45 @@ class ServiceFacts:
     enter_below: float = 0.40
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+def facts_of(settings: Settings) -> ServiceFacts:
+    """The facts that the settings decide."""
+    return ServiceFacts(
+        version=VERSION,
+        environment=settings.environment,
+        mode=settings.bot_mode,
+        cors_origins=settings.cors_origins,
+        enter_above=settings.thresholds.enter_above,
+        enter_below=settings.thresholds.enter_below,
+    )
+
+
+class Services(Protocol):
     """The open service: what bot there is, its switch, and where events are written."""
 
-    board: Board
-    control: BotControl
-    journal: Journal
-    log_stats: LogStats
-    clock: Clock
+    @property
+    def board(self) -> Board:
+        """Where the bot puts what it sees."""
+        ...
+
+    @property
+    def control(self) -> BotControl:
+        """The loop's switch."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """Where demo events are written."""
+        ...
+
+    @property
+    def log_stats(self) -> LogStats:
+        """Figures of the CSV logs."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        ...
 
 
 OpenServices: TypeAlias = Callable[[], AbstractAsyncContextManager[Services]]
@@ -92,15 +122,3 @@ async def refuse_foreign_pages(request: Request, facts: CurrentFacts) -> None:
             403,
             "This page's origin may not act on the bot: list it in CORS_ORIGINS to allow it",
         )
-
-
-def facts_of(settings: Settings) -> ServiceFacts:
-    """What is known of the service from its settings alone."""
-    return ServiceFacts(
-        version=VERSION,
-        environment=settings.environment,
-        mode=settings.bot_mode,
-        cors_origins=settings.cors_origins,
-        enter_above=settings.bot_enter_above,
-        enter_below=settings.bot_enter_below,
-    )

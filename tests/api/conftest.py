@@ -87,6 +87,17 @@ def full_state(**changes: Any) -> BotState:
     return BotState(**{**fields, **changes})
 
 
+@dataclass(frozen=True)
+class Open:
+    """A service that is open."""
+
+    board: Board
+    control: "Switch"
+    journal: CsvJournal
+    log_stats: LogStats
+    clock: RecordedClock
+
+
 class Switch:
     """A loop that only remembers whether it runs."""
 
@@ -124,13 +135,7 @@ class World:
             yield self.around(journal)
 
     def around(self, journal: CsvJournal) -> Services:
-        return Services(
-            board=self.board,
-            control=self.control,
-            journal=journal,
-            log_stats=LogStats(self.folder),
-            clock=self.clock,
-        )
+        return Open(self.board, self.control, journal, LogStats(self.folder), self.clock)
 
     def app(self) -> FastAPI:
         return create_app(self.services, self.facts)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from api import schemas
-from bot import views
+from api.deps import facts_of
+from bot import config, views
 from bot.state import snapshot
 from tests.api.conftest import NOW, STATUS, World, full_state, market
 
@@ -259,3 +260,14 @@ async def test_demo_events_touch_no_state(world, client):
 async def test_a_demo_out_of_bounds_is_refused_and_logs_nothing(world, client, query):
     assert (await client.post(query)).status_code == 422
     assert rows(world, "signals_log.csv") == rows(world, "whale_log.csv") == []
+
+
+def test_the_facts_are_those_of_the_settings():
+    settings = config.load(
+        None, environment="staging", cors_origins="https://a.example", bot_enter_above=0.7
+    )
+
+    facts = facts_of(settings)
+
+    assert (facts.environment, facts.mode, facts.version) == ("staging", "paper", config.VERSION)
+    assert (facts.cors_origins, facts.enter_above) == (("https://a.example",), 0.7)
