@@ -137,6 +137,7 @@ class Clearing:
         market.last_price = maker.price
         market.volume += size
         state.trades.append(trade)
+        market.trades.append(trade)
         state.feed.emit(trade)
         return trade.trade_id
 

@@ -1,17 +1,20 @@
-"""What a market's quotes and trades were, minute by minute: the stuff of candlesticks.
+"""What a market's quotes and trades were: the stuff of candlesticks and of 24-hour figures.
 
-Prices in ticks, sizes in units. Minutes in which nothing changed are left out.
+Prices in ticks, sizes in units, time in minutes since 1970. Stretches in which nothing changed
+are left out. Minutes are kept for hours, hours for two weeks.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Final
 
 from bot.sim.units import DOLLAR_TICKS
 
-#: Minutes remembered per market: a day, for the 24-hour figures, and a little more.
-MINUTES_KEPT = 1_500
-DAY_MINUTES = 1_440
+MINUTES_KEPT: Final = 600
+HOURS_KEPT: Final = 24 * 15
+DAY_MINUTES: Final = 1_440
 
 
 @dataclass(slots=True)
@@ -25,8 +28,10 @@ class Range:
 
     def see(self, value: int) -> None:
         """Take in the next value."""
-        self.low = min(self.low, value)
-        self.high = max(self.high, value)
+        if value < self.low:
+            self.low = value
+        elif value > self.high:
+            self.high = value
         self.close = value
 
     def merge(self, later: "Range") -> None:
@@ -38,7 +43,7 @@ class Range:
 
 @dataclass(slots=True)
 class Bar:
-    """One stretch of time that starts at `minute` (minutes since 1970).
+    """One stretch of time that starts at `minute`.
 
     `price` is None without trades; `value` is Σ size × price; `open_interest` is at its end.
     """
@@ -55,31 +60,49 @@ class Bar:
         """Take in a later bar."""
         self.bid.merge(later.bid)
         self.ask.merge(later.ask)
-        if later.price is not None:
-            if self.price is None:
-                self.price = replace(later.price)
-            else:
-                self.price.merge(later.price)
+        if self.price is None:
+            self.price = deepcopy(later.price)
+        elif later.price is not None:
+            self.price.merge(later.price)
         self.volume += later.volume
         self.value += later.value
         self.open_interest = later.open_interest
 
 
+def merged(bars: Iterable[Bar], start: int) -> Bar | None:
+    """Consecutive bars as one that starts at that minute; None without any."""
+    whole: Bar | None = None
+    for bar in bars:
+        if whole is None:
+            whole = deepcopy(bar)
+            whole.minute = start
+        else:
+            whole.merge(bar)
+    return whole
+
+
 class History:
-    """The minutes of one market, oldest first, with the running volume of the last day."""
+    """The past of one market."""
+
+    __slots__ = ("_day", "_day_volume", "_last", "hours", "minutes")
 
     def __init__(self) -> None:
-        self.bars: deque[Bar] = deque(maxlen=MINUTES_KEPT)
-        self._bid = 0
-        self._ask = DOLLAR_TICKS
-        self._open_interest = 0
+        self.minutes: deque[Bar] = deque(maxlen=MINUTES_KEPT)
+        #: Finished minutes by the hour; the minute that still runs is in none of them.
+        self.hours: deque[Bar] = deque(maxlen=HOURS_KEPT)
+        self._day: deque[tuple[int, int]] = deque()
+        self._day_volume = 0
+        start = Range(0, 0, 0, 0), Range(DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS)
+        self._last = Bar(-1, *start, None, 0, 0, 0)
 
     def quoted(self, minute: int, bid: int, ask: int) -> None:
-        """The best prices became these."""
+        """The best prices are these now."""
+        last = self._last
+        if last.bid.close == bid and last.ask.close == ask:
+            return
         bar = self._bar(minute)
         bar.bid.see(bid)
         bar.ask.see(ask)
-        self._bid, self._ask = bid, ask
 
     def traded(self, minute: int, price: int, size: int, open_interest: int) -> None:
         """A trade happened."""
@@ -90,24 +113,48 @@ class History:
             bar.price.see(price)
         bar.volume += size
         bar.value += size * price
-        bar.open_interest = self._open_interest = open_interest
+        bar.open_interest = open_interest
+        self._day.append((minute, size))
+        self._day_volume += size
 
-    def volume_since(self, minute: int) -> int:
-        """Units traded from that minute on."""
-        return sum(bar.volume for bar in takewhile(lambda b: b.minute >= minute, self._newest()))
+    def day_volume(self, minute: int) -> int:
+        """Units traded in the 24 hours before the end of that minute."""
+        while self._day and self._day[0][0] <= minute - DAY_MINUTES:
+            self._day_volume -= self._day.popleft()[1]
+        return self._day_volume
 
-    def before(self, minute: int) -> Bar | None:
-        """The last bar that starts before that minute, if it is still remembered."""
-        return next((bar for bar in self._newest() if bar.minute < minute), None)
+    def day_ago(self, minute: int) -> Bar | None:
+        """The last hour that had ended 24 hours before, if it is known."""
+        latest = minute - DAY_MINUTES - 60
+        return next((bar for bar in reversed(self.hours) if bar.minute <= latest), None)
 
-    def _newest(self) -> "reversed[Bar]":
-        return reversed(self.bars)
+    def all_hours(self) -> list[Bar]:
+        """The hours, the one that still runs included."""
+        if self._last.minute < 0:
+            return []
+        hours = list(self.hours)
+        start = self._last.minute // 60 * 60
+        running = [hours.pop()] if hours and hours[-1].minute == start else []
+        whole = merged([*running, self._last], start)
+        return [*hours, whole] if whole else hours
 
     def _bar(self, minute: int) -> Bar:
-        if self.bars and self.bars[-1].minute == minute:
-            return self.bars[-1]
-        bid, ask = self._bid, self._ask
+        last = self._last
+        if last.minute == minute:
+            return last
+        if last.minute >= 0:
+            self._fold(last)
+        bid, ask = last.bid.close, last.ask.close
         quotes = Range(bid, bid, bid, bid), Range(ask, ask, ask, ask)
-        bar = Bar(minute, *quotes, None, 0, 0, self._open_interest)
-        self.bars.append(bar)
+        self._last = bar = Bar(minute, *quotes, None, 0, 0, last.open_interest)
+        self.minutes.append(bar)
         return bar
+
+    def _fold(self, bar: Bar) -> None:
+        start = bar.minute // 60 * 60
+        if self.hours and self.hours[-1].minute == start:
+            self.hours[-1].merge(bar)
+            return
+        whole = deepcopy(bar)
+        whole.minute = start
+        self.hours.append(whole)

@@ -16,8 +16,9 @@ from bot.sim.history import History
 from bot.sim.specs import SHARDS, EventSpec, MarketSpec, SeriesSpec
 from bot.sim.timers import Agenda
 
-#: Trades remembered for `GET /markets/trades`, over all markets.
-TRADES_KEPT = 100_000
+#: Trades remembered for `GET /markets/trades`, over all markets and in each.
+TRADES_KEPT = 20_000
+MARKET_TRADES_KEPT = 5_000
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +49,7 @@ class MarketState:
     settled_at: datetime | None = None
     clock: int = 0
     version: int = 0
+    trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=MARKET_TRADES_KEPT))
 
     @property
     def is_open(self) -> bool:

@@ -1,0 +1,159 @@
+"""Order books, trades and candlesticks as Kalshi writes them (OpenAPI 3.34.0)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from bot.core.market import Side
+from bot.sim.book import Book
+from bot.sim.events import Traded
+from bot.sim.history import Bar, Range, merged
+from bot.sim.render import moment_text
+from bot.sim.state import MarketState
+from bot.sim.units import DOLLAR_TICKS, PRICE_TEXT, size_text
+
+Json = dict[str, Any]
+
+#: What `GET /markets/…/orderbook` says of a market without orders, or of none at all.
+EMPTY_BOOK: Final = b'{"yes_dollars":[],"no_dollars":[]}'
+#: Kalshi's days end at midnight in New York.
+_EASTERN: Final = ZoneInfo("America/New_York")
+
+
+class BookRenderer:
+    """Order books as bytes, each remembered until its market's clock moves."""
+
+    def __init__(self) -> None:
+        self._ready: dict[str, tuple[int, orjson.Fragment]] = {}
+
+    def whole(self, market: MarketState) -> orjson.Fragment:
+        """The whole book of a market, without its envelope."""
+        ready = self._ready.get(market.spec.ticker)
+        if ready is not None and ready[0] == market.clock:
+            return ready[1]
+        text = orjson.Fragment(book_bytes(market.book))
+        self._ready[market.spec.ticker] = (market.clock, text)
+        return text
+
+
+def book_bytes(book: Book, depth: int = 0) -> bytes:
+    """The best `depth` levels a side (0: all): two ladders of bids, rising, the best last."""
+    yes = ",".join(
+        [f'["{PRICE_TEXT[p]}","{size_text(s)}"]' for p, s in book.levels(Side.BUY, depth)[::-1]]
+    )
+    no = ",".join(
+        [
+            f'["{PRICE_TEXT[DOLLAR_TICKS - p]}","{size_text(s)}"]'
+            for p, s in book.levels(Side.SELL, depth)[::-1]
+        ]
+    )
+    return f'{{"yes_dollars":[{yes}],"no_dollars":[{no}]}}'.encode()
+
+
+def trade_json(trade: Traded) -> Json:
+    """One public trade."""
+    outcome = "yes" if trade.taker_side is Side.BUY else "no"
+    return {
+        "trade_id": trade.trade_id,
+        "ticker": trade.ticker,
+        "count_fp": size_text(trade.size),
+        "yes_price_dollars": PRICE_TEXT[trade.price],
+        "no_price_dollars": PRICE_TEXT[DOLLAR_TICKS - trade.price],
+        "taker_side": outcome,
+        "taker_outcome_side": outcome,
+        "taker_book_side": "bid" if trade.taker_side is Side.BUY else "ask",
+        "created_time": moment_text(trade.at),
+        "is_block_trade": False,
+    }
+
+
+def candles(market: MarketState, period: int, start: int, end: int, *, lead: bool) -> list[Json]:
+    """The candlesticks of `period` minutes (1, 60, 1440) that end from `start` to `end`.
+
+    Both in seconds since 1970. With `lead`, the last one before comes first, carried forward to
+    the first boundary behind `start`, without prices.
+    """
+    bars = _bars(market, period)
+    shown: list[Json] = []
+    previous: Range | None = None
+    last: Bar | None = None
+    for bar in bars:
+        ends = period_end(bar.minute, period)
+        if start <= ends <= end:
+            shown.append(_candle(bar, ends, previous))
+        elif ends < start:
+            last = bar
+        previous = bar.price or previous
+    if lead and last is not None:
+        carried = _carried(last, start, period, _last_price(bars, last))
+        shown.insert(0, carried)
+    return shown
+
+
+def period_end(minute: int, period: int) -> int:
+    """When the period that a minute lies in ends, in seconds since 1970."""
+    if period < 1_440:
+        return (minute // period + 1) * period * 60
+    local = datetime.fromtimestamp(minute * 60, UTC).astimezone(_EASTERN)
+    midnight = datetime(local.year, local.month, local.day, tzinfo=_EASTERN) + timedelta(days=1)
+    return int(midnight.timestamp())
+
+
+def _bars(market: MarketState, period: int) -> Sequence[Bar]:
+    if period == 1:
+        return market.history.minutes
+    hours = market.history.all_hours()
+    if period == 60:
+        return hours
+    days: dict[int, list[Bar]] = {}
+    for hour in hours:
+        days.setdefault(period_end(hour.minute, period), []).append(hour)
+    return [bar for group in days.values() if (bar := merged(group, group[0].minute)) is not None]
+
+
+def _last_price(bars: Iterable[Bar], until: Bar) -> Range | None:
+    found = [bar.price for bar in bars if bar.price is not None and bar.minute <= until.minute]
+    return found[-1] if found else None
+
+
+def _candle(bar: Bar, ends: int, previous: Range | None) -> Json:
+    price: Json = {}
+    if bar.price is not None:
+        price = _range(bar.price)
+        price["mean_dollars"] = PRICE_TEXT[round(bar.value / bar.volume)]
+    if previous is not None:
+        price["previous_dollars"] = PRICE_TEXT[previous.close]
+    return {
+        "end_period_ts": ends,
+        "yes_bid": _range(bar.bid),
+        "yes_ask": _range(bar.ask),
+        "price": price,
+        "volume_fp": size_text(bar.volume),
+        "open_interest_fp": size_text(bar.open_interest),
+    }
+
+
+def _carried(bar: Bar, start: int, period: int, price: Range | None) -> Json:
+    bid, ask = bar.bid.close, bar.ask.close
+    still = Bar(
+        minute=start // 60,
+        bid=Range(bid, bid, bid, bid),
+        ask=Range(ask, ask, ask, ask),
+        price=None,
+        volume=0,
+        value=0,
+        open_interest=bar.open_interest,
+    )
+    return _candle(still, period_end(still.minute, period), price)
+
+
+def _range(values: Range) -> Json:
+    return {
+        "open_dollars": PRICE_TEXT[values.open],
+        "low_dollars": PRICE_TEXT[values.low],
+        "high_dollars": PRICE_TEXT[values.high],
+        "close_dollars": PRICE_TEXT[values.close],
+    }

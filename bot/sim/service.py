@@ -1,0 +1,124 @@
+"""What the HTTP side of the simulated exchange works with, and what a handler is.
+
+A handler is a plain function from a `Call` to an `Answer`; it raises `Rejected`,
+`BadQueryError` or `BadBodyError` to refuse.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
+
+import orjson
+from starlette.datastructures import Headers, QueryParams
+
+from bot.ports import Clock
+from bot.sim.accounts import Account
+from bot.sim.auth import KeyRing
+from bot.sim.body import Fields, decoded
+from bot.sim.exchange import Exchange
+from bot.sim.limits import RateLimiter
+from bot.sim.listing import Listing
+from bot.sim.query import Query
+from bot.sim.render import Renderer
+from bot.sim.render_books import BookRenderer
+from bot.sim.state import State
+
+
+class Driver(Protocol):
+    """Who brings the exchange, and the world that trades on it, up to the present."""
+
+    def catch_up(self) -> None:
+        """Let everything happen that should have happened by now; cheap if nothing is due."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An exchange and what it takes to serve it."""
+
+    exchange: Exchange
+    driver: Driver
+    clock: Clock
+    keys: KeyRing
+    limiter: RateLimiter
+    renderer: Renderer
+    listing: Listing
+    books: BookRenderer = field(default_factory=BookRenderer)
+
+    @property
+    def state(self) -> State:
+        """What the exchange knows."""
+        return self.exchange.state
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: a status and a JSON body, empty for none."""
+
+    status: int
+    body: bytes
+
+
+def answer(body: object, status: int = 200) -> Answer:
+    """A JSON answer."""
+    return Answer(status, orjson.dumps(body))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to one operation. `signed_by` is None on public operations."""
+
+    service: Service
+    operation: str
+    path: Mapping[str, str]
+    params: QueryParams
+    headers: Headers
+    body: bytes
+    signed_by: Account | None = None
+
+    @property
+    def state(self) -> State:
+        """What the exchange knows."""
+        return self.service.state
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange."""
+        return self.service.exchange
+
+    @cached_property
+    def query(self) -> Query:
+        """The query parameters."""
+        return Query(self.operation, self.params)
+
+    @property
+    def account(self) -> Account:
+        """Who signed. Only for operations that demand a signature."""
+        if self.signed_by is None:
+            raise LookupError(f"{self.operation} is public: nobody signed")
+        return self.signed_by
+
+    def fields(self, struct: str, fields: Fields) -> dict[str, Any]:
+        """The body as an object with these fields. Raises BadBodyError."""
+        return decoded(self.body, struct, fields)
+
+
+Handler: TypeAlias = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: where it is, who may call it, what it costs.
+
+    `path` is below `/trade-api/v2`. Without a `scope` it is public. `cost` is in tokens, for each
+    order of the body if `per_order`.
+    """
+
+    method: str
+    path: str
+    operation: str
+    handler: Handler
+    scope: str = ""
+    cost: int = 10
+    per_order: bool = False
