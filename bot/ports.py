@@ -85,6 +85,14 @@ class Venue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """What the model thinks of N books: `score` (N,), NaN for no opinion, with `reasons` why."""
+
+    score: Floats
+    reasons: tuple[str | None, ...]
+
+
 class Scorer(Protocol):
     """The model. `fault` is a sentence when there is none to trust; then every score is NaN."""
 
@@ -100,6 +108,10 @@ class Scorer(Protocol):
 
     def score(self, features: Floats) -> Floats:
         """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no opinion."""
+        ...
+
+    def judge(self, features: Floats) -> Opinions:
+        """The same scores, and for every row without one the reason in words."""
         ...
 
 

@@ -85,7 +85,9 @@ FEATURES: Final = (
     Feature("ofi2", _ODD, 1, "order flow at the touch over its size, last 2 s", is_history=True),
     Feature("ofi10", _ODD, 1, "order flow at the touch over its size, last 10 s", is_history=True),
     Feature("imb_change", _ODD, 1, "imb1 less its 10 s average", is_history=True),
-    Feature("vol60", _EVEN, 0, "movement of the mid, cents per √second, 60 s", is_history=True),
+    Feature(
+        "vol60", _EVEN, 0, "movement of the mid, cents per √second, last 60 s", is_history=True
+    ),
     Feature("gap", _EVEN, 0, "seconds since the previous book", is_history=True),
 )
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)

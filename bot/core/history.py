@@ -20,6 +20,9 @@ MAX_GAP: Final = 180.0
 _TOUCH = ("seen_at", "bid", "ask", "bid_size", "ask_size")
 _FIELDS = (*_TOUCH, "since", "mid2", "mid10", "mid60", "flow2", "flow10", "imb10", "variance")
 
+#: Seconds of history before its movement says how lively a market is.
+WARM_UP: Final = 10.0
+
 #: What is remembered of a market: when it was last seen with two sides and since when without a
 #: gap, its touch then (dollars, contracts), and decayed averages, of mids in cents from 50 c.
 FEATURE_ROW: Final = np.dtype([(name, np.float64) for name in _FIELDS])
@@ -59,9 +62,9 @@ def history(now: Touch, rows: Rows) -> tuple[Floats, Rows]:
     mid, before = _centred(now.bid, now.ask), _centred(rows["bid"], rows["ask"])
     imb1 = imbalance(now.bid_size, now.ask_size)
     after = _decayed(now, rows, gap, mid - before)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        seen = -np.expm1((rows["since"] - now.seen_at) / 60.0)
-        volatility = np.sqrt(after["variance"] / seen)
+    elapsed = now.seen_at - rows["since"]
+    elapsed[~(elapsed >= WARM_UP)] = np.nan
+    volatility = np.sqrt(after["variance"] / -np.expm1(-elapsed / 60.0))
     moved = np.column_stack(
         [mid - after[name] for name in ("mid2", "mid10", "mid60")]
         + [after["flow2"], after["flow10"], imb1 - after["imb10"], volatility, gap]

@@ -145,9 +145,16 @@ def test_after_a_long_gap_history_starts_anew(gap: float) -> None:
     one = book(*PLAIN)
 
     assert np.isnan([seen((0.0, one), (gap, one))[name] for name in HISTORY]).all()
-    again = seen((0.0, book({20: 5}, {30: 5})), (gap, one), (gap + 1, one))
+    again = seen((0.0, book({20: 5}, {30: 5})), (gap, one), (gap + 20, one))
     assert again["mom60"] == 0.0
     assert again["vol60"] == 0.0
+
+
+def test_movement_is_not_known_before_ten_seconds_of_it() -> None:
+    low, high = book({45: 10}, {47: 10}), book({55: 10}, {57: 10})
+
+    assert np.isnan(seen((0.0, low), (9.9, high))["vol60"])
+    assert seen((0.0, low), (10.0, high))["vol60"] == pytest.approx(np.sqrt(10**2 / 10))
 
 
 def test_a_one_sided_book_leaves_the_memory_as_it_was() -> None:
@@ -160,7 +167,7 @@ def test_a_one_sided_book_leaves_the_memory_as_it_was() -> None:
 def test_a_book_seen_twice_at_once_moves_no_average() -> None:
     one = book(*PLAIN)
 
-    measured = seen((0.0, one), (5.0, one), (5.0, one))
+    measured = seen((0.0, one), (50.0, one), (50.0, one))
 
     assert [measured[name] for name in ("mom2", "ofi2", "vol60", "gap")] == [0.0, 0.0, 0.0, 0.0]
 

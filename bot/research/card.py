@@ -1,0 +1,101 @@
+"""Writing a model and its card: what it is, what it was trained on, where it is at home."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import sklearn
+
+from bot.core.features import FEATURE_NAMES, FEATURES, Parity
+from bot.core.orderbook import Floats
+from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
+from bot.research.fit import Fitted, column_numbers
+
+#: A market as quiet or as wild as none seen in training is not judged, whatever its book.
+GATES: Final = ("vol60",)
+#: Ranges leave out this share at either end, and are then this many times as wide.
+_TAIL: Final = 0.005
+_SLACK: Final = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train: from which tapes, for which label, as seen how often, tested from when."""
+
+    tapes: tuple[Path, ...]
+    label: Label
+    cadences: tuple[float, ...]
+    test_day: str | None
+    name: str
+
+
+def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
+    """What can be said before the test: all but choice, baselines and metrics."""
+    return {
+        "name": plan.name,
+        "features": list(FEATURE_NAMES),
+        "uses": list(model.uses),
+        "ranges": ranges(moved.features, (*model.uses, *GATES)),
+        "recipe": model.recipe,
+        "slope": model.slope,
+        "label": {
+            "what": "P(mid rises by at least the size | it moves by at least the size)",
+            "horizon_seconds": plan.label.horizon,
+            "size_cents": plan.label.size,
+            "mid_from": LOWEST_MID,
+            "mid_to": HIGHEST_MID,
+        },
+        "training": {
+            "tapes": {path.name: _hash(path) for path in plan.tapes},
+            "cadences_seconds": list(plan.cadences),
+            "rows": len(moved),
+            "markets": len(np.unique(moved.market)),
+            "from_utc": _moment(moved.at.min()),
+            "to_utc": _moment(moved.at.max()),
+        },
+        "libraries": {
+            "python": platform.python_version(),
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
+    """Where each feature lay, with slack; odd ones as widely to either side."""
+    result = {}
+    for name, column in zip(names, column_numbers(names), strict=True):
+        low, high = np.nanquantile(features[:, column], [_TAIL, 1 - _TAIL])
+        if FEATURES[column].parity is Parity.ODD:
+            bound = _SLACK * max(-low, high)
+            result[name] = [round(float(-bound), 6), round(float(bound), 6)]
+        else:  # the even ones cannot be negative
+            result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
+    return result
+
+
+def write(folder: Path, name: str, model: bytes, content: Mapping[str, Any]) -> None:
+    """Write model and card; the model first, for a card without its model is refused politely."""
+    digest = hashlib.sha256(model).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.pkl").write_bytes(model)
+    whole = {"version": digest[:12], "sha256": digest, **content}
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    (folder / f"{name}.json").write_bytes(orjson.dumps(whole, option=options) + b"\n")
+
+
+def _hash(path: Path) -> str:
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _moment(seconds: float) -> str:
+    return str(np.datetime64(int(seconds), "s")) + "Z"

@@ -1,0 +1,94 @@
+"""`python -m bot evaluate MODEL TAPE…`: how good a model is on books it was not fitted to."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from bot.card import CardError
+from bot.core.orderbook import Floats
+from bot.research.dataset import Label, Samples, joined, samples
+from bot.research.fit import SEED, straight
+from bot.research.gain import gains
+from bot.research.report import compared, measures
+from bot.research.runs import in_runs
+from bot.scorer import ModelScorer, load
+from bot.tape import TapeError, read
+
+
+def main(argv: Sequence[str]) -> int:
+    """Evaluate as the command line says and print the figures; 0 if that could be done."""
+    options = _parser().parse_args(argv)
+    try:
+        scorer = _loaded(options.model)
+        found = evaluated(scorer, options.tapes)
+    except (CardError, TapeError, ValueError) as error:
+        print(f"not evaluated: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
+        return 1
+    text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+    if options.json:
+        options.json.write_text(text + "\n")
+    print(text)  # noqa: T201  # a command line's answer
+    return 0
+
+
+def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
+    """The metrics of a model on tapes, with what the plain baselines of its card achieve there.
+
+    Only rows the model has an opinion on are judged; how many those are is said. Raises
+    TapeError, and ValueError if there is no such row.
+    """
+    label = Label(scorer.card.horizon, float(scorer.card.whole["label"]["size_cents"]))
+    every = joined([samples(in_runs(read(tape, sizes_required=False)), label) for tape in tapes])
+    score = scorer.score(every.features)
+    has_opinion = np.isfinite(score)
+    if not has_opinion.any():
+        raise ValueError(f"the model has no opinion on any of {len(every)} rows")
+    rows = np.flatnonzero(has_opinion)
+    found = tested(score[rows], scorer.card.whole["baselines"], every.take(rows), label.size)
+    return {
+        "model": scorer.card.name,
+        "version": scorer.version,
+        "horizon_seconds": label.horizon,
+        "rows_with_a_future": len(every),
+        "rows_with_an_opinion": len(rows),
+        "rows_left_out": every.dropped,
+        **found,
+    }
+
+
+def tested(
+    score: Floats, baselines: Mapping[str, Mapping[str, float]], moments: Samples, size: float
+) -> dict[str, Any]:
+    """Metrics where the mid moved, baselines and how far they are beaten, gains on every row."""
+    has_moved = np.flatnonzero(np.abs(moments.change) >= size)
+    moved, own = moments.take(has_moved), score[has_moved]
+    others = {"base_rate": np.full(len(moved), 0.5)} | {
+        name: straight(per_unit, moved.features) for name, per_unit in baselines.items()
+    }
+    others = {name: other for name, other in others.items() if np.isfinite(other).all()}
+    return {
+        "metrics": measures(own, moved, SEED) | {"moved": len(moved) / max(len(moments), 1)},
+        "baselines": {name: measures(other, moved, SEED) for name, other in others.items()},
+        "better_than": {name: compared(own, other, moved, SEED) for name, other in others.items()},
+        "gain_cents": gains(score, moments, SEED),
+    }
+
+
+def _loaded(path: Path) -> ModelScorer:
+    scorer = load(path, folder=path.resolve().parent)
+    if not isinstance(scorer, ModelScorer):
+        raise CardError(str(scorer.fault))
+    return scorer
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot evaluate", description=__doc__)
+    parser.add_argument("model", type=Path, help="a model file with its card beside it")
+    parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser

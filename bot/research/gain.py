@@ -1,0 +1,82 @@
+"""What the strongest signals would have earned, in cents a contract, after spread and fees.
+
+Every row counts here, also those after which nothing moved. Fees are Kalshi's, exactly, for an
+order of `LOT` contracts. Three ways to trade the same signal: cross the spread now and back at the
+horizon; cross it now and be worth the mid then; rest at the touch. A resting order is filled
+between two bounds: always (the best case), or only if the other side then stood at our price or
+beyond (the worst case: filled when wrong).
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from bot.core.fees import FeeKind, FeeSchedule, OrderFees
+from bot.core.money import exact, measured
+from bot.core.orderbook import Floats
+from bot.research.dataset import Samples
+from bot.research.metrics import interval, redraws
+
+LOT: Final = Decimal(100)
+SHARES: Final = (0.01, 0.05, 0.20)
+_SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
+
+
+def gains(score: Floats, moments: Samples, seed: int) -> dict[str, dict[str, Any]]:
+    """By share of rows (most decided first): counts and mean cents a contract, with intervals."""
+    order = np.argsort(-np.abs(score - 0.5), kind="stable")
+    result = {}
+    for share in SHARES:
+        rows = order[: max(1, int(share * len(order)))]
+        result[f"top {share:.0%}"] = _gain(score[rows], moments.take(rows), seed)
+    return result
+
+
+def taker_fee(price: Floats) -> Floats:
+    """Cents a contract to take `LOT` contracts at these prices (dollars), shape as given."""
+    prices, where = np.unique(np.round(price, 6), return_inverse=True)
+    fees = [
+        OrderFees(_SCHEDULE).charge(LOT, exact(p), is_taker=True, is_buy=True)[0] for p in prices
+    ]
+    cents = np.array([measured(fee / LOT) * 100 for fee in fees])
+    return np.asarray(cents[where].reshape(price.shape), dtype=np.float64)
+
+
+def outcomes(score: Floats, moments: Samples) -> dict[str, Floats]:
+    """Cents a contract of each row by way of trading, (N,); NaN where no order was filled."""
+    is_long = score > 0.5
+    # Seen from our side: what we pay to enter at once, what we get back at once, and by waiting.
+    pay: Floats = np.where(is_long, moments.ask, 1 - moments.bid)
+    rest: Floats = np.where(is_long, moments.bid, 1 - moments.ask)
+    back: Floats = np.where(is_long, moments.later_bid, 1 - moments.later_ask)
+    offer: Floats = np.where(is_long, moments.later_ask, 1 - moments.later_bid)
+    worth = (back + offer) / 2
+    entry = taker_fee(pay)
+    return {
+        "move": np.where(is_long, 1, -1) * moments.change,
+        "half_spread_and_fee": (moments.ask - moments.bid) * 50 + entry,
+        "taker_round_trip": (back - pay) * 100 - entry - taker_fee(back),
+        "taker_marked_at_mid": (worth - pay) * 100 - entry,
+        "resting_always_filled": (worth - rest) * 100,
+        "resting_filled_if_passed": np.where(offer <= rest + 1e-9, (worth - rest) * 100, np.nan),
+    }
+
+
+def _gain(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
+    draws = redraws(moments.market, seed)
+    result: dict[str, Any] = {
+        "rows": len(moments),
+        "markets": len(np.unique(moments.market)),
+        "least_decided": float(np.abs(score - 0.5).min() + 0.5),
+    }
+    for name, cents in outcomes(score, moments).items():
+        known = np.isfinite(cents)
+        weight, value = draws[:, known], cents[known]
+        if not len(value):
+            result[name] = None
+            continue
+        with np.errstate(invalid="ignore"):
+            low, high = interval((weight @ value) / weight.sum(axis=1))
+        result[name] = {"cents": float(value.mean()), "interval": [low, high], "rows": len(value)}
+    return result

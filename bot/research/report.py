@@ -1,0 +1,49 @@
+"""Scores against what happened, as one nested dictionary: what the card and `evaluate` print."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from bot.core.orderbook import Floats
+from bot.research.dataset import Samples
+from bot.research.metrics import METRICS, calibration_error, interval, redraws
+
+#: What makes a difference in a metric an improvement.
+_BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
+
+
+def measures(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
+    """Rows, markets, every metric with its 95 % interval, and how far off the scores were."""
+    up = moments.change > 0
+    draws = redraws(moments.market, seed)
+    result: dict[str, Any] = {
+        "rows": len(moments),
+        "markets": len(np.unique(moments.market)),
+        "up": float(up.mean()) if len(up) else float("nan"),
+    }
+    for name, metric in METRICS.items():
+        result[name] = metric(score, up, None)
+    result["calibration_error"] = calibration_error(score, up)
+    result["intervals"] = {
+        name: list(interval(np.array([metric(score, up, draw) for draw in draws])))
+        for name, metric in METRICS.items()
+    }
+    return result
+
+
+def compared(score: Floats, other: Floats, moments: Samples, seed: int) -> dict[str, Any]:
+    """How much better than another score, metric by metric: positive is better.
+
+    Both are measured on the same redraws of the markets, so what moves both drops out.
+    """
+    up = moments.change > 0
+    draws = redraws(moments.market, seed)
+    result = {}
+    for name, sign in _BETTER.items():
+        metric = METRICS[name]
+        redrawn = [metric(score, up, draw) - metric(other, up, draw) for draw in draws]
+        result[name] = {
+            "gain": sign * (metric(score, up, None) - metric(other, up, None)),
+            "interval": list(interval(sign * np.array(redrawn))),
+        }
+    return result

@@ -1,0 +1,109 @@
+"""`python -m bot train TAPE… --out models/`: a model and its card from recorded books.
+
+Markets of the last day (or of `--test-day` and later) are never trained on. What is shipped is
+chosen on the days before alone, by walking forward; the last day only says how good it was.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bot.research import card
+from bot.research.card import Plan
+from bot.research.dataset import Label, Samples, joined, samples
+from bot.research.evaluate import tested
+from bot.research.fit import BASELINES, CANDIDATES, SEED, Fitted, fitted, known, weights
+from bot.research.report import measures
+from bot.research.runs import in_runs
+from bot.research.walk import Trial, calibrating_slope, chosen, trial
+from bot.tape import TapeError, read
+
+#: Events before the test day without which nothing can be chosen by walking forward.
+LEAST_EVENTS: Final = 8
+_DAY: Final = 86_400.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train as the command line says; 0 if a model and its card were written."""
+    options = _parser().parse_args(argv)
+    plan = Plan(
+        tuple(options.tapes),
+        Label(options.horizon, options.size),
+        tuple(options.cadence),
+        options.test_day,
+        options.name,
+    )
+    try:
+        model, content = trained(plan)
+    except (TapeError, ValueError) as error:
+        print(f"not trained: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
+        return 1
+    card.write(options.out, plan.name, model.pickled(), content)
+    return 0
+
+
+def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
+    """The model and what its card says. Raises TapeError, and ValueError for too little data."""
+    every = known(joined([_moments(tape, plan) for tape in plan.tapes]))
+    before, after = _split(every, plan.test_day)
+    moved = before.moved(plan.label.size)
+    trials = [trial(recipe, moved, plan.label.horizon) for recipe in CANDIDATES]
+    best, why = chosen(trials, moved)
+    fit = fitted(best.recipe, moved.features, moved.change > 0)
+    model = replace(fit, slope=calibrating_slope(best, moved))
+    baselines = {
+        name: weights(fitted(recipe, moved.features, moved.change > 0))
+        for name, recipe in BASELINES.items()
+    }
+    content = card.content(plan, model, moved)
+    content["chosen"] = {"why": why, "walked": [_walked(found, moved) for found in trials]}
+    content["baselines"] = baselines
+    content["test"] = tested(model.score(after.features), baselines, after, plan.label.size)
+    return model, content
+
+
+def _moments(path: Path, plan: Plan) -> Samples:
+    runs = in_runs(read(path))
+    return joined([samples(runs.thinned(cadence), plan.label) for cadence in plan.cadences])
+
+
+def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
+    """What came before the test day, and it: by market, by the last moment each was seen."""
+    last = np.full(len(every.markets), -np.inf)
+    np.maximum.at(last, every.market, every.at)
+    day = datetime.fromisoformat(test_day).replace(tzinfo=UTC).timestamp() if test_day else None
+    start = every.at.max() // _DAY * _DAY if day is None else day
+    is_test = last[every.market] >= start
+    before, after = every.take(np.flatnonzero(~is_test)), every.take(np.flatnonzero(is_test))
+    events = [len(np.unique(part.event)) for part in (before, after)]
+    if events[0] < LEAST_EVENTS or not events[1]:
+        raise ValueError(
+            f"{events[0]} events to train on and {events[1]} to test on are too few; "
+            "give more tapes or another --test-day"
+        )
+    return before, after
+
+
+def _walked(found: Trial, moved: Samples) -> dict[str, Any]:
+    folds = [measures(found.score[rows], moved.take(rows), SEED) for rows in found.folds]
+    rows = np.concatenate(found.folds)
+    pooled = measures(found.score[rows], moved.take(rows), SEED)
+    return {"recipe": found.recipe.name, "pooled": pooled, "folds": folds}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot train", description=__doc__)
+    parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
+    parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
+    parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")
+    parser.add_argument("--size", type=float, default=1.0, help="cents that count as a move")
+    parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 5.0], help="seconds")
+    parser.add_argument("--test-day", help="first day held out (YYYY-MM-DD); default: the last")
+    return parser

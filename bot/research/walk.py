@@ -1,0 +1,95 @@
+"""Walking forward: fit on the past, score the markets that came after, and choose by that alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from bot.core.orderbook import Floats
+from bot.research.dataset import Samples
+from bot.research.fit import SEED, Recipe, fitted
+from bot.research.metrics import log_loss
+from bot.research.report import compared
+from bot.scorer import calibrated
+from bot.tape import Rows
+
+#: Folds scored; what comes before the first is only ever trained on.
+FOLDS: Final = 5
+_FIRST_SHARE: Final = 0.35
+#: Nats a richer model must save a row to be worth shipping.
+LEAST_GAIN: Final = 0.002
+
+
+def folds(moments: Samples, horizon: float, count: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
+    """Rows to fit and rows to score, walking forward over events by when they began.
+
+    An event is on one side only. Rows whose future reaches into the scored events are purged,
+    and one more horizon is kept away.
+    """
+    event, at = moments.event, moments.at
+    begins = np.full(event.max() + 1, np.inf)
+    np.minimum.at(begins, event, at)
+    order = np.unique(begins[event])
+    edges = order[np.linspace(_FIRST_SHARE * len(order), len(order), count + 1).astype(int)[:-1]]
+    for start, end in zip(edges, [*edges[1:], np.inf], strict=True):
+        scored = (begins[event] >= start) & (begins[event] < end)
+        past = (begins[event] < start) & (at + 2 * horizon < start)
+        yield np.flatnonzero(past), np.flatnonzero(scored)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A candidate walked forward: the score of every row by a fit on its past, NaN where none.
+
+    `folds` are the rows scored by each fit.
+    """
+
+    recipe: Recipe
+    score: Floats
+    folds: tuple[Rows, ...]
+
+
+def trial(recipe: Recipe, moments: Samples, horizon: float) -> Trial:
+    """Walk one candidate forward."""
+    score = np.full(len(moments), np.nan)
+    scored_rows = []
+    for past, scored in folds(moments, horizon):
+        model = fitted(recipe, moments.features[past], moments.change[past] > 0)
+        score[scored] = model.score(moments.features[scored])
+        scored_rows.append(scored)
+    return Trial(recipe, score, tuple(scored_rows))
+
+
+def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:
+    """The first (plainest) trial, unless a later one earns its complexity; and why, in words.
+
+    It earns it against every plainer one: with a log loss lower by `LEAST_GAIN`, the interval of
+    that gain over markets above 0, and in all folds but one at least.
+    """
+    for number in range(len(trials) - 1, 0, -1):
+        plainer = trials[:number]
+        if all(_is_worth_it(trials[number], other, moments) for other in plainer):
+            return trials[number], "it beats every plainer candidate by enough, walking forward"
+    return trials[0], "no richer candidate beats all plainer ones by enough, walking forward"
+
+
+def calibrating_slope(found: Trial, moments: Samples) -> float:
+    """The slope of the log odds that fits the walked scores best, to a hundredth."""
+    rows = np.concatenate(found.folds)
+    score, up = found.score[rows], moments.change[rows] > 0
+    slopes = np.arange(20, 151) / 100
+    losses = [log_loss(calibrated(score, slope), up) for slope in slopes.tolist()]
+    return float(slopes[int(np.argmin(losses))])
+
+
+def _is_worth_it(rival: Trial, other: Trial, moments: Samples) -> bool:
+    rows = np.concatenate(rival.folds)
+    better = compared(rival.score[rows], other.score[rows], moments.take(rows), SEED)["log_loss"]
+    won = sum(
+        log_loss(rival.score[fold], moments.change[fold] > 0)
+        < log_loss(other.score[fold], moments.change[fold] > 0)
+        for fold in rival.folds
+    )
+    is_clear = better["gain"] >= LEAST_GAIN and better["interval"][0] > 0
+    return bool(is_clear and won >= len(rival.folds) - 1)

@@ -1,0 +1,197 @@
+"""The model at work: loads it if it is the one its card speaks of, and scores all markets at once.
+
+Whatever is wrong with the file, the service stays up: `load` then gives a scorer without opinions
+that says what is wrong and what to do. Leaves out training (`research`) and what follows from a
+score (`core.strategy`).
+"""
+
+import hashlib
+import pickle
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
+
+from bot.card import RETRAIN, Card, CardError, read_card
+from bot.core.features import FEATURE_NAMES, PARITY
+from bot.core.orderbook import Floats
+from bot.ports import Opinions, Scorer
+
+#: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
+MODELS: Final = Path(__file__).resolve().parents[1] / "models"
+#: What unpickling raises for a file, and what it holds for its shape, if that is not a model.
+_NO_MODEL: Final = (
+    *(pickle.UnpicklingError, InconsistentVersionWarning, ImportError, EOFError),
+    *(AttributeError, IndexError, KeyError, TypeError, ValueError),
+)
+
+
+class Estimator(Protocol):
+    """A fitted scikit-learn classifier of two classes."""
+
+    def predict_proba(self, features: Floats, /) -> Floats:
+        """Shape (N, 2): the second column is P(YES goes up)."""
+        ...
+
+
+class NoScorer:
+    """No model to trust: every score is NaN, and the reason is the fault."""
+
+    version = "none"
+
+    def __init__(self, fault: str) -> None:
+        """`fault` names the file, the problem and the remedy."""
+        self._fault = fault
+
+    @property
+    def fault(self) -> str | None:
+        """Why there are no opinions, and what to do about it."""
+        return self._fault
+
+    def score(self, features: Floats) -> Floats:
+        """NaN for every row."""
+        return np.full(len(features), np.nan)
+
+    def judge(self, features: Floats) -> Opinions:
+        """No opinion on any row."""
+        return Opinions(self.score(features), (f"no model: {self._fault}",) * len(features))
+
+
+class ModelScorer:
+    """A model that is what its card says. Scores a book and its mirror to a sum of 1, exactly."""
+
+    fault: str | None = None
+
+    def __init__(self, estimator: Estimator, uses: Sequence[str], slope: float, card: Card) -> None:
+        """`uses` are the columns the estimator reads, `slope` calibrates its log odds."""
+        self.card = card
+        self.version = card.version
+        self._estimator = estimator
+        self._uses = [FEATURE_NAMES.index(name) for name in uses]
+        self._slope = slope
+        self._gates = [FEATURE_NAMES.index(name) for name in card.ranges]
+        self._low, self._high = np.array(list(card.ranges.values())).reshape(-1, 2).T
+
+    def score(self, features: Floats) -> Floats:
+        """P(YES goes up) given that it moves, (N,); NaN outside the domain of the model."""
+        return self._scored(features, np.all(self._inside(features), axis=1))
+
+    def judge(self, features: Floats) -> Opinions:
+        """Scores, and for every row without one the reason."""
+        inside = self._inside(features)
+        fit = np.all(inside, axis=1)
+        reasons: list[str | None] = [None] * len(features)
+        for row in np.flatnonzero(~fit):
+            reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
+        return Opinions(self._scored(features, fit), tuple(reasons))
+
+    def _inside(self, features: Floats) -> NDArray[np.bool_]:
+        # A NaN compares false: what is not known is outside.
+        gated = features[:, self._gates]
+        inside: NDArray[np.bool_] = (gated >= self._low) & (gated <= self._high)
+        return inside
+
+    def _reason(self, row: Floats, gate: int) -> str:
+        name, value = FEATURE_NAMES[self._gates[gate]], row[self._gates[gate]]
+        if np.isnan(value):
+            return f"not enough known: {name}"
+        low, high = self._low[gate], self._high[gate]
+        return f"out of domain: {name} {value:.4g} not in {low:.4g} … {high:.4g}"
+
+    def _scored(self, features: Floats, fit: NDArray[np.bool_]) -> Floats:
+        scores = np.full(len(features), np.nan)
+        rows = np.flatnonzero(fit)
+        if len(rows):
+            scores[rows] = self._predicted(features[rows][:, self._uses])
+        return scores
+
+    def _predicted(self, columns: Floats) -> Floats:
+        both = np.concatenate([columns, columns * PARITY[self._uses]])
+        with sklearn.config_context(assume_finite=True):
+            odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
+        book, mirror = odds[: len(columns)], odds[len(columns) :]
+        symmetric: Floats = (book + (1.0 - mirror)) / 2
+        return symmetric
+
+
+def calibrated(score: Floats, slope: float) -> Floats:
+    """Scores whose log odds are `slope` times as large: below 1 for a model too sure of itself."""
+    safe = np.clip(score, 1e-6, 1 - 1e-6)
+    odds: Floats = 1 / (1 + ((1 - safe) / safe) ** slope)
+    return odds
+
+
+def load(path: Path, feature_names: Sequence[str] = FEATURE_NAMES, folder: Path = MODELS) -> Scorer:
+    """The model in a file, or a scorer without opinions that says why; never raises.
+
+    The card of `models/x.pkl` is `models/x.json`. `feature_names` are the columns of the matrix
+    that will be scored, in order.
+    """
+    try:
+        return _load(path, tuple(feature_names), folder)
+    except CardError as error:
+        return NoScorer(str(error))
+
+
+def _load(path: Path, feature_names: tuple[str, ...], folder: Path) -> ModelScorer:
+    path = path.resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise CardError(
+            f"{path} is not inside {folder}, where models are; move it there or retrain"
+        )
+    card = read_card(path.with_suffix(".json"))
+    _check_versions(path, card, feature_names)
+    scorer = _opened(path, card)
+    _try_out(scorer, path)
+    return scorer
+
+
+def _check_versions(path: Path, card: Card, feature_names: tuple[str, ...]) -> None:
+    if card.scikit_learn != sklearn.__version__:
+        raise CardError(
+            f"{path} was trained with scikit-learn {card.scikit_learn}, this is "
+            f"{sklearn.__version__}; install the pinned version or {RETRAIN}"
+        )
+    if card.features != feature_names or feature_names != FEATURE_NAMES:
+        odd = sorted(set(card.features) ^ set(feature_names)) or ["another order"]
+        raise CardError(f"{path} expects other features ({', '.join(odd)}); {RETRAIN}")
+    strange = sorted(set(card.ranges) - set(FEATURE_NAMES))
+    if strange:
+        raise CardError(f"the card of {path} gives ranges of {', '.join(strange)}; {RETRAIN}")
+
+
+def _opened(path: Path, card: Card) -> ModelScorer:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CardError(f"{path} cannot be read ({error.strerror}); {RETRAIN}") from error
+    # A pickle runs code when opened, so it is not opened unless it is the one on the card.
+    if (found := hashlib.sha256(content).hexdigest()) != card.sha256:
+        raise CardError(
+            f"{path} has sha256 {found[:12]}…, its card says {card.sha256[:12]}…: one of them was "
+            f"changed; restore both or {RETRAIN}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            bundle = pickle.loads(content)
+        return ModelScorer(bundle["estimator"], bundle["uses"], float(bundle["slope"]), card)
+    except _NO_MODEL as error:
+        raise CardError(f"{path} does not hold a model ({error!r}); {RETRAIN}") from error
+
+
+def _try_out(scorer: ModelScorer, path: Path) -> None:
+    middle = np.full((1, len(FEATURE_NAMES)), np.nan)
+    for name, (low, high) in scorer.card.ranges.items():
+        middle[0, FEATURE_NAMES.index(name)] = (low + high) / 2
+    try:
+        score = float(scorer.score(middle)[0])
+    except (ValueError, AttributeError, IndexError) as error:
+        raise CardError(f"{path} cannot score a book ({error}); {RETRAIN}") from error
+    if not 0.0 <= score <= 1.0:
+        raise CardError(f"{path} gives no score to an ordinary book; {RETRAIN}")

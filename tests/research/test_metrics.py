@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from bot.research.metrics import (
+    auc,
+    brier,
+    calibration_error,
+    interval,
+    log_loss,
+    redraws,
+    reliability,
+)
+
+scored = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans(), st.integers(1, 3)),
+    min_size=2,
+    max_size=40,
+).filter(lambda rows: len({up for _, up, _ in rows}) == 2)
+
+
+@given(scored)
+@settings(max_examples=50, deadline=None)  # the first call imports
+def test_the_metrics_are_the_well_known_ones(rows: list[tuple[float, bool, int]]) -> None:
+    score, up, weight = (np.array(column) for column in zip(*rows, strict=True))
+    weight = weight.astype(float)
+
+    assert auc(score, up, weight) == pytest.approx(roc_auc_score(up, score, sample_weight=weight))
+    assert brier(score, up, weight) == pytest.approx(
+        brier_score_loss(up, score, sample_weight=weight)
+    )
+    assert log_loss(score, up, weight) == pytest.approx(
+        sklearn_log_loss(up, score, sample_weight=weight)
+    )
+
+
+def test_a_weight_counts_like_so_many_rows() -> None:
+    score, up = np.array([0.2, 0.8, 0.6]), np.array([False, True, False])
+
+    repeated = np.repeat(np.arange(3), [2, 1, 3])
+
+    weight = np.array([2.0, 1.0, 3.0])
+    assert auc(score, up, weight) == auc(score[repeated], up[repeated])
+    assert log_loss(score, up, weight) == pytest.approx(log_loss(score[repeated], up[repeated]))
+
+
+def test_where_nothing_fell_there_is_no_auc() -> None:
+    assert np.isnan(auc(np.array([0.4, 0.6]), np.array([True, True])))
+    assert np.isnan(log_loss(np.empty(0), np.empty(0, dtype=bool)))
+
+
+def test_reliability_bins_hold_every_row_once() -> None:
+    score = np.linspace(0, 1, 25)
+
+    bins = reliability(score, score > 0.5, bins=10)
+
+    assert sum(part["rows"] for part in bins) == 25
+    assert bins[0]["up"] == 0.0
+    assert bins[-1]["up"] == 1.0
+
+
+def test_fewer_rows_than_bins_make_fewer_bins() -> None:
+    assert len(reliability(np.array([0.5, 0.6]), np.array([True, False]), bins=10)) == 2
+
+
+def test_scores_that_say_what_happens_have_no_calibration_error() -> None:
+    score = np.repeat([0.0, 1.0], 50)
+
+    assert calibration_error(score, score > 0.5) == 0.0
+    assert calibration_error(score, score < 0.5) == 1.0
+
+
+def test_redraws_take_whole_markets() -> None:
+    market = np.array([4, 4, 4, 9, 9])
+
+    weights = redraws(market, seed=1, draws=50)
+
+    assert weights.shape == (50, 5)
+    assert (weights[:, :3] == weights[:, :1]).all()
+    assert (weights[:, 0] + weights[:, 3] == 2).all()
+    np.testing.assert_array_equal(weights, redraws(market, seed=1, draws=50))
+
+
+def test_an_interval_leaves_out_the_tails() -> None:
+    assert interval(np.arange(1001.0)) == (25.0, 975.0)

@@ -1,0 +1,173 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bot.core.features import FEATURE_NAMES, PARITY
+from bot.research import evaluate, train
+from bot.research.dataset import Label, Samples, samples
+from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
+from bot.research.metrics import auc
+from bot.research.runs import in_runs
+from bot.research.walk import Trial, chosen, folds, trial
+from bot.scorer import ModelScorer, load
+from bot.tape import read
+from tests.research.tapes import made_tape
+
+HORIZON = 5.0
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_tape(tmp_path_factory.mktemp("tape") / "made.parquet")
+
+
+@pytest.fixture(scope="module")
+def moments(tape: Path) -> Samples:
+    return known(samples(in_runs(read(tape)), Label(HORIZON))).moved(1.0)
+
+
+@pytest.fixture(scope="module")
+def models(tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    assert train.main([str(tape), "--out", str(folder), "--horizon", "5"]) == 0
+    return folder
+
+
+def written(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "gbm_label_up.json").read_bytes())
+    return found
+
+
+def test_training_twice_gives_the_same_file(models: Path, tape: Path, tmp_path: Path) -> None:
+    train.main([str(tape), "--out", str(tmp_path), "--horizon", "5"])
+
+    assert written(models) == written(tmp_path)
+    files = [folder / "gbm_label_up.pkl" for folder in (models, tmp_path)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_was_trained_loads_and_scores_what_it_saw(models: Path, moments: Samples) -> None:
+    scorer = load(models / "gbm_label_up.pkl", folder=models)
+
+    assert isinstance(scorer, ModelScorer), scorer.fault
+    score = scorer.score(moments.features)
+    judged = np.isfinite(score)
+    assert judged.mean() > 0.8
+    assert auc(score[judged], (moments.change > 0)[judged]) > 0.55
+
+
+def test_the_card_says_what_the_model_is(models: Path) -> None:
+    card = written(models)
+
+    assert card["label"]["horizon_seconds"] == HORIZON
+    assert card["features"] == list(FEATURE_NAMES)
+    assert card["training"]["markets"] == 8
+    assert card["test"]["metrics"]["markets"] == 4
+    assert set(card["test"]["baselines"]) == {"base_rate", *BASELINES}
+    assert len(card["chosen"]["walked"]) == len(CANDIDATES)
+    low, high = card["test"]["metrics"]["intervals"]["auc"]
+    assert low <= card["test"]["metrics"]["auc"] <= high
+
+
+def test_evaluation_repeats_the_test_of_the_card(
+    models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pq.read_table(tape)
+    last = table.filter(
+        pa.compute.greater_equal(table["ts_ms"], 1_778_457_600_000 + 2 * 86_400_000)
+    )
+    pq.write_table(last, tmp_path / "last.parquet")
+    answer = tmp_path / "answer.json"
+
+    code = evaluate.main(
+        [str(models / "gbm_label_up.pkl"), str(tmp_path / "last.parquet"), "--json", str(answer)]
+    )
+
+    found = json.loads(answer.read_bytes())
+    assert code == 0
+    assert json.loads(capsys.readouterr().out) == found
+    assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
+    assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
+    assert found["metrics"]["markets"] == 4
+
+
+def test_a_tape_that_is_none_is_an_answer_not_a_trace(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone.parquet")
+
+    assert train.main([gone, "--out", str(tmp_path)]) == 1
+    assert evaluate.main([str(models / "gbm_label_up.pkl"), gone]) == 1
+    assert capsys.readouterr().err.count("gone.parquet: no such tape") == 2
+
+
+def test_a_model_that_cannot_be_trusted_is_not_evaluated(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate.main([str(tmp_path / "gone.pkl"), str(tape)]) == 1
+    assert "gone.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_tape_of_prices_only_gives_no_row_to_judge(
+    models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pq.read_table(tape)
+    bare = tmp_path / "bare.parquet"
+    pq.write_table(table.drop([name for name in table.column_names if "_sz" in name]), bare)
+
+    assert evaluate.main([str(models / "gbm_label_up.pkl"), str(bare)]) == 1
+    assert "no opinion on any" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("day", ["2026-05-01", "2026-06-01"])
+def test_a_test_day_that_leaves_nothing_on_one_side_is_an_answer(
+    tape: Path, tmp_path: Path, day: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([str(tape), "--out", str(tmp_path), "--test-day", day]) == 1
+    assert "give more tapes or another --test-day" in capsys.readouterr().err
+
+
+def test_walking_forward_never_scores_an_event_it_was_fitted_to(moments: Samples) -> None:
+    for past, scored in folds(moments, HORIZON):
+        assert not set(moments.event[past]) & set(moments.event[scored])
+        assert moments.at[past].max() + 2 * HORIZON < moments.at[scored].min()
+
+
+def test_every_later_event_is_scored_once(moments: Samples) -> None:
+    scored = np.concatenate([rows for _, rows in folds(moments, HORIZON)])
+
+    assert len(set(scored.tolist())) == len(scored)
+    assert len(scored) > len(moments) / 2
+
+
+def test_a_fit_scores_a_book_and_its_mirror_to_one(moments: Samples) -> None:
+    for recipe in CANDIDATES:
+        model = fitted(recipe, moments.features, moments.change > 0)
+
+        mirror = model.score(moments.features * PARITY)
+
+        np.testing.assert_allclose(model.score(moments.features) + mirror, 1.0, atol=1e-9)
+
+
+def test_a_straight_line_is_known_by_its_weights(moments: Samples) -> None:
+    for recipe in BASELINES.values():
+        line = fitted(recipe, moments.features, moments.change > 0)
+
+        scores = straight(weights(line), moments.features)
+
+        np.testing.assert_allclose(scores, line.score(moments.features), atol=1e-9)
+
+
+def test_richer_is_not_better_unless_it_wins_clearly(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, HORIZON)
+    same = Trial(Recipe("same", (), CANDIDATES[0].build), plain.score, plain.folds)
+    up = moments.change > 0
+    oracle = Trial(Recipe("oracle", (), CANDIDATES[0].build), np.where(up, 0.9, 0.1), plain.folds)
+
+    assert chosen([plain, same], moments)[0] is plain
+    assert chosen([plain, same, oracle], moments)[0] is oracle
