@@ -124,8 +124,9 @@ class Book:
     def levels(self, side: Side, depth: int = 0) -> list[tuple[int, int]]:
         """(price, units) of the best `depth` levels, best first; 0 means all."""
         ladder = self._side(side)
-        prices = ladder.prices[-depth:] if depth else ladder.prices
-        return [(abs(p), ladder.levels[abs(p)].total) for p in reversed(prices)]
+        keys = ladder.prices[-depth:] if depth else ladder.prices
+        prices = [key * ladder.sign for key in reversed(keys)]
+        return [(price, ladder.levels[price].total) for price in prices]
 
     def orders(self) -> Iterator[LiveOrder]:
         """All resting orders: bids, then asks, best first, oldest first."""

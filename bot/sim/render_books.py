@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bot.core.market import Side
-from bot.sim.book import Book
 from bot.sim.events import Traded
 from bot.sim.history import Bar, Range, merged
 from bot.sim.render import moment_text
@@ -19,38 +18,52 @@ Json = dict[str, Any]
 
 #: What `GET /markets/…/orderbook` says of a market without orders, or of none at all.
 EMPTY_BOOK: Final = b'{"yes_dollars":[],"no_dollars":[]}'
+#: The NO price of each YES price.
+_NO_PRICE_TEXT: Final = PRICE_TEXT[::-1]
 #: Kalshi's days end at midnight in New York.
 _EASTERN: Final = ZoneInfo("America/New_York")
 
 
+#: Level texts by price: the size they were made for, and the text.
+_Texts = dict[int, tuple[int, str]]
+
+
 class BookRenderer:
-    """Order books as bytes, each remembered until its market's clock moves."""
+    """Order books as bytes, each remembered until its market's clock moves.
+
+    Each level is remembered too: between two looks at a busy book few of them change.
+    """
 
     def __init__(self) -> None:
         self._ready: dict[str, tuple[int, orjson.Fragment]] = {}
+        self._levels: dict[str, tuple[_Texts, _Texts]] = {}
 
     def whole(self, market: MarketState) -> orjson.Fragment:
         """The whole book of a market, without its envelope."""
-        ready = self._ready.get(market.spec.ticker)
+        ticker = market.spec.ticker
+        ready = self._ready.get(ticker)
         if ready is not None and ready[0] == market.clock:
             return ready[1]
-        text = orjson.Fragment(book_bytes(market.book))
-        self._ready[market.spec.ticker] = (market.clock, text)
+        text = orjson.Fragment(self.best(market, 0))
+        self._ready[ticker] = (market.clock, text)
         return text
 
+    def best(self, market: MarketState, depth: int) -> bytes:
+        """The best `depth` levels a side (0: all): two ladders of bids, rising, the best last."""
+        yes, no = self._levels.setdefault(market.spec.ticker, ({}, {}))
+        bids = _ladder(market.book.levels(Side.BUY, depth), yes, PRICE_TEXT)
+        asks = _ladder(market.book.levels(Side.SELL, depth), no, _NO_PRICE_TEXT)
+        return f'{{"yes_dollars":[{bids}],"no_dollars":[{asks}]}}'.encode()
 
-def book_bytes(book: Book, depth: int = 0) -> bytes:
-    """The best `depth` levels a side (0: all): two ladders of bids, rising, the best last."""
-    yes = ",".join(
-        [f'["{PRICE_TEXT[p]}","{size_text(s)}"]' for p, s in book.levels(Side.BUY, depth)[::-1]]
-    )
-    no = ",".join(
-        [
-            f'["{PRICE_TEXT[DOLLAR_TICKS - p]}","{size_text(s)}"]'
-            for p, s in book.levels(Side.SELL, depth)[::-1]
-        ]
-    )
-    return f'{{"yes_dollars":[{yes}],"no_dollars":[{no}]}}'.encode()
+
+def _ladder(levels: list[tuple[int, int]], texts: _Texts, prices: Sequence[str]) -> str:
+    parts = []
+    for price, size in reversed(levels):
+        known = texts.get(price)
+        if known is None or known[0] != size:
+            known = texts[price] = (size, f'["{prices[price]}","{size_text(size)}"]')
+        parts.append(known[1])
+    return ",".join(parts)
 
 
 def trade_json(trade: Traded) -> Json:

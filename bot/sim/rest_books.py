@@ -8,7 +8,7 @@ from bot.sim import errors
 from bot.sim.events import Traded
 from bot.sim.listing import is_between
 from bot.sim.paging import Key, page
-from bot.sim.render_books import EMPTY_BOOK, book_bytes, candles, trade_json
+from bot.sim.render_books import EMPTY_BOOK, candles, trade_json
 from bot.sim.service import Answer, Call, Route, answer
 from bot.sim.state import MarketState
 
@@ -25,7 +25,7 @@ def orderbook(call: Call) -> Answer:
     market = _market(call)
     if depth <= 0:
         return answer({"orderbook_fp": call.service.books.whole(market)})
-    return Answer(200, b'{"orderbook_fp":%b}' % book_bytes(market.book, depth))
+    return Answer(200, b'{"orderbook_fp":%b}' % call.service.books.best(market, depth))
 
 
 def orderbooks(call: Call) -> Answer:

@@ -23,6 +23,8 @@ BALANCE_STEP: Final = 100
 #: Each price as Kalshi writes it; NO prices are at the mirrored index.
 PRICE_TEXT: Final = tuple(f"{p // 10_000}.{p % 10_000:04d}" for p in range(DOLLAR_TICKS + 1))
 
+_HUNDREDTHS: Final = tuple(f".{part:02d}" for part in range(CONTRACT))
+
 
 def _whole(amount: Decimal, scale: int, what: str) -> int:
     scaled = amount * scale
@@ -75,8 +77,9 @@ def size_text(size: int) -> str:
     >>> size_text(1250), size_text(-5)
     ('12.50', '-0.05')
     """
-    whole, part = divmod(abs(size), CONTRACT)
-    return f"{'-' if size < 0 else ''}{whole}.{part:02d}"
+    if size < 0:
+        return f"-{size_text(-size)}"
+    return f"{size // CONTRACT}{_HUNDREDTHS[size % CONTRACT]}"
 
 
 def money_text(amount: int) -> str:
