@@ -1,0 +1,242 @@
+"""Kalshi's public REST API as `ports.MarketData`, on httpx.
+
+Reads only, so every request may be repeated: what may pass by itself (429, 5xx, a broken
+connection, a timeout) is tried again with jitter, a few times and not for long. Every failure
+ends as ExchangeError. Requests go through one outbound budget; redirects are not followed.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+import stamina
+
+from bot.core.market import Market
+from bot.kalshi import books, wire
+from bot.kalshi.batches import BATCH, in_batches, together
+from bot.kalshi.errors import error as refusal
+from bot.kalshi.limits import TokenBudget
+from bot.kalshi.terms import TermsCache, terms_of
+from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
+
+log = logging.getLogger("main")
+
+#: Markets on one page of the listing: the most there can be.
+PAGE = 1_000
+#: Eight times the listing of 2026; one that is longer is running in circles.
+MOST_PAGES = 1_000
+#: Seconds: one attempt in all, and all attempts of one request.
+ATTEMPT_PATIENCE = 15.0
+TOTAL_PATIENCE = 30.0
+
+ValueT = TypeVar("ValueT")
+Params = Sequence[tuple[str, str]]
+
+_retrying = stamina.AsyncRetryingCaller(
+    attempts=4, timeout=TOTAL_PATIENCE, wait_initial=0.25, wait_max=4.0, wait_jitter=1.0
+)
+
+
+def open_http(
+    base_url: str, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """The HTTP client for an exchange at that address; close it when done."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        # Without it the exchange may translate the titles of markets.
+        headers={"Accept-Language": "en", "Accept": "application/json"},
+        timeout=httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=10.0),
+        limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0),
+        follow_redirects=False,
+    )
+
+
+class KalshiClient:
+    """Market data from Kalshi, or from anything that speaks like it."""
+
+    def __init__(self, http: httpx.AsyncClient, budget: TokenBudget, clock: Clock) -> None:
+        self._http = http
+        self._budget = budget
+        self._clock = clock
+        self._cache = TermsCache(clock)
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:
+        """The order books of these markets, a hundred to a request.
+
+        A request that failed makes its markets `missing` with the reason; only when every
+        request failed is that an ExchangeError.
+        """
+        batches = list(in_batches(tickers))
+        answers = await together(self._batch, batches)
+        failed = [answer for answer in answers if isinstance(answer, ExchangeError)]
+        if failed and len(failed) == len(answers):
+            raise failed[0]
+        return books.joined(
+            [
+                books.nothing(batch, str(answer)) if isinstance(answer, ExchangeError) else answer
+                for batch, answer in zip(batches, answers, strict=True)
+            ]
+        )
+
+    async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """The markets as described now; absent if the exchange knows none or described it badly.
+
+        Raises ExchangeError if any request failed: a market not asked about is not an absent one.
+        """
+        found: dict[str, Market] = {}
+        for page in await together(self._markets, list(in_batches(tickers))):
+            if isinstance(page, ExchangeError):
+                raise page
+            found |= {market.ticker: market for market in page}
+        return {ticker: found[ticker] for ticker in tickers if ticker in found}
+
+    async def listing(self) -> AsyncIterator[Listed]:
+        """All open markets but combos, page by page; raises ExchangeError if it runs in circles."""
+        cursor, cursors, seen = "", {""}, set[str]()
+        for number in range(1, MOST_PAGES + 1):
+            page = await self._page(cursor)
+            fresh = set(page.tickers) - seen
+            # A cursor the exchange cannot read is silently page one, give or take a new market.
+            if len(fresh) * 2 < len(page.tickers):
+                raise ExchangeError(f"GET /markets: page {number} repeats an earlier one")
+            seen |= fresh
+            yield page.listed
+            if not page.cursor:
+                return
+            if page.cursor in cursors:
+                raise ExchangeError(
+                    f"GET /markets: the cursor after page {number} was there before"
+                )
+            cursor = page.cursor
+            cursors.add(cursor)
+        raise ExchangeError(f"GET /markets: no end after {MOST_PAGES} pages")
+
+    async def terms(self, event_tickers: Sequence[str]) -> Mapping[str, Terms]:
+        """Series, category and fees by event, read at most once an hour.
+
+        One request after the other, to leave room in the budget for what is urgent. An event
+        that cannot be read is absent; ExchangeError only if nothing could be read at all.
+        """
+        found, wanted = self._cache.split(event_tickers)
+        failures: list[ExchangeError] = []
+        for batch in in_batches(wanted):
+            read = await self._terms(batch, failures)
+            self._cache.keep(read)
+            found |= read
+        if failures and not found:
+            raise failures[0]
+        if failures:
+            log.warning("%d fees stay unknown for now: %s", len(failures), failures[0])
+        return found
+
+    async def trades(self, ticker: str, limit: int = 100) -> tuple[wire.Trade, ...]:
+        """The latest trades of a market, newest first."""
+        params = [("ticker", ticker), ("limit", str(limit))]
+        latest, _ = await self._read("/markets/trades", params, wire.trades)
+        return latest
+
+    async def exchange_status(self) -> wire.ExchangeStatus:
+        """Whether the exchange is up; it says so with error statuses too."""
+        path = "/exchange/status"
+        response = await self._send(path, ())
+        try:
+            return _parsed(path, wire.exchange_status, response.content)
+        except ExchangeError as error:
+            raise _refused(path, response) or error from error
+
+    async def _batch(self, tickers: Sequence[str]) -> BookAnswer:
+        def read(body: bytes) -> BookAnswer:
+            return books.books(body, tickers, self._clock.now().timestamp())
+
+        return await self._read("/markets/orderbooks", [("tickers", t) for t in tickers], read)
+
+    async def _markets(self, tickers: Sequence[str]) -> tuple[Market, ...]:
+        params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
+        found, broken = await self._read("/markets", params, wire.markets)
+        _report(broken)
+        return found
+
+    async def _page(self, cursor: str) -> wire.ListingPage:
+        params = [("limit", str(PAGE)), ("status", "open"), ("mve_filter", "exclude")]
+        params += [("cursor", cursor)] if cursor else []
+        page = await self._read("/markets", params, wire.listing)
+        _report(page.broken)
+        return page
+
+    async def _terms(self, batch: Sequence[str], failures: list[ExchangeError]) -> dict[str, Terms]:
+        found: dict[str, Terms] = {}
+        try:
+            events = await self._events(batch)
+        except ExchangeError as error:
+            failures.append(error)
+            return found
+        for event in events:
+            try:
+                found[event.ticker] = terms_of(event, await self._series(event.series_ticker))
+            except ExchangeError as error:
+                failures.append(error)
+        return found
+
+    async def _events(self, tickers: Sequence[str]) -> tuple[wire.Event, ...]:
+        params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
+        found, broken = await self._read("/events", params, wire.events)
+        _report(broken)
+        return found
+
+    async def _series(self, ticker: str) -> wire.Series:
+        known = self._cache.series(ticker)
+        if known is None:
+            known = await self._read(f"/series/{quote(ticker, safe='')}", (), wire.series)
+            self._cache.keep_series(known)
+        return known
+
+    async def _read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
+        """The parsed body of a success; repeated while the failure may pass by itself."""
+        response = await _retrying.on(_may_pass)(self._success, path, params)
+        return _parsed(path, parse, response.content)
+
+    async def _success(self, path: str, params: Params) -> httpx.Response:
+        response = await self._send(path, params)
+        if (refused := _refused(path, response)) is not None:
+            raise refused
+        return response
+
+    async def _send(self, path: str, params: Params) -> httpx.Response:
+        await self._budget.take()
+        try:
+            async with asyncio.timeout(ATTEMPT_PATIENCE):
+                return await self._http.get(path, params=list(params))
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise ExchangeError(f"GET {path}: {reason}") from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if not isinstance(error, ExchangeError):
+        return False
+    if error.status is None:
+        return isinstance(error.__cause__, httpx.TransportError | TimeoutError)
+    return error.status == httpx.codes.TOO_MANY_REQUESTS or error.status >= 500
+
+
+def _report(broken: Sequence[str]) -> None:
+    if broken:
+        log.warning("%d entries of an answer could not be read; %s", len(broken), broken[0])
+
+
+def _refused(path: str, response: httpx.Response) -> ExchangeError | None:
+    if response.is_success:
+        return None
+    return refusal(f"GET {path}", response.status_code, response.content)
+
+
+def _parsed(path: str, parse: Callable[[bytes], ValueT], body: bytes) -> ValueT:
+    try:
+        return parse(body)
+    except ExchangeError as error:
+        raise ExchangeError(f"GET {path}: {error}", status=httpx.codes.OK) from error

@@ -1,0 +1,46 @@
+"""What the exchange says when it says no, in all the forms it has for that.
+
+Every answer that is not a success becomes one ExchangeError; a body that is HTML, empty or
+anything else still does.
+"""
+
+import msgspec
+
+from bot.kalshi.shapes import MALFORMED
+from bot.ports import ExchangeError
+
+#: An error page must not fill the log.
+LONGEST = 200
+
+
+def error(asked: str, status: int, body: bytes) -> ExchangeError:
+    """The refusal of what was asked: HTTP status, the exchange's code, and its own words."""
+    code, words = _said(body)
+    told = ": ".join(part for part in (code, words) if part) or "no reason given"
+    return ExchangeError(f"{asked}: HTTP {status}, {told}", status=status, code=code)
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    """Code and message of the body; empty where it has none."""
+    try:
+        document: object = msgspec.json.decode(body)
+    except MALFORMED:
+        return "", "the answer is not JSON" if body.strip() else ""
+    told = document.get("error", document) if isinstance(document, dict) else None
+    if not isinstance(told, dict):
+        return _word(told), ""
+    code = _word(told.get("code"))
+    words = [_text(told.get(name)) for name in ("message", "msg", "details")]
+    return code, "; ".join(part for part in words if part and _word(part) != code)
+
+
+def _word(text: object) -> str:
+    """`too many requests` as the code `too_many_requests`."""
+    return _text(text).replace(" ", "_")
+
+
+def _text(value: object) -> str:
+    """One short line without control characters: error texts end up in logs."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c if c.isprintable() else " " for c in value[:LONGEST]).strip()

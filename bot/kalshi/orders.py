@@ -1,0 +1,170 @@
+"""The shapes of orders over the wire: what is asked, what is answered, what is remembered.
+
+Tables only, of the official specification (3.34.0), read with `shapes.decode`; what live
+trading will build on. Deprecated fields are left out: they still arrive and may stop.
+"""
+
+from msgspec import Struct
+
+from bot.kalshi.shapes import Amount, At, Ticker
+
+
+class OrderRequest(Struct, frozen=True):
+    """POST /portfolio/events/orders: `side` is `bid` or `ask` of YES, amounts are strings."""
+
+    ticker: Ticker
+    side: str
+    count: Amount
+    price: Amount
+    time_in_force: str
+    self_trade_prevention_type: str
+    client_order_id: str | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    cancel_order_on_pause: bool = False
+    expiration_time: int | None = None
+
+
+class AmendRequest(Struct, frozen=True):
+    """POST …/{id}/amend: `count` is the new total, filled and remaining together."""
+
+    ticker: Ticker
+    side: str
+    price: Amount
+    count: Amount
+    client_order_id: str | None = None
+    updated_client_order_id: str | None = None
+
+
+class DecreaseRequest(Struct, frozen=True):
+    """POST …/{id}/decrease: exactly one of `reduce_by` and `reduce_to`."""
+
+    market_ticker: Ticker
+    reduce_by: Amount | None = None
+    reduce_to: Amount | None = None
+
+
+class Created(Struct, frozen=True):
+    """What became of a new order; the averages are there if anything filled."""
+
+    order_id: str
+    fill_count: Amount
+    remaining_count: Amount
+    ts_ms: int
+    client_order_id: str | None = None
+    average_fill_price: Amount | None = None
+    average_fee_paid: Amount | None = None
+
+
+class Amended(Struct, frozen=True):
+    """What became of an amended order."""
+
+    order_id: str
+    ts_ms: int
+    client_order_id: str | None = None
+    fill_count: Amount | None = None
+    remaining_count: Amount | None = None
+
+
+class Decreased(Struct, frozen=True):
+    """What is left of a decreased order."""
+
+    order_id: str
+    remaining_count: Amount
+    ts_ms: int
+    client_order_id: str | None = None
+
+
+class Cancelled(Struct, frozen=True):
+    """How much a cancellation took away."""
+
+    order_id: str
+    reduced_by: Amount
+    ts_ms: int
+    client_order_id: str | None = None
+
+
+class Fault(Struct, frozen=True):
+    """Why one order of a batch was refused."""
+
+    code: str
+    message: str = ""
+    details: str = ""
+
+
+class BatchCreated(Struct, frozen=True):
+    """One order of a batch: an `error`, or the fields of `Created`."""
+
+    client_order_id: str | None
+    fill_count: Amount | None
+    remaining_count: Amount | None
+    ts_ms: int | None
+    order_id: str | None = None
+    error: Fault | None = None
+
+
+class BatchCancelled(Struct, frozen=True):
+    """One cancellation of a batch; `error` says why nothing was cancelled."""
+
+    order_id: str
+    reduced_by: Amount
+    ts_ms: int | None = None
+    error: Fault | None = None
+
+
+class BatchCreation(Struct, frozen=True):
+    """POST /portfolio/events/orders/batched."""
+
+    orders: list[BatchCreated]
+
+
+class BatchCancellation(Struct, frozen=True):
+    """DELETE /portfolio/events/orders/batched."""
+
+    orders: list[BatchCancelled]
+
+
+class Order(Struct, frozen=True):
+    """An order as the exchange remembers it; a cancelled one has nothing remaining."""
+
+    order_id: str
+    client_order_id: str
+    ticker: Ticker
+    book_side: str
+    status: str
+    yes_price_dollars: Amount
+    initial_count_fp: Amount
+    fill_count_fp: Amount
+    remaining_count_fp: Amount
+    taker_fill_cost_dollars: Amount
+    maker_fill_cost_dollars: Amount
+    taker_fees_dollars: Amount
+    maker_fees_dollars: Amount
+    created_time: At | None = None
+
+
+class SingleOrder(Struct, frozen=True):
+    """GET /portfolio/orders/{order_id}."""
+
+    order: Order
+
+
+class OrderPage(Struct, frozen=True):
+    """GET /portfolio/orders."""
+
+    orders: list[Order] | None
+    cursor: str
+
+
+class QueuePosition(Struct, frozen=True):
+    """Contracts that stand before a resting order."""
+
+    order_id: str
+    market_ticker: Ticker
+    queue_position_fp: Amount
+
+
+class QueuePositions(Struct, frozen=True):
+    """GET /portfolio/orders/queue_positions."""
+
+    queue_positions: list[QueuePosition] | None

@@ -1,0 +1,179 @@
+"""The shapes of Kalshi's public market data as they come over the wire, and the one door in.
+
+A shape is a table of the fields this client reads: names and types of the official
+specification (3.34.0). A field without a default is required; unknown fields are ignored; words
+of growing lists stay text. Amounts are plain decimal strings: a JSON number, an exponent, a
+sign or "NaN" in their place is refused. Making values of shapes is `wire`'s work.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from bot.ports import ExchangeError
+
+#: Dollars or contracts, never negative; and the same where a sign is meant.
+Amount: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,15}(\.[0-9]{1,15})?\Z")]
+SignedAmount: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")]
+#: A name that can stand in an address, in a comma list and in a line of a log.
+Ticker: TypeAlias = Annotated[str, Meta(pattern=r"\A[!-+\--~]{1,200}\Z")]
+#: A moment; one without its offset is refused.
+At: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+#: What a body that is not the expected JSON makes msgspec raise.
+MALFORMED = (ValueError, RecursionError)
+
+ShapeT = TypeVar("ShapeT")
+
+
+def decode(shape: type[ShapeT], body: bytes | Raw) -> ShapeT:
+    """The body as that shape; raises ExchangeError naming the field that is wrong or missing."""
+    kind: Any = shape
+    try:
+        value: ShapeT = _decoder(kind).decode(body)
+    except MALFORMED as error:
+        raise ExchangeError(f"not the expected JSON: {error}") from error
+    return value
+
+
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # types are no Hashable to mypy
+    return msgspec.json.Decoder(shape)
+
+
+class PriceStep(Struct, frozen=True):
+    """Prices from `start` to `end` move by `step`, dollars."""
+
+    start: Amount
+    end: Amount
+    step: Amount
+
+
+class ListedMarket(Struct, frozen=True):
+    """A market reduced to what a ranking needs."""
+
+    ticker: Ticker
+    status: str
+    volume_24h_fp: Amount
+    mve_collection_ticker: str | None = None
+    mve_selected_legs: list[Raw] | None = None
+
+
+class Market(Struct, frozen=True):
+    """A market. Its quotes are not read: they are up to 15 s old, and books are not."""
+
+    ticker: Ticker
+    event_ticker: Ticker
+    status: str
+    open_time: At
+    close_time: At
+    volume_24h_fp: Amount
+    open_interest_fp: Amount
+    result: str
+    yes_sub_title: str
+    price_ranges: list[PriceStep] | None
+    title: str | None = None
+    settlement_value_dollars: Amount | None = None
+    exchange_index: int | None = None
+    mve_collection_ticker: str | None = None
+    mve_selected_legs: list[Raw] | None = None
+
+
+class MarketPage(Struct, Generic[ShapeT], frozen=True):
+    """GET /markets; an empty cursor ends the listing."""
+
+    markets: list[ShapeT] | None
+    cursor: str
+
+
+class SingleMarket(Struct, frozen=True):
+    """GET /markets/{ticker}."""
+
+    market: Market
+
+
+class Event(Struct, frozen=True):
+    """What groups markets; the overrides beat the fees of its series."""
+
+    event_ticker: Ticker
+    series_ticker: Ticker
+    title: str
+    category: str | None = None
+    fee_type_override: str | None = None
+    fee_multiplier_override: Decimal | None = None
+
+
+class EventPage(Struct, Generic[ShapeT], frozen=True):
+    """GET /events."""
+
+    events: list[ShapeT] | None
+    cursor: str
+
+
+class SingleEvent(Struct, frozen=True):
+    """GET /events/{event_ticker}."""
+
+    event: Event
+    markets: list[Market] | None
+
+
+class Series(Struct, frozen=True):
+    """A template of events, and what they charge."""
+
+    ticker: Ticker
+    title: str
+    category: str | None
+    fee_type: str
+    fee_multiplier: Decimal
+
+
+class SingleSeries(Struct, frozen=True):
+    """GET /series/{series_ticker}."""
+
+    series: Series
+
+
+class SeriesList(Struct, frozen=True):
+    """GET /series."""
+
+    series: list[Series] | None
+
+
+class Trade(Struct, frozen=True):
+    """Contracts that changed hands; the taker bought YES if it took as `bid`."""
+
+    trade_id: str
+    ticker: Ticker
+    count_fp: Amount
+    yes_price_dollars: Amount
+    taker_book_side: str
+    created_time: At
+    is_block_trade: bool
+
+
+class TradePage(Struct, frozen=True):
+    """GET /markets/trades, newest first."""
+
+    trades: list[Trade] | None
+    cursor: str
+
+
+class ShardStatus(Struct, frozen=True):
+    """Whether one shard of the exchange is up."""
+
+    exchange_index: int
+    exchange_active: bool
+    trading_active: bool
+
+
+class ExchangeStatus(Struct, frozen=True):
+    """GET /exchange/status; the top level speaks for shard 0."""
+
+    exchange_active: bool
+    trading_active: bool
+    exchange_estimated_resume_time: At | None = None
+    exchange_index_statuses: list[ShardStatus] | None = None

@@ -1,0 +1,58 @@
+"""What an event says of its markets, put together from the event and its series, and kept a while.
+
+Fees change rarely and with notice; an hour is as old as they get here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.core.fees import FeeSchedule
+from bot.kalshi.wire import Event, Series
+from bot.ports import Clock, Terms
+
+FRESH_FOR = timedelta(hours=1)
+
+
+def terms_of(event: Event, series: Series) -> Terms:
+    """The terms in force: what the event overrides, and the rest from its series."""
+    multiplier = event.fee_multiplier
+    fees = FeeSchedule(
+        kind=event.fee_kind or series.fees.kind,
+        # A multiplier of 0 is an override too: fees are waived.
+        multiplier=series.fees.multiplier if multiplier is None else multiplier,
+    )
+    return Terms(event.series_ticker, series.category or event.category, fees)
+
+
+class TermsCache:
+    """Terms by event and series by ticker, each until it is an hour old."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._terms: dict[str, tuple[datetime, Terms]] = {}
+        self._series: dict[str, tuple[datetime, Series]] = {}
+
+    def split(self, events: Sequence[str]) -> tuple[dict[str, Terms], list[str]]:
+        """The terms still fresh, and the events whose terms have to be read."""
+        self._forget()
+        known = {event: self._terms[event][1] for event in events if event in self._terms}
+        return known, [event for event in events if event not in known]
+
+    def keep(self, terms: Mapping[str, Terms]) -> None:
+        """Remember these from now on."""
+        now = self._clock.now()
+        self._terms |= {event: (now, kept) for event, kept in terms.items()}
+
+    def series(self, ticker: str) -> Series | None:
+        """The series, if it was read within the hour."""
+        kept = self._series.get(ticker)
+        return kept[1] if kept else None
+
+    def keep_series(self, series: Series) -> None:
+        """Remember it from now on."""
+        self._series[series.ticker] = (self._clock.now(), series)
+
+    def _forget(self) -> None:
+        oldest = self._clock.now() - FRESH_FOR
+        self._terms = {event: kept for event, kept in self._terms.items() if kept[0] > oldest}
+        self._series = {name: kept for name, kept in self._series.items() if kept[0] > oldest}

@@ -1,0 +1,246 @@
+"""Kalshi's market data as the core's values: bytes in, values out, no I/O.
+
+Whatever is wrong with a body becomes ExchangeError. In a page of markets one broken entry is
+left out and named, and the others stay. Order books have a module of their own (`books`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import numpy as np
+from msgspec import Raw
+
+from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange, Side
+from bot.core.money import Contracts, Dollars
+from bot.kalshi import shapes
+from bot.kalshi.shapes import MarketPage, decode
+from bot.ports import ExchangeError, Listed
+
+ShapeT = TypeVar("ShapeT")
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """One page of the listing: what is worth ranking, every ticker it held, and where to go on.
+
+    An empty `cursor` is the end. `broken` has one reason for each entry that was left out.
+    """
+
+    listed: Listed
+    tickers: tuple[str, ...]
+    cursor: str
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event says of its markets; None where its series decides."""
+
+    ticker: str
+    series_ticker: str
+    category: str | None
+    fee_kind: FeeKind | None
+    fee_multiplier: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a series charges and what it is about."""
+
+    ticker: str
+    category: str | None
+    fees: FeeSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """Contracts that changed hands at a YES price; `taker` is the side that crossed the spread."""
+
+    trade_id: str
+    ticker: str
+    at: datetime
+    taker: Side
+    price: Dollars
+    count: Contracts
+    is_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeStatus:
+    """Whether the exchange is up; `paused_shards` are those where nothing trades now."""
+
+    exchange_active: bool
+    trading_active: bool
+    resumes_at: datetime | None
+    paused_shards: tuple[int, ...]
+
+
+def listing(body: bytes) -> ListingPage:
+    """A page of GET /markets as a ranking needs it."""
+    entries, broken, cursor = _entries(body, shapes.ListedMarket, _itself)
+    kept = [e for e in entries if e.status == MarketStatus.ACTIVE and not _is_combo(e)]
+    volume = np.array([float(entry.volume_24h_fp) for entry in kept], dtype=np.float64)
+    listed = Listed(tuple([entry.ticker for entry in kept]), volume)
+    return ListingPage(listed, tuple([entry.ticker for entry in entries]), cursor, broken)
+
+
+def markets(body: bytes) -> tuple[tuple[Market, ...], tuple[str, ...]]:
+    """A page of GET /markets in full, and one reason for each entry that could not be read."""
+    found, broken, _ = _entries(body, shapes.Market, _market)
+    return tuple(found), broken
+
+
+def market(body: bytes) -> Market:
+    """The one market of GET /markets/{ticker}."""
+    return _converted(_market, decode(shapes.SingleMarket, body).market)
+
+
+def events(body: bytes) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    """A page of GET /events, and one reason for each entry that could not be read."""
+    found, broken = _isolated(decode(shapes.EventPage[Raw], body).events, shapes.Event, _event)
+    return tuple(found), broken
+
+
+def series(body: bytes) -> Series:
+    """The one series of GET /series/{ticker}."""
+    return _converted(_series, decode(shapes.SingleSeries, body).series)
+
+
+def trades(body: bytes) -> tuple[tuple[Trade, ...], str]:
+    """A page of GET /markets/trades, newest first, and the cursor of the next."""
+    page = decode(shapes.TradePage, body)
+    return tuple(_converted(_trade, trade) for trade in page.trades or ()), page.cursor
+
+
+def exchange_status(body: bytes) -> ExchangeStatus:
+    """GET /exchange/status, which has this body whatever its HTTP status is."""
+    status = decode(shapes.ExchangeStatus, body)
+    shards = status.exchange_index_statuses or ()
+    return ExchangeStatus(
+        exchange_active=status.exchange_active,
+        trading_active=status.trading_active,
+        resumes_at=status.exchange_estimated_resume_time,
+        paused_shards=tuple(s.exchange_index for s in shards if not s.trading_active),
+    )
+
+
+def _entries(
+    body: bytes, shape: type[ShapeT], value: Callable[[ShapeT], ValueT]
+) -> tuple[list[ValueT], tuple[str, ...], str]:
+    """The entries of a page as values, why others are not among them, and the cursor."""
+    whole: type[MarketPage[ShapeT]] = MarketPage[shape]  # type: ignore[valid-type]  # a type at run time
+    try:
+        page = decode(whole, body)
+        return [_converted(value, entry) for entry in page.markets or ()], (), page.cursor
+    except ExchangeError:
+        # Once more, entry by entry: only a page that is broken somewhere pays for this.
+        raws = decode(MarketPage[Raw], body)
+        return *_isolated(raws.markets, shape, value), raws.cursor
+
+
+def _isolated(
+    raws: list[Raw] | None, shape: type[ShapeT], value: Callable[[ShapeT], ValueT]
+) -> tuple[list[ValueT], tuple[str, ...]]:
+    sound: list[ValueT] = []
+    broken: list[str] = []
+    for number, raw in enumerate(raws or ()):
+        try:
+            sound.append(_converted(value, decode(shape, raw)))
+        except ExchangeError as error:
+            broken.append(f"entry {number}: {error}")
+    return sound, tuple(broken)
+
+
+def _converted(value: Callable[[ShapeT], ValueT], shape: ShapeT) -> ValueT:
+    try:
+        return value(shape)
+    except (ValueError, OverflowError) as error:
+        raise ExchangeError(str(error)) from error
+
+
+def _itself(shape: shapes.ListedMarket) -> shapes.ListedMarket:
+    return shape
+
+
+def _is_combo(shape: shapes.ListedMarket | shapes.Market) -> bool:
+    return bool(shape.mve_collection_ticker or shape.mve_selected_legs)
+
+
+def _market(shape: shapes.Market) -> Market:
+    value = shape.settlement_value_dollars
+    return Market(
+        ticker=shape.ticker,
+        event_ticker=shape.event_ticker,
+        title=shape.title or shape.yes_sub_title,
+        status=MarketStatus(shape.status),
+        grid=PriceGrid(tuple(_range(shape.ticker, r) for r in shape.price_ranges or ())),
+        open_time=shape.open_time.astimezone(UTC),
+        close_time=shape.close_time.astimezone(UTC),
+        volume_24h=Decimal(shape.volume_24h_fp),
+        open_interest=Decimal(shape.open_interest_fp),
+        result=shape.result,
+        settlement_value=None if value is None else _payout(shape.ticker, value),
+        is_combo=_is_combo(shape),
+        exchange_index=shape.exchange_index or 0,
+    )
+
+
+def _range(ticker: str, shape: shapes.PriceStep) -> PriceRange:
+    band = PriceRange(Decimal(shape.start), Decimal(shape.end), Decimal(shape.step))
+    if not (0 <= band.start < band.end <= 1 and band.step > 0):
+        raise ValueError(
+            f"{ticker}: {shape.start} to {shape.end} by {shape.step} is no price range"
+        )
+    return band
+
+
+def _payout(ticker: str, value: str) -> Dollars:
+    if not 0 <= (payout := Decimal(value)) <= 1:
+        raise ValueError(f"{ticker}: a settlement value of {value} is outside 0 to 1")
+    return payout
+
+
+def _event(shape: shapes.Event) -> Event:
+    kind, multiplier = shape.fee_type_override, shape.fee_multiplier_override
+    return Event(
+        ticker=shape.event_ticker,
+        series_ticker=shape.series_ticker,
+        category=shape.category,
+        fee_kind=None if kind is None else FeeKind(kind),
+        fee_multiplier=None if multiplier is None else _multiplier(shape.event_ticker, multiplier),
+    )
+
+
+def _series(shape: shapes.Series) -> Series:
+    multiplier = _multiplier(shape.ticker, shape.fee_multiplier)
+    return Series(shape.ticker, shape.category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
+
+
+def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
+    if not (multiplier.is_finite() and 0 <= multiplier < 1_000):
+        raise ValueError(f"{ticker}: {multiplier} is no fee multiplier")
+    return multiplier
+
+
+_TAKER: Mapping[str, Side] = {"bid": Side.BUY, "ask": Side.SELL}
+
+
+def _trade(shape: shapes.Trade) -> Trade:
+    if shape.taker_book_side not in _TAKER:
+        raise ValueError(f"trade {shape.trade_id}: '{shape.taker_book_side}' is no side of a book")
+    if not 0 < (price := Decimal(shape.yes_price_dollars)) < 1:
+        raise ValueError(f"trade {shape.trade_id}: a price of {price} is outside 0 to 1")
+    return Trade(
+        trade_id=shape.trade_id,
+        ticker=shape.ticker,
+        at=shape.created_time.astimezone(UTC),
+        taker=_TAKER[shape.taker_book_side],
+        price=price,
+        count=Decimal(shape.count_fp),
+        is_block=shape.is_block_trade,
+    )

@@ -1,0 +1,235 @@
+"""Which markets are worth watching: the top by 24-hour volume of all that are open.
+
+The exchange cannot sort, so its whole listing is read in the background, page by page; the best
+known so far are watched meanwhile. Each cycle re-reads the watched markets themselves and
+replaces those that closed. Nothing here decides what to trade.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.core.market import Market
+from bot.core.money import measured
+from bot.ports import Clock, ExchangeError, MarketData, Terms
+from bot.ranking import Ranking
+
+log = logging.getLogger("main")
+
+#: Seconds between two passes over the listing, after a failed one, and between looks for terms.
+PAUSE = 300.0
+PAUSE_AFTER_FAULT = 30.0
+TERMS_PAUSE = 1.0
+#: How often the terms of an event are asked for again; the adapter may answer from memory.
+TERMS_AGE = timedelta(minutes=1)
+#: Events asked about at once: few, so that the first markets have their fees soon.
+TERMS_BATCH = 20
+#: A refresh replaces closed markets by the next in rank, and those again, so many times.
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class UniverseStatus:
+    """How far the listing was read: open markets seen by the running or last pass, full passes.
+
+    `fault` says why the list may be old; None if all is well.
+    """
+
+    scanned: int
+    passes: int
+    last_pass: datetime | None
+    fault: str | None
+
+
+class Universe:
+    """The watched markets, and what keeps them the right ones."""
+
+    def __init__(
+        self, data: MarketData, clock: Clock, size: int, *, patience: float = 15.0
+    ) -> None:
+        """Watch the top `size`; the first refresh waits `patience` seconds for a first page."""
+        self._data = data
+        self._clock = clock
+        self._size = size
+        self._patience = patience
+        # Reserves stand in for markets that close between two passes.
+        self._ranking = Ranking(size + max(100, size // 2))
+        self._watched: dict[str, Market] = {}
+        self._held: tuple[str, ...] = ()
+        self._terms: dict[str, Terms] = {}
+        self._asked_at: dict[str, datetime] = {}
+        self._heard = asyncio.Event()
+        self._status = UniverseStatus(scanned=0, passes=0, last_pass=None, fault=None)
+        self._faults: dict[str, str] = {}
+
+    @property
+    def status(self) -> UniverseStatus:
+        """How well the markets are known, now."""
+        return replace(self._status, fault="; ".join(self._faults.values()) or None)
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets to look at, best first, then those held beyond them; never changed later.
+
+        Held markets are here whatever their status; look at it before trading.
+        """
+        return self._watched
+
+    def hold(self, tickers: Sequence[str]) -> None:
+        """Keep these watched, for as long as they are named here: there are positions in them."""
+        self._held = tuple(tickers)
+
+    async def refresh(self) -> None:
+        """Read the watched markets again and replace those no longer open.
+
+        Raises ExchangeError; then the last known stay watched and the status has the fault.
+        """
+        try:
+            await self._first_page()
+            await self._reread()
+        except ExchangeError as error:
+            self._faults["refresh"] = str(error)
+            raise
+        self._faults.pop("refresh", None)
+
+    async def scan(self) -> None:
+        """One pass over the whole listing.
+
+        Raises ExchangeError if it broke off; what it learnt until then counts, and nothing that
+        it did not see is dropped.
+        """
+        self._ranking.begin()
+        self._status = replace(self._status, scanned=0)
+        try:
+            await self._read_listing()
+        except ExchangeError as error:
+            self._faults["scan"] = str(error)
+            raise
+        finally:
+            self._heard.set()
+        self._ranking.complete()
+        self._faults.pop("scan", None)
+        passes = self._status.passes + 1
+        self._status = replace(self._status, passes=passes, last_pass=self._clock.now())
+
+    async def learn(self) -> None:
+        """Read series, category and fees of watched markets; what fails is tried again later."""
+        events = list(dict.fromkeys(market.event_ticker for market in self._watched.values()))
+        self._terms = {event: self._terms[event] for event in events if event in self._terms}
+        self._asked_at = {e: at for e, at in self._asked_at.items() if e in set(events)}
+        oldest = self._clock.now() - TERMS_AGE
+        due = [e for e in events if e not in self._asked_at or self._asked_at[e] <= oldest]
+        for start in range(0, len(due), TERMS_BATCH):
+            await self._learn_about(due[start : start + TERMS_BATCH])
+
+    async def keep_fresh(self, stopping: asyncio.Event, pause: float = PAUSE) -> None:
+        """Scan and learn until the event is set; what the exchange fails at becomes a fault."""
+        async with asyncio.TaskGroup() as group:
+            tasks = (
+                group.create_task(self._keep_scanning(pause), name="universe scan"),
+                group.create_task(self._keep_learning(), name="universe terms"),
+            )
+            await stopping.wait()
+            # They only read: there is nothing to finish, and a stop must not wait for a page.
+            for task in tasks:
+                task.cancel()
+
+    async def _read_listing(self) -> None:
+        async for page in self._data.listing():
+            self._ranking.add(page)
+            scanned = self._status.scanned + len(page.tickers)
+            self._status = replace(self._status, scanned=scanned)
+            self._heard.set()
+        if not self._status.scanned:
+            raise ExchangeError("the listing has no open market at all: it cannot be true")
+
+    async def _first_page(self) -> None:
+        """Wait until there is something to rank; raises ExchangeError if there is no market."""
+        if not self._ranking.tickers():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._heard.wait()
+        if not self._ranking.tickers() and not self._held:
+            raise ExchangeError(self._faults.get("scan", "no open market is known yet"))
+
+    async def _reread(self) -> None:
+        known: dict[str, Market] = {}
+        asked: set[str] = set()
+        for _ in range(ROUNDS):
+            wanted = self._wanted(known, asked)
+            if not wanted:
+                break
+            found = await self._data.markets(wanted)
+            asked.update(wanted)
+            known |= {t: m for t, m in found.items() if self._is_open(m) or t in self._held}
+            self._ranking.correct({t: self._volume(found.get(t)) for t in wanted})
+        ranked = [t for t in self._ranking.tickers() if t in known][: self._size]
+        held = self._last_known(known)
+        self._watched = self._with_terms({t: known[t] for t in ranked} | held)
+
+    def _wanted(self, known: Mapping[str, Market], asked: set[str]) -> list[str]:
+        """Held markets, and as many of the best as there are places, and a few; none twice."""
+        ranked = self._ranking.tickers()
+        places = self._size - sum(ticker in known for ticker in ranked)
+        best = [ticker for ticker in ranked if ticker not in asked]
+        chosen = best[: places + 2 + self._size // 20] if places > 0 else []
+        held = [ticker for ticker in self._held if ticker not in asked]
+        return list(dict.fromkeys([*held, *chosen]))
+
+    def _last_known(self, known: dict[str, Market]) -> dict[str, Market]:
+        """The held markets, as of now or as last seen."""
+        latest = self._watched | known
+        lost = [ticker for ticker in self._held if ticker not in known]
+        if lost:
+            self._faults["held"] = f"held, but not known to the exchange: {', '.join(lost)}"
+        else:
+            self._faults.pop("held", None)
+        return {ticker: latest[ticker] for ticker in self._held if ticker in latest}
+
+    async def _learn_about(self, events: Sequence[str]) -> None:
+        self._asked_at |= dict.fromkeys(events, self._clock.now())
+        try:
+            self._terms |= await self._data.terms(events)
+        except ExchangeError as error:
+            self._faults["terms"] = str(error)
+            return
+        self._faults.pop("terms", None)
+        self._watched = self._with_terms(self._watched)
+
+    def _with_terms(self, markets: Mapping[str, Market]) -> dict[str, Market]:
+        return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}
+
+    def _is_open(self, market: Market) -> bool:
+        return market.is_open(self._clock.now()) and not market.is_combo
+
+    def _volume(self, market: Market | None) -> float | None:
+        is_open = market is not None and self._is_open(market)
+        return measured(market.volume_24h) if market is not None and is_open else None
+
+    async def _keep_scanning(self, pause: float) -> None:
+        while True:
+            rest = pause
+            try:
+                await self.scan()
+            except ExchangeError as error:
+                log.warning("The listing was not read to its end: %s", error)
+                rest = min(pause, PAUSE_AFTER_FAULT)
+            await asyncio.sleep(rest)
+
+    async def _keep_learning(self) -> None:
+        while True:
+            await self.learn()
+            await asyncio.sleep(TERMS_PAUSE)
+
+
+def _described(market: Market, terms: Terms | None) -> Market:
+    if terms is None:
+        return market
+    return replace(
+        market,
+        series_ticker=terms.series_ticker,
+        category=terms.category,
+        fees=terms.fees,
+    )

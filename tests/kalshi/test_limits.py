@@ -1,0 +1,101 @@
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.kalshi.limits import TokenBudget
+
+
+class FakeTime:
+    """A stopwatch that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def stopwatch(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self.now += seconds
+
+
+def budget(time: FakeTime, rate: float = 3.0, capacity: float | None = None) -> TokenBudget:
+    return TokenBudget(time.stopwatch, rate, capacity, time.sleep)
+
+
+async def moments(time: FakeTime, limit: TokenBudget, count: int) -> list[float]:
+    """When each of so many requests was sent."""
+    sent = []
+    for _ in range(count):
+        await limit.take()
+        sent.append(time.now)
+    return sent
+
+
+async def test_a_second_of_requests_goes_at_once_and_then_the_rate_holds():
+    time = FakeTime()
+
+    assert await moments(time, budget(time), 6) == pytest.approx([0, 0, 0, 1 / 3, 2 / 3, 1])
+
+
+async def test_an_idle_budget_fills_up_to_its_capacity_and_no_further():
+    time = FakeTime()
+    limit = budget(time, rate=1.0, capacity=2.0)
+    time.now = 1_000.0
+
+    assert await moments(time, limit, 4) == pytest.approx([1_000, 1_000, 1_001, 1_002])
+
+
+async def test_less_than_one_request_a_second_is_possible():
+    time = FakeTime()
+
+    assert await moments(time, budget(time, rate=0.5), 3) == pytest.approx([0, 2, 4])
+
+
+@given(st.floats(0.1, 50), st.floats(1, 20), st.integers(1, 40))
+def test_never_more_than_the_capacity_and_what_the_rate_earned(rate, capacity, count):
+    time = FakeTime()
+    sent = asyncio.run(moments(time, budget(time, rate, capacity), count))
+
+    for earlier in range(count):
+        allowed = capacity + rate * (sent[-1] - sent[earlier]) + 1e-6
+        assert count - earlier <= allowed + 1
+
+
+async def test_who_came_first_goes_first():
+    time = FakeTime()
+    limit = budget(time, rate=1.0)
+    served: list[int] = []
+
+    async def ask(name: int) -> None:
+        await limit.take()
+        served.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for name in range(8):
+            group.create_task(ask(name))
+
+    assert served == list(range(8))
+
+
+async def test_a_cancelled_waiter_takes_nothing_and_blocks_nobody():
+    time = FakeTime()
+    limit = budget(time, rate=1.0)
+    await limit.take()
+    gone = asyncio.create_task(limit.take())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait({gone})
+
+    await limit.take()
+
+    assert gone.cancelled()
+    assert time.now == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rate", [0, -1])
+def test_a_rate_that_would_wait_for_ever_is_refused(rate):
+    with pytest.raises(ValueError, match="for ever"):
+        budget(FakeTime(), rate)
