@@ -1,0 +1,70 @@
+"""All participants of one market, stepped together; each with a random stream of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp
+
+from bot.core.market import Side
+from bot.sim.accounts import Account
+from bot.sim.units import CENT, DOLLAR_TICKS
+from bot.sim.world.dice import Dice, Drift
+from bot.sim.world.flow import Passers
+from bot.sim.world.large import Giants
+from bot.sim.world.makers import MakerDesk
+from bot.sim.world.pit import Pit
+from bot.sim.world.presets import Preset
+from bot.sim.world.truth import Kind, Truth
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The accounts that participants trade from: one a role, for all markets."""
+
+    makers: Sequence[Account]
+    passers: Account
+    large: Mapping[Kind, Account]
+
+
+class Crowd:
+    """Who trades in one market."""
+
+    def __init__(self, preset: Preset, pit: Pit, house: House, seed: int, truth: Truth) -> None:
+        def dice(role: str) -> Dice:
+            return Dice(seed, pit.ticker, role)
+
+        self._preset = preset
+        self._pit = pit
+        self._desks = [
+            MakerDesk(habits, pit, account, dice(account.name))
+            for habits, account in zip(preset.makers, house.makers, strict=False)
+        ]
+        self._passers = Passers(preset.flow, pit, house.passers, dice("passers"))
+        self._giants = Giants(preset.large, pit, house.large, dice("giants"), truth)
+        moods = dice("moods")
+        self._error = Drift(moods, preset.error_sd * CENT, preset.error_half_life)
+        self._depth = {side: Drift(moods, preset.depth_sd, preset.depth_half_life) for side in Side}
+
+    def step(self, belief: float, seconds: float) -> None:
+        """Let everybody act once while the market is worth `belief` (0..1) dollars."""
+        if not self._pit.is_open:
+            return
+        # Without the rounding 50.5 cents could come out just below the tick it means.
+        price = round(belief * DOLLAR_TICKS, 6)
+        error = self._error.step(seconds)
+        depth = {side: self._mood(side, seconds) for side in Side}
+        for desk in self._desks:
+            desk.believe(price, seconds)
+            desk.flee(error, seconds)
+        self._passers.step(price, seconds, self._preset.activity)
+        for desk in self._desks:
+            desk.follow(error, seconds, depth)
+        self._giants.step(price, seconds)
+
+    def close(self) -> None:
+        """The market has closed for good."""
+        self._giants.close()
+
+    def _mood(self, side: Side, seconds: float) -> float:
+        if side not in self._preset.sides:
+            return 0.0
+        return exp(self._depth[side].step(seconds))

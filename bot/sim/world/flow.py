@@ -1,0 +1,88 @@
+"""Everybody of ordinary size: limit orders that come and go, takers, and those who know better."""
+
+from heapq import heappop, heappush
+
+from bot.core.market import Side
+from bot.sim.accounts import Account
+from bot.sim.orders import LiveOrder
+from bot.sim.units import CENT
+from bot.sim.world.dice import Dice
+from bot.sim.world.pit import Pit, is_price
+from bot.sim.world.presets import Flow
+
+#: How likely each further step away from the best price is left out.
+_CLOSENESS = 0.30
+#: Takers reach at most this many prices into the book.
+_REACH = 2
+#: After a long gap nobody makes up for all that he would have done.
+_BUSIEST = 6
+
+
+class Passers:
+    """The crowd of one market."""
+
+    def __init__(self, habits: Flow, pit: Pit, account: Account, dice: Dice) -> None:
+        self._habits = habits
+        self._pit = pit
+        self._account = account
+        self._dice = dice
+        self._clock = 0.0
+        self._count = 0
+        self._resting: list[tuple[float, int, LiveOrder]] = []
+
+    def step(self, belief: float, seconds: float, activity: float) -> None:
+        """What happens in so many seconds while the market is worth `belief` ticks."""
+        self._clock += seconds
+        while self._resting and self._resting[0][0] <= self._clock:
+            self._pit.cancel(self._account, heappop(self._resting)[2])
+        busy = seconds * activity
+        for _ in range(self._often(self._habits.informed * busy)):
+            self._inform(belief)
+        for _ in range(self._often(self._habits.takers * busy)):
+            self._take()
+        for _ in range(self._often(self._habits.limits * busy)):
+            self._limit()
+
+    def _often(self, mean: float) -> int:
+        if mean <= 0.0:
+            return 0
+        return min(self._dice.count(min(mean, _BUSIEST)), _BUSIEST)
+
+    def _inform(self, belief: float) -> None:
+        """Trade up to the belief if the best price is wrong by more than the margin."""
+        margin = self._habits.informed_margin * CENT
+        for side in Side:
+            best = self._pit.best(side.opposite)
+            limit = self._pit.inside(side, belief)
+            if limit is None or not is_price(best) or (belief - best) * side.sign <= margin:
+                continue
+            size = self._dice.lognormal(self._habits.informed_size, self._habits.informed_sigma)
+            self._pit.take(self._account, side, limit, size)
+
+    def _take(self) -> None:
+        book = self._pit.book
+        total = book.bid_size + book.ask_size
+        lean = (book.bid_size - book.ask_size) / total if total else 0.0
+        yes = 0.5 + self._habits.yes_lean + self._habits.crowd_lean * lean
+        side = Side.BUY if self._dice.chance(yes) else Side.SELL
+        best = self._pit.best(side.opposite)
+        if not is_price(best):
+            return
+        limit = self._pit.away(side.opposite, best, self._dice.geometric(0.7) % (_REACH + 1))
+        size = self._dice.lognormal(self._habits.taker_size, self._habits.taker_sigma)
+        self._pit.take(self._account, side, best if limit is None else limit, size)
+
+    def _limit(self) -> None:
+        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
+        best, other = self._pit.best(side), self._pit.best(side.opposite)
+        if not is_price(best):
+            return
+        price = self._pit.away(side, best, self._dice.geometric(_CLOSENESS) - 1)
+        if price is None or (price - other) * side.sign >= 0:
+            price = best
+        size = self._dice.lognormal(self._habits.limit_size, self._habits.limit_sigma)
+        order = self._pit.rest(self._account, side, price, size)
+        if order is not None:
+            self._count += 1
+            until = self._clock + self._dice.exponential(self._habits.limit_life)
+            heappush(self._resting, (until, self._count, order))

@@ -1,0 +1,197 @@
+"""The large ones: whales, icebergs, spoofers, sweeps; all they do goes into the truth.
+
+Their sizes are multiples of the size that is usual at the best prices of their market, which is
+remembered here as a slow average of its logarithm.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log
+
+from bot.core.market import Side
+from bot.sim.accounts import Account
+from bot.sim.orders import LiveOrder, OrderState
+from bot.sim.units import CONTRACT
+from bot.sim.world.dice import Dice
+from bot.sim.world.pit import Pit, is_price
+from bot.sim.world.presets import Large
+from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
+
+_USUAL_HALF_LIFE = 120.0
+#: How often a second a spoofer whose order is nearly reached takes it down.
+_NERVES = 0.5
+
+
+@dataclass(slots=True)
+class _Stand:
+    """One large order while it stands; `tip` is what an iceberg shows, 0 for others."""
+
+    deed: Deed
+    account: Account
+    order: LiveOrder
+    until: float
+    hidden: int = 0
+    tip: int = 0
+    traded: int = 0
+    bait: LiveOrder | None = None
+
+    @property
+    def filled(self) -> int:
+        return self.traded + self.order.filled
+
+
+class Giants:
+    """The large participants of one market, one account a kind."""
+
+    def __init__(
+        self, habits: Large, pit: Pit, accounts: Mapping[Kind, Account], dice: Dice, truth: Truth
+    ) -> None:
+        self._habits = habits
+        self._pit = pit
+        self._accounts = accounts
+        self._dice = dice
+        self._truth = truth
+        self._stands: list[_Stand] = []
+        self._clock = 0.0
+        self._usual: float | None = None
+
+    def step(self, belief: float, seconds: float) -> None:
+        """Look after the orders that stand, and perhaps begin a new deed."""
+        self._clock += seconds
+        self._learn(seconds)
+        self._stands = [stand for stand in self._stands if self._goes_on(stand, seconds)]
+        starts = {
+            Kind.WHALE: (self._habits.whales, self._whale),
+            Kind.SPOOF: (self._habits.spoofs, self._spoof),
+            Kind.SWEEP: (self._habits.sweeps, self._sweep),
+        }
+        for rate, begin in starts.values():
+            if rate and self._dice.chance(min(rate * seconds / 3600.0, 0.5)):
+                begin(belief)
+
+    def close(self) -> None:
+        """The market has closed: whatever stood has ended with it."""
+        for stand in self._stands:
+            stand.deed.end(self._pit.now, How.CLOSED, stand.filled)
+        self._stands = []
+
+    def _learn(self, seconds: float) -> None:
+        book = self._pit.book
+        sizes = [size for size in (book.bid_size, book.ask_size) if size]
+        if not sizes:
+            return
+        seen = sum(log(size / CONTRACT) for size in sizes) / len(sizes)
+        kept = 0.5 ** (seconds / _USUAL_HALF_LIFE)
+        self._usual = seen if self._usual is None else kept * self._usual + (1 - kept) * seen
+
+    def _goes_on(self, stand: _Stand, seconds: float) -> bool:
+        if stand.order.state is not OrderState.RESTING and not self._refill(stand):
+            stand.deed.end(self._pit.now, How.FILLED, stand.traded)
+            return False
+        if self._clock >= stand.until or self._is_caught(stand, seconds):
+            self._pit.cancel(stand.account, stand.order)
+            if stand.bait is not None:
+                self._pit.cancel(stand.account, stand.bait)
+            stand.deed.end(self._pit.now, How.CANCELLED, stand.filled)
+            return False
+        return True
+
+    def _refill(self, stand: _Stand) -> bool:
+        """Show the next part of an iceberg; False if none is left to show."""
+        stand.traded += stand.order.filled
+        while stand.hidden:
+            size = min(stand.tip, stand.hidden)
+            old = stand.order
+            traded, fresh = self._pit.enter(stand.account, old.side, old.price, size)
+            if fresh is None and not traded:
+                return False
+            stand.hidden -= size
+            if fresh is not None:
+                stand.order = fresh
+                return True
+            stand.traded += traded
+        return False
+
+    def _is_caught(self, stand: _Stand, seconds: float) -> bool:
+        if stand.deed.kind is not Kind.SPOOF:
+            return False
+        side = stand.order.side
+        near = self._pit.away(side, self._pit.best(side), 1)
+        if near is None or (stand.order.price - near) * side.sign < 0:
+            return False
+        return self._dice.chance(1.0 - _NERVES**seconds)
+
+    def _size(self, least: float, most: float) -> float:
+        return self._dice.between(least, most) * exp(self._usual or 0.0)
+
+    def _whale(self, belief: float) -> None:
+        """Somebody large rests, more often than not on the side that is right."""
+        middle = (self._pit.best(Side.BUY) + self._pit.best(Side.SELL)) / 2
+        wise = Side.BUY if belief > middle else Side.SELL
+        side = wise if self._dice.chance(self._habits.right) else wise.opposite
+        ticks = int(self._dice.between(0, self._habits.whale_ticks + 1))
+        size = self._size(self._habits.least, self._habits.most)
+        life = self._habits.whale_rest + self._dice.exponential(self._habits.whale_life)
+        kind = Kind.ICEBERG if self._dice.chance(self._habits.icebergs) else Kind.WHALE
+        tip = 2.0 * exp(self._usual or 0.0) if kind is Kind.ICEBERG else size
+        self._stand(kind, side, ticks, (size, tip), life)
+
+    def _spoof(self, _belief: float) -> None:
+        """A large order nobody means, away from the best price, and a small one opposite."""
+        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
+        ticks = int(self._dice.between(self._habits.spoof_near, self._habits.spoof_far + 1))
+        size = self._size(self._habits.least, self._habits.most)
+        life = self._dice.lognormal(self._habits.spoof_life, 1.0)
+        stand = self._stand(Kind.SPOOF, side, ticks, (size, size), life)
+        best = self._pit.best(side.opposite)
+        if stand is not None and is_price(best):
+            small = exp(self._usual or 0.0) / 2.0
+            stand.bait = self._pit.rest(stand.account, side.opposite, best, small)
+
+    def _sweep(self, _belief: float) -> None:
+        """Somebody in a hurry takes all up to five cents through the book."""
+        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
+        best = self._pit.best(side.opposite)
+        limit = self._pit.inside(side, best + 500 * side.sign)
+        if not is_price(best) or limit is None:
+            return
+        size = self._size(self._habits.sweep_least, self._habits.sweep_most)
+        filled = self._pit.take(self._accounts[Kind.SWEEP], side, limit, size)
+        if filled:
+            deed = self._begin(Kind.SWEEP, side, best, (size, 0.0), 0)
+            deed.end(self._pit.now, How.FILLED, filled)
+
+    def _stand(
+        self, kind: Kind, side: Side, ticks: int, sizes: tuple[float, float], life: float
+    ) -> _Stand | None:
+        best = self._pit.best(side)
+        price = self._pit.away(side, best, ticks) if is_price(best) else None
+        if price is None:
+            return None
+        size, tip = int(sizes[0]) + 1, int(min(sizes[1], sizes[0])) + 1
+        order = self._pit.rest(self._accounts[kind], side, price, tip)
+        if order is None:
+            return None
+        deed = self._begin(kind, side, price, (size, tip), ticks)
+        hidden = (size - tip) * CONTRACT
+        until = self._clock + life
+        stand = _Stand(deed, self._accounts[kind], order, until, hidden, tip * CONTRACT)
+        self._stands.append(stand)
+        return stand
+
+    def _begin(
+        self, kind: Kind, side: Side, price: int, sizes: tuple[float, float], ticks: int
+    ) -> Deed:
+        return self._truth.add(
+            Deed(
+                ticker=self._pit.ticker,
+                kind=kind,
+                side=side,
+                price=dollars(price),
+                size=sizes[0],
+                shown=sizes[1],
+                reference=exp(self._usual or 0.0),
+                ticks=ticks,
+                t0=self._pit.now,
+            )
+        )

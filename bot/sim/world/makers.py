@@ -1,0 +1,151 @@
+"""Market makers: ladders of orders around what each of them believes, a little late.
+
+Between the moment the belief moves and the moment the ladders have followed, the side in danger
+is thin and the other one is thick: that is the signal in the imbalance of the best prices.
+"""
+
+from bisect import bisect_left, bisect_right
+from math import exp
+
+from bot.core.market import Side
+from bot.sim.accounts import Account
+from bot.sim.orders import LiveOrder, OrderState
+from bot.sim.units import CENT, CONTRACT, DOLLAR_TICKS
+from bot.sim.world.dice import Dice
+from bot.sim.world.pit import Pit
+from bot.sim.world.presets import Maker
+
+
+class Ladder:
+    """One maker's orders on one side, by price."""
+
+    __slots__ = ("_account", "_orders", "_pit", "_side")
+
+    def __init__(self, pit: Pit, account: Account, side: Side) -> None:
+        self._pit = pit
+        self._account = account
+        self._side = side
+        self._orders: dict[int, LiveOrder] = {}
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def clear(self, better_than: int) -> None:
+        """Take down all quotes at prices better (for others) than this one."""
+        sign = self._side.sign
+        for price in [p for p in self._orders if (p - better_than) * sign > 0]:
+            self._drop(price)
+
+    def thin(self, better_than: int, contracts: float) -> None:
+        """Leave only a token of the best quote in danger, and none of the others."""
+        sign = self._side.sign
+        danger = [p for p in self._orders if (p - better_than) * sign > 0]
+        if not danger:
+            return
+        best = max(danger, key=lambda price: price * sign)
+        was_large = self._orders[best].remaining > contracts * CONTRACT
+        for price in danger:
+            if price != best or was_large:
+                self._drop(price)
+        if was_large:
+            self.hang(best, contracts)
+
+    def trim(self, worse_than: int) -> None:
+        """Take down all quotes at prices worse than this one."""
+        sign = self._side.sign
+        for price in [p for p in self._orders if (worse_than - p) * sign > 0]:
+            self._drop(price)
+
+    def quotes(self, price: int) -> bool:
+        """Whether something of a quote is left at that price."""
+        order = self._orders.get(price)
+        return order is not None and order.state is OrderState.RESTING
+
+    def hang(self, price: int, contracts: float) -> None:
+        """Quote at that price."""
+        fresh = self._pit.rest(self._account, self._side, price, contracts)
+        if fresh is not None:
+            self._orders[price] = fresh
+        else:
+            self._orders.pop(price, None)
+
+    def _drop(self, price: int) -> None:
+        self._pit.cancel(self._account, self._orders.pop(price))
+
+
+class MakerDesk:
+    """One maker at work in one market."""
+
+    def __init__(self, habits: Maker, pit: Pit, account: Account, dice: Dice) -> None:
+        self._habits = habits
+        self._pit = pit
+        self._dice = dice
+        self._rungs = pit.prices if habits.fine else pit.rungs
+        self._ladders = {side: Ladder(pit, account, side) for side in Side}
+        self._fair: float | None = None
+        self._seen = 0.0
+        self._is_new = True
+
+    def believe(self, belief: float, seconds: float) -> None:
+        """Learn what the market is worth, in ticks, with this maker's lag."""
+        self._seen = belief
+        if self._fair is None or not self._habits.lag:
+            self._fair = belief
+        else:
+            kept = exp(-seconds / self._habits.lag)
+            self._fair = belief + (self._fair - belief) * kept
+
+    def flee(self, error: float, seconds: float) -> None:
+        """Perhaps take down the quotes that fair value has come too close to."""
+        if self._dice.chance(_within(self._habits.flee, seconds)):
+            for side, ladder in self._ladders.items():
+                edge = self._edge(side, self._seen + error)
+                limit = self._rungs[edge] if edge is not None else _beyond(side)
+                if self._habits.token:
+                    ladder.thin(limit, self._dice.lognormal(self._habits.token, 0.4))
+                else:
+                    ladder.clear(limit)
+
+    def follow(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
+        """Perhaps bring the ladders to where fair value is; `depth` multiplies a side's sizes."""
+        if self._is_new or self._dice.chance(_within(self._habits.follow, seconds)):
+            self._is_new = False
+            for side, ladder in self._ladders.items():
+                if depth[side] > 0.0:
+                    self._hang(side, ladder, error, depth[side])
+
+    def _hang(self, side: Side, ladder: Ladder, error: float, depth: float) -> None:
+        edge = self._edge(side, (self._fair or 0.0) + error)
+        if edge is None:
+            ladder.clear(_beyond(side))
+            return
+        habits, sign = self._habits, side.sign
+        ladder.clear(self._rungs[edge])
+        last = edge - sign * (habits.levels + habits.keep - 1)
+        if 0 <= last < len(self._rungs):
+            ladder.trim(self._rungs[last])
+        for place in range(edge, edge - sign * habits.levels, -sign):
+            if not 0 <= place < len(self._rungs):
+                break
+            if not ladder.quotes(self._rungs[place]):
+                size = self._dice.lognormal(habits.size, habits.sigma) * depth
+                ladder.hang(self._rungs[place], size)
+
+    def _edge(self, side: Side, fair: float) -> int | None:
+        """Where on the rungs the best quote of a side belongs; None if there is no such price."""
+        away = fair - side.sign * self._habits.half_spread * CENT
+        if side is Side.BUY:
+            place = bisect_right(self._rungs, away) - 1
+        else:
+            place = bisect_left(self._rungs, away)
+        return place if 0 <= place < len(self._rungs) else None
+
+
+def _within(probability: float, seconds: float) -> float:
+    """The chance that something likely at that rate a second happens in so many seconds."""
+    return 1.0 - float((1.0 - probability) ** seconds)
+
+
+def _beyond(side: Side) -> int:
+    """A price that all quotes of that side are better than."""
+    return 0 if side is Side.BUY else DOLLAR_TICKS

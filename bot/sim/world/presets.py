@@ -1,0 +1,228 @@
+"""How the participants of a market behave, as tables: one preset a kind of market.
+
+Prices in cents, sizes in contracts, times in seconds, rates per second unless said. The numbers
+of `fast15m` are fitted to recorded 15-minute crypto books (see `bot.sim.report`); those of
+`slow_day` and `illiquid` start from hourly snapshots of many markets and are plausible, not
+fitted.
+"""
+
+from dataclasses import dataclass, replace
+
+from bot.core.market import Side
+from bot.sim.world.belief import News
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """A market maker that keeps a ladder of orders on both sides of what it thinks is fair.
+
+    It learns the belief with a `lag`, hangs `levels` prices a side from `half_spread` outwards,
+    follows with probability `follow` a second, and takes down endangered quotes with `flee`,
+    but for a `token` at the best price. Quotes up to `keep` levels further out stay. A `fine`
+    maker uses every price of the grid.
+    """
+
+    half_spread: float
+    levels: int
+    size: float
+    sigma: float
+    lag: float
+    follow: float
+    flee: float
+    keep: int = 0
+    token: float = 0.0
+    fine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Everybody else of ordinary size."""
+
+    limits: float
+    limit_size: float
+    limit_sigma: float
+    limit_life: float
+    takers: float
+    taker_size: float
+    taker_sigma: float
+    yes_lean: float = 0.05
+    crowd_lean: float = 0.05
+    informed: float = 0.05
+    informed_margin: float = 1.0
+    informed_size: float = 150.0
+    informed_sigma: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """Those whom the whale rules look for; rates are per hour.
+
+    Sizes are multiples, from `least` to `most`, of the usual size at the best price.
+    """
+
+    whales: float = 1.5
+    spoofs: float = 1.5
+    sweeps: float = 1.0
+    least: float = 8.0
+    most: float = 30.0
+    right: float = 0.60
+    icebergs: float = 0.30
+    whale_ticks: int = 2
+    whale_life: float = 1200.0
+    whale_rest: float = 120.0
+    spoof_near: int = 2
+    spoof_far: int = 5
+    spoof_life: float = 25.0
+    sweep_least: float = 5.0
+    sweep_most: float = 15.0
+
+
+NOBODY_LARGE = Large(whales=0.0, spoofs=0.0, sweeps=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One kind of market: its news, its participants, and how its makers' sizes and errors drift.
+
+    `depth_sd` and `depth_half_life` are of the logarithm of a side's sizes; `error_sd` cents and
+    `error_half_life` of what all makers together get wrong. `unpredictable` is the null mode: the
+    belief is a coin on whole cents that moves `coin_moves` times a second and the book says
+    nothing about it. `activity` multiplies the rates of the flow; makers quote
+    on `sides` only.
+    """
+
+    name: str
+    news: News
+    makers: tuple[Maker, ...]
+    flow: Flow
+    large: Large
+    depth_sd: float = 1.0
+    depth_half_life: float = 5.0
+    error_sd: float = 0.0
+    error_half_life: float = 300.0
+    unpredictable: bool = False
+    coin_moves: float = 0.0
+    activity: float = 1.0
+    sides: frozenset[Side] = frozenset(Side)
+
+
+FAST15M = Preset(
+    name="fast15m",
+    news=News(quiet=0.45, burst=0.8, burst_half_life=20.0),
+    makers=(
+        Maker(0.02, 1, 60, 0.5, lag=3.0, follow=0.3, flee=0.15, fine=True),
+        Maker(0.25, 2, 850, 0.35, lag=1.0, follow=0.4, flee=0.9, token=55),
+        Maker(0.6, 3, 700, 0.35, lag=1.2, follow=0.4, flee=0.9),
+        Maker(1.0, 14, 110, 0.4, lag=1.0, follow=0.4, flee=0.9, keep=40),
+    ),
+    flow=Flow(
+        limits=0.5,
+        limit_size=100,
+        limit_sigma=0.5,
+        limit_life=5.0,
+        takers=1.2,
+        taker_size=30,
+        taker_sigma=1.8,
+        informed=0.3,
+        informed_margin=0.6,
+    ),
+    large=Large(whale_life=60.0, whale_rest=20.0, whales=6.0, spoofs=6.0, sweeps=4.0),
+    depth_sd=0.2,
+    depth_half_life=5.0,
+)
+
+#: A threshold market of the hour: the same makers, in less of a hurry.
+HOURLY = replace(
+    FAST15M,
+    name="hourly",
+    news=News(quiet=0.5, burst=0.8, burst_half_life=40.0),
+    makers=tuple(
+        replace(maker, size=maker.size * 0.6, follow=maker.follow * 0.7) for maker in FAST15M.makers
+    ),
+    flow=replace(FAST15M.flow, limits=0.25, takers=0.4, informed=0.15),
+)
+
+SLOW_DAY = Preset(
+    name="slow_day",
+    news=News(quiet=0.6, burst=0.8, burst_half_life=600.0),
+    makers=(
+        Maker(0.8, 3, 160, 0.8, lag=4.0, follow=0.15, flee=0.3),
+        Maker(1.3, 3, 260, 0.8, lag=10.0, follow=0.08, flee=0.15),
+        Maker(2.2, 6, 350, 1.0, lag=30.0, follow=0.03, flee=0.05, keep=20),
+    ),
+    flow=Flow(
+        limits=0.08,
+        limit_size=25,
+        limit_sigma=1.1,
+        limit_life=90.0,
+        takers=0.03,
+        taker_size=17,
+        taker_sigma=1.6,
+        informed=0.02,
+    ),
+    large=Large(),
+    depth_sd=0.8,
+    depth_half_life=600.0,
+    error_sd=0.7,
+    error_half_life=300.0,
+)
+
+#: Two teams and a crowd with deep pockets.
+GAME = replace(
+    SLOW_DAY,
+    name="game",
+    makers=tuple(replace(maker, size=maker.size * 5.0) for maker in SLOW_DAY.makers),
+    flow=replace(SLOW_DAY.flow, limit_size=200, taker_size=34, takers=0.06),
+)
+
+ILLIQUID = Preset(
+    name="illiquid",
+    news=News(quiet=0.9, burst=1.0, burst_half_life=1800.0),
+    makers=(
+        Maker(3.0, 2, 60, 1.2, lag=60.0, follow=0.01, flee=0.02),
+        Maker(8.0, 3, 120, 1.4, lag=120.0, follow=0.005, flee=0.01, keep=6),
+    ),
+    flow=Flow(
+        limits=0.004,
+        limit_size=15,
+        limit_sigma=1.4,
+        limit_life=900.0,
+        takers=0.002,
+        taker_size=10,
+        taker_sigma=1.4,
+        informed=0.002,
+        informed_margin=3.0,
+    ),
+    large=Large(whales=0.2, spoofs=0.2, sweeps=0.1, whale_ticks=1),
+    depth_sd=1.0,
+    depth_half_life=1800.0,
+    error_sd=2.0,
+    error_half_life=1800.0,
+)
+
+#: Nothing is predictable: the makers quote a coin on whole cents, with sizes that know nothing.
+NULL = Preset(
+    name="null",
+    news=News(),
+    makers=(
+        Maker(0.5, 1, 500, 1.0, lag=0.0, follow=1.0, flee=1.0),
+        Maker(0.5, 6, 300, 1.0, lag=0.0, follow=1.0, flee=1.0),
+    ),
+    flow=Flow(
+        limits=0.0,
+        limit_size=1,
+        limit_sigma=0.0,
+        limit_life=1.0,
+        takers=0.5,
+        taker_size=20,
+        taker_sigma=1.0,
+        yes_lean=0.0,
+        crowd_lean=0.0,
+        informed=0.0,
+    ),
+    large=NOBODY_LARGE,
+    unpredictable=True,
+    coin_moves=0.6,
+)
+
+PRESETS = {preset.name: preset for preset in (FAST15M, HOURLY, SLOW_DAY, GAME, ILLIQUID, NULL)}

@@ -1,0 +1,174 @@
+"""One live event: its belief, its markets, who trades them, and how it ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import inf
+
+from bot.core.market import MarketStatus, Side
+from bot.sim.exchange import Exchange
+from bot.sim.specs import ComboLeg, EventSpec, MarketSpec
+from bot.sim.units import DOLLAR_TICKS
+from bot.sim.world.belief import Belief, Coin, Interval, Latent
+from bot.sim.world.crowd import Crowd, House
+from bot.sim.world.dice import Dice
+from bot.sim.world.pit import Pit
+from bot.sim.world.presets import PRESETS, Preset
+from bot.sim.world.truth import Truth
+
+_PLAY_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An event to be listed: its markets, and for each the interval that makes it pay.
+
+    `volume` is contracts a day and market before the world began, told as a few prints; `traded`
+    False leaves the books empty. `ends` is when the outcome is known, which closes the markets
+    early; `pause` halts them for a while.
+    """
+
+    event: EventSpec
+    markets: tuple[MarketSpec, ...]
+    intervals: tuple[Interval, ...] = (Interval(0.0),)
+    preset: str = "slow_day"
+    activity: float = 1.0
+    volume: float = 0.0
+    traded: bool = True
+    sides: frozenset[Side] = frozenset(Side)
+    ends: datetime | None = None
+    pause: tuple[datetime, timedelta] | None = None
+
+    @property
+    def opens(self) -> datetime:
+        """When trading begins."""
+        return min(market.open_time for market in self.markets)
+
+    @property
+    def is_known(self) -> datetime:
+        """When the outcome is known."""
+        return self.ends or min(market.close_time for market in self.markets)
+
+
+@dataclass(slots=True)
+class Stage:
+    """A listing that lives; `clock` is up to when."""
+
+    clock: datetime
+    listing: Listing
+    belief: Belief
+    crowds: Sequence[Crowd]
+    pits: Sequence[Pit]
+    dice: Dice
+    paused: bool = field(default=False)
+
+    def step(self, exchange: Exchange) -> bool:
+        """Let everybody act once; False once the event is over and its outcome told."""
+        if exchange.now < self.listing.opens:
+            return True
+        if exchange.now >= self.listing.is_known:
+            self._end(exchange)
+            return False
+        seconds = self._passed(exchange)
+        self._pause(exchange)
+        self.belief.step(seconds)
+        # A market nobody trades has a belief all the same, and no crowd.
+        for crowd, value in zip(self.crowds, self.belief.values, strict=False):
+            crowd.step(value, seconds)
+        return True
+
+    def tell(self, exchange: Exchange, house: House) -> bool:
+        """History in short: one print a market stands for all that traded since the last one."""
+        if exchange.now < self.listing.opens:
+            return True
+        if exchange.now >= self.listing.is_known:
+            self._end(exchange)
+            return False
+        seconds = self._passed(exchange)
+        self.belief.step(seconds)
+        for pit, value in zip(self.pits, self.belief.values, strict=True):
+            contracts = self.listing.volume * self.listing.activity * seconds / 86_400.0
+            price = pit.inside(Side.BUY, value * DOLLAR_TICKS)
+            if contracts < 1.0 or price is None:
+                continue
+            side = Side.BUY if self.dice.chance(0.53) else Side.SELL
+            size = self.dice.lognormal(contracts, 0.5)
+            pit.rest(house.makers[0], side.opposite, price, size)
+            pit.take(house.passers, side, price, size)
+        return True
+
+    def _passed(self, exchange: Exchange) -> float:
+        passed = (exchange.now - max(self.clock, self.listing.opens)).total_seconds()
+        self.clock = exchange.now
+        return passed
+
+    def _pause(self, exchange: Exchange) -> None:
+        if self.listing.pause is None:
+            return
+        start, length = self.listing.pause
+        halted = start <= exchange.now < start + length
+        if halted == self.paused:
+            return
+        self.paused = halted
+        for pit in self.pits:
+            if pit.state.status in {MarketStatus.ACTIVE, MarketStatus.INACTIVE}:
+                (exchange.deactivate if halted else exchange.activate)(pit.ticker)
+
+    def _end(self, exchange: Exchange) -> None:
+        """Close what is still open and say the outcome."""
+        self.belief.step(inf)
+        for crowd in self.crowds:
+            crowd.close()
+        for pit, value in zip(self.pits, self.belief.values, strict=True):
+            if pit.state.status not in _PLAY_OVER:
+                exchange.set_close_time(pit.ticker, exchange.now)
+            if pit.state.status is MarketStatus.CLOSED:
+                exchange.determine(pit.ticker, "yes" if value > 0.5 else "no")
+
+
+def stage(exchange: Exchange, listing: Listing, house: House, seed: int, truth: Truth) -> Stage:
+    """List an event and its markets, and gather their participants."""
+    exchange.add_event(listing.event)
+    for market in listing.markets:
+        exchange.add_market(market)
+    preset = replace(PRESETS[listing.preset], activity=listing.activity, sides=listing.sides)
+    pits = tuple(Pit(exchange, market.ticker, market.grid) for market in listing.markets)
+    crowds = [Crowd(preset, pit, house, seed, truth) for pit in pits if listing.traded]
+    return Stage(
+        clock=exchange.now,
+        listing=listing,
+        belief=_belief(exchange, listing, preset, seed),
+        crowds=crowds,
+        pits=pits,
+        dice=Dice(seed, listing.event.event_ticker, "history"),
+    )
+
+
+def _belief(exchange: Exchange, listing: Listing, preset: Preset, seed: int) -> Belief:
+    if listing.markets[0].is_combo:
+        return Parlay(exchange, listing.markets)
+    dice = Dice(seed, listing.event.event_ticker, "belief")
+    life = (listing.is_known - listing.opens).total_seconds()
+    if preset.unpredictable:
+        return Coin(dice, life, preset.coin_moves, start=0.495)
+    elapsed = (exchange.now - listing.opens).total_seconds()
+    return Latent(dice, preset.news, listing.intervals, life, min(max(elapsed, 0.0), life))
+
+
+class Parlay:
+    """The worth of combos: nothing but what their legs have come to."""
+
+    def __init__(self, exchange: Exchange, markets: Sequence[MarketSpec]) -> None:
+        self._exchange = exchange
+        self._markets = markets
+
+    @property
+    def values(self) -> Sequence[float]:
+        """1 for a combo whose legs all came in, else 0."""
+        return [float(all(self._has_won(leg) for leg in m.mve_legs)) for m in self._markets]
+
+    def step(self, seconds: float) -> None:
+        """The legs know the time."""
+
+    def _has_won(self, leg: ComboLeg) -> bool:
+        return self._exchange.market(leg.market_ticker).result == leg.side

@@ -1,0 +1,93 @@
+"""The truth about large orders: who did what, when, and why. For judging detectors only.
+
+The bot's own code must never import this module: a detector that has seen the answers has
+detected nothing.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TextIO
+
+from bot.core.market import Side
+from bot.sim.units import CONTRACT, DOLLAR_TICKS
+
+
+class Kind(StrEnum):
+    """What somebody large was doing."""
+
+    WHALE = "whale"
+    ICEBERG = "iceberg"
+    SPOOF = "spoof"
+    SWEEP = "sweep"
+
+
+class How(StrEnum):
+    """How it ended. `LEFT` is still there; `CLOSED` means that the market ended first."""
+
+    LEFT = "left"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True)
+class Deed:
+    """One large order's life. Sizes in contracts, prices in dollars.
+
+    `size` is what was meant, `shown` what the book could show of it at once, `filled` what
+    traded; `reference` the usual size at the best price of that market when it began; `ticks`
+    how far from the best price of its own side it was placed.
+    """
+
+    ticker: str
+    kind: Kind
+    side: Side
+    price: float
+    size: float
+    shown: float
+    reference: float
+    ticks: int
+    t0: datetime
+    t1: datetime | None = None
+    how: How = How.LEFT
+    filled: float = 0.0
+
+    def end(self, at: datetime, how: How, filled: int) -> None:
+        """Write down how it ended; `filled` in size units."""
+        self.t1, self.how, self.filled = at, how, filled / CONTRACT
+
+
+@dataclass(slots=True)
+class Truth:
+    """All deeds, in the order in which they began."""
+
+    deeds: list[Deed] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Deed]:
+        return iter(self.deeds)
+
+    def __len__(self) -> int:
+        return len(self.deeds)
+
+    def add(self, deed: Deed) -> Deed:
+        """Write down that a deed began."""
+        self.deeds.append(deed)
+        return deed
+
+    def write(self, stream: TextIO) -> None:
+        """One JSON object a line, times in ISO 8601."""
+        for deed in self.deeds:
+            row = {name: getattr(deed, name) for name in Deed.__slots__}
+            stream.write(json.dumps(row, default=_text) + "\n")
+
+
+def dollars(price: int) -> float:
+    """A price in ticks of the simulator as dollars."""
+    return price / DOLLAR_TICKS
+
+
+def _text(value: datetime) -> str:
+    return value.isoformat()

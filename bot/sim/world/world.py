@@ -1,0 +1,82 @@
+"""The world: it lists what its programme says, lets the participants act, and tells outcomes.
+
+The exchange's time is the world's time: `step` moves both. Everything is drawn from the seed;
+the same seed, programme and steps give the same events.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.sim.exchange import Exchange
+from bot.sim.specs import SeriesSpec
+from bot.sim.world.crowd import House
+from bot.sim.world.presets import PRESETS
+from bot.sim.world.stage import Listing, Stage, stage
+from bot.sim.world.truth import Kind, Truth
+
+
+class Programme(Protocol):
+    """What is listed when."""
+
+    @property
+    def series(self) -> Sequence[SeriesSpec]:
+        """All series, listed at the start."""
+        ...
+
+    def due(self, now: datetime) -> Sequence[Listing]:
+        """The events to list by now that were not asked for before."""
+        ...
+
+
+class World:
+    """The life on one exchange."""
+
+    def __init__(self, exchange: Exchange, seed: int, programme: Programme) -> None:
+        self.exchange = exchange
+        self.truth = Truth()
+        self._seed = seed
+        self._programme = programme
+        self._house = _house(exchange)
+        self._stages: list[Stage] = []
+        for series in programme.series:
+            exchange.add_series(series)
+        self._list()
+
+    @property
+    def now(self) -> datetime:
+        """The exchange's time."""
+        return self.exchange.now
+
+    def step(self, to: datetime) -> None:
+        """Move to that moment in one step: everybody acts once."""
+        self._move(to)
+        self._stages = [each for each in self._stages if each.step(self.exchange)]
+
+    def advance(self, to: datetime, step: float = 1.0) -> None:
+        """Move to that moment in steps of so many seconds; the last one may be shorter."""
+        while self.now < to:
+            self.step(min(self.now + timedelta(seconds=step), to))
+
+    def rehearse(self, to: datetime, step: float) -> None:
+        """Move to that moment in steps too long to live through: prints stand for what traded."""
+        while self.now < to:
+            self._move(min(self.now + timedelta(seconds=step), to))
+            self._stages = [each for each in self._stages if each.tell(self.exchange, self._house)]
+
+    def _move(self, to: datetime) -> None:
+        self.exchange.advance(to)
+        self._list()
+
+    def _list(self) -> None:
+        for listing in self._programme.due(self.now):
+            self._stages.append(stage(self.exchange, listing, self._house, self._seed, self.truth))
+
+
+def _house(exchange: Exchange) -> House:
+    desks = max(len(preset.makers) for preset in PRESETS.values())
+    return House(
+        makers=[exchange.open_account(f"maker {n + 1}", house=True) for n in range(desks)],
+        passers=exchange.open_account("passers", house=True),
+        large={kind: exchange.open_account(kind, house=True) for kind in Kind},
+    )

@@ -1,0 +1,270 @@
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
+
+import pytest
+
+from bot.core.market import MarketStatus, Side
+from bot.sim.events import BookDelta, SimEvent
+from bot.sim.exchange import Exchange, total_money
+from bot.sim.log import EventLog
+from bot.sim.specs import SeriesSpec
+from bot.sim.state import MarketState
+from bot.sim.world.demo import HISTORY, STANDING, demo_exchange, demo_world
+from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, Driver
+from bot.sim.world.laboratory import START, Laboratory
+from bot.sim.world.listings import Calendar, lone
+from bot.sim.world.truth import How, Kind
+from bot.sim.world.world import World
+
+NOW = datetime(2026, 11, 22, 11, 7, 13, tzinfo=UTC)
+
+
+class Wall:
+    """A clock that is set by hand."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def passes(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """One demo, half an hour on; shared, so tests only read it."""
+    wall = Wall()
+    exchange, driver = demo_exchange(wall, seed=7)
+    first = {ticker: snapshot(market) for ticker, market in exchange.state.markets.items()}
+    for _ in range(40):
+        wall.passes(seconds=5)
+        driver.catch_up()
+    return exchange, driver, first
+
+
+Seen = tuple[MarketStatus, int, list[tuple[int, int]], list[tuple[int, int]]]
+
+
+def snapshot(market: MarketState) -> Seen:
+    book = market.book
+    return market.status, market.volume, book.levels(Side.BUY), book.levels(Side.SELL)
+
+
+def test_the_demo_opens_with_some_fifty_markets_most_of_them_traded(demo):
+    exchange, _, first = demo
+    active = [t for t, (status, *_) in first.items() if status is MarketStatus.ACTIVE]
+    lively = [t for t in active if first[t][1] > 0 and first[t][2] and first[t][3]]
+
+    assert len(active) >= 40
+    assert len(lively) >= 25
+    assert len({exchange.market(t).series_ticker for t in active}) >= 10
+
+
+def test_the_demo_shows_every_kind_of_book_a_client_must_survive(demo):
+    exchange, _, first = demo
+    active = {t: seen for t, seen in first.items() if seen[0] is MarketStatus.ACTIVE}
+
+    assert any(not bids and not asks for _, _, bids, asks in active.values())
+    assert any(bool(bids) != bool(asks) for _, _, bids, asks in active.values())
+    assert any(volume == 0 for _, volume, _, _ in active.values())
+    assert any(exchange.market(t).spec.is_combo for t in active)
+    assert any(exchange.market(t).spec.price_level_structure != "linear_cent" for t in active)
+    statuses = {status for status, *_ in first.values()}
+    assert {MarketStatus.INITIALIZED, MarketStatus.ACTIVE, MarketStatus.FINALIZED} <= statuses
+
+
+def test_volume_of_the_last_day_is_there_from_the_first_request(demo):
+    exchange, _, first = demo
+    prints = Counter(trade.ticker for trade in exchange.state.trades if trade.at <= NOW)
+
+    assert first["KXHIGHNY-TOMORROW-B54"][1] > 0
+    assert prints["KXHIGHNY-TOMORROW-B54"] > 10
+    assert min(t.at for t in exchange.state.trades) > NOW - HISTORY
+
+
+def test_markets_close_settle_and_make_room_for_the_next_within_minutes(demo):
+    exchange, _, first = demo
+    now = exchange.state.markets
+    settled = [
+        t
+        for t, market in now.items()
+        if t in first
+        and first[t][0] is MarketStatus.ACTIVE
+        and market.status is MarketStatus.FINALIZED
+    ]
+
+    assert any(t.startswith("KXQUICKSETTLE") for t in settled)
+    assert set(now) - set(first)
+
+
+def test_no_book_is_ever_crossed_and_nothing_is_lost(demo):
+    exchange, *_ = demo
+
+    for market in exchange.state.markets.values():
+        assert market.book.best_bid < market.book.best_ask
+    assert total_money(exchange) == 0
+
+
+def games(seed: int) -> tuple[Exchange, World]:
+    """A world of the demo's two games and the combos on them, at the demo's first moment."""
+    exchange = Exchange(seed, NOW)
+    chosen = [e for e in STANDING if e.series.category == "Sports"]
+    calendar = Calendar(
+        standing=[each.listing(NOW) for each in chosen],
+        series=list({each.series.ticker: each.series for each in chosen}.values()),
+        rolls_from=NOW,
+    )
+    return exchange, World(exchange, seed, calendar)
+
+
+def test_a_halt_stops_a_market_and_lifts_again():
+    exchange, world = games(seed=3)
+    market = exchange.market("KXMLBGAME-AB-ALPHA")
+    seen = []
+    for _ in range(24):
+        world.advance(world.now + timedelta(seconds=10), step=5.0)
+        seen.append(market.status)
+
+    assert seen[0] is MarketStatus.ACTIVE
+    assert MarketStatus.INACTIVE in seen
+    assert seen[-1] is MarketStatus.ACTIVE
+    assert market.book.bid_size
+
+
+def test_a_game_that_is_over_closes_before_its_time_and_pays_one_winner():
+    exchange, world = games(seed=3)
+    world.advance(NOW + timedelta(minutes=12), step=10.0)
+    teams = [exchange.market(f"KXMLBGAME-CD-{team}") for team in ("CARMEL", "DOVER")]
+
+    assert [team.status for team in teams] == [MarketStatus.FINALIZED] * 2
+    assert sorted(team.result for team in teams) == ["no", "yes"]
+    assert teams[0].close_time < teams[0].spec.close_time
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6])
+def test_a_combo_pays_only_if_all_its_legs_came_in(seed):
+    exchange, world = games(seed)
+    world.advance(NOW + timedelta(hours=6), step=600.0)
+    legs = [exchange.market(t) for t in ("KXMLBGAME-AB-ALPHA", "KXMLBGAME-CD-CARMEL")]
+    combo = exchange.market("KXMVESPORTS-S1-A")
+
+    assert combo.status is MarketStatus.FINALIZED
+    assert (combo.result == "yes") == all(leg.result == "yes" for leg in legs)
+
+
+Changes = list[tuple[int, int, Side]]
+
+
+def log_of(tickers: list[str], seconds: int = 40, seed: int = 11) -> dict[str, Changes]:
+    """The changes of the books, by market, of a world of these markets."""
+    exchange = Exchange(seed, START)
+    changes: dict[str, Changes] = {ticker: [] for ticker in tickers}
+
+    def write(event: SimEvent) -> None:
+        if isinstance(event, BookDelta):
+            changes[event.ticker[:-2]].append((event.price, event.change, event.side))
+
+    exchange.subscribe(write)
+    life = timedelta(minutes=15)
+    calendar = Calendar(
+        standing=[lone(t, "fast15m", START, life) for t in tickers],
+        series=[SeriesSpec(t, t, "Test") for t in tickers],
+        rolls_from=START,
+    )
+    World(exchange, seed, calendar).advance(START + timedelta(seconds=seconds))
+    return changes
+
+
+def test_the_same_seed_gives_the_same_events_byte_for_byte():
+    logs = []
+    for _ in range(2):
+        exchange = Exchange(9, NOW - HISTORY)
+        stream = BytesIO()
+        exchange.subscribe(EventLog(stream).write)
+        demo_world(exchange, 9)
+        logs.append(stream.getvalue())
+
+    assert logs[0] == logs[1]
+    assert len(logs[0]) > 100_000
+
+
+def test_adding_a_market_changes_no_other():
+    alone = log_of(["KXA", "KXB"])
+    joined = log_of(["KXA", "KXC", "KXB"])
+
+    assert alone["KXA"] == joined["KXA"]
+    assert alone["KXB"] == joined["KXB"]
+    assert alone["KXA"] != alone["KXB"]
+    assert joined["KXC"]
+
+
+def test_another_seed_is_another_world():
+    assert log_of(["KXA"], seed=1) != log_of(["KXA"], seed=2)
+
+
+def test_the_truth_knows_every_large_order_and_how_it_ended():
+    laboratory = Laboratory("fast15m", markets=5, seed=4, life=timedelta(minutes=8))
+    laboratory.run(timedelta(minutes=8), cadence=60)
+    truth = laboratory.world.truth
+    stream = StringIO()
+    truth.write(stream)
+
+    assert {deed.kind for deed in truth} == set(Kind)
+    assert {How.FILLED, How.CANCELLED} <= {deed.how for deed in truth}
+    for deed in truth:
+        assert deed.how is not How.LEFT
+        assert deed.t1 is not None
+        assert deed.t1 >= deed.t0
+        assert 0 <= deed.filled <= deed.size + 1
+        assert (deed.how is How.FILLED) <= (deed.filled > 0)
+    assert len(stream.getvalue().splitlines()) == len(truth)
+
+
+def test_the_driver_keeps_the_exchange_at_the_wall_clock_times_the_speed():
+    wall = Wall()
+    exchange, driver = demo_exchange(wall, seed=1, speed=10.0)
+
+    wall.passes(seconds=2)
+    driver.catch_up()
+
+    assert exchange.now == NOW + timedelta(seconds=20)
+
+
+def test_the_driver_does_nothing_between_two_seconds_or_when_the_clock_runs_back():
+    wall = Wall()
+    exchange, driver = demo_exchange(wall, seed=1)
+
+    wall.passes(seconds=0.9)
+    driver.catch_up()
+    wall.passes(seconds=-10)
+    driver.catch_up()
+
+    assert exchange.now == NOW
+
+
+class Counting:
+    """Stands in for a world and counts how often it is asked to live."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.steps = 0
+
+    def advance(self, to: datetime, step: float = 1.0) -> None:
+        while self.now < to:
+            self.steps += 1
+            self.now = min(self.now + timedelta(seconds=step), to)
+
+
+@pytest.mark.parametrize("slept", [7, 60, 3600, 86_400])
+def test_a_long_sleep_costs_no_more_than_a_few_steps(slept):
+    wall, world = Wall(), Counting()
+    driver = Driver(world, wall)
+
+    wall.passes(seconds=slept)
+    driver.catch_up()
+
+    assert world.steps <= SHORT_STEPS + LONG_STEPS
+    assert world.now == NOW + timedelta(seconds=slept)
