@@ -79,8 +79,9 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
     orders["size"] = orders["largest"] = sides.size[where]
     orders["base"] = _sizes_before(rows, row, side, orders["price"])
     orders["usual"] = rows["usual"][row]
-    orders["since"] = sides.at[row]
-    orders["announced_at"] = orders["ended_at"] = np.nan
+    orders["since"] = orders["seen_at"] = sides.at[row]
+    orders["announced_at"] = orders["left_at"] = orders["ended_at"] = np.nan
+    orders["born_away"] = orders["nearest"] = sides.price[row, side, 0] - orders["price"]
     return orders
 
 
@@ -113,7 +114,7 @@ def _place(rows: Rows, where: tuple[Index, Index], orders: Rows, rules: WhaleRul
     moved = left.any(axis=1)
     slot = np.where(moved, left.argmax(axis=1), free.argmax(axis=1))
     # Whoever moves a large order is the same whale: said once, resting since it first came.
-    for name in ("state", "since", "announced_at", "threshold", "usual"):
+    for name in ("state", "since", "announced_at", "threshold", "usual", "traded"):
         orders[name][moved] = slots[name][np.flatnonzero(moved), slot[moved]]
     placed = moved | free.any(axis=1)
     rows["orders"][where[0][placed], where[1][placed], slot[placed]] = orders[placed]

@@ -4,7 +4,9 @@ A level is one order here: Kalshi's books do not tell orders apart. How an order
 followed is in `whale_arrivals`. Changes the rows it is given; `whales.detect` gives it a copy.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,34 @@ class State(IntEnum):
     ENDED = 3
 
 
-def follow(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
-    """Bring the orders already known up to date with N books."""
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What takers did between the book before and this one, per market; shape (N, 2): bid, ask.
+
+    `volume` contracts met that side; `reach` is the worst price among them for its owners (YES
+    for bids, NO for asks), +inf without trades. NaN volume: not known.
+    """
+
+    volume: Floats
+    reach: Floats
+
+    @classmethod
+    def unknown(cls, count: int) -> Self:
+        """No knowledge of trades in `count` markets."""
+        return cls.anywhere(np.full(count, np.nan))
+
+    @classmethod
+    def anywhere(cls, volume: Floats) -> Self:
+        """Contracts traded per market, shape (N,), at prices and on sides that are not known."""
+        return cls(np.column_stack([volume, volume]), np.full((len(volume), 2), -np.inf))
+
+    def take(self, rows: Index) -> Self:
+        """The trades of some markets, in that order."""
+        return type(self)(self.volume[rows], self.reach[rows])
+
+
+def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
+    """Bring the orders already known up to date with N books and the trades before them."""
     busy = np.flatnonzero((rows["orders"]["state"] != State.FREE).any(axis=(1, 2)))
     if not len(busy):
         return
@@ -35,13 +63,38 @@ def follow(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     known = orders["price"] >= sides.floor[busy, :, None]
     now = _sizes_at(sides, busy, orders["price"])
     held = known & (now >= _least_size(orders, rules))
-    gone = known & ~held
+    _trade(orders, traded.take(busy))
+    _see(orders, held, now, at)
+    _miss(orders, known & ~held, at)
+    _approach(orders, sides.price[busy, :, :1], known)
+    _step(orders, held, at, rules)
+    _free(orders, ~known & (at - orders["seen_at"] >= rules.forget_seconds))
+    rows["orders"][busy] = orders
 
+
+def _trade(orders: Rows, traded: Traded) -> None:
+    """Add what can have met each order until it was first missed."""
+    met = np.where(traded.reach[..., None] <= orders["price"], traded.volume[..., None], 0.0)
+    orders["traded"] += np.where(orders["missing"] == 0, met, 0.0)
+
+
+def _see(orders: Rows, held: Flags, now: Floats, at: Floats) -> None:
     orders["size"] = np.where(held, now, orders["size"])
     orders["largest"] = np.maximum(orders["largest"], orders["size"])
-    orders["missing"] = np.where(held, 0, orders["missing"] + gone)
-    _step(orders, held, at, rules)
-    rows["orders"][busy] = orders
+    orders["seen_at"] = np.where(held, at, orders["seen_at"])
+    orders["missing"] = np.where(held, 0, orders["missing"])
+
+
+def _miss(orders: Rows, gone: Flags, at: Floats) -> None:
+    first = gone & (orders["missing"] == 0)
+    orders["left_at"] = np.where(first, at, orders["left_at"])
+    orders["missing"] += gone
+
+
+def _approach(orders: Rows, best: Floats, known: Flags) -> None:
+    """Note how near the best price came, up to the book in which the order was first missed."""
+    away = np.where(known & (orders["missing"] <= 1), best - orders["price"], np.inf)
+    orders["nearest"] = np.fmin(orders["nearest"], away)
 
 
 def _step(orders: Rows, held: Flags, at: Floats, rules: WhaleRules) -> None:
@@ -53,9 +106,14 @@ def _step(orders: Rows, held: Flags, at: Floats, rules: WhaleRules) -> None:
 
     orders["announced_at"][proven] = at[proven]
     orders["ended_at"][over] = at[over]
-    orders["price"][free] = np.nan
-    for state, where in ((State.RESTING, proven), (State.ENDED, over), (State.FREE, free)):
-        orders["state"][where] = state
+    orders["state"][proven] = State.RESTING
+    orders["state"][over] = State.ENDED
+    _free(orders, free)
+
+
+def _free(orders: Rows, done: Flags) -> None:
+    orders["state"][done] = State.FREE
+    orders["price"][done] = np.nan
 
 
 def _least_size(orders: Rows, rules: WhaleRules) -> Floats:

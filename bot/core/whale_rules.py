@@ -33,8 +33,13 @@ class WhaleRules:
     and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
     previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`. It is
     gone once `lost` of what was added is missing in `gone_after` books running. One that leaves a
-    price and comes back within `moved_within` dollars is the same order. `multiple` rises by one
-    for each flag of the last hour from the `flags_an_hour`-th on.
+    price and comes back within `moved_within` dollars is the same order. One that could not be
+    seen for `forget_seconds` is forgotten. `multiple` rises by one for each flag of the last hour
+    from the `flags_an_hour`-th on.
+
+    Spoof suspected: such an order was put at least `spoof_away` dollars from the best price, came
+    within `spoof_near` of it, and went within `spoof_seconds` while less than `spoof_traded` of it
+    can have traded; no level within `moved_within` took up `requoted` of it in the same book.
 
     Imbalance: the strength of the best five levels is at least `least_strength` and the market's
     own `strength_quantile`; the depth at least `least_depth` contracts and its own
@@ -53,8 +58,14 @@ class WhaleRules:
     least_samples: int = 5
     lost: float = 0.7
     gone_after: int = 2
+    forget_seconds: float = 3_600.0
     flags_an_hour: int = 4
     moved_within: float = 0.05
+    spoof_away: float = 0.02
+    spoof_near: float = 0.02
+    spoof_seconds: float = 300.0
+    spoof_traded: float = 0.25
+    requoted: float = 0.5
     least_strength: float = 0.3
     strength_quantile: float = 0.95
     least_depth: float = 200.0
@@ -78,7 +89,14 @@ ORDER: Final = np.dtype(
         ("usual", "f8"),  # the usual largest level then
         ("since", "f8"),
         ("announced_at", "f8"),
+        ("seen_at", "f8"),  # when it was last there
+        ("left_at", "f8"),  # when it was first missed
         ("ended_at", "f8"),
+        ("born_away", "f8"),  # dollars from its side's best price when it came
+        ("nearest", "f8"),  # and at the least since; below 0 if the best price went past it
+        ("traded", "f8"),  # contracts that can have met it, at most; NaN if that is not known
+        ("requoted", "?"),  # whether a level close by took it up when it left
+        ("suspected", "?"),
     ]
 )
 
@@ -116,6 +134,6 @@ def blank_rows(count: int = 1) -> Rows:
         rows[name] = np.nan
     rows["before_floor"] = np.inf
     orders = rows["orders"]
-    for name in ("price", "since", "announced_at", "ended_at"):
+    for name in ("price", "since", "announced_at", "seen_at", "left_at", "ended_at"):
         orders[name] = np.nan
     return rows

@@ -1,8 +1,9 @@
 """Whale rules: what a large order is, and when it is said.
 
 `detect` keeps what it needs of each market in a row (`whale_rules.WHALE_ROW`) and reads no clock:
-a row's time is that of its book. `RULES` is the table of what can be said. How large orders are
-found and followed is in `whale_arrivals` and `whale_orders`, imbalance in `whale_lean`.
+a row's time is that of its book. `RULES` is the table of what can be said, worded in
+`whale_findings`. How large orders are found, followed and ended is in `whale_arrivals`,
+`whale_orders` and `whale_endings`, imbalance in `whale_lean`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,28 +13,36 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bot.core import whale_arrivals, whale_lean, whale_orders
+from bot.core import whale_arrivals, whale_endings, whale_findings, whale_lean, whale_orders
 from bot.core.money import ONE, Contracts, Dollars, exact
 from bot.core.orderbook import Books, Floats
+from bot.core.whale_endings import Ending
+from bot.core.whale_findings import BID, Confidence, Finding, Found
+from bot.core.whale_orders import Traded
 from bot.core.whale_rules import Rows, WhaleRules
-from bot.core.whale_sides import BEST_LEVELS, Flags, Sides, measures, sides
+from bot.core.whale_sides import Flags, Sides, measures, sides
 
 __all__ = [
     "RULES",
+    "Confidence",
+    "Ending",
     "Recent",
     "SideBias",
+    "Sighting",
+    "Traded",
     "Whale",
     "WhaleRules",
     "WhaleType",
     "detect",
     "measures",
     "recent",
+    "sight",
 ]
 
 #: What the dashboard calls recent.
 RECENT_SECONDS: Final = 900.0
-_BID, _ASK = 0, 1
 
 
 class WhaleType(StrEnum):
@@ -58,7 +67,8 @@ class Whale:
 
     `size` and `max_*_size` in contracts, `price` the level's own price in dollars, `notional`
     dollars, `depth_share` the share of near-touch depth on that side (0..1),
-    `imbalance_strength` 0..0.5 as on the dashboard. `why` is a sentence for people.
+    `imbalance_strength` 0..0.5 as on the dashboard. `why` is a sentence for people. A suspicion,
+    and nothing else, has a `confidence`.
     """
 
     ticker: str
@@ -72,6 +82,7 @@ class Whale:
     max_ask_size: float
     side_bias: SideBias | None
     why: str
+    confidence: Confidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +92,44 @@ class Recent:
     count: Floats
     max_size: Floats
 
+    def take(self, rows: NDArray[np.intp] | slice) -> "Recent":
+        """Those of some markets, in that order."""
+        return Recent(self.count[rows], self.max_size[rows])
+
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
-    """Where something was found: which book, which side, at which of the owner's prices."""
+class Sighting:
+    """What books showed that is worth saying, each with its row, and the rows after them."""
 
-    row: int
-    side: int
-    price: float
-    size: float
-    why: str
+    whales: list[tuple[int, Whale]]
+    endings: list[tuple[int, Ending]]
+    rows: Rows
 
 
-Found: TypeAlias = list[_Finding]
 Rule: TypeAlias = Callable[[Sides, Rows], Found]
+
+#: Everything that can be said of a book, in the order in which it is said.
+RULES: Final[Mapping[WhaleType, Rule]] = MappingProxyType(
+    {
+        WhaleType.LARGE_BID: whale_findings.large_bid,
+        WhaleType.LARGE_ASK: whale_findings.large_ask,
+        WhaleType.HIGH_IMBALANCE: whale_findings.high_imbalance,
+        WhaleType.SPOOF_SUSPECTED: whale_findings.spoof_suspected,
+    }
+)
 
 
 def detect(books: Books, rows: Rows, rules: WhaleRules) -> tuple[list[tuple[int, Whale]], Rows]:
-    """What these books show that is worth saying, each with its row, and the rows after them.
+    """The whales that these books show, each with its row, and the rows after them.
+
+    The same as `sight` where trades are not known and nobody asks how orders ended.
+    """
+    seen = sight(books, rows, rules, Traded.unknown(len(books)))
+    return seen.whales, seen.rows
+
+
+def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighting:
+    """All that these books show, given the trades since the book before of each market.
 
     `rows[i]` is what is remembered of the market of book i, `blank_rows` at first; `rows` itself
     is left as it was. A book without any level, and one not newer than the last one seen, changes
@@ -106,10 +137,11 @@ def detect(books: Books, rows: Rows, rules: WhaleRules) -> tuple[list[tuple[int,
     """
     news = np.flatnonzero(_is_news(books, rows))
     if not len(news):
-        return [], rows
+        return Sighting([], [], rows)
     both = sides(books if len(news) == len(books) else books.take(news))
     memory = rows[news]
-    whale_orders.follow(both, memory, rules)
+    whale_orders.follow(both, memory, traded.take(news), rules)
+    whale_endings.settle(both, memory, rules)
     whale_arrivals.admit(both, memory, rules)
     whale_lean.lean(both, memory, rules)
     whale_arrivals.remember(both, memory, rules)
@@ -119,7 +151,11 @@ def detect(books: Books, rows: Rows, rules: WhaleRules) -> tuple[list[tuple[int,
     _note(both, memory, found)
     after = rows.copy()
     after[news] = memory
-    return [(int(news[one.row]), whale) for one, whale in _whales(both, found)], after
+    return Sighting(
+        whales=[(int(news[one.row]), whale) for one, whale in _whales(both, found)],
+        endings=[(int(news[row]), end) for row, end in whale_endings.endings(both, memory)],
+        rows=after,
+    )
 
 
 def recent(rows: Rows, at: Floats) -> Recent:
@@ -131,65 +167,13 @@ def recent(rows: Rows, at: Floats) -> Recent:
     )
 
 
-def large_bid(both: Sides, rows: Rows) -> Found:
-    """Bids that are large for their market and have rested long enough to be meant."""
-    return _announced(both, rows, _BID)
-
-
-def large_ask(both: Sides, rows: Rows) -> Found:
-    """Asks that are large for their market and have rested long enough to be meant."""
-    return _announced(both, rows, _ASK)
-
-
-def high_imbalance(both: Sides, rows: Rows) -> Found:
-    """Books that lean to one side unusually far for their market; found at its largest level."""
-    found = []
-    for row in np.flatnonzero(rows["lean_said_at"] == both.at).tolist():
-        side = _BID if rows["lean"][row] > 0 else _ASK
-        level = both.size[row, side, :BEST_LEVELS].argmax()
-        share = 0.5 + both.measures.imbalance_strength[row]
-        why = (
-            f"{share:.0%} of the contracts of the best five levels are on one side, "
-            f"unusual here from {0.5 + rows['lean_least'][row]:.0%}, "
-            f"for {both.at[row] - rows['lean_since'][row]:.0f} s"
-        )
-        price, size = both.price[row, side, level], both.size[row, side, level]
-        found.append(_Finding(row, side, float(price), float(size), why))
-    return found
-
-
-#: Everything that can be said of a book, in the order in which it is said.
-RULES: Final[Mapping[WhaleType, Rule]] = MappingProxyType(
-    {
-        WhaleType.LARGE_BID: large_bid,
-        WhaleType.LARGE_ASK: large_ask,
-        WhaleType.HIGH_IMBALANCE: high_imbalance,
-    }
-)
-
-
 def _is_news(books: Books, rows: Rows) -> Flags:
     shows = ~(np.isnan(books.best_bid) & np.isnan(books.best_ask))
     news: Flags = shows & ~(books.seen_at <= rows["seen_at"])
     return news
 
 
-def _announced(both: Sides, rows: Rows, side: int) -> Found:
-    orders = rows["orders"][:, side]
-    said, slot = np.nonzero(orders["announced_at"] == both.at[:, None])
-    found = []
-    for row, order in zip(said.tolist(), orders[said, slot], strict=True):
-        rested = both.at[row] - order["since"]
-        why = (
-            f"{order['size']:,.0f} contracts at one price, large here from "
-            f"{order['threshold']:,.0f}; the usual largest level is {order['usual']:,.0f}; "
-            f"grew by {order['size'] - order['base']:,.0f} and rested {rested:.0f} s"
-        )
-        found.append(_Finding(row, side, float(order["price"]), float(order["size"]), why))
-    return found
-
-
-def _note(both: Sides, rows: Rows, found: list[tuple[WhaleType, _Finding]]) -> None:
+def _note(both: Sides, rows: Rows, found: list[tuple[WhaleType, Finding]]) -> None:
     for kind, one in found:
         # The oldest makes room; what was never set is older than all.
         slot = int(np.nan_to_num(rows["flag_at"][one.row], nan=-np.inf).argmin())
@@ -198,28 +182,31 @@ def _note(both: Sides, rows: Rows, found: list[tuple[WhaleType, _Finding]]) -> N
         rows["flag_large"][one.row, slot] = kind in (WhaleType.LARGE_BID, WhaleType.LARGE_ASK)
 
 
-def _whales(both: Sides, found: list[tuple[WhaleType, _Finding]]) -> list[tuple[_Finding, Whale]]:
+def _whales(both: Sides, found: list[tuple[WhaleType, Finding]]) -> list[tuple[Finding, Whale]]:
     ways: dict[int, set[int]] = {}
     for _, one in found:
-        ways.setdefault(one.row, set()).add(one.side)
+        ways.setdefault(one.row, set()).add(one.leans)
     return [(one, _whale(both, kind, one, in_doubt=len(ways[one.row]) > 1)) for kind, one in found]
 
 
-def _whale(both: Sides, kind: WhaleType, one: _Finding, *, in_doubt: bool) -> Whale:
+def _whale(both: Sides, kind: WhaleType, one: Finding, *, in_doubt: bool) -> Whale:
     paid, size = exact(one.price), exact(one.size)
-    price = paid if one.side == _BID else ONE - paid
+    price = paid if one.side == BID else ONE - paid
     seen = both.measures
-    bias = SideBias.BUY if one.side == _BID else SideBias.SELL
+    bias = SideBias.BUY if one.leans == BID else SideBias.SELL
+    # An order that has left, or is far from the touch by now, is not part of the depth.
+    depth = max(float(both.depth[one.row, one.side]), one.size)
     return Whale(
         ticker=both.books.tickers[one.row],
         type=kind,
         size=size,
         price=price,
         notional=size * price,
-        depth_share=one.size / float(both.depth[one.row, one.side]),
+        depth_share=one.size / depth,
         imbalance_strength=float(seen.imbalance_strength[one.row]),
         max_bid_size=float(seen.max_bid_size[one.row]),
         max_ask_size=float(seen.max_ask_size[one.row]),
         side_bias=None if in_doubt else bias,
         why=one.why,
+        confidence=one.confidence,
     )

@@ -60,6 +60,17 @@ def test_what_lies_below_a_full_side_is_not_known() -> None:
     assert full.at.tolist() == [0.0]
 
 
+def test_the_measures_of_some_books_are_those_of_these_books() -> None:
+    few, many = OrderBook(_side(45, -1, [1]), ()), OrderBook(_side(45, -1, [2, 3]), ())
+    books = Books.of([("A", 0.0, few), ("B", 0.0, many)])
+
+    picked = measures(books).take(slice(1, 2))
+
+    assert (picked.max_bid_size.tolist(), picked.bid_depth.tolist()) == ([3.0], [5.0])
+    assert (picked.bid_ratio.tolist(), picked.imbalance_strength.tolist()) == ([1.0], [0.5])
+    assert picked.max_ask_size.tolist() == picked.ask_depth.tolist() == [0.0]
+
+
 @given(st.lists(st.integers(1, 10_000), max_size=12), st.lists(st.integers(1, 10_000), max_size=12))
 def test_measures_are_finite_bounded_and_turn_with_the_book(
     bids: list[int], asks: list[int]
