@@ -52,13 +52,16 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts that the service needs to hold on to; `control` starts and stops."""
+    """The joined parts. The API needs the first five; `control` starts and stops the rest."""
 
     board: Board
     control: Runner
     journal: CsvJournal
     log_stats: LogStats
     clock: Clock
+    universe: Universe
+    trader: Trader
+    cycle: Cycle
 
 
 @asynccontextmanager
@@ -67,7 +70,8 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
     clock = SystemClock()
     async with exchange(settings, clock) as data:
         with CsvJournal(settings.log_dir) as journal:
-            bot = assembled(settings, data, journal, clock)
+            model = scorer.load(settings.model_path)
+            bot = assembled(settings, model, data, journal, clock)
             async with _started(bot, settings):
                 yield bot
 
@@ -78,33 +82,35 @@ async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[MarketData
     transport = None
     if settings.kalshi_env == "sim" and settings.kalshi_base_url is None:
         place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
-        transport = httpx.ASGITransport(create_exchange_app(place, driver))
+        transport = httpx.ASGITransport(create_exchange_app(place, driver, clock))
     budget = TokenBudget(stopwatch, settings.reads_per_second)
     async with open_http(settings.base_url, transport) as http:
         yield KalshiClient(http, budget, clock)
 
 
-def assembled(settings: Settings, data: MarketData, journal: CsvJournal, clock: Clock) -> Bot:
+def assembled(
+    settings: Settings, model: Scorer, data: MarketData, journal: CsvJournal, clock: Clock
+) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
-    model = scorer.load(settings.model_path)
     universe = Universe(data, clock, settings.bot_markets)
     ids = order_ids(clock.now())
     trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
     board = _board(settings, model, clock.now())
-    publisher = Publisher(board, Sources(trader, model, journal, lambda: universe.status.fault))
-    cycle = Cycle(
-        Parts(
-            data=data,
-            watchlist=universe,
-            judge=watch_over(model, settings, settings.bot_markets + SPARE_MEMORY),
-            trader=trader,
-            journal=journal,
-            clock=clock,
-            audience=publisher,
-        )
+    sources = Sources(trader, model, journal, lambda: universe.status.fault)
+    publisher = Publisher(board, sources)
+    parts = Parts(
+        data=data,
+        watchlist=universe,
+        judge=watch_over(model, settings, settings.bot_markets + SPARE_MEMORY),
+        trader=trader,
+        journal=journal,
+        clock=clock,
+        audience=publisher,
     )
+    cycle = Cycle(parts)
     runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
-    return Bot(board, runner, journal, LogStats(settings.log_dir), clock)
+    log_stats = LogStats(settings.log_dir)
+    return Bot(board, runner, journal, log_stats, clock, universe, trader, cycle)
 
 
 @asynccontextmanager

@@ -1,0 +1,168 @@
+"""The real client, universe and cycle over the simulated exchange, while it fails in every way.
+
+A minute of cycles under each failure: no position changes, the failure is shown, and the first
+cycle after it works again.
+"""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+import stamina
+
+from bot import config
+from bot.bootstrap import assembled
+from bot.core.money import ZERO
+from bot.kalshi.client import KalshiClient, open_http
+from bot.kalshi.limits import TokenBudget
+from bot.ports import ExchangeError
+from bot.sim.server import create_exchange_app
+from bot.sim.world.demo import demo_exchange
+from logging_utils import CsvJournal
+from tests.fakes import FakeScorer, HandClock
+from tests.faults import BOOKS, STRANGE, TOTAL, FaultyTransport, at_once
+
+CYCLE = 10.0
+MINUTE = 6
+
+
+class Stand:
+    """The assembled bot with time, opinions and failures by hand."""
+
+    def __init__(self, bot, clock, model, transport):
+        self.bot = bot
+        self.clock = clock
+        self.model = model
+        self.transport = transport
+
+    async def cycles(self, count=1, opinion=None):
+        self.model.opinion = opinion
+        faults = []
+        for _ in range(count):
+            self.clock.pass_by(CYCLE)
+            faults.append(await self.bot.cycle.run())
+        return faults
+
+    async def keep_scanning(self):
+        for work in (self.bot.universe.scan, self.bot.universe.learn):
+            try:
+                await work()
+            except ExchangeError:
+                continue
+
+    @property
+    def portfolio(self):
+        return self.bot.trader.portfolio
+
+    @property
+    def fresh(self):
+        return [m for m in self.bot.board.snapshot.state.markets if not m.stale]
+
+
+@pytest.fixture(scope="module")
+def _no_waiting():
+    stamina.set_testing(True, attempts=2)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+async def stand(tmp_path, _no_waiting):
+    async with _stand(tmp_path) as ready:
+        yield ready
+
+
+@asynccontextmanager
+async def _stand(folder):
+    clock = HandClock()
+    exchange, driver = demo_exchange(clock, seed=11)
+    transport = FaultyTransport(httpx.ASGITransport(create_exchange_app(exchange, driver, clock)))
+    settings = config.load(
+        None, kalshi_env="sim", log_dir=folder, bot_markets=12, risk_max_event_exposure=Decimal(900)
+    )
+    model = FakeScorer()
+    budget = TokenBudget(lambda: 0.0, 1e6, sleep=at_once)
+    async with open_http(settings.base_url, transport) as http:
+        with CsvJournal(folder) as journal:
+            data = KalshiClient(http, budget, clock)
+            bot = assembled(settings, model, data, journal, clock)
+            yield Stand(bot, clock, model, transport)
+
+
+async def _with_positions(stand):
+    await stand.keep_scanning()
+    await stand.cycles(1)
+    await stand.bot.universe.learn()
+    await stand.cycles(3)
+    await stand.cycles(2, opinion=0.9)
+    assert stand.portfolio.positions, "the scene needs a position"
+    # What settles by itself meanwhile would be right, but is another story.
+    soon = stand.clock.now() + timedelta(seconds=CYCLE * MINUTE * 3)
+    markets = stand.bot.universe.watched()
+    lasting = {t: p for t, p in stand.portfolio.positions.items() if markets[t].close_time > soon}
+    assert lasting, "the scene needs a position that lasts"
+    return lasting
+
+
+@pytest.mark.parametrize("fault", TOTAL.values(), ids=TOTAL.keys())
+async def test_a_minute_of_failure_loses_no_position_and_ends_by_itself(stand, fault):
+    lasting = await _with_positions(stand)
+    stand.transport.fault = fault
+
+    faults = await stand.cycles(MINUTE, opinion=0.5)
+    await stand.keep_scanning()
+
+    assert all(faults), "every failing cycle says so"
+    assert {t: stand.portfolio.positions.get(t) for t in lasting} == lasting
+    assert not stand.fresh
+
+    stand.transport.fault = None
+    assert await stand.cycles(1, opinion=None) == [None]
+    assert {t: stand.portfolio.positions.get(t) for t in lasting} == lasting
+    assert stand.fresh
+
+
+@pytest.mark.parametrize("fault", BOOKS.values(), ids=BOOKS.keys())
+async def test_a_minute_of_broken_books_loses_no_position(stand, fault):
+    lasting = await _with_positions(stand)
+    stand.transport.fault = fault
+
+    faults = await stand.cycles(MINUTE, opinion=0.5)
+
+    assert all(faults)
+    assert {t: stand.portfolio.positions.get(t) for t in lasting} == lasting
+
+    stand.transport.fault = None
+    await stand.cycles(1, opinion=0.5)
+    closed = [t for t in lasting if stand.portfolio.size(t) == ZERO]
+    assert closed, "with good books an exit works again"
+
+
+@pytest.mark.parametrize("fault", STRANGE.values(), ids=STRANGE.keys())
+async def test_what_is_only_strange_is_no_failure(stand, fault):
+    await _with_positions(stand)
+    stand.transport.fault = fault
+
+    faults = await stand.cycles(3, opinion=0.5)
+    await stand.bot.universe.scan()
+
+    assert faults == [None, None, None]
+    assert stand.fresh
+
+
+async def test_a_failure_from_the_first_moment_on_leaves_an_empty_page_and_recovers(stand):
+    stand.transport.fault = TOTAL["no connection"]
+    await stand.keep_scanning()
+
+    assert all(await stand.cycles(2))
+    assert stand.bot.board.snapshot.state.markets == ()
+    assert stand.bot.board.status.universe_fault
+
+    stand.transport.fault = None
+    await stand.keep_scanning()
+
+    assert await stand.cycles(1) == [None]
+    assert stand.fresh
+    assert stand.bot.board.status.universe_fault is None
