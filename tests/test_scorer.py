@@ -1,0 +1,238 @@
+import hashlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+
+from bot.card import Card, read_card
+from bot.core.features import FEATURE_NAMES, PARITY
+from bot.core.orderbook import Floats
+from bot.ports import Scorer
+from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, load
+
+USES = ("imb1", "spread")
+RANGES = {"imb1": [-1.0, 1.0], "spread": [1.0, 4.0], "vol60": [0.2, 5.0]}
+
+
+class Lopsided:
+    """An estimator that leans to YES: its mirror must correct it."""
+
+    def predict_proba(self, features: Floats) -> Floats:
+        up = 0.6 + 0.3 * features[:, 0]
+        return np.column_stack([1 - up, up])
+
+
+class Broken:
+    def predict_proba(self, features: Floats) -> Floats:
+        return np.full((len(features), 2), np.nan)
+
+
+def bundle(estimator: object, slope: float = 1.0) -> dict[str, Any]:
+    return {"estimator": estimator, "uses": list(USES), "slope": slope}
+
+
+def card(content: bytes, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "small",
+        "version": "abc",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "libraries": {"scikit-learn": sklearn.__version__},
+        "features": list(FEATURE_NAMES),
+        "ranges": RANGES,
+        "label": {"horizon_seconds": 10.0},
+        "training": {"cadences_seconds": [1.0]},
+    } | changes
+
+
+def saved(folder: Path, holds: object = None, **changes: Any) -> Path:
+    """A model file with its card beside it."""
+    content = pickle.dumps(bundle(Lopsided()) if holds is None else holds)
+    path = folder / "small.pkl"
+    path.write_bytes(content)
+    path.with_suffix(".json").write_text(json.dumps(card(content, **changes)))
+    return path
+
+
+def rows(**columns: float | list[float]) -> Floats:
+    """Feature rows inside the domain but for the columns named."""
+    known = {"imb1": 0.5, "spread": 2.0, "vol60": 1.0} | columns
+    table = np.full((np.broadcast(*known.values()).size, len(FEATURE_NAMES)), np.nan)
+    for name, values in known.items():
+        table[:, FEATURE_NAMES.index(name)] = values
+    return table
+
+
+def loaded(folder: Path, *args: Any, **changes: Any) -> Scorer:
+    return load(saved(folder, *args, **changes), folder=folder)
+
+
+def test_a_model_that_is_what_its_card_says_scores(tmp_path: Path) -> None:
+    scorer = loaded(tmp_path)
+
+    assert scorer.fault is None
+    assert scorer.version == "abc"
+    assert scorer.score(rows(imb1=[0.5, 0.0, -0.5])) == pytest.approx([0.65, 0.5, 0.35])
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8), st.floats(0.2, 1.5))
+@settings(max_examples=40)
+def test_a_book_and_its_mirror_have_scores_that_sum_to_one(imb: list[float], slope: float) -> None:
+    scorer = ModelScorer(Lopsided(), USES, slope, Card.of(card(b"")))
+    table = rows(imb1=imb)
+
+    scores, mirror = scorer.score(table), scorer.score(table * PARITY)
+
+    np.testing.assert_allclose(scores + mirror, 1.0, atol=1e-12)
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_a_row_of_which_too_little_is_known_has_no_score_and_a_reason(tmp_path: Path) -> None:
+    opinions = loaded(tmp_path).judge(rows(imb1=[0.5, np.nan], vol60=[np.nan, 1.0]))
+
+    assert np.isnan(opinions.score).all()
+    assert opinions.reasons == ("not enough known: vol60", "not enough known: imb1")
+
+
+def test_a_row_outside_the_domain_has_no_score_and_a_reason(tmp_path: Path) -> None:
+    opinions = loaded(tmp_path).judge(rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
+
+    assert opinions.score[0] == pytest.approx(0.65)
+    assert np.isnan(opinions.score[1])
+    assert opinions.reasons == (None, "out of domain: spread 40 not in 1 … 4")
+
+
+def test_no_rows_have_no_scores(tmp_path: Path) -> None:
+    opinions = loaded(tmp_path).judge(rows()[:0])
+
+    assert opinions.score.shape == (0,)
+    assert opinions.reasons == ()
+
+
+def test_one_row_scores_as_it_does_among_others(tmp_path: Path) -> None:
+    scorer, table = loaded(tmp_path), rows(imb1=np.linspace(-1, 1, 7).tolist())
+
+    alone = [scorer.score(table[[row]])[0] for row in range(7)]
+
+    np.testing.assert_array_equal(alone, scorer.score(table))
+
+
+def test_a_calibrated_score_keeps_its_side_and_moves_towards_even() -> None:
+    scores = np.array([0.0, 0.2, 0.5, 0.9, 1.0])
+
+    shrunk = calibrated(scores, 0.5)
+
+    assert (np.abs(shrunk - 0.5) <= np.abs(scores - 0.5)).all()
+    assert shrunk[2] == 0.5
+    np.testing.assert_allclose(calibrated(scores, 1.0), scores, atol=1e-5)
+
+
+class Trap:
+    """Unpickling this would create a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self._path,))
+
+
+def test_a_model_that_is_not_the_one_on_the_card_is_never_opened(tmp_path: Path) -> None:
+    path, sprung = saved(tmp_path), tmp_path / "sprung"
+    path.write_bytes(pickle.dumps(Trap(sprung)))
+
+    scorer = load(path, folder=tmp_path)
+
+    assert "its card says" in str(scorer.fault)
+    assert not sprung.exists()
+
+
+FAULTY_CARDS: dict[str, dict[str, Any]] = {
+    "trained with scikit-learn 0.1": {"libraries": {"scikit-learn": "0.1"}},
+    "expects other features (another order)": {"features": list(FEATURE_NAMES[::-1])},
+    "expects other features (imb1)": {"features": list(FEATURE_NAMES[1:])},
+    "gives ranges of mood": {"ranges": RANGES | {"mood": [0, 1]}},
+    "is broken": {"ranges": {"imb1": ["low", "high"]}},
+    "has no 'horizon_seconds'": {"label": {}},
+}
+
+
+@pytest.mark.parametrize("problem", FAULTY_CARDS)
+def test_a_card_at_odds_with_the_service_is_refused_in_a_sentence(
+    tmp_path: Path, problem: str
+) -> None:
+    path = saved(tmp_path, **FAULTY_CARDS[problem])
+
+    fault = str(load(path, folder=tmp_path).fault)
+
+    assert problem in fault
+    assert "small" in fault
+    assert "python -m bot train" in fault
+
+
+@pytest.mark.parametrize("holds", [b"text", {"estimator": Lopsided()}, {"uses": 1}, [1]])
+def test_a_file_that_holds_no_model_is_refused(tmp_path: Path, holds: object) -> None:
+    assert "does not hold a model" in str(loaded(tmp_path, holds).fault)
+
+
+def test_a_model_without_a_sensible_score_is_refused(tmp_path: Path) -> None:
+    assert "no score to an ordinary book" in str(loaded(tmp_path, bundle(Broken())).fault)
+
+
+def test_a_model_that_cannot_take_its_columns_is_refused(tmp_path: Path) -> None:
+    one_column = LogisticRegression().fit(np.array([[0.0], [1.0]]), [0, 1])
+
+    assert "cannot score" in str(loaded(tmp_path, bundle(one_column)).fault)
+
+
+@pytest.mark.parametrize("gone", [".pkl", ".json"])
+def test_a_missing_file_is_named(tmp_path: Path, gone: str) -> None:
+    path = saved(tmp_path)
+    path.with_suffix(gone).unlink()
+
+    fault = str(load(path, folder=tmp_path).fault)
+
+    assert f"small{gone} cannot be read" in fault
+
+
+def test_a_model_outside_the_folder_for_models_is_refused(tmp_path: Path) -> None:
+    assert "not inside" in str(load(saved(tmp_path)).fault)
+
+
+def test_columns_the_service_would_not_send_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+
+    assert "expects other features" in str(load(path, FEATURE_NAMES[:3], tmp_path).fault)
+
+
+def test_without_a_model_there_are_no_opinions_and_everybody_is_told_why() -> None:
+    opinions = NoScorer("x.pkl is gone; train again").judge(rows(imb1=[0.1, 0.2]))
+
+    assert np.isnan(opinions.score).all()
+    assert opinions.reasons == ("no model: x.pkl is gone; train again",) * 2
+    assert np.isnan(NoScorer("gone").score(rows())).all()
+
+
+def test_the_shipped_model_loads_and_has_an_opinion() -> None:
+    scorer = load(MODELS / "gbm_label_up.pkl")
+    assert isinstance(scorer, ModelScorer), scorer.fault
+    ordinary = np.full((1, len(FEATURE_NAMES)), np.nan)
+    for name, (low, high) in scorer.card.ranges.items():
+        ordinary[0, FEATURE_NAMES.index(name)] = (low + high) / 2
+
+    assert 0 <= scorer.score(ordinary)[0] <= 1
+
+
+def test_the_pin_and_the_cards_agree_on_scikit_learn() -> None:
+    pins = (MODELS.parent / "requirements.txt").read_text().splitlines()
+
+    cards = [read_card(path) for path in MODELS.glob("*.json")]
+
+    assert cards
+    assert all(f"scikit-learn=={card.scikit_learn}" in pins for card in cards)
