@@ -56,16 +56,16 @@ class Load:
     answers: int
 
 
-def request(port: int, path: str, headers: list[str]) -> bytes:
-    """A GET as it goes over the wire."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers, "", ""]
+def request(port: int, path: str, headers: list[str], method: str = "GET") -> bytes:
+    """A request without a body as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1")
 
 
-def ask(port: int, path: str, headers: list[str]) -> Answer:
+def ask(port: int, path: str, headers: list[str], method: str = "GET") -> Answer:
     """One answer, read until the server closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(request(port, path, [*headers, "Connection: close"]))
+        connection.sendall(request(port, path, [*headers, "Connection: close"], method))
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = received.partition(b"\r\n\r\n")
     # Without "connection: close" the same head comes back to a connection that stays open.

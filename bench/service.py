@@ -1,33 +1,62 @@
-"""The service's own app over a made-up state, its bot stopped: what the bench asks."""
+"""The service's own app as the bench asks it: with its bot stopped, and with it always at work."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.deps import ServiceFacts, Services
+from api.deps import ServiceFacts
 from bench import sample
+from bench.bot import joined
+from bench.exchange import Canned
+from bot.bootstrap import Bot
 from bot.clock import SystemClock
 from bot.core.events import Event
+from bot.runner import Beat, Runner
+from bot.state import Board
 from logging_utils import LogStats
+
+#: Seconds between the starts of two cycles: less than one takes, so that one is always running.
+PAUSE = 0.01
 
 
 def ours() -> FastAPI:
     """The app as it is served; only answers are asked of it, the bot and the journal are idle."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Services]:
-        yield Services(
-            board=sample.board(),
-            control=_Idle(),
-            journal=_Idle(),
-            log_stats=LogStats(Path("logs")),
-            clock=SystemClock(),
-        )
+    async def opened() -> AsyncIterator[_Services]:
+        yield _Services()
 
     return create_app(opened, ServiceFacts(version="0", environment="bench", mode="paper"))
+
+
+def at_work(markets: str) -> FastAPI:
+    """The app with its bot, that many markets, and hardly a pause between cycles once started."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Bot]:
+        with TemporaryDirectory() as folder:
+            async with joined(Canned(int(markets)), Path(folder)) as bot:
+                runner = Runner(bot.cycle.run, _alone, bot.clock, PAUSE, _unheard)
+                try:
+                    yield replace(bot, control=runner)
+                finally:
+                    await runner.stop()
+
+    return create_app(opened, ServiceFacts(version="0", environment="bench", mode="paper"))
+
+
+async def _alone(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+
+
+def _unheard(_beat: Beat) -> None:
+    """Nobody is shown the loop's own state."""
 
 
 class _Idle:
@@ -46,3 +75,12 @@ class _Idle:
 
     def flush(self) -> None:
         pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    board: Board = field(default_factory=sample.board)
+    control: _Idle = field(default_factory=_Idle)
+    journal: _Idle = field(default_factory=_Idle)
+    log_stats: LogStats = field(default_factory=lambda: LogStats(Path("logs")))
+    clock: SystemClock = field(default_factory=SystemClock)

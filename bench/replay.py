@@ -1,0 +1,137 @@
+"""How many recorded books go through the real cycle in a second of processor time.
+
+`python -m bench.replay [TAPE] [--every SECONDS] [--rounds N]`
+
+Counted is all that `python -m bot replay` does after reading the tape: features, whale rules,
+the model, paper orders, the account, the CSV rows. The floor next to it is the measuring and
+scoring alone, all books at once, without any cycle. Without a tape, a made-up one is used.
+"""
+
+import argparse
+import asyncio
+import itertools
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from bench.common import in_turn, machine, ratio, say
+from bot import config, scorer
+from bot.bootstrap import trade_rules, watch_over
+from bot.config import Settings
+from bot.core.orderbook import Books
+from bot.paper import PaperVenue
+from bot.ports import Scorer
+from bot.replay import Replay, observed
+from bot.tape import Tape, read
+from bot.trade import Trader
+from bot.watch import Watch
+from logging_utils import CsvJournal
+
+MARKETS: Final = 20
+SECONDS: Final = 2_000
+LEVELS: Final = 10
+START: Final = 1_790_000_000.0
+
+
+def main(argv: list[str]) -> int:
+    """Prints books per processor second."""
+    options = _parser().parse_args(argv)
+    tape = read(options.tape) if options.tape else made_up()
+    settings = config.load(env_file=None)
+    bench = _Bench(tape, settings, scorer.load(settings.model_path), options.every)
+    books = len(tape.books)
+    say(f"Replay of {options.tape or 'a made-up tape'} ({machine()})")
+    cycles = bench.cycles()
+    rounds = in_turn(bench.replayed, bench.judged, options.rounds)
+    say(
+        f"{books:,} books, {cycles:,} cycles of {options.every:g} s: "
+        f"{books / median(one.ours for one in rounds):,.0f} books per processor second; "
+        f"judging alone {books / median(one.theirs for one in rounds):,.0f}, "
+        f"{ratio(rounds)} x its time"
+    )
+    if bench.model.fault:
+        say(f"              without a model: {bench.model.fault}")
+    return 0
+
+
+def made_up() -> Tape:
+    """A tape of random walks, a book of every market every second; always the same."""
+    rng = np.random.default_rng(7)
+    rows = MARKETS * SECONDS
+    walk = 500 + rng.integers(-3, 4, (SECONDS, MARKETS)).cumsum(axis=0)
+    mid = np.clip(walk, 100, 900).reshape(rows, 1)
+    steps = np.arange(LEVELS)
+    known = rng.uniform(1.0, 1_000.0, rows)
+    books = Books(
+        tickers=tuple([f"KXMADEUP-{row % MARKETS:02d}" for row in range(rows)]),
+        seen_at=START + np.repeat(np.arange(SECONDS), MARKETS) + rng.random(rows) * 0.001,
+        bid_price=(mid - rng.integers(1, 4, (rows, 1)) - steps) / 1000,
+        bid_size=np.round(rng.lognormal(5.0, 1.5, (rows, LEVELS)), 2) + 0.01,
+        ask_price=(mid + rng.integers(1, 4, (rows, 1)) + steps) / 1000,
+        ask_size=np.round(rng.lognormal(5.0, 1.5, (rows, LEVELS)), 2) + 0.01,
+    )
+    order = np.argsort(books.seen_at, kind="stable")
+    return Tape(
+        books=books.take(order),
+        seconds_to_close=np.full(rows, 86_400.0),
+        volume=known[order],
+        open_interest=known[order],
+        segment=np.zeros(rows, dtype=np.intp),
+        skipped={},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    tape: Tape
+    settings: Settings
+    model: Scorer
+    every: float
+
+    def replayed(self) -> float:
+        """Processor seconds of a whole replay."""
+        with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
+            ids = (f"bench-{number}" for number in itertools.count())
+            settings = self.settings
+            trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+            replay = Replay(self.tape, self._watch(), trader, journal)
+            started = time.process_time()
+            asyncio.run(self._through(replay))
+            return time.process_time() - started
+
+    def judged(self) -> float:
+        """Processor seconds of measuring and scoring all books at once."""
+        watch = self._watch()
+        started = time.process_time()
+        watch.opinions(observed(self.tape, watch))
+        return time.process_time() - started
+
+    def cycles(self) -> int:
+        """How many cycles the tape makes."""
+        return len(np.unique(np.floor(self.tape.books.seen_at / self.every)))
+
+    async def _through(self, replay: Replay) -> None:
+        async for _ in replay.run(self.every):
+            pass
+
+    def _watch(self) -> Watch:
+        markets = len(set(self.tape.books.tickers))
+        return watch_over(self.model, self.settings, capacity=markets)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.replay", description=__doc__)
+    parser.add_argument("tape", type=Path, nargs="?")
+    parser.add_argument("--every", type=float, default=1.0, help="seconds per cycle (1)")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
