@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import Lifespan, Receive, Scope, Send
 
 from api import bot, demo, errors, logs, root, state
 from api.cors import Cors
-from api.deps import OpenServices, ServiceFacts
+from api.deps import OpenServices, ServiceFacts, Services
 from api.edge import Edge
 from api.schemas import FAILED
 
@@ -33,31 +33,39 @@ _NO_TELEMETRY: Final[Any] = dict.fromkeys(
 class Service(FastAPI):
     """FastAPI with the edge outside of all its own layers, error answers included."""
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """The layers, outermost first: the edge, then FastAPI's own."""
-        facts: ServiceFacts = self.state.facts
-        return Edge(super().build_middleware_stack(), self.state, Cors(facts.cors_origins))
+    def __init__(self, facts: ServiceFacts, lifespan: Lifespan["Service"]) -> None:
+        super().__init__(
+            title=facts.name,
+            version=facts.version,
+            description=_DESCRIPTION,
+            openapi_tags=_TAGS,
+            lifespan=lifespan,
+            telemetry=_NO_TELEMETRY,
+            responses=FAILED,
+        )
+        self.state.facts = facts
+        self._edge = Edge(super().__call__, Cors(facts.cors_origins))
+
+    def show(self, services: Services) -> None:
+        """Answer from this open service."""
+        self.state.services = services
+        self._edge.board = services.board
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; the edge sees it first."""
+        await self._edge(scope, receive, send)
 
 
-def create_app(open_services: OpenServices, facts: ServiceFacts) -> FastAPI:
+def create_app(open_services: OpenServices, facts: ServiceFacts) -> Service:
     """The app; it enters `open_services()` when it starts and leaves it when it stops."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Service) -> AsyncIterator[None]:
         async with open_services() as services:
-            app.state.services = services
+            app.show(services)
             yield
 
-    app = Service(
-        title=facts.name,
-        version=facts.version,
-        description=_DESCRIPTION,
-        openapi_tags=_TAGS,
-        lifespan=lifespan,
-        telemetry=_NO_TELEMETRY,
-        responses=FAILED,
-    )
-    app.state.facts = facts
+    app = Service(facts, lifespan)
     errors.install(app)
     for part in (root, state, bot, logs, demo):
         app.include_router(part.router)

@@ -1,13 +1,13 @@
 """Which web pages may read the answers (CORS), never with credentials.
 
-One answer for the ready bytes of `/state/full` and for all routes.
+One answer for the ready bytes of `/state/full` and for all routes. Every answer must vary by
+origin (its sender says so): caches must not give one page's answer to another.
 """
 
 from collections.abc import Sequence
 
 from api.ready import Headers
 
-_VARY = (b"vary", b"origin")
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (b"access-control-allow-headers", b"accept, content-type, if-none-match"),
@@ -21,15 +21,14 @@ class Cors:
 
     def __init__(self, origins: Sequence[str]) -> None:
         anybody = "*" in origins
-        # Caches must not give one origin's answer to another, unless all get the same.
-        self._others: Headers = _welcome(b"*") if anybody else [_VARY]
+        self._others: Headers = _welcome(b"*") if anybody else []
         listed = () if anybody else tuple(origin.encode() for origin in origins)
-        self._by_origin = {origin: [*_welcome(origin), _VARY] for origin in listed}
+        self._by_origin = {origin: _welcome(origin) for origin in listed}
         self._anybody = anybody
 
     def headers(self, origin: bytes | None) -> Headers:
         """What an answer to a page of that origin carries; None: not from a page."""
-        return self._by_origin.get(origin, self._others) if origin else self._others
+        return self._by_origin.get(origin, self._others) if origin else []
 
     def preflight(self, origin: bytes) -> Headers | None:
         """What lets a page of that origin ask; None if it may not."""

@@ -7,13 +7,12 @@ CORS headers on its way out; HEAD is answered like GET without the body.
 
 from typing import Final
 
-from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.cors import Cors
-from api.deps import Services
 from api.errors import error_body
-from api.ready import SECURITY, Headers, Ready, names
+from api.ready import NO_SNIFFING, Headers, Ready, names
+from bot.state import Board
 
 FULL: Final = "/state/full"
 #: No route reads a body; a client that sends more than this is mistaken or hostile.
@@ -21,11 +20,11 @@ MAX_BODY: Final = 16_384
 
 
 class Edge:
-    """An ASGI app around the service's own; `state.services` appears there when it opens."""
+    """An ASGI app around the service's own; `board` is put there when the service opens."""
 
-    def __init__(self, app: ASGIApp, state: State, cors: Cors) -> None:
+    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+        self.board: Board | None = None
         self._app = app
-        self._state = state
         self._cors = cors
         self._ready: Ready | None = None
 
@@ -35,8 +34,10 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if scope["path"] == FULL and scope["method"] in {"GET", "HEAD"}:
-            await self._full(headers, send, with_body=scope["method"] == "GET")
+        if scope["path"] == FULL and scope["method"] in _READS:
+            start, body = self._full(headers)
+            await send(start)
+            await send(body if scope["method"] == "GET" else _NO_BODY)
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await self._preflight(headers, send)
         elif _is_too_large(headers):
@@ -44,24 +45,19 @@ class Edge:
         else:
             await self._pass_on(scope, receive, send, headers.get(b"origin"))
 
-    async def _full(self, headers: dict[bytes, bytes], send: Send, *, with_body: bool) -> None:
+    def _full(self, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
         form = self._current().form(headers.get(b"accept-encoding"))
         cors = self._cors.headers(headers.get(b"origin"))
         known = headers.get(b"if-none-match")
-        unchanged = known is not None and names(known, form.etag)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 304 if unchanged else 200,
-                "headers": (form.unchanged if unchanged else form.full) + cors,
-            }
-        )
-        body = form.body if with_body and not unchanged else b""
-        await send({"type": "http.response.body", "body": body})
+        if known is not None and names(known, form.etag):
+            return _start(304, form.unchanged + cors), _NO_BODY
+        return _start(200, form.full + cors), form.body
 
     def _current(self) -> Ready:
-        services: Services = self._state.services
-        snapshot = services.board.snapshot
+        board = self.board
+        if board is None:
+            raise RuntimeError("the service is not open: its lifespan has not been entered")
+        snapshot = board.snapshot
         if self._ready is None or self._ready.snapshot is not snapshot:
             self._ready = Ready.of(snapshot)
         return self._ready
@@ -89,7 +85,15 @@ class Edge:
         await self._app({**scope, "method": "GET"} if head else scope, receive, dressed)
 
 
-_STANDARD: Final[Headers] = [(b"cache-control", b"no-store"), *SECURITY]
+_READS: Final = frozenset({"GET", "HEAD"})
+_NO_BODY: Final[Message] = {"type": "http.response.body", "body": b""}
+_STANDARD: Final[Headers] = [
+    (b"cache-control", b"no-store"),
+    (b"vary", b"origin"),
+    NO_SNIFFING,
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
 _TOO_LARGE: Final = error_body(413, f"The body may have {MAX_BODY} bytes; no route needs one")
 _NOT_WELCOME: Final = error_body(
     403, "This page's origin may not ask: list it in CORS_ORIGINS to allow it"
@@ -101,11 +105,15 @@ def _is_too_large(headers: dict[bytes, bytes]) -> bool:
     return not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY
 
 
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
     described = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
     start = [*(described if body else []), *_STANDARD, *headers]
-    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send(_start(status, start))
     await send({"type": "http.response.body", "body": body})

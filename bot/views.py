@@ -1,9 +1,10 @@
 """What the service shows, as frozen views: the shapes of its JSON.
 
-They are `msgspec.Struct`, not dataclasses: a thousand markets are made, encoded and checked
-per cycle in about 3 µs each, where dataclasses take ten times that. Prices are in cents, money
-in dollars, sizes in contracts, times ISO 8601 with offset; an optional field that is None is
-left out of the JSON, a nullable one is null.
+They are `msgspec.Struct`, not dataclasses: made, encoded and checked at the speed of C, a
+thousand markets cost a cycle a few milliseconds.
+
+Prices are in cents, money in dollars, sizes in contracts, times ISO 8601 with offset; an
+optional field that is None is left out of the JSON, a nullable one is null.
 """
 
 from typing import Literal

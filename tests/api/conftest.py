@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import Service, create_app
 from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.regime import RegimeName
@@ -137,7 +137,7 @@ class World:
     def around(self, journal: CsvJournal) -> Services:
         return Open(self.board, self.control, journal, LogStats(self.folder), self.clock)
 
-    def app(self) -> FastAPI:
+    def app(self) -> Service:
         return create_app(self.services, self.facts)
 
     def show(self, state: BotState) -> None:

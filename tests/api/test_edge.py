@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import replace
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
@@ -16,11 +17,7 @@ from bot.state import snapshot
 from tests.api.conftest import DASHBOARD, NOW, World, full_state, opened
 
 FOREIGN = "https://evil.example"
-SECURITY = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-}
+SECURITY = {"x-content-type-options": "nosniff"}
 
 
 async def test_the_full_state_is_the_bytes_of_the_snapshot(world, client):
@@ -127,6 +124,13 @@ async def test_head_is_get_without_the_body(client, path):
 
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers == full.headers
+
+
+async def test_pages_cannot_be_framed_and_tell_nobody_where_they_were(client):
+    answer = await client.get("/docs")
+
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["referrer-policy"] == "no-referrer"
 
 
 @pytest.mark.parametrize(
@@ -300,3 +304,11 @@ async def test_the_route_behind_the_edge_sends_the_same(world):
 
     assert behind.content == before.content == gzip.decompress(world.board.snapshot.gzip)
     assert behind.headers["etag"] == before.headers["etag"]
+
+
+async def test_a_service_that_was_never_opened_says_so(world):
+    transport = httpx.ASGITransport(world.app())
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.example") as client:
+        with pytest.raises(RuntimeError, match="not open"):
+            await client.get("/state/full")

@@ -26,7 +26,7 @@ def api(tmp_path_factory):
     world.show(full_state())
     app = world.app()
     with CsvJournal(world.folder) as journal:
-        app.state.services = world.around(journal)
+        app.show(world.around(journal))
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
