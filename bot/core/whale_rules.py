@@ -124,6 +124,23 @@ WHALE_ROW: Final = np.dtype(
     ]
 )
 
+# NumPy copies a nested structure field by field; as plain bytes it takes a twentieth of the time.
+_BYTES: Final = np.dtype((np.void, WHALE_ROW.itemsize))
+
+
+def picked(rows: Rows, index: NDArray[np.intp]) -> Rows:
+    """A copy of some rows, in that order."""
+    copy: Rows = rows.view(_BYTES)[index].view(WHALE_ROW)
+    return copy
+
+
+def replaced(rows: Rows, index: NDArray[np.intp], some: Rows) -> Rows:
+    """A copy of all rows, with others in some places."""
+    copy = rows.view(_BYTES).copy()
+    copy[index] = some.view(_BYTES)
+    after: Rows = copy.view(WHALE_ROW)
+    return after
+
 
 def blank_rows(count: int = 1) -> Rows:
     """The memory of `count` markets never seen; shape (count,)."""

@@ -21,7 +21,7 @@ from bot.core.orderbook import Books, Floats
 from bot.core.whale_endings import Ending
 from bot.core.whale_findings import BID, Confidence, Finding, Found
 from bot.core.whale_orders import Traded
-from bot.core.whale_rules import Rows, WhaleRules
+from bot.core.whale_rules import Rows, WhaleRules, picked, replaced
 from bot.core.whale_sides import Flags, Sides, measures, sides
 
 __all__ = [
@@ -139,7 +139,7 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighti
     if not len(news):
         return Sighting([], [], rows)
     both = sides(books if len(news) == len(books) else books.take(news))
-    memory = rows[news]
+    memory = picked(rows, news)
     whale_orders.follow(both, memory, traded.take(news), rules)
     whale_endings.settle(both, memory, rules)
     whale_arrivals.admit(both, memory, rules)
@@ -149,12 +149,10 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighti
 
     found = [(kind, one) for kind, rule in RULES.items() for one in rule(both, memory)]
     _note(both, memory, found)
-    after = rows.copy()
-    after[news] = memory
     return Sighting(
         whales=[(int(news[one.row]), whale) for one, whale in _whales(both, found)],
         endings=[(int(news[row]), end) for row, end in whale_endings.endings(both, memory)],
-        rows=after,
+        rows=replaced(rows, news, memory),
     )
 
 
