@@ -207,7 +207,8 @@ def _ladders(books: Sequence[Sides[float]]) -> tuple[Ladder, Ladder]:
     there = np.arange(max(int(lengths.max(initial=0)), 1)) < lengths[:, np.newaxis]
     price = np.full(there.shape, np.nan)
     size = np.zeros(there.shape)
-    price[there] = flat[0::2]
+    # To a ladder NaN means no level: one that was written has to look as wrong as it is.
+    price[there] = np.where(np.isnan(flat[0::2]), np.inf, flat[0::2])
     size[there] = flat[1::2]
     half = len(books)
     return Ladder(price[:half], size[:half]), Ladder(price[half:], size[half:])

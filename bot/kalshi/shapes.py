@@ -75,7 +75,7 @@ class Market(Struct, frozen=True):
     open_interest_fp: Amount
     result: str
     yes_sub_title: str
-    price_ranges: list[PriceStep] | None
+    price_ranges: tuple[PriceStep, ...] | None
     title: str | None = None
     settlement_value_dollars: Amount | None = None
     exchange_index: int | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -82,7 +83,7 @@ class ExchangeStatus:
 
 def listing(body: bytes) -> ListingPage:
     """A page of GET /markets as a ranking needs it."""
-    entries, broken, cursor = _entries(body, shapes.ListedMarket, _itself)
+    entries, broken, cursor = _entries(body, shapes.ListedMarket, lambda entry: entry)
     kept = [e for e in entries if e.status == MarketStatus.ACTIVE and not _is_combo(e)]
     volume = np.array([float(entry.volume_24h_fp) for entry in kept], dtype=np.float64)
     listed = Listed(tuple([entry.ticker for entry in kept]), volume)
@@ -163,10 +164,6 @@ def _converted(value: Callable[[ShapeT], ValueT], shape: ShapeT) -> ValueT:
         raise ExchangeError(str(error)) from error
 
 
-def _itself(shape: shapes.ListedMarket) -> shapes.ListedMarket:
-    return shape
-
-
 def _is_combo(shape: shapes.ListedMarket | shapes.Market) -> bool:
     return bool(shape.mve_collection_ticker or shape.mve_selected_legs)
 
@@ -178,7 +175,7 @@ def _market(shape: shapes.Market) -> Market:
         event_ticker=shape.event_ticker,
         title=shape.title or shape.yes_sub_title,
         status=MarketStatus(shape.status),
-        grid=PriceGrid(tuple(_range(shape.ticker, r) for r in shape.price_ranges or ())),
+        grid=_grid(shape.price_ranges or ()),
         open_time=shape.open_time.astimezone(UTC),
         close_time=shape.close_time.astimezone(UTC),
         volume_24h=Decimal(shape.volume_24h_fp),
@@ -190,19 +187,23 @@ def _market(shape: shapes.Market) -> Market:
     )
 
 
-def _range(ticker: str, shape: shapes.PriceStep) -> PriceRange:
+@lru_cache(maxsize=256)
+def _grid(ranges: tuple[shapes.PriceStep, ...]) -> PriceGrid:
+    # Nearly all markets share a few grids.
+    return PriceGrid(tuple(_range(shape) for shape in ranges))
+
+
+def _range(shape: shapes.PriceStep) -> PriceRange:
     band = PriceRange(Decimal(shape.start), Decimal(shape.end), Decimal(shape.step))
     if not (0 <= band.start < band.end <= 1 and band.step > 0):
-        raise ValueError(
-            f"{ticker}: {shape.start} to {shape.end} by {shape.step} is no price range"
-        )
+        raise ValueError(f"{shape.start} to {shape.end} by {shape.step} is no price range")
     return band
 
 
 def _payout(ticker: str, value: str) -> Dollars:
-    if not 0 <= (payout := Decimal(value)) <= 1:
-        raise ValueError(f"{ticker}: a settlement value of {value} is outside 0 to 1")
-    return payout
+    if 0 <= (payout := Decimal(value)) <= 1:
+        return payout
+    raise ValueError(f"{ticker}: a settlement value of {value} is outside 0 to 1")
 
 
 def _event(shape: shapes.Event) -> Event:

@@ -191,6 +191,18 @@ def test_unknown_fields_are_ignored_wherever_they_stand():
     assert answer.books.best_bid.tolist() == [0.35]
 
 
+@pytest.mark.parametrize("bad", ["nan", "inf", "-0.3400"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_unknown_field_cannot_hide_a_broken_level(bad, place):
+    level = ["0.2000", "1.00"]
+    level[place] = bad
+    hiding = {**sides([tuple(level)]), "other": [["0.1", "0.2"]]}
+    answer = books(batch(entry(T1, hiding)), [T1], 0.0)
+
+    assert len(answer.books) == 0
+    assert T1 in answer.missing
+
+
 def test_an_escaped_digit_is_a_digit():
     body = batch(entry(T1)).replace(b'"0.3500"', b'"\\u0030.3500"')
 
