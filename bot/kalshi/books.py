@@ -215,10 +215,9 @@ def _ladders(books: Sequence[Sides[float]]) -> tuple[Ladder, Ladder]:
 
 
 def _too_fine(side: Ladder) -> NDArray[np.bool_]:
-    """Rows whose mirror image would need rounding; absent levels compare as equal."""
-    rows: NDArray[np.bool_] = np.any(
-        np.abs(np.round(side.price, PRICE_DIGITS) - side.price) > 0, axis=1
-    )
+    """Rows whose mirror image would need rounding."""
+    differs = np.round(side.price, PRICE_DIGITS) != side.price
+    rows: NDArray[np.bool_] = np.any(differs & np.isfinite(side.price), axis=1)
     return rows
 
 
