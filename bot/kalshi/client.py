@@ -146,7 +146,9 @@ class KalshiClient:
         try:
             return _parsed(path, wire.exchange_status, response.content)
         except ExchangeError as error:
-            raise _refused(path, response) or error from error
+            if (refused := _refused(path, response)) is not None:
+                raise refused from error
+            raise
 
     async def _batch(self, tickers: Sequence[str]) -> BookAnswer:
         def read(body: bytes) -> BookAnswer:
