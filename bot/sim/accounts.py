@@ -18,7 +18,8 @@ from bot.sim.units import DOLLAR_TICKS
 class Position:
     """One account's stake in one market; `size` is + for YES, − for NO.
 
-    `cost` is what the contracts now held have cost, fees left out.
+    `cost` is what the contracts now held have cost, fees left out; `traded` and `shares` are what
+    was ever paid and traded.
     """
 
     ticker: str
@@ -29,6 +30,7 @@ class Position:
     realised: int = 0
     fees: int = 0
     traded: int = 0
+    shares: int = 0
     is_settled: bool = False
 
     def trade(self, side: Side, size: int, price: int) -> int:
@@ -44,6 +46,7 @@ class Position:
             self.realised += fetched - freed
         self.cost += spent
         self.traded += size * own
+        self.shares += size
         self.size += side.sign * size
         return fetched - spent
 

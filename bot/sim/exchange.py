@@ -7,7 +7,6 @@ Prices in ticks, sizes in units, money in micro-dollars (`units`).
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from bot.core.fees import FeeSchedule
 from bot.sim import errors
 from bot.sim.accounts import Account, opened
 from bot.sim.book import Book
@@ -19,7 +18,7 @@ from bot.sim.groups import OrderGroup
 from bot.sim.history import History
 from bot.sim.lifecycle import Lifecycle
 from bot.sim.orders import Amendment, OrderRequest, Reason
-from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
+from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec, fee_schedule, grid_ticks
 from bot.sim.state import MarketState, State
 from bot.sim.trading import Cancelled, Placed, Trading
 from bot.sim.units import DOLLAR_TICKS
@@ -77,7 +76,7 @@ class Exchange:
             spec=spec,
             series_ticker=series.ticker,
             shard=series.exchange_index,
-            fees=_fees(event, series),
+            fees=fee_schedule(event, series),
             allowed=grid_ticks(spec.grid),
             book=Book(self._clearing),
             history=History(),
@@ -114,6 +113,13 @@ class Exchange:
         account.cash[shard] = account.cash.get(shard, 0) + amount
         self.state.feed.emit(CashMoved(self.now, account.name, shard, amount))
         self._flush()
+
+    def transfer(self, account: Account, source: int, destination: int, amount: int) -> None:
+        """Move micro-dollars between shards. Raises Rejected if they are not there."""
+        if account.cash.get(source, 0) < amount:
+            raise errors.INSUFFICIENT_BALANCE()
+        self.deposit(account, source, -amount)
+        self.deposit(account, destination, amount)
 
     def place(self, account: Account, request: OrderRequest) -> Placed:
         """Enter an order. Raises Rejected; then nothing has changed."""
@@ -226,14 +232,6 @@ class Exchange:
 
     def _shards(self, shard: int | None) -> Sequence[int]:
         return range(len(self.state.shards)) if shard is None else (shard,)
-
-
-def _fees(event: EventSpec, series: SeriesSpec) -> FeeSchedule:
-    multiplier = event.fee_multiplier_override
-    return FeeSchedule(
-        kind=event.fee_kind_override or series.fee_kind,
-        multiplier=series.fee_multiplier if multiplier is None else multiplier,
-    )
 
 
 def total_money(exchange: Exchange) -> int:

@@ -4,6 +4,7 @@ Serve it with uvicorn, or give it to `httpx.ASGITransport` and it is in-process.
 request the driver brings the exchange to the present; nothing else moves time.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -17,7 +18,16 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from bot.ports import Clock
-from bot.sim import limits, rest_books, rest_exchange, rest_market
+from bot.sim import (
+    limits,
+    rest_account,
+    rest_books,
+    rest_exchange,
+    rest_groups,
+    rest_market,
+    rest_orders,
+    rest_portfolio,
+)
 from bot.sim.auth import NO_SCOPE, KeyRing
 from bot.sim.body import BadBodyError
 from bot.sim.errors import Rejected
@@ -34,6 +44,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     *rest_exchange.ROUTES,
     *rest_books.ROUTES,
     *rest_market.ROUTES,
+    *rest_account.ROUTES,
+    *rest_portfolio.ROUTES,
+    *rest_orders.ROUTES,
+    *rest_groups.ROUTES,
+    *rest_orders.LEGACY_ROUTES,
 )
 _HEADERS: Final = {"content-type": "application/json"}
 
@@ -118,13 +133,22 @@ def refused(refusal: Rejected) -> Answer:
 
 def _admitted(call: Call, route: Route, path: str) -> Answer:
     service, now = call.service, call.service.clock.now()
+    seconds = now.timestamp()
     if not route.scope:
-        service.limiter.charge("", limits.READ, route.cost, now.timestamp())
+        service.limiter.charge("", limits.READ, route.cost, seconds)
         return route.handler(call)
     key = service.keys.signer(call.headers, route.method, path, now)
     if not key.may(route.scope):
         raise NO_SCOPE(f"this operation needs the scope {route.scope}")
-    return route.handler(call)
+    count = call.order_count if route.per_order else 1
+    service.limiter.charge(key.account, _bucket(route), route.cost * count, seconds)
+    return route.handler(replace(call, signed_by=service.state.accounts[key.account]))
+
+
+def _bucket(route: Route) -> str:
+    if route.operation == "GetBalance":
+        return limits.BALANCE
+    return limits.READ if route.method == "GET" else limits.WRITE
 
 
 def _routes(service: Service) -> list[BaseRoute]:

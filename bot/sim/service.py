@@ -99,6 +99,11 @@ class Call:
             raise LookupError(f"{self.operation} is public: nobody signed")
         return self.signed_by
 
+    @property
+    def order_count(self) -> int:
+        """How many orders a batch holds; what it costs depends on that. At least 1."""
+        return max(len(self.fields("Batch", {"orders": "array"}).get("orders", ())), 1)
+
     def fields(self, struct: str, fields: Fields) -> dict[str, Any]:
         """The body as an object with these fields. Raises BadBodyError."""
         return decoded(self.body, struct, fields)

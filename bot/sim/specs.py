@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from bot.core.fees import FeeKind
+from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.market import CENT_GRID, PriceGrid, PriceRange
 from bot.core.money import Dollars
 from bot.sim.units import DOLLAR_TICKS, ticks
@@ -90,6 +90,15 @@ class MarketSpec:
     def is_combo(self) -> bool:
         """Whether this is a multivariate market, made of others."""
         return self.mve_collection_ticker is not None
+
+
+def fee_schedule(event: EventSpec, series: SeriesSpec) -> FeeSchedule:
+    """What the markets of an event charge."""
+    multiplier = event.fee_multiplier_override
+    return FeeSchedule(
+        kind=event.fee_kind_override or series.fee_kind,
+        multiplier=series.fee_multiplier if multiplier is None else multiplier,
+    )
 
 
 def grid_ticks(grid: PriceGrid) -> frozenset[int]:
