@@ -83,3 +83,12 @@ def test_help_names_every_command_and_its_purpose(capsys: pytest.CaptureFixture[
     for name, command in COMMANDS.items():
         assert f"  {name}" in said
         assert command.purpose in said
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+
+    assert ended.value.code == 0
+    assert f"usage: python -m bot {name}" in capsys.readouterr().out
