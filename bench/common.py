@@ -1,5 +1,6 @@
 """What every measurement needs: pairs in turn, medians, and a line about the machine."""
 
+import logging
 import os
 import platform
 import sys
@@ -55,6 +56,11 @@ def say(line: str) -> None:
     """A line of the report."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def quiet() -> None:
+    """Let the bot's own log lines go nowhere, so that the report stands alone."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def machine() -> str:

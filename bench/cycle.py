@@ -21,7 +21,7 @@ from typing import Final
 import orjson
 
 from bench.bot import joined
-from bench.common import Round, machine, ratio, say
+from bench.common import Round, machine, quiet, ratio, say
 from bench.exchange import Canned
 from bot.cycle import Cycle
 
@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cycle", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     wanted = parser.parse_args(argv)
+    quiet()
     say(f"One cycle, bytes to snapshot ({machine()})")
     for size in SIZES:
         asyncio.run(_measured(size, wanted.rounds))

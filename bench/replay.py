@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.common import in_turn, machine, ratio, say
+from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config, scorer
 from bot.bootstrap import trade_rules, watch_over
 from bot.config import Settings
@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
     settings = config.load(env_file=None)
     bench = _Bench(tape, settings, scorer.load(settings.model_path), options.every)
     books = len(tape.books)
+    quiet()
     say(f"Replay of {options.tape or 'a made-up tape'} ({machine()})")
     cycles = bench.cycles()
     rounds = in_turn(bench.replayed, bench.judged, options.rounds)
