@@ -54,7 +54,7 @@ class Crowd:
         depth = {side: self._mood(side, seconds) for side in Side}
         for desk in self._desks:
             desk.believe(price, seconds)
-            desk.flee(error, seconds)
+            desk.flee(error, seconds, depth)
         self._passers.step(price, seconds, self._preset.activity)
         for desk in self._desks:
             desk.follow(error, seconds, depth)

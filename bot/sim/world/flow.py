@@ -7,7 +7,7 @@ from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder
 from bot.sim.units import CENT
 from bot.sim.world.dice import Dice
-from bot.sim.world.pit import Pit, is_price
+from bot.sim.world.pit import Pit, is_price, whole
 from bot.sim.world.presets import Flow
 
 #: How likely each further step away from the best price is left out.
@@ -57,7 +57,7 @@ class Passers:
             if limit is None or not is_price(best) or (belief - best) * side.sign <= margin:
                 continue
             size = self._dice.lognormal(self._habits.informed_size, self._habits.informed_sigma)
-            self._pit.take(self._account, side, limit, size)
+            self._pit.take(self._account, side, limit, whole(size))
 
     def _take(self) -> None:
         book = self._pit.book
@@ -70,7 +70,7 @@ class Passers:
             return
         limit = self._pit.away(side.opposite, best, self._dice.geometric(0.7) % (_REACH + 1))
         size = self._dice.lognormal(self._habits.taker_size, self._habits.taker_sigma)
-        self._pit.take(self._account, side, best if limit is None else limit, size)
+        self._pit.take(self._account, side, best if limit is None else limit, whole(size))
 
     def _limit(self) -> None:
         side = Side.BUY if self._dice.chance(0.5) else Side.SELL

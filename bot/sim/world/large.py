@@ -13,7 +13,7 @@ from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder, OrderState
 from bot.sim.units import CONTRACT
 from bot.sim.world.dice import Dice
-from bot.sim.world.pit import Pit, is_price
+from bot.sim.world.pit import Pit, is_price, whole
 from bot.sim.world.presets import Large
 from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
 
@@ -156,7 +156,7 @@ class Giants:
         if not is_price(best) or limit is None:
             return
         size = self._size(self._habits.sweep_least, self._habits.sweep_most)
-        filled = self._pit.take(self._accounts[Kind.SWEEP], side, limit, size)
+        filled = self._pit.take(self._accounts[Kind.SWEEP], side, limit, whole(size))
         if filled:
             deed = self._begin(Kind.SWEEP, side, best, (size, 0.0), 0)
             deed.end(self._pit.now, How.FILLED, filled)

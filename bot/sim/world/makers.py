@@ -37,18 +37,16 @@ class Ladder:
             self._drop(price)
 
     def thin(self, better_than: int, contracts: float) -> None:
-        """Leave only a token of the best quote in danger, and none of the others."""
+        """Leave only a token of each quote at a price better than this one."""
         sign = self._side.sign
-        danger = [p for p in self._orders if (p - better_than) * sign > 0]
-        if not danger:
-            return
-        best = max(danger, key=lambda price: price * sign)
-        was_large = self._orders[best].remaining > contracts * CONTRACT
-        for price in danger:
-            if price != best or was_large:
+        for price in [p for p in self._orders if (p - better_than) * sign > 0]:
+            if self._orders[price].remaining > contracts * CONTRACT:
                 self._drop(price)
-        if was_large:
-            self.hang(best, contracts)
+                self.hang(price, contracts)
+
+    def is_better(self, price: int) -> bool:
+        """Whether it quotes better than that price."""
+        return any((p - price) * self._side.sign > 0 for p in self._orders)
 
     def trim(self, worse_than: int) -> None:
         """Take down all quotes at prices worse than this one."""
@@ -95,16 +93,21 @@ class MakerDesk:
             kept = exp(-seconds / self._habits.lag)
             self._fair = belief + (self._fair - belief) * kept
 
-    def flee(self, error: float, seconds: float) -> None:
-        """Perhaps take down the quotes that fair value has come too close to."""
-        if self._dice.chance(_within(self._habits.flee, seconds)):
-            for side, ladder in self._ladders.items():
-                edge = self._edge(side, self._seen + error)
-                limit = self._rungs[edge] if edge is not None else _beyond(side)
-                if self._habits.token:
-                    ladder.thin(limit, self._dice.lognormal(self._habits.token, 0.4))
-                else:
-                    ladder.clear(limit)
+    def flee(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
+        """Perhaps draw back the quotes that fair value has come too close to."""
+        if not self._dice.chance(_within(self._habits.flee, seconds)):
+            return
+        for side, ladder in self._ladders.items():
+            edge = self._edge(side, self._seen + error)
+            limit = self._rungs[edge] if edge is not None else _beyond(side)
+            if not ladder.is_better(limit):
+                continue
+            if self._habits.token:
+                ladder.thin(limit, self._dice.lognormal(self._habits.token, 0.6))
+            else:
+                ladder.clear(limit)
+            if edge is not None and self._habits.redraws:
+                self._fill(side, ladder, edge, depth[side])
 
     def follow(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps bring the ladders to where fair value is; `depth` multiplies a side's sizes."""
@@ -119,16 +122,19 @@ class MakerDesk:
         if edge is None:
             ladder.clear(_beyond(side))
             return
-        habits, sign = self._habits, side.sign
         ladder.clear(self._rungs[edge])
-        last = edge - sign * (habits.levels + habits.keep - 1)
+        last = edge - side.sign * (self._habits.levels + self._habits.keep - 1)
         if 0 <= last < len(self._rungs):
             ladder.trim(self._rungs[last])
-        for place in range(edge, edge - sign * habits.levels, -sign):
+        self._fill(side, ladder, edge, depth)
+
+    def _fill(self, side: Side, ladder: Ladder, edge: int, depth: float) -> None:
+        """Quote where nothing is left, from the edge outwards."""
+        for place in range(edge, edge - side.sign * self._habits.levels, -side.sign):
             if not 0 <= place < len(self._rungs):
                 break
             if not ladder.quotes(self._rungs[place]):
-                size = self._dice.lognormal(habits.size, habits.sigma) * depth
+                size = self._dice.lognormal(self._habits.size, self._habits.sigma) * depth
                 ladder.hang(self._rungs[place], size)
 
     def _edge(self, side: Side, fair: float) -> int | None:

@@ -55,11 +55,9 @@ class Pit:
             return 0, None
         return placed.filled, account.open_orders.get(placed.order_id)
 
-    def take(self, account: Account, side: Side, price: int, contracts: float) -> int:
+    def take(self, account: Account, side: Side, price: int, size: int) -> int:
         """Units traded at once at that price or better."""
-        request = OrderRequest(
-            self.ticker, side, whole(contracts), price, time_in_force=TimeInForce.IOC
-        )
+        request = OrderRequest(self.ticker, side, size, price, time_in_force=TimeInForce.IOC)
         try:
             return self._exchange.place(account, request).filled
         except Rejected:

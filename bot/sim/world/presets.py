@@ -17,9 +17,9 @@ class Maker:
     """A market maker that keeps a ladder of orders on both sides of what it thinks is fair.
 
     It learns the belief with a `lag`, hangs `levels` prices a side from `half_spread` outwards,
-    follows with probability `follow` a second, and takes down endangered quotes with `flee`,
-    but for a `token` at the best price. Quotes up to `keep` levels further out stay. A `fine`
-    maker uses every price of the grid.
+    follows with probability `follow` a second, and draws back endangered quotes with `flee`: a
+    `token` of each stays, and if it `redraws`, new ones hang further out at once. Quotes up to
+    `keep` levels further out stay. A `fine` maker uses every price of the grid.
     """
 
     half_spread: float
@@ -31,6 +31,7 @@ class Maker:
     flee: float
     keep: int = 0
     token: float = 0.0
+    redraws: bool = False
     fine: bool = False
 
 

@@ -12,7 +12,7 @@ from bot.sim.units import DOLLAR_TICKS
 from bot.sim.world.belief import Belief, Coin, Interval, Latent
 from bot.sim.world.crowd import Crowd, House
 from bot.sim.world.dice import Dice
-from bot.sim.world.pit import Pit
+from bot.sim.world.pit import Pit, whole
 from bot.sim.world.presets import PRESETS, Preset
 from bot.sim.world.truth import Truth
 
@@ -94,7 +94,7 @@ class Stage:
             side = Side.BUY if self.dice.chance(0.53) else Side.SELL
             size = self.dice.lognormal(contracts, 0.5)
             pit.rest(house.makers[0], side.opposite, price, size)
-            pit.take(house.passers, side, price, size)
+            pit.take(house.passers, side, price, whole(size))
         return True
 
     def _passed(self, exchange: Exchange) -> float:
