@@ -22,8 +22,7 @@ Faults = dict[str, NDArray[np.bool_]]
 
 #: Levels kept a side: five cents of book on the finest usual grid (0.1 c), with room to spare.
 MAX_LEVELS = 64
-#: Digits behind the point that Kalshi's prices can have, with room to spare.
-PRICE_DIGITS = 6
+PRICE_DIGITS = 6  # behind the point, with room to spare
 
 
 class Level(NamedTuple):
@@ -134,24 +133,16 @@ class Books:
     def take(self, rows: NDArray[np.intp] | slice) -> Self:
         """The books of some rows, in that order."""
         picked = range(len(self))[rows] if isinstance(rows, slice) else rows.tolist()
-        return type(self)(
-            tickers=tuple([self.tickers[row] for row in picked]),
-            seen_at=self.seen_at[rows],
-            bid_price=self.bid_price[rows],
-            bid_size=self.bid_size[rows],
-            ask_price=self.ask_price[rows],
-            ask_size=self.ask_size[rows],
-        )
+        bids = self.bid_price[rows], self.bid_size[rows]
+        asks = self.ask_price[rows], self.ask_size[rows]
+        tickers = tuple([self.tickers[row] for row in picked])
+        return type(self)(tickers, self.seen_at[rows], *bids, *asks)
 
     def mirror(self) -> Self:
         """The same books seen from the NO side."""
+        bids = complement(self.ask_price), self.ask_size
         return type(self)(
-            tickers=self.tickers,
-            seen_at=self.seen_at,
-            bid_price=complement(self.ask_price),
-            bid_size=self.ask_size,
-            ask_price=complement(self.bid_price),
-            ask_size=self.bid_size,
+            self.tickers, self.seen_at, *bids, complement(self.bid_price), self.bid_size
         )
 
     @classmethod
@@ -159,14 +150,10 @@ class Books:
         """Exact books, each with its ticker and the time it was seen, as columns."""
         width = max((max(len(b.bids), len(b.asks)) for _, _, b in books), default=0)
         width = min(max(width, 1), MAX_LEVELS)
-        sides = [_padded([book.bids for *_, book in books], width)]
-        sides += [_padded([book.asks for *_, book in books], width)]
-        return cls(
-            tuple(ticker for ticker, *_ in books),
-            np.array([seen_at for _, seen_at, _ in books], dtype=np.float64),
-            *sides[0],
-            *sides[1],
-        )
+        bids = _padded([book.bids for *_, book in books], width)
+        asks = _padded([book.asks for *_, book in books], width)
+        seen_at = np.array([at for _, at, _ in books], dtype=np.float64)
+        return cls(tuple(ticker for ticker, *_ in books), seen_at, *bids, *asks)
 
 
 @dataclass(frozen=True, slots=True)

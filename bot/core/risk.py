@@ -51,7 +51,7 @@ class Refused:
 class RiskLimits:
     """What may be risked, in dollars; prices and times are for what opens or enlarges.
 
-    `max_order_cost` is before fees; `max_book_age` is in seconds and holds for every order.
+    `max_order_cost` is before fees; `max_book_age`, in seconds, holds for every order.
     """
 
     max_order_cost: Dollars = Decimal(100)
@@ -77,10 +77,9 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose order it is: the portfolio, the profit or loss of the day, and events by ticker.
+    """Whose order it is: portfolio, profit or loss of the day, events by ticker of market.
 
-    `events` says to which event each held market belongs; one it does not know counts as
-    belonging to the event of the order, so that ignorance never widens a limit.
+    A market of an unknown event counts as one of the order's event: ignorance widens no limit.
     """
 
     portfolio: Portfolio
@@ -101,9 +100,8 @@ def review(order: Order, shown: Shown, account: Account, limits: RiskLimits) -> 
         return Refused(order, f"the fees of {order.ticker} are not known: {charged}")
     case = _Case(order, shown, account, limits, fees)
     # An odd size has to be refused before anything is counted with it.
-    if reason := _first(_FOR_ALL, case):
-        return Refused(order, reason)
-    if case.opened and (reason := _first(_FOR_ENTRIES, case)):
+    reason = _first(_FOR_ALL, case) or (_first(_FOR_ENTRIES, case) if case.opened else None)
+    if reason:
         return Refused(order, reason)
     return Approved(order, shown.book, fees, shown.seen_at, _SEAL)
 
@@ -140,7 +138,7 @@ class _Case:
         return self.account.portfolio.cost(apart) + self.market_exposure
 
 
-def _first(checks: "Iterable[_Check]", case: _Case) -> str | None:
+def _first(checks: Iterable["_Check"], case: _Case) -> str | None:
     return next(filter(None, (check(case) for check in checks)), None)
 
 
@@ -176,8 +174,9 @@ def _old_book(case: _Case) -> str | None:
 
 def _losing_day(case: _Case) -> str | None:
     lost, stop = -case.account.daily_pnl, case.limits.daily_loss_stop
-    sentence = f"{_dollars(lost)} lost since 00:00 UTC; entries stop at {_dollars(stop)}"
-    return sentence if lost >= stop else None
+    if lost < stop:
+        return None
+    return f"{_dollars(lost)} lost since 00:00 UTC; entries stop at {_dollars(stop)}"
 
 
 def _closing_soon(case: _Case) -> str | None:
@@ -241,13 +240,6 @@ def _dollars(amount: Dollars) -> str:
 _Check = Callable[[_Case], str | None]
 _FOR_ALL: Final[tuple[_Check, ...]] = (_not_open, _off_grid, _odd_size, _old_book)
 _FOR_ENTRIES: Final[tuple[_Check, ...]] = (
-    _losing_day,
-    _closing_soon,
-    _extreme_price,
-    _too_many,
-    _costly,
-    _market_exposure,
-    _event_exposure,
-    _total_exposure,
-    _too_poor,
+    *(_losing_day, _closing_soon, _extreme_price, _too_many, _costly),
+    *(_market_exposure, _event_exposure, _total_exposure, _too_poor),
 )
