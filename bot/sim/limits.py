@@ -60,11 +60,18 @@ class Bucket:
 class RateLimiter:
     """The buckets of everybody who calls. A tier of None limits nobody."""
 
-    def __init__(self, tier: str | None = None, *, public: bool = False) -> None:
-        """`public` limits unsigned reads too. Raises KeyError for an unknown tier."""
+    def __init__(
+        self, tier: str | None = None, *, public: bool = False, body: str = "nested"
+    ) -> None:
+        """`public` limits unsigned reads too; `body` is that of a refusal: nested or plain.
+
+        Kalshi's documents show the plain one, its servers were seen to send the nested one.
+        Raises KeyError for an unknown tier.
+        """
         self.tier_name = tier or "basic"
         self.tier = TIERS[self.tier_name]
         self._is_on = tier is not None
+        self.body = body
         self._limits_public = public
         self._buckets: dict[tuple[str, str], Bucket] = {}
 

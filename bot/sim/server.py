@@ -111,7 +111,7 @@ def respond(service: Service, route: Route, request: Request, body: bytes) -> An
         body,
     )
     try:
-        return _admitted(call, route, request.scope["path"])
+        return _admitted(call, route, _signed_path(request.scope))
     except Rejected as refusal:
         return refused(refusal)
     except BadQueryError as error:
@@ -120,7 +120,14 @@ def respond(service: Service, route: Route, request: Request, body: bytes) -> An
         flat = {"code": "bad_request", "message": "bad request", "details": str(error)}
         return answer(flat, 400)
     except TooManyRequestsError:
-        return refused(Rejected(429, "too_many_requests"))
+        return too_many(service.limiter.body)
+
+
+def too_many(body: str) -> Answer:
+    """The refusal of a caller whose tokens are used up, in one of its two shapes."""
+    if body == "plain":
+        return answer({"error": "too many requests"}, 429)
+    return refused(Rejected(429, "too_many_requests"))
 
 
 def refused(refusal: Rejected) -> Answer:
@@ -143,6 +150,12 @@ def _admitted(call: Call, route: Route, path: str) -> Answer:
     count = call.order_count if route.per_order else 1
     service.limiter.charge(key.account, _bucket(route), route.cost * count, seconds)
     return route.handler(replace(call, signed_by=service.state.accounts[key.account]))
+
+
+def _signed_path(scope: Scope) -> str:
+    """The path as it came over the wire, percent signs and all: that is what clients sign."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else str(scope["path"])
 
 
 def _bucket(route: Route) -> str:

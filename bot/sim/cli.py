@@ -1,0 +1,88 @@
+"""`python -m bot simulate`: the simulated exchange as a server of its own, for any client.
+
+It listens on this machine only. The key it writes trades for one member account.
+"""
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from bot.clock import SystemClock
+from bot.ports import Clock
+from bot.sim.auth import KeyRing
+from bot.sim.keys import KeyKind, made_key, write_key_file
+from bot.sim.limits import TIERS, RateLimiter
+from bot.sim.server import PREFIX, create_exchange_app
+from bot.sim.specs import SHARDS
+from bot.sim.units import micros
+from bot.sim.world.demo import demo_exchange
+
+MEMBER = "member"
+_HOST = "127.0.0.1"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until stopped; the exit code. A wrong argument leaves with SystemExit(2)."""
+    arguments = parsed(argv)
+    app = simulated(arguments, SystemClock())
+    with socket.create_server((_HOST, arguments.port)) as listening:
+        # Told only now: whoever reads the line can connect.
+        port = listening.getsockname()[1]
+        sys.stdout.write(f"simulated exchange: http://{_HOST}:{port}{PREFIX}\n")
+        sys.stdout.flush()
+        config = uvicorn.Config(app, access_log=False, log_level="warning")
+        uvicorn.Server(config).run([listening])
+    return 0
+
+
+def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
+    """The application that the arguments ask for; writes the key file."""
+    exchange, driver = demo_exchange(clock, arguments.seed, arguments.speed)
+    cash = {shard: micros(arguments.cash) for shard in range(len(SHARDS))}
+    exchange.open_account(MEMBER, cash)
+    key, pem = made_key(MEMBER, arguments.key_kind)
+    if arguments.keys is not None:
+        write_key_file(arguments.keys, key.key_id, pem)
+    limiter = RateLimiter(arguments.tier, public=arguments.limit_public)
+    return create_exchange_app(exchange, driver, clock, KeyRing({key.key_id: key}), limiter)
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments. A wrong one leaves with SystemExit(2)."""
+    parser = argparse.ArgumentParser(prog="python -m bot simulate", description=__doc__)
+    add = parser.add_argument
+    add("--port", type=int, default=8090, help="where to listen on this machine; 0 picks one")
+    add("--seed", type=int, default=7, help="the same seed gives the same world")
+    add("--keys", type=Path, help="file for the API key that may trade: JSON, readable by you only")
+    add("--key-kind", type=KeyKind, default=KeyKind.RSA, choices=list(KeyKind))
+    add("--speed", type=_speed, default=1.0, help="seconds there for each one here")
+    add("--cash", type=_dollars, default=Decimal(1_000), help="dollars on each shard")
+    add("--tier", choices=sorted(TIERS), help="rate limits of this tier; none if left out")
+    add("--limit-public", action="store_true", help="limit unsigned reads too")
+    return parser.parse_args(argv)
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10,000")
+    return speed
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        dollars = Decimal(text)
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"{text} is no amount of dollars") from error
+    if not (dollars.is_finite() and 0 <= dollars <= 10**9 and dollars == dollars.quantize(_CENT)):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive amount of whole cents")
+    return dollars
+
+
+_CENT = Decimal("0.01")

@@ -1,0 +1,80 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from bot.sim import cli
+from bot.sim.auth import ApiKey
+from bot.sim.cli import simulated
+from bot.sim.server import PREFIX
+from bot.sim.specs import SHARDS
+from tests.sim.served import FixedClock
+from tests.sim.signing import Signer
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_the_key_in_the_file_trades_for_a_member_with_cash_on_every_shard(tmp_path):
+    arguments = cli.parsed(["--keys", str(tmp_path / "key.json"), "--cash", "250.50"])
+    app = simulated(arguments, FixedClock())
+    (key,) = app.state.service.keys.keys.values()
+    signer = Signer(key, orjson.loads((tmp_path / "key.json").read_bytes())["private_key"])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://sim{PREFIX}") as http:
+        balance = (await http.get("/portfolio/balance", auth=signer)).json()
+
+    assert isinstance(key, ApiKey)
+    assert [one["balance"] for one in balance["balance_breakdown"]] == ["250.5000"] * len(SHARDS)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--speed", "0"],
+        ["--speed", "-1"],
+        ["--speed", "nan"],
+        ["--speed", "fast"],
+        ["--cash", "-1"],
+        ["--cash", "a lot"],
+        ["--cash", "NaN"],
+        ["--cash", "0.001"],
+        ["--tier", "gold"],
+        ["--key-kind", "dsa"],
+        ["--port", "high"],
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_is_served(argv, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(argv)
+
+    assert left.value.code == 2
+    assert argv[0] in capsys.readouterr().err
+
+
+def test_it_serves_other_programs_over_tcp_until_it_is_stopped(tmp_path):
+    command = [sys.executable, "-m", "bot", "simulate", "--port", "0", "--key-kind", "ed25519"]
+    served = subprocess.Popen(
+        [*command, "--keys", str(tmp_path / "key.json")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    with served:
+        assert served.stdout is not None
+        url = served.stdout.readline().rpartition(" ")[2].strip()
+        written = orjson.loads((tmp_path / "key.json").read_bytes())
+        public = httpx.get(f"{url}/markets", params={"limit": 5}, timeout=30)
+        unsigned = httpx.get(f"{url}/portfolio/balance", timeout=30)
+        served.terminate()
+        # What the program says on its way out would otherwise fill the pipe.
+        served.stdout.read()
+
+    assert len(public.json()["markets"]) == 5
+    assert unsigned.status_code == 401
+    assert set(written) == {"key_id", "private_key"}
+    assert served.returncode in {0, -15}
