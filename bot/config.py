@@ -47,6 +47,8 @@ def _http_url(value: str) -> str:
 
 
 def _origin(value: str) -> str:
+    if value == "*":
+        return value
     parts = urlsplit(_http_url(value))
     if parts.path or parts.query or parts.fragment:
         raise ValueError("an origin is scheme://host[:port] without a path")
@@ -81,7 +83,8 @@ class Settings(BaseSettings):
         "INFO", description="Least level that is logged"
     )
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
-        (), description="Web origins whose pages may call this service, comma separated"
+        ("*",),
+        description="Web origins whose pages may read, comma separated; those named may also act",
     )
 
     bot_mode: Literal["paper", "live"] = Field(
@@ -139,6 +142,9 @@ class Settings(BaseSettings):
     )
     risk_min_seconds_to_close: int = Field(
         60, ge=0, description="No entry in the last seconds before the close"
+    )
+    risk_max_book_age: float = Field(
+        60.0, gt=0, le=3_600, description="No order on a book older than this, seconds"
     )
 
     @model_validator(mode="before")
@@ -202,6 +208,7 @@ class Settings(BaseSettings):
             min_price=self.risk_min_price,
             max_price=self.risk_max_price,
             min_seconds_to_close=self.risk_min_seconds_to_close,
+            max_book_age=self.risk_max_book_age,
         )
 
 

@@ -17,9 +17,12 @@ class Memory:
         """`blank` has shape (1,); `capacity` is how many tickers are remembered at most, ≥ 1."""
         if capacity < 1:
             raise ValueError(f"capacity {capacity}: a memory has room for one ticker at least")
-        self._blank = blank
+        self._kind = blank.dtype
+        # NumPy copies nested structures field by field; as plain bytes they go in one piece.
+        self._plain = np.dtype((np.void, blank.dtype.itemsize))
+        self._blank = blank.view(self._plain)
         self._capacity = capacity
-        self._rows = np.repeat(blank, 64)
+        self._rows = np.repeat(self._blank, 64)
         self._slots: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -31,12 +34,13 @@ class Memory:
         index = np.array(slots, dtype=np.intp)
         rows = self._rows[index]
         rows[index < 0] = self._blank[0]
-        return rows
+        return rows.view(self._kind)
 
     def keep(self, tickers: Sequence[str], rows: NDArray[np.void]) -> None:
         """Remember these rows; tickers are distinct. The longest unseen go if room runs out."""
         slots = [self._slot(ticker) for ticker in tickers]
-        self._rows[np.array(slots, dtype=np.intp)] = rows
+        plain = np.ascontiguousarray(rows).view(self._plain)
+        self._rows[np.array(slots, dtype=np.intp)] = plain
 
     def _slot(self, ticker: str) -> int:
         # Taken out and put back, the dict stays ordered by when a ticker was last seen.

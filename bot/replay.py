@@ -90,7 +90,7 @@ class Replay:
             watchlist=cursor,
             judge=cursor,
             trader=self._trader,
-            journal=self._journal,
+            journal=_Unhurried(self._journal),
             clock=clock,
             audience=self._tally,
             chunk=len(self._tape.books),
@@ -168,6 +168,22 @@ class _Cursor:
     def judge(self, books: Books, seconds_to_close: Floats) -> Judged:  # noqa: ARG002  # as above
         """What was made of the books of this moment."""
         return self._now
+
+
+class _Unhurried:
+    """A journal nobody waits for: rows reach the files when there are many, or at the end."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.record = journal.record
+
+    @property
+    def fault(self) -> str | None:
+        """Why rows are being lost."""
+        return self._journal.fault
+
+    def flush(self) -> None:
+        """Nothing yet."""
 
 
 class _Tally:

@@ -24,9 +24,9 @@ from bot.core.events import (
 )
 from bot.core.features import FEATURE_NAMES
 from bot.core.market import Market
-from bot.core.marks import DayStart, Mark, equity, marks, unrealised
+from bot.core.marks import DayStart, Mark, equity, mark, marks, unrealised
 from bot.core.money import ZERO, Contracts, Dollars
-from bot.core.orderbook import Books
+from bot.core.orderbook import Books, OrderBook
 from bot.core.orders import Execution, Order
 from bot.core.portfolio import Portfolio, earned
 from bot.core.risk import Account, Refused, RiskLimits, Shown
@@ -157,7 +157,7 @@ class Trader:
             return [OrderRefused(at, order, verdict.reason)]
         self._events_of[market.ticker] = market.event_ticker
         execution = await self._venue.submit(verdict)
-        return [OrderSubmitted(at, order), *self._booked(at, execution, books)]
+        return [OrderSubmitted(at, order), *self._booked(at, execution, shown.book)]
 
     def _wish(self, at: datetime, action: Action, shown: Shown) -> Order | None:
         ticker = shown.market.ticker
@@ -169,7 +169,7 @@ class Trader:
         self._events_of = {t: event for t, event in self._events_of.items() if t in held}
         return Account(self.portfolio, self.daily_pnl, self._events_of)
 
-    def _booked(self, at: datetime, execution: Execution, books: Books) -> list[Event]:
+    def _booked(self, at: datetime, execution: Execution, book: OrderBook) -> list[Event]:
         ticker = execution.order.ticker
         before = self.portfolio
         for fill in execution.fills:
@@ -177,8 +177,15 @@ class Trader:
         ended: list[Event] = [OrderEnded(at, execution)]
         if not execution.fills:
             return ended
-        self.marks = marks(self.portfolio.positions, books, self.marks)
+        self._mark_one(ticker, book)
         return [*ended, *self._turned(at, before, ticker, "order"), self._marked(at, ticker)]
+
+    def _mark_one(self, ticker: str, book: OrderBook) -> None:
+        position = self.portfolio.positions.get(ticker)
+        if position is None:
+            self.marks.pop(ticker, None)
+        else:
+            self.marks[ticker] = mark(position, book.against(position.side.opposite))
 
     def _settled(self, at: datetime, ticker: str, payout: Dollars) -> list[Event]:
         before = self.portfolio

@@ -157,14 +157,17 @@ class Universe:
     async def _reread(self) -> None:
         known: dict[str, Market] = {}
         asked: set[str] = set()
+        now = self._clock.now()
         for _ in range(ROUNDS):
             wanted = self._wanted(known, asked)
             if not wanted:
                 break
             found = await self._data.markets(wanted)
             asked.update(wanted)
-            known |= {t: m for t, m in found.items() if self._is_open(m) or t in self._held}
-            self._ranking.correct({t: self._volume(found.get(t)) for t in wanted})
+            volumes = {t: _volume(found.get(t), now) for t in wanted}
+            kept = {t for t, volume in volumes.items() if volume is not None} | {*self._held}
+            known |= {t: m for t, m in found.items() if t in kept}
+            self._ranking.correct(volumes)
         ranked = [t for t in self._ranking.tickers() if t in known][: self._size]
         held = self._last_known(known)
         self._watched = self._with_terms({t: known[t] for t in ranked} | held)
@@ -201,13 +204,6 @@ class Universe:
     def _with_terms(self, markets: Mapping[str, Market]) -> dict[str, Market]:
         return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}
 
-    def _is_open(self, market: Market) -> bool:
-        return market.is_open(self._clock.now()) and not market.is_combo
-
-    def _volume(self, market: Market | None) -> float | None:
-        is_open = market is not None and self._is_open(market)
-        return measured(market.volume_24h) if market is not None and is_open else None
-
     async def _keep_scanning(self, pause: float) -> None:
         while True:
             rest = pause
@@ -224,12 +220,14 @@ class Universe:
             await asyncio.sleep(TERMS_PAUSE)
 
 
+def _volume(market: Market | None, now: datetime) -> float | None:
+    """The day's volume of a market that can be traded, in contracts; None of any other."""
+    if market is None or market.is_combo or not market.is_open(now):
+        return None
+    return measured(market.volume_24h)
+
+
 def _described(market: Market, terms: Terms | None) -> Market:
     if terms is None:
         return market
-    return replace(
-        market,
-        series_ticker=terms.series_ticker,
-        category=terms.category,
-        fees=terms.fees,
-    )
+    return market.under(terms.series_ticker, terms.category, terms.fees)

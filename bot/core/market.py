@@ -135,6 +135,29 @@ class Market:
         """Whether orders are accepted at that moment, by status and by the market's own clock."""
         return self.status is MarketStatus.ACTIVE and self.open_time <= at < self.close_time
 
+    def under(self, series_ticker: str, category: str | None, fees: FeeSchedule | None) -> "Market":
+        """The market with what its series says of it."""
+        # Written out because it runs for every market in every cycle, and `replace` takes twice
+        # as long to find out the names of the fields.
+        return Market(
+            self.ticker,
+            self.event_ticker,
+            self.title,
+            self.status,
+            self.grid,
+            self.open_time,
+            self.close_time,
+            self.volume_24h,
+            self.open_interest,
+            self.result,
+            self.settlement_value,
+            self.is_combo,
+            self.exchange_index,
+            series_ticker,
+            category,
+            fees,
+        )
+
     @property
     def payout(self) -> Dollars | None:
         """Dollars one YES contract pays, only once that can no longer change."""

@@ -108,12 +108,15 @@ def action(score: float | None, position: Contracts, thresholds: Thresholds) -> 
     """
     if score is None or isnan(score):
         return Action.HOLD
-    way = int(direction(np.array([score]), thresholds)[0])
+    if not 0 <= score <= 1:
+        raise ValueError(f"a score must lie in [0, 1], not {score}: the scorer is broken")
     if position > 0:
         return Action.EXIT if score <= thresholds.exit_high else Action.HOLD
     if position < 0:
         return Action.EXIT if score >= thresholds.exit_low else Action.HOLD
-    return {1: Action.ENTER_LONG, -1: Action.ENTER_SHORT, 0: Action.HOLD}[way]
+    if score >= thresholds.enter_above:
+        return Action.ENTER_LONG
+    return Action.ENTER_SHORT if score <= thresholds.enter_below else Action.HOLD
 
 
 def gates(

@@ -8,6 +8,7 @@ ends as ExchangeError. Requests go through one outbound budget; redirects are no
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -31,6 +32,9 @@ MOST_PAGES = 1_000
 #: Seconds: one attempt in all, and all attempts of one request.
 ATTEMPT_PATIENCE = 15.0
 TOTAL_PATIENCE = 30.0
+
+#: Addresses kept: each cycle asks the same, and httpx takes 10 µs a ticker to write one.
+ADDRESSES = 512
 
 ValueT = TypeVar("ValueT")
 Params = Sequence[tuple[str, str]]
@@ -63,6 +67,8 @@ class KalshiClient:
         self._budget = budget
         self._clock = clock
         self._cache = TermsCache(clock)
+        self._address = lru_cache(ADDRESSES)(self._absolute)
+        self._reading = asyncio.Lock()
 
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, a hundred to a request.
@@ -199,7 +205,10 @@ class KalshiClient:
     async def _read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a success; repeated while the failure may pass by itself."""
         response = await _retrying.on(_may_pass)(self._success, path, params)
-        return _parsed(path, parse, response.content)
+        # Answers that come together are read one by one, with a breath for the loop between.
+        async with self._reading:
+            await asyncio.sleep(0)
+            return _parsed(path, parse, response.content)
 
     async def _success(self, path: str, params: Params) -> httpx.Response:
         response = await self._send(path, params)
@@ -211,10 +220,13 @@ class KalshiClient:
         await self._budget.take()
         try:
             async with asyncio.timeout(ATTEMPT_PATIENCE):
-                return await self._http.get(path, params=list(params))
+                return await self._http.get(self._address(path, tuple(params)))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise ExchangeError(f"GET {path}: {reason}") from error
+
+    def _absolute(self, path: str, params: tuple[tuple[str, str], ...]) -> httpx.URL:
+        return self._http.build_request("GET", path, params=list(params)).url
 
 
 def _may_pass(error: Exception) -> bool:

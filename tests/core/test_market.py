@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.market import CENT_GRID, MarketStatus, PriceGrid, PriceRange, Side
 from tests.strategies import (
     FINE_GRID,
@@ -127,3 +129,13 @@ def _prices_of(grid) -> list[Decimal]:
     if grid not in _KNOWN:
         _KNOWN[grid] = [price for price in ALL_PRICES if grid.allows(price)]
     return _KNOWN[grid]
+
+
+def test_a_market_under_its_terms_differs_in_nothing_else():
+    market = open_market("A", result="yes", settlement_value=Decimal(1), exchange_index=2)
+    fees = FeeSchedule(FeeKind.WITH_MAKER_FEES, Decimal(2))
+
+    described = market.under("KXS", "Sports", fees)
+
+    expected = replace(market, series_ticker="KXS", category="Sports", fees=fees)
+    assert described == expected
