@@ -1,23 +1,25 @@
 # Every target sets up what it needs from a bare checkout.
 PYTHON ?= python3
-PORT ?= 8000
-HOST ?= 127.0.0.1
+# From the command line, the environment, or .env.
+PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),8000)
+HOST ?= $(or $(shell sed -n 's/^HOST=//p' .env 2>/dev/null),127.0.0.1)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+DATA ?= ../shared/data
 
-.PHONY: demo run test check format bench clean
+.PHONY: demo run test check format bench sim-report whale-report clean
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
 demo: $(VENV)/.run
-	KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT) --no-access-log
+	KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
 ## run: the service on Kalshi's public data, paper mode
 run: $(VENV)/.run
 	$(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
-## test: all tests
+## test: all tests, with coverage
 test: $(VENV)/.dev
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
@@ -30,6 +32,23 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+## bench: ratios against a floor measured in the same run
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.cycle
+	$(BIN)/python -m bench.health
+	$(BIN)/python -m bench.http_full_state
+	$(BIN)/python -m bench.replay
+	$(BIN)/python -m bench.sim_orders
+	$(BIN)/python -m bench.sim_stream
+
+## sim-report: the simulated world against recorded books, tables and plots
+sim-report: $(VENV)/.dev
+	$(BIN)/python -m bot.sim.report --out reports/sim
+
+## whale-report: whale detection against the simulator's ground truth
+whale-report: $(VENV)/.dev
+	$(BIN)/python -m bot whale-report --json reports/whales.json --plots reports/whales
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
