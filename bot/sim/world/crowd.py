@@ -1,7 +1,7 @@
 """All participants of one market, stepped together; each with a random stream of its own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 
 from bot.core.market import Side
@@ -12,7 +12,7 @@ from bot.sim.world.flow import Passers
 from bot.sim.world.large import Giants
 from bot.sim.world.makers import MakerDesk
 from bot.sim.world.pit import Pit
-from bot.sim.world.presets import Preset
+from bot.sim.world.presets import Flow, Preset
 from bot.sim.world.truth import Kind, Truth
 
 
@@ -38,9 +38,10 @@ class Crowd:
             MakerDesk(habits, pit, account, dice(account.name))
             for habits, account in zip(preset.makers, house.makers, strict=False)
         ]
-        self._passers = Passers(preset.flow, pit, house.passers, dice("passers"))
         self._giants = Giants(preset.large, pit, house.large, dice("giants"), truth)
         moods = dice("moods")
+        self._scale = moods.lognormal(1.0, preset.scale_sd)
+        self._passers = Passers(scaled(preset.flow, self._scale), pit, house.passers, dice("flow"))
         self._error = Drift(moods, preset.error_sd * CENT, preset.error_half_life)
         self._depth = {side: Drift(moods, preset.depth_sd, preset.depth_half_life) for side in Side}
 
@@ -67,4 +68,14 @@ class Crowd:
     def _mood(self, side: Side, seconds: float) -> float:
         if side not in self._preset.sides:
             return 0.0
-        return exp(self._depth[side].step(seconds))
+        return self._scale * exp(self._depth[side].step(seconds))
+
+
+def scaled(flow: Flow, scale: float) -> Flow:
+    """The same flow in a market whose sizes are that much larger."""
+    return replace(
+        flow,
+        limit_size=flow.limit_size * scale,
+        taker_size=flow.taker_size * scale,
+        informed_size=flow.informed_size * scale,
+    )

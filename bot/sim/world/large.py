@@ -1,6 +1,6 @@
 """The large ones: whales, icebergs, spoofers, sweeps; all they do goes into the truth.
 
-Their sizes are multiples of the size that is usual at the best prices of their market, which is
+Their sizes are multiples of what is usual at the five best prices of their market, which is
 remembered here as a slow average of its logarithm.
 """
 
@@ -18,6 +18,9 @@ from bot.sim.world.presets import Large
 from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
 
 _USUAL_HALF_LIFE = 120.0
+#: How many levels a side are looked at for it, and how often, in seconds.
+_NEAR = 5
+_LOOK_EVERY = 5.0
 #: How often a second a spoofer whose order is nearly reached takes it down.
 _NERVES = 0.5
 
@@ -54,6 +57,7 @@ class Giants:
         self._stands: list[_Stand] = []
         self._clock = 0.0
         self._usual: float | None = None
+        self._unseen = 0.0
 
     def step(self, belief: float, seconds: float) -> None:
         """Look after the orders that stand, and perhaps begin a new deed."""
@@ -76,13 +80,16 @@ class Giants:
         self._stands = []
 
     def _learn(self, seconds: float) -> None:
-        book = self._pit.book
-        sizes = [size for size in (book.bid_size, book.ask_size) if size]
+        self._unseen += seconds
+        if self._usual is not None and self._unseen < _LOOK_EVERY:
+            return
+        sizes = [size for side in Side for _, size in self._pit.book.levels(side, _NEAR)]
         if not sizes:
             return
-        seen = sum(log(size / CONTRACT) for size in sizes) / len(sizes)
-        kept = 0.5 ** (seconds / _USUAL_HALF_LIFE)
+        seen = log(sum(sizes) / len(sizes) / CONTRACT)
+        kept = 0.5 ** (self._unseen / _USUAL_HALF_LIFE)
         self._usual = seen if self._usual is None else kept * self._usual + (1 - kept) * seen
+        self._unseen = 0.0
 
     def _goes_on(self, stand: _Stand, seconds: float) -> bool:
         if stand.order.state is not OrderState.RESTING and not self._refill(stand):

@@ -29,6 +29,7 @@ class Rolling:
     preset: str
     volume: float
     activity: float = 1.0
+    giants: float = 1.0
     strikes: tuple[float, ...] = (0.0,)
     timer: int = 60
     grid: PriceGrid = TAPERED
@@ -57,6 +58,7 @@ class Rolling:
             intervals=tuple(Interval(strike) for strike in self.strikes),
             preset=self.preset,
             activity=self.activity,
+            giants=self.giants,
             volume=self.volume,
         )
 
@@ -84,6 +86,7 @@ class Standing:
     preset: str = "slow_day"
     volume: float = 0.0
     activity: float = 1.0
+    giants: float = 1.0
     exclusive: bool = True
     traded: bool = True
     sides: frozenset[Side] = frozenset(Side)
@@ -105,6 +108,7 @@ class Standing:
             intervals=self._intervals(),
             preset=self.preset,
             activity=self.activity,
+            giants=self.giants,
             volume=self.volume,
             traded=self.traded,
             sides=self.sides,

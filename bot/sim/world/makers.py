@@ -15,6 +15,9 @@ from bot.sim.world.dice import Dice
 from bot.sim.world.pit import Pit
 from bot.sim.world.presets import Maker
 
+#: What a quote in a gap of the ladder is divided by.
+_GAP = 8.0
+
 
 class Ladder:
     """One maker's orders on one side, by price."""
@@ -83,11 +86,13 @@ class MakerDesk:
         self._fair: float | None = None
         self._seen = 0.0
         self._is_new = True
+        self._is_alarmed = False
 
     def believe(self, belief: float, seconds: float) -> None:
         """Learn what the market is worth, in ticks, with this maker's lag."""
         self._seen = belief
-        if self._fair is None or not self._habits.lag:
+        self._is_alarmed = abs(belief - (self._fair or belief)) > self._habits.alarm * CENT
+        if self._fair is None or self._is_alarmed or not self._habits.lag:
             self._fair = belief
         else:
             kept = exp(-seconds / self._habits.lag)
@@ -95,7 +100,7 @@ class MakerDesk:
 
     def flee(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps draw back the quotes that fair value has come too close to."""
-        if not self._dice.chance(_within(self._habits.flee, seconds)):
+        if not self._dice.chance(_within(self._habits.flee, seconds)) and not self._is_alarmed:
             return
         for side, ladder in self._ladders.items():
             edge = self._edge(side, self._seen + error)
@@ -111,7 +116,8 @@ class MakerDesk:
 
     def follow(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps bring the ladders to where fair value is; `depth` multiplies a side's sizes."""
-        if self._is_new or self._dice.chance(_within(self._habits.follow, seconds)):
+        is_due = self._dice.chance(_within(self._habits.follow, seconds))
+        if is_due or self._is_new or self._is_alarmed:
             self._is_new = False
             for side, ladder in self._ladders.items():
                 if depth[side] > 0.0:
@@ -134,8 +140,11 @@ class MakerDesk:
             if not 0 <= place < len(self._rungs):
                 break
             if not ladder.quotes(self._rungs[place]):
-                size = self._dice.lognormal(self._habits.size, self._habits.sigma) * depth
-                ladder.hang(self._rungs[place], size)
+                ladder.hang(self._rungs[place], self._size() * depth)
+
+    def _size(self) -> float:
+        size = self._dice.lognormal(self._habits.size, self._habits.sigma)
+        return size / _GAP if self._dice.chance(self._habits.gaps) else size
 
     def _edge(self, side: Side, fair: float) -> int | None:
         """Where on the rungs the best quote of a side belongs; None if there is no such price."""

@@ -66,10 +66,13 @@ def _moves(path: Path, seen: Mapping[str, Frames]) -> None:
     """Share of no moves and sd of the mid by horizon."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 4.0))
     for name, books in seen.items():
-        changes = [moves(books, horizon) for horizon in _HORIZONS]
-        known = [change[np.isfinite(change)] for change in changes]
-        left.plot(_HORIZONS, [(np.abs(c) < 1e-9).mean() for c in known], marker="o", label=name)
-        right.plot(_HORIZONS, [c.std() * 100 for c in known], marker="o", label=name)
+        changes = {horizon: moves(books, horizon) for horizon in _HORIZONS}
+        known = {h: change[np.isfinite(change)] for h, change in changes.items()}
+        known = {h: change for h, change in known.items() if len(change)}
+        still = [(np.abs(change) < 1e-9).mean() for change in known.values()]
+        left.plot(list(known), still, marker="o", label=name)
+        spreads = [change.std() * 100 for change in known.values()]
+        right.plot(list(known), spreads, marker="o", label=name)
     left.set(xscale="log", xlabel="horizon, seconds", ylabel="share of no moves")
     right.set(xscale="log", yscale="log", xlabel="horizon, seconds", ylabel="sd of the mid, cents")
     _save(figure, path)

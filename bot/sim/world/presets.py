@@ -7,6 +7,7 @@ fitted.
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from bot.core.market import Side
 from bot.sim.world.belief import News
@@ -19,7 +20,8 @@ class Maker:
     It learns the belief with a `lag`, hangs `levels` prices a side from `half_spread` outwards,
     follows with probability `follow` a second, and draws back endangered quotes with `flee`: a
     `token` of each stays, and if it `redraws`, new ones hang further out at once. Quotes up to
-    `keep` levels further out stay. A `fine` maker uses every price of the grid.
+    `keep` levels further out stay. A `fine` maker uses every price of the grid. A share `gaps` of
+    the levels gets an eighth of the size. News of more than `alarm` cents is acted on at once.
     """
 
     half_spread: float
@@ -32,6 +34,8 @@ class Maker:
     keep: int = 0
     token: float = 0.0
     redraws: bool = False
+    gaps: float = 0.0
+    alarm: float = inf
     fine: bool = False
 
 
@@ -58,7 +62,7 @@ class Flow:
 class Large:
     """Those whom the whale rules look for; rates are per hour.
 
-    Sizes are multiples, from `least` to `most`, of the usual size at the best price.
+    Sizes are multiples, from `least` to `most`, of the usual size of the five best levels.
     """
 
     whales: float = 1.5
@@ -85,8 +89,9 @@ NOBODY_LARGE = Large(whales=0.0, spoofs=0.0, sweeps=0.0)
 class Preset:
     """One kind of market: its news, its participants, and how its makers' sizes and errors drift.
 
-    `depth_sd` and `depth_half_life` are of the logarithm of a side's sizes; `error_sd` cents and
-    `error_half_life` of what all makers together get wrong. `unpredictable` is the null mode: the
+    `depth_sd` and `depth_half_life` are of the logarithm of a side's sizes, `scale_sd` of what sets
+    the sizes of one market apart from another's for good; `error_sd` cents and `error_half_life`
+    of what all makers together get wrong. `unpredictable` is the null mode: the
     belief is a coin on whole cents that moves `coin_moves` times a second and the book says
     nothing about it. `activity` multiplies the rates of the flow; makers quote
     on `sides` only.
@@ -99,6 +104,7 @@ class Preset:
     large: Large
     depth_sd: float = 1.0
     depth_half_life: float = 5.0
+    scale_sd: float = 0.0
     error_sd: float = 0.0
     error_half_life: float = 300.0
     unpredictable: bool = False
@@ -145,47 +151,50 @@ HOURLY = replace(
 
 SLOW_DAY = Preset(
     name="slow_day",
-    news=News(quiet=0.6, burst=0.8, burst_half_life=600.0),
+    news=News(quiet=0.99, burst=1.4, burst_half_life=900.0),
     makers=(
-        Maker(0.8, 3, 160, 0.8, lag=4.0, follow=0.15, flee=0.3),
-        Maker(1.3, 3, 260, 0.8, lag=10.0, follow=0.08, flee=0.15),
-        Maker(2.2, 6, 350, 1.0, lag=30.0, follow=0.03, flee=0.05, keep=20),
+        Maker(0.3, 1, 140, 0.7, lag=6.0, follow=0.05, flee=0.1),
+        Maker(0.55, 2, 1100, 0.5, lag=5.0, follow=0.08, flee=0.3, token=60, gaps=0.3),
+        Maker(0.8, 4, 950, 0.5, lag=10.0, follow=0.06, flee=0.2, gaps=0.3, redraws=True),
+        Maker(2.5, 8, 350, 0.8, lag=40.0, follow=0.03, flee=0.1, gaps=0.3, redraws=True, keep=12),
     ),
     flow=Flow(
-        limits=0.08,
-        limit_size=25,
+        limits=0.015,
+        limit_size=60,
         limit_sigma=1.1,
-        limit_life=90.0,
-        takers=0.03,
-        taker_size=17,
-        taker_sigma=1.6,
+        limit_life=120.0,
+        takers=0.012,
+        taker_size=30,
+        taker_sigma=1.7,
         informed=0.02,
     ),
     large=Large(),
-    depth_sd=0.8,
+    depth_sd=0.3,
     depth_half_life=600.0,
-    error_sd=0.7,
-    error_half_life=300.0,
+    scale_sd=1.1,
+    error_sd=0.2,
+    error_half_life=1800.0,
 )
 
 #: Two teams and a crowd with deep pockets.
 GAME = replace(
     SLOW_DAY,
     name="game",
-    makers=tuple(replace(maker, size=maker.size * 5.0) for maker in SLOW_DAY.makers),
-    flow=replace(SLOW_DAY.flow, limit_size=200, taker_size=34, takers=0.06),
+    makers=tuple(replace(maker, size=maker.size * 2.0) for maker in SLOW_DAY.makers),
+    flow=replace(SLOW_DAY.flow, limit_size=150, taker_size=34, takers=0.05),
+    scale_sd=1.6,
 )
 
 ILLIQUID = Preset(
     name="illiquid",
-    news=News(quiet=0.9, burst=1.0, burst_half_life=1800.0),
+    news=News(quiet=0.995, burst=1.0, burst_half_life=1800.0),
     makers=(
-        Maker(3.0, 2, 60, 1.2, lag=60.0, follow=0.01, flee=0.02),
-        Maker(8.0, 3, 120, 1.4, lag=120.0, follow=0.005, flee=0.01, keep=6),
+        Maker(3.0, 2, 90, 0.8, lag=60.0, follow=0.01, flee=0.02),
+        Maker(8.0, 3, 250, 0.8, lag=120.0, follow=0.005, flee=0.01, keep=6),
     ),
     flow=Flow(
         limits=0.004,
-        limit_size=15,
+        limit_size=25,
         limit_sigma=1.4,
         limit_life=900.0,
         takers=0.002,
@@ -195,10 +204,11 @@ ILLIQUID = Preset(
         informed_margin=3.0,
     ),
     large=Large(whales=0.2, spoofs=0.2, sweeps=0.1, whale_ticks=1),
-    depth_sd=1.0,
+    depth_sd=0.3,
     depth_half_life=1800.0,
-    error_sd=2.0,
-    error_half_life=1800.0,
+    scale_sd=1.3,
+    error_sd=1.0,
+    error_half_life=3600.0,
 )
 
 #: Nothing is predictable: the makers quote a coin on whole cents, with sizes that know nothing.
@@ -206,8 +216,8 @@ NULL = Preset(
     name="null",
     news=News(),
     makers=(
-        Maker(0.5, 1, 500, 1.0, lag=0.0, follow=1.0, flee=1.0),
-        Maker(0.5, 6, 300, 1.0, lag=0.0, follow=1.0, flee=1.0),
+        Maker(0.5, 1, 500, 0.5, lag=0.0, follow=1.0, flee=1.0),
+        Maker(0.5, 6, 300, 0.5, lag=0.0, follow=1.0, flee=1.0),
     ),
     flow=Flow(
         limits=0.0,
@@ -222,6 +232,8 @@ NULL = Preset(
         informed=0.0,
     ),
     large=NOBODY_LARGE,
+    depth_sd=0.0,
+    scale_sd=0.8,
     unpredictable=True,
     coin_moves=0.6,
 )

@@ -2,7 +2,7 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from bot.core.orderbook import Floats, complement
 from bot.sim.world.laboratory import DEPTH, Frames, frames
 from bot.sim.world.statistics import CENT_MOVE, central, mid, summary
 
-Figures = Mapping[str, float]
+Figures = dict[str, float]
 
 
 def recorded(path: Path) -> Frames:
@@ -71,6 +71,8 @@ def weather(path: Path, horizons: Sequence[int] = (60, 300)) -> Figures:
     figures: dict[str, float] = {}
     for horizon in horizons:
         change = _minutely(seen, horizon)
+        if not len(change):
+            continue
         figures[f"{horizon} s: no move"] = float((np.abs(change) < 1e-9).mean())
         figures[f"{horizon} s: moves by a cent"] = float((np.abs(change) >= CENT_MOVE).mean())
         figures[f"{horizon} s: sd of the mid"] = float(change.std() * 100)

@@ -25,7 +25,7 @@ class Listing:
 
     `volume` is contracts a day and market before the world began, told as a few prints; `traded`
     False leaves the books empty. `ends` is when the outcome is known, which closes the markets
-    early; `pause` halts them for a while.
+    early; `pause` halts them for a while. `giants` multiplies the rates of the large ones.
     """
 
     event: EventSpec
@@ -35,6 +35,7 @@ class Listing:
     activity: float = 1.0
     volume: float = 0.0
     traded: bool = True
+    giants: float = 1.0
     sides: frozenset[Side] = frozenset(Side)
     ends: datetime | None = None
     pause: tuple[datetime, timedelta] | None = None
@@ -131,7 +132,7 @@ def stage(exchange: Exchange, listing: Listing, house: House, seed: int, truth: 
     exchange.add_event(listing.event)
     for market in listing.markets:
         exchange.add_market(market)
-    preset = replace(PRESETS[listing.preset], activity=listing.activity, sides=listing.sides)
+    preset = _fitted(listing)
     pits = tuple(Pit(exchange, market.ticker, market.grid) for market in listing.markets)
     crowds = [Crowd(preset, pit, house, seed, truth) for pit in pits if listing.traded]
     return Stage(
@@ -142,6 +143,17 @@ def stage(exchange: Exchange, listing: Listing, house: House, seed: int, truth: 
         pits=pits,
         dice=Dice(seed, listing.event.event_ticker, "history"),
     )
+
+
+def _fitted(listing: Listing) -> Preset:
+    preset = PRESETS[listing.preset]
+    large = replace(
+        preset.large,
+        whales=preset.large.whales * listing.giants,
+        spoofs=preset.large.spoofs * listing.giants,
+        sweeps=preset.large.sweeps * listing.giants,
+    )
+    return replace(preset, activity=listing.activity, sides=listing.sides, large=large)
 
 
 def _belief(exchange: Exchange, listing: Listing, preset: Preset, seed: int) -> Belief:

@@ -18,6 +18,7 @@ CENT_MOVE = 0.0099
 _LATE = 1.2
 HORIZONS = (1, 5, 10, 30, 60, 300)
 _RANKS = (5, 25, 50, 75, 95)
+_LEVELS = (1, 2, 3, 5, 10)
 
 
 def mid(seen: Frames) -> Floats:
@@ -95,16 +96,16 @@ def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> dict[str, float
     }
     figures |= _sizes(seen, rows)
     for depth in (1, 5):
-        leaning = imbalance(seen, depth)[rows]
-        figures[f"imbalance of {depth}: |median|"] = float(np.nanmedian(np.abs(leaning)))
-        figures[f"imbalance of {depth}: |p90|"] = float(np.nanpercentile(np.abs(leaning), 90))
+        leaning = np.abs(imbalance(seen, depth)[rows])
+        figures[f"imbalance {depth} without sign, p50"] = float(np.nanmedian(leaning))
+        figures[f"imbalance {depth} without sign, p90"] = float(np.nanpercentile(leaning, 90))
     figures |= _dynamics(seen, horizons)
     return figures
 
 
 def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> dict[str, float]:
     figures = {}
-    for level in (1, 2, 3, 5, 10):
+    for level in _LEVELS:
         sizes = np.concatenate([seen.bid_size[rows, level - 1], seen.ask_size[rows, level - 1]])
         sizes = sizes[sizes > 0]
         if not len(sizes):
@@ -113,9 +114,9 @@ def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> dict[str, float]:
             figures[f"level {level} size, p{rank}"] = float(size)
     five = seen.bid_size[rows, :5].sum(axis=1)
     largest = seen.bid_size[rows].max(axis=1)
-    for rank in _RANKS:
-        figures[f"five levels together, p{rank}"] = float(np.percentile(five, rank))
-        figures[f"largest of ten levels, p{rank}"] = float(np.percentile(largest, rank))
+    for name, sizes in (("five levels together", five), ("largest of ten levels", largest)):
+        for rank, size in zip(_RANKS, np.percentile(sizes, _RANKS), strict=True):
+            figures[f"{name}, p{rank}"] = float(size)
     return figures
 
 

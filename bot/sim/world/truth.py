@@ -38,7 +38,7 @@ class Deed:
     """One large order's life. Sizes in contracts, prices in dollars.
 
     `size` is what was meant, `shown` what the book could show of it at once, `filled` what
-    traded; `reference` the usual size at the best price of that market when it began; `ticks`
+    traded; `reference` the usual size of a level near the best price when it began; `ticks`
     how far from the best price of its own side it was placed.
     """
 
