@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from bot.core.market import Side
@@ -166,12 +166,7 @@ def refuse_wrong_shard(market: MarketState, shard: int | None) -> None:
 
 
 def _number(text: str) -> Decimal | None:
-    if not _DIGITS.fullmatch(text):
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
+    return Decimal(text) if _DIGITS.fullmatch(text) else None
 
 
 def _expiration(seconds: int | None) -> datetime | None:

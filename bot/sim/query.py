@@ -4,7 +4,6 @@ The complaint has the bare shape `{"msg": …}` and names the operation, the fie
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from starlette.datastructures import QueryParams
 
@@ -91,11 +90,6 @@ class Query:
     def seconds(self, name: str) -> int | None:
         """Seconds since 1970; None if absent."""
         return self.integer(name, 0, _MAX_SECONDS)
-
-    def moment(self, name: str) -> datetime | None:
-        """A moment given in seconds since 1970; None if absent."""
-        seconds = self.seconds(name)
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
     def needed_seconds(self, name: str) -> int:
         """Seconds since 1970, of a parameter that must be there."""

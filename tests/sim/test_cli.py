@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,11 +71,11 @@ def test_it_serves_other_programs_over_tcp_until_it_is_stopped(tmp_path):
         written = orjson.loads((tmp_path / "key.json").read_bytes())
         public = httpx.get(f"{url}/markets", params={"limit": 5}, timeout=30)
         unsigned = httpx.get(f"{url}/portfolio/balance", timeout=30)
-        served.terminate()
+        served.send_signal(signal.SIGINT)
         # What the program says on its way out would otherwise fill the pipe.
         served.stdout.read()
 
     assert len(public.json()["markets"]) == 5
     assert unsigned.status_code == 401
     assert set(written) == {"key_id", "private_key"}
-    assert served.returncode in {0, -15}
+    assert served.returncode in {0, 130}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.sim.exchange import Exchange
 from bot.sim.rest_orders import LEGACY_ROUTES
-from bot.sim.server import ROUTES
+from bot.sim.server import ROUTES, create_exchange_app
 from tests.sim.exchanges import CLOSE, MARKET, START, buy, exchange_with, market_spec, member, sell
 from tests.sim.openapi import complaints, needs_spec, operations
 from tests.sim.served import (
@@ -22,6 +22,7 @@ from tests.sim.served import (
     HALTED,
     SETTLED,
     UNOPENED,
+    FixedClock,
     StillDriver,
     client,
     exchange_with_a_past,
@@ -536,6 +537,42 @@ async def test_the_driver_is_asked_before_every_answer():
             await http.get("/markets")
 
     assert driver.asked == 3
+
+
+class BrokenDriver:
+    def catch_up(self):
+        raise RuntimeError("the world fell apart")
+
+
+async def test_a_fault_of_our_own_is_500_in_json_and_never_a_traceback():
+    app = create_exchange_app(exchange_with(), BrokenDriver(), FixedClock())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://sim") as http:
+        answer = await http.get("/trade-api/v2/markets")
+
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": {"code": "internal_server_error", "message": "internal server error"}
+    }
+
+
+async def test_the_24_hour_figures_forget_and_the_earlier_ones_remember():
+    exchange = exchange_with()
+    exchange.set_close_time(MARKET, CLOSE + timedelta(days=5))
+    ann, bob = member(exchange, "ann"), member(exchange, "bob")
+    for hours, cents in ((0, 40), (30, 45), (31, 46)):
+        exchange.advance(START + timedelta(hours=hours))
+        sell(exchange, ann, 1, cents)
+        buy(exchange, bob, 1, cents)
+    buy(exchange, bob, 1, 30)
+    first = (await fetch(exchange, f"/markets/{MARKET}")).json()["market"]
+    exchange.advance(START + timedelta(hours=55, minutes=30))
+    second = (await fetch(exchange, f"/markets/{MARKET}")).json()["market"]
+
+    assert (first["volume_fp"], first["volume_24h_fp"]) == ("3.00", "2.00")
+    assert first["previous_price_dollars"] == "0.4000"
+    assert (second["volume_fp"], second["volume_24h_fp"]) == ("3.00", "0.00")
+    assert second["previous_price_dollars"] == "0.4500"
 
 
 texts = st.text(max_size=12) | st.sampled_from(
