@@ -31,28 +31,33 @@ def _series(ticker: str, title: str, category: str, shard: int = 0) -> SeriesSpe
     return SeriesSpec(ticker, title, category, frequency="custom", exchange_index=shard)
 
 
-_GOLD = _series("KXGOLD15M", "Gold up or down", "Commodities", _CRYPTO)
+def _quarterly(ticker: str, title: str, volume: float) -> Rolling:
+    return Rolling(
+        _series(ticker, title, "Crypto", _CRYPTO), _QUARTER, "fast15m", volume, giants=2.0
+    )
+
+
 ROLLING = (
-    Rolling(_series("KXBTC15M", "Bitcoin up or down", "Crypto", _CRYPTO), _QUARTER, "fast15m", 9e6),
-    Rolling(
-        _series("KXETH15M", "Ethereum up or down", "Crypto", _CRYPTO), _QUARTER, "fast15m", 4e6
-    ),
-    Rolling(_series("KXSOL15M", "Solana up or down", "Crypto", _CRYPTO), _QUARTER, "fast15m", 2e6),
-    Rolling(_series("KXXRP15M", "XRP up or down", "Crypto", _CRYPTO), _QUARTER, "fast15m", 1.2e6),
-    Rolling(_series("KXDOGE15M", "Doge up or down", "Crypto", _CRYPTO), _QUARTER, "fast15m", 9e5),
-    Rolling(_GOLD, _QUARTER, "fast15m", 8e5),
+    _quarterly("KXBTC15M", "Bitcoin up or down", 9e6),
+    _quarterly("KXETH15M", "Ethereum up or down", 4e6),
+    _quarterly("KXSOL15M", "Solana up or down", 2e6),
+    _quarterly("KXXRP15M", "XRP up or down", 1.2e6),
+    _quarterly("KXDOGE15M", "Doge up or down", 9e5),
+    _quarterly("KXBNB15M", "BNB up or down", 8e5),
     Rolling(
         _series("KXBTCD", "Bitcoin above", "Crypto", _CRYPTO),
         _HOUR,
         "hourly",
         6e5,
+        giants=2.0,
         strikes=(-1.0, -0.4, 0.1, 0.6, 1.2),
     ),
     Rolling(
-        _series("KXETHD", "Ethereum above", "Crypto", _CRYPTO),
+        _series("KXGOLDD", "Gold above", "Commodities", _CRYPTO),
         _HOUR,
         "hourly",
         3e5,
+        giants=2.0,
         strikes=(-0.7, 0.0, 0.7),
     ),
     Rolling(
@@ -60,6 +65,7 @@ ROLLING = (
         timedelta(minutes=3),
         "fast15m",
         5e5,
+        giants=2.0,
         timer=15,
     ),
 )
@@ -89,6 +95,7 @@ STANDING = (
         hours_left=6.0,
         volume=90_000,
         activity=2.0,
+        giants=3.0,
     ),
     Standing(
         _NY,
@@ -100,6 +107,7 @@ STANDING = (
         hours_left=20.0,
         volume=40_000,
         activity=2.0,
+        giants=3.0,
     ),
     Standing(
         _CHICAGO,
@@ -122,6 +130,7 @@ STANDING = (
         preset="game",
         volume=400_000,
         activity=2.0,
+        giants=3.0,
         pause=(timedelta(minutes=3), timedelta(seconds=40)),
     ),
     Standing(
