@@ -72,6 +72,7 @@ class ModelScorer:
         self.card = card
         self.version = card.version
         self._estimator = estimator
+        self.uses = tuple(uses)
         self._uses = [FEATURE_NAMES.index(name) for name in uses]
         self._slope = slope
         self._gates = [FEATURE_NAMES.index(name) for name in card.ranges]
@@ -90,6 +91,16 @@ class ModelScorer:
             reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
         return Opinions(self._scored(features, fit), tuple(reasons))
 
+    def predicted(self, features: Floats) -> Floats:
+        """Scores (N,) whatever the domain, for rows whose used columns are known."""
+        columns = features[:, self._uses]
+        both = np.concatenate([columns, columns * PARITY[self._uses]])
+        with sklearn.config_context(assume_finite=True):
+            odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
+        book, mirror = odds[: len(columns)], odds[len(columns) :]
+        symmetric: Floats = (book + (1.0 - mirror)) / 2
+        return symmetric
+
     def _inside(self, features: Floats) -> NDArray[np.bool_]:
         # A NaN compares false: what is not known is outside.
         gated = features[:, self._gates]
@@ -107,16 +118,8 @@ class ModelScorer:
         scores = np.full(len(features), np.nan)
         rows = np.flatnonzero(fit)
         if len(rows):
-            scores[rows] = self._predicted(features[rows][:, self._uses])
+            scores[rows] = self.predicted(features[rows])
         return scores
-
-    def _predicted(self, columns: Floats) -> Floats:
-        both = np.concatenate([columns, columns * PARITY[self._uses]])
-        with sklearn.config_context(assume_finite=True):
-            odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
-        book, mirror = odds[: len(columns)], odds[len(columns) :]
-        symmetric: Floats = (book + (1.0 - mirror)) / 2
-        return symmetric
 
 
 def calibrated(score: Floats, slope: float) -> Floats:

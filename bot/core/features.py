@@ -39,6 +39,7 @@ __all__ = [
     "Parity",
     "Rows",
     "blank",
+    "completed",
     "measure",
     "standing",
 ]
@@ -63,7 +64,7 @@ class Feature:
 
 
 _ODD, _EVEN = Parity.ODD, Parity.EVEN
-FEATURES: Final = (
+_MEASURED: Final = (
     Feature("imb1", _ODD, 1, "imbalance of the best sizes"),
     Feature("imb5", _ODD, 5, "imbalance of the five best levels"),
     Feature("imb5c", _ODD, 5, "imbalance of what stands less than 5 c from the touch"),
@@ -90,7 +91,25 @@ FEATURES: Final = (
     ),
     Feature("gap", _EVEN, 0, "seconds since the previous book", is_history=True),
 )
+#: The same imbalance says less where prices move more: what these are over `vol60`.
+_CALMED: Final = (
+    *("imb1", "near_imb", "touch_ratio", "slope", "step", "touch_share"),
+    *("ofi2", "ofi10", "imb_change"),
+)
+#: Cents per √second below which a market is as calm as any.
+_CALMEST: Final = 0.5
+FEATURES: Final = (
+    *_MEASURED,
+    *(
+        Feature(f"{name}_calm", one.parity, one.levels, f"{name} over vol60", is_history=True)
+        for name in _CALMED
+        for one in _MEASURED
+        if one.name == name
+    ),
+)
 FEATURE_NAMES: Final = tuple(feature.name for feature in FEATURES)
+_CALMED_AT: Final = [FEATURE_NAMES.index(name) for name in _CALMED]
+_VOLATILITY_AT: Final = FEATURE_NAMES.index("vol60")
 #: Multiply a row by this to see its market from the NO side.
 PARITY: Final[Floats] = np.array([feature.parity for feature in FEATURES], dtype=np.float64)
 
@@ -102,7 +121,14 @@ def measure(books: Books, rows: Rows, seconds_to_close: Floats) -> tuple[Floats,
     market occurs once. A book without two sides leaves its row as it was.
     """
     moved, after = history(touch(books), rows)
-    return np.column_stack([standing(books, seconds_to_close), moved]), after
+    return completed(standing(books, seconds_to_close), moved), after
+
+
+def completed(stands: Floats, moved: Floats) -> Floats:
+    """All features, (N, len(FEATURES)), from what `standing` and `history` say of N books."""
+    measured = np.column_stack([stands, moved])
+    volatility = np.maximum(measured[:, [_VOLATILITY_AT]], _CALMEST)
+    return np.concatenate([measured, measured[:, _CALMED_AT] / volatility], axis=1)
 
 
 def standing(books: Books, seconds_to_close: Floats) -> Floats:

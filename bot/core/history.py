@@ -14,6 +14,9 @@ from bot.core.orderbook import Books, Floats
 
 Rows = NDArray[np.void]
 
+#: Columns that `history` gives: three momenta, two order flows, imbalance, movement, gap.
+HISTORY_COLUMNS: Final = 8
+
 #: Seconds after which an earlier book says nothing about this one: three cycles by default.
 MAX_GAP: Final = 180.0
 

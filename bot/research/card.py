@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import sklearn
 
+from bot.core.drift import counted
 from bot.core.features import FEATURE_NAMES, FEATURES, Parity
 from bot.core.orderbook import Floats
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
@@ -77,6 +78,16 @@ def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
         else:  # the even ones cannot be negative
             result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
     return result
+
+
+def spread_of(model: Fitted, features: Floats) -> dict[str, Any]:
+    """How the features read and the scores were spread, to tell drift by: see `core.drift`."""
+    names = (*model.uses, *GATES)
+    values = np.column_stack([features[:, column_numbers(names)], model.score(features)])
+    edges = np.quantile(values, np.arange(1, 10) / 10, axis=0).T.round(6)
+    counts = counted(values, edges)
+    columns = zip((*names, "score"), edges.tolist(), counts.tolist(), strict=True)
+    return {name: {"edges": limits, "counts": found} for name, limits, found in columns}
 
 
 def write(folder: Path, name: str, model: bytes, content: Mapping[str, Any]) -> None:

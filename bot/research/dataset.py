@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.features import FEATURES, blank, standing
-from bot.core.history import Touch, history, touch
+from bot.core.features import FEATURES, blank, completed, standing
+from bot.core.history import HISTORY_COLUMNS, Touch, history, touch
 from bot.core.orderbook import Floats
 from bot.research.runs import Runs, event_of
 from bot.tape import Rows
@@ -23,7 +23,6 @@ from bot.tape import Rows
 LOWEST_MID, HIGHEST_MID = 0.10, 0.90
 _COLUMNS: Final = ("features", "at", "market", "bid", "ask", "later_bid", "later_ask", "change")
 _CHUNK: Final = 4096
-_STANDING: Final = sum(not feature.is_history for feature in FEATURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +120,11 @@ def observations(runs: Runs) -> Floats:
 
     What the tape was too shallow to hold is NaN: a book cut at one level is not a thin book.
     """
-    table = np.empty((len(runs), len(FEATURES)))
-    for start in range(0, len(runs), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        table[rows, :_STANDING] = standing(runs.books.take(rows), runs.seconds_to_close[rows])
-    table[:, _STANDING:] = _histories(runs)
+    stands = [
+        standing(runs.books.take(rows), runs.seconds_to_close[rows])
+        for rows in (slice(start, start + _CHUNK) for start in range(0, len(runs), _CHUNK))
+    ]
+    table = completed(np.concatenate(stands), _histories(runs))
     table[:, [feature.levels > runs.levels for feature in FEATURES]] = np.nan
     return table
 
@@ -138,7 +137,7 @@ def _histories(runs: Runs) -> Floats:
     longest = np.argsort(-length, kind="stable")
     start, length = start[longest], length[longest]
     columns = touch(runs.books)
-    moved = np.empty((len(runs), len(FEATURES) - _STANDING))
+    moved = np.empty((len(runs), HISTORY_COLUMNS))
     remembered = np.repeat(blank(), len(start))
     for step in range(int(length.max(initial=0))):
         running = int(np.searchsorted(-length, -step))

@@ -14,6 +14,8 @@ from bot.core.orderbook import Floats
 from bot.research.dataset import Label, Samples, joined, samples
 from bot.research.fit import SEED, straight
 from bot.research.gain import gains
+from bot.research.metrics import reliability
+from bot.research.plots import draw, importance
 from bot.research.report import compared, measures
 from bot.research.runs import in_runs
 from bot.scorer import ModelScorer, load
@@ -30,6 +32,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"not evaluated: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
         return 1
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+    if options.plots:
+        draw(found, options.plots)
     if options.json:
         options.json.write_text(text + "\n")
     print(text)  # noqa: T201  # a command line's answer
@@ -49,7 +53,10 @@ def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
     if not has_opinion.any():
         raise ValueError(f"the model has no opinion on any of {len(every)} rows")
     rows = np.flatnonzero(has_opinion)
-    found = tested(score[rows], scorer.card.whole["baselines"], every.take(rows), label.size)
+    judged = every.take(rows)
+    found = tested(score[rows], scorer.card.whole["baselines"], judged, label.size)
+    moved = judged.moved(label.size)
+    rose = moved.change > 0
     return {
         "model": scorer.card.name,
         "version": scorer.version,
@@ -58,6 +65,8 @@ def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
         "rows_with_an_opinion": len(rows),
         "rows_left_out": every.dropped,
         **found,
+        "reliability": reliability(scorer.score(moved.features), rose),
+        "importance": importance(scorer.predicted, scorer.uses, moved.features, rose),
     }
 
 
@@ -90,5 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot evaluate", description=__doc__)
     parser.add_argument("model", type=Path, help="a model file with its card beside it")
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser

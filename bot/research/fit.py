@@ -35,6 +35,13 @@ BOOK: Final = (
     "spread",
     "pq",
 )
+#: Few, each with its own meaning, and again over the movement of the market: what carries over
+#: between calm and lively hours and between narrow and wide spreads.
+FEW: Final = (
+    *("imb1", "near_imb", "touch_ratio", "slope", "step", "touch_share"),
+    *("ofi2", "ofi10", "imb_change"),
+)
+CALM: Final = tuple(f"{name}_calm" for name in FEW)
 #: What happened before; the time to close and the ten-cent window stay out (see ARCHITECTURE.md).
 HISTORY: Final = ("mom2", "mom10", "mom60", "ofi2", "ofi10", "imb_change", "vol60")
 
@@ -82,7 +89,7 @@ def fitted(recipe: Recipe, features: Floats, up: Bools) -> Fitted:
 
 def known(moments: Samples) -> Samples:
     """The moments at which every column that a candidate may read is known."""
-    columns = moments.features[:, column_numbers((*BOOK, *HISTORY))]
+    columns = moments.features[:, column_numbers((*BOOK, *HISTORY, *CALM))]
     return moments.take(np.flatnonzero(np.isfinite(columns).all(axis=1)))
 
 
@@ -120,8 +127,9 @@ BASELINES: Final[Mapping[str, Recipe]] = {
 }
 #: What may be shipped, the plainest first.
 CANDIDATES: Final = (
-    Recipe("logistic on the book", BOOK, _logistic(0.1)),
-    Recipe("logistic on book and history", (*BOOK, *HISTORY), _logistic(0.1)),
+    Recipe("touch imbalance", ("imb1",), _logistic(1.0)),
+    Recipe("logistic on the book", BOOK, _logistic(0.001)),
+    Recipe("logistic over volatility", (*FEW, *CALM), _logistic(0.001)),
     Recipe("boosting on the book", BOOK, _boosting(100, 2, 200)),
     Recipe("boosting on book and history", (*BOOK, *HISTORY), _boosting(100, 2, 200)),
 )

@@ -21,7 +21,7 @@ from bot.research.evaluate import tested
 from bot.research.fit import BASELINES, CANDIDATES, SEED, Fitted, fitted, known, weights
 from bot.research.report import measures
 from bot.research.runs import in_runs
-from bot.research.walk import Trial, calibrating_slope, chosen, trial
+from bot.research.walk import Trial, calibrating_slope, chosen, expected_factor, trial
 from bot.tape import TapeError, read
 
 #: Events before the test day without which nothing can be chosen by walking forward.
@@ -52,17 +52,22 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
     """The model and what its card says. Raises TapeError, and ValueError for too little data."""
     every = known(joined([_moments(tape, plan) for tape in plan.tapes]))
     before, after = _split(every, plan.test_day)
+    trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
+    best, why = chosen(trials, before)
+    slope = calibrating_slope(best, before)
     moved = before.moved(plan.label.size)
-    trials = [trial(recipe, moved, plan.label.horizon) for recipe in CANDIDATES]
-    best, why = chosen(trials, moved)
-    fit = fitted(best.recipe, moved.features, moved.change > 0)
-    model = replace(fit, slope=calibrating_slope(best, moved))
+    model = replace(fitted(best.recipe, moved.features, moved.change > 0), slope=slope)
     baselines = {
         name: weights(fitted(recipe, moved.features, moved.change > 0))
         for name, recipe in BASELINES.items()
     }
     content = card.content(plan, model, moved)
-    content["chosen"] = {"why": why, "walked": [_walked(found, moved) for found in trials]}
+    content["expected_move"] = {
+        "what": "cents = factor × (2 × score − 1) × vol60 × √horizon",
+        "factor": expected_factor(best, slope, before, plan.label.horizon),
+    }
+    content["drift"] = card.spread_of(model, before.features)
+    content["chosen"] = {"why": why, "walked": [_walked(found, before) for found in trials]}
     content["baselines"] = baselines
     content["test"] = tested(model.score(after.features), baselines, after, plan.label.size)
     return model, content
@@ -90,10 +95,10 @@ def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     return before, after
 
 
-def _walked(found: Trial, moved: Samples) -> dict[str, Any]:
-    folds = [measures(found.score[rows], moved.take(rows), SEED) for rows in found.folds]
+def _walked(found: Trial, moments: Samples) -> dict[str, Any]:
+    folds = [measures(found.score[rows], moments.take(rows), SEED) for rows in found.folds]
     rows = np.concatenate(found.folds)
-    pooled = measures(found.score[rows], moved.take(rows), SEED)
+    pooled = measures(found.score[rows], moments.take(rows), SEED)
     return {"recipe": found.recipe.name, "pooled": pooled, "folds": folds}
 
 
@@ -104,6 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
     parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")
     parser.add_argument("--size", type=float, default=1.0, help="cents that count as a move")
-    parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 5.0], help="seconds")
+    parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 2.0, 5.0], help="seconds")
     parser.add_argument("--test-day", help="first day held out (YYYY-MM-DD); default: the last")
     return parser

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from tqdm import tqdm
 
+from bot.core.edge import expected_move
 from bot.core.orderbook import Floats
-from bot.research.dataset import Samples
-from bot.research.fit import SEED, Recipe, fitted
+from bot.research.dataset import Label, Samples
+from bot.research.fit import SEED, Recipe, column_numbers, fitted
 from bot.research.metrics import log_loss
 from bot.research.report import compared
 from bot.scorer import calibrated
@@ -42,7 +44,7 @@ def folds(moments: Samples, horizon: float, count: int = FOLDS) -> Iterator[tupl
 class Trial:
     """A candidate walked forward: the score of every row by a fit on its past, NaN where none.
 
-    `folds` are the rows scored by each fit.
+    `folds` are the rows scored by each fit after which the mid moved: those that can be judged.
     """
 
     recipe: Recipe
@@ -50,15 +52,17 @@ class Trial:
     folds: tuple[Rows, ...]
 
 
-def trial(recipe: Recipe, moments: Samples, horizon: float) -> Trial:
-    """Walk one candidate forward."""
+def trial(recipe: Recipe, moments: Samples, label: Label) -> Trial:
+    """Walk one candidate forward: fitted where the mid moved, scored everywhere."""
+    moved = np.abs(moments.change) >= label.size
     score = np.full(len(moments), np.nan)
-    scored_rows = []
-    for past, scored in folds(moments, horizon):
-        model = fitted(recipe, moments.features[past], moments.change[past] > 0)
+    judged = []
+    for past, scored in tqdm(list(folds(moments, label.horizon)), desc=recipe.name, disable=None):
+        rows = past[moved[past]]
+        model = fitted(recipe, moments.features[rows], moments.change[rows] > 0)
         score[scored] = model.score(moments.features[scored])
-        scored_rows.append(scored)
-    return Trial(recipe, score, tuple(scored_rows))
+        judged.append(scored[moved[scored]])
+    return Trial(recipe, score, tuple(judged))
 
 
 def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:
@@ -75,12 +79,24 @@ def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:
 
 
 def calibrating_slope(found: Trial, moments: Samples) -> float:
-    """The slope of the log odds that fits the walked scores best, to a hundredth."""
+    """The slope of the log odds that fits the walked scores best, to a hundredth, at most 1.
+
+    A model may be told that it was too sure of itself, never that it was too modest.
+    """
     rows = np.concatenate(found.folds)
     score, up = found.score[rows], moments.change[rows] > 0
-    slopes = np.arange(20, 151) / 100
+    slopes = np.arange(20, 101) / 100
     losses = [log_loss(calibrated(score, slope), up) for slope in slopes.tolist()]
     return float(slopes[int(np.argmin(losses))])
+
+
+def expected_factor(found: Trial, slope: float, moments: Samples, horizon: float) -> float:
+    """The factor of `edge.expected_move` that fits all walked rows best, moved or not."""
+    rows = np.flatnonzero(np.isfinite(found.score))
+    score = calibrated(found.score[rows], slope)
+    volatility = moments.features[rows][:, column_numbers(("vol60",))[0]]
+    unit = expected_move(score, volatility, horizon, 1.0)
+    return float((unit @ moments.change[rows]) / (unit @ unit))
 
 
 def _is_worth_it(rival: Trial, other: Trial, moments: Samples) -> bool:

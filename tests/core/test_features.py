@@ -157,6 +157,17 @@ def test_movement_is_not_known_before_ten_seconds_of_it() -> None:
     assert seen((0.0, low), (10.0, high))["vol60"] == pytest.approx(np.sqrt(10**2 / 10))
 
 
+def test_the_same_imbalance_says_less_where_prices_move_more() -> None:
+    one, other = book(*PLAIN), book({55: 10}, {57: 10})
+    calm, lively = seen((0.0, one), (60.0, one)), seen((0.0, other), (60.0, one))
+
+    calmed = [name for name in FEATURE_NAMES if name.endswith("_calm")]
+    assert len(calmed) == 9
+    for name in calmed:
+        assert calm[name] == pytest.approx(calm[name.removesuffix("_calm")] / 0.5)
+        assert lively[name] == pytest.approx(lively[name.removesuffix("_calm")] / lively["vol60"])
+
+
 def test_a_one_sided_book_leaves_the_memory_as_it_was() -> None:
     before = told([(0.0, book(*PLAIN))])[1]
     after = told([(0.0, book(*PLAIN)), (1.0, OrderBook(book(*PLAIN).bids, ()))])[1]
@@ -181,6 +192,7 @@ def test_markets_in_one_batch_do_not_disturb_each_other() -> None:
     alone = told([(0.0, pair[0][2]), (1.0, later[0][2])])[0]
     np.testing.assert_allclose(together[0, :14], alone[0, :14])
     np.testing.assert_allclose(together[0, 15:], alone[0, 15:])
+    assert together.shape == (2, len(FEATURES))
     assert np.isnan(together[1, FEATURE_NAMES.index("log_ttc")])
 
 

@@ -7,18 +7,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bot.core.edge import expected_move
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.research import evaluate, train
 from bot.research.dataset import Label, Samples, samples
 from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
 from bot.research.metrics import auc
 from bot.research.runs import in_runs
-from bot.research.walk import Trial, chosen, folds, trial
-from bot.scorer import ModelScorer, load
+from bot.research.walk import (
+    Trial,
+    calibrating_slope,
+    chosen,
+    expected_factor,
+    folds,
+    trial,
+)
+from bot.scorer import ModelScorer, calibrated, load
 from bot.tape import read
 from tests.research.tapes import made_tape
 
 HORIZON = 5.0
+LABEL = Label(HORIZON)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +37,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def moments(tape: Path) -> Samples:
-    return known(samples(in_runs(read(tape)), Label(HORIZON))).moved(1.0)
+    return known(samples(in_runs(read(tape)), LABEL))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +79,8 @@ def test_the_card_says_what_the_model_is(models: Path) -> None:
     assert card["test"]["metrics"]["markets"] == 4
     assert set(card["test"]["baselines"]) == {"base_rate", *BASELINES}
     assert len(card["chosen"]["walked"]) == len(CANDIDATES)
+    assert 0 < card["expected_move"]["factor"] < 10
+    assert set(card["drift"]) == {*card["ranges"], "score"}
     low, high = card["test"]["metrics"]["intervals"]["auc"]
     assert low <= card["test"]["metrics"]["auc"] <= high
 
@@ -84,9 +95,8 @@ def test_evaluation_repeats_the_test_of_the_card(
     pq.write_table(last, tmp_path / "last.parquet")
     answer = tmp_path / "answer.json"
 
-    code = evaluate.main(
-        [str(models / "gbm_label_up.pkl"), str(tmp_path / "last.parquet"), "--json", str(answer)]
-    )
+    told = [str(models / "gbm_label_up.pkl"), str(tmp_path / "last.parquet")]
+    code = evaluate.main([*told, "--json", str(answer), "--plots", str(tmp_path / "plots")])
 
     found = json.loads(answer.read_bytes())
     assert code == 0
@@ -94,6 +104,8 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
     assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
     assert found["metrics"]["markets"] == 4
+    pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert pictures == ["gain.png", "importance.png", "reliability.png"]
 
 
 def test_a_tape_that_is_none_is_an_answer_not_a_trace(
@@ -163,8 +175,31 @@ def test_a_straight_line_is_known_by_its_weights(moments: Samples) -> None:
         np.testing.assert_allclose(scores, line.score(moments.features), atol=1e-9)
 
 
+def test_scores_too_sure_of_themselves_are_brought_back(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
+    rows = np.concatenate(plain.folds)
+
+    bold = Trial(plain.recipe, calibrated(plain.score, 3.0), plain.folds)
+    shy = Trial(plain.recipe, calibrated(plain.score, 0.1), plain.folds)
+
+    assert calibrating_slope(bold, moments) < calibrating_slope(plain, moments) + 1e-9
+    assert calibrating_slope(shy, moments) == 1.0
+    assert len(rows) > 0
+
+
+def test_the_expected_move_is_what_followed_on_average(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
+    factor = expected_factor(plain, 1.0, moments, HORIZON)
+
+    rows = np.flatnonzero(np.isfinite(plain.score))
+    volatility = moments.features[rows, FEATURE_NAMES.index("vol60")]
+    said = expected_move(plain.score[rows], volatility, HORIZON, factor)
+    assert said @ moments.change[rows] == pytest.approx(said @ said)
+    assert factor > 0
+
+
 def test_richer_is_not_better_unless_it_wins_clearly(moments: Samples) -> None:
-    plain = trial(BASELINES["touch_imbalance"], moments, HORIZON)
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
     same = Trial(Recipe("same", (), CANDIDATES[0].build), plain.score, plain.folds)
     up = moments.change > 0
     oracle = Trial(Recipe("oracle", (), CANDIDATES[0].build), np.where(up, 0.9, 0.1), plain.folds)

@@ -1,0 +1,94 @@
+"""Pictures of an evaluation: reliability, gain and importance, as PNG files.
+
+Needs Matplotlib, which is a tool for people and no part of the service: it is imported only here,
+when a picture is asked for.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from bot.core.features import FEATURE_NAMES
+from bot.core.orderbook import Floats
+from bot.research.metrics import Bools, auc
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE: Final = (6.0, 4.5)
+_WAYS: Final = {
+    "move": "mid move in the predicted direction",
+    "taker_marked_at_mid": "taken, then worth the mid",
+    "taker_round_trip": "taken both ways",
+    "resting_filled_if_passed": "rested, filled when passed",
+}
+
+
+def importance(
+    score: Callable[[Floats], Floats], uses: tuple[str, ...], features: Floats, up: Bools
+) -> dict[str, float]:
+    """By feature, how much AUC is lost when its column is dealt out anew among the rows."""
+    dealt = np.random.default_rng(0).permutation(len(features))
+    whole = auc(score(features), up)
+    lost = {}
+    for name in uses:
+        column = FEATURE_NAMES.index(name)
+        shuffled = features.copy()
+        shuffled[:, column] = features[dealt, column]
+        lost[name] = whole - auc(score(shuffled), up)
+    return dict(sorted(lost.items(), key=lambda item: -item[1]))
+
+
+def draw(found: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The pictures of what `evaluate` found, as files in a folder, which is made if need be."""
+    # A canvas without a screen: no window is ever opened.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # see above
+    from matplotlib.figure import Figure  # noqa: PLC0415  # see above
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, paint in _PICTURES.items():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        FigureCanvasAgg(figure)
+        paint(figure.add_subplot(), found)
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=120)
+    return paths
+
+
+def _reliability(axes: "Axes", found: Mapping[str, Any]) -> None:
+    bins = found["reliability"]
+    said, happened = ([part[name] for part in bins] for name in ("score", "up"))
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    axes.plot(said, happened, marker="o")
+    axes.set(xlabel="score", ylabel="share that rose", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title("Reliability, ten bins of equal mass")
+
+
+def _gain(axes: "Axes", found: Mapping[str, Any]) -> None:
+    tops = found["gain_cents"]
+    for way, label in _WAYS.items():
+        points = [(top, part[way]) for top, part in tops.items() if part[way]]
+        middle = [part["cents"] for _, part in points]
+        below = [part["cents"] - part["interval"][0] for _, part in points]
+        above = [part["interval"][1] - part["cents"] for _, part in points]
+        axes.errorbar([top for top, _ in points], middle, (below, above), marker="o", label=label)
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set(ylabel="cents a contract", title="The most decided signals, after spread and fees")
+    axes.legend(fontsize="small")
+
+
+def _importance(axes: "Axes", found: Mapping[str, Any]) -> None:
+    lost = found["importance"]
+    axes.barh(list(lost)[::-1], list(lost.values())[::-1])
+    axes.set(xlabel="AUC lost when dealt out anew", title="Importance")
+    axes.tick_params(labelsize="small")
+
+
+_PICTURES: Final[Mapping[str, Callable[["Axes", Mapping[str, Any]], None]]] = {
+    "reliability": _reliability,
+    "gain": _gain,
+    "importance": _importance,
+}
