@@ -32,21 +32,24 @@ from bot.sim.auth import NO_SCOPE, KeyRing
 from bot.sim.body import BadBodyError
 from bot.sim.errors import Rejected
 from bot.sim.exchange import Exchange
+from bot.sim.fault_install import attach
 from bot.sim.limits import RateLimiter, TooManyRequestsError
 from bot.sim.listing import Listing
 from bot.sim.query import BadQueryError
 from bot.sim.render import Renderer
 from bot.sim.service import Answer, Call, Driver, Route, Service, answer
+from bot.sim.stream_socket import StreamTerms
 
 PREFIX: Final = "/trade-api/v2"
-#: Fixed paths come before those with a name in the same place.
+#: Looked through in this order: what is asked most comes first, but fixed paths always before
+#: those with a name in the same place.
 ROUTES: Final[tuple[Route, ...]] = (
-    *rest_exchange.ROUTES,
     *rest_books.ROUTES,
+    *rest_orders.ROUTES,
+    *rest_exchange.ROUTES,
     *rest_market.ROUTES,
     *rest_account.ROUTES,
     *rest_portfolio.ROUTES,
-    *rest_orders.ROUTES,
     *rest_groups.ROUTES,
     *rest_orders.LEGACY_ROUTES,
 )
@@ -59,10 +62,12 @@ def create_exchange_app(
     clock: Clock,
     keys: KeyRing | None = None,
     limiter: RateLimiter | None = None,
+    stream: StreamTerms | None = None,
 ) -> Starlette:
     """The application. `clock` is what signatures and rate limits are judged by.
 
-    Without `keys` nobody can sign; without a `limiter` nobody is limited.
+    Without `keys` nobody can sign; without a `limiter` nobody is limited. Its stream and the
+    faults it can be given are those of `stream_socket` and `faults`.
     """
     service = Service(
         exchange=exchange,
@@ -79,6 +84,7 @@ def create_exchange_app(
     )
     app.router.redirect_slashes = False
     app.state.service = service
+    attach(app, service, stream)
     return app
 
 
@@ -144,7 +150,7 @@ def _admitted(call: Call, route: Route, path: str) -> Answer:
     if not route.scope:
         service.limiter.charge("", limits.READ, route.cost, seconds)
         return route.handler(call)
-    key = service.keys.signer(call.headers, route.method, path, now)
+    key = service.keys.signer(call.headers, route.method, path, now + service.skew.by)
     if not key.may(route.scope):
         raise NO_SCOPE(f"this operation needs the scope {route.scope}")
     count = call.order_count if route.per_order else 1
