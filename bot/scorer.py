@@ -75,8 +75,11 @@ class ModelScorer:
         self.uses = tuple(uses)
         self._uses = [FEATURE_NAMES.index(name) for name in uses]
         self._slope = slope
-        self._gates = [FEATURE_NAMES.index(name) for name in card.ranges]
-        self._low, self._high = np.array(list(card.ranges.values())).reshape(-1, 2).T
+        # What is read but has no range only has to be known.
+        unbounded = {name: (-np.inf, np.inf) for name in uses if name not in card.ranges}
+        ranges = {**card.ranges, **unbounded}
+        self._gates = [FEATURE_NAMES.index(name) for name in ranges]
+        self._low, self._high = np.array(list(ranges.values())).T
 
     def score(self, features: Floats) -> Floats:
         """P(YES goes up) given that it moves, (N,); NaN outside the domain of the model."""
@@ -87,7 +90,7 @@ class ModelScorer:
         inside = self._inside(features)
         fit = np.all(inside, axis=1)
         reasons: list[str | None] = [None] * len(features)
-        for row in np.flatnonzero(~fit):
+        for row in np.flatnonzero(~fit).tolist():
             reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
         return Opinions(self._scored(features, fit), tuple(reasons))
 
@@ -189,7 +192,7 @@ def _opened(path: Path, card: Card) -> ModelScorer:
 
 
 def _try_out(scorer: ModelScorer, path: Path) -> None:
-    middle = np.full((1, len(FEATURE_NAMES)), np.nan)
+    middle = np.zeros((1, len(FEATURE_NAMES)))
     for name, (low, high) in scorer.card.ranges.items():
         middle[0, FEATURE_NAMES.index(name)] = (low + high) / 2
     try:

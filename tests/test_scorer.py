@@ -100,6 +100,15 @@ def test_a_row_of_which_too_little_is_known_has_no_score_and_a_reason(tmp_path: 
     assert opinions.reasons == ("not enough known: vol60", "not enough known: imb1")
 
 
+def test_what_the_model_reads_must_be_known_even_without_a_range(tmp_path: Path) -> None:
+    scorer = loaded(tmp_path, ranges={"vol60": [0.2, 5.0]})
+
+    opinions = scorer.judge(rows(imb1=[0.5, np.nan, 0.5], vol60=[1.0, 1.0, 9.0]))
+
+    assert np.isfinite(opinions.score).tolist() == [True, False, False]
+    assert opinions.reasons[1] == "not enough known: imb1"
+
+
 def test_a_row_outside_the_domain_has_no_score_and_a_reason(tmp_path: Path) -> None:
     opinions = loaded(tmp_path).judge(rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
 
@@ -222,7 +231,7 @@ def test_without_a_model_there_are_no_opinions_and_everybody_is_told_why() -> No
 def test_the_shipped_model_loads_and_has_an_opinion() -> None:
     scorer = load(MODELS / "gbm_label_up.pkl")
     assert isinstance(scorer, ModelScorer), scorer.fault
-    ordinary = np.full((1, len(FEATURE_NAMES)), np.nan)
+    ordinary = np.zeros((1, len(FEATURE_NAMES)))
     for name, (low, high) in scorer.card.ranges.items():
         ordinary[0, FEATURE_NAMES.index(name)] = (low + high) / 2
 

@@ -41,7 +41,7 @@ def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
         "name": plan.name,
         "features": list(FEATURE_NAMES),
         "uses": list(model.uses),
-        "ranges": ranges(moved.features, (*model.uses, *GATES)),
+        "ranges": ranges(moved.features, gates(model.uses)),
         "recipe": model.recipe,
         "slope": model.slope,
         "label": {
@@ -67,6 +67,15 @@ def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
     }
 
 
+def gates(uses: tuple[str, ...]) -> tuple[str, ...]:
+    """The features whose range says whether a market is like those seen in training.
+
+    What is over the movement of the market follows from two that are there already.
+    """
+    own = [name for name in uses if not name.endswith("_calm")]
+    return tuple(dict.fromkeys((*GATES, *own)))
+
+
 def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
     """Where each feature lay, with slack; odd ones as widely to either side."""
     result = {}
@@ -82,7 +91,7 @@ def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
 
 def spread_of(model: Fitted, features: Floats) -> dict[str, Any]:
     """How the features read and the scores were spread, to tell drift by: see `core.drift`."""
-    names = (*model.uses, *GATES)
+    names = tuple(dict.fromkeys((*GATES, *model.uses)))
     values = np.column_stack([features[:, column_numbers(names)], model.score(features)])
     edges = np.quantile(values, np.arange(1, 10) / 10, axis=0).T.round(6)
     counts = counted(values, edges)
