@@ -16,10 +16,13 @@ from starlette.applications import Starlette
 from bot.clock import SystemClock
 from bot.ports import Clock
 from bot.sim.auth import KeyRing
+from bot.sim.fault_install import install
+from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
 from bot.sim.keys import KeyKind, made_key, write_key_file
 from bot.sim.limits import TIERS, RateLimiter
 from bot.sim.server import PREFIX, create_exchange_app
 from bot.sim.specs import SHARDS
+from bot.sim.stream_wire import SERVED
 from bot.sim.units import micros
 from bot.sim.world.demo import demo_exchange
 
@@ -36,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         port = listening.getsockname()[1]
         sys.stdout.write(f"simulated exchange: http://{_HOST}:{port}{PREFIX}\n")
         sys.stdout.flush()
-        config = uvicorn.Config(app, access_log=False, log_level="warning")
+        config = uvicorn.Config(app, access_log=False, log_level="warning", **SERVED)
         uvicorn.Server(config).run([listening])
     return 0
 
@@ -50,7 +53,9 @@ def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     if arguments.keys is not None:
         write_key_file(arguments.keys, key.key_id, pem)
     limiter = RateLimiter(arguments.tier, public=arguments.limit_public)
-    return create_exchange_app(exchange, driver, clock, KeyRing({key.key_id: key}), limiter)
+    app = create_exchange_app(exchange, driver, clock, KeyRing({key.key_id: key}), limiter)
+    install(app, arguments.faults)
+    return app
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -65,6 +70,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     add("--cash", type=_dollars, default=Decimal(1_000), help="dollars on each shard")
     add("--tier", choices=sorted(TIERS), help="rate limits of this tier; none if left out")
     add("--limit-public", action="store_true", help="limit unsigned reads too")
+    add("--faults", type=_schedule, default=Schedule(), help="a script of faults to fail by")
     return parser.parse_args(argv)
 
 
@@ -73,6 +79,13 @@ def _speed(text: str) -> float:
     if not 0 < speed <= 10_000:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 10,000")
     return speed
+
+
+def _schedule(text: str) -> Schedule:
+    try:
+        return load_schedule(Path(text))
+    except ScheduleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _dollars(text: str) -> Decimal:

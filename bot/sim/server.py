@@ -38,7 +38,6 @@ from bot.sim.listing import Listing
 from bot.sim.query import BadQueryError
 from bot.sim.render import Renderer
 from bot.sim.service import Answer, Call, Driver, Route, Service, answer
-from bot.sim.stream_socket import StreamTerms
 
 PREFIX: Final = "/trade-api/v2"
 #: Looked through in this order: what is asked most comes first, but fixed paths always before
@@ -62,7 +61,6 @@ def create_exchange_app(
     clock: Clock,
     keys: KeyRing | None = None,
     limiter: RateLimiter | None = None,
-    stream: StreamTerms | None = None,
 ) -> Starlette:
     """The application. `clock` is what signatures and rate limits are judged by.
 
@@ -84,7 +82,7 @@ def create_exchange_app(
     )
     app.router.redirect_slashes = False
     app.state.service = service
-    attach(app, service, stream)
+    attach(app, service)
     return app
 
 

@@ -6,6 +6,7 @@ A handler is a plain function from a `Call` to an `Answer`; it raises `Rejected`
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -33,6 +34,13 @@ class Driver(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Skew:
+    """By how much the clock that signatures are judged by is wrong: a fault may put it so."""
+
+    by: timedelta = timedelta()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """An exchange and what it takes to serve it."""
@@ -45,6 +53,7 @@ class Service:
     renderer: Renderer
     listing: Listing
     books: BookRenderer = field(default_factory=BookRenderer)
+    skew: Skew = field(default_factory=Skew)
 
     @property
     def state(self) -> State:

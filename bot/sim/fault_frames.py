@@ -1,0 +1,110 @@
+"""Faults of the stream: frames lost, doubled, late or broken; cut lines, late pings."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+
+from bot.sim.fault_bodies import BROKEN, SPOILED, Dice
+from bot.sim.fault_kinds import FaultSpec
+from bot.sim.stream_channels import ERRORS
+
+#: What happens to frames, in this order of precedence.
+_FRAME_KINDS: Final = (
+    frozenset(
+        {"disconnect", "sequence_gap", "channel_error", "duplicate_fill", "late_fill", "garbage"}
+    )
+    | SPOILED.keys()
+)
+
+
+class Drawn(Protocol):
+    """A fault that strikes now."""
+
+    spec: FaultSpec
+
+    @property
+    def dice(self) -> Dice:
+        """Its own chance."""
+        ...
+
+    def fire(self) -> None:
+        """Count that it struck."""
+        ...
+
+
+class Draws(Protocol):
+    """Who knows which faults strike."""
+
+    @property
+    def any_active(self) -> bool:
+        """Whether there is anything to ask for."""
+        ...
+
+    def drawn(self, where: str, kinds: Collection[str]) -> Sequence[Drawn]:
+        """The faults of these kinds that strike there now."""
+        ...
+
+
+class StreamFaults:
+    """What the faults in force do to the stream."""
+
+    def __init__(self, faults: Draws) -> None:
+        self._faults = faults
+
+    @property
+    def spoils_frames(self) -> bool:
+        """Whether frames need to be shown to `frames`."""
+        return self._faults.any_active
+
+    def frames(self, channel: str, frame: str) -> list[tuple[float, str]] | None:
+        """What is sent in place of a frame, each after so many seconds; None cuts the line.
+
+        Frames come and go without their closing brace.
+        """
+        sent = [(0.0, frame)]
+        for fault in self._faults.drawn(f"WS {channel}", _FRAME_KINDS):
+            fault.fire()
+            if fault.spec.kind == "disconnect":
+                return None
+            sent = [after for before in sent for after in _struck(fault, *before)]
+        return sent
+
+    def refusal(self) -> int:
+        """The code of the error that answers a command; 0 for none."""
+        for fault in self._faults.drawn("WS command", ("command_error",)):
+            fault.fire()
+            return int(fault.spec.parameters["code"])
+        return 0
+
+    def ping_delay(self) -> float:
+        """By how many seconds the next ping is late."""
+        drawn = self._faults.drawn("WS ping", ("slow_ping",))
+        for fault in drawn:
+            fault.fire()
+        return sum(float(fault.spec.parameters["delay"]) for fault in drawn)
+
+
+def _struck(fault: Drawn, delay: float, frame: str) -> list[tuple[float, str]]:
+    kind, terms = fault.spec.kind, fault.spec.parameters
+    if kind == "sequence_gap":
+        return []
+    if kind == "duplicate_fill":
+        return [(delay, frame), (delay, frame)]
+    if kind == "late_fill":
+        return [(delay + terms["delay"], frame)]
+    return [(delay, _changed(fault, frame))]
+
+
+def _changed(fault: Drawn, frame: str) -> str:
+    kind, terms = fault.spec.kind, fault.spec.parameters
+    if kind == "garbage":
+        return BROKEN[terms["body"]](f"{frame}}}".encode()).decode(errors="replace") or " "
+    whole: dict[str, Any] = orjson.loads(f"{frame}}}")
+    if kind == "channel_error":
+        code = int(terms["code"])
+        about: dict[str, Any] = {key: whole[key] for key in ("sid", "seq") if key in whole}
+        whole = {**about, "type": "error", "msg": {"code": code, "msg": ERRORS[code]}}
+    else:
+        whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.dice)
+    return orjson.dumps(whole).decode()[:-1]

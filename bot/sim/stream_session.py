@@ -1,0 +1,250 @@
+"""One client of the stream: what it has subscribed to and what waits to be sent to it. No I/O.
+
+Frames wait as text without their end, since the time of sending belongs into them. A client that
+reads too slowly loses the subscription whose buffer is full, as on Kalshi (error 25).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+import orjson
+
+from bot.sim import stream_channels as channels
+from bot.sim.stream_channels import Channel, Filter, StreamError
+from bot.sim.stream_hub import Audience, Hub
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What one connection may have, and how many connections there may be.
+
+    `buffer` is frames waiting in one subscription.
+    """
+
+    buffer: int = 20_000
+    markets: int = 500_000
+    commands_per_second: int = 10_000
+    connections: int = 200
+
+
+class Fate(Protocol):
+    """Who may spoil frames on their way out."""
+
+    @property
+    def spoils_frames(self) -> bool:
+        """Whether there is anything to ask for now."""
+        ...
+
+    def frames(self, channel: str, frame: str) -> Sequence[tuple[float, str]] | None:
+        """What is sent in place of a frame, each after so many seconds; None cuts the line."""
+        ...
+
+
+class Subscription:
+    """One channel of one connection. A `markets` of None means all."""
+
+    def __init__(self, session: "Session", sid: int, channel: Channel) -> None:
+        self.sid = sid
+        self.channel = channel
+        self.account = session.account
+        self.is_yes_priced = False
+        self.skips_list = False
+        self.waiting = 0
+        self.markets: dict[str, None] | None = {}
+        self._session = session
+        self._seq = 0
+        self._touched: dict[str, None] = {}
+        self._told: dict[str, tuple[int, ...]] = {}
+
+    def join(self, tickers: Iterable[str]) -> list[str]:
+        """Read these markets too; those that are new."""
+        if self.markets is None:
+            return []
+        added = [ticker for ticker in tickers if ticker not in self.markets]
+        self.markets.update(dict.fromkeys(added))
+        self._audience.join(self, added)
+        return added
+
+    def join_all(self) -> None:
+        """Read all markets."""
+        self.leave()
+        self.markets = None
+        self._audience.join(self, None)
+
+    def drop(self, tickers: Iterable[str]) -> None:
+        """Read these markets no more."""
+        held = self.markets or {}
+        gone = [ticker for ticker in tickers if ticker in held]
+        for ticker in gone:
+            del held[ticker]
+        self._audience.leave(self, gone)
+
+    def leave(self) -> None:
+        """Read nothing more."""
+        self._audience.leave(self, self.markets)
+
+    def number(self) -> int:
+        """The next sequence number."""
+        self._seq += 1
+        return self._seq
+
+    def deliver(self, content: str, reply_to: int = 0) -> None:
+        """Queue a frame with this content."""
+        about = f'"sid":{self.sid}'
+        if reply_to:
+            about = f'"id":{reply_to},{about}'
+        if self.channel.is_sequenced:
+            about = f'{about},"seq":{self.number()}'
+        self._session.post(self, f"{{{about},{content}")
+
+    def touch(self, ticker: str) -> None:
+        """Look at a market's ticker again before the next frames go out."""
+        self._touched[ticker] = None
+        self._session.wake()
+
+    def refresh(self) -> None:
+        """Queue the tickers that have changed since they were last told."""
+        touched, self._touched = self._touched, {}
+        for ticker in touched:
+            self.quote(ticker)
+
+    def quote(self, ticker: str) -> None:
+        """Queue a market's ticker, unless it is as told before or there is no such market."""
+        market = self._session.hub.state.markets.get(ticker)
+        if market is None:
+            return
+        figures, content = self._session.hub.contents.ticker(market)
+        if self._told.get(ticker) != figures:
+            self._told[ticker] = figures
+            self.deliver(content)
+
+    def show_book(self, ticker: str, reply_to: int = 0) -> None:
+        """Queue a market's whole book."""
+        contents = self._session.hub.contents
+        self.deliver(contents.snapshot(ticker, yes_price=self.is_yes_priced), reply_to)
+
+    @property
+    def _audience(self) -> Audience:
+        return self._session.hub.audiences[self.channel.name]
+
+
+class Session:
+    """One connection, of one account. `may_read` is whether its key covers private channels."""
+
+    def __init__(
+        self, hub: Hub, account: str, *, may_read: bool, limits: StreamLimits, fate: Fate
+    ) -> None:
+        self.hub = hub
+        self.account = account
+        self.may_read = may_read
+        self.limits: Final = limits
+        self.subscriptions: dict[int, Subscription] = {}
+        #: Whether the line is to be cut once what waits has been sent.
+        self.is_cut = False
+        #: Called when there is something to send.
+        self.wake: Callable[[], None] = _nothing
+        #: Called to queue a frame after so many seconds.
+        self.later: Callable[[float, Callable[[], None]], object] = _at_once
+        self._fate = fate
+        self._sids = 0
+        self._waiting: list[str] = []
+
+    def subscription(self, channel: Channel) -> Subscription | None:
+        """The subscription to a channel, if there is one."""
+        for one in self.subscriptions.values():
+            if one.channel is channel:
+                return one
+        return None
+
+    def open(self, channel: Channel) -> Subscription:
+        """A new subscription, as yet to nothing. Raises StreamError for a private channel."""
+        if channel.is_private and not self.may_read:
+            raise StreamError(channels.AUTHENTICATION_REQUIRED)
+        self._sids += 1
+        opened = self.subscriptions[self._sids] = Subscription(self, self._sids, channel)
+        if channel.filter is Filter.NONE:
+            opened.join_all()
+        return opened
+
+    def end(self, subscription: Subscription) -> None:
+        """Subscribe no more."""
+        subscription.leave()
+        self.subscriptions.pop(subscription.sid, None)
+
+    def close(self) -> None:
+        """Subscribe to nothing more: the client is gone."""
+        for subscription in tuple(self.subscriptions.values()):
+            self.end(subscription)
+
+    def post(self, subscription: Subscription, frame: str) -> None:
+        """Queue a subscription's frame, or end the subscription if its buffer is full."""
+        if subscription.waiting >= self.limits.buffer:
+            self.fail(subscription, channels.OVERFLOW)
+            return
+        subscription.waiting += 1
+        if self._fate.spoils_frames:
+            self._spoiled(subscription.channel.name, frame)
+        else:
+            self._waiting.append(frame)
+        self.wake()
+
+    def say(self, frame: str) -> None:
+        """Queue a frame that answers a command; it is spared by limits and faults."""
+        self._waiting.append(frame)
+        self.wake()
+
+    def fail(self, subscription: Subscription, code: int, detail: str = "") -> None:
+        """Tell of an error in a subscription; after a terminal one it is over."""
+        if subscription.sid not in self.subscriptions:
+            return
+        error = StreamError(code, detail, subscription.sid)
+        self.say(error_frame(error, seq=sequence(subscription)))
+        if code in channels.TERMINAL:
+            self.end(subscription)
+
+    def take(self, now_ms: int) -> list[str]:
+        """All frames that wait, complete, as sent at that moment."""
+        for subscription in tuple(self.subscriptions.values()):
+            subscription.refresh()
+            subscription.waiting = 0
+        waiting, self._waiting = self._waiting, []
+        end = f',"sending_ts_ms":{now_ms}}}'
+        return [frame + end if frame[0] == "{" else frame for frame in waiting]
+
+    def _spoiled(self, channel: str, frame: str) -> None:
+        instead = self._fate.frames(channel, frame)
+        if instead is None:
+            self.is_cut = True
+            return
+        for delay, text in instead:
+            if delay:
+                self.later(delay, partial(self.say, text))
+            else:
+                self._waiting.append(text)
+
+
+def sequence(subscription: Subscription) -> int | None:
+    """The number that an answer on a subscription takes; None where frames have none."""
+    return subscription.number() if subscription.channel.is_sequenced else None
+
+
+def error_frame(error: StreamError, reply_to: int = 0, seq: int | None = None) -> str:
+    """An error, without the end of its frame."""
+    about = [
+        f'"{name}":{value}'
+        for name, value in (("id", reply_to), ("sid", error.sid), ("seq", seq))
+        if value
+    ]
+    text = orjson.dumps(error.text).decode()
+    message = f'"type":"error","msg":{{"code":{error.code},"msg":{text}}}'
+    return f"{{{','.join([*about, message])}"
+
+
+def _nothing() -> None:
+    pass
+
+
+def _at_once(_delay: float, act: Callable[[], None]) -> None:
+    act()
