@@ -5,10 +5,11 @@ Prices in ticks, sizes in units, money in micro-dollars (`units`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.sim import errors
 from bot.sim.accounts import Account, opened
+from bot.sim.archive import Archive
 from bot.sim.book import Book
 from bot.sim.clearing import Clearing
 from bot.sim.errors import Rejected
@@ -32,12 +33,16 @@ GROUP_IDS = "0004"
 class Exchange:
     """A whole exchange. The same seed and the same calls give the same events, byte for byte."""
 
-    def __init__(self, seed: int, start: datetime) -> None:
+    def __init__(
+        self, seed: int, start: datetime, archive_after: timedelta = timedelta(days=1)
+    ) -> None:
+        """`archive_after` is how long a market that has paid stays in the live listing."""
         self.state = State(now=start, ids=Ids(seed))
         self.state.move_to(start)
         self._clearing = Clearing(self.state)
         self._trading = Trading(self.state, self._clearing)
-        self._life = Lifecycle(self.state, self._trading)
+        self.archive = Archive(self.state, archive_after)
+        self._life = Lifecycle(self.state, self._trading, self.archive)
         self._flush = self.state.feed.flush
 
     @property
@@ -63,12 +68,13 @@ class Exchange:
         self.state.events[spec.event_ticker] = spec
         self.state.event_markets.setdefault(spec.event_ticker, [])
         self.state.event_updated[spec.event_ticker] = self.now
+        self.state.listed += 1
         self.state.feed.emit(EventCreated(self.now, spec.event_ticker))
         self._flush()
 
     def add_market(self, spec: MarketSpec) -> MarketState:
         """List a market of an event that is listed. Raises ValueError for a ticker used before."""
-        if spec.ticker in self.state.markets:
+        if spec.ticker in self.state.markets or spec.ticker in self.state.archive:
             raise ValueError(f"market {spec.ticker} is listed already")
         event = self.state.events[spec.event_ticker]
         series = self.state.series[event.series_ticker]
@@ -85,6 +91,7 @@ class Exchange:
             close_time=spec.close_time,
         )
         self.state.markets[spec.ticker] = market
+        self.state.listed += 1
         self.state.event_markets[spec.event_ticker].append(spec.ticker)
         self._life.begin(market)
         self._flush()

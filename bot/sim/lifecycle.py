@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.core.market import MarketStatus
 from bot.sim.accounts import Account, Position, SettlementRecord
+from bot.sim.archive import Archive
 from bot.sim.events import MarketChange, MarketChanged, PauseChanged, Settled
 from bot.sim.orders import Reason
 from bot.sim.state import MarketState, State
@@ -21,13 +22,15 @@ PAYOUTS = {"yes": DOLLAR_TICKS, "no": 0}
 class Lifecycle:
     """Moves markets through their states, and the exchange through time."""
 
-    def __init__(self, state: State, trading: Trading) -> None:
+    def __init__(self, state: State, trading: Trading, archive: Archive) -> None:
         self._state = state
         self._trading = trading
+        self._archive = archive
         self._steps = {
             Due.OPEN: self._open,
             Due.CLOSE: self._close,
             Due.SETTLE: self._settle,
+            Due.ARCHIVE: archive.put_away,
         }
 
     def advance(self, to: datetime) -> None:
@@ -118,6 +121,7 @@ class Lifecycle:
                 self._pay(account, market, held)
         market.open_interest = 0
         self._become(market, MarketStatus.FINALIZED, MarketChange.SETTLED)
+        self._archive.settled(market)
 
     def _pay(self, account: Account, market: MarketState, held: Position) -> None:
         value = market.value or 0

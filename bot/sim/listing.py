@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from typing import Final
 
 from bot.core.market import MarketStatus
@@ -41,21 +42,32 @@ class Listing:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._seen = -1
         self._markets: list[MarketState] = []
         self._events: list[tuple[int, EventSpec]] = []
+        self._numbers: dict[str, int] = {}
+        self._count = count(1)
 
     def markets(self) -> Sequence[MarketState]:
         """All markets."""
-        # Markets are only ever added, and what sorts them never changes.
-        if len(self._markets) != len(self._state.markets):
-            self._markets = sorted(self._state.markets.values(), key=by_age)
+        self._refresh()
         return self._markets
 
     def events(self) -> Sequence[tuple[int, EventSpec]]:
         """All events, numbered in the order they were added."""
-        if len(self._events) != len(self._state.events):
-            self._events = list(enumerate(self._state.events.values(), 1))
+        self._refresh()
         return self._events
+
+    def _refresh(self) -> None:
+        if self._seen == self._state.listed:
+            return
+        self._seen = self._state.listed
+        self._markets = sorted(self._state.markets.values(), key=by_age)
+        # An event keeps its number when others go: cursors hold it.
+        self._numbers = {
+            event: self._numbers.get(event) or next(self._count) for event in self._state.events
+        }
+        self._events = [(self._numbers[e], spec) for e, spec in self._state.events.items()]
 
     def of_event(self, event_ticker: str) -> list[MarketState]:
         """The markets of one event; none for an unknown one."""

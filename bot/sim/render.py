@@ -6,6 +6,7 @@ but for the few lists that Kalshi itself serves as null.
 
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -15,8 +16,9 @@ from bot.sim.state import MarketState, State
 from bot.sim.units import DOLLAR_TICKS, PRICE_TEXT, size_text
 
 Json = dict[str, Any]
+#: A description, and the state of the market that it describes.
+_Ready = tuple[tuple[int, ...], orjson.Fragment]
 
-#: The archive begins so many days back.
 _ONE = PRICE_TEXT[DOLLAR_TICKS]
 
 
@@ -26,21 +28,24 @@ def moment_text(at: datetime) -> str:
 
 
 class Renderer:
-    """Describes markets, and remembers each description until something in it changes."""
+    """Describes markets, and remembers each description until something in it changes.
+
+    What is remembered goes when its market goes to the archive.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._constant: dict[str, Json] = {}
-        self._ready: dict[str, tuple[tuple[int, ...], orjson.Fragment]] = {}
+        self._constant: WeakKeyDictionary[MarketState, Json] = WeakKeyDictionary()
+        self._ready: WeakKeyDictionary[MarketState, _Ready] = WeakKeyDictionary()
 
     def market(self, market: MarketState) -> orjson.Fragment:
         """One market, ready to be put into an answer."""
         seen = (market.clock, market.version, self._state.minute)
-        ready = self._ready.get(market.spec.ticker)
+        ready = self._ready.get(market)
         if ready is not None and ready[0] == seen:
             return ready[1]
         text = orjson.Fragment(orjson.dumps(self._market(market)))
-        self._ready[market.spec.ticker] = (seen, text)
+        self._ready[market] = (seen, text)
         return text
 
     def event(self, spec: EventSpec) -> Json:
@@ -89,9 +94,9 @@ class Renderer:
         return described
 
     def _market(self, market: MarketState) -> Json:
-        constant = self._constant.get(market.spec.ticker)
+        constant = self._constant.get(market)
         if constant is None:
-            constant = self._constant[market.spec.ticker] = _constant(market)
+            constant = self._constant[market] = _constant(market)
         return constant | _quotes(market) | _traded(market, self._state.minute) | _life(market)
 
 

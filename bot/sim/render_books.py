@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -35,22 +36,22 @@ class BookRenderer:
     """
 
     def __init__(self) -> None:
-        self._ready: dict[str, tuple[int, orjson.Fragment]] = {}
-        self._levels: dict[str, tuple[_Texts, _Texts]] = {}
+        self._ready: WeakKeyDictionary[MarketState, tuple[int, orjson.Fragment]]
+        self._ready = WeakKeyDictionary()
+        self._levels: WeakKeyDictionary[MarketState, tuple[_Texts, _Texts]] = WeakKeyDictionary()
 
     def whole(self, market: MarketState) -> orjson.Fragment:
         """The whole book of a market, without its envelope."""
-        ticker = market.spec.ticker
-        ready = self._ready.get(ticker)
+        ready = self._ready.get(market)
         if ready is not None and ready[0] == market.clock:
             return ready[1]
         text = orjson.Fragment(self.best(market, 0))
-        self._ready[ticker] = (market.clock, text)
+        self._ready[market] = (market.clock, text)
         return text
 
     def best(self, market: MarketState, depth: int) -> bytes:
         """The best `depth` levels a side (0: all): two ladders of bids, rising, the best last."""
-        yes, no = self._levels.setdefault(market.spec.ticker, ({}, {}))
+        yes, no = self._levels.setdefault(market, ({}, {}))
         bids = _ladder(market.book.levels(Side.BUY, depth), yes, PRICE_TEXT)
         asks = _ladder(market.book.levels(Side.SELL, depth), no, _NO_PRICE_TEXT)
         return f'{{"yes_dollars":[{bids}],"no_dollars":[{asks}]}}'.encode()

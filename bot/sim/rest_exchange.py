@@ -6,8 +6,7 @@ from typing import Any, Final
 from bot.sim.render import moment_text
 from bot.sim.service import Answer, Call, Route, answer
 
-#: How long settled markets and old trades stay in the live data: two months.
-ARCHIVE_AGE: Final = timedelta(days=60)
+#: How long a member's orders stay in the live data; here they are never put away sooner.
 ORDER_ARCHIVE_AGE: Final = timedelta(days=14)
 _DAYS: Final = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
 _ALL_DAY: Final = {"open_time": "00:00", "close_time": "00:00"}
@@ -49,7 +48,7 @@ def user_data_timestamp(call: Call) -> Answer:
 
 def historical_cutoff(call: Call) -> Answer:
     """Where the archive begins, for each kind of data."""
-    old = moment_text(_midnight(call.exchange.now - ARCHIVE_AGE))
+    old = moment_text(call.exchange.now - call.exchange.archive.after)
     return answer(
         {
             "market_settled_ts": old,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from bot.sim import errors
+from bot.sim import errors, rest_archive
 from bot.sim.listing import STATUS_FILTERS, by_age, by_close, is_between
 from bot.sim.paging import page
 from bot.sim.query import Query
@@ -100,9 +100,12 @@ def _events(call: Call, *, are_combos: bool) -> dict[str, Any]:
     limit = query.limit(200, 200)
     nested = query.flag("with_nested_markets")
     query.flag("with_milestones")
-    found = [item for item in call.service.listing.events() if _event_passes(call, item[1])]
-    is_combo = call.service.listing.is_combo
-    found = [item for item in found if is_combo(item[1].event_ticker) is are_combos]
+    passes, is_combo = _event_filter(call), call.service.listing.is_combo
+    found = [
+        item
+        for item in call.service.listing.events()
+        if passes(item[1]) and is_combo(item[1].event_ticker) is are_combos
+    ]
     shown, cursor = page(found, lambda item: (item[0],), query.text("cursor"), limit)
     events = [_with_markets(call, spec, nested=nested) for _, spec in shown]
     return {"events": events, "milestones": [], "cursor": cursor}
@@ -119,24 +122,29 @@ def _of_event(call: Call, spec: EventSpec) -> list[MarketState]:
     return call.service.listing.of_event(spec.event_ticker)
 
 
-def _event_passes(call: Call, spec: EventSpec) -> bool:
+def _event_filter(call: Call) -> Callable[[EventSpec], bool]:
     query = call.query
-    status = query.choice("status", _EVENT_STATUSES)
+    status, series = query.choice("status", _EVENT_STATUSES), query.text("series_ticker")
     tickers = query.listed("tickers", 200)
     min_close, min_updated = query.seconds("min_close_ts"), query.seconds("min_updated_ts")
-    if query.text("series_ticker") not in {"", spec.series_ticker}:
-        return False
-    if tickers and spec.event_ticker not in tickers:
-        return False
-    if not is_between(call.state.event_updated[spec.event_ticker], min_updated, None):
-        return False
-    if not status and min_close is None:
-        return True
-    return any(
-        (not status or market.status in STATUS_FILTERS[status])
-        and is_between(market.close_time, min_close, None)
-        for market in _of_event(call, spec)
-    )
+    updated = call.state.event_updated
+
+    def has_market(spec: EventSpec) -> bool:
+        return any(
+            (not status or market.status in STATUS_FILTERS[status])
+            and is_between(market.close_time, min_close, None)
+            for market in _of_event(call, spec)
+        )
+
+    def passes(spec: EventSpec) -> bool:
+        return (
+            series in {"", spec.series_ticker}
+            and (not tickers or spec.event_ticker in tickers)
+            and is_between(updated[spec.event_ticker], min_updated, None)
+            and ((not status and min_close is None) or has_market(spec))
+        )
+
+    return passes
 
 
 def _candidates(call: Call) -> Iterable[MarketState]:
@@ -199,4 +207,5 @@ ROUTES: Final = (
     Route("GET", "/events", "GetEvents", events_list),
     Route("GET", "/events/multivariate", "GetMultivariateEvents", combo_events),
     Route("GET", "/events/{event_ticker}", "GetEvent", event_one),
+    *rest_archive.ROUTES,
 )

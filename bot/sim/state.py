@@ -21,7 +21,7 @@ TRADES_KEPT = 20_000
 MARKET_TRADES_KEPT = 5_000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class MarketState:
     """One market as it stands. Prices in ticks, sizes in units; `last_price` 0 before a trade.
 
@@ -68,7 +68,10 @@ class Shard:
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything the exchange knows. `fee_pot` is all fees ever taken, in micro-dollars."""
+    """Everything the exchange knows. `fee_pot` is all fees ever taken, in micro-dollars.
+
+    `listed` rises with every market and event that comes or goes.
+    """
 
     now: datetime
     ids: Ids
@@ -78,12 +81,14 @@ class State:
     event_markets: dict[str, list[str]] = field(default_factory=dict)
     event_updated: dict[str, datetime] = field(default_factory=dict)
     markets: dict[str, MarketState] = field(default_factory=dict)
+    archive: dict[str, MarketState] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
     shards: list[Shard] = field(default_factory=lambda: [Shard(name) for name in SHARDS])
     fee_pot: int = 0
     agenda: Agenda = field(default_factory=Agenda)
     minute: int = 0
+    listed: int = 0
     groups: dict[str, OrderGroup] = field(default_factory=dict)
 
     def move_to(self, at: datetime) -> None:

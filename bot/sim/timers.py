@@ -12,6 +12,7 @@ class Due(Enum):
     CLOSE = auto()
     SETTLE = auto()
     EXPIRE = auto()
+    ARCHIVE = auto()
 
 
 class Agenda:

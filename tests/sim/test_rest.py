@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.sim import archive
 from bot.sim.exchange import Exchange
 from bot.sim.rest_orders import LEGACY_ROUTES
 from bot.sim.server import ROUTES, create_exchange_app
@@ -51,6 +53,7 @@ READS = [
     ("GetExchangeSchedule", "/exchange/schedule", {}),
     ("GetUserDataTimestamp", "/exchange/user_data_timestamp", {}),
     ("GetHistoricalCutoff", "/historical/cutoff", {}),
+    ("GetHistoricalMarkets", "/historical/markets", {}),
     ("GetAccountEndpointCosts", "/account/endpoint_costs", {}),
     ("GetSeriesFeeChanges", "/series/fee_changes", {}),
     ("GetEventFeeChanges", "/events/fee_changes", {}),
@@ -537,6 +540,84 @@ async def test_the_driver_is_asked_before_every_answer():
             await http.get("/markets")
 
     assert driver.asked == 3
+
+
+async def test_a_market_that_has_paid_goes_to_the_archive_unless_a_member_held_it():
+    exchange = exchange_with("HELD", "ORDERED", "UNTOUCHED", "YOUNG")
+    exchange.set_close_time("YOUNG", CLOSE + timedelta(days=9))
+    ann, bob = member(exchange, "ann"), exchange.open_account("bob", house=True)
+    buy(exchange, ann, 1, 30, ticker="ORDERED")
+    for ticker in ("HELD", "UNTOUCHED"):
+        other = ann if ticker == "HELD" else exchange.open_account("cat", house=True)
+        for cents in range(30, 91):
+            sell(exchange, bob, 1, cents, ticker=ticker)
+            buy(exchange, other, 1, cents, ticker=ticker)
+    async with client(exchange) as http:
+
+        async def seen(path: str) -> list[str]:
+            markets = (await http.get(path)).json()["markets"]
+            return sorted(market["ticker"] for market in markets)
+
+        before = await seen("/markets")
+        exchange.advance(CLOSE)
+        for ticker in ("HELD", "ORDERED", "UNTOUCHED"):
+            exchange.determine(ticker, "yes")
+        exchange.advance(CLOSE + timedelta(minutes=2))
+        paid = await seen("/markets")
+        trades = (await http.get("/markets/trades?ticker=HELD")).json()["trades"]
+        exchange.advance(CLOSE + timedelta(days=1, minutes=2))
+        archived = (await http.get("/historical/markets/UNTOUCHED")).json()["market"]
+
+        assert before == paid == ["HELD", "ORDERED", "UNTOUCHED", "YOUNG"]
+        assert len(trades) == 50
+        assert await seen("/markets") == ["HELD", "ORDERED", "YOUNG"]
+        assert await seen("/historical/markets?mve_filter=exclude") == ["UNTOUCHED"]
+        assert await seen("/historical/markets?series_ticker=X") == []
+        assert (await http.get("/markets/UNTOUCHED")).status_code == 404
+        assert (await http.get("/historical/markets/HELD")).status_code == 404
+        both = "/historical/markets?series_ticker=X&event_ticker=Y"
+        assert (await http.get(both)).status_code == 400
+        assert (archived["status"], archived["volume_fp"]) == ("finalized", "61.00")
+    with pytest.raises(ValueError, match="listed already"):
+        exchange.add_market(market_spec("UNTOUCHED"))
+
+
+async def test_an_event_goes_with_its_last_market_and_cursors_go_on_counting():
+    exchange = exchange_with(MARKET)
+    spec = exchange.state.events["KXRAIN-26NOV23"]
+    for number in range(3):
+        name = f"KXRAIN-E{number}"
+        exchange.add_event(replace(spec, event_ticker=name))
+        exchange.add_market(replace(market_spec(f"M{number}"), event_ticker=name))
+    exchange.set_close_time("M2", START + timedelta(hours=1))
+    async with client(exchange) as http:
+
+        async def page(cursor: str = "") -> Any:
+            return (await http.get("/events", params={"limit": 1, "cursor": cursor})).json()
+
+        first = await page()
+        exchange.advance(START + timedelta(hours=1))
+        exchange.determine("M2", "no")
+        exchange.advance(START + timedelta(hours=30))
+        exchange.add_event(replace(spec, event_ticker="KXRAIN-E9"))
+        second = await page(first["cursor"])
+        newest = await page()
+
+    assert first["events"][0]["event_ticker"] == "KXRAIN-E2"
+    assert second["events"][0]["event_ticker"] == "KXRAIN-E1"
+    assert newest["events"][0]["event_ticker"] == "KXRAIN-E9"
+    assert "KXRAIN-E2" not in exchange.state.events
+
+
+def test_the_archive_forgets_the_oldest(monkeypatch):
+    monkeypatch.setattr(archive, "ARCHIVE_KEPT", 2)
+    exchange = exchange_with("A", "B", "C")
+    exchange.advance(CLOSE)
+    for ticker in ("A", "B", "C"):
+        exchange.determine(ticker, "no")
+    exchange.advance(CLOSE + timedelta(days=2))
+
+    assert list(exchange.state.archive) == ["B", "C"]
 
 
 class BrokenDriver:
