@@ -117,6 +117,7 @@ class Cycle:
         self._number = 0
         self._mood = RegimeName.CALM
         self._fault: str | None = None
+        self._untold: list[Event] = []
 
     async def run(self) -> str | None:
         """One pass; what the exchange failed at, None if nothing.
@@ -128,6 +129,7 @@ class Cycle:
         self._tell([CycleStarted(self._clock.now(), self._number)])
         markets = await self._markets()
         answer = await self._books(markets)
+        self._release()
         judged = []
         for number, books in enumerate(_chunks(answer.books, self._chunk)):
             if number:
@@ -162,6 +164,7 @@ class Cycle:
         judged = self._judge.judge(books, _seconds_to_close(books, markets))
         self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
         self._tell(await self._trader.act(at, judged, markets))
+        self._release()
         self._audience.look(judged)
         return judged
 
@@ -186,6 +189,7 @@ class Cycle:
         self._tell(self._trader.mark(at, answer.books))
         positions = len(self._trader.held())
         self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
+        self._release()
         self._journal.flush()
         await self._audience.publish(at, self._mood, markets, answer.missing)
 
@@ -194,9 +198,13 @@ class Cycle:
         self._tell([FetchFailed(self._clock.now(), what, reason)])
 
     def _tell(self, events: Sequence[Event]) -> None:
-        if events:
-            self._journal.record(events)
-            self._audience.see(events)
+        self._untold += events
+
+    def _release(self) -> None:
+        """Write down and show what happened since the last time."""
+        told, self._untold = self._untold, []
+        self._journal.record(told)
+        self._audience.see(told)
 
 
 #: No book at all.

@@ -126,7 +126,8 @@ class Trader:
         ]
 
     def _begin(self, at: datetime) -> None:
-        self._day = (self._day or DayStart.of(at, self.equity)).rolled(at, self.equity)
+        if self._day is None or at.date() != self._day.day:
+            self._day = (self._day or DayStart.of(at, self.equity)).rolled(at, self.equity)
 
     def _signal(self, at: datetime, judged: Judged, row: int, step: "_Step") -> SignalMade:
         ticker = judged.seen.books.tickers[row]

@@ -37,7 +37,7 @@ def test_what_the_exchange_shows_becomes_a_tape(
     out = tmp_path / "new" / "a.parquet"
 
     code = cli.main(
-        ["record", "--out", str(out), "--every", "0.2", "--seconds", "2.5", "--markets", "5"]
+        ["record", "--out", str(out), "--every", "0.2", "--seconds", "6", "--markets", "5"]
     )
 
     tape = read(out)
