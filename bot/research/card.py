@@ -17,8 +17,9 @@ from bot.core.orderbook import Floats
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
 from bot.research.fit import Fitted, column_numbers
 
-#: A market as quiet or as wild as none seen in training is not judged, whatever its book.
-GATES: Final = ("vol60",)
+#: A market as quiet or wild, as wide, or as near its end as none seen in training is not judged,
+#: whether or not the model reads these.
+GATES: Final = ("vol60", "spread", "pq")
 #: Ranges leave out this share at either end, and are then this many times as wide.
 _TAIL: Final = 0.005
 _SLACK: Final = 1.2

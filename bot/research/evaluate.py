@@ -10,9 +10,11 @@ import numpy as np
 import orjson
 
 from bot.card import CardError
+from bot.core.drift import counted, psi
+from bot.core.features import FEATURE_NAMES
 from bot.core.orderbook import Floats
 from bot.research.dataset import Label, Samples, joined, samples
-from bot.research.fit import SEED, straight
+from bot.research.fit import SEED, column_numbers, straight
 from bot.research.gain import gains
 from bot.research.metrics import reliability
 from bot.research.plots import draw, importance
@@ -28,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         scorer = _loaded(options.model)
         found = evaluated(scorer, options.tapes)
-    except (CardError, TapeError, ValueError) as error:
+    except (CardError, TapeError) as error:
         print(f"not evaluated: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
         return 1
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
@@ -43,19 +45,18 @@ def main(argv: Sequence[str]) -> int:
 def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
     """The metrics of a model on tapes, with what the plain baselines of its card achieve there.
 
-    Only rows the model has an opinion on are judged; how many those are is said. Raises
-    TapeError, and ValueError if there is no such row.
+    Only rows the model has an opinion on are judged, and how many those are is said; where it has
+    none at all the baselines are judged on every row they can score. Raises TapeError.
     """
-    label = Label(scorer.card.horizon, float(scorer.card.whole["label"]["size_cents"]))
+    whole = scorer.card.whole
+    label = Label(scorer.card.horizon, float(whole["label"]["size_cents"]))
     every = joined([samples(in_runs(read(tape, sizes_required=False)), label) for tape in tapes])
     score = scorer.score(every.features)
-    has_opinion = np.isfinite(score)
-    if not has_opinion.any():
-        raise ValueError(f"the model has no opinion on any of {len(every)} rows")
-    rows = np.flatnonzero(has_opinion)
-    judged = every.take(rows)
-    found = tested(score[rows], scorer.card.whole["baselines"], judged, label.size)
-    moved = judged.moved(label.size)
+    rows = np.flatnonzero(np.isfinite(score))
+    found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
+    if not len(rows):
+        found["baselines"] = baselines(whole["baselines"], every.moved(label.size))
+    moved = every.take(rows).moved(label.size)
     rose = moved.change > 0
     return {
         "model": scorer.card.name,
@@ -67,25 +68,46 @@ def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
         **found,
         "reliability": reliability(scorer.score(moved.features), rose),
         "importance": importance(scorer.predicted, scorer.uses, moved.features, rose),
+        "drift": drifts(whole["drift"], every.features),
     }
 
 
 def tested(
-    score: Floats, baselines: Mapping[str, Mapping[str, float]], moments: Samples, size: float
+    score: Floats, lines: Mapping[str, Mapping[str, float]], moments: Samples, size: float
 ) -> dict[str, Any]:
     """Metrics where the mid moved, baselines and how far they are beaten, gains on every row."""
     has_moved = np.flatnonzero(np.abs(moments.change) >= size)
     moved, own = moments.take(has_moved), score[has_moved]
-    others = {"base_rate": np.full(len(moved), 0.5)} | {
-        name: straight(per_unit, moved.features) for name, per_unit in baselines.items()
-    }
-    others = {name: other for name, other in others.items() if np.isfinite(other).all()}
+    others = _others(lines, moved)
     return {
         "metrics": measures(own, moved, SEED) | {"moved": len(moved) / max(len(moments), 1)},
-        "baselines": {name: measures(other, moved, SEED) for name, other in others.items()},
+        "baselines": baselines(lines, moved),
         "better_than": {name: compared(own, other, moved, SEED) for name, other in others.items()},
         "gain_cents": gains(score, moments, SEED),
     }
+
+
+def baselines(
+    lines: Mapping[str, Mapping[str, float]], moved: Samples
+) -> dict[str, dict[str, Any]]:
+    """The metrics of a coin and of straight lines, of those that can score every row."""
+    return {name: measures(other, moved, SEED) for name, other in _others(lines, moved).items()}
+
+
+def drifts(spread: Mapping[str, Mapping[str, Any]], features: Floats) -> dict[str, float]:
+    """How far each feature is from where it was in training: the stability index."""
+    names = [name for name in spread if name in FEATURE_NAMES]
+    edges = np.array([spread[name]["edges"] for name in names])
+    trained = np.array([spread[name]["counts"] for name in names])
+    index = psi(trained, counted(features[:, column_numbers(names)], edges))
+    return dict(zip(names, index.tolist(), strict=True))
+
+
+def _others(lines: Mapping[str, Mapping[str, float]], moved: Samples) -> dict[str, Floats]:
+    scores = {"base_rate": np.full(len(moved), 0.5)} | {
+        name: straight(per_unit, moved.features) for name, per_unit in lines.items()
+    }
+    return {name: score for name, score in scores.items() if np.isfinite(score).all()}
 
 
 def _loaded(path: Path) -> ModelScorer:

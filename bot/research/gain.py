@@ -26,7 +26,9 @@ _SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
 def gains(score: Floats, moments: Samples, seed: int) -> dict[str, dict[str, Any]]:
     """By share of rows (most decided first): counts and mean cents a contract, with intervals."""
     order = np.argsort(-np.abs(score - 0.5), kind="stable")
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
+    if not len(moments):
+        return result
     for share in SHARES:
         rows = order[: max(1, int(share * len(order)))]
         result[f"top {share:.0%}"] = _gain(score[rows], moments.take(rows), seed)

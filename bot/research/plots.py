@@ -31,6 +31,8 @@ def importance(
 ) -> dict[str, float]:
     """By feature, how much AUC is lost when its column is dealt out anew among the rows."""
     dealt = np.random.default_rng(0).permutation(len(features))
+    if not len(features):
+        return {}
     whole = auc(score(features), up)
     lost = {}
     for name in uses:

@@ -14,12 +14,14 @@ _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
 
 def measures(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
     """Rows, markets, every metric with its 95 % interval, and how far off the scores were."""
+    if not len(moments):
+        return {"rows": 0, "markets": 0} | dict.fromkeys((*METRICS, "calibration_error"))
     up = moments.change > 0
     draws = redraws(moments.market, seed)
     result: dict[str, Any] = {
         "rows": len(moments),
         "markets": len(np.unique(moments.market)),
-        "up": float(up.mean()) if len(up) else float("nan"),
+        "up": float(up.mean()),
     }
     for name, metric in METRICS.items():
         result[name] = metric(score, up, None)
@@ -36,9 +38,11 @@ def compared(score: Floats, other: Floats, moments: Samples, seed: int) -> dict[
 
     Both are measured on the same redraws of the markets, so what moves both drops out.
     """
+    result: dict[str, Any] = {}
+    if not len(moments):
+        return result
     up = moments.change > 0
     draws = redraws(moments.market, seed)
-    result = {}
     for name, sign in _BETTER.items():
         metric = METRICS[name]
         redrawn = [metric(score, up, draw) - metric(other, up, draw) for draw in draws]

@@ -26,14 +26,20 @@ from bot.tape import TapeError, read
 
 #: Events before the test day without which nothing can be chosen by walking forward.
 LEAST_EVENTS: Final = 8
+#: Where recordings are kept unless another folder is named.
+RECORDINGS: Final = Path("recordings")
 _DAY: Final = 86_400.0
+
+
+class TooLittleError(Exception):
+    """There is not enough to train on; the message says what is missing."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Train as the command line says; 0 if a model and its card were written."""
     options = _parser().parse_args(argv)
     plan = Plan(
-        tuple(options.tapes),
+        (*options.tapes, *_recorded(options.from_recordings)),
         Label(options.horizon, options.size),
         tuple(options.cadence),
         options.test_day,
@@ -41,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     )
     try:
         model, content = trained(plan)
-    except (TapeError, ValueError) as error:
+    except (TapeError, TooLittleError) as error:
         print(f"not trained: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
         return 1
     card.write(options.out, plan.name, model.pickled(), content)
@@ -49,7 +55,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
-    """The model and what its card says. Raises TapeError, and ValueError for too little data."""
+    """The model and what its card says. Raises TapeError and TooLittleError."""
+    if not plan.tapes:
+        raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
     every = known(joined([_moments(tape, plan) for tape in plan.tapes]))
     before, after = _split(every, plan.test_day)
     trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
@@ -78,6 +86,15 @@ def _moments(path: Path, plan: Plan) -> Samples:
     return joined([samples(runs.thinned(cadence), plan.label) for cadence in plan.cadences])
 
 
+def _recorded(folder: Path | None) -> list[Path]:
+    """The tapes in a folder, also one whose recording was cut off."""
+    if folder is None or not folder.is_dir():
+        return []
+    whole = set(folder.glob("*.parquet"))
+    parts = {tape.with_suffix("") for tape in folder.glob("*.parquet.parts")}
+    return sorted(whole | parts)
+
+
 def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     """What came before the test day, and it: by market, by the last moment each was seen."""
     last = np.full(len(every.markets), -np.inf)
@@ -88,7 +105,7 @@ def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     before, after = every.take(np.flatnonzero(~is_test)), every.take(np.flatnonzero(is_test))
     events = [len(np.unique(part.event)) for part in (before, after)]
     if events[0] < LEAST_EVENTS or not events[1]:
-        raise ValueError(
+        raise TooLittleError(
             f"{events[0]} events to train on and {events[1]} to test on are too few; "
             "give more tapes or another --test-day"
         )
@@ -104,7 +121,15 @@ def _walked(found: Trial, moments: Samples) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot train", description=__doc__)
-    parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument("tapes", nargs="*", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument(
+        "--from-recordings",
+        nargs="?",
+        const=RECORDINGS,
+        type=Path,
+        metavar="FOLDER",
+        help=f"also every tape in this folder ({RECORDINGS}/ if none is named)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
     parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")

@@ -103,6 +103,7 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert json.loads(capsys.readouterr().out) == found
     assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
     assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
+    assert set(found["drift"]) == set(written(models)["drift"]) - {"score"}
     assert found["metrics"]["markets"] == 4
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert pictures == ["gain.png", "importance.png", "reliability.png"]
@@ -125,15 +126,38 @@ def test_a_model_that_cannot_be_trusted_is_not_evaluated(
     assert "gone.json cannot be read" in capsys.readouterr().err
 
 
-def test_a_tape_of_prices_only_gives_no_row_to_judge(
-    models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_tape_on_which_the_model_has_no_opinion_still_judges_the_baselines(
+    models: Path, tape: Path, tmp_path: Path
 ) -> None:
     table = pq.read_table(tape)
-    bare = tmp_path / "bare.parquet"
+    bare, answer = tmp_path / "bare.parquet", tmp_path / "answer.json"
     pq.write_table(table.drop([name for name in table.column_names if "_sz" in name]), bare)
+    told = [str(models / "gbm_label_up.pkl"), str(bare), "--json", str(answer)]
 
-    assert evaluate.main([str(models / "gbm_label_up.pkl"), str(bare)]) == 1
-    assert "no opinion on any" in capsys.readouterr().err
+    code = evaluate.main([*told, "--plots", str(tmp_path)])
+
+    found = json.loads(answer.read_bytes())
+    assert code == 0
+    assert found["rows_with_an_opinion"] == found["metrics"]["rows"] == 0
+    assert found["metrics"]["auc"] is None
+    assert found["baselines"].keys() == {"base_rate"}
+    assert found["baselines"]["base_rate"]["rows"] > 0
+
+
+def test_what_was_recorded_can_be_trained_on(tape: Path, tmp_path: Path) -> None:
+    told = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
+
+    assert train.main(told) == 0
+    assert list(written(tmp_path)["training"]["tapes"]) == [tape.name]
+
+
+def test_without_a_tape_there_is_nothing_to_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone")
+
+    assert train.main(["--from-recordings", gone, "--out", str(tmp_path)]) == 1
+    assert "there is no tape" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("day", ["2026-05-01", "2026-06-01"])
