@@ -159,7 +159,7 @@ class Chaos:
     def _group(self, account: Account) -> None:
         if account.is_house or self._random.random() < 0.9:
             return
-        group = self.exchange.create_group(account, 20 * CONTRACT)
+        group = self.exchange.groups.create(account, 20 * CONTRACT)
         side, size, price = self._terms(self._tickers[0])
         request = OrderRequest(self._tickers[0], side, size, price, group_id=group.group_id)
         self.exchange.place(account, request)

@@ -7,6 +7,7 @@ Prices in ticks, sizes in units, money in micro-dollars (`units`).
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.core.market import PriceGrid
 from bot.sim import errors
 from bot.sim.accounts import Account, opened
 from bot.sim.archive import Archive
@@ -15,7 +16,7 @@ from bot.sim.clearing import Clearing
 from bot.sim.errors import Rejected
 from bot.sim.events import CashMoved, EventCreated
 from bot.sim.feed import Ids, Listener
-from bot.sim.groups import OrderGroup
+from bot.sim.group_desk import Groups
 from bot.sim.history import History
 from bot.sim.lifecycle import Lifecycle
 from bot.sim.orders import Amendment, OrderRequest, Reason
@@ -27,7 +28,6 @@ from bot.sim.units import DOLLAR_TICKS
 __all__ = ["Cancelled", "Exchange", "Placed", "Rejected"]
 
 ACCOUNT_IDS = "0003"
-GROUP_IDS = "0004"
 
 
 class Exchange:
@@ -43,6 +43,8 @@ class Exchange:
         self._trading = Trading(self.state, self._clearing)
         self.archive = Archive(self.state, archive_after)
         self._life = Lifecycle(self.state, self._trading, self.archive)
+        #: Order groups are worked through this.
+        self.groups = Groups(self.state, self._trading)
         self._flush = self.state.feed.flush
 
     @property
@@ -73,16 +75,22 @@ class Exchange:
         self._flush()
 
     def add_market(self, spec: MarketSpec) -> MarketState:
-        """List a market of an event that is listed. Raises ValueError for a ticker used before."""
+        """List a market of an event that is listed.
+
+        Raises ValueError for a ticker used before, and for fees whose formula is not known.
+        """
         if spec.ticker in self.state.markets or spec.ticker in self.state.archive:
             raise ValueError(f"market {spec.ticker} is listed already")
         event = self.state.events[spec.event_ticker]
         series = self.state.series[event.series_ticker]
+        fees = fee_schedule(event, series)
+        if not fees.is_known:
+            raise ValueError(f"market {spec.ticker}: the fees of kind {fees.kind} are not known")
         market = MarketState(
             spec=spec,
             series_ticker=series.ticker,
             shard=series.exchange_index,
-            fees=fee_schedule(event, series),
+            fees=fees,
             allowed=grid_ticks(spec.grid),
             book=Book(self._clearing),
             history=History(),
@@ -189,6 +197,11 @@ class Exchange:
         self._flush()
         self.advance(self.now)
 
+    def set_grid(self, ticker: str, grid: PriceGrid, structure: str) -> None:
+        """Trade a market on another price grid from now on; what rests stays where it is."""
+        self._life.set_grid(self.market(ticker), grid, structure)
+        self._flush()
+
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Stop or restart trading on a shard, or on all: cancels yes, orders no."""
         for index in self._shards(shard):
@@ -200,35 +213,6 @@ class Exchange:
         for index in self._shards(shard):
             self._life.pause(index, trading=None, exchange=not paused)
         self._flush()
-
-    def create_group(self, account: Account, limit: int, shard: int = 0) -> OrderGroup:
-        """A new order group that triggers above `limit` matched units in 15 seconds."""
-        group = OrderGroup(self.state.ids.next(GROUP_IDS), account.name, shard, limit)
-        self.state.groups[group.group_id] = group
-        return group
-
-    def group(self, account: Account, group_id: str) -> OrderGroup:
-        """An account's order group. Raises Rejected (404) if there is none of that name."""
-        group = self.state.groups.get(group_id)
-        if group is None or group.account != account.name:
-            raise errors.NOT_FOUND(f"no order group {group_id}")
-        return group
-
-    def trigger_group(self, group: OrderGroup) -> None:
-        """Cancel a group's orders and refuse new ones until it is reset."""
-        self._trading.stop_group(group.group_id)
-        self._flush()
-
-    def limit_group(self, group: OrderGroup, limit: int) -> None:
-        """Set a group's limit; triggers it if what matched already exceeds that."""
-        group.limit = limit
-        if group.is_over(self.now):
-            self.trigger_group(group)
-
-    def delete_group(self, group: OrderGroup) -> None:
-        """Cancel a group's orders and forget the group."""
-        self.trigger_group(group)
-        del self.state.groups[group.group_id]
 
     def _cancelled(self, account: Account, order_id: str) -> int:
         try:

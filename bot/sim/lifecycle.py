@@ -3,13 +3,15 @@
 Timed steps are promises on the agenda; the rest is done to a market from outside.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.market import MarketStatus
+from bot.core.market import MarketStatus, PriceGrid
 from bot.sim.accounts import Account, Position, SettlementRecord
 from bot.sim.archive import Archive
 from bot.sim.events import MarketChange, MarketChanged, PauseChanged, Settled
 from bot.sim.orders import Reason
+from bot.sim.specs import grid_ticks
 from bot.sim.state import MarketState, State
 from bot.sim.timers import Due
 from bot.sim.trading import Trading
@@ -62,6 +64,12 @@ class Lifecycle:
         market.close_time = at
         self._announce(market, MarketChange.CLOSE_DATE_UPDATED)
         self._state.agenda.add(at, Due.CLOSE, market.spec.ticker)
+
+    def set_grid(self, market: MarketState, grid: PriceGrid, structure: str) -> None:
+        """Trade a market on another price grid; what rests stays where it is."""
+        market.allowed = grid_ticks(grid)
+        market.spec = replace(market.spec, grid=grid, price_level_structure=structure)
+        self._announce(market, MarketChange.GRID_UPDATED)
 
     def halt(self, market: MarketState) -> None:
         """Stop trading in one market; its orders rest on."""

@@ -35,7 +35,8 @@ class Renderer:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._constant: WeakKeyDictionary[MarketState, Json] = WeakKeyDictionary()
+        self._constant: WeakKeyDictionary[MarketState, tuple[MarketSpec, Json]]
+        self._constant = WeakKeyDictionary()
         self._ready: WeakKeyDictionary[MarketState, _Ready] = WeakKeyDictionary()
 
     def market(self, market: MarketState) -> orjson.Fragment:
@@ -94,14 +95,14 @@ class Renderer:
         return described
 
     def _market(self, market: MarketState) -> Json:
-        constant = self._constant.get(market)
-        if constant is None:
-            constant = self._constant[market] = _constant(market)
-        return constant | _quotes(market) | _traded(market, self._state.minute) | _life(market)
+        known = self._constant.get(market)
+        if known is None or known[0] is not market.spec:
+            known = self._constant[market] = (market.spec, _constant(market))
+        return known[1] | _quotes(market) | _traded(market, self._state.minute) | _life(market)
 
 
 def _constant(market: MarketState) -> Json:
-    """What never changes of a market."""
+    """What a market says of itself until it is specified anew."""
     spec = market.spec
     last_expiration = spec.latest_expiration_time or spec.close_time
     described = {

@@ -22,7 +22,7 @@ def create(call: Call) -> Answer:
     shard = fields.get("exchange_index", 0)
     if not 0 <= shard < len(call.state.shards):
         raise errors.INVALID_PARAMETERS(f"no shard {shard}")
-    group = call.exchange.create_group(call.account, _limit(fields), shard)
+    group = call.exchange.groups.create(call.account, _limit(fields), shard)
     body = {"order_group_id": group.group_id, "subaccount": 0, "exchange_index": shard}
     return answer(body, 201)
 
@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
 def groups(call: Call) -> Answer:
     """All groups of the caller."""
     refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
-    own = [g for g in call.state.groups.values() if g.account == call.account.name]
+    own = call.exchange.groups.of(call.account)
     return answer({"order_groups": [{"id": g.group_id, **_described(g)} for g in own]})
 
 
@@ -42,7 +42,7 @@ def one(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Cancel a group's orders and forget it."""
-    call.exchange.delete_group(_group(call))
+    call.exchange.groups.delete(_group(call))
     return _DONE
 
 
@@ -54,7 +54,7 @@ def reset(call: Call) -> Answer:
 
 def trigger(call: Call) -> Answer:
     """Cancel a group's orders and refuse new ones until it is reset."""
-    call.exchange.trigger_group(_group(call))
+    call.exchange.groups.trigger(_group(call))
     return _DONE
 
 
@@ -62,13 +62,13 @@ def limit(call: Call) -> Answer:
     """Set a group's limit."""
     group = _group(call)
     fields = call.fields("UpdateOrderGroupLimitRequest", _LIMIT)
-    call.exchange.limit_group(group, _limit(fields))
+    call.exchange.groups.limit(group, _limit(fields))
     return _DONE
 
 
 def _group(call: Call) -> OrderGroup:
     refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
-    return call.exchange.group(call.account, call.path["order_group_id"])
+    return call.exchange.groups.one(call.account, call.path["order_group_id"])
 
 
 def _limit(fields: dict[str, Any]) -> int:

@@ -21,6 +21,7 @@ from bot.sim.events import (
 from bot.sim.exchange import total_money
 from bot.sim.log import EventLog
 from bot.sim.orders import Amendment, OrderState, Reason, SelfTrade, TimeInForce
+from bot.sim.specs import grid_of
 from bot.sim.units import CENT, CONTRACT, DOLLAR
 from tests.sim.exchanges import (
     CLOSE,
@@ -508,7 +509,7 @@ def test_nothing_is_cancelled_by_hand_after_the_close(exchange, ann):
 
 
 def test_an_order_group_over_its_limit_cancels_its_orders_until_it_is_reset(exchange, ann, bob):
-    group = exchange.create_group(ann, 5 * CONTRACT)
+    group = exchange.groups.create(ann, 5 * CONTRACT)
     in_group = {"group_id": group.group_id}
     buy(exchange, ann, 4, 40, **in_group)
     buy(exchange, ann, 4, 39, **in_group)
@@ -526,28 +527,28 @@ def test_an_order_group_over_its_limit_cancels_its_orders_until_it_is_reset(exch
 
 
 def test_matches_older_than_fifteen_seconds_do_not_count_for_a_group(exchange, ann, bob):
-    group = exchange.create_group(ann, 5 * CONTRACT)
+    group = exchange.groups.create(ann, 5 * CONTRACT)
     for second in (0, 16):
         exchange.advance(START + timedelta(seconds=second))
         buy(exchange, ann, 4, 40, group_id=group.group_id)
         sell(exchange, bob, 4, 40)
 
     assert not group.is_triggered
-    exchange.limit_group(group, 5 * CONTRACT)
+    exchange.groups.limit(group, 5 * CONTRACT)
     assert not group.is_triggered
-    exchange.limit_group(group, 3 * CONTRACT)
+    exchange.groups.limit(group, 3 * CONTRACT)
     assert group.is_triggered
 
 
 def test_a_deleted_group_takes_its_orders_along(exchange, ann, bob):
-    group = exchange.create_group(ann, 5 * CONTRACT)
+    group = exchange.groups.create(ann, 5 * CONTRACT)
     buy(exchange, ann, 4, 40, group_id=group.group_id)
 
-    assert refusal(exchange.group, bob, group.group_id) == (404, "not_found")
-    exchange.delete_group(exchange.group(ann, group.group_id))
+    assert refusal(exchange.groups.one, bob, group.group_id) == (404, "not_found")
+    exchange.groups.delete(exchange.groups.one(ann, group.group_id))
 
     assert ann.open_orders == {}
-    assert refusal(exchange.group, ann, group.group_id) == (404, "not_found")
+    assert refusal(exchange.groups.one, ann, group.group_id) == (404, "not_found")
 
 
 def test_time_does_not_go_back(exchange):
@@ -560,6 +561,22 @@ def test_names_serve_once(exchange, ann):
         exchange.add_market(market_spec())
     with pytest.raises(ValueError, match="exists already"):
         member(exchange, "ann")
+
+
+def test_a_finer_grid_lets_new_prices_in_and_leaves_what_rests(exchange, ann, book):
+    buy(exchange, ann, 1, 40)
+    events = recorded(exchange)
+
+    exchange.set_grid(MARKET, grid_of(("0", "1", "0.005")), "center_half_edge_half_cent")
+    buy(exchange, ann, 1, 40.5)
+
+    assert book.levels(Side.BUY) == [(4_050, 100), (4_000, 100)]
+    assert [e.kind for e in events if isinstance(e, MarketChanged)] == [MarketChange.GRID_UPDATED]
+
+
+def test_a_market_with_fees_nobody_knows_is_not_listed():
+    with pytest.raises(ValueError, match="fees of kind flat are not known"):
+        exchange_with(fee_kind=FeeKind.FLAT)
 
 
 def test_the_fees_of_an_event_win_over_those_of_its_series(exchange):

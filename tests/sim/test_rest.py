@@ -23,6 +23,7 @@ from tests.sim.served import (
     FINE,
     HALTED,
     SETTLED,
+    TAPERED,
     UNOPENED,
     FixedClock,
     StillDriver,
@@ -172,6 +173,17 @@ async def test_a_market_says_what_contract_and_bots_need(past):
     assert {name: market[name] for name in expected} == expected
     assert "settlement_value_dollars" not in market
     assert "occurrence_datetime" not in market
+
+
+async def test_a_new_grid_shows_in_the_description_at_once():
+    exchange = exchange_with()
+    async with client(exchange) as http:
+        await http.get(f"/markets/{MARKET}")
+        exchange.set_grid(MARKET, TAPERED, "tapered_deci_cent")
+        market = (await http.get(f"/markets/{MARKET}")).json()["market"]
+
+    assert market["price_level_structure"] == "tapered_deci_cent"
+    assert [band["step"] for band in market["price_ranges"]] == ["0.0010", "0.0100", "0.0010"]
 
 
 async def test_an_empty_side_reads_as_0_and_1_with_no_size(past):
