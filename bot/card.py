@@ -5,6 +5,7 @@ a pickle can run code and must not be opened unless it is the one the card speak
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -66,3 +67,25 @@ def read_card(path: Path) -> Card:
         raise CardError(f"the card {path} has no {error}; {RETRAIN}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise CardError(f"the card {path} is broken ({error}); {RETRAIN}") from error
+
+
+def too_slow(card: Card, interval: float) -> str | None:
+    """Why a score is stale before the next book comes, every `interval` seconds; None if not."""
+    if interval <= card.horizon:
+        return None
+    return (
+        f"books come every {interval:g} s but {card.name} looks {card.horizon:g} s ahead; "
+        f"set BOT_INTERVAL to at most {card.horizon:g} or MODEL_PATH to a model that looks further"
+    )
+
+
+def suited(folder: Path, interval: float) -> Path | None:
+    """The model in a folder that looks least far beyond the next book; None if none looks so far.
+
+    A card that cannot be read is passed over: whoever loads that model is told why.
+    """
+    found: list[tuple[float, Path]] = []
+    for path in sorted(folder.glob("*.json")):
+        with suppress(CardError):
+            found.append((read_card(path).horizon, path.with_suffix(".pkl")))
+    return min((one for one in found if one[0] >= interval), default=(0.0, None))[1]

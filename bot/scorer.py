@@ -43,6 +43,7 @@ class NoScorer:
     """No model to trust: every score is NaN, and the reason is the fault."""
 
     version = "none"
+    card: Card | None = None
 
     def __init__(self, fault: str) -> None:
         """`fault` names the file, the problem and the remedy."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from bot.card import Card, read_card
+from bot.card import Card, read_card, suited, too_slow
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
 from bot.ports import Scorer
@@ -226,6 +226,25 @@ def test_without_a_model_there_are_no_opinions_and_everybody_is_told_why() -> No
     assert np.isnan(opinions.score).all()
     assert opinions.reasons == ("no model: x.pkl is gone; train again",) * 2
     assert np.isnan(NoScorer("gone").score(rows())).all()
+
+
+def test_a_score_older_than_its_horizon_is_said_to_be_stale() -> None:
+    ten = Card.of(card(b""))
+
+    assert too_slow(ten, 10.0) is None
+    assert "every 60 s but small looks 10 s ahead" in str(too_slow(ten, 60.0))
+
+
+def test_the_interval_chooses_the_model_that_looks_just_far_enough(tmp_path: Path) -> None:
+    for name, horizon in (("five", 5.0), ("ten", 10.0), ("sixty", 60.0)):
+        found = card(b"", label={"horizon_seconds": horizon})
+        (tmp_path / f"{name}.json").write_text(json.dumps(found))
+    (tmp_path / "broken.json").write_text("{")
+
+    assert suited(tmp_path, 2.0) == tmp_path / "five.pkl"
+    assert suited(tmp_path, 10.0) == tmp_path / "ten.pkl"
+    assert suited(tmp_path, 11.0) == tmp_path / "sixty.pkl"
+    assert suited(tmp_path, 61.0) is None
 
 
 def test_the_shipped_model_loads_and_has_an_opinion() -> None:

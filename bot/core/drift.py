@@ -31,16 +31,16 @@ class Drift(StrEnum):
 
 
 def counted(features: Floats, edges: Floats) -> Counts:
-    """How many rows fall into each bin: (F, E + 2) for features (N, F) and rising edges (F, E).
+    """How many rows fall into each bin: (F, E + 1) for features (N, F) and rising edges (F, E).
 
-    Bin k lies below edge k, the last but one above all edges; the last one holds NaN. Counts of
-    several batches add up.
+    Bin k lies below edge k, the last one above all edges; what is not known is not counted.
+    Counts of several batches add up.
     """
-    bins = edges.shape[1] + 2
+    bins = edges.shape[1] + 1
     counts = np.zeros((features.shape[1], bins), dtype=np.int64)
     for column, limits in enumerate(edges):
-        values = features[:, column]
-        place = np.where(np.isnan(values), bins - 1, np.searchsorted(limits, values, side="right"))
+        values = features[~np.isnan(features[:, column]), column]
+        place = np.searchsorted(limits, values, side="right")
         counts[column] = np.bincount(place, minlength=bins)
     return counts
 
