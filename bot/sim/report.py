@@ -21,14 +21,13 @@ from bot.sim.events import BookDelta, SimEvent, Traded
 from bot.sim.world.laboratory import Frames, Laboratory
 from bot.sim.world.plots import draw
 from bot.sim.world.recordings import (
-    Figures,
     feed_rates,
     recorded,
     snapshots,
     volume_rate,
     weather,
 )
-from bot.sim.world.statistics import central, summary
+from bot.sim.world.statistics import Figures, central, summary
 
 DATA = Path("../shared/data")
 _HEAD = """# Simulated books beside recorded ones

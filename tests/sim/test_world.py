@@ -206,7 +206,7 @@ def test_another_seed_is_another_world():
 
 
 def test_the_truth_knows_every_large_order_and_how_it_ended():
-    laboratory = Laboratory("fast15m", markets=5, seed=4, life=timedelta(minutes=8))
+    laboratory = Laboratory("fast15m", markets=8, seed=4, life=timedelta(minutes=8))
     laboratory.run(timedelta(minutes=8), cadence=60)
     truth = laboratory.world.truth
     stream = StringIO()

@@ -214,8 +214,21 @@ def test_limit_orders_come_and_go(floor):
     assert floor.pit.book.best_bid < floor.pit.book.best_ask
 
 
+def test_large_quotes_of_market_making_are_gone_within_seconds(floor):
+    floor.quote(50, 53)
+    still = replace(SLOW_DAY.flow, informed=0.0, takers=0.0, limits=0.0, flickers=0.0)
+    crowd = Passers(replace(still, flickers=2.0), floor.pit, floor.account, Dice(1, "flow"))
+    crowd.step(5100.0, 2.0, 1.0)
+    orders = list(floor.account.open_orders.values())
+    assert max(order.remaining for order in orders) > 1000 * CONTRACT
+
+    crowd.step(5100.0, 60.0, 0.0)
+
+    assert not floor.account.open_orders
+
+
 def test_in_an_empty_book_the_crowd_does_nothing(floor):
-    habits = replace(SLOW_DAY.flow, informed=5.0, takers=5.0, limits=5.0)
+    habits = replace(SLOW_DAY.flow, informed=5.0, takers=5.0, limits=5.0, flickers=5.0)
     Passers(habits, floor.pit, floor.account, Dice(1, "flow")).step(5000.0, 1.0, 1.0)
 
     assert not floor.account.open_orders

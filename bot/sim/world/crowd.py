@@ -78,4 +78,5 @@ def scaled(flow: Flow, scale: float) -> Flow:
         limit_size=flow.limit_size * scale,
         taker_size=flow.taker_size * scale,
         informed_size=flow.informed_size * scale,
+        flicker_size=flow.flicker_size * scale,
     )

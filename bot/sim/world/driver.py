@@ -8,7 +8,7 @@ from bot.ports import Clock
 
 #: Steps of one second that a call takes at most; what is further behind goes in `LONG_STEPS`.
 SHORT_STEPS = 5
-LONG_STEPS = 10
+LONG_STEPS = 6
 
 
 class Lives(Protocol):

@@ -16,6 +16,8 @@ _CLOSENESS = 0.30
 _REACH = 2
 #: After a long gap nobody makes up for all that he would have done.
 _BUSIEST = 6
+#: Seconds that a large quote of market making stands, on average.
+_BLINK = 2.5
 
 
 class Passers:
@@ -42,6 +44,8 @@ class Passers:
             self._take()
         for _ in range(self._often(self._habits.limits * busy)):
             self._limit()
+        for _ in range(self._often(self._habits.flickers * busy)):
+            self._flicker()
 
     def _often(self, mean: float) -> int:
         if mean <= 0.0:
@@ -81,8 +85,18 @@ class Passers:
         if price is None or (price - other) * side.sign >= 0:
             price = best
         size = self._dice.lognormal(self._habits.limit_size, self._habits.limit_sigma)
-        order = self._pit.rest(self._account, side, price, size)
+        self._leave(side, price, size, self._dice.exponential(self._habits.limit_life))
+
+    def _flicker(self) -> None:
+        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
+        best = self._pit.best(side)
+        price = self._pit.away(side, best, self._dice.geometric(0.4)) if is_price(best) else None
+        if price is not None:
+            size = self._dice.lognormal(self._habits.flicker_size, 0.4)
+            self._leave(side, price, size, self._dice.exponential(_BLINK))
+
+    def _leave(self, side: Side, price: int, contracts: float, life: float) -> None:
+        order = self._pit.rest(self._account, side, price, contracts)
         if order is not None:
             self._count += 1
-            until = self._clock + self._dice.exponential(self._habits.limit_life)
-            heappush(self._resting, (until, self._count, order))
+            heappush(self._resting, (self._clock + life, self._count, order))

@@ -171,7 +171,9 @@ class Calendar:
         for each in self.rolling:
             opens = self._next.get(each.series.ticker) or _lattice(self.rolls_from, each.every)
             while opens - LEAD <= now:
-                fresh.append(each.listing(opens))
+                # What opened and closed while nobody looked need not have been.
+                if opens + each.every > now:
+                    fresh.append(each.listing(opens))
                 opens += each.every
             self._next[each.series.ticker] = opens
         return fresh

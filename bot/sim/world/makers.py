@@ -20,58 +20,56 @@ _GAP = 8.0
 
 
 class Ladder:
-    """One maker's orders on one side, by price."""
+    """One maker's orders on one side, by price times the side's sign: the best is the highest."""
 
-    __slots__ = ("_account", "_orders", "_pit", "_side")
+    __slots__ = ("_account", "_orders", "_pit", "_side", "_sign")
 
     def __init__(self, pit: Pit, account: Account, side: Side) -> None:
         self._pit = pit
         self._account = account
         self._side = side
+        self._sign = side.sign
         self._orders: dict[int, LiveOrder] = {}
-
-    def __len__(self) -> int:
-        return len(self._orders)
 
     def clear(self, better_than: int) -> None:
         """Take down all quotes at prices better (for others) than this one."""
-        sign = self._side.sign
-        for price in [p for p in self._orders if (p - better_than) * sign > 0]:
-            self._drop(price)
+        limit = better_than * self._sign
+        for key in [key for key in self._orders if key > limit]:
+            self._drop(key)
 
     def thin(self, better_than: int, contracts: float) -> None:
         """Leave only a token of each quote at a price better than this one."""
-        sign = self._side.sign
-        for price in [p for p in self._orders if (p - better_than) * sign > 0]:
-            if self._orders[price].remaining > contracts * CONTRACT:
-                self._drop(price)
-                self.hang(price, contracts)
-
-    def is_better(self, price: int) -> bool:
-        """Whether it quotes better than that price."""
-        return any((p - price) * self._side.sign > 0 for p in self._orders)
+        limit = better_than * self._sign
+        for key in [key for key in self._orders if key > limit]:
+            if self._orders[key].remaining > contracts * CONTRACT:
+                self._drop(key)
+                self.hang(key * self._sign, contracts)
 
     def trim(self, worse_than: int) -> None:
         """Take down all quotes at prices worse than this one."""
-        sign = self._side.sign
-        for price in [p for p in self._orders if (worse_than - p) * sign > 0]:
-            self._drop(price)
+        limit = worse_than * self._sign
+        for key in [key for key in self._orders if key < limit]:
+            self._drop(key)
+
+    def is_better(self, price: int) -> bool:
+        """Whether it quotes better than that price."""
+        return bool(self._orders) and max(self._orders) > price * self._sign
 
     def quotes(self, price: int) -> bool:
         """Whether something of a quote is left at that price."""
-        order = self._orders.get(price)
+        order = self._orders.get(price * self._sign)
         return order is not None and order.state is OrderState.RESTING
 
     def hang(self, price: int, contracts: float) -> None:
         """Quote at that price."""
         fresh = self._pit.rest(self._account, self._side, price, contracts)
         if fresh is not None:
-            self._orders[price] = fresh
+            self._orders[price * self._sign] = fresh
         else:
-            self._orders.pop(price, None)
+            self._orders.pop(price * self._sign, None)
 
-    def _drop(self, price: int) -> None:
-        self._pit.cancel(self._account, self._orders.pop(price))
+    def _drop(self, key: int) -> None:
+        self._pit.cancel(self._account, self._orders.pop(key))
 
 
 class MakerDesk:
@@ -136,9 +134,9 @@ class MakerDesk:
 
     def _fill(self, side: Side, ladder: Ladder, edge: int, depth: float) -> None:
         """Quote where nothing is left, from the edge outwards."""
-        for place in range(edge, edge - side.sign * self._habits.levels, -side.sign):
-            if not 0 <= place < len(self._rungs):
-                break
+        sign, levels = side.sign, self._habits.levels
+        last = min(max(edge - sign * levels, -1), len(self._rungs))
+        for place in range(edge, last, -sign):
             if not ladder.quotes(self._rungs[place]):
                 ladder.hang(self._rungs[place], self._size() * depth)
 

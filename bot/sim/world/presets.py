@@ -41,7 +41,11 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Everybody else of ordinary size."""
+    """Everybody else of ordinary size.
+
+    `flickers` are the large quotes of market making, pulled again within seconds: they are no
+    whales, and the reason why size alone does not make one.
+    """
 
     limits: float
     limit_size: float
@@ -56,6 +60,8 @@ class Flow:
     informed_margin: float = 1.0
     informed_size: float = 150.0
     informed_sigma: float = 1.0
+    flickers: float = 0.0
+    flicker_size: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +121,37 @@ class Preset:
 
 FAST15M = Preset(
     name="fast15m",
-    news=News(quiet=0.45, burst=0.8, burst_half_life=20.0),
+    news=News(quiet=0.56, burst=1.0, burst_half_life=17.0, jumps=14.0),
     makers=(
-        Maker(0.02, 1, 60, 0.5, lag=3.0, follow=0.3, flee=0.15, fine=True),
-        Maker(0.25, 2, 850, 0.35, lag=1.0, follow=0.4, flee=0.9, token=55),
-        Maker(0.6, 3, 700, 0.35, lag=1.2, follow=0.4, flee=0.9),
+        # Small ones close to the price, slow to leave it: the remnants at the best prices.
+        Maker(0.02, 1, 60, 0.5, lag=3.6, follow=0.67, flee=0.13, fine=True),
+        Maker(0.35, 2, 200, 0.7, lag=2.0, follow=0.57, flee=0.3),
+        # Large ones behind them.
+        Maker(0.45, 2, 1200, 0.31, lag=1.7, follow=0.33, flee=0.98, token=32, gaps=0.27, alarm=5.6),
+        Maker(
+            2.1, 2, 1020, 0.31, lag=2.0, follow=0.15, flee=0.43, gaps=0.27, alarm=5.6, redraws=True
+        ),
+        Maker(3.0, 3, 290, 0.31, lag=1.7, follow=0.21, flee=0.9, gaps=0.27, alarm=5.6),
+        # A wide base, and now and then a wall far out.
         Maker(1.0, 14, 110, 0.4, lag=1.0, follow=0.4, flee=0.9, keep=40),
+        Maker(8.5, 1, 3900, 0.15, lag=5.0, follow=0.1, flee=0.3, gaps=0.45),
     ),
     flow=Flow(
-        limits=0.5,
-        limit_size=100,
+        limits=0.44,
+        limit_size=60,
         limit_sigma=0.5,
         limit_life=5.0,
         takers=1.2,
-        taker_size=30,
-        taker_sigma=1.8,
-        informed=0.3,
-        informed_margin=0.6,
+        taker_size=25,
+        taker_sigma=1.9,
+        informed=0.22,
+        informed_margin=0.2,
+        flickers=0.006,
+        flicker_size=6000,
     ),
     large=Large(whale_life=60.0, whale_rest=20.0, whales=6.0, spoofs=6.0, sweeps=4.0),
-    depth_sd=0.2,
-    depth_half_life=5.0,
+    depth_sd=0.17,
+    depth_half_life=2.2,
 )
 
 #: A threshold market of the hour: the same makers, in less of a hurry.
@@ -146,7 +162,9 @@ HOURLY = replace(
     makers=tuple(
         replace(maker, size=maker.size * 0.6, follow=maker.follow * 0.7) for maker in FAST15M.makers
     ),
-    flow=replace(FAST15M.flow, limits=0.25, takers=0.4, informed=0.15),
+    flow=replace(
+        FAST15M.flow, limits=0.25, takers=0.4, informed=0.15, flickers=0.003, flicker_size=3600
+    ),
 )
 
 SLOW_DAY = Preset(
@@ -154,7 +172,7 @@ SLOW_DAY = Preset(
     news=News(quiet=0.99, burst=1.4, burst_half_life=900.0),
     makers=(
         Maker(0.3, 1, 140, 0.7, lag=6.0, follow=0.05, flee=0.1),
-        Maker(0.55, 2, 1100, 0.5, lag=5.0, follow=0.08, flee=0.3, token=60, gaps=0.3),
+        Maker(0.55, 2, 1100, 0.5, lag=5.0, follow=0.08, flee=0.3, gaps=0.3),
         Maker(0.8, 4, 950, 0.5, lag=10.0, follow=0.06, flee=0.2, gaps=0.3, redraws=True),
         Maker(2.5, 8, 350, 0.8, lag=40.0, follow=0.03, flee=0.1, gaps=0.3, redraws=True, keep=12),
     ),
@@ -167,6 +185,8 @@ SLOW_DAY = Preset(
         taker_size=30,
         taker_sigma=1.7,
         informed=0.02,
+        flickers=0.001,
+        flicker_size=8000,
     ),
     large=Large(),
     depth_sd=0.3,
@@ -181,7 +201,7 @@ GAME = replace(
     SLOW_DAY,
     name="game",
     makers=tuple(replace(maker, size=maker.size * 2.0) for maker in SLOW_DAY.makers),
-    flow=replace(SLOW_DAY.flow, limit_size=150, taker_size=34, takers=0.05),
+    flow=replace(SLOW_DAY.flow, limit_size=150, taker_size=34, takers=0.05, flicker_size=16_000),
     scale_sd=1.6,
 )
 

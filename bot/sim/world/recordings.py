@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from bot.core.orderbook import Floats, complement
 from bot.sim.world.laboratory import DEPTH, Frames, frames
-from bot.sim.world.statistics import CENT_MOVE, central, mid, summary
-
-Figures = dict[str, float]
+from bot.sim.world.statistics import CENT_MOVE, Figures, central, mid, summary
 
 
 def recorded(path: Path) -> Frames:
@@ -68,7 +66,7 @@ def snapshots(path: Path, widest: float, narrowest: float = 0.0) -> Figures:
 def weather(path: Path, horizons: Sequence[int] = (60, 300)) -> Figures:
     """How slow markets move: best prices on change, read every minute of recorded time."""
     seen = recorded(path)
-    figures: dict[str, float] = {}
+    figures: Figures = {}
     for horizon in horizons:
         change = _minutely(seen, horizon)
         if not len(change):

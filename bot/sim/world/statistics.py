@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from bot.core.orderbook import Floats
 from bot.sim.world.laboratory import Frames
 
+Figures = dict[str, float]
+
 #: A move that counts: a cent, less what floats leave of it.
 CENT_MOVE = 0.0099
 #: How far past the horizon the next look may come, in seconds.
@@ -84,7 +86,24 @@ def signal(seen: Frames, horizon: float, depth: int = 1) -> float:
     return auc(imbalance(seen, depth)[moved], change[moved] > 0)
 
 
-def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> dict[str, float]:
+def restlessness(seen: Frames) -> Figures:
+    """How much of the ten levels a side is not what it was a second ago, by place."""
+    later = ahead(seen, 1.0)
+    rows = np.flatnonzero((later >= 0) & central(seen))
+    if not len(rows):
+        return {}
+    changed = [
+        ~np.isclose(each[rows], each[later[rows]], equal_nan=True)
+        for each in (seen.bid_price, seen.bid_size, seen.ask_price, seen.ask_size)
+    ]
+    bids, asks = changed[0] | changed[1], changed[2] | changed[3]
+    return {
+        "1 s: a best price or size changes": float((bids[:, 0] | asks[:, 0]).mean()),
+        "1 s: share of ten levels that change": float(np.hstack([bids, asks]).mean()),
+    }
+
+
+def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> Figures:
     """The figures the report compares, by name; sizes in contracts, prices in cents."""
     rows = central(seen)
     spread = np.round((seen.ask_price[:, 0] - seen.bid_price[:, 0]) * 100, 1)
@@ -99,12 +118,13 @@ def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> dict[str, float
         leaning = np.abs(imbalance(seen, depth)[rows])
         figures[f"imbalance {depth} without sign, p50"] = float(np.nanmedian(leaning))
         figures[f"imbalance {depth} without sign, p90"] = float(np.nanpercentile(leaning, 90))
+    figures |= restlessness(seen) if horizons else {}
     figures |= _dynamics(seen, horizons)
     return figures
 
 
-def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> dict[str, float]:
-    figures = {}
+def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> Figures:
+    figures: Figures = {}
     for level in _LEVELS:
         sizes = np.concatenate([seen.bid_size[rows, level - 1], seen.ask_size[rows, level - 1]])
         sizes = sizes[sizes > 0]
@@ -120,8 +140,8 @@ def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> dict[str, float]:
     return figures
 
 
-def _dynamics(seen: Frames, horizons: Sequence[int]) -> dict[str, float]:
-    figures = {}
+def _dynamics(seen: Frames, horizons: Sequence[int]) -> Figures:
+    figures: Figures = {}
     for horizon in horizons:
         change = moves(seen, horizon)
         known = change[np.isfinite(change)]
