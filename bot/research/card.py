@@ -23,6 +23,11 @@ GATES: Final = ("vol60", "spread", "pq")
 #: Ranges leave out this share at either end, and are then this many times as wide.
 _TAIL: Final = 0.005
 _SLACK: Final = 1.2
+_WAYS: Final = {
+    "taker_round_trip": "taken and taken back",
+    "taker_marked_at_mid": "taken and then worth the mid",
+    "resting_always_filled": "rested and always filled, which never happens",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,30 @@ def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
         else:  # the even ones cannot be negative
             result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
     return result
+
+
+def in_words(test: Mapping[str, Any]) -> list[str]:
+    """What the figures of the test amount to, one sentence each."""
+    coin = test["better_than"]["base_rate"]["log_loss"]
+    touch = test["better_than"]["touch_imbalance"]["log_loss"]
+    sentences = [
+        _told("a coin", coin["gain"], *coin["interval"]),
+        _told("touch imbalance alone", touch["gain"], *touch["interval"]),
+    ]
+    top = test["gain_cents"]["top 5%"]
+    for way, what in _WAYS.items():
+        cents, (low, high) = top[way]["cents"], top[way]["interval"]
+        sentences.append(
+            f"the most decided twentieth of signals, {what}, left {cents:+.2f} c a contract "
+            f"(95 %: {low:+.2f} to {high:+.2f})"
+        )
+    return sentences
+
+
+def _told(other: str, gain: float, low: float, high: float) -> str:
+    """Whether it beats another, in log loss on markets never trained on."""
+    verdict = "beats" if low > 0 else "loses to" if high < 0 else "cannot be told from"
+    return f"{verdict} {other}: {gain:+.4f} nats (95 %: {low:+.4f} to {high:+.4f})"
 
 
 def spread_of(model: Fitted, features: Floats) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
     content["chosen"] = {"why": why, "walked": [_walked(found, before) for found in trials]}
     content["baselines"] = baselines
     content["test"] = tested(model.score(after.features), baselines, after, plan.label.size)
+    content["in_words"] = card.in_words(content["test"])
     return model, content
 
 

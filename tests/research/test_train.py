@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.edge import expected_move
 from bot.core.features import FEATURE_NAMES, PARITY
-from bot.research import evaluate, train
+from bot.research import card, evaluate, train
 from bot.research.dataset import Label, Samples, samples
 from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
 from bot.research.metrics import auc
@@ -71,18 +71,38 @@ def test_what_was_trained_loads_and_scores_what_it_saw(models: Path, moments: Sa
 
 
 def test_the_card_says_what_the_model_is(models: Path) -> None:
-    card = written(models)
+    found = written(models)
 
-    assert card["label"]["horizon_seconds"] == HORIZON
-    assert card["features"] == list(FEATURE_NAMES)
-    assert card["training"]["markets"] == 8
-    assert card["test"]["metrics"]["markets"] == 4
-    assert set(card["test"]["baselines"]) == {"base_rate", *BASELINES}
-    assert len(card["chosen"]["walked"]) == len(CANDIDATES)
-    assert 0 < card["expected_move"]["factor"] < 10
-    assert set(card["drift"]) == {*card["ranges"], "score"}
-    low, high = card["test"]["metrics"]["intervals"]["auc"]
-    assert low <= card["test"]["metrics"]["auc"] <= high
+    assert found["label"]["horizon_seconds"] == HORIZON
+    assert found["features"] == list(FEATURE_NAMES)
+    assert found["training"]["markets"] == 8
+    assert found["test"]["metrics"]["markets"] == 4
+    assert set(found["test"]["baselines"]) == {"base_rate", *BASELINES}
+    assert len(found["chosen"]["walked"]) == len(CANDIDATES)
+    assert 0 < found["expected_move"]["factor"] < 10
+    assert set(found["drift"]) == {*found["ranges"], "score"}
+    low, high = found["test"]["metrics"]["intervals"]["auc"]
+    assert low <= found["test"]["metrics"]["auc"] <= high
+
+
+def test_the_card_says_in_words_what_the_figures_say(models: Path) -> None:
+    def test_of(low: float, high: float) -> dict[str, Any]:
+        loss = {"log_loss": {"gain": (low + high) / 2, "interval": [low, high]}}
+        cents = {"cents": -2.5, "interval": [-3.0, -2.0]}
+        ways = ("taker_round_trip", "taker_marked_at_mid", "resting_always_filled")
+        return {
+            "better_than": {"base_rate": loss, "touch_imbalance": loss},
+            "gain_cents": {"top 5%": dict.fromkeys(ways, cents)},
+        }
+
+    said = {
+        card.in_words(test_of(low, high))[0].partition(" a coin")[0]
+        for low, high in ((0.01, 0.02), (-0.01, 0.02), (-0.02, -0.01))
+    }
+
+    assert said == {"beats", "cannot be told from", "loses to"}
+    assert len(written(models)["in_words"]) == 5
+    assert "left -2.50 c a contract (95 %: -3.00 to -2.00)" in card.in_words(test_of(0.0, 0.1))[2]
 
 
 def test_evaluation_repeats_the_test_of_the_card(
