@@ -31,14 +31,14 @@ def main(argv: Sequence[str]) -> int:
         scorer = _loaded(options.model)
         found = evaluated(scorer, options.tapes)
     except (CardError, TapeError) as error:
-        print(f"not evaluated: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
+        sys.stderr.write(f"not evaluated: {error}\n")
         return 1
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
     if options.plots:
         draw(found, options.plots)
     if options.json:
         options.json.write_text(text + "\n")
-    print(text)  # noqa: T201  # a command line's answer
+    sys.stdout.write(text + "\n")
     return 0
 
 
@@ -66,7 +66,6 @@ def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
         "rows_with_an_opinion": len(rows),
         "rows_left_out": every.dropped,
         **found,
-        "reliability": reliability(scorer.score(moved.features), rose),
         "importance": importance(scorer.predicted, scorer.uses, moved.features, rose),
         "drift": drifts(whole["drift"], every.features),
     }
@@ -83,6 +82,7 @@ def tested(
         "metrics": measures(own, moved, SEED) | {"moved": len(moved) / max(len(moments), 1)},
         "baselines": baselines(lines, moved),
         "better_than": {name: compared(own, other, moved, SEED) for name, other in others.items()},
+        "reliability": reliability(own, moved.change > 0),
         "gain_cents": gains(score, moments, SEED),
     }
 

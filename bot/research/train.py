@@ -48,9 +48,11 @@ def main(argv: Sequence[str]) -> int:
     try:
         model, content = trained(plan)
     except (TapeError, TooLittleError) as error:
-        print(f"not trained: {error}", file=sys.stderr)  # noqa: T201  # a command line's answer
+        sys.stderr.write(f"not trained: {error}\n")
         return 1
     card.write(options.out, plan.name, model.pickled(), content)
+    said = "; ".join(content["in_words"])
+    sys.stdout.write(f"{options.out / plan.name}.pkl ({model.recipe}) {said}\n")
     return 0
 
 
