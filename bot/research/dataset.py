@@ -158,7 +158,7 @@ def _futures(runs: Runs, horizon: float) -> tuple[Rows, dict[str, NDArray[np.boo
     ended = (first > last) | (runs.run[later] != runs.run)
     if runs.on_change:
         later = np.where(seen_at[later] > target, later - 1, later)
-    late = seen_at[later] > target + _patience(runs)
+    late = seen_at[later] > target + _patience(runs, horizon)
     one_sided = np.cumsum(~np.isfinite(runs.books.mid))
     return later, {
         "the recording ended before the horizon": ended,
@@ -167,7 +167,10 @@ def _futures(runs: Runs, horizon: float) -> tuple[Rows, dict[str, NDArray[np.boo
     }
 
 
-def _patience(runs: Runs) -> float:
-    """Seconds a book may come after the horizon: one and a half times the usual gap."""
+def _patience(runs: Runs, horizon: float) -> float:
+    """Seconds a book may come after the horizon: 1.5 times the usual gap, half the horizon at most.
+
+    A tape with longer gaps than that has no labels for this horizon.
+    """
     gaps = np.diff(runs.books.seen_at)[np.diff(runs.run) == 0]
-    return 1.5 * float(np.median(gaps)) if len(gaps) else 0.0
+    return min(1.5 * float(np.median(gaps)), horizon / 2) if len(gaps) else 0.0

@@ -92,6 +92,13 @@ def test_a_hole_in_the_recording_is_no_future() -> None:
     assert found.dropped["no book near the horizon"] == 2
 
 
+def test_books_too_far_apart_for_the_horizon_give_no_labels() -> None:
+    found = samples(prices(40, 41, 42, 43, tick=20.0), Label(horizon=10.0))
+
+    assert len(found) == 0
+    assert found.dropped["no book near the horizon"] == 3
+
+
 def test_between_changes_the_last_book_holds() -> None:
     runs = replace(prices(40, 41, 60, seen_at=[0.0, 1.0, 30.0]), on_change=True)
 
