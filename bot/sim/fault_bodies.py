@@ -74,9 +74,9 @@ def _objects(body: object) -> Iterator[dict[str, Any]]:
 
 
 def _rebuilt(body: object, change: Callable[[dict[str, Any]], dict[str, Any]]) -> object:
-    """The body with each of its objects changed, the outer ones first."""
+    """The body with each of its objects changed, the inner ones first."""
     if isinstance(body, dict):
-        return {key: _rebuilt(value, change) for key, value in change(body).items()}
+        return change({key: _rebuilt(value, change) for key, value in body.items()})
     if isinstance(body, list):
         return [_rebuilt(item, change) for item in body]
     return body

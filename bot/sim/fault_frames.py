@@ -7,13 +7,10 @@ import orjson
 
 from bot.sim.fault_bodies import BROKEN, SPOILED, Dice
 from bot.sim.fault_kinds import FaultSpec
-from bot.sim.stream_channels import ERRORS
 
 #: What happens to frames, in this order of precedence.
 _FRAME_KINDS: Final = (
-    frozenset(
-        {"disconnect", "sequence_gap", "channel_error", "duplicate_fill", "late_fill", "garbage"}
-    )
+    frozenset({"disconnect", "sequence_gap", "duplicate_fill", "late_fill", "garbage"})
     | SPOILED.keys()
 )
 
@@ -70,12 +67,13 @@ class StreamFaults:
             sent = [after for before in sent for after in _struck(fault, *before)]
         return sent
 
+    def error(self, channel: str) -> int:
+        """The code of the error that a channel reports in place of a frame; 0 for none."""
+        return self._code(f"WS {channel}", "channel_error")
+
     def refusal(self) -> int:
         """The code of the error that answers a command; 0 for none."""
-        for fault in self._faults.drawn("WS command", ("command_error",)):
-            fault.fire()
-            return int(fault.spec.parameters["code"])
-        return 0
+        return self._code("WS command", "command_error")
 
     def ping_delay(self) -> float:
         """By how many seconds the next ping is late."""
@@ -83,6 +81,12 @@ class StreamFaults:
         for fault in drawn:
             fault.fire()
         return sum(float(fault.spec.parameters["delay"]) for fault in drawn)
+
+    def _code(self, where: str, kind: str) -> int:
+        for fault in self._faults.drawn(where, (kind,)):
+            fault.fire()
+            return int(fault.spec.parameters["code"])
+        return 0
 
 
 def _struck(fault: Drawn, delay: float, frame: str) -> list[tuple[float, str]]:
@@ -101,10 +105,5 @@ def _changed(fault: Drawn, frame: str) -> str:
     if kind == "garbage":
         return BROKEN[terms["body"]](f"{frame}}}".encode()).decode(errors="replace") or " "
     whole: dict[str, Any] = orjson.loads(f"{frame}}}")
-    if kind == "channel_error":
-        code = int(terms["code"])
-        about: dict[str, Any] = {key: whole[key] for key in ("sid", "seq") if key in whole}
-        whole = {**about, "type": "error", "msg": {"code": code, "msg": ERRORS[code]}}
-    else:
-        whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.dice)
+    whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.dice)
     return orjson.dumps(whole).decode()[:-1]

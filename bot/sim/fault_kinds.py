@@ -142,7 +142,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "disconnect": Kind("cut the stream's connection in place of a frame", ("WS [!hcp]*",)),
     "channel_error": Kind(
-        "send an error in place of a frame; 10 and 25 end the subscription on Kalshi",
+        "report an error in place of a frame; 10 and 25 end the subscription",
         ("WS [!hcp]*",),
         {"code": Number(10, 1, max(ERRORS), is_whole=True)},
     ),

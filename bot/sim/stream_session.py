@@ -4,42 +4,16 @@ Frames wait as text without their end, since the time of sending belongs into th
 reads too slowly loses the subscription whose buffer is full, as on Kalshi (error 25).
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import orjson
 
 from bot.sim import stream_channels as channels
 from bot.sim.stream_channels import Channel, Filter, StreamError
 from bot.sim.stream_hub import Audience, Hub
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """What one connection may have, and how many connections there may be.
-
-    `buffer` is frames waiting in one subscription.
-    """
-
-    buffer: int = 20_000
-    markets: int = 500_000
-    commands_per_second: int = 10_000
-    connections: int = 200
-
-
-class Fate(Protocol):
-    """Who may spoil frames on their way out."""
-
-    @property
-    def spoils_frames(self) -> bool:
-        """Whether there is anything to ask for now."""
-        ...
-
-    def frames(self, channel: str, frame: str) -> Sequence[tuple[float, str]] | None:
-        """What is sent in place of a frame, each after so many seconds; None cuts the line."""
-        ...
+from bot.sim.stream_terms import Fate, StreamLimits
 
 
 class Subscription:
@@ -92,6 +66,8 @@ class Subscription:
 
     def deliver(self, content: str, reply_to: int = 0) -> None:
         """Queue a frame with this content."""
+        if self._session.has_failed(self):
+            return
         about = f'"sid":{self.sid}'
         if reply_to:
             about = f'"id":{reply_to},{about}'
@@ -190,16 +166,23 @@ class Session:
             self._waiting.append(frame)
         self.wake()
 
+    def has_failed(self, subscription: Subscription) -> bool:
+        """Whether a fault puts an error in place of a subscription's next frame."""
+        code = self._fate.error(subscription.channel.name) if self._fate.spoils_frames else 0
+        if code:
+            self.fail(subscription, code)
+        return bool(code)
+
     def say(self, frame: str) -> None:
         """Queue a frame that answers a command; it is spared by limits and faults."""
         self._waiting.append(frame)
         self.wake()
 
-    def fail(self, subscription: Subscription, code: int, detail: str = "") -> None:
+    def fail(self, subscription: Subscription, code: int) -> None:
         """Tell of an error in a subscription; after a terminal one it is over."""
         if subscription.sid not in self.subscriptions:
             return
-        error = StreamError(code, detail, subscription.sid)
+        error = StreamError(code, sid=subscription.sid)
         self.say(error_frame(error, seq=sequence(subscription)))
         if code in channels.TERMINAL:
             self.end(subscription)

@@ -5,7 +5,6 @@ pings. All of them end with the connection.
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -22,29 +21,14 @@ from bot.sim.service import answer as json_answer
 from bot.sim.stream_answers import answer
 from bot.sim.stream_hub import Hub
 from bot.sim.stream_render import milliseconds
-from bot.sim.stream_session import Session, StreamLimits
+from bot.sim.stream_session import Session
+from bot.sim.stream_terms import StreamTerms
 from bot.sim.stream_wire import Wire, wire_of
 
 STREAM_PATH: Final = "/trade-api/ws/v2"
 PING_BODY: Final = b"heartbeat"
 #: Frames given to the connection at once: few enough that a slow client is noticed.
 BATCH: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """How often, in real seconds: Kalshi pings every ten; the world moves every second."""
-
-    ping: float = 10.0
-    world: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTerms:
-    """What may be set about the stream."""
-
-    limits: StreamLimits = field(default_factory=StreamLimits)
-    beat: Beat = field(default_factory=Beat)
 
 
 class StreamSocket:
@@ -55,7 +39,7 @@ class StreamSocket:
         self.terms = StreamTerms()
         self._service = service
         self._faults = faults
-        self._hub = Hub(service.exchange)
+        self.hub = Hub(service.exchange)
         self._sessions: set[Session] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +69,7 @@ class StreamSocket:
 
     def _session(self, key: ApiKey) -> Session:
         return Session(
-            self._hub,
+            self.hub,
             key.account,
             may_read=key.may(READ),
             limits=self.terms.limits,

@@ -1,0 +1,51 @@
+"""What may be set about the stream, and what may happen to its frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What one connection may have, and how many connections there may be.
+
+    `buffer` is frames waiting in one subscription.
+    """
+
+    buffer: int = 20_000
+    markets: int = 500_000
+    commands_per_second: int = 10_000
+    connections: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How often, in real seconds: Kalshi pings every ten; the world moves every second."""
+
+    ping: float = 10.0
+    world: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTerms:
+    """What may be set about the stream."""
+
+    limits: StreamLimits = field(default_factory=StreamLimits)
+    beat: Beat = field(default_factory=Beat)
+
+
+class Fate(Protocol):
+    """Who may spoil frames on their way out."""
+
+    @property
+    def spoils_frames(self) -> bool:
+        """Whether there is anything to ask for now."""
+        ...
+
+    def error(self, channel: str) -> int:
+        """The code of the error that comes in place of a channel's next frame; 0 for none."""
+        ...
+
+    def frames(self, channel: str, frame: str) -> Sequence[tuple[float, str]] | None:
+        """What is sent in place of a frame, each after so many seconds; None cuts the line."""
+        ...
