@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     """Train as the command line says; 0 if a model and its card were written."""
     options = _parser().parse_args(argv)
     plan = Plan(
-        (*options.tapes, *_recorded(options.from_recordings)),
+        (*options.tapes, *recorded(options.from_recordings)),
         Label(options.horizon, options.size),
         tuple(options.cadence),
         options.test_day,
@@ -54,6 +54,15 @@ def main(argv: Sequence[str]) -> int:
     said = "; ".join(content["in_words"])
     sys.stdout.write(f"{options.out / plan.name}.pkl ({model.recipe}) {said}\n")
     return 0
+
+
+def recorded(folder: Path | None) -> list[Path]:
+    """The tapes in a folder, also one whose recording was cut off; none without a folder."""
+    if folder is None or not folder.is_dir():
+        return []
+    whole = set(folder.glob("*.parquet"))
+    parts = {tape.with_suffix("") for tape in folder.glob("*.parquet.parts")}
+    return sorted(whole | parts)
 
 
 def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
@@ -87,15 +96,6 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
 def _moments(path: Path, plan: Plan) -> Samples:
     runs = in_runs(read(path))
     return joined([samples(runs.thinned(cadence), plan.label) for cadence in plan.cadences])
-
-
-def _recorded(folder: Path | None) -> list[Path]:
-    """The tapes in a folder, also one whose recording was cut off."""
-    if folder is None or not folder.is_dir():
-        return []
-    whole = set(folder.glob("*.parquet"))
-    parts = {tape.with_suffix("") for tape in folder.glob("*.parquet.parts")}
-    return sorted(whole | parts)
 
 
 def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:

@@ -52,9 +52,12 @@ def written(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_training_twice_gives_the_same_file(models: Path, tape: Path, tmp_path: Path) -> None:
-    train.main([str(tape), "--out", str(tmp_path), "--horizon", "5"])
+def test_training_again_from_the_folder_of_recordings_gives_the_same_file(
+    models: Path, tape: Path, tmp_path: Path
+) -> None:
+    told = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
 
+    assert train.main(told) == 0
     assert written(models) == written(tmp_path)
     files = [folder / "gbm_label_up.pkl" for folder in (models, tmp_path)]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -164,11 +167,15 @@ def test_a_tape_on_which_the_model_has_no_opinion_still_judges_the_baselines(
     assert found["baselines"]["base_rate"]["rows"] > 0
 
 
-def test_what_was_recorded_can_be_trained_on(tape: Path, tmp_path: Path) -> None:
-    told = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
+def test_a_recording_cut_off_is_a_tape_too(tmp_path: Path) -> None:
+    (tmp_path / "whole.parquet").touch()
+    (tmp_path / "cut.parquet.parts").mkdir()
+    (tmp_path / "whole.parquet.parts").mkdir()
 
-    assert train.main(told) == 0
-    assert list(written(tmp_path)["training"]["tapes"]) == [tape.name]
+    found = train.recorded(tmp_path)
+
+    assert found == [tmp_path / "cut.parquet", tmp_path / "whole.parquet"]
+    assert train.recorded(None) == []
 
 
 def test_without_a_tape_there_is_nothing_to_train(
