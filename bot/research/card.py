@@ -32,13 +32,17 @@ _WAYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train: from which tapes, for which label, as seen how often, tested from when."""
+    """What to train: from which tapes, for which label, as seen how often, tested from when.
+
+    `note` goes to the card as it is: what its readers should know and the figures do not show.
+    """
 
     tapes: tuple[Path, ...]
     label: Label
     cadences: tuple[float, ...]
     test_day: str | None
     name: str
+    note: str = ""
 
 
 def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
         "uses": list(model.uses),
         "ranges": ranges(moved.features, gates(model.uses)),
         "recipe": model.recipe,
+        "note": plan.note,
         "slope": model.slope,
         "label": {
             "what": "P(mid rises by at least the size | it moves by at least the size)",

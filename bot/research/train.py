@@ -44,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
         tuple(options.cadence),
         options.test_day,
         options.name,
+        options.note,
     )
     try:
         model, content = trained(plan)
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
+    parser.add_argument("--note", default="", help="a remark for the readers of the card")
     parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")
     parser.add_argument("--size", type=float, default=1.0, help="cents that count as a move")
     parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 2.0, 5.0], help="seconds")
