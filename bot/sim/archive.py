@@ -5,6 +5,7 @@ that a member has ever held or ordered stays where it is, so that the member's o
 read; so does an event as long as one of its markets is live.
 """
 
+from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -43,7 +44,7 @@ class Archive:
         if not state.event_markets[event]:
             del state.event_markets[event], state.events[event], state.event_updated[event]
         # A copy: whatever was remembered about the live one goes with it.
-        state.archive[ticker] = replace(market, history=History())
+        state.archive[ticker] = replace(market, history=History(), trades=deque())
         if len(state.archive) > ARCHIVE_KEPT:
             del state.archive[next(iter(state.archive))]
         state.listed += 1

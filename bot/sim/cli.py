@@ -47,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
 def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     """The application that the arguments ask for; writes the key file."""
     exchange, driver = demo_exchange(clock, arguments.seed, arguments.speed)
+    if arguments.weekly_pause:
+        exchange.keep_week()
     cash = {shard: micros(arguments.cash) for shard in range(len(SHARDS))}
     exchange.open_account(MEMBER, cash)
     key, pem = made_key(MEMBER, arguments.key_kind)
@@ -69,6 +71,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     add("--speed", type=_speed, default=1.0, help="seconds there for each one here")
     add("--cash", type=_dollars, default=Decimal(1_000), help="dollars on each shard")
     add("--tier", choices=sorted(TIERS), help="rate limits of this tier; none if left out")
+    add("--weekly-pause", action="store_true", help="pause early on Thursdays, as Kalshi does")
     add("--limit-public", action="store_true", help="limit unsigned reads too")
     add("--faults", type=_schedule, default=Schedule(), help="a script of faults to fail by")
     return parser.parse_args(argv)

@@ -202,6 +202,11 @@ class Exchange:
         self._life.set_grid(self.market(ticker), grid, structure)
         self._flush()
 
+    def keep_week(self) -> None:
+        """From now on pause trading early on Thursdays, New York time; the schedule says so."""
+        self._life.keep_week()
+        self.advance(self.now)
+
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Stop or restart trading on a shard, or on all: cancels yes, orders no."""
         for index in self._shards(shard):

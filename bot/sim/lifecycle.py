@@ -16,6 +16,7 @@ from bot.sim.state import MarketState, State
 from bot.sim.timers import Due
 from bot.sim.trading import Trading
 from bot.sim.units import BALANCE_STEP, DOLLAR_TICKS
+from bot.sim.week import next_pause
 
 #: Ticks paid per YES contract by each plain result.
 PAYOUTS = {"yes": DOLLAR_TICKS, "no": 0}
@@ -43,12 +44,16 @@ class Lifecycle:
         while (promise := state.agenda.pop_until(to)) is not None:
             at, due, key, account = promise
             state.move_to(max(at, state.now))
-            if due is Due.EXPIRE:
-                self._expire(key, account)
-            else:
-                self._steps[due](state.markets[key])
+            self._do(due, key, account)
             state.feed.flush()
         state.move_to(to)
+
+    def keep_week(self) -> None:
+        """From now on pause trading early on Thursdays, New York time."""
+        self._state.keeps_week = True
+        start, end = next_pause(self._state.now)
+        self._state.agenda.add(start, Due.PAUSE, "")
+        self._state.agenda.add(end, Due.RESUME, "")
 
     def begin(self, market: MarketState) -> None:
         """Announce a new market and promise its opening and its close."""
@@ -109,6 +114,17 @@ class Lifecycle:
         self._state.feed.emit(
             PauseChanged(self._state.now, shard, state.trading_active, state.exchange_active)
         )
+
+    def _do(self, due: Due, key: str, account: str) -> None:
+        if due is Due.EXPIRE:
+            self._expire(key, account)
+        elif due in {Due.PAUSE, Due.RESUME}:
+            for shard in range(len(self._state.shards)):
+                self.pause(shard, trading=due is Due.RESUME, exchange=None)
+            if due is Due.RESUME:
+                self.keep_week()
+        else:
+            self._steps[due](self._state.markets[key])
 
     def _open(self, market: MarketState) -> None:
         if market.status is MarketStatus.INITIALIZED:

@@ -5,11 +5,10 @@ from typing import Any, Final
 
 from bot.sim.render import moment_text
 from bot.sim.service import Answer, Call, Route, answer
+from bot.sim.week import hours
 
 #: How long a member's orders stay in the live data; here they are never put away sooner.
 ORDER_ARCHIVE_AGE: Final = timedelta(days=14)
-_DAYS: Final = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")
-_ALL_DAY: Final = {"open_time": "00:00", "close_time": "00:00"}
 _PREFIX: Final = "/trade-api/v2"
 
 
@@ -30,14 +29,9 @@ def status(call: Call) -> Answer:
     return answer({**first, "exchange_index_statuses": shards})
 
 
-def schedule(_call: Call) -> Answer:
-    """The trading week in New York time: all day, but for Thursday from three to five."""
-    week: dict[str, Any] = {day: [_ALL_DAY] for day in _DAYS}
-    week["thursday"] = [
-        {"open_time": "00:00", "close_time": "03:00"},
-        {"open_time": "05:00", "close_time": "00:00"},
-    ]
-    week |= {"start_time": "2026-01-01T00:00:00Z", "end_time": "2036-01-01T00:00:00Z"}
+def schedule(call: Call) -> Answer:
+    """The trading week in New York time, as this exchange keeps it."""
+    week = hours(paused=call.state.keeps_week)
     return answer({"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bot.core.fees import FeeKind, FeeSchedule
@@ -101,8 +102,10 @@ def fee_schedule(event: EventSpec, series: SeriesSpec) -> FeeSchedule:
     )
 
 
+@lru_cache(maxsize=64)
 def grid_ticks(grid: PriceGrid) -> frozenset[int]:
     """All prices of a grid, in ticks. Raises ValueError if the grid is finer than a tick."""
+    # Remembered: thousands of markets share a handful of grids of up to ten thousand prices.
     return frozenset(
         price
         for band in grid.ranges

@@ -13,6 +13,8 @@ class Due(Enum):
     SETTLE = auto()
     EXPIRE = auto()
     ARCHIVE = auto()
+    PAUSE = auto()
+    RESUME = auto()
 
 
 class Agenda:
@@ -23,7 +25,7 @@ class Agenda:
         self._count = 0
 
     def add(self, at: datetime, due: Due, key: str, account: str = "") -> None:
-        """Promise something about a market or (with its account) an order."""
+        """Promise something about a market, (with its account) an order, or the exchange."""
         self._count += 1
         heappush(self._heap, (at, self._count, due, key, account))
 

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 
 async def test_the_key_in_the_file_trades_for_a_member_with_cash_on_every_shard(tmp_path):
-    arguments = cli.parsed(["--keys", str(tmp_path / "key.json"), "--cash", "250.50"])
+    arguments = cli.parsed(
+        ["--keys", str(tmp_path / "key.json"), "--cash", "250.50", "--weekly-pause"]
+    )
     app = simulated(arguments, FixedClock())
     (key,) = app.state.service.keys.keys.values()
     signer = Signer(key, orjson.loads((tmp_path / "key.json").read_bytes())["private_key"])
@@ -29,6 +31,7 @@ async def test_the_key_in_the_file_trades_for_a_member_with_cash_on_every_shard(
         balance = (await http.get("/portfolio/balance", auth=signer)).json()
 
     assert isinstance(key, ApiKey)
+    assert app.state.service.state.keeps_week
     assert [one["balance"] for one in balance["balance_breakdown"]] == ["250.5000"] * len(SHARDS)
 
 

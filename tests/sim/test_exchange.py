@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 
@@ -23,6 +23,7 @@ from bot.sim.log import EventLog
 from bot.sim.orders import Amendment, OrderState, Reason, SelfTrade, TimeInForce
 from bot.sim.specs import grid_of
 from bot.sim.units import CENT, CONTRACT, DOLLAR
+from bot.sim.week import next_pause
 from tests.sim.exchanges import (
     CLOSE,
     MARKET,
@@ -486,6 +487,35 @@ def test_a_trading_pause_takes_cancels_and_no_orders(exchange, ann):
     exchange.pause_trading(False)
 
     assert buy(exchange, ann, 1, 40).remaining == 1 * CONTRACT
+
+
+def test_a_week_is_kept_when_asked_for_and_its_pause_comes_at_three_in_new_york(ann, exchange):
+    exchange.set_close_time(MARKET, START + timedelta(days=30))
+    exchange.keep_week()
+    thursday = datetime(2026, 11, 26, tzinfo=UTC)
+    active = {}
+    for hours in (7.9, 8, 9.9, 10, 24 * 7 + 8.5):
+        exchange.advance(thursday + timedelta(hours=hours))
+        active[hours] = exchange.state.shards[2].trading_active
+
+    assert active == {7.9: True, 8: False, 9.9: False, 10: True, 24 * 7 + 8.5: False}
+    assert refusal(buy, exchange, ann, 1, 40) == (409, "trading_is_paused")
+
+
+@pytest.mark.parametrize(
+    ("after", "start"),
+    [
+        ("2026-11-26T07:59:59+00:00", "2026-11-26T08:00:00+00:00"),
+        ("2026-11-26T09:59:59+00:00", "2026-11-26T08:00:00+00:00"),
+        ("2026-11-26T10:00:00+00:00", "2026-12-03T08:00:00+00:00"),
+        ("2026-07-01T00:00:00+00:00", "2026-07-02T07:00:00+00:00"),
+    ],
+)
+def test_the_weekly_pause_follows_the_clocks_of_new_york(after, start):
+    begins, ends = next_pause(datetime.fromisoformat(after))
+
+    assert begins == datetime.fromisoformat(start)
+    assert ends - begins == timedelta(hours=2)
 
 
 def test_an_exchange_pause_takes_nothing_on_its_shard(exchange, ann):

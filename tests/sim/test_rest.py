@@ -533,6 +533,22 @@ async def test_series_are_filtered_by_category_and_tags(past):
     assert await tickers() == {"KXRAIN", "KXMVE", "KXBTC"}
 
 
+async def test_the_schedule_says_whether_the_weekly_pause_is_kept():
+    exchange = exchange_with()
+
+    async def thursday() -> list[dict[str, str]]:
+        schedule = (await fetch(exchange, "/exchange/schedule")).json()["schedule"]
+        hours: list[dict[str, str]] = schedule["standard_hours"][0]["thursday"]
+        return hours
+
+    assert await thursday() == [{"open_time": "00:00", "close_time": "00:00"}]
+    exchange.keep_week()
+    assert await thursday() == [
+        {"open_time": "00:00", "close_time": "03:00"},
+        {"open_time": "05:00", "close_time": "00:00"},
+    ]
+
+
 async def test_a_pause_shows_in_the_status_of_its_shard():
     exchange = exchange_with()
     exchange.pause_trading(True, shard=2)
