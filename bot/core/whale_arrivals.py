@@ -28,6 +28,7 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
         return
     orders = _orders(sides, rows, (row, side, level))
     orders["threshold"] = least[row]
+    _say_at_once(orders, _unseen(sides, rows)[row], rules)
     # Where the book before is not known, growth is NaN, and that is not above anything.
     grown = orders["size"] - orders["base"] >= rules.growth * orders["threshold"]
     new = np.flatnonzero(grown & ~_is_followed(rows["orders"][row, side], orders["price"]))
@@ -52,10 +53,18 @@ def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
 def _thresholds(sides: Sides, rows: Rows, rules: WhaleRules) -> Floats:
     """Contracts that make a level large, per book; infinite before there is a past."""
     lately = rows["flag_large"] & (rows["flag_at"] > sides.at[:, None] - _HOUR)
-    multiple = rules.multiple + np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
+    sparse = _unseen(sides, rows) >= rules.sparse_seconds
+    multiple = np.where(sparse, rules.sparse_multiple, rules.multiple)
+    multiple += np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
     usual = np.where(rows["samples"] >= rules.least_samples, rows["usual"], np.inf)
     least: Floats = np.maximum(rules.least_contracts, multiple * usual)
     return least
+
+
+def _unseen(sides: Sides, rows: Rows) -> Floats:
+    """Seconds since the book before, NaN for the first, shape (N,)."""
+    unseen: Floats = sides.at - rows["seen_at"]
+    return unseen
 
 
 def _large_levels(sides: Sides, least: Floats, rules: WhaleRules) -> tuple[Index, Index, Index]:
@@ -83,6 +92,16 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
     orders["announced_at"] = orders["left_at"] = orders["ended_at"] = np.nan
     orders["born_away"] = orders["nearest"] = sides.price[row, side, 0] - orders["price"]
     return orders
+
+
+def _say_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
+    """Announce what need not rest first: very large, or after `unseen` seconds without a book."""
+    added = orders["size"] - orders["base"]
+    plain = added >= rules.at_once * orders["threshold"]
+    # A look at a random moment finds what stays, not what flickers.
+    plain |= (unseen >= rules.sparse_seconds) & (added >= rules.growth * orders["threshold"])
+    orders["state"][plain] = State.RESTING
+    orders["announced_at"][plain] = orders["since"][plain]
 
 
 def _sizes_before(rows: Rows, row: Index, side: Index, price: Floats) -> Floats:

@@ -90,10 +90,9 @@ def _is_requoted(sides: Sides, rows: Rows, left: tuple[Index, ...], rules: Whale
 
 
 def _is_staged(orders: Rows, rules: WhaleRules) -> Flags:
-    """Whether orders came away from the best price and left untraded as it came near."""
+    """Whether orders came away from the best price, and left untraded when it was near."""
     came = orders["born_away"] >= rules.spoof_away - _TOLERANCE
-    near = orders["nearest"] <= rules.spoof_near + _TOLERANCE
-    came &= near & (orders["nearest"] < orders["born_away"] - _TOLERANCE)
+    came &= orders["nearest"] <= rules.spoof_near + _TOLERANCE
     # Without trades, only an order that never was in front can be taken not to have traded.
     unmet = np.where(
         np.isnan(orders["traded"]),

@@ -14,8 +14,11 @@ from bot.core.whale_sides import BEST_LEVELS, Sides
 
 BID: Final = 0
 ASK: Final = 1
-#: Up to this many seconds between books, with trades known, a suspicion is more than low.
+#: A suspicion is more than low where books are at most so many seconds apart, trades are known,
+#: and the best price was coming nearer.
 _CLOSE_WATCH: Final = 5.0
+#: Prices are this close to the decimal that is meant.
+_TOLERANCE: Final = 1e-9
 
 
 class Confidence(StrEnum):
@@ -116,4 +119,6 @@ def _suspicion(order: np.void, confidence: Confidence) -> str:
 
 def _confidence(order: np.void) -> Confidence:
     watched = order["left_at"] - order["seen_at"] <= _CLOSE_WATCH
-    return Confidence.MEDIUM if watched and not np.isnan(order["traded"]) else Confidence.LOW
+    reached = order["nearest"] < order["born_away"] - _TOLERANCE
+    known = not np.isnan(order["traded"])
+    return Confidence.MEDIUM if watched and reached and known else Confidence.LOW

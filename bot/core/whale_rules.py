@@ -31,15 +31,19 @@ class WhaleRules:
     Large orders: a level holds at least `multiple` times the usual largest level (the median of
     the last samples, one every `sample_seconds`, at least `least_samples`), `least_contracts`,
     and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
-    previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`. It is
-    gone once `lost` of what was added is missing in `gone_after` books running. One that leaves a
-    price and comes back within `moved_within` dollars is the same order. One that could not be
-    seen for `forget_seconds` is forgotten. `multiple` rises by one for each flag of the last hour
-    from the `flags_an_hour`-th on.
+    previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`, unless
+    it grew by `at_once` times the threshold. If the book before is `sparse_seconds` old, it need
+    not rest and `sparse_multiple` is enough: what a rare look finds is seldom what flickers.
+    `multiple` rises by one for each flag of the last hour from the `flags_an_hour`-th on.
 
-    Spoof suspected: such an order was put at least `spoof_away` dollars from the best price, came
-    within `spoof_near` of it, and went within `spoof_seconds` while less than `spoof_traded` of it
-    can have traded; no level within `moved_within` took up `requoted` of it in the same book.
+    An order is gone once `lost` of what was added is missing in `gone_after` books running. One
+    that leaves a price and comes back within `moved_within` dollars is the same order. One that
+    could not be seen for `forget_seconds` is forgotten.
+
+    Spoof suspected: such an order was put at least `spoof_away` dollars from the best price, which
+    was within `spoof_near` of it at some time, and went within `spoof_seconds` while less than
+    `spoof_traded` of it can have traded; no level within `moved_within` took up `requoted` of it
+    in the same book.
 
     Imbalance: the strength of the best five levels is at least `least_strength` and the market's
     own `strength_quantile`; the depth at least `least_depth` contracts and its own
@@ -54,6 +58,9 @@ class WhaleRules:
     least_price: float = 0.03
     growth: float = 0.8
     rest_seconds: float = 10.0
+    at_once: float = 2.0
+    sparse_seconds: float = 30.0
+    sparse_multiple: float = 2.25
     sample_seconds: float = 10.0
     least_samples: int = 5
     lost: float = 0.7
@@ -62,7 +69,7 @@ class WhaleRules:
     flags_an_hour: int = 4
     moved_within: float = 0.05
     spoof_away: float = 0.02
-    spoof_near: float = 0.02
+    spoof_near: float = 0.03
     spoof_seconds: float = 300.0
     spoof_traded: float = 0.25
     requoted: float = 0.5

@@ -78,7 +78,7 @@ def seen(tape: Tape, cadence: float, rules: WhaleRules) -> Seen:
     crowded = np.maximum(shown.max_bid_size, shown.max_ask_size) >= ABSOLUTE
     return Seen(
         tickers=tuple([name.partition(_BETWEEN)[0] for name in names.tolist()]),
-        hours=_hours(books.seen_at, run[looked], cadence),
+        hours=market_hours(books.seen_at, run[looked], cadence),
         books=_sums(run[looked], np.ones(len(looked)), len(names)),
         crowded=_sums(run[looked], crowded, len(names)),
         said=_said(books, run[looked], _traded(tape, run, looked), rules),
@@ -92,7 +92,8 @@ def in_runs(tape: Tape) -> Tape:
     return replace(tape, books=replace(tape.books, tickers=runs))
 
 
-def _hours(at: Floats, run: Rows, cadence: float) -> Floats:
+def market_hours(at: Floats, run: Rows, cadence: float) -> Floats:
+    """Hours that each run was watched, shape (runs,), from looks ordered by run, then time."""
     apart = np.diff(at)
     whole = (np.diff(run) == 0) & (apart <= _UNBROKEN * cadence)
     return _sums(run[1:], np.where(whole, apart / _HOUR, 0.0), int(run.max()) + 1)

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -12,7 +13,9 @@ from bot.core.whale_rules import FLAGS, FOLLOWED, blank_rows
 from bot.core.whales import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
 from bot.memory import Memory
 
-EAGER = WhaleRules(multiple=3.0, sample_seconds=0.0)
+QUICK = WhaleRules(multiple=3.0, sample_seconds=0.0)
+#: Nothing is so large, and no look so rare, that an order need not rest first.
+EAGER = replace(QUICK, at_once=math.inf, sparse_seconds=math.inf)
 EMPTY = OrderBook((), ())
 Sizes = dict[int, float]
 
@@ -60,6 +63,20 @@ def test_an_order_large_for_its_market_is_announced_once_it_rested() -> None:
     assert [(at, whale.type) for at, whale in said] == [(40.0, WhaleType.LARGE_BID)]
 
 
+def test_an_order_twice_as_large_as_it_takes_is_announced_at_once() -> None:
+    seen = [(i * 5.0, USUAL if i < 6 else BIG_BID) for i in range(12)]
+
+    assert [at for at, _ in story(seen, QUICK)] == [30.0]
+
+
+def test_what_a_rare_look_finds_is_announced_at_once_from_a_lower_size() -> None:
+    large = book(LADDER | {43: 300.0 * 3.0}, MIRROR)
+
+    for every, said_at in ((5.0, []), (60.0, [360.0])):
+        seen = [(i * every, USUAL if i < 6 else large) for i in range(12)]
+        assert [at for at, _ in story(seen, QUICK)] == said_at
+
+
 def test_at_slow_polling_one_more_book_is_proof_enough() -> None:
     said = story([(i * 60.0, USUAL if i < 6 else BIG_BID) for i in range(12)], EAGER)
 
@@ -93,7 +110,7 @@ def test_a_resting_order_is_not_announced_again() -> None:
 def test_an_order_that_went_and_came_back_is_announced_again() -> None:
     seen = [*[USUAL] * 6, *[BIG_BID] * 3, *[USUAL] * 3, *[BIG_BID] * 3]
 
-    assert len(watch(*seen)) == 2
+    assert [whale.type for whale in watch(*seen)].count(WhaleType.LARGE_BID) == 2
 
 
 def test_an_order_that_is_missed_in_one_book_is_still_the_same_order() -> None:

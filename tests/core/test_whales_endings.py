@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -22,7 +23,8 @@ from bot.core.whales import (
     sight,
 )
 
-RULES = replace(WhaleRules(), sample_seconds=0.0)
+#: Nothing is so large, and no look so rare, that an order need not rest first.
+RULES = replace(WhaleRules(), sample_seconds=0.0, at_once=math.inf, sparse_seconds=math.inf)
 UNKNOWN = Traded.unknown(1)
 NONE = Traded(np.zeros((1, 2)), np.full((1, 2), np.inf))
 ASKS = {55: 300.0, 56: 280.0, 57: 310.0}
@@ -174,6 +176,15 @@ def test_an_order_that_leaves_while_the_price_is_far_is_not_suspected() -> None:
 
     assert [whale.type for whale in whales] == [WhaleType.LARGE_BID]
     assert [ending.fate for ending in endings] == [Fate.CANCELLED]
+
+
+def test_where_the_price_was_near_but_came_no_nearer_a_suspicion_is_of_low_confidence() -> None:
+    near = USUAL | {43: 3_000.0}
+
+    whales, _ = _story([*[USUAL] * 12, *[near] * 5, *[USUAL] * 3], traded=NONE, every=5.0)
+
+    suspected = [whale for whale in whales if whale.type is WhaleType.SPOOF_SUSPECTED]
+    assert [whale.confidence for whale in suspected] == [Confidence.LOW]
 
 
 def test_an_order_that_came_close_to_the_price_is_not_suspected() -> None:

@@ -52,7 +52,7 @@ def test_flags_are_counted_per_market_hour(tmp_path: Path) -> None:
 
     assert found.tickers == ("MADE0-1", "MADE1-1")
     assert found.hours.tolist() == pytest.approx([190 / 3_600] * 2)
-    assert dict(found.said) == {(0, "large_bid"): 1, (0, "cancelled"): 1}
+    assert dict(found.said) == {(0, "large_bid"): 1, (0, "cancelled"): 1, (0, "spoof_suspected"): 1}
     assert (found.books.tolist(), found.crowded.tolist()) == ([20.0, 20.0], [4.0, 0.0])
     assert ABSOLUTE == 5_000.0
 
