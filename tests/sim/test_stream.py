@@ -629,3 +629,54 @@ def trade(place: Streamed, orders: Any) -> None:
         else:
             place.exchange.deposit(owner, 0, 1_000 * DOLLAR)
             place.exchange.place(owner, request(side, size / 100, cents, ticker=ticker))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+WORDS = st.sampled_from([*CHANNELS, "add_markets", "get_snapshot", MARKET, "nope"])
+ANY = JSON | WORDS | st.lists(WORDS, max_size=3)
+PARAMETERS = st.dictionaries(
+    st.sampled_from(
+        (
+            *("channels", "market_ticker", "market_tickers", "market_ids", "sid", "sids"),
+            *("action", "shard_factor", "shard_key", "use_yes_price", "send_initial_snapshot"),
+        )
+    ),
+    ANY,
+)
+COMMANDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": ANY,
+        "cmd": st.sampled_from(
+            ["subscribe", "unsubscribe", "update_subscription", "list_subscriptions"]
+        )
+        | JSON,
+        "params": PARAMETERS | JSON,
+    },
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        COMMANDS.map(lambda one: orjson.dumps(one, option=orjson.OPT_NON_STR_KEYS).decode())
+        | st.text(max_size=9),
+        max_size=15,
+    )
+)
+def test_whatever_a_client_says_it_is_answered_and_the_line_stays_up(texts):
+    asyncio.run(_babble(texts))
+
+
+async def _babble(texts: list[str]) -> None:
+    async with peer(streamed()) as client:
+        for text in texts:
+            await client.text(text)
+            await client.frame()
+        await client.say("subscribe", channels=["trade"])
+        while (await client.frame())["type"] not in {"subscribed", "ok"}:
+            pass

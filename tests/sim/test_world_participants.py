@@ -11,12 +11,13 @@ from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
 from bot.sim.units import CENT, CONTRACT
 from bot.sim.world.dice import Dice
 from bot.sim.world.flow import Passers
+from bot.sim.world.habits import NOBODY_LARGE, Large, Maker
 from bot.sim.world.laboratory import START
 from bot.sim.world.large import Giants
 from bot.sim.world.listings import TAPERED
 from bot.sim.world.makers import MakerDesk
 from bot.sim.world.pit import Pit, rungs, whole
-from bot.sim.world.presets import NOBODY_LARGE, SLOW_DAY, Large, Maker
+from bot.sim.world.presets import SLOW_DAY
 from bot.sim.world.truth import How, Kind, Truth
 
 BOTH = dict.fromkeys(Side, 1.0)

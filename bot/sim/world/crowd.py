@@ -9,10 +9,10 @@ from bot.sim.accounts import Account
 from bot.sim.units import CENT, DOLLAR_TICKS
 from bot.sim.world.dice import Dice, Drift
 from bot.sim.world.flow import Passers
+from bot.sim.world.habits import Flow, Preset
 from bot.sim.world.large import Giants
 from bot.sim.world.makers import MakerDesk
 from bot.sim.world.pit import Pit
-from bot.sim.world.presets import Flow, Preset
 from bot.sim.world.truth import Kind, Truth
 
 

@@ -7,8 +7,8 @@ from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder
 from bot.sim.units import CENT
 from bot.sim.world.dice import Dice
+from bot.sim.world.habits import Flow
 from bot.sim.world.pit import Pit, is_price, whole
-from bot.sim.world.presets import Flow
 
 #: How likely each further step away from the best price is left out.
 _CLOSENESS = 0.30

@@ -13,8 +13,8 @@ from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder, OrderState
 from bot.sim.units import CONTRACT
 from bot.sim.world.dice import Dice
+from bot.sim.world.habits import Large
 from bot.sim.world.pit import Pit, is_price, whole
-from bot.sim.world.presets import Large
 from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
 
 _USUAL_HALF_LIFE = 120.0

@@ -37,29 +37,35 @@ class Rolling:
     def listing(self, opens: datetime) -> Listing:
         """The event that opens at that moment."""
         closes = opens + self.every
-        event = f"{self.series.ticker}-{closes:%y%b%d%H%M}".upper()
-        markets = tuple(
-            MarketSpec(
-                ticker=f"{event}-{suffix}",
-                event_ticker=event,
-                title=f"{self.series.title} at {closes:%H:%M} UTC: {_words(suffix)}?",
-                yes_sub_title=_words(suffix),
-                open_time=opens,
-                close_time=closes,
-                grid=self.grid,
-                price_level_structure=_STRUCTURES[self.grid],
-                settlement_timer_seconds=self.timer,
-            )
-            for suffix in self._suffixes(closes)
+        event = EventSpec(
+            f"{self.series.ticker}-{closes:%y%b%d%H%M}".upper(),
+            self.series.ticker,
+            self.series.title,
+            strike_date=closes,
         )
+        names = self._suffixes(closes)
         return Listing(
-            event=EventSpec(event, self.series.ticker, self.series.title, strike_date=closes),
-            markets=markets,
+            event=event,
+            markets=tuple(self._market(event.event_ticker, name, opens) for name in names),
             intervals=tuple(Interval(strike) for strike in self.strikes),
             preset=self.preset,
             activity=self.activity,
             giants=self.giants,
             volume=self.volume,
+        )
+
+    def _market(self, event: str, suffix: str, opens: datetime) -> MarketSpec:
+        closes = opens + self.every
+        return MarketSpec(
+            ticker=f"{event}-{suffix}",
+            event_ticker=event,
+            title=f"{self.series.title} at {closes:%H:%M} UTC: {_words(suffix)}?",
+            yes_sub_title=_words(suffix),
+            open_time=opens,
+            close_time=closes,
+            grid=self.grid,
+            price_level_structure=_STRUCTURES[self.grid],
+            settlement_timer_seconds=self.timer,
         )
 
     def _suffixes(self, closes: datetime) -> list[str]:
@@ -98,13 +104,15 @@ class Standing:
 
     def listing(self, start: datetime) -> Listing:
         """The event as it is listed, `start` being the demo's first moment."""
-        event = f"{self.series.ticker}-{self.name}"
-        closes = start + timedelta(hours=self.hours_left)
+        event = EventSpec(
+            f"{self.series.ticker}-{self.name}",
+            self.series.ticker,
+            self.title,
+            mutually_exclusive=self.exclusive,
+        )
         return Listing(
-            event=EventSpec(
-                event, self.series.ticker, self.title, mutually_exclusive=self.exclusive
-            ),
-            markets=tuple(self._market(event, each, start, closes) for each in self.outcomes),
+            event=event,
+            markets=tuple(self._market(event.event_ticker, each, start) for each in self.outcomes),
             intervals=self._intervals(),
             preset=self.preset,
             activity=self.activity,
@@ -122,14 +130,14 @@ class Standing:
         above = (*self.bounds[1:], float("inf"))
         return tuple(Interval(low, high) for low, high in zip(self.bounds, above, strict=True))
 
-    def _market(self, event: str, outcome: str, start: datetime, closes: datetime) -> MarketSpec:
+    def _market(self, event: str, outcome: str, start: datetime) -> MarketSpec:
         return MarketSpec(
             ticker=f"{event}-{outcome}",
             event_ticker=event,
             title=f"{self.title} {_words(outcome)}",
             yes_sub_title=_words(outcome),
             open_time=start - timedelta(hours=self.hours_past),
-            close_time=closes,
+            close_time=start + timedelta(hours=self.hours_left),
             grid=self.grid,
             price_level_structure=_STRUCTURES[self.grid],
             settlement_timer_seconds=self.timer,

@@ -12,8 +12,8 @@ from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder, OrderState
 from bot.sim.units import CENT, CONTRACT, DOLLAR_TICKS
 from bot.sim.world.dice import Dice
+from bot.sim.world.habits import Maker
 from bot.sim.world.pit import Pit
-from bot.sim.world.presets import Maker
 
 #: What a quote in a gap of the ladder is divided by.
 _GAP = 8.0

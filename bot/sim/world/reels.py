@@ -1,6 +1,6 @@
 """A recording read into arrays: one reel a market, long silences cut."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,18 @@ def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[Reel, ...]:
         "volume": _whole(_column(table, "volume"), CONTRACT),
         "last": _whole(_column(table, "last_px"), DOLLAR_TICKS),
     }
+    return tuple(
+        Reel(ticker, at[rows], **{key: each[rows] for key, each in columns.items()})
+        for ticker, rows in _by_market(table, at)
+    )
+
+
+def _by_market(table: pa.Table, at: Floats) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Each market with its rows in order of time."""
     names = np.array(table["ticker"].to_pylist())
-    reels = []
     for ticker in dict.fromkeys(names.tolist()):
         rows = np.flatnonzero(names == ticker)
-        rows = rows[np.argsort(at[rows], kind="stable")]
-        reels.append(Reel(ticker, at[rows], **{key: each[rows] for key, each in columns.items()}))
-    return tuple(reels)
+        yield ticker, rows[np.argsort(at[rows], kind="stable")]
 
 
 def _column(table: pa.Table, name: str) -> Floats:

@@ -12,8 +12,9 @@ from bot.sim.units import DOLLAR_TICKS
 from bot.sim.world.belief import Belief, Coin, Interval, Latent
 from bot.sim.world.crowd import Crowd, House
 from bot.sim.world.dice import Dice
+from bot.sim.world.habits import Preset
 from bot.sim.world.pit import Pit, whole
-from bot.sim.world.presets import PRESETS, Preset
+from bot.sim.world.presets import PRESETS
 from bot.sim.world.truth import Truth
 
 _PLAY_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})
