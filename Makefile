@@ -13,7 +13,7 @@ DATA ?= ../shared/data
 
 ## demo: the service on the embedded simulated exchange; no network, no account
 demo: $(VENV)/.run
-	KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
 ## run: the service on Kalshi's public data, paper mode
 run: $(VENV)/.run

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 from fastapi import Depends, HTTPException, Request
 
 from bot.config import VERSION, Settings
+from bot.model_watch import ModelWatch
 from bot.ports import Clock, Journal
 from bot.state import Board, Snapshot
 from logging_utils import LogStats
@@ -70,6 +71,11 @@ class Services(Protocol):
     @property
     def journal(self) -> Journal:
         """Where demo events are written."""
+        ...
+
+    @property
+    def model(self) -> ModelWatch:
+        """The model's card, drift and track record."""
         ...
 
     @property

@@ -24,7 +24,13 @@ async def joined(exchange: Canned, folder: Path) -> AsyncIterator[Bot]:
     async with open_http("http://bench.invalid/trade-api/v2", exchange) as http:
         data = KalshiClient(http, TokenBudget(stopwatch, NO_LIMIT), clock)
         with CsvJournal(folder) as journal:
-            bot = assembled(settings, scorer.load(settings.model_path), data, journal, clock)
+            bot = assembled(
+                settings,
+                scorer.chosen(settings.model_path, settings.bot_interval),
+                data,
+                journal,
+                clock,
+            )
             await bot.universe.scan()
             await bot.cycle.run()
             await bot.universe.learn()

@@ -8,18 +8,23 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import httpx
 
 from bot import config, scorer
+from bot.card import Card
 from bot.clock import SystemClock, stopwatch
 from bot.config import Settings, SettingsError
 from bot.core.money import measured
 from bot.core.strategy import Gates, Sizing
 from bot.core.whale_rules import WhaleRules
 from bot.cycle import Cycle, Parts
+from bot.grade import Grader, GradeRules
+from bot.journal_grades import earlier
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
+from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
 from bot.ports import Clock, MarketData, Scorer
 from bot.publish import Publisher, Sources
@@ -27,7 +32,7 @@ from bot.runner import Runner
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.state import Board, BotStatus, first_state, packed, snapshot
-from bot.trade import Trader, TradeRules
+from bot.trade import Trader, TradeRules, Worth
 from bot.universe import Universe
 from bot.watch import Watch
 from logging_utils import CsvJournal, LogStats, configure
@@ -36,6 +41,17 @@ log = logging.getLogger("main")
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY = 200
+#: Intervals after its horizon in which a prediction can still be graded.
+GRADE_PATIENCE = 1.5
+
+
+class Model(Scorer, Protocol):
+    """A scorer that may have a card."""
+
+    @property
+    def card(self) -> Card | None:
+        """What was promised of the model; None without one."""
+        ...
 
 
 def settings() -> Settings:
@@ -52,13 +68,14 @@ def settings() -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts. The API needs the first five; `control` starts and stops the rest."""
+    """The joined parts. The API needs the first six; `control` starts and stops the rest."""
 
     board: Board
     control: Runner
     journal: CsvJournal
     log_stats: LogStats
     clock: Clock
+    model: ModelWatch
     universe: Universe
     trader: Trader
     cycle: Cycle
@@ -70,7 +87,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
     clock = SystemClock()
     async with exchange(settings, clock) as data:
         with CsvJournal(settings.log_dir) as journal:
-            model = scorer.load(settings.model_path)
+            model = scorer.chosen(settings.model_path, settings.bot_interval)
             bot = assembled(settings, model, data, journal, clock)
             async with _started(bot, settings):
                 yield bot
@@ -89,12 +106,13 @@ async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[MarketData
 
 
 def assembled(
-    settings: Settings, model: Scorer, data: MarketData, journal: CsvJournal, clock: Clock
+    settings: Settings, model: Model, data: MarketData, journal: CsvJournal, clock: Clock
 ) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     universe = Universe(data, clock, settings.bot_markets)
     ids = order_ids(clock.now())
-    trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+    trader = Trader(PaperVenue(), trade_rules(settings, model), settings.paper_cash, ids)
+    examiner = model_watch(model, settings)
     board = _board(settings, model, clock.now())
     sources = Sources(trader, model, journal, lambda: universe.status.fault)
     publisher = Publisher(board, sources)
@@ -103,6 +121,7 @@ def assembled(
         watchlist=universe,
         judge=watch_over(model, settings, settings.bot_markets + SPARE_MEMORY),
         trader=trader,
+        examiner=examiner,
         journal=journal,
         clock=clock,
         audience=publisher,
@@ -110,7 +129,7 @@ def assembled(
     cycle = Cycle(parts)
     runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
     log_stats = LogStats(settings.log_dir)
-    return Bot(board, runner, journal, log_stats, clock, universe, trader, cycle)
+    return Bot(board, runner, journal, log_stats, clock, examiner, universe, trader, cycle)
 
 
 @asynccontextmanager
@@ -133,15 +152,35 @@ async def _started(bot: Bot, settings: Settings) -> AsyncIterator[None]:
         await asyncio.shield(bot.control.stop())
 
 
-def watch_over(model: Scorer, settings: Settings, capacity: int) -> Watch:
+def watch_over(model: Model, settings: Settings, capacity: int) -> Watch:
     """The rules that look at books, as the settings want them."""
-    return Watch(model, settings.thresholds, Gates(), WhaleRules(), capacity)
+    horizon = model.card.horizon if model.card else 0.0
+    gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
+    return Watch(model, settings.thresholds, gates, WhaleRules(), capacity)
 
 
-def trade_rules(settings: Settings) -> TradeRules:
-    """What decides about an order, as the settings want it."""
-    sizing = Sizing(settings.bot_order_size, settings.bot_max_slippage)
-    return TradeRules(settings.thresholds, sizing, settings.risk_limits)
+def trade_rules(settings: Settings, model: Model) -> TradeRules:
+    """What decides about an order, as the settings and the model's card have it."""
+    card = model.card
+    worth = Worth(card.factor, card.horizon) if card else None
+    return TradeRules(
+        settings.thresholds,
+        Sizing(settings.bot_order_size, settings.bot_max_slippage),
+        settings.risk_limits,
+        settings.bot_min_edge,
+        worth,
+    )
+
+
+def model_watch(model: Model, settings: Settings) -> ModelWatch:
+    """What grades the model; grades of before a restart come back from their log."""
+    card = model.card
+    if card is None:
+        return ModelWatch(None, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
+    rules = GradeRules(
+        card.horizon, card.size, GRADE_PATIENCE * settings.bot_interval, settings.thresholds
+    )
+    return ModelWatch(card.whole, Grader(rules, earlier(settings.log_dir, card.version)))
 
 
 def order_ids(started_at: datetime) -> Iterator[str]:
@@ -150,7 +189,7 @@ def order_ids(started_at: datetime) -> Iterator[str]:
     return (f"{prefix}-{number:06d}" for number in itertools.count(1))
 
 
-def _board(settings: Settings, model: Scorer, at: datetime) -> Board:
+def _board(settings: Settings, model: Model, at: datetime) -> Board:
     status = BotStatus(
         running=False,
         bot_enabled=settings.bot_enabled,

@@ -24,9 +24,10 @@ class CardError(ValueError):
 class Card:
     """What was promised of a model. Ranges are those of its training data, with some slack.
 
-    `horizon` is how many seconds ahead it looks, `cadences` the seconds between books it was
-    trained at, `features` the columns it expects, `ranges` those outside which it knows nothing.
-    `whole` is the card as written, for people.
+    `horizon` is how many seconds ahead it looks, `size` the least move in cents that it speaks of,
+    `factor` what a score is worth (`core.edge.expected_move`), `cadences` the seconds between books
+    it was trained at, `features` the columns it expects, `ranges` those outside which it knows
+    nothing. `whole` is the card as written, for people.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Card:
     features: tuple[str, ...]
     ranges: Mapping[str, tuple[float, float]]
     horizon: float
+    size: float
+    factor: float
     cadences: tuple[float, ...]
     whole: Mapping[str, Any] = field(repr=False)
 
@@ -51,6 +54,8 @@ class Card:
             features=tuple(map(str, whole["features"])),
             ranges={name: (float(low), float(high)) for name, (low, high) in ranges},
             horizon=float(whole["label"]["horizon_seconds"]),
+            size=float(whole["label"]["size_cents"]),
+            factor=float(whole["expected_move"]["factor"]),
             cadences=tuple(map(float, whole["training"]["cadences_seconds"])),
             whole=whole,
         )

@@ -101,9 +101,15 @@ class Settings(BaseSettings):
     bot_enter_below: Share = Field(0.40, description="Enter short from this score down")
     bot_exit_low: Share = Field(0.45, description="A short is closed from this score up")
     bot_exit_high: Share = Field(0.55, description="A long is closed from this score down")
+    bot_min_edge: float = Field(
+        0.0,
+        ge=-100,
+        le=100,
+        description="Cents per contract an entry must be expected to earn after spread and fees",
+    )
     paper_cash: Amount = Field(Decimal(10_000), description="Dollars the paper account starts with")
-    model_path: Path = Field(
-        Path("models/gbm_label_up.pkl"), description="The model; its card lies beside it as .json"
+    model_path: Path | None = Field(
+        None, description="The model; if empty, the one in models/ that suits BOT_INTERVAL"
     )
     log_dir: Path = Field(Path("logs"), description="Folder of the CSV logs")
 

@@ -66,6 +66,16 @@ class Judge(Protocol):
         ...
 
 
+class Examiner(Protocol):
+    """Holds predictions against what came of them."""
+
+    def grade(
+        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+    ) -> Sequence[Event]:
+        """What these books say of earlier predictions; those of these books are remembered."""
+        ...
+
+
 class Audience(Protocol):
     """Who is shown what a pass saw."""
 
@@ -96,6 +106,7 @@ class Parts:
     watchlist: Watchlist
     judge: Judge
     trader: Trader
+    examiner: Examiner
     journal: Journal
     clock: Clock
     audience: Audience
@@ -110,6 +121,7 @@ class Cycle:
         self._watchlist = parts.watchlist
         self._judge = parts.judge
         self._trader = parts.trader
+        self._examiner = parts.examiner
         self._journal = parts.journal
         self._clock = parts.clock
         self._audience = parts.audience
@@ -136,6 +148,7 @@ class Cycle:
                 await asyncio.sleep(0)
             judged.append(await self._pass(books, markets))
         self._change_mood(judged, markets)
+        self._tell(self._examiner.grade(self._clock.now(), judged, markets))
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
         return self._fault
 

@@ -22,6 +22,7 @@ from bot.core.events import (
     PnlMarked,
     PositionClosed,
     PositionOpened,
+    PredictionGraded,
     RegimeChanged,
     SignalMade,
     WhaleSeen,
@@ -39,8 +40,6 @@ _pnl = logging.getLogger("pnl")
 #: Orders that ended otherwise than wished are worth an operator's look.
 _ENDED_LEVELS: Final = {
     OrderStatus.ERROR: logging.ERROR,
-    OrderStatus.CANCELED: logging.WARNING,
-    OrderStatus.PARTIALLY_FILLED: logging.WARNING,
 }
 
 
@@ -164,6 +163,17 @@ def _marked(event: PnlMarked) -> None:
     )
 
 
+def _graded(event: PredictionGraded) -> None:
+    _signals.debug(
+        "GRADE | %s | pred=%.2f | %g s later: %+.2f c, taker %s",
+        event.ticker,
+        event.score,
+        event.horizon,
+        event.change,
+        "unknown" if event.taker is None else f"{event.taker:+.2f} c",
+    )
+
+
 def _wish(order: Order) -> str:
     return f"{order.side} {_plain_size(order.size)} @ {in_cents(order.limit)}"
 
@@ -190,5 +200,6 @@ _LINES: Final[Mapping[type[Event], Callable[[Any], None]]] = {
     WhaleSeen: _whale,
     RegimeChanged: _regime,
     PnlMarked: _marked,
+    PredictionGraded: _graded,
     CycleFinished: _finished,
 }

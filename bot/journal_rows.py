@@ -12,7 +12,15 @@ from typing import Any, Final
 
 import orjson
 
-from bot.core.events import Event, OrderEnded, OrderSubmitted, PnlMarked, SignalMade, WhaleSeen
+from bot.core.events import (
+    Event,
+    OrderEnded,
+    OrderSubmitted,
+    PnlMarked,
+    PredictionGraded,
+    SignalMade,
+    WhaleSeen,
+)
 from bot.core.money import Contracts, Dollars
 from bot.core.orders import OrderStatus
 
@@ -27,7 +35,7 @@ class Log:
     columns: tuple[str, ...]
 
 
-#: The four logs by the name that `/logs/stats` gives them.
+#: The logs by the name that `/logs/stats` gives them.
 LOGS: Final[Mapping[str, Log]] = {
     "signals": Log(
         "signals_log.csv",
@@ -80,6 +88,20 @@ LOGS: Final[Mapping[str, Log]] = {
             "depth_pct",
             "imbalance_strength",
             "side_bias",
+        ),
+    ),
+    "grades": Log(
+        "grades_log.csv",
+        (
+            "timestamp",
+            "model_version",
+            "market_ticker",
+            "market_group",
+            "predicted_at",
+            "prediction",
+            "horizon_seconds",
+            "change_cents",
+            "taker_cents",
         ),
     ),
 }
@@ -197,6 +219,20 @@ def _whale(event: WhaleSeen) -> Row:
     )
 
 
+def _grade(event: PredictionGraded) -> Row:
+    return (
+        _time(event.at),
+        cell(event.model_version),
+        cell(event.ticker),
+        cell(event.group),
+        event.made_at.isoformat(),
+        f"{event.score:.6g}",
+        f"{event.horizon:g}",
+        f"{event.change:.4f}",
+        "" if event.taker is None else f"{event.taker:.4f}",
+    )
+
+
 def _money(amount: Dollars) -> str:
     return f"{amount:z.4f}"
 
@@ -212,4 +248,5 @@ ROWS: Final[Mapping[type[Event], tuple[str, Callable[[Any], Row]]]] = {
     OrderEnded: ("trades", _ended),
     PnlMarked: ("pnl", _pnl),
     WhaleSeen: ("whale", _whale),
+    PredictionGraded: ("grades", _grade),
 }

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from bot.core.events import Event, OrderRefused
+from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market import Market
 from bot.core.marks import unrealised
 from bot.core.money import cents, measured
@@ -60,8 +60,11 @@ class Publisher:
         """These happened."""
         for event in events:
             self._recent.add(event)
-            if isinstance(event, OrderRefused):
-                self._refusals[event.order.ticker] = event.reason
+            match event:
+                case OrderRefused():
+                    self._refusals[event.order.ticker] = event.reason
+                case SignalMade(reason=str(reason), ticker=ticker) if reason:
+                    self._refusals[ticker] = reason
 
     def look(self, judged: Judged) -> None:
         """These books were judged."""
@@ -112,7 +115,6 @@ class Publisher:
             self._seen_at[ticker] = seen_at
 
     def _view(self, market: Market, row: "_Row") -> MarketView:
-        reason = row.reason or self._refusals.get(market.ticker, "")
         size, notional, open_pnl = self._held(market.ticker)
         return MarketView(
             ticker=market.ticker,
@@ -136,7 +138,7 @@ class Publisher:
             status=market.status.value,
             stale=False,
             age_seconds=0.0,
-            reason=reason,
+            reason=self._refusals.get(market.ticker, ""),
         )
 
     def _held(self, ticker: str) -> tuple[float, float, float]:
@@ -230,7 +232,6 @@ class _Row(NamedTuple):
     score: float
     direction: int
     regime: int
-    reason: str | None
 
 
 def _rows(judged: Judged) -> list[_Row]:
@@ -245,7 +246,6 @@ def _rows(judged: Judged) -> list[_Row]:
         judged.scores.tolist(),
         judged.directions.tolist(),
         judged.seen.regimes.tolist(),
-        judged.reasons,
     )
     return [_Row(*row) for row in zip(*columns, strict=True)]
 

@@ -50,6 +50,7 @@ class Summary:
     whales: Mapping[str, int]
     orders: Mapping[str, int]
     refusals: int
+    held_back: int
     fees: Dollars
     realised: Dollars
     unrealised: Dollars
@@ -90,6 +91,7 @@ class Replay:
             watchlist=cursor,
             judge=cursor,
             trader=self._trader,
+            examiner=_Lenient(),
             journal=_Unhurried(self._journal),
             clock=clock,
             audience=self._tally,
@@ -117,6 +119,7 @@ class Replay:
             whales=dict(tally.whales),
             orders=dict(tally.orders),
             refusals=tally.refusals,
+            held_back=tally.held_back,
             fees=portfolio.fees,
             realised=portfolio.realised,
             unrealised=worth - portfolio.exposure,
@@ -170,6 +173,14 @@ class _Cursor:
         return self._now
 
 
+class _Lenient:
+    """Grades nothing: `python -m bot evaluate` judges a model on a tape, with its baselines."""
+
+    def grade(self, *_: object) -> Sequence[Event]:
+        """Nothing."""
+        return ()
+
+
 class _Unhurried:
     """A journal nobody waits for: rows reach the files when there are many, or at the end."""
 
@@ -192,6 +203,7 @@ class _Tally:
     def __init__(self) -> None:
         self.cycles = 0
         self.refusals = 0
+        self.held_back = 0
         self.signals: Counter[str] = Counter()
         self.whales: Counter[str] = Counter()
         self.orders: Counter[str] = Counter()
@@ -204,6 +216,7 @@ class _Tally:
             match event:
                 case SignalMade():
                     self.signals[event.action.value] += 1
+                    self.held_back += event.score is not None and bool(event.reason)
                     self.tickers.add(event.ticker)
                     self._decided(event.at, event.ticker, event.action, event.score)
                 case WhaleSeen():

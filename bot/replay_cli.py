@@ -22,15 +22,16 @@ from logging_utils import CsvJournal, configure
 def main(argv: list[str]) -> int:
     """Replay a tape, write its CSV logs, print what it came to; 1 if the accounts are off."""
     options = _parser().parse_args(argv)
-    settings = config.load()
+    changes = {} if options.min_edge is None else {"bot_min_edge": options.min_edge}
+    settings = config.load(**changes)
     configure(settings.log_level if options.verbose else "WARNING")
     logging.getLogger("main").debug("replaying %s", options.tape)
     recording = tape.read(options.tape)
     _empty(options.out)
-    model = scorer.load(settings.model_path)
+    model = scorer.chosen(settings.model_path, options.every)
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+    trader = Trader(PaperVenue(), trade_rules(settings, model), settings.paper_cash, ids)
     with CsvJournal(options.out) as journal:
         replay = Replay(recording, watch, trader, journal)
         asyncio.run(_through(replay, options.every, len(recording.books)))
@@ -47,6 +48,7 @@ def lines(summary: Summary) -> Iterator[str]:
     yield f"signals     {_counts(s.signals)}"
     yield f"whales      {_counts(s.whales)}"
     yield f"orders      {_counts(s.orders)}; {s.refusals:,} refused by risk"
+    yield f"held back   {s.held_back:,} entries that were expected to cost more than they earn"
     yield f"fees        ${s.fees:,.4f}"
     yield f"realised    ${s.realised - s.fees:,.4f} after fees"
     yield f"open        ${s.unrealised:,.4f} in {s.open_positions} positions, if closed now"
@@ -95,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--out", type=Path, default=Path("logs/replay"), help="folder of the CSV logs (emptied)"
+    )
+    parser.add_argument(
+        "--min-edge", type=float, help="BOT_MIN_EDGE of this replay; -100 trades on every signal"
     )
     parser.add_argument("--verbose", action="store_true", help="the bot's own lines, too")
     return parser

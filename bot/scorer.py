@@ -17,12 +17,14 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from bot.card import RETRAIN, Card, CardError, read_card
+from bot.card import RETRAIN, Card, CardError, read_card, suited, too_slow
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
-from bot.ports import Opinions, Scorer
+from bot.ports import Opinions
 
 #: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
+#: The model that stands for all where none suits.
+DEFAULT: Final = "gbm_label_up.pkl"
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 #: What unpickling raises for a file, and what it holds for its shape, if that is not a model.
 _NO_MODEL: Final = (
@@ -45,9 +47,10 @@ class NoScorer:
     version = "none"
     card: Card | None = None
 
-    def __init__(self, fault: str) -> None:
-        """`fault` names the file, the problem and the remedy."""
+    def __init__(self, fault: str, card: Card | None = None) -> None:
+        """`fault` names the file, the problem and the remedy; `card` is there if it is sound."""
         self._fault = fault
+        self.card = card
 
     @property
     def fault(self) -> str | None:
@@ -133,7 +136,19 @@ def calibrated(score: Floats, slope: float) -> Floats:
     return odds
 
 
-def load(path: Path, feature_names: Sequence[str] = FEATURE_NAMES, folder: Path = MODELS) -> Scorer:
+def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelScorer | NoScorer:
+    """The model at `path`, or without one that of the folder that suits books every `interval` s.
+
+    A model that looks less far ahead than the next book has no opinions, and says so.
+    """
+    model = load(path or suited(folder, interval) or folder / DEFAULT, folder=folder)
+    late = too_slow(model.card, interval) if model.card else None
+    return NoScorer(late, model.card) if late else model
+
+
+def load(
+    path: Path, feature_names: Sequence[str] = FEATURE_NAMES, folder: Path = MODELS
+) -> ModelScorer | NoScorer:
     """The model in a file, or a scorer without opinions that says why; never raises.
 
     The card of `models/x.pkl` is `models/x.json`. `feature_names` are the columns of the matrix

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isnan
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from bot.core import risk, strategy
+from bot.core.edge import Edge, edge, expected_move, taker_rate
 from bot.core.events import (
     Action,
     Event,
@@ -34,22 +37,40 @@ from bot.core.strategy import Intent, Sizing, Thresholds
 from bot.ports import Venue
 from bot.watch import Judged
 
+_ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)
+_VOLATILITY: Final = FEATURE_NAMES.index("vol60")
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the model says of its own scores: see `core.edge.expected_move`."""
+
+    factor: float
+    horizon: float
+
 
 @dataclass(frozen=True, slots=True)
 class TradeRules:
-    """What decides about an order besides the score."""
+    """What decides about an order besides the score.
+
+    An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
+    paying the fee both ways, as `worth` tells from the score; without `worth` that is not asked.
+    """
 
     thresholds: Thresholds
     sizing: Sizing
     limits: RiskLimits
+    min_edge: float = 0.0
+    worth: Worth | None = None
 
 
 class _Step(NamedTuple):
-    """What a score led to, from which position."""
+    """What a score led to, from which position, and why to nothing."""
 
     score: float | None
     action: Action
     before: Contracts
+    reason: str
 
 
 class Trader:
@@ -83,6 +104,7 @@ class Trader:
     async def act(self, at: datetime, judged: Judged, markets: Mapping[str, Market]) -> list[Event]:
         """Trade on these opinions; what happened, each signal before its orders."""
         self._begin(at)
+        edges = self._edges(judged, markets)
         events: list[Event] = []
         for row, (ticker, score) in enumerate(
             zip(judged.seen.books.tickers, judged.scores.tolist(), strict=True)
@@ -90,12 +112,38 @@ class Trader:
             before = self.portfolio.size(ticker)
             opinion = None if isnan(score) else score
             action = strategy.action(opinion, before, self._rules.thresholds)
+            reason = judged.reasons[row] or ""
+            if action in _ENTRIES and edges is not None:
+                action, reason = self._afforded(action, edges, row)
             steps: list[Event] = []
             if action is not Action.HOLD:
                 steps = await self._order(at, action, judged.seen.books, row, markets[ticker])
-            events.append(self._signal(at, judged, row, _Step(opinion, action, before)))
+            step = _Step(opinion, action, before, reason)
+            events.append(self._signal(at, judged, row, step))
             events += steps
         return events
+
+    def _edges(self, judged: Judged, markets: Mapping[str, Market]) -> Edge | None:
+        """What each score is worth after costs; None where the model does not say."""
+        worth, seen = self._rules.worth, judged.seen
+        if worth is None or not judged.directions.any():
+            return None
+        rates = [taker_rate(markets[ticker].fees) for ticker in seen.books.tickers]
+        volatility = seen.features[:, _VOLATILITY]
+        move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
+        return edge(seen.books, move, np.array(rates))
+
+    def _afforded(self, action: Action, edges: Edge, row: int) -> tuple[Action, str]:
+        """The entry if it is expected to pay, or to hold and why."""
+        gain = float(edges.round_trip[row])
+        if isnan(gain) or gain >= self._rules.min_edge:
+            # Where the fees are not known, risk review refuses and says so.
+            return action, ""
+        move = abs(float(edges.move[row]))
+        return Action.HOLD, (
+            f"expected to earn {gain:.2f} c a contract ({move:.2f} c move less "
+            f"{move - gain:.2f} c spread and fees), below BOT_MIN_EDGE {self._rules.min_edge:g} c"
+        )
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
         """Take what finalized markets pay for what is held of them."""
@@ -141,7 +189,7 @@ class Trader:
             feature_names=FEATURE_NAMES,
             features=tuple(judged.seen.features[row].tolist()),
             action=step.action,
-            reason=judged.reasons[row] or "",
+            reason=step.reason,
             position_before=step.before,
             position_after=self.portfolio.size(ticker),
         )

@@ -74,6 +74,7 @@ class FakeScorer:
     opinion: float | None = None
     version: str = "fake_v1"
     fault: str | None = None
+    card: None = None
 
     def score(self, features: Floats) -> Floats:
         value = np.nan if self.opinion is None else self.opinion
@@ -124,3 +125,12 @@ class Nobody:
     ) -> None:
         self.published += 1
         self.missing = missing
+
+
+class NoExaminer:
+    """Grades nothing."""
+
+    def grade(
+        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+    ) -> Sequence[Event]:
+        return ()

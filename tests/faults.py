@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 
@@ -50,12 +51,12 @@ def changing(change: Callable[[str], str]) -> Answer:
     return answer
 
 
-def with_json(change: Callable[[dict], object]) -> Answer:
+def with_json(change: Callable[[dict[str, Any]], object]) -> Answer:
     """The good answer with its JSON changed."""
     return changing(lambda text: json.dumps(change(json.loads(text))))
 
 
-def _books(change: Callable[[dict], dict]) -> Answer:
+def _books(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
     """Order books changed; everything else as it is."""
 
     def changed(body):

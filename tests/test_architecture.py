@@ -26,11 +26,19 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),
-        ("logging_utils", "bot.journal_lines", "bot.journal_rows", "bot.csv_file"),
+        (
+            "logging_utils",
+            "bot.journal_lines",
+            "bot.journal_rows",
+            "bot.journal_grades",
+            "bot.csv_file",
+        ),
     ),
     (
         (
             "bot.cycle",
+            "bot.grade",
+            "bot.model_watch",
             "bot.publish",
             "bot.ranking",
             "bot.recent",

@@ -30,7 +30,14 @@ from bot.cycle import Cycle, Parts
 from bot.paper import PaperVenue
 from bot.trade import Trader, TradeRules
 from bot.watch import Watch
-from tests.fakes import FakeExchange, FakeScorer, HandClock, ListJournal, Nobody
+from tests.fakes import (
+    FakeExchange,
+    FakeScorer,
+    HandClock,
+    ListJournal,
+    Nobody,
+    NoExaminer,
+)
 from tests.strategies import ladder, open_market
 
 BOOK = OrderBook(
@@ -50,6 +57,7 @@ class Bench:
         self.scorer = FakeScorer()
         self.journal = ListJournal()
         self.audience = Nobody()
+        self.examiner = NoExaminer()
         thresholds = Thresholds()
         rules = TradeRules(
             thresholds, Sizing(Decimal(size), Decimal("0.01")), limits or RiskLimits()
@@ -64,6 +72,7 @@ class Bench:
                 watchlist=self.exchange,
                 judge=watch,
                 trader=self.trader,
+                examiner=self.examiner,
                 journal=self.journal,
                 clock=self.clock,
                 audience=self.audience,

@@ -30,6 +30,7 @@ from bot.core.events import (
     PnlMarked,
     PositionClosed,
     PositionOpened,
+    PredictionGraded,
     RegimeChanged,
     SignalMade,
     WhaleSeen,
@@ -52,6 +53,8 @@ SEED_COLUMNS = {
     "gross_exposure",
     "whale_log.csv": "timestamp,market_ticker,event_type,size,price_level,notional,depth_pct,"
     "imbalance_strength,side_bias",
+    "grades_log.csv": "timestamp,model_version,market_ticker,market_group,predicted_at,prediction,"
+    "horizon_seconds,change_cents,taker_cents",
 }
 
 
@@ -131,6 +134,16 @@ def rows(folder: Path, log: str) -> list[dict[str, str]]:
 
 
 LINES: list[tuple[Event, str, str]] = [
+    (
+        PredictionGraded(NOW, "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 1.5, -2.0),
+        "DEBUG | signals",
+        "GRADE | KXINX-26JAN23 | pred=0.65 | 10 s later: +1.50 c, taker -2.00 c",
+    ),
+    (
+        PredictionGraded(NOW, "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 0.0, None),
+        "DEBUG | signals",
+        "GRADE | KXINX-26JAN23 | pred=0.65 | 10 s later: +0.00 c, taker unknown",
+    ),
     (CycleStarted(NOW, 1), "INFO | main", "--- Loop 1 starting ---"),
     (MarketsFetched(NOW, 20, 20), "INFO | main", "Fetched 20 markets"),
     (

@@ -46,7 +46,8 @@ def card(content: bytes, **changes: Any) -> dict[str, Any]:
         "libraries": {"scikit-learn": sklearn.__version__},
         "features": list(FEATURE_NAMES),
         "ranges": RANGES,
-        "label": {"horizon_seconds": 10.0},
+        "label": {"horizon_seconds": 10.0, "size_cents": 1.0},
+        "expected_move": {"factor": 0.1},
         "training": {"cadences_seconds": [1.0]},
     } | changes
 
@@ -237,7 +238,7 @@ def test_a_score_older_than_its_horizon_is_said_to_be_stale() -> None:
 
 def test_the_interval_chooses_the_model_that_looks_just_far_enough(tmp_path: Path) -> None:
     for name, horizon in (("five", 5.0), ("ten", 10.0), ("sixty", 60.0)):
-        found = card(b"", label={"horizon_seconds": horizon})
+        found = card(b"", label={"horizon_seconds": horizon, "size_cents": 1.0})
         (tmp_path / f"{name}.json").write_text(json.dumps(found))
     (tmp_path / "broken.json").write_text("{")
 

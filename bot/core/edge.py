@@ -6,6 +6,7 @@ the fee before rounding (for whole orders see `fees`).
 """
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
@@ -50,21 +51,26 @@ def expected_move(score: Floats, volatility: Floats, horizon: float, factor: flo
     return move
 
 
-def edge(books: Books, move: Floats, fees: FeeSchedule) -> Edge:
+def edge(books: Books, move: Floats, fee_rate: Floats) -> Edge:
     """The costs that belong to an expected move (N,), by its direction.
 
-    Raises ValueError if the fee formula is not known: such a market is not traded.
+    `fee_rate` (N,) as `taker_rate` gives it: NaN makes the edge NaN, for what a trade costs is then
+    not known.
     """
-    if not fees.is_known:
-        raise ValueError(f"the fee formula of '{fees.kind}' is not known")
-    rate = measured(TAKER_RATE * fees.multiplier) * 100
     pays, gets = _entered(books, move)
     return Edge(
         move=move,
         half_spread=(books.best_ask - books.best_bid) * 50,
-        entry_fee=rate * pays * (1 - pays),
-        exit_fee=rate * gets * (1 - gets),
+        entry_fee=fee_rate * pays * (1 - pays),
+        exit_fee=fee_rate * gets * (1 - gets),
     )
+
+
+def taker_rate(fees: FeeSchedule | None) -> float:
+    """What a taker pays in cents over p(1 − p); NaN where the fees are not known."""
+    if fees is None or not fees.is_known:
+        return nan
+    return measured(TAKER_RATE * fees.multiplier) * 100
 
 
 def _entered(books: Books, move: Floats) -> tuple[Floats, Floats]:

@@ -55,7 +55,8 @@ class SignalMade:
     """A score was judged. `score` None means no opinion, with the reason why.
 
     `features` are in the order of `feature_names`; `price` is the mid, None without two sides.
-    `position_after` is what the position really became, not what was wished.
+    `reason` is why there is no opinion, or why one led to no order. `position_after` is what the
+    position really became, not what was wished.
     """
 
     at: datetime
@@ -161,6 +162,26 @@ class PnlMarked:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionGraded:
+    """The horizon of a prediction has passed: the mid moved by `change` cents.
+
+    `score` was P(up) given a move, `horizon` in seconds, `group` the series of the market. `taker`
+    is what crossing the spread both ways in the predicted direction would have left, in cents a
+    contract after fees; None where the fees are not known.
+    """
+
+    at: datetime
+    ticker: str
+    group: str
+    model_version: str
+    made_at: datetime
+    score: float
+    horizon: float
+    change: float
+    taker: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CycleFinished:
     """A cycle ended; the counts of what it saw."""
 
@@ -185,5 +206,6 @@ Event: TypeAlias = (
     | WhaleSeen
     | RegimeChanged
     | PnlMarked
+    | PredictionGraded
     | CycleFinished
 )

@@ -15,6 +15,9 @@ from api.app import Service, create_app
 from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.regime import RegimeName
+from bot.core.strategy import Thresholds
+from bot.grade import Grader, GradeRules
+from bot.model_watch import ModelWatch
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from bot.views import BotState, MarketView, NoticeView, Overview, TimelineView, WhaleView
 from logging_utils import CsvJournal, LogStats
@@ -96,6 +99,7 @@ class Open:
     journal: CsvJournal
     log_stats: LogStats
     clock: RecordedClock
+    model: ModelWatch
 
 
 class Switch:
@@ -113,6 +117,10 @@ class Switch:
         return stopped
 
 
+def no_model() -> ModelWatch:
+    return ModelWatch(None, Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
+
+
 @dataclass
 class World:
     """The service under test and what is behind it."""
@@ -125,6 +133,7 @@ class World:
     )
     clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))
     control: Switch = field(default_factory=Switch)
+    model: ModelWatch = field(default_factory=no_model)
     board: Board = field(
         default_factory=lambda: Board(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
     )
@@ -135,7 +144,9 @@ class World:
             yield self.around(journal)
 
     def around(self, journal: CsvJournal) -> Services:
-        return Open(self.board, self.control, journal, LogStats(self.folder), self.clock)
+        return Open(
+            self.board, self.control, journal, LogStats(self.folder), self.clock, self.model
+        )
 
     def app(self) -> Service:
         return create_app(self.services, self.facts)

@@ -191,7 +191,7 @@ async def test_log_stats_count_what_is_in_the_files(world, client):
     await client.post("/demo/pnl")
     after = (await client.get("/logs/stats")).json()
 
-    assert set(before) == {"signals", "trades", "pnl", "whale"}
+    assert set(before) == {"signals", "trades", "pnl", "whale", "grades"}
     assert before["pnl"]["path"] == "logs/pnl_log.csv"
     assert (before["pnl"]["line_count"], after["pnl"]["line_count"]) == (1, 2)
     assert after["pnl"]["size_bytes"] == (world.folder / "pnl_log.csv").stat().st_size

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.edge import edge, expected_move
+from bot.core.edge import edge, expected_move, taker_rate
 from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.orderbook import Books, Level, OrderBook
 from tests.strategies import two_sided_books
 
-FEES = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
+FEES = np.array([taker_rate(FeeSchedule(FeeKind.QUADRATIC, Decimal(1)))])
 
 
 def one(bid: str, ask: str) -> Books:
@@ -59,8 +59,8 @@ def test_an_even_score_expects_no_move_and_a_livelier_market_a_larger_one() -> N
     assert move == pytest.approx([0.0, 0.4, 0.8, -0.8])
 
 
-def test_unknown_fees_are_refused() -> None:
-    unknown = FeeSchedule(FeeKind.UNKNOWN, Decimal(1))
+@pytest.mark.parametrize("fees", [None, FeeSchedule(FeeKind.UNKNOWN, Decimal(1))])
+def test_where_the_fees_are_not_known_neither_is_the_edge(fees: FeeSchedule | None) -> None:
+    found = edge(one("0.40", "0.42"), np.array([9.0]), np.array([taker_rate(fees)]))
 
-    with pytest.raises(ValueError, match="fee formula of 'unknown'"):
-        edge(one("0.40", "0.42"), np.array([1.0]), unknown)
+    assert np.isnan([found.round_trip[0], found.entry[0]]).all()

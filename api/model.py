@@ -1,0 +1,42 @@
+"""`/model`: what the model is, whether it still knows what it sees, and how good it was."""
+
+import asyncio
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+
+from api.deps import CurrentServices
+from api.schemas import DriftView, ModelView, PerformanceView, TrackRecordView
+
+router = APIRouter(prefix="/model", tags=["model"])
+
+
+@router.get("", summary="The model and its card")
+async def model(services: CurrentServices) -> ModelView:
+    """Version, fault, card, and the drift of what came in since 00:00 UTC."""
+    status = services.board.status
+    drift = services.model.drift()
+    return ModelView(
+        version=status.model_version,
+        fault=status.model_fault,
+        card=_plain(services.model.card),
+        drift={name: DriftView.model_validate(one) for name, one in drift.items()},
+    )
+
+
+@router.get("/performance", summary="What became of the predictions")
+async def performance(services: CurrentServices) -> TrackRecordView:
+    """Hit rate, Brier, log loss, calibration and cents after costs, by group of markets."""
+    # Tens of thousands of grades take a while to sum up: not on the loop.
+    record = await asyncio.to_thread(services.model.track_record)
+    groups = {name: PerformanceView.model_validate(one) for name, one in record.groups.items()}
+    return TrackRecordView(
+        horizon_seconds=record.horizon,
+        waiting=record.waiting,
+        lapsed=record.lapsed,
+        groups=groups,
+    )
+
+
+def _plain(card: Mapping[str, object] | None) -> dict[str, object] | None:
+    return None if card is None else dict(card)

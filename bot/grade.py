@@ -1,0 +1,180 @@
+"""Keeps every prediction until its horizon has passed, and what became of those of late.
+
+Grading and its figures are pure (`core.grading`, `core.performance`); this holds the values. The
+grades go to a log as events, and those of before a restart come back from there.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from bot.core.edge import taker_rate
+from bot.core.events import Event, PredictionGraded
+from bot.core.grading import Grades, Predictions, graded, none_yet, predictions
+from bot.core.market import Market
+from bot.core.orderbook import Books, Floats
+from bot.core.performance import Performance, group_of, performance
+from bot.core.strategy import Thresholds
+from bot.watch import Judged
+
+#: Grades that the figures are over: the newest.
+REMEMBERED: Final = 50_000
+#: The group of all markets together.
+ALL: Final = "ALL"
+
+
+@dataclass(frozen=True, slots=True)
+class GradeRules:
+    """What a prediction is about: `horizon` seconds ahead, a move of `size` cents at least.
+
+    A book that comes more than `patience` seconds after the horizon grades nothing.
+    """
+
+    horizon: float
+    size: float
+    patience: float
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """How good predictions were, by group of markets, `ALL` first; how many wait or lapsed.
+
+    Those that lapsed since the start saw no two-sided book in time: they are no grade.
+    """
+
+    horizon: float
+    waiting: int
+    lapsed: int
+    groups: Mapping[str, Performance]
+
+
+class Grader:
+    """Waits for horizons and remembers the grades."""
+
+    def __init__(self, rules: GradeRules, earlier: Iterable[PredictionGraded] = ()) -> None:
+        """`earlier` are grades of before a restart, oldest first."""
+        self._rules = rules
+        self._waiting = none_yet()
+        self._lapsed = 0
+        self._grades = deque(earlier, maxlen=REMEMBERED)
+        self._made = 0
+        self._known: tuple[int, TrackRecord] | None = None
+
+    def grade(
+        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+    ) -> list[Event]:
+        """Grade what these books decide, then remember what was predicted of them."""
+        if not judged:
+            return []
+        books = _touches([part.seen.books for part in judged])
+        rules = self._rules
+        fates, self._waiting, lapsed = graded(self._waiting, books, rules.patience, at.timestamp())
+        self._lapsed += lapsed
+        self._remember(books, np.concatenate([part.scores for part in judged]), markets)
+        events = _events(at, fates, judged[0].model_version, rules.horizon, markets)
+        self._grades.extend(events)
+        self._made += len(events)
+        return [*events]
+
+    def record(self) -> TrackRecord:
+        """The track record so far; cheap while nothing new was graded."""
+        if self._known is None or self._known[0] != self._made:
+            self._known = self._made, self._computed()
+        return self._known[1]
+
+    def _remember(self, books: Books, scores: Floats, markets: Mapping[str, Market]) -> None:
+        if not np.isfinite(scores).any():
+            return
+        rates = np.array([taker_rate(markets[ticker].fees) for ticker in books.tickers])
+        made = predictions(books, scores, rates, self._rules.horizon)
+        self._waiting, dropped = self._waiting.and_then(made)
+        self._lapsed += dropped
+
+    def _computed(self) -> TrackRecord:
+        groups = dict.fromkeys([ALL, *sorted({grade.group for grade in self._grades})])
+        return TrackRecord(
+            horizon=self._rules.horizon,
+            waiting=len(self._waiting),
+            lapsed=self._lapsed,
+            groups={group: self._performance(group) for group in groups},
+        )
+
+    def _performance(self, group: str) -> Performance:
+        chosen = [one for one in self._grades if group in {ALL, one.group}]
+        rules = self._rules
+        return performance(
+            _as_columns(chosen),
+            rules.size,
+            rules.thresholds.enter_above,
+            rules.thresholds.enter_below,
+        )
+
+
+def _touches(parts: Sequence[Books]) -> Books:
+    """The best levels of all these books: grading reads no others."""
+    return Books(
+        tickers=tuple([ticker for part in parts for ticker in part.tickers]),
+        seen_at=np.concatenate([part.seen_at for part in parts]),
+        bid_price=np.concatenate([part.bid_price[:, :1] for part in parts]),
+        bid_size=np.concatenate([part.bid_size[:, :1] for part in parts]),
+        ask_price=np.concatenate([part.ask_price[:, :1] for part in parts]),
+        ask_size=np.concatenate([part.ask_size[:, :1] for part in parts]),
+    )
+
+
+def _events(
+    at: datetime,
+    fates: Grades,
+    version: str,
+    horizon: float,
+    markets: Mapping[str, Market],
+) -> list[PredictionGraded]:
+    told = fates.predictions
+    columns = (
+        told.tickers,
+        told.made_at.tolist(),
+        told.score.tolist(),
+        fates.change.tolist(),
+        fates.taker.tolist(),
+    )
+    return [
+        PredictionGraded(
+            at=at,
+            ticker=ticker,
+            group=_group(ticker, markets.get(ticker)),
+            model_version=version,
+            made_at=datetime.fromtimestamp(made_at, UTC),
+            score=score,
+            horizon=horizon,
+            change=change,
+            taker=None if np.isnan(taker) else taker,
+        )
+        for ticker, made_at, score, change, taker in zip(*columns, strict=True)
+    ]
+
+
+def _group(ticker: str, market: Market | None) -> str:
+    known = market.series_ticker if market is not None else None
+    return known or group_of(ticker)
+
+
+def _as_columns(grades: Sequence[PredictionGraded]) -> Grades:
+    """Grades as the figures need them: their prices are in `change` and `taker` already."""
+    made_at = np.array([one.made_at.timestamp() for one in grades])
+    unknown = np.full(len(grades), np.nan)
+    told = Predictions(
+        tickers=tuple([one.ticker for one in grades]),
+        made_at=made_at,
+        due_at=made_at,
+        score=np.array([one.score for one in grades]),
+        bid=unknown,
+        ask=unknown,
+        fee_rate=unknown,
+    )
+    taker = [np.nan if one.taker is None else one.taker for one in grades]
+    return Grades(told, np.array([one.change for one in grades]), np.array(taker))

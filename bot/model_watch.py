@@ -1,0 +1,91 @@
+"""How the model is doing: the track record of its predictions and the drift of what it sees.
+
+One object beside the cycle: the cycle shows it what was judged, the API asks it for figures.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.drift import Drift, counted, psi, verdict
+from bot.core.events import Event
+from bot.core.features import FEATURE_NAMES
+from bot.core.market import Market
+from bot.core.orderbook import Floats
+from bot.grade import Grader, TrackRecord
+from bot.watch import Judged
+
+_SCORE: Final = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDrift:
+    """The population stability index of one feature over the UTC day, None below enough rows."""
+
+    index: float | None
+    verdict: Drift
+    rows: int
+
+
+class ModelWatch:
+    """Shown what was judged; asked how the model is doing."""
+
+    def __init__(self, card: Mapping[str, Any] | None, grader: Grader) -> None:
+        """`card` is that of the model, as written; None without one."""
+        self.card = card
+        self._grader = grader
+        spread = (card or {}).get("drift", {})
+        self._names = tuple(spread)
+        self._edges = np.array([one["edges"] for one in spread.values()], dtype=np.float64)
+        self._trained = np.array([one["counts"] for one in spread.values()], dtype=np.int64)
+        self._live = np.zeros_like(self._trained)
+        self._day: date | None = None
+
+    def grade(
+        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+    ) -> list[Event]:
+        """Grade earlier predictions; count what these books look like."""
+        self._begin(at.date())
+        for part in judged:
+            self._count(part)
+        return self._grader.grade(at, judged, markets)
+
+    def track_record(self) -> TrackRecord:
+        """How good the predictions were."""
+        return self._grader.record()
+
+    def drift(self) -> dict[str, FeatureDrift]:
+        """Whether what came in today looks like what the model was trained on, by feature."""
+        if not self._names:
+            return {}
+        columns = zip(self._names, psi(self._trained, self._live), self._live, strict=True)
+        return {
+            name: FeatureDrift(
+                None if np.isnan(index) else float(index), verdict(index), int(counts.sum())
+            )
+            for name, index, counts in columns
+        }
+
+    def _begin(self, day: date) -> None:
+        if day != self._day:
+            self._day = day
+            self._live = np.zeros_like(self._trained)
+
+    def _count(self, part: Judged) -> None:
+        # Only what the model was asked about: books it never sees say nothing of its world.
+        asked = np.isfinite(part.scores)
+        if self._names and asked.any():
+            self._live += counted(self._columns(part, asked), self._edges)
+
+    def _columns(self, part: Judged, rows: NDArray[np.bool_]) -> Floats:
+        columns = [
+            part.scores[rows]
+            if name == _SCORE
+            else part.seen.features[rows, FEATURE_NAMES.index(name)]
+            for name in self._names
+        ]
+        return np.column_stack(columns)
