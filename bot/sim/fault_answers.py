@@ -21,8 +21,8 @@ from bot.sim.units import size_text
 
 Json = dict[str, Any]
 
-#: Cancels and fills that are remembered to be told late.
-REMEMBERED: Final = 10_000
+#: Cancels and fills that are remembered to be told late, and answers to be given again.
+REMEMBERED: Final = 2_000
 _JSON: Final = (b"content-type", b"application/json")
 _SERVER_ERRORS: Final = {500: "internal_server_error", 504: "gateway_timeout"}
 
@@ -116,8 +116,7 @@ class Changes:
 
     def _remember(self, name: str) -> None:
         self._heard[name] = self._service.clock.now()
-        if len(self._heard) > REMEMBERED:
-            del self._heard[next(iter(self._heard))]
+        _forget_oldest(self._heard)
 
     def _is_young(self, name: str, seconds: float) -> bool:
         heard = self._heard.get(name)
@@ -133,6 +132,7 @@ class Changes:
             return known[1]
         if answer.status == 200:
             self._stale[place] = (now, answer)
+            _forget_oldest(self._stale)
         return answer
 
     def _late_fill(self, fault: Striking, _scope: Scope, answer: Said) -> Said:
@@ -163,6 +163,11 @@ class Changes:
             order_id = body.get("order", {}).get("order_id")
             changed = {**body, "order": young.get(order_id, body.get("order"))}
         return answer if changed == body else _with(answer, changed)
+
+
+def _forget_oldest(remembered: dict[Any, Any]) -> None:
+    if len(remembered) > REMEMBERED:
+        del remembered[next(iter(remembered))]
 
 
 def _listed(orders: list[Json], young: dict[str, Json], query: QueryParams) -> list[Json]:

@@ -28,11 +28,11 @@ class FaultGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or not."""
-        where = place(scope)
+        self._faults.catch_up()
+        where = place(scope) if self._faults.any_active else ""
         if not where:
             await self._app(scope, receive, send)
             return
-        self._faults.catch_up()
         for fault in self._faults.drawn(where, _KEPT_AWAY):
             fault.fire()
             if fault.spec.kind == "slow":

@@ -7,14 +7,16 @@ left out, and a cut is the politest thing the server can do.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 from starlette.types import Receive, Scope, Send
-from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 #: Where these protocols put themselves in the scope.
 EXTENSION: Final = "sim.wire"
@@ -64,7 +66,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         extensions[EXTENSION] = self
         await super().run_asgi()
 
-    async def send(self, message: ASGISendEvent) -> None:
+    async def send(self, message: "ASGISendEvent") -> None:
         """Send one ASGI message."""
         await super().send(message)
         # uvicorn takes a handshake that was denied for one that was forgotten, and complains.

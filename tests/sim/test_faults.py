@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.core.market import MarketStatus
 from bot.sim.accounts import Account
 from bot.sim.cli import parsed, simulated
+from bot.sim.fault_answers import REMEMBERED
 from bot.sim.fault_install import install
 from bot.sim.fault_kinds import KINDS, BadFaultError, FaultSpec, described, fault_spec
 from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
@@ -389,7 +390,7 @@ async def test_only_so_many_fills_and_cancels_are_remembered():
     buyer = owner(where)
     first = buy(where.exchange, buyer, 1, 40).order_id
     where.exchange.cancel(buyer, first)
-    for _ in range(10_000):
+    for _ in range(REMEMBERED):
         where.exchange.cancel(buyer, buy(where.exchange, buyer, 1, 40).order_id)
     put(where, kind="stale_orders", age=60)
     async with where.http() as http:

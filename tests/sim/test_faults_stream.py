@@ -208,3 +208,29 @@ async def test_a_pause_that_ends_is_undone_while_a_client_only_listens():
         await client.ask("list_subscriptions")
 
     assert where.exchange.state.shards[0].trading_active
+
+
+async def spoiled(seed: int) -> list[Json]:
+    """What a client hears of forty orders while half of what it hears is spoiled."""
+    exchange = exchange_with(seed=seed)
+    member(exchange, "ann")
+    where = Streamed(exchange)
+    put(where, kind="sequence_gap", probability=0.3)
+    put(where, kind="missing_field", probability=0.3)
+    async with peer(where) as client:
+        await subscribe(client, "orderbook_delta", "user_orders")
+        for number in range(40):
+            buy(exchange, owner(where), 1, 10 + number)
+        told = await client.rest()
+    for frame in told:
+        for name in ("order_id", "user_id"):
+            frame["msg"].pop(name, None)
+    return told
+
+
+async def test_the_same_seed_spoils_the_same_frames():
+    first, again, other = await spoiled(1), await spoiled(1), await spoiled(2)
+
+    assert first == again
+    assert first != other
+    assert 40 < len(first) < 80

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from dataclasses import replace
 from random import Random
+from struct import pack
 from typing import Any
 
 import httpx
@@ -169,6 +170,11 @@ class RawClient:
     def close(self) -> None:
         self._socket.close()
 
+    def vanish(self) -> None:
+        """Close without the courtesies of TCP."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        self._socket.close()
+
     async def _flush(self) -> None:
         for part in self._protocol.data_to_send():
             await asyncio.get_running_loop().sock_sendall(self._socket, part)
@@ -227,6 +233,25 @@ async def test_who_does_not_read_over_tcp_overflows():
         client.close()
 
     assert (last["msg"]["code"], last["sid"]) == (25, 1)
+
+
+async def test_a_client_that_vanishes_leaves_nothing_behind():
+    place = streamed()
+    place.app.state.stream.terms = StreamTerms(beat=Beat(ping=0.001))
+    chance = Random(3)
+    async with served_over_tcp(place.app) as address:
+        client = RawClient(place, address)
+        await client.open()
+        book = {"channels": ["orderbook_delta"], "market_tickers": [MARKET, OTHER]}
+        await client.say(orjson.dumps({"id": 1, "cmd": "subscribe", "params": book}))
+        await client.frames()
+        client.vanish()
+        audience = place.app.state.stream.hub.audiences["orderbook_delta"]
+        while audience.of(MARKET):
+            act(place, chance)
+            await asyncio.sleep(0)
+
+    assert audience.of(OTHER) == ()
 
 
 async def test_a_stream_that_is_cut_ends_without_a_close():
