@@ -176,11 +176,13 @@ def model_watch(model: Model, settings: Settings) -> ModelWatch:
     """What grades the model; grades of before a restart come back from their log."""
     card = model.card
     if card is None:
-        return ModelWatch(None, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
+        return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
     rules = GradeRules(
         card.horizon, card.size, GRADE_PATIENCE * settings.bot_interval, settings.thresholds
     )
-    return ModelWatch(card.whole, Grader(rules, earlier(settings.log_dir, card.version)))
+    return ModelWatch(
+        card.whole, card.drift, Grader(rules, earlier(settings.log_dir, card.version))
+    )
 
 
 def order_ids(started_at: datetime) -> Iterator[str]:

@@ -12,6 +12,8 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from bot.core.drift import Spread
+
 #: What to do about any model that cannot be trusted.
 RETRAIN: Final = "train again with `python -m bot train TAPE --out models/`"
 
@@ -26,8 +28,8 @@ class Card:
 
     `horizon` is how many seconds ahead it looks, `size` the least move in cents that it speaks of,
     `factor` what a score is worth (`core.edge.expected_move`), `cadences` the seconds between books
-    it was trained at, `features` the columns it expects, `ranges` those outside which it knows
-    nothing. `whole` is the card as written, for people.
+    it was trained at, `drift` how its features were spread, `features` the columns it expects,
+    `ranges` those outside which it knows nothing. `whole` is the card as written, for people.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Card:
     size: float
     factor: float
     cadences: tuple[float, ...]
+    drift: Mapping[str, Spread]
     whole: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -56,6 +59,7 @@ class Card:
             horizon=float(whole["label"]["horizon_seconds"]),
             size=float(whole["label"]["size_cents"]),
             factor=float(whole["expected_move"]["factor"]),
+            drift={name: Spread.of(name, one) for name, one in whole["drift"].items()},
             cadences=tuple(map(float, whole["training"]["cadences_seconds"])),
             whole=whole,
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.drift import Drift, counted, psi, verdict
+from bot.core.drift import Drift, Spread, counted, psi, verdict
 from bot.core.events import Event
 from bot.core.features import FEATURE_NAMES
 from bot.core.market import Market
@@ -34,14 +34,15 @@ class FeatureDrift:
 class ModelWatch:
     """Shown what was judged; asked how the model is doing."""
 
-    def __init__(self, card: Mapping[str, Any] | None, grader: Grader) -> None:
-        """`card` is that of the model, as written; None without one."""
+    def __init__(
+        self, card: Mapping[str, Any] | None, spreads: Mapping[str, Spread], grader: Grader
+    ) -> None:
+        """`card` is that of the model, as written, None without one; `spreads` are its drift."""
         self.card = card
         self._grader = grader
-        spread = (card or {}).get("drift", {})
-        self._names = tuple(spread)
-        self._edges = np.array([one["edges"] for one in spread.values()], dtype=np.float64)
-        self._trained = np.array([one["counts"] for one in spread.values()], dtype=np.int64)
+        self._names = tuple(spreads)
+        self._edges = np.array([one.edges for one in spreads.values()], dtype=np.float64)
+        self._trained = np.array([one.counts for one in spreads.values()], dtype=np.int64)
         self._live = np.zeros_like(self._trained)
         self._day: date | None = None
 

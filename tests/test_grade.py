@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from bot.core.drift import LEAST_ROWS
+from bot.core.drift import LEAST_ROWS, Spread
 from bot.core.events import PredictionGraded
 from bot.core.features import FEATURE_NAMES
 from bot.core.orderbook import Books, OrderBook
@@ -153,15 +153,15 @@ def test_without_a_log_there_are_no_grades(tmp_path):
     assert earlier(tmp_path / "none", "fake_v1") == []
 
 
-def spread(edges):
-    """The drift part of a card: 1,000 rows spread evenly over the bins of `imb1` and the score."""
-    counts = [1000 // (len(edges) + 1)] * (len(edges) + 1)
-    return {"drift": {name: {"edges": edges, "counts": counts} for name in ("imb1", "score")}}
+def spread(*edges):
+    """1,000 rows spread evenly over the bins of `imb1` and the score."""
+    bins = len(edges) + 1
+    return {name: Spread(edges, (1000 // bins,) * bins) for name in ("imb1", "score")}
 
 
 def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
     room = Room(opinion=0.8)
-    watch = ModelWatch(spread([-0.5, 0.0, 0.5]), room.grader)
+    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
     judged = _judged(room, LEAST_ROWS)
 
     assert watch.drift()["score"].verdict == "unknown"
@@ -176,7 +176,7 @@ def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
 
 def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
     room = Room(opinion=None)
-    watch = ModelWatch(spread([0.0]), room.grader)
+    watch = ModelWatch({}, spread(0.0), room.grader)
 
     watch.grade(NOON, [_judged(room, 5)], room.markets)
 
@@ -185,7 +185,7 @@ def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
 
 def test_without_a_card_there_is_no_drift():
     room = Room()
-    watch = ModelWatch(None, room.grader)
+    watch = ModelWatch(None, {}, room.grader)
 
     watch.grade(NOON, [_judged(room, 3)], room.markets)
 

@@ -48,6 +48,7 @@ def card(content: bytes, **changes: Any) -> dict[str, Any]:
         "ranges": RANGES,
         "label": {"horizon_seconds": 10.0, "size_cents": 1.0},
         "expected_move": {"factor": 0.1},
+        "drift": {"imb1": {"edges": [0.0], "counts": [1, 1]}},
         "training": {"cadences_seconds": [1.0]},
     } | changes
 
@@ -170,6 +171,9 @@ FAULTY_CARDS: dict[str, dict[str, Any]] = {
     "gives ranges of mood": {"ranges": RANGES | {"mood": [0, 1]}},
     "is broken": {"ranges": {"imb1": ["low", "high"]}},
     "has no 'horizon_seconds'": {"label": {}},
+    "1 edges and 3 counts of imb1 do not fit": {
+        "drift": {"imb1": {"edges": [0.0], "counts": [1, 1, 1]}}
+    },
 }
 
 

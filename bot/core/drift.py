@@ -5,8 +5,10 @@ The measure is the population stability index: Σ (live − trained) · ln(live 
 convention of that trade, not a test.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,23 @@ class Drift(StrEnum):
     STEADY = "steady"
     WATCH = "watch"
     DRIFTED = "drifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How one feature was spread in training: `counts[k]` rows below `edges[k]`, one more above."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, name: str, whole: Mapping[str, Any]) -> Self:
+        """A spread as the card has it. Raises KeyError, TypeError or ValueError."""
+        edges = tuple(map(float, whole["edges"]))
+        counts = tuple(map(int, whole["counts"]))
+        if len(counts) != len(edges) + 1:
+            raise ValueError(f"{len(edges)} edges and {len(counts)} counts of {name} do not fit")
+        return cls(edges, counts)
 
 
 def counted(features: Floats, edges: Floats) -> Counts:

@@ -118,7 +118,7 @@ class Switch:
 
 
 def no_model() -> ModelWatch:
-    return ModelWatch(None, Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
+    return ModelWatch(None, {}, Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
 
 
 @dataclass

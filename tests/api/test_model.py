@@ -18,8 +18,8 @@ async def test_without_a_model_the_card_is_null_and_there_is_no_record(client):
 
 
 async def test_the_card_is_served_as_it_is_written(world):
-    card = {"name": "x", "label": {"horizon_seconds": 10}, **spread([0.0])}
-    world.model = ModelWatch(card, Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
+    card = {"name": "x", "label": {"horizon_seconds": 10}}
+    world.model = ModelWatch(card, spread(0.0), Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
 
     async with opened(world.app()) as client:
         found = (await client.get("/model")).json()
@@ -32,7 +32,7 @@ async def test_the_record_says_what_became_of_each_prediction(world):
     room = Room()
     room.see(0, A=book("0.50", "0.52"))
     room.see(11, A=book("0.54", "0.56"))
-    world.model = ModelWatch(None, room.grader)
+    world.model = ModelWatch(None, {}, room.grader)
 
     async with opened(world.app()) as client:
         record = (await client.get("/model/performance")).json()
