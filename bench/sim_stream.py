@@ -99,18 +99,23 @@ def floor(deltas: list[BookDelta]) -> float:
     return len(deltas) / cpu_seconds(work)
 
 
-def stream_alone(deltas: list[BookDelta]) -> float:
-    """Deltas a second through the stream, up to the text that goes to the connection."""
+def stream_alone(deltas: list[BookDelta], readers: int = 1) -> float:
+    """Deltas a second through the stream, up to the texts that go to the connections."""
     bench = Bench()
     hub = Hub(bench.exchange)
-    session = Session(hub, "member", may_read=True, limits=LIMITS, fate=Unspoiled())
-    answer(session, subscribe_text(bench))
+    sessions = [
+        Session(hub, "member", may_read=True, limits=LIMITS, fate=Unspoiled())
+        for _ in range(readers)
+    ]
+    for session in sessions:
+        answer(session, subscribe_text(bench))
 
     def work() -> None:
         for start in range(0, len(deltas), BURST):
             for delta in deltas[start : start + BURST]:
                 hub.hear(delta)
-            session.take(0)
+            for session in sessions:
+                session.take(0)
 
     return len(deltas) / cpu_seconds(work)
 
@@ -203,9 +208,11 @@ def main() -> int:
     tcp = [asyncio.run(over_tcp(count)) for _ in range(ROUNDS)]
     encoded = max(floor(deltas) for _ in range(ROUNDS))
     alone = max(stream_alone(deltas) for _ in range(ROUNDS))
+    ten = max(stream_alone(deltas, 10) for _ in range(ROUNDS))
     report = [
         f"floor, JSON only:        {encoded:,.0f} deltas/s",
         f"stream alone:            {alone:,.0f} deltas/s ({encoded / alone:.2f} floors)",
+        f"stream to ten readers:   {ten:,.0f} deltas/s, {10 * ten:,.0f} frames/s",
         f"engine, nobody listens:  {with_engine(count, streamed=False):,.0f} deltas/s",
         f"engine and stream:       {with_engine(count, streamed=True):,.0f} deltas/s",
         f"all of it over TCP:      {max(cpu for cpu, _ in tcp):,.0f} deltas/s of CPU, "

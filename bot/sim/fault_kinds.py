@@ -164,7 +164,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         (),
         _TICKER,
     ),
-    "market_closed": Kind("close the active markets of this pattern now, for good", (), _TICKER),
+    "market_closed": Kind(
+        "move the close of the active markets of this pattern to `seconds` from now, for good",
+        (),
+        {**_TICKER, "seconds": Number(0.0)},
+    ),
 }
 
 _PROBABILITY: Final = Number(1.0, 0.0, 1.0)

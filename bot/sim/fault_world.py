@@ -54,8 +54,9 @@ def _deactivated(service: Service, terms: Parameters) -> Undo:
 
 def _closed(service: Service, terms: Parameters) -> None:
     exchange = service.exchange
+    close = exchange.now + timedelta(seconds=terms["seconds"])
     for ticker in _tickers(exchange, terms["ticker"]):
-        exchange.set_close_time(ticker, exchange.now)
+        exchange.set_close_time(ticker, close)
 
 
 WORLD: Final[Mapping[str, Callable[[Service, Parameters], Undo | None]]] = {

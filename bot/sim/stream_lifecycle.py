@@ -9,6 +9,7 @@ from typing import Any, Final
 from bot.sim.events import EventCreated, MarketChange, MarketChanged
 from bot.sim.specs import MarketSpec
 from bot.sim.state import MarketState, State
+from bot.sim.stream_channels import COMBO_LIFECYCLE
 from bot.sim.stream_render import content
 from bot.sim.units import DOLLAR_TICKS, PRICE_TEXT
 
@@ -21,7 +22,11 @@ def market_step(state: State, event: MarketChanged, kind: str) -> str | None:
     if told is None:
         return None
     msg = {"market_ticker": event.ticker, "event_type": str(event.kind)}
-    return content(kind, {**msg, **told(event, state.markets[event.ticker])})
+    more = told(event, state.markets[event.ticker])
+    if kind == COMBO_LIFECYCLE:
+        # Kalshi tells the price bands of plain markets only.
+        more.pop("price_ranges", None)
+    return content(kind, {**msg, **more})
 
 
 def new_event(state: State, event: EventCreated) -> str:

@@ -470,6 +470,16 @@ async def test_a_market_closes_early_and_for_good():
     assert (fault.fired, other.fired) == (1, 0)
 
 
+async def test_a_close_can_be_moved_closer():
+    where = place()
+    put(where, kind="market_closed", seconds=30)
+    before = where.exchange.market(MARKET).status
+    where.exchange.advance(START + timedelta(seconds=30))
+
+    assert before is MarketStatus.ACTIVE
+    assert where.exchange.market(MARKET).status is MarketStatus.CLOSED
+
+
 # Determinism
 
 

@@ -1,5 +1,6 @@
 """Every frame of the stream, in a session that provokes all of them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,8 @@ async def session() -> list[Json]:
         exchange.advance(exchange.now + timedelta(minutes=5))
         exchange.add_event(exchange.state.events["KXBTC-1"])
         exchange.set_close_time(COMBO, exchange.now)
+        for ticker in (COMBO, FINE):
+            exchange.add_market(replace(exchange.market(ticker).spec, ticker=f"{ticker}-NEXT"))
         await client.rest()
         for cents in range(1, 99):
             exchange.cancel(bob, buy(exchange, bob, 1, cents, ticker=HALTED).order_id)
