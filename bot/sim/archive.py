@@ -17,7 +17,7 @@ from bot.sim.timers import Due
 #: Archived markets remembered; the oldest go first.
 ARCHIVE_KEPT: Final = 5_000
 #: Trades of a market kept once it has paid.
-TRADES_KEPT: Final = 50
+TRADES_KEPT: Final = 20
 
 
 class Archive:

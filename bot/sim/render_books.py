@@ -58,6 +58,9 @@ class BookRenderer:
 
 
 def _ladder(levels: list[tuple[int, int]], texts: _Texts, prices: Sequence[str]) -> str:
+    if not levels:
+        # An empty side is mostly one of a closed market: its texts will not be asked for again.
+        texts.clear()
     parts = []
     for price, size in reversed(levels):
         known = texts.get(price)

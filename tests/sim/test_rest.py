@@ -597,7 +597,7 @@ async def test_a_market_that_has_paid_goes_to_the_archive_unless_a_member_held_i
         archived = (await http.get("/historical/markets/UNTOUCHED")).json()["market"]
 
         assert before == paid == ["HELD", "ORDERED", "UNTOUCHED", "YOUNG"]
-        assert len(trades) == 50
+        assert len(trades) == 20
         assert await seen("/markets") == ["HELD", "ORDERED", "YOUNG"]
         assert await seen("/historical/markets?mve_filter=exclude") == ["UNTOUCHED"]
         assert await seen("/historical/markets?series_ticker=X") == []
