@@ -127,6 +127,11 @@ class Session:
         self._sids = 0
         self._waiting: list[str] = []
 
+    @property
+    def backlog(self) -> int:
+        """How many frames wait."""
+        return len(self._waiting)
+
     def subscription(self, channel: Channel) -> Subscription | None:
         """The subscription to a channel, if there is one."""
         for one in self.subscriptions.values():

@@ -77,17 +77,20 @@ class StreamSocket:
         )
 
     async def _serve(self, session: Session, receive: Receive, wire: Wire) -> None:
+        something = asyncio.Event()
+        session.wake = something.set
+        session.later = asyncio.get_running_loop().call_later
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._write(session, wire), name="stream writer"),
+                group.create_task(self._write(session, wire, something), name="stream writer"),
                 group.create_task(self._live(), name="stream world"),
                 group.create_task(self._ping(wire), name="stream pings"),
             ]
-            await self._read(session, receive)
+            await self._read(session, receive, wire)
             for task in tasks:
                 task.cancel()
 
-    async def _read(self, session: Session, receive: Receive) -> None:
+    async def _read(self, session: Session, receive: Receive, wire: Wire) -> None:
         rate = self.terms.limits.commands_per_second
         allowance = Bucket(rate, rate, rate, self._seconds())
         while (message := await receive())["type"] == "websocket.receive":
@@ -96,11 +99,12 @@ class StreamSocket:
             if not allowance.take(1, self._seconds()):
                 refusal = channels.TOO_MANY_COMMANDS
             answer(session, message.get("text") or message.get("bytes") or "", refusal)
+            if session.backlog > self.terms.limits.answers:
+                # Who asks and asks and never reads would fill the memory.
+                await wire.cut()
+                return
 
-    async def _write(self, session: Session, wire: Wire) -> None:
-        something = asyncio.Event()
-        session.wake = something.set
-        session.later = asyncio.get_running_loop().call_later
+    async def _write(self, session: Session, wire: Wire, something: asyncio.Event) -> None:
         try:
             while True:
                 await something.wait()

@@ -9,10 +9,12 @@ from typing import Protocol
 class StreamLimits:
     """What one connection may have, and how many connections there may be.
 
-    `buffer` is frames waiting in one subscription.
+    `buffer` is frames waiting in one subscription, `answers` those that may wait in all when a
+    command is answered.
     """
 
     buffer: int = 20_000
+    answers: int = 200_000
     markets: int = 500_000
     commands_per_second: int = 10_000
     connections: int = 200

@@ -142,8 +142,10 @@ class Peer:
 
 
 @asynccontextmanager
-async def peer(streamed: Streamed, account: str = "", headers: Any = None) -> AsyncIterator[Peer]:
-    """A connection in-process. Raises RefusedError."""
+async def peer(
+    streamed: Streamed, account: str = "", headers: Any = None, first: str = ""
+) -> AsyncIterator[Peer]:
+    """A connection in-process, perhaps with a command in its first packet. Raises RefusedError."""
     to_app: asyncio.Queue[Json] = asyncio.Queue()
     from_app: asyncio.Queue[Json] = asyncio.Queue()
     signed = streamed.headers(account) if headers is None else headers
@@ -158,21 +160,23 @@ async def peer(streamed: Streamed, account: str = "", headers: Any = None) -> As
         "extensions": {"websocket.http.response": {}},
     }
     await to_app.put({"type": "websocket.connect"})
+    if first:
+        await to_app.put({"type": "websocket.receive", "text": first})
 
     async def send(message: Any) -> None:
         await from_app.put(message)
 
     async with asyncio.TaskGroup() as group:
         served = group.create_task(streamed.app(scope, to_app.get, send))
-        first = await from_app.get()
-        if first["type"] == "websocket.accept":
+        reply = await from_app.get()
+        if reply["type"] == "websocket.accept":
             yield Peer(to_app, from_app)
         await to_app.put({"type": "websocket.disconnect", "code": 1000})
         await served
-    if first["type"] == "websocket.http.response.start":
-        raise RefusedError(first["status"], orjson.loads((await from_app.get())["body"]))
-    if first["type"] != "websocket.accept":
-        raise EOFError(first)
+    if reply["type"] == "websocket.http.response.start":
+        raise RefusedError(reply["status"], orjson.loads((await from_app.get())["body"]))
+    if reply["type"] != "websocket.accept":
+        raise EOFError(reply)
 
 
 @asynccontextmanager

@@ -356,6 +356,21 @@ async def test_who_reads_too_slowly_loses_the_subscription_and_may_subscribe_aga
     assert len(again[1]["msg"]["yes_dollars_fp"]) == 10
 
 
+async def test_who_asks_without_reading_is_cut_off():
+    place = streamed()
+    place.app.state.stream.terms = StreamTerms(StreamLimits(answers=3))
+    async with peer(place) as client:
+        for _ in range(5):
+            await client.say("list_subscriptions")
+        with pytest.raises(EOFError):
+            await client.frames(6)
+
+
+async def test_a_command_that_came_with_the_handshake_is_answered():
+    async with peer(streamed(), first='{"id": 1, "cmd": "list_subscriptions"}') as client:
+        assert (await client.frame())["id"] == 1
+
+
 # What the channels tell
 
 
