@@ -5,6 +5,7 @@ detected nothing.
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,9 @@ from typing import TextIO
 
 from bot.core.market import Side
 from bot.sim.units import CONTRACT, DOLLAR_TICKS
+
+#: Months of a demo; no experiment is as long.
+DEEDS_KEPT = 200_000
 
 
 class Kind(StrEnum):
@@ -62,9 +66,9 @@ class Deed:
 
 @dataclass(slots=True)
 class Truth:
-    """All deeds, in the order in which they began."""
+    """All deeds, in the order in which they began; the oldest are forgotten some day."""
 
-    deeds: list[Deed] = field(default_factory=list)
+    deeds: deque[Deed] = field(default_factory=lambda: deque(maxlen=DEEDS_KEPT))
 
     def __iter__(self) -> Iterator[Deed]:
         return iter(self.deeds)
