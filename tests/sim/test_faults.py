@@ -16,6 +16,8 @@ from bot.sim.fault_install import install
 from bot.sim.fault_kinds import KINDS, BadFaultError, FaultSpec, described, fault_spec
 from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
 from bot.sim.faults import Fault
+from bot.sim.server import create_exchange_app
+from bot.sim.world.demo import demo_exchange
 from tests.sim.exchanges import MARKET, START, buy, exchange_with, member, sell
 from tests.sim.served import FixedClock
 from tests.sim.streaming import Json, Streamed
@@ -459,6 +461,27 @@ async def test_a_market_that_closed_while_it_was_halted_stays_closed():
     where.faults.clear()
 
     assert where.exchange.market(MARKET).status is MarketStatus.CLOSED
+
+
+async def test_the_living_world_bears_halts_pauses_and_early_closes():
+    clock = FixedClock(START)
+    exchange, driver = demo_exchange(clock, seed=7)
+    app = create_exchange_app(exchange, driver, clock)
+    halt = fault_spec({"kind": "market_deactivated", "duration": 260})
+    app.state.faults.add(halt)
+    pause = fault_spec({"kind": "trading_pause", "duration": 300})
+    close = fault_spec({"kind": "market_closed"})
+    codes = set()
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://sim/trade-api/v2") as http:
+        for second in range(0, 720, 10):
+            clock.at = START + timedelta(seconds=second)
+            if second in {300, 650}:
+                app.state.faults.add(pause if second == 300 else close)
+            codes.add((await http.get(STATUS)).status_code)
+
+    assert codes == {200}
+    assert [fault["fired"] for fault in app.state.faults.listing()] == [1, 1, 1]
 
 
 async def test_a_market_closes_early_and_for_good():

@@ -112,8 +112,10 @@ class Stage:
         if halted == self.paused:
             return
         self.paused = halted
+        # Somebody else may have halted a market, or ended a halt, in the meantime.
+        expected = MarketStatus.ACTIVE if halted else MarketStatus.INACTIVE
         for pit in self.pits:
-            if pit.state.status in {MarketStatus.ACTIVE, MarketStatus.INACTIVE}:
+            if pit.state.status is expected:
                 (exchange.deactivate if halted else exchange.activate)(pit.ticker)
 
     def _end(self, exchange: Exchange) -> None:
