@@ -42,12 +42,25 @@ def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     due = np.flatnonzero(~(sides.at - rows["sampled_at"] < rules.sample_seconds))
     if not len(due):
         return
-    rows["peaks"][due, rows["samples"][due] % SAMPLES] = sides.peak[due].max(axis=1)
+    rows["peaks"][due, rows["samples"][due] % SAMPLES] = _plain_peaks(sides, rows, due, rules)
     rows["samples"][due] += 1
     rows["sampled_at"][due] = sides.at[due]
     sampled = np.minimum(rows["samples"][due], SAMPLES)
     # NaN, where nothing was sampled yet, sorts last.
     rows["usual"][due] = np.sort(rows["peaks"][due], axis=1)[np.arange(len(due)), sampled // 2]
+
+
+def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Floats:
+    """The largest level near the touch without what was announced of late, shape (some,)."""
+    orders = rows["orders"][some]
+    new = orders["state"] == State.RESTING
+    new &= sides.at[some, None, None] - orders["announced_at"] < rules.new_seconds
+    price = np.where(new, orders["price"], np.nan)
+    width = sides.near.shape[2]
+    said = (sides.price[some, :, :width, None] == price[:, :, None, :]).any(axis=3)
+    sizes = np.where(sides.near[some] & ~said, sides.size[some, :, :width], 0.0)
+    peaks: Floats = sizes.max(axis=(1, 2))
+    return peaks
 
 
 def _thresholds(sides: Sides, rows: Rows, rules: WhaleRules) -> Floats:

@@ -29,7 +29,8 @@ class WhaleRules:
     """When something is a whale.
 
     Large orders: a level holds at least `multiple` times the usual largest level (the median of
-    the last samples, one every `sample_seconds`, at least `least_samples`), `least_contracts`,
+    the last samples, one every `sample_seconds`, at least `least_samples`, without what was
+    announced in the last `new_seconds`), `least_contracts`,
     and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
     previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`, unless
     it grew by `at_once` times the threshold. If the book before is `sparse_seconds` old, it need
@@ -60,17 +61,18 @@ class WhaleRules:
     rest_seconds: float = 10.0
     at_once: float = 2.0
     sparse_seconds: float = 30.0
-    sparse_multiple: float = 2.25
+    sparse_multiple: float = 2.5
     sample_seconds: float = 10.0
     least_samples: int = 5
+    new_seconds: float = 1_800.0
     lost: float = 0.7
     gone_after: int = 2
     forget_seconds: float = 3_600.0
     flags_an_hour: int = 4
     moved_within: float = 0.05
     spoof_away: float = 0.02
-    spoof_near: float = 0.03
-    spoof_seconds: float = 300.0
+    spoof_near: float = 0.05
+    spoof_seconds: float = 180.0
     spoof_traded: float = 0.25
     requoted: float = 0.5
     least_strength: float = 0.3

@@ -70,7 +70,7 @@ def test_an_order_twice_as_large_as_it_takes_is_announced_at_once() -> None:
 
 
 def test_what_a_rare_look_finds_is_announced_at_once_from_a_lower_size() -> None:
-    large = book(LADDER | {43: 300.0 * 3.0}, MIRROR)
+    large = book(LADDER | {40: 900.0}, MIRROR)
 
     for every, said_at in ((5.0, []), (60.0, [360.0])):
         seen = [(i * every, USUAL if i < 6 else large) for i in range(12)]

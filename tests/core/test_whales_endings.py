@@ -99,7 +99,7 @@ def test_a_suspected_spoof_leans_against_the_side_it_showed() -> None:
     ("traded", "every", "confidence"),
     [
         (NONE, 5.0, Confidence.MEDIUM),
-        (NONE, 60.0, Confidence.LOW),
+        (NONE, 40.0, Confidence.LOW),
         (UNKNOWN, 5.0, Confidence.LOW),
     ],
 )
@@ -172,7 +172,9 @@ def test_without_trades_an_order_that_was_in_front_is_not_suspected() -> None:
 
 
 def test_an_order_that_leaves_while_the_price_is_far_is_not_suspected() -> None:
-    whales, endings = _story([*[USUAL] * 6, *[LARGE] * 3, *[USUAL] * 3], traded=NONE)
+    far = USUAL | {38: 3_000.0}
+
+    whales, endings = _story([*[USUAL] * 6, *[far] * 3, *[USUAL] * 3], traded=NONE)
 
     assert [whale.type for whale in whales] == [WhaleType.LARGE_BID]
     assert [ending.fate for ending in endings] == [Fate.CANCELLED]

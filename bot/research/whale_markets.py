@@ -1,0 +1,175 @@
+"""Simulated markets with the truth about their large orders, as whoever judges a detector needs.
+
+All markets of a scene are looked at together, once a second; a detector is given some of the
+looks and the trades between them, never the truth.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from bot.core.market import Side
+from bot.core.orderbook import Books, Floats
+from bot.core.whales import Traded
+from bot.sim import events
+from bot.sim.exchange import Exchange
+from bot.sim.units import CONTRACT, DOLLAR_TICKS
+from bot.sim.world.laboratory import SETTLING, Laboratory
+from bot.sim.world.truth import Deed
+
+#: Levels a side that are seen: enough that what moves a few cents stays in view, as in the
+#: full books that the exchange gives.
+DEPTH: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of market: a preset of the simulator, how many to look at, for how long."""
+
+    preset: str
+    markets: int
+    seconds: int
+
+    @property
+    def hours(self) -> float:
+        """Market-hours looked at."""
+        return self.markets * self.seconds / 3600.0
+
+
+#: The kinds whose sizes and rates were set beside recorded books.
+KINDS: Final = (
+    Kind("fast15m", 24, 860),
+    Kind("hourly", 6, 3500),
+    Kind("slow_day", 8, 7200),
+    Kind("game", 8, 7200),
+)
+NULL: Final = Kind("null", 6, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """Trades in order of time: market number, second, YES dollars, contracts; shape (N,).
+
+    `taker` is +1 where YES was bought and −1 where it was sold.
+    """
+
+    market: Floats
+    at: Floats
+    price: Floats
+    size: Floats
+    taker: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Markets of one kind over some time.
+
+    `at` (looks,) seconds; `levels` four arrays of shape (looks, markets, DEPTH): bid prices and
+    sizes, ask prices and sizes. `deeds[m]` is the truth of market m.
+    """
+
+    kind: Kind
+    tickers: tuple[str, ...]
+    at: Floats
+    levels: tuple[Floats, Floats, Floats, Floats]
+    prints: Prints
+    deeds: tuple[tuple[Deed, ...], ...]
+
+    def books(self, look: int) -> Books:
+        """All markets at one look."""
+        seen_at = np.full(len(self.tickers), self.at[look])
+        return Books(self.tickers, seen_at, *(each[look] for each in self.levels))
+
+    def looks(self, cadence: float) -> list[int]:
+        """The looks of somebody who looks every `cadence` seconds."""
+        return list(range(0, len(self.at), max(round(cadence), 1)))
+
+    def passes(self, cadence: float) -> Iterator[tuple[Books, Traded]]:
+        """The books of each look, with the trades since the look before; before the first unknown.
+
+        The trades are all there were, with their prices: what the exchange's list of trades tells.
+        """
+        before = None
+        for look in self.looks(cadence):
+            trades = (
+                Traded.unknown(len(self.tickers))
+                if before is None
+                else self._traded(self.at[before], self.at[look])
+            )
+            yield self.books(look), trades
+            before = look
+
+    def _traded(self, since: float, until: float) -> Traded:
+        first, past = np.searchsorted(self.prints.at, (since, until), side="right")
+        market = self.prints.market[first:past].astype(np.intp)
+        price, size = self.prints.price[first:past], self.prints.size[first:past]
+        # Who buys YES meets the asks, whose owners pay the NO price.
+        side = (self.prints.taker[first:past] > 0).astype(np.intp)
+        volume = np.zeros((len(self.tickers), 2))
+        reach = np.full((len(self.tickers), 2), np.inf)
+        np.add.at(volume, (market, side), size)
+        np.minimum.at(reach, (market, side), np.where(side == 1, 1.0 - price, price))
+        return Traded(volume, reach)
+
+
+def scene(kind: Kind, seed: int) -> Scene:
+    """The markets of a kind, simulated; the same kind and seed give the same scene.
+
+    Raises ValueError if a market closed before the end: its kind asks for too many seconds.
+    """
+    # Markets of two kinds with one seed would draw the same large orders.
+    laboratory = Laboratory(kind.preset, kind.markets, zlib.crc32(f"{kind.preset} {seed}".encode()))
+    world, exchange = laboratory.world, laboratory.exchange
+    trades: list[tuple[float, ...]] = []
+    exchange.subscribe(_listener(laboratory.tickers, trades))
+    world.advance(world.now + SETTLING)
+    film = np.full((4, kind.seconds, kind.markets, DEPTH), np.nan)
+    started = world.now
+    for second in range(kind.seconds):
+        world.step(started + timedelta(seconds=second + 1))
+        for number, ticker in enumerate(laboratory.tickers):
+            _shoot(exchange, ticker, film[:, second, number])
+    deeds: dict[str, list[Deed]] = defaultdict(list)
+    for deed in world.truth:
+        deeds[deed.ticker].append(deed)
+    bid, bid_size, ask, ask_size = film
+    return Scene(
+        kind=kind,
+        tickers=tuple(f"{kind.preset}-{seed}-{number}" for number in range(kind.markets)),
+        at=started.timestamp() + 1.0 + np.arange(kind.seconds, dtype=np.float64),
+        levels=(bid, np.nan_to_num(bid_size), ask, np.nan_to_num(ask_size)),
+        prints=Prints(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
+        deeds=tuple(tuple(deeds[ticker]) for ticker in laboratory.tickers),
+    )
+
+
+def _listener(
+    tickers: Sequence[str], trades: list[tuple[float, ...]]
+) -> Callable[[events.SimEvent], None]:
+    numbers = {ticker: number for number, ticker in enumerate(tickers)}
+
+    def listen(event: events.SimEvent) -> None:
+        if isinstance(event, events.Traded):
+            taker = 1.0 if event.taker_side is Side.BUY else -1.0
+            price, size = event.price / DOLLAR_TICKS, event.size / CONTRACT
+            trades.append((numbers[event.ticker], event.at.timestamp(), price, size, taker))
+
+    return listen
+
+
+def _shoot(exchange: Exchange, ticker: str, frame: Floats) -> None:
+    """Put a market's book of this moment into a frame of shape (4, DEPTH)."""
+    market = exchange.market(ticker)
+    if not market.is_open:
+        raise ValueError(f"{ticker} closed while it was looked at: its kind looks for too long")
+    for row, side in ((0, Side.BUY), (2, Side.SELL)):
+        levels = market.book.levels(side, DEPTH)
+        if levels:
+            shown = np.array(levels, dtype=np.float64).T
+            frame[row, : len(levels)] = shown[0] / DOLLAR_TICKS
+            frame[row + 1, : len(levels)] = shown[1] / CONTRACT

@@ -1,0 +1,165 @@
+"""What detections were worth against the truth: matched one to one, counted by market.
+
+A detection is right if it names the market, the side and, but for imbalance, the very price of a
+large order while that order stands (or has just left, for a suspected spoof). Each order is found
+once: saying it again is a false alarm. Intervals are a bootstrap over markets, for what happens in
+one market hangs together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.market import Side
+from bot.core.orderbook import Floats
+from bot.research.whale_markets import Scene
+from bot.sim.world.truth import Deed, Kind
+
+#: Nobody is judged before that many seconds: what is usual has to be seen first.
+WARM_UP: Final = 300.0
+_HOUR: Final = 3600.0
+#: Prices at which a market is as good as decided are nobody's task, in dollars from 0 and 1.
+DECIDED: Final = 0.03
+#: Looks after the end of an order within which its leaving may still be said.
+_LATE_LOOKS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Detections of one type in one scene: market, second, side (0 bid, 1 ask) and YES price."""
+
+    market: NDArray[np.intp]
+    at: Floats
+    side: NDArray[np.intp]
+    price: Floats
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a type of detection claims: there is a deed of these kinds, or there was just now.
+
+    A detection of a deed that is `open` to it is neither right nor wrong: an iceberg is large,
+    but no book shows it.
+    """
+
+    kinds: frozenset[Kind]
+    open: frozenset[Kind] = frozenset()
+    by_price: bool = True
+    when_gone: bool = False
+    once: bool = True
+
+
+QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
+    {
+        "large": Question(frozenset({Kind.WHALE, Kind.SPOOF}), frozenset({Kind.ICEBERG})),
+        "high_imbalance": Question(
+            frozenset({Kind.WHALE, Kind.SPOOF}),
+            frozenset({Kind.ICEBERG}),
+            by_price=False,
+            once=False,
+        ),
+        "spoof_suspected": Question(frozenset({Kind.SPOOF}), when_gone=True),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts by market, shape (markets,), and what each right detection had to wait for.
+
+    `visible` counts the deeds that stood at one look at least: no detector can find the others.
+    """
+
+    right: Floats
+    wrong: Floats
+    missed: Floats
+    visible: Floats
+    hours: Floats
+    delay_market: NDArray[np.intp]
+    delay: Floats
+
+
+def score(scene: Scene, said: Said, question: Question, cadence: float) -> Score:
+    """How these detections of a scene answer the question."""
+    markets = len(scene.tickers)
+    right, wrong, missed, visible = (np.zeros(markets) for _ in range(4))
+    delays: list[tuple[int, float]] = []
+    start = scene.at[0] + WARM_UP
+    looks = scene.at[scene.looks(cadence)]
+    for market in range(markets):
+        deeds = [d for d in scene.deeds[market] if d.kind in question.kinds | question.open]
+        # A price that is not said (NaN) is not a decided one.
+        decided = (said.price < DECIDED) | (said.price > 1 - DECIDED)
+        chosen = np.flatnonzero((said.market == market) & (said.at >= start) & ~decided)
+        found: dict[int, float] = {}
+        for row in chosen[np.argsort(said.at[chosen], kind="stable")].tolist():
+            number = _meant(deeds, said, row, question, cadence)
+            if number is None or (question.once and number in found):
+                wrong[market] += 1
+            else:
+                found.setdefault(number, float(said.at[row]))
+        asked = [n for n, deed in enumerate(deeds) if _counts(deed, question, start)]
+        for number in asked:
+            deed = deeds[number]
+            visible[market] += _was_visible(deed, looks)
+            if number in found:
+                right[market] += 1
+                began = deed.t0.timestamp() if not question.when_gone else _end(deed)
+                delays.append((market, found[number] - began))
+            else:
+                missed[market] += 1
+    return Score(
+        right=right,
+        wrong=wrong,
+        missed=missed,
+        visible=visible,
+        hours=np.full(markets, (scene.at[-1] - start) / _HOUR),
+        delay_market=np.array([market for market, _ in delays], dtype=np.intp),
+        delay=np.array([delay for _, delay in delays]),
+    )
+
+
+def together(scores: Sequence[Score]) -> Score:
+    """Scores of several scenes as one."""
+    firsts = np.cumsum([0, *(len(each.hours) for each in scores)])
+    columns = ("right", "wrong", "missed", "visible", "hours", "delay")
+    return Score(
+        **{name: np.concatenate([getattr(each, name) for each in scores]) for name in columns},
+        delay_market=np.concatenate(
+            [each.delay_market + first for each, first in zip(scores, firsts, strict=False)]
+        ),
+    )
+
+
+def _meant(deeds: Sequence[Deed], said: Said, row: int, q: Question, cadence: float) -> int | None:
+    """The number of the deed that a detection is about, the latest if there are several."""
+    late = _LATE_LOOKS * cadence if q.when_gone else 0.0
+    at, side, price = float(said.at[row]), int(said.side[row]), float(said.price[row])
+    for number in range(len(deeds) - 1, -1, -1):
+        deed = deeds[number]
+        here = side == (0 if deed.side is Side.BUY else 1)
+        here &= not q.by_price or abs(deed.price - price) < 1e-6
+        if here and deed.t0.timestamp() <= at <= _end(deed) + late:
+            return number
+    return None
+
+
+def _counts(deed: Deed, question: Question, start: float) -> bool:
+    undecided = DECIDED <= deed.price <= 1 - DECIDED
+    return deed.kind in question.kinds and undecided and deed.t0.timestamp() >= start
+
+
+def _was_visible(deed: Deed, looks: Floats) -> bool:
+    return bool(np.any((looks >= deed.t0.timestamp()) & (looks < _end(deed))))
+
+
+def _end(deed: Deed) -> float:
+    return inf if deed.t1 is None else deed.t1.timestamp()
