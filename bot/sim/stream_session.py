@@ -64,15 +64,19 @@ class Subscription:
         self._seq += 1
         return self._seq
 
-    def deliver(self, content: str, reply_to: int = 0) -> None:
-        """Queue a frame with this content."""
-        if self._session.has_failed(self):
+    def deliver(self, content: str, reply_to: int = 0, *, is_asked_for: bool = False) -> None:
+        """Queue a frame with this content; one that was asked for is not held against the client.
+
+        Nothing comes of it once the subscription is over.
+        """
+        if not self._session.carries(self):
             return
         about = f'"sid":{self.sid}'
         if reply_to:
             about = f'"id":{reply_to},{about}'
         if self.channel.is_sequenced:
             about = f'{about},"seq":{self.number()}'
+        self.waiting += not is_asked_for
         self._session.post(self, f"{{{about},{content}")
 
     def touch(self, ticker: str) -> None:
@@ -99,7 +103,8 @@ class Subscription:
     def show_book(self, ticker: str, reply_to: int = 0) -> None:
         """Queue a market's whole book."""
         contents = self._session.hub.contents
-        self.deliver(contents.snapshot(ticker, yes_price=self.is_yes_priced), reply_to)
+        content = contents.snapshot(ticker, yes_price=self.is_yes_priced)
+        self.deliver(content, reply_to, is_asked_for=True)
 
     @property
     def _audience(self) -> Audience:
@@ -140,9 +145,7 @@ class Session:
         return None
 
     def open(self, channel: Channel) -> Subscription:
-        """A new subscription, as yet to nothing. Raises StreamError for a private channel."""
-        if channel.is_private and not self.may_read:
-            raise StreamError(channels.AUTHENTICATION_REQUIRED)
+        """A new subscription, as yet to nothing unless the channel is always of everything."""
         self._sids += 1
         opened = self.subscriptions[self._sids] = Subscription(self, self._sids, channel)
         if channel.filter is Filter.NONE:
@@ -159,24 +162,27 @@ class Session:
         for subscription in tuple(self.subscriptions.values()):
             self.end(subscription)
 
-    def post(self, subscription: Subscription, frame: str) -> None:
-        """Queue a subscription's frame, or end the subscription if its buffer is full."""
+    def carries(self, subscription: Subscription) -> bool:
+        """Whether a subscription's next frame may be queued; otherwise an error may be.
+
+        It may not once the subscription is over, which it is when its buffer is full.
+        """
+        if subscription.sid not in self.subscriptions:
+            return False
+        code = self._fate.error(subscription.channel.name) if self._fate.spoils_frames else 0
         if subscription.waiting >= self.limits.buffer:
-            self.fail(subscription, channels.OVERFLOW)
-            return
-        subscription.waiting += 1
+            code = channels.OVERFLOW
+        if code:
+            self.fail(subscription, code)
+        return not code
+
+    def post(self, subscription: Subscription, frame: str) -> None:
+        """Queue a subscription's frame, if no fault spoils it."""
         if self._fate.spoils_frames:
             self._spoiled(subscription.channel.name, frame)
         else:
             self._waiting.append(frame)
         self.wake()
-
-    def has_failed(self, subscription: Subscription) -> bool:
-        """Whether a fault puts an error in place of a subscription's next frame."""
-        code = self._fate.error(subscription.channel.name) if self._fate.spoils_frames else 0
-        if code:
-            self.fail(subscription, code)
-        return bool(code)
 
     def say(self, frame: str) -> None:
         """Queue a frame that answers a command; it is spared by limits and faults."""
@@ -185,8 +191,6 @@ class Session:
 
     def fail(self, subscription: Subscription, code: int) -> None:
         """Tell of an error in a subscription; after a terminal one it is over."""
-        if subscription.sid not in self.subscriptions:
-            return
         error = StreamError(code, sid=subscription.sid)
         self.say(error_frame(error, seq=sequence(subscription)))
         if code in channels.TERMINAL:

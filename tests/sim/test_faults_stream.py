@@ -152,6 +152,16 @@ async def test_a_terminal_error_ends_the_subscription(code):
     assert listed["msg"] == []
 
 
+async def test_a_subscription_that_ended_among_its_snapshots_shows_no_more():
+    where = place()
+    put(where, kind="channel_error", code=10, count=1)
+    async with peer(where) as client:
+        await client.say("subscribe", channels=["orderbook_delta"], market_tickers=["A", "B"])
+        told = await client.rest()
+
+    assert [frame["type"] for frame in told] == ["subscribed", "error"]
+
+
 async def test_a_command_is_answered_with_an_error():
     where = place()
     fault = put(where, kind="command_error", code=18, count=1)

@@ -184,6 +184,13 @@ async def test_an_unknown_market_has_an_empty_book():
     assert snapshot["msg"]["clock"] == 0
 
 
+async def test_an_unknown_market_has_no_ticker():
+    async with peer(streamed()) as client:
+        told = await subscribed(client, "ticker", tickers=("KXNONE",), send_initial_snapshot=True)
+
+    assert [frame["type"] for frame in told] == ["subscribed"]
+
+
 async def test_after_unsubscribing_nothing_more_comes():
     place = streamed()
     async with peer(place) as client:
@@ -350,7 +357,7 @@ async def test_who_reads_too_slowly_loses_the_subscription_and_may_subscribe_aga
 
     *deltas, error = frames
     assert [frame["seq"] for frame in deltas] == [2, 3, 4]
-    assert (error["msg"]["code"], error["sid"], error["seq"]) == (25, 1, 6)
+    assert (error["msg"]["code"], error["sid"], error["seq"]) == (25, 1, 5)
     assert listed["msg"] == [{"channel": "trade", "sid": 2}]
     assert again[0]["msg"]["sid"] == 3
     assert len(again[1]["msg"]["yes_dollars_fp"]) == 10
@@ -369,6 +376,16 @@ async def test_who_asks_without_reading_is_cut_off():
 async def test_a_command_that_came_with_the_handshake_is_answered():
     async with peer(streamed(), first='{"id": 1, "cmd": "list_subscriptions"}') as client:
         assert (await client.frame())["id"] == 1
+
+
+async def test_books_that_were_asked_for_do_not_fill_the_buffer():
+    place = streamed()
+    place.app.state.stream.terms = StreamTerms(StreamLimits(buffer=2))
+    tickers = [f"KXRAIN-{number}" for number in range(9)]
+    async with peer(place) as client:
+        told = await subscribed(client, "orderbook_delta", tickers=tickers)
+
+    assert [frame["type"] for frame in told] == ["subscribed"] + ["orderbook_snapshot"] * 9
 
 
 # What the channels tell
