@@ -10,7 +10,8 @@ from bot.sim.exchange import Exchange, total_money
 from bot.sim.log import EventLog
 from bot.sim.specs import SeriesSpec
 from bot.sim.state import MarketState
-from bot.sim.world.demo import HISTORY, STANDING, demo_exchange, demo_world
+from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
+from bot.sim.world.demo_events import STANDING
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, Driver
 from bot.sim.world.laboratory import START, Laboratory
 from bot.sim.world.listings import Calendar, lone
