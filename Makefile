@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
 
-.PHONY: demo run test check format bench sim-report whale-report clean
+.PHONY: demo run test check format bench sim-report whale-report conservation clean
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -49,6 +49,10 @@ sim-report: $(VENV)/.dev
 ## whale-report: whale detection against the simulator's ground truth
 whale-report: $(VENV)/.dev
 	$(BIN)/python -m bot whale-report --json reports/whales.json --plots reports/whales
+
+## conservation: a million random operations on the simulated exchange lose no contract, no cent
+conservation: $(VENV)/.dev
+	$(BIN)/python -m bot.sim.conservation
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,11 +22,10 @@ import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config, scorer
-from bot.bootstrap import trade_rules, watch_over
+from bot.bootstrap import Model, trade_rules, watch_over
 from bot.config import Settings
 from bot.core.orderbook import Books
 from bot.paper import PaperVenue
-from bot.ports import Scorer
 from bot.replay import Replay, observed
 from bot.tape import Tape, read
 from bot.trade import Trader
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     tape = read(options.tape) if options.tape else made_up()
     settings = config.load(env_file=None)
-    bench = _Bench(tape, settings, scorer.load(settings.model_path), options.every)
+    bench = _Bench(tape, settings, scorer.chosen(settings.model_path, options.every), options.every)
     books = len(tape.books)
     quiet()
     say(f"Replay of {options.tape or 'a made-up tape'} ({machine()})")
@@ -92,7 +91,7 @@ def made_up() -> Tape:
 class _Bench:
     tape: Tape
     settings: Settings
-    model: Scorer
+    model: Model
     every: float
 
     def replayed(self) -> float:
@@ -100,7 +99,9 @@ class _Bench:
         with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
             ids = (f"bench-{number}" for number in itertools.count())
             settings = self.settings
-            trader = Trader(PaperVenue(), trade_rules(settings), settings.paper_cash, ids)
+            trader = Trader(
+                PaperVenue(), trade_rules(settings, self.model), settings.paper_cash, ids
+            )
             replay = Replay(self.tape, self._watch(), trader, journal)
             started = time.process_time()
             asyncio.run(self._through(replay))
