@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import itertools
 import logging
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,8 +12,10 @@ from tqdm import tqdm
 
 from bot import config, scorer, tape
 from bot.bootstrap import trade_rules, watch_over
+from bot.journal_rows import LOGS
 from bot.paper import PaperVenue
 from bot.replay import Replay, Summary
+from bot.tape import TapeError
 from bot.trade import Trader
 from logging_utils import CsvJournal, configure
 
@@ -76,10 +77,16 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _empty(folder: Path) -> None:
-    # The logs of one replay must not continue those of another.
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    """Take away the logs of an earlier replay; raises TapeError if there is anything else."""
+    ours = {one.file for one in LOGS.values()}
+    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if other := [name for name in found if name not in ours]:
+        raise TapeError(
+            f"{folder} holds other files ({other[0]}); give --out a folder of the replay's own"
+        )
+    for name in found:
+        (folder / name).unlink()
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _print(text: list[str]) -> None:
