@@ -28,7 +28,7 @@ from bot.core.strategy import Gates, Sizing, Thresholds
 from bot.core.whale_rules import WhaleRules
 from bot.cycle import Cycle, Parts
 from bot.paper import PaperVenue
-from bot.trade import Trader, TradeRules
+from bot.trade import Trader, TradeRules, Worth
 from bot.watch import Watch
 from tests.fakes import (
     FakeExchange,
@@ -49,7 +49,7 @@ CASH = Decimal(10_000)
 class Bench:
     """A cycle over one or more markets with the same book; opinions and failures by hand."""
 
-    def __init__(self, *tickers, limits=None, size=100, chunk=50):
+    def __init__(self, *tickers, limits=None, size=100, chunk=50, **decision):
         self.clock = HandClock()
         self.exchange = FakeExchange(self.clock)
         for ticker in tickers or ("A",):
@@ -60,7 +60,7 @@ class Bench:
         self.examiner = NoExaminer()
         thresholds = Thresholds()
         rules = TradeRules(
-            thresholds, Sizing(Decimal(size), Decimal("0.01")), limits or RiskLimits()
+            thresholds, Sizing(Decimal(size), Decimal("0.01")), limits or RiskLimits(), **decision
         )
         ids = (f"o{number}" for number in itertools.count(1))
         self.trader = Trader(PaperVenue(), rules, CASH, ids)
@@ -379,3 +379,66 @@ async def test_the_account_always_balances():
         assert portfolio.cash + portfolio.exposure == (
             portfolio.start + portfolio.realised - portfolio.fees
         )
+
+
+def _moving(bench):
+    """A second book two cents off: so that the market is known to move."""
+    bench.exchange.shown["A"] = OrderBook(
+        bids=ladder(("0.54", 300), ("0.53", 500)), asks=ladder(("0.55", 300), ("0.56", 500))
+    )
+
+
+async def test_an_entry_that_should_not_pay_is_held_back_and_says_why():
+    bench = Bench(worth=Worth(factor=0.1, horizon=10.0))
+    await bench.run(None)
+    _moving(bench)
+
+    await bench.run(0.8)
+
+    (signal,) = bench.journal.of(SignalMade)
+    assert signal.score == 0.8
+    assert signal.action.value == "hold"
+    assert "below BOT_MIN_EDGE 0 c" in signal.reason
+    assert bench.position() == 0
+
+
+async def test_an_entry_that_should_pay_is_made():
+    bench = Bench(worth=Worth(factor=50.0, horizon=10.0))
+    await bench.run(None)
+    _moving(bench)
+
+    await bench.run(0.8)
+
+    assert bench.position() == 100
+
+
+async def test_the_least_edge_can_be_set_below_all_costs():
+    bench = Bench(worth=Worth(factor=0.1, horizon=10.0), min_edge=-100.0)
+    await bench.run(None)
+    _moving(bench)
+
+    await bench.run(0.8)
+
+    assert bench.position() == 100
+
+
+async def test_an_exit_is_never_held_back_for_its_cost():
+    bench = Bench(worth=Worth(factor=50.0, horizon=10.0))
+    await bench.run(None)
+    _moving(bench)
+    await bench.run(0.8)
+
+    await bench.run(0.5)
+
+    assert bench.position() == 0
+
+
+async def test_where_the_fees_are_not_known_risk_says_so_not_the_edge():
+    bench = Bench(worth=Worth(factor=0.1, horizon=10.0))
+    await bench.run(None)
+    _moving(bench)
+    bench.exchange.change("A", fees=None)
+
+    await bench.run(0.8)
+
+    assert "fees of A are not known" in bench.journal.of(OrderRefused)[0].reason

@@ -11,6 +11,7 @@ from bot.core.orderbook import OrderBook
 from bot.publish import PACK_APART, Publisher, Sources
 from bot.runner import Beat
 from bot.state import Board, BotStatus, first_state, snapshot
+from bot.trade import Worth
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench
 
@@ -206,3 +207,14 @@ async def test_the_same_book_seen_again_keeps_every_number_finite():
 
     for market in shown.state["markets"]:
         assert all(value is not None for value in market.values())
+
+
+async def test_an_entry_held_back_shows_its_direction_and_the_reason():
+    shown = Shown(worth=Worth(factor=0.01, horizon=10.0))
+    await shown.run(None)
+
+    await shown.run(0.8)
+
+    assert shown.market["signal_direction"] == "BUY"
+    assert shown.market["position"] == 0
+    assert "below BOT_MIN_EDGE" in shown.market["reason"]
