@@ -28,7 +28,7 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
         return
     orders = _orders(sides, rows, (row, side, level))
     orders["threshold"] = least[row]
-    _say_at_once(orders, _unseen(sides, rows)[row], rules)
+    _say_at_once(orders, sides.at[row] - rows["seen_at"][row], rules)
     # Where the book before is not known, growth is NaN, and that is not above anything.
     grown = orders["size"] - orders["base"] >= rules.growth * orders["threshold"]
     new = np.flatnonzero(grown & ~_is_followed(rows["orders"][row, side], orders["price"]))
@@ -66,18 +66,10 @@ def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Fl
 def _thresholds(sides: Sides, rows: Rows, rules: WhaleRules) -> Floats:
     """Contracts that make a level large, per book; infinite before there is a past."""
     lately = rows["flag_large"] & (rows["flag_at"] > sides.at[:, None] - _HOUR)
-    sparse = _unseen(sides, rows) >= rules.sparse_seconds
-    multiple = np.where(sparse, rules.sparse_multiple, rules.multiple)
-    multiple += np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
+    multiple = rules.multiple + np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
     usual = np.where(rows["samples"] >= rules.least_samples, rows["usual"], np.inf)
     least: Floats = np.maximum(rules.least_contracts, multiple * usual)
     return least
-
-
-def _unseen(sides: Sides, rows: Rows) -> Floats:
-    """Seconds since the book before, NaN for the first, shape (N,)."""
-    unseen: Floats = sides.at - rows["seen_at"]
-    return unseen
 
 
 def _large_levels(sides: Sides, least: Floats, rules: WhaleRules) -> tuple[Index, Index, Index]:

@@ -33,8 +33,8 @@ class WhaleRules:
     announced in the last `new_seconds`), `least_contracts`,
     and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
     previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`, unless
-    it grew by `at_once` times the threshold. If the book before is `sparse_seconds` old, it need
-    not rest and `sparse_multiple` is enough: what a rare look finds is seldom what flickers.
+    it grew by `at_once` times the threshold, or the book before is `sparse_seconds` old: what a
+    rare look finds is seldom what flickers.
     `multiple` rises by one for each flag of the last hour from the `flags_an_hour`-th on.
 
     An order is gone once `lost` of what was added is missing in `gone_after` books running. One
@@ -61,7 +61,6 @@ class WhaleRules:
     rest_seconds: float = 10.0
     at_once: float = 2.0
     sparse_seconds: float = 30.0
-    sparse_multiple: float = 2.5
     sample_seconds: float = 10.0
     least_samples: int = 5
     new_seconds: float = 1_800.0

@@ -69,12 +69,12 @@ def test_an_order_twice_as_large_as_it_takes_is_announced_at_once() -> None:
     assert [at for at, _ in story(seen, QUICK)] == [30.0]
 
 
-def test_what_a_rare_look_finds_is_announced_at_once_from_a_lower_size() -> None:
-    large = book(LADDER | {40: 900.0}, MIRROR)
+def test_what_a_rare_look_finds_is_announced_at_once() -> None:
+    large = book(LADDER | {40: 1_000.0}, MIRROR)
 
-    for every, said_at in ((5.0, []), (60.0, [360.0])):
+    for every, said_at in ((5.0, 40.0), (60.0, 360.0)):
         seen = [(i * every, USUAL if i < 6 else large) for i in range(12)]
-        assert [at for at, _ in story(seen, QUICK)] == said_at
+        assert [at for at, _ in story(seen, QUICK)] == [said_at]
 
 
 def test_at_slow_polling_one_more_book_is_proof_enough() -> None:
