@@ -71,6 +71,7 @@ class Kind:
         return any(fnmatchcase(where, pattern) for pattern in self.where)
 
 
+# No method begins with W as the stream does; no channel begins as handshake, command or ping do.
 _REQUESTS: Final = ("[A-V]* /*", "WS handshake")
 _ANSWERS: Final = ("[A-V]* /*",)
 _BODIES: Final = ("[A-V]* /*", "WS [!hcp]*")

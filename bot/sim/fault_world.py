@@ -67,6 +67,9 @@ WORLD: Final[Mapping[str, Callable[[Service, Parameters], Undo | None]]] = {
     "market_closed": _closed,
 }
 
+#: What holds as long as one fault of the kind is in force.
+PAUSES: Final = ("trading_pause", "exchange_pause")
+
 
 def _shard(terms: Parameters) -> int | None:
     shard: int = terms["shard"]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from bot.sim.fault_frames import StreamFaults
 from bot.sim.fault_kinds import FaultSpec, described
 from bot.sim.fault_schedule import Schedule, Timed
-from bot.sim.fault_world import WORLD, Undo
+from bot.sim.fault_world import PAUSES, WORLD, Undo
 from bot.sim.service import Service
 
 Json = dict[str, Any]
@@ -167,6 +167,14 @@ class Faults:
             if fault.undo is not None:
                 self._service.driver.catch_up()
                 fault.undo()
+                self._renew(fault.spec.kind)
+
+    def _renew(self, kind: str) -> None:
+        """Begin the pauses in force again, which the end of another one has ended."""
+        if kind in PAUSES:
+            for fault in self._active:
+                if fault.spec.kind == kind and fault.undo is not None:
+                    WORLD[kind](self._service, fault.spec.parameters)
 
 
 def _dated(start: datetime, timed: Timed) -> tuple[datetime, datetime | None, FaultSpec]:

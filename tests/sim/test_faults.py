@@ -17,6 +17,7 @@ from bot.sim.fault_kinds import KINDS, BadFaultError, FaultSpec, described, faul
 from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
 from bot.sim.faults import Fault
 from bot.sim.server import create_exchange_app
+from bot.sim.stream_channels import CHANNELS
 from bot.sim.world.demo import demo_exchange
 from tests.sim.exchanges import MARKET, START, buy, exchange_with, member, sell
 from tests.sim.served import FixedClock
@@ -423,6 +424,20 @@ async def test_a_pause_refuses_orders_until_it_ends(kind, code, cancel):
     assert after.status_code == 201
 
 
+async def test_of_two_pauses_the_longer_holds():
+    where = place()
+    put(where, kind="trading_pause", duration=20)
+    put(where, kind="trading_pause", duration=10, shard=0)
+    put(where, kind="trading_pause", probability=0)
+    codes = []
+    async with where.http() as http:
+        for _ in range(3):
+            codes.append((await http.post(ORDERS, json=ORDER)).status_code)
+            later(where, 10)
+
+    assert codes == [409, 409, 201]
+
+
 async def test_a_pause_may_be_of_one_shard():
     where = place()
     put(where, kind="trading_pause", shard=2)
@@ -672,3 +687,13 @@ def test_the_command_line_refuses_a_script_that_makes_no_sense(tmp_path, capsys)
         parsed(["--faults", str(tmp_path / "none")])
 
     assert "none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("channel", sorted(CHANNELS))
+def test_frames_of_every_channel_can_be_spoiled_and_other_places_cannot(channel):
+    frames = ("garbage", "disconnect", "channel_error")
+    elsewhere = ("WS handshake", "WS command", "WS ping")
+
+    assert all(KINDS[kind].strikes(f"WS {channel}") for kind in frames)
+    assert not any(KINDS[kind].strikes(place) for kind in frames for place in elsewhere)
+    assert not any(KINDS[kind].strikes(f"WS {channel}") for kind in ("error", "slow", "cut_after"))
