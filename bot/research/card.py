@@ -67,6 +67,7 @@ def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
             "cadences_seconds": list(plan.cadences),
             "rows": len(moved),
             "markets": len(np.unique(moved.market)),
+            "market_names": [moved.markets[number] for number in np.unique(moved.market)],
             "from_utc": _moment(moved.at.min()),
             "to_utc": _moment(moved.at.max()),
         },

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         scorer = _loaded(options.model)
-        found = evaluated(scorer, options.tapes)
+        found = evaluated(scorer, options.tapes, with_trained=options.with_trained)
     except (CardError, TapeError) as error:
         sys.stderr.write(f"not evaluated: {error}\n")
         return 1
@@ -42,15 +43,20 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
+def evaluated(
+    scorer: ModelScorer, tapes: Sequence[Path], *, with_trained: bool = False
+) -> dict[str, Any]:
     """The metrics of a model on tapes, with what the plain baselines of its card achieve there.
 
     Only rows the model has an opinion on are judged, and how many those are is said; where it has
-    none at all the baselines are judged on every row they can score. Raises TapeError.
+    none at all the baselines are judged on every row they can score. Markets the model was
+    trained on are left out unless `with_trained`. Raises TapeError.
     """
     whole = scorer.card.whole
     label = Label(scorer.card.horizon, float(whole["label"]["size_cents"]))
     every = joined([samples(in_runs(read(tape, sizes_required=False)), label) for tape in tapes])
+    if not with_trained:
+        every = _unseen(every, set(whole["training"]["market_names"]))
     score = scorer.score(every.features)
     rows = np.flatnonzero(np.isfinite(score))
     found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
@@ -69,6 +75,13 @@ def evaluated(scorer: ModelScorer, tapes: Sequence[Path]) -> dict[str, Any]:
         "importance": importance(scorer.predicted, scorer.uses, moved.features, rose),
         "drift": drifts(whole["drift"], every.features),
     }
+
+
+def _unseen(every: Samples, trained: set[str]) -> Samples:
+    """The moments of markets that were not trained on; the others are counted as dropped."""
+    is_seen = np.array([market in trained for market in every.markets])[every.market]
+    dropped = {**every.dropped, "of a market it was trained on": int(is_seen.sum())}
+    return replace(every.take(np.flatnonzero(~is_seen)), dropped=dropped)
 
 
 def tested(
@@ -121,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot evaluate", description=__doc__)
     parser.add_argument("model", type=Path, help="a model file with its card beside it")
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
+    parser.add_argument(
+        "--with-trained", action="store_true", help="also judge markets it was trained on"
+    )
     parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser

@@ -42,7 +42,8 @@ FEW: Final = (
     *("ofi2", "ofi10", "imb_change"),
 )
 CALM: Final = tuple(f"{name}_calm" for name in FEW)
-#: What happened before; the time to close and the ten-cent window stay out (see ARCHITECTURE.md).
+#: What happened before. The time to close stays out, for it tells one market from another, and so
+#: does the ten-cent window, which is deeper than half the tapes.
 HISTORY: Final = ("mom2", "mom10", "mom60", "ofi2", "ofi10", "imb_change", "vol60")
 
 
@@ -125,7 +126,8 @@ BASELINES: Final[Mapping[str, Recipe]] = {
         Recipe("logistic", (*BOOK, *HISTORY), _logistic(0.1)),
     )
 }
-#: What may be shipped, the plainest first.
+#: What may be shipped, the plainest first. Histogram boosting is no better on this much data, and
+#: its thread pool takes longer than a cycle may (`bench.score`).
 CANDIDATES: Final = (
     Recipe("touch imbalance", ("imb1",), _logistic(1.0)),
     Recipe("logistic on the book", BOOK, _logistic(0.001)),

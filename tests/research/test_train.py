@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -111,14 +110,9 @@ def test_the_card_says_in_words_what_the_figures_say(models: Path) -> None:
 def test_evaluation_repeats_the_test_of_the_card(
     models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = pq.read_table(tape)
-    last = table.filter(
-        pa.compute.greater_equal(table["ts_ms"], 1_778_457_600_000 + 2 * 86_400_000)
-    )
-    pq.write_table(last, tmp_path / "last.parquet")
     answer = tmp_path / "answer.json"
 
-    told = [str(models / "gbm_label_up.pkl"), str(tmp_path / "last.parquet")]
+    told = [str(models / "gbm_label_up.pkl"), str(tape)]
     code = evaluate.main([*told, "--json", str(answer), "--plots", str(tmp_path / "plots")])
 
     found = json.loads(answer.read_bytes())
@@ -128,8 +122,23 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
     assert set(found["drift"]) == set(written(models)["drift"]) - {"score"}
     assert found["metrics"]["markets"] == 4
+    assert found["rows_left_out"]["of a market it was trained on"] > 0
+    assert written(models)["test"]["metrics"]["rows"] >= found["metrics"]["rows"]
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert pictures == ["gain.png", "importance.png", "reliability.png"]
+
+
+def test_markets_trained_on_are_judged_only_when_asked_for(
+    models: Path, tape: Path, tmp_path: Path
+) -> None:
+    answer = tmp_path / "answer.json"
+    told = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+
+    evaluate.main([*told, "--with-trained"])
+
+    found = json.loads(answer.read_bytes())
+    assert found["metrics"]["markets"] == 12
+    assert "of a market it was trained on" not in found["rows_left_out"]
 
 
 def test_a_tape_that_is_none_is_an_answer_not_a_trace(
