@@ -127,7 +127,7 @@ BASELINES: Final[Mapping[str, Recipe]] = {
     )
 }
 #: What may be shipped, the plainest first. Histogram boosting is no better on this much data, and
-#: its thread pool takes longer than a cycle may (`bench.score`).
+#: its thread pool at times takes longer than a cycle may (`bench.score`).
 CANDIDATES: Final = (
     Recipe("touch imbalance", ("imb1",), _logistic(1.0)),
     Recipe("logistic on the book", BOOK, _logistic(0.001)),
