@@ -1,7 +1,7 @@
 """What the demo exchange lists, as tables.
 
 Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour,
-thresholds every hour, one market settles every three minutes; the rest lasts days. Among them:
+others every 20 and 30 minutes, one market every three; the rest lasts days. Among them:
 combos, markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
 Volumes are contracts a day and market, told before the demo's first moment.
 """
@@ -14,7 +14,6 @@ from bot.core.market import Side
 from bot.sim.specs import ComboLeg, SeriesSpec
 from bot.sim.world.listings import Rolling, Standing
 
-_QUARTER, _HOUR = timedelta(minutes=15), timedelta(hours=1)
 _CRYPTO, _SPORTS = 2, 3
 
 
@@ -31,35 +30,35 @@ def _series(
     )
 
 
-def _quarterly(ticker: str, title: str, volume: float, *, waived: bool = False) -> Rolling:
-    """A 15-minute series; the exchange waives the fees of some."""
-    series = _series(ticker, title, "Crypto", _CRYPTO, multiplier="0" if waived else "1")
-    return Rolling(series, _QUARTER, "fast15m", volume, giants=2.0)
+def _rolling(
+    ticker: str, title: str, volume: float, *, minutes: int = 15, waived: bool = False
+) -> Rolling:
+    """A fast series; the exchange waives the fees of some."""
+    category = "Crypto" if minutes == 15 else "Commodities"
+    series = _series(ticker, title, category, _CRYPTO, multiplier="0" if waived else "1")
+    return Rolling(series, timedelta(minutes=minutes), "fast15m", volume, giants=2.0)
 
 
 ROLLING = (
-    _quarterly("KXBTC15M", "Bitcoin up or down", 6e7),
-    _quarterly("KXETH15M", "Ethereum up or down", 4e7),
-    _quarterly("KXSOL15M", "Solana up or down", 3e7),
-    _quarterly("KXXRP15M", "XRP up or down", 2.5e7),
-    _quarterly("KXDOGE15M", "Doge up or down", 2e7, waived=True),
-    _quarterly("KXBNB15M", "BNB up or down", 2e7, waived=True),
+    _rolling("KXBTC15M", "Bitcoin up or down", 6e7),
+    _rolling("KXETH15M", "Ethereum up or down", 4e7),
+    _rolling("KXSOL15M", "Solana up or down", 3e7),
+    _rolling("KXXRP15M", "XRP up or down", 2.5e7),
+    _rolling("KXDOGE15M", "Doge up or down", 2e7, waived=True),
+    _rolling("KXBNB15M", "BNB up or down", 2e7, waived=True),
     Rolling(
         _series("KXBTCD", "Bitcoin above", "Crypto", _CRYPTO),
-        _HOUR,
+        timedelta(minutes=30),
         "hourly",
-        8e6,
+        1.5e7,
         giants=2.0,
-        strikes=(-1.0, -0.4, 0.1, 0.6, 1.2),
+        strikes=(-0.6, 0.0, 0.6),
     ),
-    Rolling(
-        _series("KXGOLDD", "Gold above", "Commodities", _CRYPTO),
-        _HOUR,
-        "hourly",
-        5e6,
-        giants=2.0,
-        strikes=(-0.7, 0.0, 0.7),
-    ),
+    # Not in step with the others: at every moment some markets are far from their end.
+    _rolling("KXGOLD20M", "Gold up or down", 2.5e7, minutes=20),
+    _rolling("KXSILVER20M", "Silver up or down", 2.5e7, minutes=20, waived=True),
+    _rolling("KXOIL20M", "Oil up or down", 2.5e7, minutes=20),
+    _rolling("KXCOPPER20M", "Copper up or down", 2.5e7, minutes=20, waived=True),
     Rolling(
         _series("KXQUICKSETTLE", "Coin above", "Crypto", _CRYPTO),
         timedelta(minutes=3),
