@@ -37,6 +37,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.health
+	$(BIN)/python -m bench.score
 	$(BIN)/python -m bench.http_full_state
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.sim_orders
