@@ -45,7 +45,7 @@ bench: $(VENV)/.dev
 
 ## sim-report: the simulated world against recorded books, tables and plots
 sim-report: $(VENV)/.dev
-	$(BIN)/python -m bot.sim.report --out reports/sim
+	$(BIN)/python -m bot.sim.report --out docs/simulator
 
 ## whale-report: whale detection against the simulator's ground truth
 whale-report: $(VENV)/.dev

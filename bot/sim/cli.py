@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from bot.clock import SystemClock
 from bot.ports import Clock
 from bot.sim.auth import KeyRing
+from bot.sim.exchange import Exchange
 from bot.sim.fault_install import install
 from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
 from bot.sim.keys import KeyKind, made_key, write_key_file
@@ -25,6 +26,8 @@ from bot.sim.specs import SHARDS
 from bot.sim.stream_wire import SERVED
 from bot.sim.units import micros
 from bot.sim.world.demo import demo_exchange
+from bot.sim.world.driver import Driver
+from bot.sim.world.tape import tape_exchange
 
 MEMBER = "member"
 _HOST = "127.0.0.1"
@@ -46,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     """The application that the arguments ask for; writes the key file."""
-    exchange, driver = demo_exchange(clock, arguments.seed, arguments.speed)
+    exchange, driver = _exchange(arguments, clock)
     if arguments.weekly_pause:
         exchange.keep_week()
     cash = {shard: micros(arguments.cash) for shard in range(len(SHARDS))}
@@ -60,12 +63,23 @@ def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     return app
 
 
+def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, Driver]:
+    """The made-up world, or the one of a recording; a recording that is none ends the process."""
+    if arguments.tape is None:
+        return demo_exchange(clock, arguments.seed, arguments.speed)
+    try:
+        return tape_exchange(clock, arguments.tape, arguments.speed)
+    except ValueError as error:
+        sys.exit(f"simulate: {error}")
+
+
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments. A wrong one leaves with SystemExit(2)."""
     parser = argparse.ArgumentParser(prog="python -m bot simulate", description=__doc__)
     add = parser.add_argument
     add("--port", type=int, default=8090, help="where to listen on this machine; 0 picks one")
     add("--seed", type=int, default=7, help="the same seed gives the same world")
+    add("--tape", type=Path, help="show these recorded books instead of a made-up world")
     add("--keys", type=Path, help="file for the API key that may trade: JSON, readable by you only")
     add("--key-kind", type=KeyKind, default=KeyKind.RSA, choices=list(KeyKind))
     add("--speed", type=_speed, default=1.0, help="seconds there for each one here")

@@ -82,3 +82,15 @@ def test_it_serves_other_programs_over_tcp_until_it_is_stopped(tmp_path):
     assert unsigned.status_code == 401
     assert set(written) == {"key_id", "private_key"}
     assert served.returncode in {0, 130}
+
+
+@pytest.mark.parametrize("content", [None, b"no parquet"])
+def test_a_recording_that_is_none_is_told_in_a_line(tmp_path, content):
+    path = tmp_path / "tape.parquet"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--tape", str(path), "--port", "0"])
+
+    assert "tape.parquet cannot be read as a recording" in str(left.value.code)

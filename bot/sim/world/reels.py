@@ -38,10 +38,16 @@ def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[Reel, ...]:
     """The markets of a recording, or some of them, with long silences cut.
 
     Columns as in the recordings: `ts_ms`, `ticker`, `yes_bid_px1`, `yes_bid_sz1`, … and the same
-    for `no_bid`; `volume` and `last_px` if known. Raises ValueError, naming the file, if it holds
-    none of the markets.
+    for `no_bid`; `volume` and `last_px` if known. Raises ValueError, naming the file, if it cannot
+    be read, lacks a column, or holds none of the markets.
     """
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path} cannot be read as a recording of order books: {error}") from error
+    needed = {"ts_ms", "ticker", "yes_bid_px1", "yes_bid_sz1", "no_bid_px1", "no_bid_sz1"}
+    if lacking := sorted(needed - set(table.schema.names)):
+        raise ValueError(f"{path} is no recording of order books: it has no {', '.join(lacking)}")
     if tickers:
         table = table.filter(pa.compute.is_in(table["ticker"], pa.array(list(tickers))))
     if not len(table):
