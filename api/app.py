@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api import bot, demo, errors, logs, model, root, state
+from api import bot, demo, errors, logs, model, root, state, whales
 from api.cors import Cors
 from api.deps import OpenServices, ServiceFacts, Services
 from api.edge import Edge
@@ -21,6 +21,7 @@ _TAGS: Final = [
     {"name": "service", "description": "What this is and how it is doing"},
     {"name": "state", "description": "What the bot sees: made once a cycle"},
     {"name": "bot", "description": "The loop's switch and its status"},
+    {"name": "whales", "description": "Every detection, and what detections came to"},
     {"name": "model", "description": "The model, its card and its track record"},
     {"name": "logs", "description": "The CSV logs"},
     {"name": "demo", "description": "Exercise the logs; no trading state is touched"},
@@ -68,6 +69,6 @@ def create_app(open_services: OpenServices, facts: ServiceFacts) -> Service:
 
     app = Service(facts, lifespan)
     errors.install(app)
-    for part in (root, state, model, bot, logs, demo):
+    for part in (root, state, whales, model, bot, logs, demo):
         app.include_router(part.router)
     return app

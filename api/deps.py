@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal, Protocol, TypeAlias
 
 from fastapi import Depends, HTTPException, Request
@@ -11,6 +12,7 @@ from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
 from bot.ports import Clock, Journal
 from bot.state import Board, Snapshot
+from bot.whale_views import Scores, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 
 
@@ -23,6 +25,26 @@ class BotControl(Protocol):
 
     async def stop(self) -> bool:
         """Stop the loop after its running cycle; False if it was not running."""
+        ...
+
+
+class Whales(Protocol):
+    """What was detected, how it ended, and what it came to."""
+
+    def history(
+        self, ticker: str | None, kind: str | None, since: datetime | None, limit: int
+    ) -> tuple[WhaleRecord, ...]:
+        """The detections kept that fit, newest first, so many at most."""
+        ...
+
+    def endings(
+        self, ticker: str | None, since: datetime | None, limit: int
+    ) -> tuple[WhaleEnding, ...]:
+        """The ends of announced orders that fit, newest first, so many at most."""
+        ...
+
+    def scores(self) -> Scores:
+        """What detections came to so far."""
         ...
 
 
@@ -81,6 +103,11 @@ class Services(Protocol):
     @property
     def log_stats(self) -> LogStats:
         """Figures of the CSV logs."""
+        ...
+
+    @property
+    def whales(self) -> Whales:
+        """The detections of late, and what detections came to."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from typing import Protocol
 import httpx
 
 from bot import config, scorer
+from bot.audiences import Audiences
 from bot.card import Card
 from bot.clock import SystemClock, stopwatch
 from bot.config import Settings, SettingsError
@@ -20,6 +21,7 @@ from bot.core.money import measured
 from bot.core.strategy import Gates, Sizing
 from bot.core.whale_rules import WhaleRules
 from bot.cycle import Cycle, Parts
+from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.journal_grades import earlier
 from bot.kalshi.client import KalshiClient, open_http
@@ -27,6 +29,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
 from bot.ports import Clock, MarketData, Scorer
+from bot.prints import Prints, TradeSource
 from bot.publish import Publisher, Sources
 from bot.runner import Runner
 from bot.sim.server import create_exchange_app
@@ -54,6 +57,10 @@ class Model(Scorer, Protocol):
         ...
 
 
+class Exchange(MarketData, TradeSource, Protocol):
+    """All that is read of the exchange."""
+
+
 def settings() -> Settings:
     """The settings of the environment; a wrong one ends the process, saying why."""
     try:
@@ -76,6 +83,7 @@ class Bot:
     log_stats: LogStats
     clock: Clock
     model: ModelWatch
+    whales: Follower
     universe: Universe
     trader: Trader
     cycle: Cycle
@@ -94,7 +102,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
 
 
 @asynccontextmanager
-async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[MarketData]:
+async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[Exchange]:
     """Market data from the exchange that the settings name; for `sim`, one inside this process."""
     transport = None
     if settings.kalshi_env == "sim" and settings.kalshi_base_url is None:
@@ -106,7 +114,7 @@ async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[MarketData
 
 
 def assembled(
-    settings: Settings, model: Model, data: MarketData, journal: CsvJournal, clock: Clock
+    settings: Settings, model: Model, data: Exchange, journal: CsvJournal, clock: Clock
 ) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     universe = Universe(data, clock, settings.bot_markets)
@@ -116,20 +124,25 @@ def assembled(
     board = _board(settings, model, clock.now())
     sources = Sources(trader, model, journal, lambda: universe.status.fault)
     publisher = Publisher(board, sources)
+    follower = Follower(data.markets)
+    watch = watch_over(model, settings, settings.bot_markets + SPARE_MEMORY)
     parts = Parts(
         data=data,
         watchlist=universe,
-        judge=watch_over(model, settings, settings.bot_markets + SPARE_MEMORY),
+        judge=watch,
         trader=trader,
         examiner=examiner,
         journal=journal,
         clock=clock,
-        audience=publisher,
+        audience=Audiences(publisher, follower),
+        prints=Prints(data, watch.follows),
     )
     cycle = Cycle(parts)
     runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
     log_stats = LogStats(settings.log_dir)
-    return Bot(board, runner, journal, log_stats, clock, examiner, universe, trader, cycle)
+    return Bot(
+        board, runner, journal, log_stats, clock, examiner, follower, universe, trader, cycle
+    )
 
 
 @asynccontextmanager

@@ -20,12 +20,14 @@ from bot.core.events import (
     FetchFailed,
     MarketsFetched,
     RegimeChanged,
+    WhaleEnded,
     WhaleSeen,
 )
 from bot.core.market import Market
 from bot.core.money import measured
 from bot.core.orderbook import Books, Floats
 from bot.core.regime import RegimeName
+from bot.core.whales import Traded
 from bot.ports import BookAnswer, Clock, ExchangeError, Journal
 from bot.trade import Trader
 from bot.watch import Judged
@@ -61,8 +63,16 @@ class Watchlist(Protocol):
 class Judge(Protocol):
     """Says what books mean."""
 
-    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:
-        """One opinion per book; each ticker at most once."""
+    def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
+        """One opinion per book; each ticker at most once. `traded` None: nobody asked."""
+        ...
+
+
+class TradeWatch(Protocol):
+    """Knows what traded between two books, where that matters."""
+
+    async def since(self, books: Books) -> Traded:
+        """What traded between the last book of each market and this one, as far as is known."""
         ...
 
 
@@ -110,6 +120,7 @@ class Parts:
     journal: Journal
     clock: Clock
     audience: Audience
+    prints: TradeWatch | None = None
     chunk: int = CHUNK
 
 
@@ -125,6 +136,7 @@ class Cycle:
         self._journal = parts.journal
         self._clock = parts.clock
         self._audience = parts.audience
+        self._prints = parts.prints
         self._chunk = parts.chunk
         self._number = 0
         self._mood = RegimeName.CALM
@@ -143,10 +155,11 @@ class Cycle:
         answer = await self._books(markets)
         self._release()
         judged = []
-        for number, books in enumerate(_chunks(answer.books, self._chunk)):
+        traded = await self._traded(answer.books)
+        for number, (books, trades) in enumerate(_chunks(answer.books, traded, self._chunk)):
             if number:
                 await asyncio.sleep(0)
-            judged.append(await self._pass(books, markets))
+            judged.append(await self._pass(books, trades, markets))
         self._change_mood(judged, markets)
         self._tell(self._examiner.grade(self._clock.now(), judged, markets))
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
@@ -172,10 +185,16 @@ class Cycle:
             self._failed("order books", _summary(answer.missing))
         return answer
 
-    async def _pass(self, books: Books, markets: Mapping[str, Market]) -> Judged:
+    async def _traded(self, books: Books) -> Traded | None:
+        return await self._prints.since(books) if self._prints is not None else None
+
+    async def _pass(
+        self, books: Books, traded: Traded | None, markets: Mapping[str, Market]
+    ) -> Judged:
         at = self._clock.now()
-        judged = self._judge.judge(books, _seconds_to_close(books, markets))
+        judged = self._judge.judge(books, _seconds_to_close(books, markets), traded)
         self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
+        self._tell([WhaleEnded(at, ending) for _, ending in judged.seen.endings])
         self._tell(await self._trader.act(at, judged, markets))
         self._release()
         self._audience.look(judged)
@@ -224,10 +243,13 @@ class Cycle:
 NO_BOOKS = Books.of([])
 
 
-def _chunks(books: Books, size: int) -> Iterator[Books]:
+def _chunks(
+    books: Books, traded: Traded | None, size: int
+) -> Iterator[tuple[Books, Traded | None]]:
     if len(books) <= size:
-        return iter((books,) if len(books) else ())
-    return (books.take(slice(start, start + size)) for start in range(0, len(books), size))
+        return iter(((books, traded),) if len(books) else ())
+    cuts = (slice(start, start + size) for start in range(0, len(books), size))
+    return ((books.take(cut), traded and traded.take(cut)) for cut in cuts)
 
 
 def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:

@@ -25,6 +25,7 @@ from bot.core.events import (
     PredictionGraded,
     RegimeChanged,
     SignalMade,
+    WhaleEnded,
     WhaleSeen,
 )
 from bot.core.money import Contracts
@@ -148,6 +149,19 @@ def _whale(event: WhaleSeen) -> None:
     )
 
 
+def _whale_ended(event: WhaleEnded) -> None:
+    ending = event.ending
+    _whales.info(
+        "WHALE ENDED | %s | %s | %s @ %s | %s after %.0f s",
+        ending.ticker,
+        ending.side,
+        _size(ending.size),
+        in_cents(ending.price),
+        ending.fate,
+        ending.lifetime,
+    )
+
+
 def _regime(event: RegimeChanged) -> None:
     _main.info("REGIME | %s -> %s", event.before, event.after)
 
@@ -198,6 +212,7 @@ _LINES: Final[Mapping[type[Event], Callable[[Any], None]]] = {
     PositionClosed: _closed,
     MarketSettled: _settled,
     WhaleSeen: _whale,
+    WhaleEnded: _whale_ended,
     RegimeChanged: _regime,
     PnlMarked: _marked,
     PredictionGraded: _graded,

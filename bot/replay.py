@@ -27,6 +27,7 @@ from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.money import ONE, ZERO, Contracts, Dollars, exact
 from bot.core.orderbook import Books, Floats
 from bot.core.regime import RegimeName
+from bot.core.whales import Traded
 from bot.cycle import Cycle, Parts
 from bot.ports import BookAnswer, Journal
 from bot.tape import Rows, Tape, moments, transposed
@@ -168,7 +169,12 @@ class _Cursor:
         """The books recorded at this moment; that a market was not recorded is no failure."""
         return BookAnswer(self._now.seen.books)
 
-    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:  # noqa: ARG002  # as above
+    def judge(
+        self,
+        books: Books,  # noqa: ARG002  # as above
+        seconds_to_close: Floats,  # noqa: ARG002
+        traded: Traded | None = None,  # noqa: ARG002
+    ) -> Judged:
         """What was made of the books of this moment."""
         return self._now
 

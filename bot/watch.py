@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core import features, regime, strategy, whale_rules, whales
+from bot.core import features, regime, strategy, whale_orders, whale_rules, whales
 from bot.core.orderbook import Books, Floats
 from bot.core.strategy import Gates, Thresholds
 from bot.core.whale_rules import WhaleRules
 from bot.core.whale_sides import Measures, measures
-from bot.core.whales import Recent, Whale
+from bot.core.whales import Ending, Recent, Sighting, Traded, Whale
 from bot.memory import Memory
 from bot.ports import Scorer
 
@@ -36,7 +36,8 @@ class Observed:
 
     `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
     `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales of
-    late; `whales[k]` was seen now in row `whale_rows[k]`, rows rising.
+    late; `whales[k]` was seen now in row `whale_rows[k]`, rows rising. `endings` are the large
+    orders found gone now, each with its row, rows rising.
     """
 
     books: Books
@@ -49,6 +50,7 @@ class Observed:
     gated: tuple[str | None, ...]
     whale_rows: Rows
     whales: tuple[Whale, ...]
+    endings: tuple[tuple[int, Ending], ...]
 
     def take(self, rows: Rows) -> "Observed":
         """The books of these rows, which rise."""
@@ -66,6 +68,7 @@ class Observed:
             gated=tuple([self.gated[row] for row in rows.tolist()]),
             whale_rows=np.searchsorted(rows, self.whale_rows[found]),
             whales=tuple([self.whales[k] for k in found]),
+            endings=_taken(self.endings, rows),
         )
 
 
@@ -114,14 +117,26 @@ class Watch:
         self._whales = Memory(whale_rules.blank_rows(), capacity)
         self._regimes = Memory(regime.blank_rows(), capacity)
 
-    def judge(self, books: Books, seconds_to_close: Floats) -> Judged:
-        """What these books say; `seconds_to_close` has shape (N,), NaN where unknown."""
-        return self.opinions(self.observe(books, seconds_to_close))
+    def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
+        """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
 
-    def observe(self, books: Books, seconds_to_close: Floats) -> Observed:
+        `traded` is what traded since the book before of each market; None where nobody asked.
+        """
+        return self.opinions(self.observe(books, seconds_to_close, traded))
+
+    def follows(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
+        """Those with a large order that is followed, and when their last book was seen."""
+        rows = self._whales.recall(tickers)
+        busy = np.flatnonzero(whale_orders.is_busy(rows))
+        return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
+
+    def observe(
+        self, books: Books, seconds_to_close: Floats, traded: Traded | None = None
+    ) -> Observed:
         """All measurements of these books; each ticker at most once."""
         matrix = self._measure(books, seconds_to_close)
-        found, recent = self._whale(books)
+        seen = self._whale(books, traded or Traded.unknown(len(books)))
+        found = sorted(seen.whales, key=itemgetter(0))
         regimes, moods = self._regime(books)
         observations = np.isfinite(moods["mids"]).sum(axis=1)
         # These books are what just came: how old they are counts when they are kept for later.
@@ -134,10 +149,11 @@ class Watch:
             measures=measures(books),
             regimes=regimes,
             warm=regime.is_warm(moods),
-            recent=recent,
+            recent=whales.recent(seen.rows, books.seen_at),
             gated=tuple(gated),
             whale_rows=np.array([row for row, _ in found], dtype=np.intp),
             whales=tuple([whale for _, whale in found]),
+            endings=tuple(sorted(seen.endings, key=itemgetter(0))),
         )
 
     def opinions(self, seen: Observed) -> Judged:
@@ -159,11 +175,11 @@ class Watch:
         self._features.keep(books.tickers, rows)
         return matrix
 
-    def _whale(self, books: Books) -> tuple[list[tuple[int, Whale]], Recent]:
+    def _whale(self, books: Books, traded: Traded) -> Sighting:
         rows = self._whales.recall(books.tickers)
-        found, rows = whales.detect(books, rows, self._rules)
-        self._whales.keep(books.tickers, rows)
-        return sorted(found, key=itemgetter(0)), whales.recent(rows, books.seen_at)
+        seen = whales.sight(books, rows, self._rules, traded)
+        self._whales.keep(books.tickers, seen.rows)
+        return seen
 
     def _regime(self, books: Books) -> tuple[regime.Codes, regime.Rows]:
         rows = self._regimes.recall(books.tickers)
@@ -192,7 +208,22 @@ def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> O
         gated=tuple(gated.tolist()),
         whale_rows=whale_rows[by_row],
         whales=tuple([found[k] for k in by_row.tolist()]),
+        endings=_put(parts, places),
     )
+
+
+def _taken(endings: Sequence[tuple[int, Ending]], rows: Rows) -> tuple[tuple[int, Ending], ...]:
+    """Those of these rows, which rise, by their place among them."""
+    return tuple([(int(np.searchsorted(rows, row)), end) for row, end in endings if row in rows])
+
+
+def _put(parts: Sequence[Observed], places: Sequence[Rows]) -> tuple[tuple[int, Ending], ...]:
+    put = [
+        (int(place[row]), end)
+        for part, place in zip(parts, places, strict=True)
+        for row, end in part.endings
+    ]
+    return tuple(sorted(put, key=itemgetter(0)))
 
 
 def _stacked(parts: Sequence["Columns"], order: Rows) -> "Columns":

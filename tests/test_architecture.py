@@ -36,7 +36,11 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     (
         (
+            "bot.audiences",
             "bot.cycle",
+            "bot.follow",
+            "bot.prints",
+            "bot.whale_views",
             "bot.grade",
             "bot.model_watch",
             "bot.publish",

@@ -33,11 +33,13 @@ from bot.core.events import (
     PredictionGraded,
     RegimeChanged,
     SignalMade,
+    WhaleEnded,
     WhaleSeen,
 )
 from bot.core.market import Side
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.regime import RegimeName
+from bot.core.whale_endings import Ending, Fate
 from bot.core.whales import SideBias, Whale, WhaleType
 from bot.csv_file import CsvFile
 from bot.journal_rows import LOGS, cell, in_cents, plain
@@ -79,6 +81,19 @@ def fill(size: str, price: str) -> Fill:
     return Fill(
         price, "c-1", ORDER.ticker, Side.BUY, Decimal(size), Decimal(price), Decimal("0.5"), NOW
     )
+
+
+ENDING = Ending(
+    ticker="KX",
+    side=Side.BUY,
+    price=Decimal("0.48"),
+    size=Decimal(6500),
+    since=0.0,
+    left_at=30.0,
+    interval=5.0,
+    traded=0.0,
+    fate=Fate.CANCELLED,
+)
 
 
 def whale(side_bias: SideBias | None = SideBias.BUY) -> WhaleSeen:
@@ -197,6 +212,11 @@ LINES: list[tuple[Event, str, str]] = [
         whale(),
         "INFO | whale",
         "WHALE | large_bid | AAPL-YES | size=6,500 @ 48.00 | imb=32.5%",
+    ),
+    (
+        WhaleEnded(NOW, ENDING),
+        "INFO | whale",
+        "WHALE ENDED | KX | buy | 6,500 @ 48.00 | cancelled after 30 s",
     ),
     (
         RegimeChanged(NOW, RegimeName.CALM, RegimeName.CHAOTIC),

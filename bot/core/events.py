@@ -12,7 +12,7 @@ from typing import TypeAlias
 from bot.core.money import Contracts, Dollars
 from bot.core.orders import Execution, Order
 from bot.core.regime import RegimeName
-from bot.core.whales import Whale
+from bot.core.whales import Ending, Whale
 
 
 class Action(StrEnum):
@@ -137,6 +137,14 @@ class WhaleSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class WhaleEnded:
+    """A large order that was announced is no longer there; what became of it as far as is known."""
+
+    at: datetime
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
 class RegimeChanged:
     """The mood of all watched markets together changed."""
 
@@ -204,6 +212,7 @@ Event: TypeAlias = (
     | PositionClosed
     | MarketSettled
     | WhaleSeen
+    | WhaleEnded
     | RegimeChanged
     | PnlMarked
     | PredictionGraded

@@ -48,14 +48,14 @@ class Traded:
         """Contracts traded per market, shape (N,), at prices and on sides that are not known."""
         return cls(np.column_stack([volume, volume]), np.full((len(volume), 2), -np.inf))
 
-    def take(self, rows: Index) -> Self:
+    def take(self, rows: Index | slice) -> Self:
         """The trades of some markets, in that order."""
         return type(self)(self.volume[rows], self.reach[rows])
 
 
 def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
     """Bring the orders already known up to date with N books and the trades before them."""
-    busy = np.flatnonzero((rows["orders"]["state"] != State.FREE).any(axis=(1, 2)))
+    busy = np.flatnonzero(is_busy(rows))
     if not len(busy):
         return
     orders = rows["orders"][busy]
@@ -70,6 +70,12 @@ def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
     _step(orders, held, at, rules)
     _free(orders, ~known & (at - orders["seen_at"] >= rules.forget_seconds))
     rows["orders"][busy] = orders
+
+
+def is_busy(rows: Rows) -> Flags:
+    """Whether an order of a market is followed, shape (N,)."""
+    busy: Flags = (rows["orders"]["state"] != State.FREE).any(axis=(1, 2))
+    return busy
 
 
 def _trade(orders: Rows, traded: Traded) -> None:

@@ -16,6 +16,7 @@ from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.regime import RegimeName
 from bot.core.strategy import Thresholds
+from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
@@ -100,6 +101,7 @@ class Open:
     log_stats: LogStats
     clock: RecordedClock
     model: ModelWatch
+    whales: Follower
 
 
 class Switch:
@@ -134,6 +136,7 @@ class World:
     clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))
     control: Switch = field(default_factory=Switch)
     model: ModelWatch = field(default_factory=no_model)
+    whales: Follower = field(default_factory=Follower)
     board: Board = field(
         default_factory=lambda: Board(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
     )
@@ -145,7 +148,13 @@ class World:
 
     def around(self, journal: CsvJournal) -> Services:
         return Open(
-            self.board, self.control, journal, LogStats(self.folder), self.clock, self.model
+            self.board,
+            self.control,
+            journal,
+            LogStats(self.folder),
+            self.clock,
+            self.model,
+            self.whales,
         )
 
     def app(self) -> Service:

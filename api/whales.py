@@ -1,0 +1,49 @@
+"""`/whales`: every detection with its reason, and what detections came to."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from api import schemas
+from api.deps import CurrentServices
+from api.schemas import INVALID
+from bot.core.whales import WhaleType
+from bot.whale_views import LIMITS
+
+router = APIRouter(prefix="/whales", tags=["whales"])
+
+Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
+Ticker = Annotated[str | None, Query(max_length=64, description="Of this market alone")]
+Kind = Annotated[WhaleType | None, Query(alias="type", description="Of this type alone")]
+Since = Annotated[AwareDatetime | None, Query(description="Not before; ISO 8601 with offset")]
+
+
+@router.get("", summary="Whale history", response_model=schemas.WhaleHistory, responses=INVALID)
+async def history(
+    services: CurrentServices,
+    ticker: Ticker = None,
+    kind: Kind = None,
+    since: Since = None,
+    limit: Limit = 100,
+) -> Response:
+    """The last detections, newest first, each with why it fired and, if suspected, how sure."""
+    found = services.whales.history(ticker, kind, since, limit)
+    endings = services.whales.endings(ticker, since, limit)
+    return _json({"whales": found, "endings": endings, "count": len(found), "limits": LIMITS})
+
+
+@router.get("/scoreboard", summary="What whales were worth", response_model=schemas.WhaleScores)
+async def scoreboard(services: CurrentServices) -> Response:
+    """How the price moved after detections in their direction, net of half spread and taker fee.
+
+    Per type, price band and category, and per type over all, after 1, 5 and 60 minutes and at
+    settlement, beside moments of the same markets without a whale. `verdict` is `loses` where the
+    interval lies below zero.
+    """
+    return _json(services.whales.scores())
+
+
+def _json(view: object) -> Response:
+    return Response(msgspec.json.encode(view), media_type="application/json")

@@ -1,0 +1,256 @@
+"""Every detection is followed to its horizons and to settlement, beside a like moment without."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from bot.core.events import WhaleEnded, WhaleSeen
+from bot.core.market import MarketStatus, Side
+from bot.core.orderbook import Books, OrderBook
+from bot.core.regime import RegimeName
+from bot.core.strategy import Gates, Thresholds
+from bot.core.whale_endings import Ending, Fate
+from bot.core.whale_rules import WhaleRules
+from bot.core.whales import Recent, SideBias, Whale, WhaleType
+from bot.follow import Follower
+from bot.ports import ExchangeError
+from bot.watch import Watch
+from tests.fakes import FakeScorer
+from tests.strategies import NOON, ladder, open_market
+
+FEE = 7 * 0.44 * 0.56
+
+
+def whale(ticker="A", bias=SideBias.BUY, kind=WhaleType.LARGE_BID):
+    return Whale(
+        ticker=ticker,
+        type=kind,
+        size=Decimal(3_000),
+        price=Decimal("0.40"),
+        notional=Decimal(1_200),
+        depth_share=0.5,
+        imbalance_strength=0.2,
+        max_bid_size=3_000.0,
+        max_ask_size=10.0,
+        side_bias=bias,
+        why="large",
+    )
+
+
+class Room:
+    """A follower and the market it watches."""
+
+    def __init__(self, ask=None, **follower):
+        self.follower = Follower(ask, **follower) if ask else Follower(**follower)
+        self.markets = {t: open_market(t, category="Weather") for t in "ABCDEFGHIJKL"}
+        self.now = NOON
+
+    def judged(self, bid, ask, whales, quiet, tickers):
+        watch = Watch(FakeScorer(), Thresholds(), Gates(), WhaleRules())
+        shown = OrderBook(ladder(*([(bid, 10)] if bid else [])), ladder((ask, 10)))
+        books = Books.of([(t, self.now.timestamp(), shown) for t in tickers])
+        seen = watch.observe(books, np.full(len(books), 3_600.0))
+        count = np.full(len(books), 0.0 if quiet else 1.0)
+        seen = replace(
+            seen,
+            recent=Recent(count, count),
+            whale_rows=np.array([tickers.index(w.ticker) for w in whales], dtype=np.intp),
+            whales=tuple(whales),
+        )
+        return watch.opinions(seen)
+
+    async def look(self, bid="0.42", ask="0.44", *, whales=(), quiet=False, tickers=("A",)):
+        self.follower.look(self.judged(bid, ask, list(whales), quiet, list(tickers)))
+        await self.publish()
+
+    async def publish(self):
+        await self.follower.publish(self.now, RegimeName.CALM, self.markets, {})
+
+    def pass_by(self, **time):
+        self.now += timedelta(**time)
+
+    def line(self, horizon, *, band="all", kind="large_bid"):
+        lines = self.follower.scores().lines
+        return next(
+            one for one in lines if (one.type, one.price_band, one.horizon) == (kind, band, horizon)
+        )
+
+
+async def test_a_rise_after_a_buying_whale_counts_less_half_spread_and_fee():
+    room = Room()
+    await room.look(whales=[whale()])
+    room.pass_by(seconds=60)
+
+    await room.look("0.47", "0.49")
+
+    line = room.line("1m", band="30-70")
+    assert (line.count, line.category, line.missing) == (1, "Weather", 0)
+    assert line.mean == pytest.approx(5.0 - 1.0 - FEE, abs=1e-4)
+    assert (line.interval, line.verdict) == (None, "too_few")
+
+
+async def test_a_selling_whale_is_right_when_the_price_falls():
+    room = Room()
+    await room.look(whales=[whale(bias=SideBias.SELL)])
+    room.pass_by(seconds=60)
+
+    await room.look("0.37", "0.39")
+
+    assert room.line("1m").mean == pytest.approx(5.0 - 1.0 - 7 * 0.42 * 0.58, abs=1e-4)
+
+
+@pytest.mark.parametrize("bid", ["0.42", None])
+async def test_a_look_that_comes_too_late_or_without_a_price_is_missing_and_not_zero(bid):
+    room = Room()
+    await room.look(whales=[whale()])
+    room.pass_by(seconds=75 if bid is None else 91)
+
+    await room.look(bid)
+    if bid is None:
+        assert room.follower.scores().lines == ()
+        room.pass_by(seconds=16)
+        await room.look()
+
+    line = room.line("1m")
+    assert (line.count, line.missing, line.mean) == (0, 1, None)
+
+
+async def test_settlement_ends_what_is_followed_and_what_was_not_seen_is_missing():
+    room = Room()
+    await room.look(whales=[whale()])
+    room.markets["A"] = replace(
+        room.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
+    )
+
+    await room.publish()
+
+    assert room.line("settlement").mean == pytest.approx(57.0 - 1.0 - FEE, abs=1e-4)
+    assert room.line("60m").missing == 1
+    assert room.follower.scores().following == 0
+
+
+async def test_the_outcome_of_a_market_no_longer_watched_is_asked_for():
+    asked = []
+
+    async def ask(tickers):
+        asked.append(tuple(tickers))
+        if len(asked) == 1:
+            raise ExchangeError("GET /markets: down")
+        return {"A": ended}
+
+    room = Room(ask)
+    ended = replace(room.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(0))
+    await room.look(whales=[whale()])
+    del room.markets["A"]
+    for _ in range(3):
+        await room.publish()
+        room.pass_by(seconds=45)
+
+    assert asked == [("A",), ("A",)]
+    assert room.line("settlement").count == 1
+
+
+async def test_a_match_is_the_next_quiet_moment_of_the_same_market_and_band():
+    room = Room()
+    await room.look(whales=[whale()])
+    await room.look(quiet=False)
+    room.pass_by(seconds=10)
+    await room.look("0.80", "0.82", quiet=True)
+    room.pass_by(seconds=10)
+    await room.look(quiet=True)
+    room.pass_by(seconds=60)
+    await room.look("0.43", "0.45", quiet=True)
+
+    line = room.line("1m")
+    assert (line.count, line.baseline_count) == (1, 1)
+    assert line.baseline_mean == pytest.approx(1.0 - 1.0 - FEE, abs=1e-4)
+    assert line.lead == pytest.approx(0.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seen", "fees", "why"),
+    [
+        (whale(bias=None), True, "no direction"),
+        (whale(), False, "no price or fee"),
+    ],
+)
+async def test_what_cannot_be_followed_is_counted_with_its_reason(seen, fees, why):
+    room = Room()
+    if not fees:
+        room.markets["A"] = replace(room.markets["A"], fees=None)
+
+    await room.look(whales=[seen])
+
+    assert room.follower.scores().unscored == {why: 1}
+    assert room.follower.scores().following == 0
+
+
+async def test_room_is_bounded_and_what_is_given_up_is_missing():
+    room = Room(capacity=1)
+    await room.look(whales=[whale("A")])
+
+    await room.look(whales=[whale("B")], tickers=("B",))
+
+    assert room.follower.scores().following == 1
+    assert room.line("settlement").missing == 1
+
+
+async def test_a_market_nothing_is_heard_of_is_given_up():
+    room = Room()
+    await room.look(whales=[whale()])
+    room.pass_by(days=8)
+
+    await room.publish()
+
+    assert (room.follower.scores().following, room.line("settlement").missing) == (0, 1)
+
+
+async def test_a_type_that_loses_in_many_markets_is_shown_as_such():
+    room = Room()
+    tickers = tuple(room.markets)
+    await room.look(whales=[whale(t) for t in tickers], tickers=tickers)
+    room.pass_by(seconds=60)
+
+    await room.look("0.41", "0.43", tickers=tickers)
+
+    line = room.line("1m")
+    assert (line.markets, line.verdict) == (12, "loses")
+    assert line.interval is not None
+    assert line.interval[1] < 0
+
+
+def test_the_history_is_newest_first_and_can_be_narrowed():
+    follower = Follower()
+    spoof = whale("B", kind=WhaleType.SPOOF_SUSPECTED)
+    later = NOON + timedelta(minutes=1)
+    follower.see([WhaleSeen(NOON, whale("A")), WhaleSeen(later, spoof)])
+    follower.see([WhaleEnded(later, ENDING)])
+
+    def found(**wish):
+        asked = {"ticker": None, "kind": None, "since": None, "limit": 10} | wish
+        return [one.ticker for one in follower.history(**asked)]
+
+    assert found() == ["B", "A"]
+    assert found(ticker="A") == ["A"]
+    assert found(kind="spoof_suspected") == ["B"]
+    assert found(since=later) == ["B"]
+    assert found(limit=1) == ["B"]
+    (ending,) = follower.endings("A", None, 5)
+    assert (ending.fate, ending.price, ending.lifetime_seconds) == ("cancelled", 40.0, 30.0)
+    assert follower.endings("B", None, 5) == ()
+
+
+ENDING = Ending(
+    ticker="A",
+    side=Side.BUY,
+    price=Decimal("0.40"),
+    size=Decimal(3_000),
+    since=0.0,
+    left_at=30.0,
+    interval=5.0,
+    traded=0.0,
+    fate=Fate.CANCELLED,
+)
