@@ -3,7 +3,7 @@
 The account is a value; this keeps the current one. Leaves out where books and scores come from.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isnan
@@ -65,12 +65,13 @@ class TradeRules:
 
 
 class _Step(NamedTuple):
-    """What a score led to, from which position, and why to nothing."""
+    """What a score led to, from which position, why to nothing, and what it was made of."""
 
     score: float | None
     action: Action
     before: Contracts
     reason: str
+    features: Sequence[float]
 
 
 class Trader:
@@ -105,6 +106,7 @@ class Trader:
         """Trade on these opinions; what happened, each signal before its orders."""
         self._begin(at)
         edges = self._edges(judged, markets)
+        seen = judged.seen.features.tolist()
         events: list[Event] = []
         for row, (ticker, score) in enumerate(
             zip(judged.seen.books.tickers, judged.scores.tolist(), strict=True)
@@ -118,7 +120,7 @@ class Trader:
             steps: list[Event] = []
             if action is not Action.HOLD:
                 steps = await self._order(at, action, judged.seen.books, row, markets[ticker])
-            step = _Step(opinion, action, before, reason)
+            step = _Step(opinion, action, before, reason, seen[row])
             events.append(self._signal(at, judged, row, step))
             events += steps
         return events
@@ -187,7 +189,7 @@ class Trader:
             price=None if isnan(mid) else mid,
             score=step.score,
             feature_names=FEATURE_NAMES,
-            features=tuple(judged.seen.features[row].tolist()),
+            features=tuple(step.features),
             action=step.action,
             reason=step.reason,
             position_before=step.before,

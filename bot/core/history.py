@@ -88,8 +88,9 @@ def mirrored(rows: Rows) -> Rows:
 
 def imbalance(bid: Floats, ask: Floats) -> Floats:
     """(bid − ask) / (bid + ask), in [−1, 1]; NaN where there is neither."""
-    with np.errstate(invalid="ignore"):
-        share: Floats = (bid - ask) / (bid + ask)
+    both = bid + ask
+    # Told where to divide, NumPy needs no errstate, which costs more than the division.
+    share: Floats = np.divide(bid - ask, both, out=np.full_like(both, np.nan), where=both != 0)
     return share
 
 
