@@ -113,7 +113,7 @@ class MarketView(Shape):
 
 
 class WhaleView(Shape):
-    """One whale, as it was seen."""
+    """One whale, as it was seen; only a suspicion has a confidence."""
 
     timestamp: Time
     ticker: Ticker
@@ -126,6 +126,7 @@ class WhaleView(Shape):
     price: Cents
     notional: Number
     why: str
+    confidence: Literal["low", "medium"] | None = None
 
 
 class TimelineView(Shape):

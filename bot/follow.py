@@ -6,12 +6,12 @@ beyond it the oldest moment is given up and counted as missing.
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from math import isnan
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
@@ -25,7 +25,16 @@ from bot.core.scoreboard import ALL, HORIZONS, Group, Moment, Tally, Touch, band
 from bot.core.whales import SideBias, Whale
 from bot.ports import ExchangeError
 from bot.watch import Judged
-from bot.whale_views import ScoreLine, Scores, WhaleEnding, WhaleRecord, ended, line, record
+from bot.whale_views import (
+    ScoreLine,
+    Scores,
+    WhaleEnding,
+    WhaleRecord,
+    ended,
+    fitting,
+    line,
+    record,
+)
 
 SETTLED: Final = len(HORIZONS)
 HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settlement")
@@ -39,7 +48,6 @@ ASK_AT_ONCE: Final = 100
 #: A moment of a market that nothing is heard of for so long is given up, in seconds.
 GIVE_UP: Final = 7 * 86_400.0
 
-Recorded = TypeVar("Recorded", WhaleRecord, WhaleEnding)
 Key = tuple[Group, int, bool]
 #: How markets that are no longer watched are asked about.
 Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
@@ -102,14 +110,14 @@ class Follower:
         self, ticker: str | None, kind: str | None, since: datetime | None, limit: int
     ) -> tuple[WhaleRecord, ...]:
         """The detections kept that fit, newest first, so many at most."""
-        fitting = (one for one in self._history if kind in (None, one.type))
-        return tuple(islice(_fitting(fitting, ticker, since), limit))
+        of_kind = (one for one in self._history if kind in (None, one.type))
+        return tuple(islice(fitting(of_kind, ticker, since), limit))
 
     def endings(
         self, ticker: str | None, since: datetime | None, limit: int
     ) -> tuple[WhaleEnding, ...]:
         """The ends of announced orders that fit, newest first, so many at most."""
-        return tuple(islice(_fitting(self._endings, ticker, since), limit))
+        return tuple(islice(fitting(self._endings, ticker, since), limit))
 
     def scores(self) -> Scores:
         """What detections came to so far."""
@@ -144,9 +152,8 @@ class Follower:
 
     def _begin(self, judged: Judged, markets: Mapping[str, Market]) -> None:
         books = judged.seen.books
-        rows = dict(zip(judged.seen.whale_rows.tolist(), judged.seen.whales, strict=False))
-        pairs = zip(judged.seen.whale_rows.tolist(), judged.seen.whales, strict=True)
-        for row, whale in pairs:
+        rows = judged.seen.whale_rows.tolist()
+        for row, whale in zip(rows, judged.seen.whales, strict=True):
             self._begin_whale(whale, _touch(books, row), markets[whale.ticker])
         if not self._wishes:
             return
@@ -237,17 +244,6 @@ class Follower:
         if len(self._sums) > SUMS:
             self._sums.popitem(last=False)
         return self._tallies.get(key, Tally()).plus(net, before)
-
-
-def _fitting(
-    records: Iterable[Recorded], ticker: str | None, since: datetime | None
-) -> Iterator[Recorded]:
-    return (
-        one
-        for one in records
-        if ticker in (None, one.ticker)
-        and (since is None or datetime.fromisoformat(one.timestamp) >= since)
-    )
 
 
 def _touch(books: Books, row: int) -> Touch:

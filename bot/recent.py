@@ -85,6 +85,7 @@ def _whale(event: WhaleSeen) -> WhaleView:
         price=cents(whale.price),
         notional=measured(whale.notional),
         why=whale.why,
+        confidence=whale.confidence.value if whale.confidence else None,
     )
 
 

@@ -65,7 +65,7 @@ class MarketView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 
 class WhaleView(Struct, frozen=True, kw_only=True, gc=False):
-    """One whale, as it was seen."""
+    """One whale, as it was seen; only a suspicion has a confidence."""
 
     timestamp: str
     ticker: str
@@ -78,6 +78,7 @@ class WhaleView(Struct, frozen=True, kw_only=True, gc=False):
     price: float
     notional: float
     why: str
+    confidence: Literal["low", "medium"] | None = None
 
 
 class TimelineView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

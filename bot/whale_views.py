@@ -3,9 +3,10 @@
 Prices and moves in cents, sizes in contracts, notional in dollars, times ISO 8601 with offset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from math import isfinite
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -53,6 +54,9 @@ class WhaleEnding(Struct, frozen=True, kw_only=True):
     lifetime_seconds: float
     interval_seconds: float
     traded: float | None
+
+
+Recorded = TypeVar("Recorded", WhaleRecord, WhaleEnding)
 
 
 class ScoreLine(Struct, frozen=True, kw_only=True):
@@ -144,6 +148,18 @@ def line(group: Group, horizon: str, whales: Tally, matches: Tally) -> ScoreLine
         baseline_interval=_rounded(matches.interval),
         lead=_known(ahead),
         lead_interval=_rounded(ahead_interval),
+    )
+
+
+def fitting(
+    records: Iterable[Recorded], ticker: str | None, since: datetime | None
+) -> Iterator[Recorded]:
+    """Those of a market that are not older than `since`."""
+    return (
+        one
+        for one in records
+        if ticker in (None, one.ticker)
+        and (since is None or datetime.fromisoformat(one.timestamp) >= since)
     )
 
 
