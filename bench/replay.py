@@ -32,8 +32,9 @@ from bot.trade import Trader
 from bot.watch import Watch
 from logging_utils import CsvJournal
 
-MARKETS: Final = 20
-SECONDS: Final = 2_000
+#: Markets of the made-up tapes: what a cycle costs is shared by all its books.
+SIZES: Final = (20, 200, 1_000)
+ROWS: Final = 40_000
 LEVELS: Final = 10
 START: Final = 1_790_000_000.0
 
@@ -41,36 +42,45 @@ START: Final = 1_790_000_000.0
 def main(argv: list[str]) -> int:
     """Prints books per processor second."""
     options = _parser().parse_args(argv)
-    tape = read(options.tape) if options.tape else made_up()
+    quiet()
+    if options.tape:
+        say(f"Replay of {options.tape} ({machine()})")
+        _report(read(options.tape), options)
+        return 0
+    say(f"Replay of made-up tapes ({machine()})")
+    for markets in SIZES:
+        _report(made_up(markets), options)
+    return 0
+
+
+def _report(tape: Tape, options: argparse.Namespace) -> None:
     settings = config.load(env_file=None)
     bench = _Bench(tape, settings, scorer.chosen(settings.model_path, options.every), options.every)
     books = len(tape.books)
-    quiet()
-    say(f"Replay of {options.tape or 'a made-up tape'} ({machine()})")
     cycles = bench.cycles()
     rounds = in_turn(bench.replayed, bench.judged, options.rounds)
     say(
-        f"{books:,} books, {cycles:,} cycles of {options.every:g} s: "
+        f"{books:,} books of {len(set(tape.books.tickers)):,} markets, {cycles:,} cycles of {options.every:g} s: "
         f"{books / median(one.ours for one in rounds):,.0f} books per processor second; "
         f"judging alone {books / median(one.theirs for one in rounds):,.0f}, "
         f"{ratio(rounds)} x its time"
     )
     if bench.model.fault:
         say(f"              without a model: {bench.model.fault}")
-    return 0
 
 
-def made_up() -> Tape:
+def made_up(markets: int) -> Tape:
     """A tape of random walks, a book of every market every second; always the same."""
     rng = np.random.default_rng(7)
-    rows = MARKETS * SECONDS
-    walk = 500 + rng.integers(-3, 4, (SECONDS, MARKETS)).cumsum(axis=0)
+    seconds = ROWS // markets
+    rows = markets * seconds
+    walk = 500 + rng.integers(-3, 4, (seconds, markets)).cumsum(axis=0)
     mid = np.clip(walk, 100, 900).reshape(rows, 1)
     steps = np.arange(LEVELS)
     known = rng.uniform(1.0, 1_000.0, rows)
     books = Books(
-        tickers=tuple([f"KXMADEUP-{row % MARKETS:02d}" for row in range(rows)]),
-        seen_at=START + np.repeat(np.arange(SECONDS), MARKETS) + rng.random(rows) * 0.001,
+        tickers=tuple([f"KXMADEUP-{row % markets:03d}" for row in range(rows)]),
+        seen_at=START + np.repeat(np.arange(seconds), markets) + rng.random(rows) * 0.001,
         bid_price=(mid - rng.integers(1, 4, (rows, 1)) - steps) / 1000,
         bid_size=np.round(rng.lognormal(5.0, 1.5, (rows, LEVELS)), 2) + 0.01,
         ask_price=(mid + rng.integers(1, 4, (rows, 1)) + steps) / 1000,

@@ -33,7 +33,9 @@ from bot.trade import Trader
 from bot.watch import Judged
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.
-CHUNK = 50
+CHUNK = 100
+#: Books from which on judging and trading are two pieces of work, not one.
+BREATH = 20
 
 
 class BookSource(Protocol):
@@ -193,6 +195,8 @@ class Cycle:
     ) -> Judged:
         at = self._clock.now()
         judged = self._judge.judge(books, _seconds_to_close(books, markets), traded)
+        if len(books) > BREATH:
+            await asyncio.sleep(0)
         self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
         self._tell([WhaleEnded(at, ending) for _, ending in judged.seen.endings])
         self._tell(await self._trader.act(at, judged, markets))

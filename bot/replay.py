@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from bot.clock import RecordedClock
-from bot.core.events import Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
+from bot.core.events import CycleStarted, Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
 from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.money import ONE, ZERO, Contracts, Dollars, exact
@@ -224,7 +224,9 @@ class _Tally:
                     self.signals[event.action.value] += 1
                     self.held_back += event.score is not None and bool(event.reason)
                     self.tickers.add(event.ticker)
-                    self._decided(event.at, event.ticker, event.action, event.score)
+                    self.hash.update(f"{event.ticker} {event.action} {event.score!r}".encode())
+                case CycleStarted():
+                    self._decided(event.at)
                 case WhaleSeen():
                     self.whales[event.whale.type.value] += 1
                 case OrderEnded():
