@@ -60,7 +60,8 @@ def _report(tape: Tape, options: argparse.Namespace) -> None:
     cycles = bench.cycles()
     rounds = in_turn(bench.replayed, bench.judged, options.rounds)
     say(
-        f"{books:,} books of {len(set(tape.books.tickers)):,} markets, {cycles:,} cycles of {options.every:g} s: "
+        f"{books:,} books of {len(set(tape.books.tickers)):,} markets, "
+        f"{cycles:,} cycles of {options.every:g} s: "
         f"{books / median(one.ours for one in rounds):,.0f} books per processor second; "
         f"judging alone {books / median(one.theirs for one in rounds):,.0f}, "
         f"{ratio(rounds)} x its time"
