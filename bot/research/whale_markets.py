@@ -7,7 +7,7 @@ looks and the trades between them, never the truth.
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -39,6 +39,10 @@ class Kind:
     def hours(self) -> float:
         """Market-hours looked at."""
         return self.markets * self.seconds / 3600.0
+
+    def times(self, scale: float) -> "Kind":
+        """The same kind with so many times the markets, one at least."""
+        return replace(self, markets=max(round(self.markets * scale), 1))
 
 
 #: The kinds whose sizes and rates were set beside recorded books.

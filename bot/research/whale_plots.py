@@ -30,7 +30,8 @@ def draw(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         for axes, (name, title) in zip(panels, _PANELS.items(), strict=True):
             _panel(axes, [row for row in rows if row["type"] == kind], name)
             axes.set(title=title, xlabel="seconds between looks", xscale="log")
-        panels[0].legend(fontsize=8)
+        # Of false alarms there is a figure for every detector.
+        panels[3].legend(fontsize=8)
         figure.suptitle(kind)
         figure.tight_layout()
         figure.savefig(out / f"{kind}.png", dpi=110)

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ from bot.core.whale_rules import WhaleRules
 from bot.research.whale_calibration import in_runs, seen
 from bot.research.whale_detectors import SIMPLE, TYPES, ours, simple, thresholds
 from bot.research.whale_figures import false_alarms_per_hour, figures, lead
-from bot.research.whale_markets import KINDS, NULL, Scene, scene
+from bot.research.whale_markets import KINDS, NULL, Kind, Scene, scene
 from bot.research.whale_matching import QUESTIONS, Said, Score, score, together
 from bot.research.whale_tracks import Tracks, recorded, tracks
 from bot.tape import Tape, read
@@ -49,16 +49,18 @@ class Judging:
     tape: Tape | None
 
 
-def main(argv: Sequence[str]) -> int:
-    """Print the report and write what is asked for; 0."""
+def main(argv: Sequence[str], kinds: Sequence[Kind] = KINDS, null: Kind = NULL) -> int:
+    """Print the report on markets of these kinds and write what is asked for; 0."""
     options = _parser().parse_args(argv)
-    judging = _judging(options)
+    kinds = [each.times(options.scale) for each in kinds]
+    judging = _judging(options, kinds, null.times(options.scale))
     rows = [row for cadence in options.cadence for row in judgements(judging, cadence)]
     _say(_table(rows))
     _say("\n".join(LIMITS))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(_document(rows, options), indent=1), encoding="utf-8")
+        document = _document(rows, [each.kind for each in (*judging.judged, judging.null)], options)
+        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     if options.plots:
         # Only who wants pictures needs the library for them.
         from bot.research.whale_plots import draw  # noqa: PLC0415
@@ -176,9 +178,7 @@ class _Real:
         return round(len(simple(self._tracks, kind, measure, least)) / self._hours, 3)
 
 
-def _judging(options: argparse.Namespace) -> Judging:
-    kinds = [replace(kind, markets=max(round(kind.markets * options.scale), 1)) for kind in KINDS]
-    null = replace(NULL, markets=max(round(NULL.markets * options.scale), 1))
+def _judging(options: argparse.Namespace, kinds: Sequence[Kind], null: Kind) -> Judging:
     seeds = (options.seed, options.seed + _APART)
     jobs = [*((kind, seed) for seed in seeds for kind in kinds), (null, seeds[1])]
     if options.jobs > 1:
@@ -192,13 +192,12 @@ def _judging(options: argparse.Namespace) -> Judging:
 
 
 def _document(
-    rows: Sequence[Mapping[str, object]], options: argparse.Namespace
+    rows: Sequence[Mapping[str, object]], kinds: Sequence[Kind], options: argparse.Namespace
 ) -> dict[str, object]:
     return {
         "detection": list(rows),
         "rules": asdict(WhaleRules()),
-        "kinds": [asdict(kind) for kind in (*KINDS, NULL)],
-        "scale": options.scale,
+        "kinds": [asdict(kind) for kind in kinds],
         "seeds": {"tuning": options.seed, "judging": options.seed + _APART},
         "limits": list(LIMITS),
     }

@@ -1,0 +1,216 @@
+"""Detectors are judged fairly: matched one to one, tuned elsewhere, the same for all."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.core.market import Side
+from bot.core.whale_rules import WhaleRules
+from bot.research.whale_detectors import ours, simple, thresholds
+from bot.research.whale_figures import figures, lead
+from bot.research.whale_markets import Kind, Prints, Scene, scene
+from bot.research.whale_matching import QUESTIONS, WARM_UP, Said, Score, score, together
+from bot.research.whale_report import LIMITS, main, tuned
+from bot.research.whale_tracks import tracks
+from bot.sim.world import truth
+from bot.sim.world.truth import Deed, How
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+START = datetime(2026, 6, 1, tzinfo=UTC)
+SECONDS = 900
+NO_PRINTS = Prints(*(np.zeros(0) for _ in range(5)))
+
+
+def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Deed:
+    return Deed(
+        ticker="A",
+        kind=truth.Kind(kind),
+        side=Side.BUY,
+        price=price,
+        size=5_000.0,
+        shown=5_000.0,
+        reference=300.0,
+        ticks=3,
+        t0=START + timedelta(seconds=since),
+        t1=START + timedelta(seconds=until),
+        how=How.CANCELLED,
+    )
+
+
+def stage(*deeds: Deed) -> Scene:
+    """One market whose bids show exactly these deeds, every second."""
+    levels = np.zeros((4, SECONDS, 1, 6))
+    levels[0], levels[1] = np.round(0.45 - 0.01 * np.arange(6), 6), 300.0
+    levels[2], levels[3] = np.round(0.47 + 0.01 * np.arange(6), 6), 300.0
+    at = START.timestamp() + np.arange(SECONDS, dtype=np.float64)
+    for each in deeds:
+        assert each.t1 is not None
+        there = (at >= each.t0.timestamp()) & (at < each.t1.timestamp())
+        levels[1, there, 0, round(100 * (0.45 - each.price))] += each.shown
+    bids, bid_sizes, asks, ask_sizes = levels
+    shown = (bids, bid_sizes, asks, ask_sizes)
+    return Scene(Kind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (deeds,))
+
+
+def said(*found: tuple[float, float], side: int = 0) -> Said:
+    """Detections at these seconds and prices."""
+    at, price = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    none = np.zeros(len(at), dtype=np.intp)
+    return Said(none, at + START.timestamp(), none + side, price)
+
+
+def judged(flags: Said, *deeds: Deed, kind: str = "large") -> Score:
+    return score(stage(*deeds), flags, QUESTIONS[kind], 1.0)
+
+
+def counts(found: Score) -> tuple[int, int, int]:
+    return int(found.right.sum()), int(found.wrong.sum()), int(found.missed.sum())
+
+
+WHALE = deed(400, 500)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (said((410, 0.42)), (1, 0, 0)),
+        (said((410, 0.43)), (0, 1, 1)),
+        (said((410, 0.42), side=1), (0, 1, 1)),
+        (said((399, 0.42)), (0, 1, 1)),
+        (said((501, 0.42)), (0, 1, 1)),
+        (said((410, 0.42), (420, 0.42)), (1, 1, 0)),
+        (said((WARM_UP - 1, 0.42)), (0, 0, 1)),
+        (said((410, 0.98)), (0, 0, 1)),
+    ],
+)
+def test_a_detection_is_right_once_at_the_price_side_and_time_of_a_deed(
+    flags: Said, expected: tuple[int, int, int]
+) -> None:
+    assert counts(judged(flags, WHALE)) == expected
+
+
+def test_an_iceberg_is_nobodys_task() -> None:
+    assert counts(judged(said((410, 0.42)), deed(400, 500, kind="iceberg"))) == (0, 0, 0)
+
+
+def test_a_suspected_spoof_may_be_said_just_after_it_left_and_a_whale_is_none() -> None:
+    spoof = deed(400, 430, kind="spoof")
+
+    assert counts(judged(said((432, 0.42)), spoof, kind="spoof_suspected")) == (1, 0, 0)
+    assert counts(judged(said((440, 0.42)), spoof, kind="spoof_suspected")) == (0, 1, 1)
+    assert counts(judged(said((501, 0.42)), WHALE, kind="spoof_suspected")) == (0, 1, 0)
+
+
+def test_what_stood_at_no_look_is_not_visible_and_still_missed() -> None:
+    brief = deed(421, 430)
+
+    found = score(stage(brief), said(), QUESTIONS["large"], 60.0)
+
+    assert (int(found.visible.sum()), counts(found)) == (0, (0, 0, 1))
+
+
+def test_all_detectors_find_a_plain_whale_and_say_it_once() -> None:
+    made = stage(WHALE)
+    seen = tracks(made, 1.0)
+
+    (found,) = ours([made], 1.0, WhaleRules())
+    assert counts(score(made, found["large"], QUESTIONS["large"], 1.0)) == (1, 0, 0)
+    for measure, threshold in (("absolute", 1_000.0), ("ratio", 5.0), ("robust_z", 5.0)):
+        flags = simple(seen, "large", measure, threshold)
+        assert counts(score(made, flags, QUESTIONS["large"], 1.0)) == (1, 0, 0)
+        assert thresholds(seen, "large", measure).max() >= threshold
+        assert len(simple(seen, "large", measure, 1e9)) == 0
+        assert len(simple(seen, "spoof_suspected", measure, 1e9)) == 0
+
+
+def test_a_simple_detector_suspects_what_has_gone() -> None:
+    made = stage(deed(400, 430, kind="spoof"))
+
+    flags = simple(tracks(made, 1.0), "spoof_suspected", "absolute", 1_000.0)
+
+    kind = "spoof_suspected"
+    assert counts(score(made, flags, QUESTIONS[kind], 1.0)) == (1, 0, 0)
+
+
+def test_a_threshold_is_the_lowest_with_no_more_false_alarms() -> None:
+    tried = [1.0, 2.0, 3.0, 4.0]
+
+    assert tuned(tried, lambda threshold: 5.0 - threshold, 2.0) == 3.0
+    assert tuned(tried, lambda _: 9.0, 2.0) == 4.0
+
+
+def _score(right: Sequence[float], wrong: Sequence[float]) -> Score:
+    markets = len(right)
+    missed = 2.0 - np.array(right)
+    where = np.repeat(np.arange(markets), np.array(right, dtype=np.intp))
+    return Score(
+        right=np.array(right),
+        wrong=np.array(wrong),
+        missed=missed,
+        visible=np.full(markets, 2.0),
+        hours=np.ones(markets),
+        delay_market=where,
+        delay=np.full(len(where), 3.0),
+    )
+
+
+def test_figures_are_those_of_the_counts_with_intervals_around_them() -> None:
+    found = together([_score([2, 1, 0], [0, 1, 1]), _score([2, 2], [0, 0])])
+
+    shown = figures(found)
+
+    assert (shown["precision"], shown["recall"]) == (0.7778, 0.7)
+    assert shown["f1"] == round(14 / 19, 4)
+    assert (shown["false_alarms_per_hour"], shown["delay_s"]) == (0.4, 3.0)
+    low, high = np.array(shown["f1_interval"])
+    assert low < 14 / 19 < high
+
+
+def test_who_is_right_more_often_leads_and_nothing_found_is_no_number() -> None:
+    good, bad = _score([2, 2, 2], [0, 0, 0]), _score([0, 0, 0], [0, 0, 0])
+
+    assert lead(good, bad)["f1_lead"] == 1.0
+    shown = figures(bad)
+    assert (shown["precision"], shown["delay_s"], shown["precision_interval"]) == (None, None, None)
+
+
+def test_the_same_kind_and_seed_give_the_same_scene() -> None:
+    kind = Kind("fast15m", 2, 30)
+
+    one, again, other = scene(kind, 3), scene(kind, 3), scene(kind, 4)
+
+    assert all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(one.levels, again.levels, strict=True)
+    )
+    assert not np.array_equal(one.levels[1], other.levels[1])
+
+
+def test_a_kind_that_looks_longer_than_its_markets_live_is_refused() -> None:
+    with pytest.raises(ValueError, match="closed while it was looked at"):
+        scene(Kind("fast15m", 1, 1_000), 1)
+
+
+def test_the_command_writes_every_detector_at_every_cadence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need it")
+    out, plots = tmp_path / "report.json", tmp_path / "plots"
+    where = ["--json", str(out), "--plots", str(plots), "--data", str(tmp_path / "none")]
+
+    code = main(
+        [*where, "--cadence", "5", "--jobs", "1"],
+        kinds=[Kind("fast15m", 2, 600)],
+        null=Kind("null", 1, 400),
+    )
+
+    rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
+    assert code == 0
+    assert len(rows) == 3 * 4
+    assert sorted(each.stem for each in plots.iterdir()) == sorted(QUESTIONS)
+    assert {row["detector"] for row in rows} == {"ours", "absolute", "ratio", "robust_z"}
+    assert {row["real_flags_per_hour"] for row in rows} == {None}
+    assert LIMITS[0] in capsys.readouterr().out
