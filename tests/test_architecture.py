@@ -144,6 +144,14 @@ def only_settings_read_the_environment(module: str, tree: ast.Module) -> Iterato
             yield f"{module} may not import {name}: ask Settings"
 
 
+def the_bot_cannot_read_the_truth(module: str, tree: ast.Module) -> Iterator[str]:
+    """What simulated participants really did is for the simulator and for those who judge."""
+    if module.startswith(("bot.sim", "bot.research")):
+        return
+    if any(name.startswith("bot.sim.world.truth") for name in _imported(tree)):
+        yield f"{module} may not know what the participants really did"
+
+
 def only_risk_approves(module: str, tree: ast.Module) -> Iterator[str]:
     """An `Approved` comes from `review`, and the seal stays where it is."""
     if module == "bot.core.risk":
@@ -202,6 +210,7 @@ RULES: tuple[Rule, ...] = (
     the_core_is_pure,
     only_the_clock_tells_time,
     only_settings_read_the_environment,
+    the_bot_cannot_read_the_truth,
     only_risk_approves,
     only_money_turns_floats_into_decimals,
     only_the_runner_starts_loose_tasks,
@@ -315,6 +324,7 @@ def test_every_place_is_taken() -> None:
         ("main", "import os\nos.environ['PORT']", "may not touch os.environ"),
         ("main", "import os\nos.getenv('PORT')", "may not touch os.getenv"),
         ("main", "from os import environ", "may not import os.environ"),
+        ("bot.bootstrap", "from bot.sim.world.truth import Truth", "may not know what the part"),
         ("bot.trade", "risk.Approved(order, book)", "may not make an Approved"),
         ("bot.trade", "Approved(order, book)", "may not make an Approved"),
         ("bot.paper", "from bot.core.risk import _SEAL", "may not touch the seal"),
