@@ -18,8 +18,10 @@ from bot.research.whale_report import LIMITS, main, tuned
 from bot.research.whale_tracks import tracks
 from bot.sim.world import truth
 from bot.sim.world.truth import Deed, How
+from tests.research.test_whale_calibration import CALM
+from tests.research.test_whale_calibration import WHALE as BRIEF_WHALE
+from tests.research.test_whale_calibration import _tape as tape_of
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SECONDS = 900
 NO_PRINTS = Prints(*(np.zeros(0) for _ in range(5)))
@@ -214,3 +216,17 @@ def test_the_command_writes_every_detector_at_every_cadence(
     assert {row["detector"] for row in rows} == {"ours", "absolute", "ratio", "robust_z"}
     assert {row["real_flags_per_hour"] for row in rows} == {None}
     assert LIMITS[0] in capsys.readouterr().out
+
+
+def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None:
+    tape = tape_of(tmp_path / "books.parquet", [BRIEF_WHALE, CALM])
+    out = tmp_path / "report.json"
+    asked = ["--json", str(out), "--cadence", "10", "--jobs", "1", "--data", str(tape)]
+
+    main(asked, kinds=[Kind("fast15m", 1, 400)], null=Kind("null", 1, 400))
+
+    rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
+    large = next(row for row in rows if (row["type"], row["detector"]) == ("large", "ours"))
+    hours = 2 * 190 / 3_600
+    assert large["real_flags_per_hour"] == pytest.approx(1 / hours, abs=0.01)
+    assert all(row["real_flags_per_hour"] is not None for row in rows)
