@@ -10,10 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from math import isnan
+from math import inf, isnan
 from typing import Final
-
-import numpy as np
 
 from bot.core.events import Event, WhaleEnded, WhaleSeen
 from bot.core.fees import FeeSchedule
@@ -81,7 +79,7 @@ class Follower:
         self._sums: OrderedDict[tuple[Key, str], tuple[int, float]] = OrderedDict()
         self._unscored: Counter[str] = Counter()
         self._count = 0
-        self._asked_at = -np.inf
+        self._asked_at = -inf
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
