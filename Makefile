@@ -38,6 +38,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.health
 	$(BIN)/python -m bench.score
+	$(BIN)/python -m bench.whales
 	$(BIN)/python -m bench.http_full_state
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.sim_orders
