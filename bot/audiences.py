@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.events import Event
 from bot.core.market import Market
 from bot.core.regime import RegimeName
-from bot.cycle import Audience
+from bot.parts import Audience
 from bot.watch import Judged
 
 

@@ -20,7 +20,7 @@ from bot.config import Settings, SettingsError
 from bot.core.money import measured
 from bot.core.strategy import Gates, Sizing
 from bot.core.whale_rules import WhaleRules
-from bot.cycle import Cycle, Parts
+from bot.cycle import Cycle
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.journal_grades import earlier
@@ -28,6 +28,7 @@ from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
+from bot.parts import Parts
 from bot.ports import Clock, MarketData, Scorer
 from bot.prints import Prints, TradeSource
 from bot.publish import Publisher, Sources

@@ -28,7 +28,8 @@ from bot.core.money import ONE, ZERO, Contracts, Dollars, exact
 from bot.core.orderbook import Books, Floats
 from bot.core.regime import RegimeName
 from bot.core.whales import Traded
-from bot.cycle import Cycle, Parts
+from bot.cycle import Cycle
+from bot.parts import Parts
 from bot.ports import BookAnswer, Journal
 from bot.tape import Rows, Tape, moments, transposed
 from bot.trade import Trader

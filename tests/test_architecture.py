@@ -43,6 +43,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.whale_views",
             "bot.grade",
             "bot.model_watch",
+            "bot.parts",
             "bot.publish",
             "bot.ranking",
             "bot.recent",

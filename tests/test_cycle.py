@@ -26,8 +26,9 @@ from bot.core.orders import OrderStatus
 from bot.core.risk import RiskLimits
 from bot.core.strategy import Gates, Sizing, Thresholds
 from bot.core.whale_rules import WhaleRules
-from bot.cycle import Cycle, Parts
+from bot.cycle import Cycle
 from bot.paper import PaperVenue
+from bot.parts import Parts
 from bot.trade import Trader, TradeRules, Worth
 from bot.watch import Watch
 from tests.fakes import (

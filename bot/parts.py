@@ -1,0 +1,106 @@
+"""What a cycle works with, as Protocols, and the parts of one cycle joined."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.events import Event
+from bot.core.market import Market
+from bot.core.orderbook import Books, Floats
+from bot.core.regime import RegimeName
+from bot.core.whales import Traded
+from bot.ports import BookAnswer, Clock, Journal
+from bot.trade import Trader
+from bot.watch import Judged
+
+#: Markets judged between two breaths of the event loop: about 5 ms of work.
+CHUNK = 100
+
+
+class BookSource(Protocol):
+    """Where order books come from."""
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:
+        """The order books of these markets, now. Raises ExchangeError."""
+        ...
+
+
+class Watchlist(Protocol):
+    """Which markets are worth watching, as last described by the exchange."""
+
+    async def refresh(self) -> None:
+        """Read the watched markets again. Raises ExchangeError; then the last known stay."""
+        ...
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets to look at, by ticker."""
+        ...
+
+    def hold(self, tickers: Sequence[str]) -> None:
+        """Keep these watched until they are settled: there are positions in them."""
+        ...
+
+
+class Judge(Protocol):
+    """Says what books mean."""
+
+    def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
+        """One opinion per book; each ticker at most once. `traded` None: nobody asked."""
+        ...
+
+
+class TradeWatch(Protocol):
+    """Knows what traded between two books, where that matters."""
+
+    async def since(self, books: Books) -> Traded:
+        """What traded between the last book of each market and this one, as far as is known."""
+        ...
+
+
+class Examiner(Protocol):
+    """Holds predictions against what came of them."""
+
+    def grade(
+        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+    ) -> Sequence[Event]:
+        """What these books say of earlier predictions; those of these books are remembered."""
+        ...
+
+
+class Audience(Protocol):
+    """Who is shown what a pass saw."""
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened."""
+        ...
+
+    def look(self, judged: Judged) -> None:
+        """These books were judged."""
+        ...
+
+    async def publish(
+        self,
+        at: datetime,
+        mood: RegimeName,
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],
+    ) -> None:
+        """The pass over these markets is over; `missing` says why no sound book of one came."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
+
+    data: BookSource
+    watchlist: Watchlist
+    judge: Judge
+    trader: Trader
+    examiner: Examiner
+    journal: Journal
+    clock: Clock
+    audience: Audience
+    prints: TradeWatch | None = None
+    chunk: int = CHUNK
