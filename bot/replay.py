@@ -4,41 +4,28 @@ Books, markets and the clock come from the tape. What is measured of a book depe
 market's past alone, so all markets are measured at once, each one's k-th book together; then the
 cycles run one after the other in recorded order. Decisions are those of a live run.
 
-Assumed, because a tape does not say: fees of the usual kind (quadratic, times 1), a price grid
-of 0.1 c, and each market an event of its own. No outcome is known, so nothing is settled: what
+What a tape does not say is assumed (`cursor`). No outcome is known, so nothing is settled: what
 is open at the end is marked at what closing would fetch.
 """
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Final
-
-import numpy as np
+from datetime import datetime
 
 from bot.clock import RecordedClock
 from bot.core.events import CycleStarted, Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
-from bot.core.money import ONE, ZERO, Contracts, Dollars, exact
-from bot.core.orderbook import Books, Floats
+from bot.core.market import Market
+from bot.core.money import ZERO, Dollars
 from bot.core.regime import RegimeName
-from bot.core.whales import Traded
+from bot.cursor import Cursor, moment
 from bot.cycle import Cycle
 from bot.parts import Parts
-from bot.ports import BookAnswer, Journal
-from bot.tape import Rows, Tape, moments, transposed
+from bot.ports import Journal
+from bot.tape import Tape, moments, transposed
 from bot.trade import Trader
 from bot.watch import Judged, Observed, Watch, joined
-
-FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
-GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))
-#: Where the tape does not say when a market closes, it stays open past the end of the tape.
-_AFTER: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +73,8 @@ class Replay:
         """
         cycles = list(moments(self._tape.books, every))
         judged = self._watch.opinions(observed(self._tape, self._watch))
-        cursor = _Cursor(self._tape, judged)
-        clock = RecordedClock(_moment(self._tape.books.seen_at[0]))
+        cursor = Cursor(self._tape, judged)
+        clock = RecordedClock(moment(self._tape.books.seen_at[0]))
         parts = Parts(
             data=cursor,
             watchlist=cursor,
@@ -102,7 +89,7 @@ class Replay:
         cycle = Cycle(parts)
         done = 0
         for rows in cycles:
-            clock.move(_moment(self._tape.books.seen_at[rows[-1]]))
+            clock.move(moment(self._tape.books.seen_at[rows[-1]]))
             cursor.move(rows)
             await cycle.run()
             self._tally.cycles += 1
@@ -139,45 +126,6 @@ def observed(tape: Tape, watch: Watch) -> Observed:
     places = list(transposed(tape.books))
     parts = [watch.observe(tape.books.take(rows), tape.seconds_to_close[rows]) for rows in places]
     return joined(tape.books, parts, places)
-
-
-class _Cursor:
-    """The tape as source of books, watchlist and judge, standing at one moment."""
-
-    def __init__(self, tape: Tape, judged: Judged) -> None:
-        self._judged = judged
-        self._markets = _markets(tape)
-        self._held: tuple[str, ...] = ()
-        self._now = judged.take(np.array([0]))
-
-    def move(self, rows: Rows) -> None:
-        """Stand where these books were seen."""
-        self._now = self._judged.take(rows)
-
-    async def refresh(self) -> None:
-        """Nothing: a tape does not change."""
-
-    def hold(self, tickers: Sequence[str]) -> None:
-        """Keep these watched."""
-        self._held = tuple(tickers)
-
-    def watched(self) -> Mapping[str, Market]:
-        """The markets recorded at this moment, and those held."""
-        tickers = (*self._now.seen.books.tickers, *self._held)
-        return {ticker: self._markets[ticker] for ticker in tickers}
-
-    async def books(self, tickers: Sequence[str]) -> BookAnswer:  # noqa: ARG002  # as the cycle asks
-        """The books recorded at this moment; that a market was not recorded is no failure."""
-        return BookAnswer(self._now.seen.books)
-
-    def judge(
-        self,
-        books: Books,  # noqa: ARG002  # as above
-        seconds_to_close: Floats,  # noqa: ARG002
-        traded: Traded | None = None,  # noqa: ARG002
-    ) -> Judged:
-        """What was made of the books of this moment."""
-        return self._now
 
 
 class _Lenient:
@@ -251,35 +199,3 @@ class _Tally:
 
     def _decided(self, *what: object) -> None:
         self.hash.update(repr(what).encode())
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)
-
-
-def _markets(tape: Tape) -> dict[str, Market]:
-    """The markets of a tape, as far as it describes them."""
-    opens, closes = _moment(tape.books.seen_at[0]), _moment(tape.books.seen_at[-1]) + _AFTER
-    known = tape.books.seen_at + tape.seconds_to_close
-    columns = (tape.books.tickers, known.tolist(), tape.volume.tolist())
-    last = {ticker: (close, volume) for ticker, close, volume in zip(*columns, strict=True)}
-    return {
-        ticker: _market(ticker, opens, closes if math.isnan(close) else _moment(close), volume)
-        for ticker, (close, volume) in last.items()
-    }
-
-
-def _market(ticker: str, opens: datetime, closes: datetime, volume: float) -> Market:
-    traded = ZERO if math.isnan(volume) else exact(volume)
-    return Market(
-        ticker=ticker,
-        event_ticker=ticker,
-        title=ticker,
-        status=MarketStatus.ACTIVE,
-        grid=GRID,
-        open_time=opens,
-        close_time=closes,
-        volume_24h=Contracts(traded),
-        open_interest=ZERO,
-        fees=FEES,
-    )

@@ -55,7 +55,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.watch",
         ),
     ),
-    (("bot.bootstrap", "bot.config", "bot.replay"),),
+    (("bot.bootstrap", "bot.config", "bot.cursor", "bot.replay"),),
     (("api",), ("bot.research",)),
     (("main", "bot.__main__", "bot.record_cli", "bot.replay_cli", "bot.sim.cli"),),
 )

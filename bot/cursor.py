@@ -1,0 +1,99 @@
+"""A tape as the world of a cycle: books, markets and judgements of the moment it stands at.
+
+What a tape does not say is assumed: fees of the usual kind, a grid of 0.1 c, each market an event
+of its own; a market whose close is not recorded stays open past the end of the tape.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
+from bot.core.money import ONE, ZERO, Contracts, exact
+from bot.core.orderbook import Books, Floats
+from bot.core.whales import Traded
+from bot.ports import BookAnswer
+from bot.tape import Rows, Tape
+from bot.watch import Judged
+
+FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
+GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))
+#: Where the tape does not say when a market closes, it stays open past the end of the tape.
+_AFTER: Final = timedelta(days=365)
+
+
+class Cursor:
+    """The tape as source of books, watchlist and judge, standing at one moment."""
+
+    def __init__(self, tape: Tape, judged: Judged) -> None:
+        self._judged = judged
+        self._markets = markets_of(tape)
+        self._held: tuple[str, ...] = ()
+        self._now = judged.take(np.array([0]))
+
+    def move(self, rows: Rows) -> None:
+        """Stand where these books were seen."""
+        self._now = self._judged.take(rows)
+
+    async def refresh(self) -> None:
+        """Nothing: a tape does not change."""
+
+    def hold(self, tickers: Sequence[str]) -> None:
+        """Keep these watched."""
+        self._held = tuple(tickers)
+
+    def watched(self) -> Mapping[str, Market]:
+        """The markets recorded at this moment, and those held."""
+        tickers = (*self._now.seen.books.tickers, *self._held)
+        return {ticker: self._markets[ticker] for ticker in tickers}
+
+    async def books(self, tickers: Sequence[str]) -> BookAnswer:  # noqa: ARG002  # as the cycle asks
+        """The books recorded at this moment; that a market was not recorded is no failure."""
+        return BookAnswer(self._now.seen.books)
+
+    def judge(
+        self,
+        books: Books,  # noqa: ARG002  # as above
+        seconds_to_close: Floats,  # noqa: ARG002
+        traded: Traded | None = None,  # noqa: ARG002
+    ) -> Judged:
+        """What was made of the books of this moment."""
+        return self._now
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds UTC as a moment."""
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def markets_of(tape: Tape) -> dict[str, Market]:
+    """The markets of a tape, as far as it describes them."""
+    opens, closes = moment(tape.books.seen_at[0]), moment(tape.books.seen_at[-1]) + _AFTER
+    known = tape.books.seen_at + tape.seconds_to_close
+    columns = (tape.books.tickers, known.tolist(), tape.volume.tolist())
+    last = {ticker: (close, volume) for ticker, close, volume in zip(*columns, strict=True)}
+    return {
+        ticker: _market(ticker, opens, closes if math.isnan(close) else moment(close), volume)
+        for ticker, (close, volume) in last.items()
+    }
+
+
+def _market(ticker: str, opens: datetime, closes: datetime, volume: float) -> Market:
+    traded = ZERO if math.isnan(volume) else exact(volume)
+    return Market(
+        ticker=ticker,
+        event_ticker=ticker,
+        title=ticker,
+        status=MarketStatus.ACTIVE,
+        grid=GRID,
+        open_time=opens,
+        close_time=closes,
+        volume_24h=Contracts(traded),
+        open_interest=ZERO,
+        fees=FEES,
+    )
