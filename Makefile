@@ -1,19 +1,23 @@
 # Every target sets up what it needs from a bare checkout.
 PYTHON ?= python3
 # From the command line, the environment, or .env.
-PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),8000)
-HOST ?= $(or $(shell sed -n 's/^HOST=//p' .env 2>/dev/null),127.0.0.1)
+PORT ?= $(or $(shell sed -n 's/^PORT=["'\'']\{0,1\}\([0-9]*\).*/\1/p' .env 2>/dev/null),8000)
+HOST ?= $(or $(shell sed -n 's/^HOST=["'\'']\{0,1\}\([0-9A-Za-z.:-]*\).*/\1/p' .env 2>/dev/null),127.0.0.1)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
+
+# The demo trades on every signal, whatever it costs, polls fast, and keeps its logs apart.
+DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
+	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000} LOG_DIR=$${LOG_DIR:-logs/demo}
 
 .PHONY: demo run test check format bench sim-report whale-report conservation clean
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
 demo: $(VENV)/.run
-	KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	$(DEMO) $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
 ## run: the service on Kalshi's public data, paper mode
 run: $(VENV)/.run

@@ -42,10 +42,12 @@ def configure(level: str = "INFO") -> None:
         theirs = logging.getLogger(name)
         theirs.handlers.clear()
         theirs.propagate = True
+        theirs.setLevel(logging.NOTSET)
     access = logging.getLogger("uvicorn.access")
     access.filters = [] if root.level <= logging.DEBUG else [_worth_a_line]
-    # Its line per request to the exchange says nothing that events do not.
+    # Their lines per request to the exchange say nothing that events do not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:
@@ -175,6 +177,8 @@ class LogStats:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # No path of this machine leaves the service.
+        self._shown = folder.name if folder.is_absolute() else folder.as_posix()
         self._known: dict[str, _Counted] = {}
 
     def read(self) -> dict[str, LogFile]:
@@ -182,7 +186,7 @@ class LogStats:
         return {name: self._log_file(one.file) for name, one in LOGS.items()}
 
     def _log_file(self, file: str) -> LogFile:
-        shown = f"{self._folder.name}/{file}"
+        shown = f"{self._shown}/{file}"
         try:
             counted = self._counted(file)
         except OSError:

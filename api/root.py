@@ -53,11 +53,17 @@ def faults(board: Board, now: datetime) -> list[str]:
         status.error,
         status.model_fault,
         status.journal_fault,
-        status.universe_fault,
+        _unsaid(status.universe_fault, status.error),
+        status.entries_stopped,
         _stale(status, now - (status.last_update or board.snapshot.at)),
         _blind(status),
     )
     return [fault for fault in known if fault]
+
+
+def _unsaid(fault: str | None, said: str | None) -> str | None:
+    """The fault, unless it has been told in other words already."""
+    return None if fault and said and fault in said else fault
 
 
 def _stale(status: BotStatus, age: timedelta) -> str | None:

@@ -166,6 +166,7 @@ class BotView(Shape):
     journal_fault: str | None
     universe_fault: str | None
     loop_fault: str | None
+    entries_stopped: str | None
     positions_count: Count
     total_exposure: Number
     watched_markets: Count

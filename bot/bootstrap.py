@@ -45,6 +45,8 @@ log = logging.getLogger("main")
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY = 200
+#: Seconds between two looks at how old what is shown has become.
+AGEING = 2.0
 #: Intervals after its horizon in which a prediction can still be graded.
 GRADE_PATIENCE = 1.5
 
@@ -87,6 +89,7 @@ class Bot:
     whales: Follower
     universe: Universe
     trader: Trader
+    publisher: Publisher
     cycle: Cycle
 
 
@@ -142,28 +145,48 @@ def assembled(
     runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
     log_stats = LogStats(settings.log_dir)
     return Bot(
-        board, runner, journal, log_stats, clock, examiner, follower, universe, trader, cycle
+        board=board,
+        control=runner,
+        journal=journal,
+        log_stats=log_stats,
+        clock=clock,
+        model=examiner,
+        whales=follower,
+        universe=universe,
+        trader=trader,
+        publisher=publisher,
+        cycle=cycle,
     )
 
 
 @asynccontextmanager
 async def _started(bot: Bot, settings: Settings) -> AsyncIterator[None]:
     """The loop running, if the settings say so, for as long as this is open."""
-    log.info(
-        "%s mode, %s exchange, model %s",
-        settings.bot_mode,
-        settings.kalshi_env,
-        bot.board.status.model_fault or bot.board.status.model_version,
-    )
+    where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
+    log.info("%s mode on %s", settings.bot_mode, where)
+    if fault := bot.board.status.model_fault:
+        log.warning("No opinions, every signal holds: %s", fault)
+    else:
+        log.info("Model %s", bot.board.status.model_version)
     if settings.bot_enabled:
         await bot.control.start()
     else:
         log.info("BOT_ENABLED is false: start the bot with POST /bot/start")
     try:
-        yield
+        async with asyncio.TaskGroup() as group:
+            ageing = group.create_task(_ageing(bot), name="ageing")
+            yield
+            ageing.cancel()
     finally:
         # A second Ctrl-C must not leave the loop behind.
         await asyncio.shield(bot.control.stop())
+
+
+async def _ageing(bot: Bot) -> None:
+    """Whatever the loop does, what is shown grows old."""
+    while True:
+        await asyncio.sleep(AGEING)
+        bot.publisher.age(bot.clock.now())
 
 
 def watch_over(model: Model, settings: Settings, capacity: int) -> Watch:

@@ -88,13 +88,23 @@ def too_slow(card: Card, interval: float) -> str | None:
     )
 
 
+def farthest(folder: Path) -> Path | None:
+    """The model in a folder that looks farthest ahead; None if no card there can be read."""
+    return max(_models(folder), default=(0.0, None))[1]
+
+
 def suited(folder: Path, interval: float) -> Path | None:
     """The model in a folder that looks least far beyond the next book; None if none looks so far.
 
     A card that cannot be read is passed over: whoever loads that model is told why.
     """
+    return min((one for one in _models(folder) if one[0] >= interval), default=(0.0, None))[1]
+
+
+def _models(folder: Path) -> list[tuple[float, Path]]:
+    """Horizons and files of the models whose cards can be read."""
     found: list[tuple[float, Path]] = []
     for path in sorted(folder.glob("*.json")):
         with suppress(CardError):
             found.append((read_card(path).horizon, path.with_suffix(".pkl")))
-    return min((one for one in found if one[0] >= interval), default=(0.0, None))[1]
+    return found

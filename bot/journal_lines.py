@@ -12,6 +12,7 @@ from bot.core.events import (
     Action,
     CycleFinished,
     CycleStarted,
+    EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
@@ -97,6 +98,10 @@ def _submitted(event: OrderSubmitted) -> None:
 def _refused(event: OrderRefused) -> None:
     order = event.order
     _trades.info("REFUSED | %s | %s | %s", order.ticker, _wish(order), event.reason)
+
+
+def _stopped(event: EntriesStopped) -> None:
+    _trades.warning("ENTRIES STOPPED | %s", event.reason)
 
 
 def _ended(event: OrderEnded) -> None:
@@ -207,6 +212,7 @@ _LINES: Final[Mapping[type[Event], Callable[[Any], None]]] = {
     SignalMade: _signal,
     OrderSubmitted: _submitted,
     OrderRefused: _refused,
+    EntriesStopped: _stopped,
     OrderEnded: _ended,
     PositionOpened: _opened,
     PositionClosed: _closed,

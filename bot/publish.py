@@ -27,6 +27,9 @@ from bot.trade import Trader
 from bot.views import BotState, Direction, MarketView, Overview
 from bot.watch import Judged
 
+#: Intervals after which a book that was not renewed is old, and the least interval for that.
+STALE_AFTER: Final = 2
+LEAST_INTERVAL: Final = 5.0
 #: Bodies from this size up are compressed in a worker thread: it takes milliseconds.
 PACK_APART: Final = 50_000
 _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
@@ -73,6 +76,7 @@ class Publisher:
     def on_beat(self, beat: Beat) -> None:
         """The loop itself changed: that is shown at once, not at the end of the cycle."""
         status = self._board.status
+        changed = (status.running, status.error) != (beat.running, beat.error)
         self._board.status = replace(
             status,
             running=beat.running,
@@ -84,6 +88,36 @@ class Publisher:
             last_error=beat.error or status.last_error,
             last_error_at=beat.last_finish if beat.error else status.last_error_at,
         )
+        if changed:
+            self._show(self._board.snapshot.state, self._board.snapshot.at)
+
+    def age(self, at: datetime) -> None:
+        """Show what is old as old: the loop may hang, or have been stopped."""
+        old = STALE_AFTER * max(self._board.status.interval_seconds, LEAST_INTERVAL)
+        state, now = self._board.snapshot.state, at.timestamp()
+        aged = tuple([self._aged(view, now, old) for view in state.markets])
+        if aged != state.markets:
+            stale = sum(view.stale for view in aged)
+            self._board.status = replace(self._board.status, stale_markets=stale)
+            self._show(msgspec.structs.replace(state, markets=aged), at)
+
+    def _aged(self, view: MarketView, now: float, old: float) -> MarketView:
+        age = round(now - self._seen_at.get(view.ticker, now), 1)
+        if age <= old:
+            return view
+        return msgspec.structs.replace(
+            view,
+            stale=True,
+            age_seconds=age,
+            signal_direction="HOLD",
+            signal_score=0.5,
+            reason=view.reason if view.stale else "no new book: the loop hangs or was stopped",
+        )
+
+    def _show(self, state: BotState, at: datetime) -> None:
+        """The same state with the bot's own status of now."""
+        shown = msgspec.structs.replace(state, bot=bot_view(self._board.status))
+        self._board.snapshot = packed(snapshot(shown, at))
 
     async def publish(
         self,
@@ -195,6 +229,7 @@ class Publisher:
             model_fault=self._from.scorer.fault,
             journal_fault=self._from.journal.fault,
             universe_fault=universe_fault,
+            entries_stopped=trader.entries_stopped,
             positions_count=len(trader.portfolio.positions),
             total_exposure=measured(trader.portfolio.exposure),
             watched_markets=watched,

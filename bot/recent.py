@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bot.core.events import (
+    EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
@@ -122,6 +123,10 @@ def _refused(event: OrderRefused) -> NoticeView:
     return _notice(event.at, "REFUSED", message, event.order.ticker)
 
 
+def _stopped(event: EntriesStopped) -> NoticeView:
+    return _notice(event.at, "ENTRIES_STOPPED", event.reason)
+
+
 def _failed(event: FetchFailed) -> NoticeView:
     return _notice(event.at, "FETCH_FAILED", f"{event.what}: {event.reason}")
 
@@ -162,6 +167,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], TimelineView | NoticeView | N
     WhaleSeen: _whale_entry,
     RegimeChanged: _regime,
     OrderRefused: _refused,
+    EntriesStopped: _stopped,
     OrderEnded: _ended,
     FetchFailed: _failed,
     MarketSettled: _settled,

@@ -78,6 +78,9 @@ async def record(
 async def _look(data: MarketData, watchlist: Watchlist, sink: Sink, before: Recorded) -> Recorded:
     await _refresh(watchlist)
     markets = watchlist.watched()
+    if not markets:
+        sink.break_off()
+        return Recorded(before.looks + 1, before.books, before.failures + 1)
     try:
         answer = await data.books(tuple(markets))
     except ExchangeError as error:
@@ -99,7 +102,7 @@ async def _refresh(watchlist: Watchlist) -> None:
     try:
         await watchlist.refresh()
     except ExchangeError as error:
-        log.warning("The markets stay as they were last described: %s", error)
+        log.warning("The markets could not be read: %s", error)
 
 
 def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:

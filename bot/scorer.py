@@ -17,7 +17,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from bot.card import RETRAIN, Card, CardError, read_card, suited, too_slow
+from bot.card import RETRAIN, Card, CardError, farthest, read_card, suited, too_slow
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
 from bot.ports import Opinions
@@ -141,7 +141,9 @@ def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelSc
 
     A model that looks less far ahead than the next book has no opinions, and says so.
     """
-    model = load(path or suited(folder, interval) or folder / DEFAULT, folder=folder)
+    model = load(
+        path or suited(folder, interval) or farthest(folder) or folder / DEFAULT, folder=folder
+    )
     late = too_slow(model.card, interval) if model.card else None
     return NoScorer(late, model.card) if late else model
 

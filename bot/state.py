@@ -48,6 +48,7 @@ class BotStatus:
     journal_fault: str | None = None
     universe_fault: str | None = None
     loop_fault: str | None = None
+    entries_stopped: str | None = None
     positions_count: int = 0
     total_exposure: float = 0.0
     watched_markets: int = 0

@@ -15,6 +15,7 @@ from bot.core import risk, strategy
 from bot.core.edge import Edge, edge, expected_move, taker_rate
 from bot.core.events import (
     Action,
+    EntriesStopped,
     Event,
     MarketSettled,
     OrderEnded,
@@ -87,6 +88,7 @@ class Trader:
         self._day: DayStart | None = None
         self.portfolio = Portfolio.of_cash(cash)
         self.marks: dict[str, Mark] = {}
+        self.entries_stopped: str | None = None
 
     @property
     def equity(self) -> Dollars:
@@ -106,8 +108,8 @@ class Trader:
         """Trade on these opinions; what happened, each signal before its orders."""
         self._begin(at)
         edges = self._edges(judged, markets)
+        events = self._loss_stop(at)
         seen = judged.seen.features.tolist()
-        events: list[Event] = []
         for row, (ticker, score) in enumerate(
             zip(judged.seen.books.tickers, judged.scores.tolist(), strict=True)
         ):
@@ -115,7 +117,7 @@ class Trader:
             opinion = None if isnan(score) else score
             action = strategy.action(opinion, before, self._rules.thresholds)
             reason = judged.reasons[row] or ""
-            if action in _ENTRIES and edges is not None:
+            if action in _ENTRIES:
                 action, reason = self._afforded(action, edges, row)
             steps: list[Event] = []
             if action is not Action.HOLD:
@@ -135,8 +137,25 @@ class Trader:
         move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
         return edge(seen.books, move, np.array(rates))
 
-    def _afforded(self, action: Action, edges: Edge, row: int) -> tuple[Action, str]:
+    def _loss_stop(self, at: datetime) -> list[Event]:
+        """Whether entries have stopped for the day; said when it happens, not at every signal."""
+        was, self.entries_stopped = self.entries_stopped, None
+        lost, stop = -self.daily_pnl, self._rules.limits.daily_loss_stop
+        if lost >= stop:
+            self.entries_stopped = (
+                f"${lost:.2f} lost today (UTC, since the start): no entries until 00:00 UTC, "
+                f"exits go on (RISK_DAILY_LOSS_STOP ${stop:f})"
+            )
+        if self.entries_stopped is None or was is not None:
+            return []
+        return [EntriesStopped(at, self.entries_stopped)]
+
+    def _afforded(self, action: Action, edges: Edge | None, row: int) -> tuple[Action, str]:
         """The entry if it is expected to pay, or to hold and why."""
+        if self.entries_stopped is not None:
+            return Action.HOLD, self.entries_stopped
+        if edges is None:
+            return action, ""
         gain = float(edges.round_trip[row])
         if isnan(gain) or gain >= self._rules.min_edge:
             # Where the fees are not known, risk review refuses and says so.
@@ -229,7 +248,11 @@ class Trader:
         if not execution.fills:
             return ended
         self._mark_one(ticker, book)
-        return [*ended, *self._turned(at, before, ticker, "order"), self._marked(at, ticker)]
+        return [
+            *ended,
+            *self._turned(at, before, ticker, "order"),
+            self._marked(at, ticker, before),
+        ]
 
     def _mark_one(self, ticker: str, book: OrderBook) -> None:
         position = self.portfolio.positions.get(ticker)
@@ -245,7 +268,8 @@ class Trader:
         self.marks.pop(ticker, None)
         gain = earned(before, self.portfolio, ticker) or ZERO
         settled = MarketSettled(at, ticker, payout, size, gain)
-        return [settled, *self._turned(at, before, ticker, "settlement"), self._marked(at, ticker)]
+        turned = self._turned(at, before, ticker, "settlement")
+        return [settled, *turned, self._marked(at, ticker, before)]
 
     def _turned(
         self, at: datetime, before: Portfolio, ticker: str, how: str
@@ -259,13 +283,15 @@ class Trader:
             turned.append(PositionOpened(at, ticker, position.size, position.average_price))
         return turned
 
-    def _marked(self, at: datetime, ticker: str) -> PnlMarked:
+    def _marked(self, at: datetime, ticker: str, before: Portfolio) -> PnlMarked:
+        """The row of one market: what its position earned so far, or in all if it has ended."""
         position = self.portfolio.positions.get(ticker)
+        ended = earned(before, self.portfolio, ticker) or ZERO
         return PnlMarked(
             at=at,
             ticker=ticker,
             unrealised=unrealised(position, self.marks[ticker]) if position else ZERO,
-            realised=position.net if position else ZERO,
+            realised=position.net if position else ended,
             cash=self.portfolio.cash,
             position=position.size if position else ZERO,
             exposure=position.cost if position else ZERO,

@@ -14,7 +14,7 @@ from msgspec import Struct
 Mode = Literal["PAPER", "LIVE"]
 Direction = Literal["BUY", "SELL", "HOLD"]
 TimelineType = Literal["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"]
-NoticeKind = Literal["REFUSED", "FETCH_FAILED", "SETTLED", "ORDER_FAILED"]
+NoticeKind = Literal["REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "ORDER_FAILED"]
 
 
 class Overview(Struct, frozen=True, kw_only=True):
@@ -118,6 +118,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     journal_fault: str | None
     universe_fault: str | None
     loop_fault: str | None
+    entries_stopped: str | None
     positions_count: int
     total_exposure: float
     watched_markets: int

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.events import (
     CycleFinished,
+    EntriesStopped,
     FetchFailed,
     MarketSettled,
     OrderEnded,
@@ -348,8 +349,12 @@ async def test_a_losing_day_stops_entries_but_not_exits():
     await bench.run(0.8)
     bench.exchange.shown["B"] = BOOK
 
-    await bench.run(0.8)
-    assert "lost since 00:00 UTC" in bench.journal.of(OrderRefused)[0].reason
+    await bench.run(0.8, cycles=3)
+    (stopped,) = bench.journal.of(EntriesStopped)
+    assert "no entries until 00:00 UTC" in stopped.reason
+    assert not bench.journal.of(OrderRefused)
+    assert bench.position("B") == 0
+    assert {s.reason for s in bench.journal.of(SignalMade) if s.ticker == "B"} == {stopped.reason}
 
     await bench.run(0.5)
     assert bench.position("A") == 0
@@ -443,3 +448,14 @@ async def test_where_the_fees_are_not_known_risk_says_so_not_the_edge():
     await bench.run(0.8)
 
     assert "fees of A are not known" in bench.journal.of(OrderRefused)[0].reason
+
+
+async def test_the_row_of_a_market_keeps_what_its_position_earned_when_it_ends():
+    bench = Bench()
+    await bench.run(0.8)
+
+    await bench.run(0.5)
+
+    (row,) = [event for event in bench.journal.of(PnlMarked) if event.ticker == "A"]
+    (closed,) = bench.journal.of(PositionClosed)
+    assert row.realised == closed.realised == bench.trader.portfolio.net

@@ -20,6 +20,7 @@ from bot.core.events import (
     Action,
     CycleFinished,
     CycleStarted,
+    EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
@@ -149,6 +150,11 @@ def rows(folder: Path, log: str) -> list[dict[str, str]]:
 
 
 LINES: list[tuple[Event, str, str]] = [
+    (
+        EntriesStopped(NOW, "$201 lost since 00:00 UTC"),
+        "WARNING | trades",
+        "ENTRIES STOPPED | $201 lost since 00:00 UTC",
+    ),
     (
         PredictionGraded(NOW, "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 1.5, -2.0),
         "DEBUG | signals",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -188,6 +189,33 @@ def test_a_beat_is_shown_at_once_and_the_last_error_stays():
     shown.publisher.on_beat(replace(failed, count=2, error=None))
     status = shown.board.status
     assert (status.error, status.last_error, status.loop_count) == (None, "boom", 2)
+
+
+async def test_a_stopped_loop_is_shown_as_stopped_in_the_state_itself():
+    shown = Shown()
+    await shown.run(0.8)
+
+    shown.publisher.on_beat(Beat(running=False, count=1))
+
+    assert shown.state["bot"]["running"] is False
+
+
+async def test_while_the_loop_hangs_what_is_shown_grows_old():
+    shown = Shown()
+    await shown.run(0.8)
+
+    shown.publisher.age(shown.clock.now() + timedelta(seconds=15))
+    assert shown.market["stale"] is False
+
+    shown.publisher.age(shown.clock.now() + timedelta(seconds=25))
+    assert shown.market["stale"] is True
+    assert shown.market["age_seconds"] == 25.0
+    assert shown.market["signal_direction"] == "HOLD"
+    assert shown.board.status.stale_markets == 1
+    assert shown.state["bot"]["stale_markets"] == 1
+
+    await shown.run(0.8)
+    assert shown.market["stale"] is False
 
 
 async def test_a_large_body_is_compressed_too():

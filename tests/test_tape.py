@@ -310,14 +310,14 @@ def test_cycles_part_the_time_and_hold_each_market_once(
     books = seen(*[(t, START + ms / 1000, book) for t, ms, book in sighted])
     expected: dict[tuple[int, str], int] = {}
     for row, ticker in enumerate(books.tickers):
-        expected[int(books.seen_at[row] // every), ticker] = row
+        expected[int(np.floor(books.seen_at[row] / every)), ticker] = row
 
     cycles = [rows.tolist() for rows in moments(books, every)]
 
     assert sorted(row for rows in cycles for row in rows) == sorted(expected.values())
     assert [row for rows in cycles for row in rows] == sorted(expected.values())
     for rows in cycles:
-        assert len({int(books.seen_at[row] // every) for row in rows}) == 1
+        assert len({int(np.floor(books.seen_at[row] / every)) for row in rows}) == 1
     assert len(cycles) == len({cycle for cycle, _ in expected})
 
 

@@ -90,6 +90,14 @@ class OrderRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class EntriesStopped:
+    """The daily loss stop was reached: no entries until 00:00 UTC. Said once."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderEnded:
     """The venue said what became of an order."""
 
@@ -207,6 +215,7 @@ Event: TypeAlias = (
     | SignalMade
     | OrderSubmitted
     | OrderRefused
+    | EntriesStopped
     | OrderEnded
     | PositionOpened
     | PositionClosed

@@ -35,12 +35,25 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"not evaluated: {error}\n")
         return 1
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
-    if options.plots:
-        draw(found, options.plots)
+    if options.plots and not _drawn(found, options.plots):
+        return 1
     if options.json:
         options.json.write_text(text + "\n")
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _drawn(found: Mapping[str, Any], folder: Path) -> bool:
+    """Whether the pictures could be drawn; what is missing is said."""
+    try:
+        draw(found, folder)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"no plots: {error.name} is missing; install it with "
+            "`pip install -r requirements-dev.txt`\n"
+        )
+        return False
+    return True
 
 
 def evaluated(

@@ -101,6 +101,8 @@ def _moments(path: Path, plan: Plan) -> Samples:
 
 def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     """What came before the test day, and it: by market, by the last moment each was seen."""
+    if not len(every):
+        raise TooLittleError("no moment on the tapes can be judged; record for longer")
     last = np.full(len(every.markets), -np.inf)
     np.maximum.at(last, every.market, every.at)
     day = datetime.fromisoformat(test_day).replace(tzinfo=UTC).timestamp() if test_day else None

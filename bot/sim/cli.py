@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     """Serve until stopped; the exit code. A wrong argument leaves with SystemExit(2)."""
     arguments = parsed(argv)
     app = simulated(arguments, SystemClock())
-    with socket.create_server((_HOST, arguments.port)) as listening:
+    with _listening(arguments.port) as listening:
         # Told only now: whoever reads the line can connect.
         port = listening.getsockname()[1]
         sys.stdout.write(f"simulated exchange: http://{_HOST}:{port}{PREFIX}\n")
@@ -45,6 +45,14 @@ def main(argv: Sequence[str]) -> int:
         config = uvicorn.Config(app, access_log=False, log_level="warning", **SERVED)
         uvicorn.Server(config).run([listening])
     return 0
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket on this machine; a port that is taken ends the process, saying so."""
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        sys.exit(f"simulate: cannot listen on port {port} ({error.strerror}); give another --port")
 
 
 def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
