@@ -142,7 +142,9 @@ class NoticeView(Shape):
     """Something else worth knowing: refusals, failed fetches, settlements."""
 
     timestamp: Time
-    kind: Literal["REFUSED", "FETCH_FAILED", "SETTLED", "ORDER_FAILED"]
+    kind: Literal[
+        "REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "PARTLY_FILLED", "ORDER_FAILED"
+    ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str
 

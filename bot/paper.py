@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from bot.core.fees import FeeSchedule, OrderFees
 from bot.core.market import Side
 from bot.core.matching import walk, without
-from bot.core.money import ZERO
+from bot.core.money import ZERO, cents
 from bot.core.orderbook import Level, OrderBook
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.risk import Approved
@@ -101,8 +101,7 @@ def _execution(order: Order, fills: tuple[Fill, ...], book: OrderBook) -> Execut
     if filled == order.size:
         return Execution(order, _order_id(order), OrderStatus.FILLED, fills)
     status = OrderStatus.PARTIALLY_FILLED if fills else OrderStatus.CANCELED
-    why = f"{filled} of {order.size} traded: {_scarcity(order, book)}"
-    return Execution(order, _order_id(order), status, fills, why)
+    return Execution(order, _order_id(order), status, fills, _scarcity(order, book))
 
 
 def _scarcity(order: Order, book: OrderBook) -> str:
@@ -110,7 +109,8 @@ def _scarcity(order: Order, book: OrderBook) -> str:
     wanted = "asks" if order.side is Side.BUY else "bids"
     if not levels:
         return f"the book has no {wanted}"
-    return f"the {wanted} begin at {levels[0].price} and show no more within {order.limit}"
+    begin, limit = cents(levels[0].price), cents(order.limit)
+    return f"no more {wanted} within {limit:g} c (they begin at {begin:g} c)"
 
 
 def _order_id(order: Order) -> str:

@@ -145,7 +145,8 @@ def _ended(event: OrderEnded) -> NoticeView | None:
         return None
     message = f"{_wish(done.order)} {done.status}, {_size(done.filled)} filled"
     message += f": {done.error}" if done.error else ""
-    return _notice(event.at, "ORDER_FAILED", message, done.order.ticker)
+    kind: NoticeKind = "PARTLY_FILLED" if done.fills else "ORDER_FAILED"
+    return _notice(event.at, kind, message, done.order.ticker)
 
 
 def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = None) -> NoticeView:

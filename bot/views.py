@@ -14,7 +14,9 @@ from msgspec import Struct
 Mode = Literal["PAPER", "LIVE"]
 Direction = Literal["BUY", "SELL", "HOLD"]
 TimelineType = Literal["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"]
-NoticeKind = Literal["REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "ORDER_FAILED"]
+NoticeKind = Literal[
+    "REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "PARTLY_FILLED", "ORDER_FAILED"
+]
 
 
 class Overview(Struct, frozen=True, kw_only=True):

@@ -59,21 +59,21 @@ async def test_what_is_not_shown_within_the_limit_is_cancelled_and_said():
 
     assert execution.status is OrderStatus.PARTIALLY_FILLED
     assert execution.filled == 10
-    assert execution.error == "10 of 15 traded: the asks begin at 0.50 and show no more within 0.51"
+    assert execution.error == "no more asks within 51 c (they begin at 50 c)"
 
 
 async def test_a_limit_below_the_book_trades_nothing():
     execution = await _bought(PaperVenue(), 15, "0.49")
 
     assert (execution.status, execution.fills) == (OrderStatus.CANCELED, ())
-    assert execution.error == "0 of 15 traded: the asks begin at 0.50 and show no more within 0.49"
+    assert execution.error == "no more asks within 49 c (they begin at 50 c)"
 
 
 async def test_a_side_nobody_shows_trades_nothing():
     execution = await _bought(PaperVenue(), 15, book=OrderBook(BOOK.bids, ()))
 
     assert (execution.status, execution.fills) == (OrderStatus.CANCELED, ())
-    assert execution.error == "0 of 15 traded: the book has no asks"
+    assert execution.error == "the book has no asks"
 
 
 async def test_what_was_taken_is_gone_until_a_newer_book_comes():

@@ -15,6 +15,7 @@ from msgspec.structs import replace as changed
 
 from bot.core.events import (
     CycleStarted,
+    EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
@@ -164,6 +165,7 @@ NOTICE_CASES: list[tuple[Event, str, str]] = [
         "REFUSED",
         "buy 100 @ 52.5c refused: exposure 210 of 200",
     ),
+    (EntriesStopped(NOW, "$201 lost"), "ENTRIES_STOPPED", "$201 lost"),
     (FetchFailed(NOW, "books", "timeout"), "FETCH_FAILED", "books: timeout"),
     (
         MarketSettled(NOW, "KX", Decimal(1), Decimal(-5), Decimal("-2.5")),
@@ -172,7 +174,7 @@ NOTICE_CASES: list[tuple[Event, str, str]] = [
     ),
     (
         OrderEnded(NOW, Execution(ORDER, "o-1", OrderStatus.PARTIALLY_FILLED, (FILL,))),
-        "ORDER_FAILED",
+        "PARTLY_FILLED",
         "buy 100 @ 52.5c partially_filled, 40 filled",
     ),
     (

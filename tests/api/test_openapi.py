@@ -1,11 +1,14 @@
 """The service keeps what its own /openapi.json promises, whatever is asked."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+from api import schemas
+from bot.views import NoticeKind
 from logging_utils import CsvJournal
 from tests.api.conftest import World, full_state
 
@@ -77,3 +80,9 @@ def test_all_routes_of_the_contract_are_there():
         ("/demo/whale", "post"),
         ("/demo/pnl", "post"),
     } <= set(OPERATIONS)
+
+
+def test_the_kinds_of_notices_are_documented_as_they_are_sent() -> None:
+    documented = schemas.NoticeView.model_fields["kind"].annotation
+
+    assert get_args(documented) == get_args(NoticeKind)
