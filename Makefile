@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
 
-# The demo trades on every signal, whatever it costs, polls fast, and keeps its logs apart.
+# The demo polls fast and trades on every signal, whatever it costs.
 DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
-	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000} LOG_DIR=$${LOG_DIR:-logs/demo}
+	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000}
 
 .PHONY: demo run test check format bench sim-report whale-report conservation clean
 .DEFAULT_GOAL := demo

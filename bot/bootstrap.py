@@ -214,12 +214,11 @@ def model_watch(model: Model, settings: Settings) -> ModelWatch:
     card = model.card
     if card is None:
         return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
-    rules = GradeRules(
-        card.horizon, card.size, GRADE_PATIENCE * settings.bot_interval, settings.thresholds
-    )
-    return ModelWatch(
-        card.whole, card.drift, Grader(rules, earlier(settings.log_dir, card.version))
-    )
+    exchange = settings.exchange_name
+    patience = GRADE_PATIENCE * settings.bot_interval
+    rules = GradeRules(card.horizon, card.size, patience, settings.thresholds, exchange)
+    grader = Grader(rules, earlier(settings.log_dir, exchange, card.version))
+    return ModelWatch(card.whole, card.drift, grader)
 
 
 def order_ids(started_at: datetime) -> Iterator[str]:

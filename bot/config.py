@@ -186,6 +186,11 @@ class Settings(BaseSettings):
         return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
 
     @property
+    def exchange_name(self) -> str:
+        """Where the books come from, in a word: the environment, or the address given."""
+        return self.kalshi_base_url or self.kalshi_env
+
+    @property
     def reads_per_second(self) -> float:
         """Requests a second to the exchange: what Kalshi bears without keys, unless given."""
         embedded = self.kalshi_env == "sim" and self.kalshi_base_url is None

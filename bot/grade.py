@@ -31,6 +31,7 @@ ALL: Final = "ALL"
 class GradeRules:
     """What a prediction is about: `horizon` seconds ahead, a move of `size` cents at least.
 
+    `exchange` names where the books come from.
     A book that comes more than `patience` seconds after the horizon grades nothing.
     """
 
@@ -38,6 +39,7 @@ class GradeRules:
     size: float
     patience: float
     thresholds: Thresholds
+    exchange: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Grader:
         fates, self._waiting, lapsed = graded(self._waiting, books, rules.patience, at.timestamp())
         self._lapsed += lapsed
         self._remember(books, np.concatenate([part.scores for part in judged]), markets)
-        events = _events(at, fates, judged[0].model_version, rules.horizon, markets)
+        events = _events(at, fates, judged[0].model_version, rules, markets)
         self._grades.extend(events)
         self._made += len(events)
         return [*events]
@@ -131,7 +133,7 @@ def _events(
     at: datetime,
     fates: Grades,
     version: str,
-    horizon: float,
+    rules: GradeRules,
     markets: Mapping[str, Market],
 ) -> list[PredictionGraded]:
     told = fates.predictions
@@ -145,12 +147,13 @@ def _events(
     return [
         PredictionGraded(
             at=at,
+            exchange=rules.exchange,
             ticker=ticker,
             group=_group(ticker, markets.get(ticker)),
             model_version=version,
             made_at=datetime.fromtimestamp(made_at, UTC),
             score=score,
-            horizon=horizon,
+            horizon=rules.horizon,
             change=change,
             taker=None if np.isnan(taker) else taker,
         )

@@ -17,8 +17,8 @@ log = logging.getLogger("main")
 _TAIL: Final = 8_000_000
 
 
-def earlier(folder: Path, version: str) -> list[PredictionGraded]:
-    """The grades of this version of the model in the log of that folder, oldest first.
+def earlier(folder: Path, exchange: str, version: str) -> list[PredictionGraded]:
+    """The grades of this version of the model on this exchange, oldest first.
 
     Rows that cannot be read are left out with a warning; no log is no grades.
     """
@@ -30,7 +30,7 @@ def earlier(folder: Path, version: str) -> list[PredictionGraded]:
         except (ValueError, KeyError, TypeError):
             broken += 1
             continue
-        if grade.model_version == version:
+        if (grade.exchange, grade.model_version) == (exchange, version):
             grades.append(grade)
     if broken:
         log.warning("%d rows of %s cannot be read and are left out", broken, path.name)
@@ -52,6 +52,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 def _grade(row: dict[str, str]) -> PredictionGraded:
     return PredictionGraded(
         at=datetime.fromisoformat(row["timestamp"]),
+        exchange=row["exchange"],
         ticker=row["market_ticker"],
         group=row["market_group"],
         model_version=row["model_version"],

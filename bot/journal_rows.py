@@ -94,6 +94,7 @@ LOGS: Final[Mapping[str, Log]] = {
         "grades_log.csv",
         (
             "timestamp",
+            "exchange",
             "model_version",
             "market_ticker",
             "market_group",
@@ -222,6 +223,7 @@ def _whale(event: WhaleSeen) -> Row:
 def _grade(event: PredictionGraded) -> Row:
     return (
         _time(event.at),
+        cell(event.exchange),
         cell(event.model_version),
         cell(event.ticker),
         cell(event.group),

@@ -21,7 +21,7 @@ from logging_utils import CsvJournal
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 
-RULES = GradeRules(horizon=10.0, size=1.0, patience=5.0, thresholds=Thresholds())
+RULES = GradeRules(10.0, size=1.0, patience=5.0, thresholds=Thresholds(), exchange="sim")
 
 
 def book(bid, ask):
@@ -127,11 +127,12 @@ def test_grades_survive_a_restart_through_their_log(tmp_path):
     with CsvJournal(tmp_path) as journal:
         journal.record([*grades, odd])
 
-    (again,) = earlier(tmp_path, "fake_v1")
+    (again,) = earlier(tmp_path, "sim", "fake_v1")
 
     assert replace(again, change=0.0, taker=0.0) == replace(grades[0], change=0.0, taker=0.0)
     assert again.change == pytest.approx(grades[0].change, abs=1e-4)
-    assert earlier(tmp_path, "old")[0].taker is None
+    assert earlier(tmp_path, "sim", "old")[0].taker is None
+    assert earlier(tmp_path, "production", "fake_v1") == []
     assert Room(before=[again]).grader.record().groups[ALL].graded == 1
 
 
@@ -142,15 +143,15 @@ def test_broken_rows_of_the_log_are_left_out_with_a_warning(tmp_path, caplog):
     with CsvJournal(tmp_path) as journal:
         journal.record(grades)
     with (tmp_path / "grades_log.csv").open("a") as file:
-        file.write("yesterday,fake_v1,A\r\n2026-01-01T00:00:00+00:00,fake_v1,A,G,")
+        file.write("yesterday,sim,fake_v1,A\r\n2026-01-01T00:00:00+00:00,sim,fake_v1,A,G,")
         file.write("2026-01-01T00:00:00+00:00,nan,10,1,1\r\n")
 
-    assert len(earlier(tmp_path, "fake_v1")) == 1
+    assert len(earlier(tmp_path, "sim", "fake_v1")) == 1
     assert "2 rows of grades_log.csv cannot be read" in caplog.text
 
 
 def test_without_a_log_there_are_no_grades(tmp_path):
-    assert earlier(tmp_path / "none", "fake_v1") == []
+    assert earlier(tmp_path / "none", "sim", "fake_v1") == []
 
 
 def spread(*edges):

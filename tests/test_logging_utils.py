@@ -56,8 +56,8 @@ SEED_COLUMNS = {
     "gross_exposure",
     "whale_log.csv": "timestamp,market_ticker,event_type,size,price_level,notional,depth_pct,"
     "imbalance_strength,side_bias",
-    "grades_log.csv": "timestamp,model_version,market_ticker,market_group,predicted_at,prediction,"
-    "horizon_seconds,change_cents,taker_cents",
+    "grades_log.csv": "timestamp,exchange,model_version,market_ticker,market_group,predicted_at,"
+    "prediction,horizon_seconds,change_cents,taker_cents",
 }
 
 
@@ -156,12 +156,16 @@ LINES: list[tuple[Event, str, str]] = [
         "ENTRIES STOPPED | $201 lost since 00:00 UTC",
     ),
     (
-        PredictionGraded(NOW, "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 1.5, -2.0),
+        PredictionGraded(
+            NOW, "sim", "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 1.5, -2.0
+        ),
         "DEBUG | signals",
         "GRADE | KXINX-26JAN23 | pred=0.65 | 10 s later: +1.50 c, taker -2.00 c",
     ),
     (
-        PredictionGraded(NOW, "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 0.0, None),
+        PredictionGraded(
+            NOW, "sim", "KXINX-26JAN23", "KXINX", "gbm_v1", NOW, 0.65, 10.0, 0.0, None
+        ),
         "DEBUG | signals",
         "GRADE | KXINX-26JAN23 | pred=0.65 | 10 s later: +0.00 c, taker unknown",
     ),

@@ -181,12 +181,14 @@ class PnlMarked:
 class PredictionGraded:
     """The horizon of a prediction has passed: the mid moved by `change` cents.
 
-    `score` was P(up) given a move, `horizon` in seconds, `group` the series of the market. `taker`
-    is what crossing the spread both ways in the predicted direction would have left, in cents a
-    contract after fees; None where the fees are not known.
+    `exchange` is where the books came from, `group` the series of the market. `score` was P(up)
+    given a move, `horizon` in seconds. `taker` is what crossing the spread both ways in the
+    predicted direction would have left, in cents a contract after fees; None where the fees are not
+    known.
     """
 
     at: datetime
+    exchange: str
     ticker: str
     group: str
     model_version: str
