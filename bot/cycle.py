@@ -60,6 +60,7 @@ class Cycle:
         self._number += 1
         self._fault = None
         self._tell([CycleStarted(self._clock.now(), self._number)])
+        self._release()
         markets = await self._markets()
         answer = await self._books(markets)
         self._release()
