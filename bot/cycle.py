@@ -22,11 +22,12 @@ from bot.core.events import (
 )
 from bot.core.market import Market
 from bot.core.money import measured
-from bot.core.orderbook import Books, Floats
+from bot.core.orderbook import Books
 from bot.core.regime import RegimeName
 from bot.core.whales import Traded
 from bot.parts import Parts
 from bot.ports import BookAnswer, ExchangeError
+from bot.universe import seconds_to_close
 from bot.watch import Judged
 
 #: Books from which on judging and trading are two pieces of work, not one.
@@ -102,7 +103,7 @@ class Cycle:
         self, books: Books, traded: Traded | None, markets: Mapping[str, Market]
     ) -> Judged:
         at = self._clock.now()
-        judged = self._judge.judge(books, _seconds_to_close(books, markets), traded)
+        judged = self._judge.judge(books, seconds_to_close(books, markets), traded)
         if len(books) > BREATH:
             await asyncio.sleep(0)
         self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
@@ -162,12 +163,6 @@ def _chunks(
         return iter(((books, traded),) if len(books) else ())
     cuts = (slice(start, start + size) for start in range(0, len(books), size))
     return ((books.take(cut), traded and traded.take(cut)) for cut in cuts)
-
-
-def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
-    closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
-    seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
-    return seconds
 
 
 def _summary(missing: Mapping[str, str]) -> str:

@@ -63,14 +63,6 @@ class Recent:
         """The newest of everything else that people should know, newest first."""
         return tuple(self._notices)
 
-    def whales_by_ticker(self) -> Mapping[str, tuple[int, float]]:
-        """Count and largest size, in contracts, of the recent whales of each market."""
-        seen: dict[str, tuple[int, float]] = {}
-        for whale in self._whales:
-            count, largest = seen.get(whale.ticker, (0, 0.0))
-            seen[whale.ticker] = (count + 1, max(largest, whale.size))
-        return seen
-
 
 def _whale(event: WhaleSeen) -> WhaleView:
     whale = event.whale

@@ -15,6 +15,8 @@ from bot.core.market import Market
 from bot.core.money import measured
 from bot.core.orderbook import Books, Floats
 from bot.ports import ExchangeError, MarketData
+from bot.runner import pause
+from bot.universe import seconds_to_close
 
 log = logging.getLogger("main")
 
@@ -71,7 +73,7 @@ async def record(
     while not stopping.is_set():
         due = loop.time() + every
         recorded = await _look(data, watchlist, sink, recorded)
-        await _pause(stopping, due - loop.time())
+        await pause(stopping, due - loop.time())
     return recorded
 
 
@@ -92,7 +94,7 @@ async def _look(data: MarketData, watchlist: Watchlist, sink: Sink, before: Reco
     books = answer.books
     sink.record(
         books,
-        seconds_to_close=_seconds_to_close(books, markets),
+        seconds_to_close=seconds_to_close(books, markets),
         open_interest=_open_interest(books, markets),
     )
     return Recorded(before.looks + 1, before.books + len(books), before.failures)
@@ -105,21 +107,6 @@ async def _refresh(watchlist: Watchlist) -> None:
         log.warning("The markets could not be read: %s", error)
 
 
-def _seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
-    closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
-    seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
-    return seconds
-
-
 def _open_interest(books: Books, markets: Mapping[str, Market]) -> Floats:
     interest = [measured(markets[ticker].open_interest) for ticker in books.tickers]
     return np.array(interest, dtype=np.float64)
-
-
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until the event is set."""
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            await stopping.wait()
-    except TimeoutError:
-        return

@@ -113,14 +113,14 @@ class Runner:
                 await self._companion(stopping)
             except Exception:  # its failure must not take the loop with it
                 log.exception("The work beside the loop broke off; it starts again")
-            await _first(stopping, self._interval)
+            await pause(stopping, self._interval)
 
     async def _loop(self, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         while not stopping.is_set():
             due = loop.time() + self._interval
             await self._pass()
-            await _first(stopping, due - loop.time())
+            await pause(stopping, due - loop.time())
 
     async def _pass(self) -> None:
         self._say(last_start=self._clock.now(), count=self._beat.count + 1)
@@ -136,8 +136,8 @@ class Runner:
         self._on_beat(self._beat)
 
 
-async def _first(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the event is set."""
     try:
         async with asyncio.timeout(max(seconds, 0)):
             await stopping.wait()

@@ -22,9 +22,9 @@ from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
 from bot.ports import Opinions
 
-#: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
-#: The model that stands for all where none suits.
+#: The model that stands for all where no card can be read.
 DEFAULT: Final = "gbm_label_up.pkl"
+#: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 #: What unpickling raises for a file, and what it holds for its shape, if that is not a model.
 _NO_MODEL: Final = (

@@ -12,8 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from bot.core.market import Market
 from bot.core.money import measured
+from bot.core.orderbook import Books, Floats
 from bot.ports import Clock, ExchangeError, MarketData, Terms
 from bot.ranking import Ranking
 
@@ -218,6 +221,13 @@ class Universe:
         while True:
             await self.learn()
             await asyncio.sleep(TERMS_PAUSE)
+
+
+def seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
+    """How long the market of each book stays open after it was seen, shape (N,), seconds."""
+    closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
+    seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
+    return seconds
 
 
 def _volume(market: Market | None, now: datetime) -> float | None:

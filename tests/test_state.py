@@ -225,14 +225,6 @@ def test_a_whale_without_bias_says_so():
     assert recent.whales[0].price == 48.5
 
 
-def test_recent_whales_are_counted_by_market_with_their_largest():
-    recent = Recent()
-    for number, size in enumerate(("6500", "5000", "9000")):
-        recent.add(a_whale(number, size))
-
-    assert recent.whales_by_ticker() == {"KX0": (2, 9000.0), "KX1": (1, 5000.0)}
-
-
 def test_everything_recent_can_be_shown():
     recent = Recent()
     for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]:
