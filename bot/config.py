@@ -21,7 +21,10 @@ from bot.core.risk import RiskLimits
 from bot.core.strategy import Thresholds
 
 VERSION = "0.1.0"
-PREFIXES = ("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_")
+PREFIXES = (
+    *("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_"),
+    *("API_TOK", "API_READ", "ALERT_", "DATABASE_", "LEASE_", "KEEP_", "KILL_", "ALLOWED_"),
+)
 
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
@@ -87,8 +90,27 @@ class Settings(BaseSettings):
         description="Web origins whose pages may read, comma separated; those named may also act",
     )
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",), description="Names this service answers to, comma separated; * is any"
+    )
+    api_token: SecretStr | None = Field(
+        None, description="What a POST must bring as a bearer token; needed in production and live"
+    )
+    api_read_token: SecretStr | None = Field(
+        None, description="What a GET must bring; if empty, reading is open"
+    )
+
+    database_url: SecretStr | None = Field(
+        None, description="postgres://… or sqlite:///…; if empty, a SQLite file in LOG_DIR"
+    )
+    keep_days: int = Field(90, ge=1, le=3_650, description="Days of history kept in the database")
+    lease_seconds: float = Field(
+        10.0, ge=2, le=60, description="Seconds after which a silent leader is taken over from"
+    )
+    kill_file: Path = Field(Path("KILL"), description="While this file exists, nothing is entered")
+
     bot_mode: Literal["paper", "live"] = Field(
-        "paper", description="paper = simulated trades over real books; live is not available yet"
+        "paper", description="paper = simulated trades over real books; live = real orders"
     )
     bot_enabled: bool = Field(True, description="Start the bot with the service")
     bot_interval: int = Field(60, ge=1, le=86_400, description="Seconds between cycles")
@@ -112,6 +134,23 @@ class Settings(BaseSettings):
         None, description="The model; if empty, the one in models/ that suits BOT_INTERVAL"
     )
     log_dir: Path = Field(Path("logs"), description="Folder of the CSV logs")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="json = one object a line on stdout"
+    )
+    log_max_mb: float = Field(
+        50.0, gt=0, le=10_000, description="Megabytes at which a CSV log is begun anew"
+    )
+    log_keep_days: int = Field(14, ge=1, le=3_650, description="Days that old CSV logs are kept")
+
+    alert_webhook_url: SecretStr | None = Field(
+        None, description="Where alerts are sent: Discord, Slack, or anything that takes JSON"
+    )
+    alert_format: Literal["auto", "discord", "slack", "json"] = Field(
+        "auto", description="Shape of an alert; auto goes by the address"
+    )
+    alert_whale_notional: Amount = Field(
+        Decimal(10_000), description="Dollars from which a whale is an alert"
+    )
 
     kalshi_env: KalshiEnv = Field(
         "production", description="production | demo | sim (the embedded simulated exchange)"
@@ -125,8 +164,10 @@ class Settings(BaseSettings):
         le=1_000,
         description="Requests a second to the exchange: 3 if empty, 100 for the embedded one",
     )
-    kalshi_api_key: str | None = Field(None, description="Key id, for live trading later")
-    kalshi_secret: SecretStr | None = Field(None, description="Private key, for live trading later")
+    kalshi_api_key: str | None = Field(None, description="Key id, for live trading")
+    kalshi_secret: SecretStr | None = Field(
+        None, description="Private key in PEM, or the path of its file, for live trading"
+    )
     sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
     sim_speed: float = Field(
         1.0, gt=0, le=100, description="Simulated seconds per second of the embedded exchange"
@@ -136,9 +177,22 @@ class Settings(BaseSettings):
     risk_max_market_exposure: Amount = Field(Decimal(200), description="Dollars at risk per market")
     risk_max_event_exposure: Amount = Field(Decimal(400), description="Dollars at risk per event")
     risk_max_total_exposure: Amount = Field(Decimal(2_500), description="Dollars at risk in all")
+    risk_max_category_exposure: Amount = Field(
+        Decimal(1_000), description="Dollars at risk per category"
+    )
     risk_daily_loss_stop: Amount = Field(
         Decimal(200), description="Loss since 00:00 UTC that stops entries, dollars"
     )
+    risk_drawdown_halt: Amount = Field(
+        Decimal(1_000), description="Loss from the highest equity that halts entries until reset"
+    )
+    risk_max_orders_per_minute: int = Field(
+        10, ge=1, le=1_000, description="Entries in any 60 seconds at most"
+    )
+    risk_max_errors_per_minute: int = Field(
+        5, ge=1, le=1_000, description="Failures of the exchange in 60 seconds that pause entries"
+    )
+    risk_error_pause: float = Field(300.0, ge=0, le=86_400, description="Seconds of that pause")
     risk_max_positions: int = Field(20, ge=1, le=1_000, description="Open positions at most")
     risk_min_price: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
         Decimal("0.05"), description="No entry below this price, dollars"
@@ -156,9 +210,8 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        if "cors_origins" in values:
-            values = {**values, "cors_origins": _listed(values["cors_origins"])}
-        return values
+        lists = {"cors_origins", "allowed_hosts"} & values.keys()
+        return {**values, **{name: _listed(values[name]) for name in lists}}
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> Self:
@@ -173,12 +226,39 @@ class Settings(BaseSettings):
                 f"RISK_MIN_PRICE ({self.risk_min_price}) must be below "
                 f"RISK_MAX_PRICE ({self.risk_max_price})"
             )
-        if self.bot_mode == "live":
+        return self
+
+    @model_validator(mode="after")
+    def _live_is_armed(self) -> Self:
+        needed = {
+            "API_TOKEN": self.api_token,
+            "KALSHI_API_KEY": self.kalshi_api_key,
+            "KALSHI_SECRET": self.kalshi_secret,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if self.bot_mode == "live" and missing:
             raise ValueError(
-                "BOT_MODE: 'live' is not available: this version cannot send real orders. "
-                "Set BOT_MODE=paper"
+                f"BOT_MODE: 'live' trades real money and needs {', '.join(missing)}. "
+                "Set them, or BOT_MODE=paper"
+            )
+        if self.bot_mode == "live" and self.is_embedded:
+            raise ValueError(
+                "BOT_MODE: 'live' cannot trade on the embedded exchange: set KALSHI_BASE_URL to "
+                "that of `python -m bot simulate`, or BOT_MODE=paper"
             )
         return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the exchange lives inside this process, and is born anew with it."""
+        return self.kalshi_env == "sim" and self.kalshi_base_url is None
+
+    @property
+    def database(self) -> str:
+        """Where everything is kept: an address with its password, never to be shown."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.log_dir / 'kalshiproto.db'}"
 
     @property
     def base_url(self) -> str:
@@ -193,8 +273,7 @@ class Settings(BaseSettings):
     @property
     def reads_per_second(self) -> float:
         """Requests a second to the exchange: what Kalshi bears without keys, unless given."""
-        embedded = self.kalshi_env == "sim" and self.kalshi_base_url is None
-        return self.kalshi_max_reads_per_second or (100.0 if embedded else 3.0)
+        return self.kalshi_max_reads_per_second or (100.0 if self.is_embedded else 3.0)
 
     @property
     def thresholds(self) -> Thresholds:

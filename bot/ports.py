@@ -12,7 +12,7 @@ from bot.core.events import Event
 from bot.core.fees import FeeSchedule
 from bot.core.market import Market
 from bot.core.orderbook import Books, Floats
-from bot.core.orders import Execution
+from bot.core.orders import Execution, Order, Unresolved
 from bot.core.risk import Approved
 
 
@@ -80,8 +80,15 @@ class MarketData(Protocol):
 class Venue(Protocol):
     """Where orders go."""
 
-    async def submit(self, approved: Approved) -> Execution:
+    async def submit(self, approved: Approved) -> Execution | Unresolved:
         """Trade and say what became of the order; a client order id seen before trades nothing."""
+        ...
+
+    async def resolve(self, order: Order) -> Execution | Unresolved:
+        """What became of an order written down earlier, perhaps by a process that died since.
+
+        Trades nothing. An order that never arrived is one that was cancelled without a fill.
+        """
         ...
 
 

@@ -18,11 +18,15 @@ ROOT = Path(__file__).parents[1]
 #: its own group and the rows inside its own; groups of one row do not know each other.
 ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("bot.core",),),
-    (("bot.ports", "bot.memory", "bot.views"),),
+    (("bot.ports", "bot.durable", "bot.memory", "bot.views"),),
     (
         ("bot.kalshi",),
         ("bot.sim",),
         ("bot.paper",),
+        ("bot.store",),
+        ("bot.live",),
+        ("bot.alerts",),
+        ("bot.metrics",),
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),
@@ -37,6 +41,9 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         (
             "bot.audiences",
+            "bot.brakes",
+            "bot.decisions",
+            "bot.leadership",
             "bot.cycle",
             "bot.follow",
             "bot.prints",

@@ -71,11 +71,27 @@ def test_every_problem_has_its_own_line(monkeypatch):
     assert [line.split("=")[0] for line in problems()] == ["PORT", "BOT_INTERVAL"]
 
 
-def test_live_mode_refuses_to_start_and_says_so():
-    (problem,) = problems(bot_mode="live")
+@pytest.mark.parametrize("missing", ["api_token", "kalshi_api_key", "kalshi_secret"])
+def test_live_mode_refuses_to_start_unless_it_is_armed(missing):
+    armed = {
+        "api_token": "t",
+        "kalshi_api_key": "k",
+        "kalshi_secret": "s",
+        "bot_mode": "live",
+    }
 
-    assert "'live' is not available" in problem
-    assert "BOT_MODE=paper" in problem
+    (problem,) = problems(**{**armed, missing: None})
+
+    assert missing.upper() in problem
+    assert config.load(None, **armed).bot_mode == "live"
+
+
+def test_live_mode_refuses_the_embedded_exchange():
+    (problem,) = problems(
+        bot_mode="live", api_token="t", kalshi_api_key="k", kalshi_secret="s", kalshi_env="sim"
+    )
+
+    assert "embedded" in problem
 
 
 def test_bands_that_overlap_are_refused():

@@ -89,3 +89,11 @@ class Execution:
     def fees(self) -> Dollars:
         """All fees of the fills."""
         return sum((fill.fee for fill in self.fills), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An order that was sent and whose fate is not known, with why; it may have traded."""
+
+    order: Order
+    reason: str

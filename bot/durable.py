@@ -1,0 +1,116 @@
+"""What must outlive the process, as values, and where it is kept, as a Protocol.
+
+A store keeps one *book* for one *term*: the orders, fills and settlements of an account, the
+events worth remembering, and memos: small named things of which only the latest counts. Leaves
+out how rows lie on the disk (`bot.store`) and who may lead (`bot.leadership`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.events import Event
+from bot.core.orders import Order
+from bot.core.portfolio import Portfolio
+
+
+class StoreError(Exception):
+    """The database, or the way to it, failed; the message says what to do about it."""
+
+
+class LeaseLostError(Exception):
+    """Somebody else leads by now. Nothing was written, and nothing more may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A time of leadership: who leads, and the number that no earlier leader had."""
+
+    holder: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """A thing remembered under a name; a later one of that name takes its place.
+
+    `body` is what its owner makes of it; None means that it is forgotten.
+    """
+
+    kind: str
+    key: str
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one pass of the loop leaves behind, kept in one piece or not at all.
+
+    `events` in the order in which they happened; those that are not worth keeping are passed
+    over. `published` is the state as JSON that everyone serves from now on.
+    """
+
+    events: Sequence[Event] = ()
+    memos: Sequence[Memo] = ()
+    published: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a store holds of a book, up to and with `commit`.
+
+    `portfolio` is the fold of all that was booked. `unresolved` are orders written down before
+    they were sent whose fate is not written. `events` are the newest of each kind that is kept,
+    in the order in which they happened; `memos` by kind and key.
+    """
+
+    commit: int
+    portfolio: Portfolio
+    unresolved: tuple[Order, ...] = ()
+    events: tuple[Event, ...] = ()
+    memos: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was kept after a commit: for those who look on. `published` None means unchanged."""
+
+    commit: int
+    events: tuple[Event, ...] = ()
+    memos: tuple[Memo, ...] = ()
+    published: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Who leads now, as the database knows it; `holder` None if nobody does.
+
+    `started_at` is when that term began.
+    """
+
+    holder: str | None
+    epoch: int
+    started_at: datetime | None = None
+
+
+class Store(Protocol):
+    """Where a leader keeps one book. Every method may raise StoreError and LeaseLostError."""
+
+    async def intend(self, order: Order) -> None:
+        """Write down an order before it is sent; returns once it is on the disk."""
+        ...
+
+    async def commit(self, done: Done) -> None:
+        """Keep all of it, in one transaction."""
+        ...
+
+
+class Unkept:
+    """A store that keeps nothing: for replays and tests, where there is nothing to come back to."""
+
+    async def intend(self, order: Order) -> None:
+        """Nothing is written down."""
+
+    async def commit(self, done: Done) -> None:
+        """Nothing is kept."""
