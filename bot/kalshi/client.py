@@ -8,6 +8,7 @@ ends as ExchangeError. Requests go through one outbound budget; redirects are no
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote
@@ -25,7 +26,7 @@ from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
 
 log = logging.getLogger("main")
 
-#: Markets on one page of the listing: the most there can be.
+#: Markets on one page of the listing, and trades on one of theirs: the most there can be.
 PAGE = 1_000
 #: Eight times the listing of 2026; one that is longer is running in circles.
 MOST_PAGES = 1_000
@@ -144,6 +145,29 @@ class KalshiClient:
         params = [("ticker", ticker), ("limit", str(limit))]
         latest, _ = await self._read("/markets/trades", params, wire.trades)
         return latest
+
+    async def recent_trades(
+        self, since: datetime, pages: int
+    ) -> tuple[tuple[wire.Trade, ...], bool]:
+        """The trades of all markets from `since` on, newest first, and whether those are all.
+
+        They are not all if so many pages, one request each, do not reach back so far.
+        """
+        # Whole seconds, rounded down: a few trades too many are better than one too few.
+        params = [("limit", str(PAGE)), ("min_ts", str(int(since.timestamp())))]
+        found: dict[str, wire.Trade] = {}
+        cursor = ""
+        for _ in range(pages):
+            more = [("cursor", cursor)] if cursor else []
+            page, cursor = await self._read("/markets/trades", [*params, *more], wire.trades)
+            known = len(found)
+            found |= {trade.trade_id: trade for trade in page}
+            if not cursor or (page and page[-1].at < since):
+                return tuple(found.values()), True
+            # A cursor the exchange cannot read is silently page one.
+            if len(found) == known:
+                break
+        return tuple(found.values()), False
 
     async def exchange_status(self) -> wire.ExchangeStatus:
         """Whether the exchange is up; it says so with error statuses too."""

@@ -1,7 +1,7 @@
 """The client at the transport seam: every answer, and every way not to answer."""
 
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -365,6 +365,62 @@ async def test_the_latest_trades_of_a_market_can_be_read(client, exchange):
 
     assert await client.trades(T1) == ()
     assert (asked(route, "ticker"), asked(route, "limit")) == ([[T1]], [["100"]])
+
+
+def sold(number: int, seconds_ago: float) -> Json:
+    """A trade so long before noon."""
+    at = (NOON - timedelta(seconds=seconds_ago)).isoformat()
+    return {
+        **{"trade_id": f"t-{number}", "ticker": T1, "count_fp": "2.00", "created_time": at},
+        **{"yes_price_dollars": "0.3700", "taker_book_side": "bid", "is_block_trade": False},
+    }
+
+
+def in_pages(*trades: Json, size: int) -> Callable[[httpx.Request], httpx.Response]:
+    """Answers with so many trades a page; the cursor is the number of the first."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = int(request.url.params.get("cursor", "0"))
+        past = first + size
+        cursor = str(past) if past < len(trades) else ""
+        return httpx.Response(200, json={"trades": trades[first:past], "cursor": cursor})
+
+    return answer
+
+
+@pytest.mark.parametrize(("pages", "count", "whole"), [(1, 2, False), (2, 4, False), (3, 5, True)])
+async def test_the_trades_of_all_markets_come_in_so_many_pages_at_most(
+    client, exchange, pages, count, whole
+):
+    trades = [sold(number, number) for number in range(5)]
+    route = exchange.get("/markets/trades").mock(side_effect=in_pages(*trades, size=2))
+    since = NOON - timedelta(seconds=59.5)
+
+    found, are_all = await client.recent_trades(since, pages)
+
+    assert [trade.trade_id for trade in found] == [f"t-{n}" for n in range(count)]
+    assert are_all is whole
+    assert set(map(tuple, asked(route, "min_ts"))) == {(str(int(since.timestamp())),)}
+
+
+async def test_trades_are_all_there_once_one_of_them_is_older_than_asked(client, exchange):
+    trades = [sold(1, 10), sold(2, 70), sold(3, 80)]
+    route = exchange.get("/markets/trades").mock(side_effect=in_pages(*trades, size=2))
+
+    found, are_all = await client.recent_trades(NOON - timedelta(seconds=60), 5)
+
+    assert (len(found), are_all, route.call_count) == (2, True, 1)
+
+
+@pytest.mark.parametrize(("trades", "calls"), [([sold(1, 10)], 2), ([], 1)])
+async def test_given_a_cursor_that_leads_nowhere_new_trades_count_once_and_are_not_all(
+    client, exchange, trades, calls
+):
+    route = exchange.get("/markets/trades").respond(json={"trades": trades, "cursor": "lost"})
+
+    found, are_all = await client.recent_trades(NOON - timedelta(seconds=60), 5)
+
+    assert (len(found), are_all, route.call_count) == (len(trades), False, calls)
 
 
 @pytest.mark.parametrize("status", [200, 500, 503, 504])

@@ -1,6 +1,7 @@
 """The real client and universe against the simulated exchange, in-process."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 
 import httpx
@@ -79,6 +80,16 @@ async def test_the_latest_trades_are_newest_first_inside_the_prices(client):
     assert {trade.ticker for trade in trades} == {busiest}
     assert [t.at for t in trades] == sorted((t.at for t in trades), reverse=True)
     assert all(Decimal(0) < trade.price < 1 for trade in trades)
+
+
+async def test_the_trades_of_all_markets_reach_back_to_the_moment_that_was_asked_for(client):
+    since = NOON - timedelta(minutes=30)
+    trades, are_all = await client.recent_trades(since, pages=20)
+
+    assert are_all
+    assert len({trade.ticker for trade in trades}) > 5
+    assert [t.at for t in trades] == sorted((t.at for t in trades), reverse=True)
+    assert all(trade.at >= since for trade in trades)
 
 
 async def test_the_exchange_says_that_it_is_up(client):
