@@ -26,7 +26,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.store",),
         ("bot.live",),
         ("bot.alerts",),
-        ("bot.metrics",),
+        ("bot.metrics", "bot.metric_counts", "bot.metric_gauges", "bot.loop_lag"),
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),

@@ -28,6 +28,23 @@ class TokenBudget:
         self._level = self._capacity
         self._filled_at = stopwatch()
         self._turn = asyncio.Lock()  # its waiters are served in order
+        self._taken = 0
+
+    @property
+    def rate(self) -> float:
+        """Requests a second on average at most."""
+        return self._rate
+
+    @property
+    def taken(self) -> int:
+        """Requests that were let pass so far."""
+        return self._taken
+
+    @property
+    def used(self) -> float:
+        """The share of what may be sent at once that is spent now, in [0, 1]."""
+        earned = (self._stopwatch() - self._filled_at) * self._rate
+        return 1.0 - min(self._level + earned, self._capacity) / self._capacity
 
     async def take(self) -> None:
         """Wait until one more request may be sent."""
@@ -35,6 +52,7 @@ class TokenBudget:
             while (short := 1.0 - self._refilled()) > 0:
                 await self._sleep(short / self._rate)
             self._level -= 1.0
+            self._taken += 1
 
     def _refilled(self) -> float:
         now = self._stopwatch()

@@ -99,3 +99,31 @@ async def test_a_cancelled_waiter_takes_nothing_and_blocks_nobody():
 def test_a_rate_that_would_wait_for_ever_is_refused(rate):
     with pytest.raises(ValueError, match="for ever"):
         budget(FakeTime(), rate)
+
+
+@given(st.lists(st.floats(0, 3), max_size=20))
+async def test_what_is_spent_is_a_share_and_looking_spends_nothing(pauses):
+    time = FakeTime()
+    limit, unseen = budget(time), budget(time)
+
+    for pause in pauses:
+        time.now += pause
+        assert 0.0 <= limit.used <= 1.0
+        await asyncio.gather(limit.take(), unseen.take())
+
+    assert limit.taken == unseen.taken == len(pauses)
+    assert limit.used == pytest.approx(unseen.used)
+
+
+async def test_a_spent_budget_says_so_and_recovers_at_its_rate():
+    time = FakeTime()
+    limit = budget(time, rate=2.0)
+    assert limit.used == 0.0
+
+    await moments(time, limit, 2)
+    spent = limit.used
+    time.now += 0.5
+
+    assert (limit.rate, limit.taken) == (2.0, 2)
+    assert spent == pytest.approx(1.0)
+    assert limit.used == pytest.approx(0.5)

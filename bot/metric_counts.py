@@ -1,0 +1,179 @@
+"""What is counted of events: a table of counters, and a view of each event as counts.
+
+Every label has a short list of values, all of them there from the start at 0; what is on no list
+counts as "other". So nothing that comes from outside, a ticker least of all, can make more series.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Final, TypeAlias
+
+from bot.core.events import (
+    Action,
+    CycleFinished,
+    CycleStarted,
+    EntriesStopped,
+    Event,
+    FetchFailed,
+    MarketSettled,
+    MarketsFetched,
+    OrderEnded,
+    OrderRefused,
+    OrderSubmitted,
+    PositionClosed,
+    PositionOpened,
+    PredictionGraded,
+    RegimeChanged,
+    SignalMade,
+    WhaleEnded,
+    WhaleSeen,
+)
+from bot.core.money import measured
+from bot.core.orders import OrderStatus
+from bot.core.regime import REGIMES
+from bot.core.whale_endings import Fate
+from bot.core.whales import WhaleType
+
+OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """A counter: its name without the prefix, what it counts, its labels with their values."""
+
+    name: str
+    help: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def all_values(self) -> Iterator[tuple[str, ...]]:
+        """Every combination of label values there is."""
+        return product(*self.labels.values())
+
+    def bounded(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        """These label values, with "other" for what is on no list."""
+        allowed = zip(values, self.labels.values(), strict=True)
+        return tuple(value if value in known else OTHER for value, known in allowed)
+
+
+Count: TypeAlias = tuple[Tally, tuple[str, ...], float]
+
+#: What a failed fetch was after, in the words of `FetchFailed.what` with an underscore.
+_ASKED: Final = ("markets", "order_books", "trades", "orders", OTHER)
+#: How it failed, by the first pattern that its reason shows.
+_KINDS: Final[Mapping[str, re.Pattern[str]]] = {
+    "rate_limited": re.compile(r"HTTP 429"),
+    "server_error": re.compile(r"HTTP 5\d\d"),
+    "refused": re.compile(r"HTTP [34]\d\d"),
+    "timeout": re.compile(r"Timeout"),
+    "unreachable": re.compile(r"(Connect|Read|Write|Close|Network|Protocol|Proxy)Error"),
+    "malformed": re.compile(r"not the expected JSON|crossed|decimals|levels on one side|digits"),
+    "missing": re.compile(r"no book|not in the answer"),
+}
+
+CYCLES_STARTED = Tally("cycles_started_total", "Cycles that began")
+CYCLES = Tally("cycles_total", "Cycles that came to their end")
+BOOKS = Tally("books_total", "Order books asked for", {"result": ("sound", "missing")})
+FETCH_ERRORS = Tally(
+    "fetch_errors_total",
+    "What the exchange failed at: what was asked for, and how it failed",
+    {"what": _ASKED, "kind": (*_KINDS, OTHER)},
+)
+SIGNALS = Tally("signals_total", "Signals by action", {"action": tuple(Action)})
+SUBMITTED = Tally("orders_submitted_total", "Orders that passed risk and went to the venue")
+ENDED = Tally("orders_total", "Orders by what became of them", {"status": tuple(OrderStatus)})
+REFUSED = Tally("refusals_total", "Orders that risk refused")
+STOPS = Tally("entry_stops_total", "Times that entries were stopped")
+FILLS = Tally("fills_total", "Fills")
+CONTRACTS = Tally("filled_contracts_total", "Contracts that changed hands")
+FEES = Tally("fees_dollars_total", "Fees of fills, dollars")
+OPENED = Tally("positions_opened_total", "Positions opened")
+CLOSED = Tally(
+    "positions_closed_total",
+    "Positions closed, by an order or by settlement",
+    {"how": ("order", "settlement", OTHER)},
+)
+SETTLED = Tally("settlements_total", "Held markets that were settled")
+WHALES = Tally("whales_total", "Whales by type", {"type": tuple(WhaleType)})
+WHALES_ENDED = Tally(
+    "whales_ended_total", "Large orders that are gone, by fate", {"fate": tuple(Fate)}
+)
+REGIMES_CHANGED = Tally(
+    "regime_changes_total", "Changes of the regime, by the new one", {"regime": tuple(REGIMES)}
+)
+GRADES = Tally(
+    "grades_total",
+    "Predictions whose horizon has passed, by whether the mid went their way",
+    {"result": ("right", "wrong", "unmoved")},
+)
+
+COUNTERS: Final[tuple[Tally, ...]] = (
+    *(CYCLES_STARTED, CYCLES, BOOKS, FETCH_ERRORS, SIGNALS, SUBMITTED, ENDED, REFUSED, STOPS),
+    *(FILLS, CONTRACTS, FEES, OPENED, CLOSED, SETTLED, WHALES, WHALES_ENDED),
+    *(REGIMES_CHANGED, GRADES),
+)
+
+
+def counts(event: Event) -> Iterable[Count]:
+    """What this event adds to which counter, label values bounded."""
+    view = _VIEWS.get(type(event))
+    return view(event) if view is not None else ()
+
+
+def failure_kind(reason: str) -> str:
+    """The reason of a failed fetch as one of a few words."""
+    return next((kind for kind, sign in _KINDS.items() if sign.search(reason)), OTHER)
+
+
+def _one(tally: Tally) -> Callable[[object], Iterable[Count]]:
+    return lambda _: ((tally, (), 1.0),)
+
+
+def _by(tally: Tally, value: Callable[[Any], str]) -> Callable[[Any], Iterable[Count]]:
+    return lambda event: ((tally, tally.bounded((value(event),)), 1.0),)
+
+
+def _fetched(event: MarketsFetched) -> Iterable[Count]:
+    yield BOOKS, ("sound",), event.markets
+    yield BOOKS, ("missing",), max(event.watched - event.markets, 0)
+
+
+def _failed(event: FetchFailed) -> Iterable[Count]:
+    asked = event.what.replace(" ", "_")
+    yield FETCH_ERRORS, FETCH_ERRORS.bounded((asked, failure_kind(event.reason))), 1.0
+
+
+def _ended(event: OrderEnded) -> Iterable[Count]:
+    done = event.execution
+    yield ENDED, (done.status.value,), 1.0
+    if done.fills:
+        yield FILLS, (), len(done.fills)
+        yield CONTRACTS, (), measured(done.filled)
+        yield FEES, (), measured(done.fees)
+
+
+def _result(event: PredictionGraded) -> str:
+    if not event.change:
+        return "unmoved"
+    return "right" if (event.score > 0.5) == (event.change > 0) else "wrong"
+
+
+_VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
+    CycleStarted: _one(CYCLES_STARTED),
+    CycleFinished: _one(CYCLES),
+    MarketsFetched: _fetched,
+    FetchFailed: _failed,
+    SignalMade: _by(SIGNALS, lambda event: event.action.value),
+    OrderSubmitted: _one(SUBMITTED),
+    OrderEnded: _ended,
+    OrderRefused: _one(REFUSED),
+    EntriesStopped: _one(STOPS),
+    PositionOpened: _one(OPENED),
+    PositionClosed: _by(CLOSED, lambda event: event.how),
+    MarketSettled: _one(SETTLED),
+    WhaleSeen: _by(WHALES, lambda event: event.whale.type.value),
+    WhaleEnded: _by(WHALES_ENDED, lambda event: event.ending.fate.value),
+    RegimeChanged: _by(REGIMES_CHANGED, lambda event: event.after.value),
+    PredictionGraded: _by(GRADES, _result),
+}
