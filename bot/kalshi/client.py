@@ -5,21 +5,17 @@ connection, a timeout) is tried again with jitter, a few times and not for long.
 ends as ExchangeError. Requests go through one outbound budget; redirects are not followed.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
-import stamina
 
 from bot.core.market import Market
 from bot.kalshi import books, wire
 from bot.kalshi.batches import BATCH, in_batches, together
-from bot.kalshi.errors import error as refusal
+from bot.kalshi.calls import Calls, parsed, refused_as
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.terms import TermsCache, terms_of
 from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
@@ -30,19 +26,6 @@ log = logging.getLogger("main")
 PAGE = 1_000
 #: Eight times the listing of 2026; one that is longer is running in circles.
 MOST_PAGES = 1_000
-#: Seconds: one attempt in all, and all attempts of one request.
-ATTEMPT_PATIENCE = 15.0
-TOTAL_PATIENCE = 30.0
-
-#: Addresses kept: each cycle asks the same, and httpx takes 10 µs a ticker to write one.
-ADDRESSES = 512
-
-ValueT = TypeVar("ValueT")
-Params = Sequence[tuple[str, str]]
-
-_retrying = stamina.AsyncRetryingCaller(
-    attempts=4, timeout=TOTAL_PATIENCE, wait_initial=0.25, wait_max=4.0, wait_jitter=1.0
-)
 
 
 def open_http(
@@ -64,12 +47,9 @@ class KalshiClient:
     """Market data from Kalshi, or from anything that speaks like it."""
 
     def __init__(self, http: httpx.AsyncClient, budget: TokenBudget, clock: Clock) -> None:
-        self._http = http
-        self._budget = budget
+        self._calls = Calls(http, budget)
         self._clock = clock
         self._cache = TermsCache(clock)
-        self._address = lru_cache(ADDRESSES)(self._absolute)
-        self._reading = asyncio.Lock()
 
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, a hundred to a request.
@@ -143,7 +123,7 @@ class KalshiClient:
     async def trades(self, ticker: str, limit: int = 100) -> tuple[wire.Trade, ...]:
         """The latest trades of a market, newest first."""
         params = [("ticker", ticker), ("limit", str(limit))]
-        latest, _ = await self._read("/markets/trades", params, wire.trades)
+        latest, _ = await self._calls.read("/markets/trades", params, wire.trades)
         return latest
 
     async def recent_trades(
@@ -159,7 +139,7 @@ class KalshiClient:
         cursor = ""
         for _ in range(pages):
             more = [("cursor", cursor)] if cursor else []
-            page, cursor = await self._read("/markets/trades", [*params, *more], wire.trades)
+            page, cursor = await self._calls.read("/markets/trades", [*params, *more], wire.trades)
             known = len(found)
             found |= {trade.trade_id: trade for trade in page}
             if not cursor or (page and page[-1].at < since):
@@ -172,11 +152,11 @@ class KalshiClient:
     async def exchange_status(self) -> wire.ExchangeStatus:
         """Whether the exchange is up; it says so with error statuses too."""
         path = "/exchange/status"
-        response = await self._send(path, ())
+        response = await self._calls.get(path)
         try:
-            return _parsed(path, wire.exchange_status, response.content)
+            return parsed(f"GET {path}", wire.exchange_status, response.content)
         except ExchangeError as error:
-            if (refused := _refused(path, response)) is not None:
+            if (refused := refused_as(f"GET {path}", response)) is not None:
                 raise refused from error
             raise
 
@@ -184,18 +164,20 @@ class KalshiClient:
         def read(body: bytes) -> BookAnswer:
             return books.books(body, tickers, self._clock.now().timestamp())
 
-        return await self._read("/markets/orderbooks", [("tickers", t) for t in tickers], read)
+        return await self._calls.read(
+            "/markets/orderbooks", [("tickers", t) for t in tickers], read
+        )
 
     async def _markets(self, tickers: Sequence[str]) -> tuple[Market, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
-        found, broken = await self._read("/markets", params, wire.markets)
+        found, broken = await self._calls.read("/markets", params, wire.markets)
         _report(broken)
         return found
 
     async def _page(self, cursor: str) -> wire.ListingPage:
         params = [("limit", str(PAGE)), ("status", "open"), ("mve_filter", "exclude")]
         params += [("cursor", cursor)] if cursor else []
-        page = await self._read("/markets", params, wire.listing)
+        page = await self._calls.read("/markets", params, wire.listing)
         _report(page.broken)
         return page
 
@@ -215,66 +197,18 @@ class KalshiClient:
 
     async def _events(self, tickers: Sequence[str]) -> tuple[wire.Event, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
-        found, broken = await self._read("/events", params, wire.events)
+        found, broken = await self._calls.read("/events", params, wire.events)
         _report(broken)
         return found
 
     async def _series(self, ticker: str) -> wire.Series:
         known = self._cache.series(ticker)
         if known is None:
-            known = await self._read(f"/series/{quote(ticker, safe='')}", (), wire.series)
+            known = await self._calls.read(f"/series/{quote(ticker, safe='')}", (), wire.series)
             self._cache.keep_series(known)
         return known
-
-    async def _read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
-        """The parsed body of a success; repeated while the failure may pass by itself."""
-        response = await _retrying.on(_may_pass)(self._success, path, params)
-        # Answers that come together are read one by one, with a breath for the loop between.
-        async with self._reading:
-            await asyncio.sleep(0)
-            return _parsed(path, parse, response.content)
-
-    async def _success(self, path: str, params: Params) -> httpx.Response:
-        response = await self._send(path, params)
-        if (refused := _refused(path, response)) is not None:
-            raise refused
-        return response
-
-    async def _send(self, path: str, params: Params) -> httpx.Response:
-        await self._budget.take()
-        try:
-            async with asyncio.timeout(ATTEMPT_PATIENCE):
-                return await self._http.get(self._address(path, tuple(params)))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-            raise ExchangeError(f"GET {path}: {reason}") from error
-
-    def _absolute(self, path: str, params: tuple[tuple[str, str], ...]) -> httpx.URL:
-        return self._http.build_request("GET", path, params=list(params)).url
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed a moment later."""
-    if not isinstance(error, ExchangeError):
-        return False
-    if error.status is None:
-        return isinstance(error.__cause__, httpx.TransportError | TimeoutError)
-    return error.status == httpx.codes.TOO_MANY_REQUESTS or error.status >= 500
 
 
 def _report(broken: Sequence[str]) -> None:
     if broken:
         log.warning("%d entries of an answer could not be read; %s", len(broken), broken[0])
-
-
-def _refused(path: str, response: httpx.Response) -> ExchangeError | None:
-    if response.is_success:
-        return None
-    return refusal(f"GET {path}", response.status_code, response.content)
-
-
-def _parsed(path: str, parse: Callable[[bytes], ValueT], body: bytes) -> ValueT:
-    try:
-        return parse(body)
-    except ExchangeError as error:
-        raise ExchangeError(f"GET {path}: {error}", status=httpx.codes.OK) from error

@@ -9,6 +9,8 @@ import msgspec
 from bot.kalshi.shapes import MALFORMED
 from bot.ports import ExchangeError
 
+#: The code of a request that never left this process: it certainly did nothing.
+NOT_SENT = "not_sent"
 #: An error page must not fill the log.
 LONGEST = 200
 

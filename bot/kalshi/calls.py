@@ -1,0 +1,161 @@
+"""Requests to Kalshi's REST API, within a budget, signed if need be; failures are ExchangeErrors.
+
+What may pass by itself (429, 5xx, a broken connection, a timeout) is tried again for reads, with
+jitter, a few times and not for long. A write is sent once and never repeated; one that certainly
+never left carries the code NOT_SENT. Redirects are not followed: a signature covers its path.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeVar
+
+import httpx
+import stamina
+
+from bot.kalshi.errors import NOT_SENT
+from bot.kalshi.errors import error as refusal
+from bot.kalshi.limits import TokenBudget
+from bot.ports import ExchangeError
+
+#: Seconds: one attempt in all, and all attempts of one request.
+ATTEMPT_PATIENCE: Final = 15.0
+TOTAL_PATIENCE: Final = 30.0
+
+#: Addresses kept: each cycle asks the same, and httpx takes 10 µs a ticker to write one.
+ADDRESSES: Final = 512
+
+#: Failures before the first byte of a request was sent.
+_UNSENT: Final = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    *(httpx.UnsupportedProtocol, httpx.InvalidURL),
+)
+
+ValueT = TypeVar("ValueT")
+Params = Sequence[tuple[str, str]]
+#: The headers that sign a method and a whole path, as of now.
+Signature = Callable[[str, str], Mapping[str, str]]
+
+_retrying = stamina.AsyncRetryingCaller(
+    attempts=4, timeout=TOTAL_PATIENCE, wait_initial=0.25, wait_max=4.0, wait_jitter=1.0
+)
+
+
+def _nothing() -> None:
+    """No last check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request that changes something; `body` is JSON.
+
+    `check` is called when nothing but the sending is left, and may raise ExchangeError.
+    """
+
+    method: str
+    path: str
+    body: bytes = b""
+    params: Params = ()
+    check: Callable[[], None] = _nothing
+
+
+class Calls:
+    """Requests to one exchange through one budget."""
+
+    def __init__(
+        self, http: httpx.AsyncClient, budget: TokenBudget, signature: Signature | None = None
+    ) -> None:
+        self._http = http
+        self._budget = budget
+        self._signature = signature
+        self._address = lru_cache(ADDRESSES)(self._absolute)
+        self._reading = asyncio.Lock()
+
+    async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
+        """The parsed body of a GET; repeated while the failure may pass by itself."""
+        response = await _retrying.on(_may_pass)(self._success, path, params)
+        # Answers that come together are read one by one, with a breath for the loop between.
+        async with self._reading:
+            await asyncio.sleep(0)
+            return parsed(f"GET {path}", parse, response.content)
+
+    async def read_once(
+        self, path: str, params: Params, parse: Callable[[bytes], ValueT]
+    ) -> ValueT:
+        """The parsed body of a GET that is not repeated: for callers who ask again themselves."""
+        response = await self._success(path, params)
+        return parsed(f"GET {path}", parse, response.content)
+
+    async def get(self, path: str, params: Params = ()) -> httpx.Response:
+        """Whatever one GET is answered."""
+        await self._budget.take()
+        return await self._answer("GET", path, params)
+
+    async def write(self, write: Write, parse: Callable[[bytes], ValueT]) -> ValueT:
+        """The parsed body of a success. Sent once at most.
+
+        Raises ExchangeError; whether the request was done is then known only of a refusal (4xx)
+        and of what carries NOT_SENT.
+        """
+        await self._budget.take()
+        write.check()
+        response = await self._answer(write.method, write.path, write.params, write.body)
+        asked = f"{write.method} {write.path}"
+        if (refused := refused_as(asked, response)) is not None:
+            raise refused
+        return parsed(asked, parse, response.content)
+
+    async def _success(self, path: str, params: Params) -> httpx.Response:
+        response = await self.get(path, params)
+        if (refused := refused_as(f"GET {path}", response)) is not None:
+            raise refused
+        return response
+
+    async def _answer(
+        self, method: str, path: str, params: Params, body: bytes = b""
+    ) -> httpx.Response:
+        try:
+            request = self._request(method, self._address(path, tuple(params)), body)
+            async with asyncio.timeout(ATTEMPT_PATIENCE):
+                return await self._http.send(request)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+            code = NOT_SENT if isinstance(error, _UNSENT) else ""
+            raise ExchangeError(f"{method} {path}: {reason}", code=code) from error
+
+    def _request(self, method: str, url: httpx.URL, body: bytes) -> httpx.Request:
+        request = self._http.build_request(method, url, content=body or None)
+        if body:
+            request.headers["content-type"] = "application/json"
+        if self._signature is not None:
+            path = url.raw_path.decode("ascii").partition("?")[0]
+            request.headers.update(self._signature(method, path))
+        return request
+
+    def _absolute(self, path: str, params: tuple[tuple[str, str], ...]) -> httpx.URL:
+        return self._http.build_request("GET", path, params=list(params)).url
+
+
+def refused_as(asked: str, response: httpx.Response) -> ExchangeError | None:
+    """The refusal that a response is; None for a success."""
+    if response.is_success:
+        return None
+    return refusal(asked, response.status_code, response.content)
+
+
+def parsed(asked: str, parse: Callable[[bytes], ValueT], body: bytes) -> ValueT:
+    """The body of a success as a value; raises ExchangeError naming what was asked."""
+    try:
+        return parse(body)
+    except ExchangeError as error:
+        raise ExchangeError(f"{asked}: {error}", status=httpx.codes.OK) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if not isinstance(error, ExchangeError):
+        return False
+    if error.status is None:
+        return isinstance(error.__cause__, httpx.TransportError | TimeoutError)
+    return error.status == httpx.codes.TOO_MANY_REQUESTS or error.status >= 500
