@@ -1,0 +1,1 @@
+"""Where books are kept: SQLite or PostgreSQL, behind `bot.store.database`."""

@@ -1,0 +1,51 @@
+"""Keeps one book for one term, and finds out whether a commit whose answer was lost arrived."""
+
+from functools import partial
+
+from sqlalchemy import Connection
+
+from bot.core.orders import Order
+from bot.durable import Done
+from bot.store import leases, writing
+from bot.store.session import Session
+from bot.store.writing import Chapter, Page
+
+
+class BookStore:
+    """A `durable.Store`. What it was told and could not write, it must be told again."""
+
+    def __init__(self, session: Session, chapter: Chapter) -> None:
+        self._session = session
+        self._chapter = chapter
+        self._unsure: tuple[Done, int] | None = None
+
+    async def intend(self, order: Order) -> None:
+        """Write down an order before it is sent; again is the same as once.
+
+        Raises StoreError if another order has that name, or this one has ended.
+        """
+        await self._session.write(partial(writing.intend, chapter=self._chapter, order=order))
+
+    async def commit(self, done: Done) -> None:
+        """Keep all of it, in one transaction.
+
+        One that failed may have arrived all the same. Told again with that very object, this
+        looks first, and writes nothing twice.
+        """
+        await self._session.write(partial(self._commit, done=done, page=Page.of(done)))
+        self._unsure = None
+
+    def _commit(self, connection: Connection, done: Done, page: Page) -> None:
+        leases.fence(connection, self._chapter.term)
+        if self._has_arrived(connection, done):
+            return
+        taken = len(page.rows.booked)
+        commit, entry = writing.advance(connection, self._chapter.book, 1, taken)
+        self._unsure = done, commit
+        writing.write(connection, self._chapter, page, commit, entry - taken)
+
+    def _has_arrived(self, connection: Connection, done: Done) -> bool:
+        if self._unsure is None or self._unsure[0] is not done:
+            return False
+        # Nobody else writes while the term lasts: that number can be no other commit.
+        return writing.newest(connection, self._chapter.book) >= self._unsure[1]

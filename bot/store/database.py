@@ -1,0 +1,119 @@
+"""The database: a lease, books, and what operators want of them. All of it may raise StoreError.
+
+SQLite in a file of its own, or PostgreSQL. Every call ends within seconds, whatever became of
+the database, and the next one finds it again once it is back. On SQLite a process that is paused
+in the middle of writing holds its file; PostgreSQL lets go of such a one.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+from sqlalchemy import select
+
+from bot.durable import Kept, Lead, News, Term
+from bot.store import address, leases, reading, retention, schema, writing
+from bot.store.book import BookStore
+from bot.store.session import Session
+from bot.store.writing import Chapter
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator["Database"]:
+    """The database at this address, its tables made or brought up to date.
+
+    Raises StoreError for an address that cannot be used, a server that does not answer, a file
+    that is no database, and a database of a newer version. Several processes may do this at once.
+    """
+    place = address.parsed(url)
+    engine = address.engine(place)
+    session = Session(engine, address.shown(place))
+    try:
+        await schema.bring_up(session)
+        yield Database(session)
+    finally:
+        await engine.dispose()
+
+
+class Database:
+    """See the module. Terms fence whatever is written to a book: LeaseLostError, and no row."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def where(self) -> str:
+        """Which database this is, for people."""
+        return self._session.where
+
+    async def check(self) -> None:
+        """Whether it answers."""
+        await self._session.read(lambda connection: connection.scalar(select(1)))
+
+    async def take(self, holder: str, seconds: float, book: str) -> Term | None:
+        """The next term for this holder, or None while another one leads.
+
+        It lasts `seconds` by the clock of the database unless it is renewed. A holder that asks
+        again begins a new term, and its old one is over.
+        """
+        if not await self._session.read(partial(leases.is_free, holder=holder)):
+            return None
+        taking = partial(leases.take, holder=holder, seconds=seconds, book=book)
+        return await self._session.write(taking)
+
+    async def renew(self, term: Term, seconds: float) -> None:
+        """Let it last so many seconds from now. Raises LeaseLostError."""
+        await self._session.write(partial(leases.renew, term=term, seconds=seconds))
+
+    async def release(self, term: Term) -> None:
+        """Others may lead at once; one that was lost already is no error."""
+        await self._session.write(partial(leases.release, term=term))
+
+    async def lead(self) -> Lead:
+        """Who leads at this moment."""
+        return await self._session.read(leases.lead)
+
+    def store(self, term: Term, book: str) -> BookStore:
+        """Where this term keeps a book."""
+        return BookStore(self._session, Chapter(term, book))
+
+    async def open_book(self, term: Term, book: str, cash: Decimal, at: datetime) -> None:
+        """Begin a book with so much cash; one that exists stays as it is."""
+        await self._session.write(
+            partial(writing.open_book, chapter=Chapter(term, book), cash=cash, at=at)
+        )
+
+    async def move_cash(
+        self, term: Term, book: str, amount: Decimal, why: str, at: datetime
+    ) -> None:
+        """Book cash that came, or went if below 0; `at` and `why` name the movement."""
+        chapter = Chapter(term, book)
+        await self._session.write(
+            partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
+        )
+
+    async def kept(self, book: str) -> Kept:
+        """All that is kept of a book, as of one moment; nothing of one that was never opened."""
+        found = await self._session.read(partial(reading.remains, book=book))
+        return await reading.kept(found, self.where)
+
+    async def news(self, book: str, after: int) -> News:
+        """What came after a commit: of what lies far back, only the newest events."""
+        return await self._session.read(partial(reading.news, book=book, after=after))
+
+    async def switch(self, book: str, name: str, value: str, at: datetime) -> None:
+        """Write down what operators want; anybody may."""
+        await self._session.write(partial(writing.switch, book=book, name=name, value=value, at=at))
+
+    async def switches(self, book: str) -> Mapping[str, str]:
+        """What operators want of a book."""
+        return await self._session.read(partial(reading.wanted, book=book))
+
+    async def prune(self, term: Term, book: str, before: datetime) -> int:
+        """Let go of what is older, and of other books not written since; the rows that went.
+
+        The accounts of the book stay what they were, to the last digit.
+        """
+        return await retention.prune(self._session, Chapter(term, book), before)

@@ -1,0 +1,97 @@
+"""The lease in the database: who may write. Time is that of the database, for all the same.
+
+Each function is work for a transaction. `fence` belongs at the start of every one that writes to
+a book: it holds the lease's row until the end, so nobody takes over in between.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Double,
+    and_,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from bot.durable import Lead, LeaseLostError, Term
+from bot.store.tables import lease
+
+#: Seconds UTC by the clock of the database.
+_NOW: Final = {
+    "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
+}
+
+
+def now(connection: Connection) -> ColumnElement[float]:
+    """What time the database says it is, in seconds UTC."""
+    return literal_column(_NOW[connection.dialect.name], Double)
+
+
+def is_free(connection: Connection, holder: str) -> bool:
+    """Whether this holder could take it at this moment; waits for nobody."""
+    return connection.scalar(select(lease.c.id).where(_free(connection, holder))) is not None
+
+
+def take(connection: Connection, holder: str, seconds: float, book: str) -> Term | None:
+    """The next term for this holder, or None while somebody else has one."""
+    moment = now(connection)
+    taken = connection.scalar(
+        update(lease)
+        .where(_free(connection, holder))
+        .values(
+            holder=holder,
+            epoch=lease.c.epoch + 1,
+            book=book,
+            started_at=moment,
+            expires_at=moment + seconds,
+        )
+        .returning(lease.c.epoch)
+    )
+    return None if taken is None else Term(holder, taken)
+
+
+def renew(connection: Connection, term: Term, seconds: float) -> None:
+    """Hold it for so many seconds from now. Raises LeaseLostError."""
+    until = now(connection) + seconds
+    _must_match(connection.execute(update(lease).where(_of(term)).values(expires_at=until)), term)
+
+
+def fence(connection: Connection, term: Term) -> None:
+    """Go on only if this term still holds it. Raises LeaseLostError."""
+    same = update(lease).where(_of(term)).values(epoch=lease.c.epoch)
+    _must_match(connection.execute(same), term)
+
+
+def release(connection: Connection, term: Term) -> None:
+    """Give it up, if it is still held."""
+    given_up = update(lease).where(_of(term)).values(holder=None, expires_at=None)
+    connection.execute(given_up)
+
+
+def lead(connection: Connection) -> Lead:
+    """Who holds it at this moment."""
+    holds = and_(lease.c.holder.is_not(None), lease.c.expires_at > now(connection))
+    row = connection.execute(select(lease, holds.label("holds"))).one()
+    started = None if row.started_at is None else datetime.fromtimestamp(row.started_at, UTC)
+    return Lead(row.holder if row.holds else None, row.epoch, row.book, started)
+
+
+def _free(connection: Connection, holder: str) -> ColumnElement[bool]:
+    nobody = or_(lease.c.holder.is_(None), lease.c.expires_at <= now(connection))
+    return or_(nobody, lease.c.holder == holder)
+
+
+def _of(term: Term) -> ColumnElement[bool]:
+    return and_(lease.c.holder == term.holder, lease.c.epoch == term.epoch)
+
+
+def _must_match(result: CursorResult[Any], term: Term) -> None:
+    if result.rowcount == 0:
+        raise LeaseLostError(f"term {term.epoch} of {term.holder} has ended: another may lead")

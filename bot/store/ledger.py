@@ -1,0 +1,147 @@
+"""The accounts of a book as a fold: the opening, then all that moved its cash, in order."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from sqlalchemy import Connection, Row, Table, select
+
+from bot.core.market import Side
+from bot.core.money import ZERO, Dollars
+from bot.core.orders import Fill, Order
+from bot.core.portfolio import Portfolio, Position
+from bot.durable import StoreError
+from bot.store.tables import cash_movements, fills, openings, orders, settlements
+
+#: Entries booked between two breaths of the event loop.
+BATCH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A market paid `payout` dollars per YES contract."""
+
+    ticker: str
+    payout: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Cash came, or went if below 0, in dollars."""
+
+    amount: Dollars
+
+
+Entry: TypeAlias = Fill | Settled | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Accounts as they were after `entry`, and the entries after that with their numbers."""
+
+    entry: int
+    opening: Portfolio
+    entries: Sequence[tuple[int, Entry]]
+
+
+async def folded(ledger: Ledger, where: str) -> Portfolio:
+    """The accounts once all of it is booked. Raises StoreError if that cannot be."""
+    portfolio = ledger.opening
+    for count, (number, entry) in enumerate(ledger.entries):
+        if count % BATCH == BATCH - 1:
+            await asyncio.sleep(0)
+        try:
+            portfolio = booked(portfolio, entry)
+        except ValueError as error:
+            raise StoreError(
+                f"entry {number} of a ledger in {where} cannot be booked: {error}. "
+                "Restore a copy of the database from before it"
+            ) from error
+    return portfolio
+
+
+def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
+    """The accounts after one entry. Raises ValueError for a settlement of what is not held."""
+    match entry:
+        case Fill():
+            return portfolio.after(entry)
+        case Settled():
+            return portfolio.settle(entry.ticker, entry.payout)
+        case Moved():
+            amount = entry.amount
+            return replace(portfolio, start=portfolio.start + amount, cash=portfolio.cash + amount)
+
+
+def ledger(connection: Connection, book: str, upto: int | None = None) -> Ledger:
+    """What is kept of a book's accounts, up to and with an entry, or all."""
+    row = connection.execute(select(openings).where(openings.c.book == book)).first()
+    entry, opening = (0, Portfolio.of_cash(ZERO)) if row is None else (row.entry, _opening(row))
+    found: list[tuple[int, Entry]] = [
+        *((row.entry, _fill(row)) for row in _after(connection, fills, book, entry, upto)),
+        *(
+            (row.entry, Settled(row.ticker, row.payout))
+            for row in _after(connection, settlements, book, entry, upto)
+        ),
+        *(
+            (row.entry, Moved(row.amount))
+            for row in _after(connection, cash_movements, book, entry, upto)
+        ),
+    ]
+    return Ledger(entry, opening, sorted(found, key=itemgetter(0)))
+
+
+def opening_row(book: str, entry: int, portfolio: Portfolio) -> dict[str, Any]:
+    """The row that stands for all entries up to and with this one."""
+    return {
+        "book": book,
+        "entry": entry,
+        "start": portfolio.start,
+        "cash": portfolio.cash,
+        "realised": portfolio.realised,
+        "fees": portfolio.fees,
+        "positions": msgspec.json.encode(list(portfolio.positions.values())).decode(),
+    }
+
+
+def unresolved(connection: Connection, book: str) -> tuple[Order, ...]:
+    """The orders whose fate is not written, oldest first."""
+    unknown = (orders.c.book == book, orders.c.ended_at.is_(None))
+    order = (orders.c.epoch, orders.c.at, orders.c.client_order_id)
+    return tuple(
+        _order(row) for row in connection.execute(select(orders).where(*unknown).order_by(*order))
+    )
+
+
+def _after(
+    connection: Connection, table: Table, book: str, entry: int, upto: int | None
+) -> Iterator[Row[Any]]:
+    wanted = select(table).where(table.c.book == book, table.c.entry > entry)
+    if upto is not None:
+        wanted = wanted.where(table.c.entry <= upto)
+    return iter(connection.execute(wanted))
+
+
+def _opening(row: Row[Any]) -> Portfolio:
+    held = msgspec.json.decode(row.positions, type=list[Position])
+    positions = {position.ticker: position for position in held}
+    return Portfolio(row.start, row.cash, positions, row.realised, row.fees)
+
+
+def _fill(row: Row[Any]) -> Fill:
+    return Fill(
+        fill_id=row.fill_id,
+        client_order_id=row.client_order_id,
+        ticker=row.ticker,
+        side=Side(row.side),
+        size=row.size,
+        price=row.price,
+        fee=row.fee,
+        at=row.at,
+    )
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(row.client_order_id, row.ticker, Side(row.side), row.size, row.limit, row.at)

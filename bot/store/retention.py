@@ -1,0 +1,134 @@
+"""Letting go of what is old, a little at a time so that nobody waits long for it.
+
+Money goes last: entries of the ledger are folded into an opening before they are deleted, and
+an order stays as long as one of its fills does. One that is not resolved always stays.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
+
+from bot.core.portfolio import Portfolio
+from bot.store import leases
+from bot.store.ledger import Ledger, folded, ledger, opening_row
+from bot.store.session import Session, Work
+from bot.store.tables import (
+    books,
+    cash_movements,
+    events,
+    fills,
+    memos,
+    openings,
+    orders,
+    published,
+    settlements,
+    switches,
+)
+from bot.store.writing import Chapter, newest, put
+
+#: Rows that one transaction deletes at most.
+BATCH: Final = 2_000
+#: Commits after which nobody looks on any more who has not heard that a memo was forgotten.
+HEARD: Final = 10_000
+_ENTRIES: Final = (fills, settlements, cash_movements)
+#: Those that others point at come last.
+_OF_BOOK: Final = (events, fills, settlements, cash_movements, openings, memos, published, orders)
+
+
+async def prune(session: Session, chapter: Chapter, before: datetime) -> int:
+    """Delete what is older; how many rows that were. Raises LeaseLostError."""
+    gone = await _fold(session, chapter, before)
+    for work in (_old_events, _old_orders):
+        gone += await _all(session, partial(work, chapter=chapter, before=before))
+    gone += await session.write(partial(_forgotten, chapter=chapter))
+    for book in await session.read(partial(_old_books, chapter=chapter, before=before)):
+        for table in _OF_BOOK:
+            gone += await _all(session, partial(_rows, chapter=chapter, table=table, book=book))
+        gone += await session.write(partial(_last_of, chapter=chapter, book=book))
+    return gone
+
+
+async def _fold(session: Session, chapter: Chapter, before: datetime) -> int:
+    gone = 0
+    while True:
+        old = await session.read(partial(_old_entries, book=chapter.book, before=before))
+        if not old.entries:
+            return gone
+        portfolio = await folded(old, session.where)
+        gone += await session.write(
+            partial(_open_anew, chapter=chapter, last=old.entries[-1][0], portfolio=portfolio)
+        )
+
+
+async def _all(session: Session, work: Work[int]) -> int:
+    gone = 0
+    while step := await session.write(work):
+        gone += step
+    return gone
+
+
+def _old_entries(connection: Connection, book: str, before: datetime) -> Ledger:
+    """The next entries that may be folded: only such as have nothing newer among or before them."""
+    newer = [
+        connection.scalar(
+            select(func.min(table.c.entry)).where(table.c.book == book, table.c.at >= before)
+        )
+        for table in _ENTRIES
+    ]
+    folded_upto = connection.scalar(select(openings.c.entry).where(openings.c.book == book)) or 0
+    cut = min([entry - 1 for entry in newer if entry is not None], default=folded_upto + BATCH)
+    return ledger(connection, book, min(cut, folded_upto + BATCH))
+
+
+def _open_anew(connection: Connection, chapter: Chapter, last: int, portfolio: Portfolio) -> int:
+    leases.fence(connection, chapter.term)
+    changed = ("entry", "start", "cash", "realised", "fees", "positions")
+    row = opening_row(chapter.book, last, portfolio)
+    connection.execute(put(connection, openings, *changed), row)
+    return sum(
+        connection.execute(
+            delete(table).where(table.c.book == chapter.book, table.c.entry <= last)
+        ).rowcount
+        for table in _ENTRIES
+    )
+
+
+def _old_events(connection: Connection, chapter: Chapter, before: datetime) -> int:
+    leases.fence(connection, chapter.term)
+    return _delete(connection, events, events.c.book == chapter.book, events.c.at < before)
+
+
+def _old_orders(connection: Connection, chapter: Chapter, before: datetime) -> int:
+    leases.fence(connection, chapter.term)
+    filled = select(fills.c.entry).where(fills.c.client_order_id == orders.c.client_order_id)
+    ended = (orders.c.book == chapter.book, orders.c.ended_at < before)
+    return _delete(connection, orders, *ended, ~filled.exists())
+
+
+def _forgotten(connection: Connection, chapter: Chapter) -> int:
+    leases.fence(connection, chapter.term)
+    heard = memos.c.commit <= newest(connection, chapter.book) - HEARD
+    return _delete(connection, memos, memos.c.book == chapter.book, memos.c.body.is_(None), heard)
+
+
+def _old_books(connection: Connection, chapter: Chapter, before: datetime) -> list[str]:
+    old = (books.c.book != chapter.book, books.c.written_at < before.timestamp())
+    return list(connection.scalars(select(books.c.book).where(*old)))
+
+
+def _rows(connection: Connection, chapter: Chapter, table: Table, book: str) -> int:
+    leases.fence(connection, chapter.term)
+    return _delete(connection, table, table.c.book == book)
+
+
+def _last_of(connection: Connection, chapter: Chapter, book: str) -> int:
+    leases.fence(connection, chapter.term)
+    return sum(_delete(connection, table, table.c.book == book) for table in (switches, books))
+
+
+def _delete(connection: Connection, table: Table, *which: ColumnElement[bool]) -> int:
+    keys = list(table.primary_key)
+    some = select(*keys).where(*which).limit(BATCH)
+    return connection.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount

@@ -1,0 +1,184 @@
+"""Which events are kept, and as which rows: one line of a table for each kind.
+
+An event worth keeping becomes a row with a JSON body that reads back as the same event. Those
+that moved money become typed rows of the ledger as well. Everything else is passed over.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from sqlalchemy import Table
+
+from bot.core.events import (
+    EntriesStopped,
+    Event,
+    FetchFailed,
+    MarketSettled,
+    OrderEnded,
+    OrderRefused,
+    PositionClosed,
+    PositionOpened,
+    PredictionGraded,
+    RegimeChanged,
+    WhaleEnded,
+    WhaleSeen,
+)
+from bot.core.orders import Fill, Order
+from bot.durable import Memo
+from bot.store.tables import fills, settlements
+
+log = logging.getLogger("main")
+
+Values: TypeAlias = dict[str, Any]
+#: Rows that move cash, in their order, each with its table.
+Booked: TypeAlias = Iterator[tuple[Table, Values]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How events of a kind are kept; of how many, at most, a leader is reminded."""
+
+    newest: int
+    ticker: Callable[[Any], str | None]
+    booked: Callable[[Any], Booked]
+
+
+@dataclass(slots=True)
+class Rows:
+    """What is written for some events. `booked` lack their number, `events` their commit."""
+
+    events: list[Values]
+    ended: list[Values]
+    booked: list[tuple[Table, Values]]
+
+
+def rows(happened: Iterable[Event]) -> Rows:
+    """The rows for these events, without the book."""
+    made = Rows([], [], [])
+    for event in happened:
+        kind = KINDS.get(type(event))
+        if kind is None:
+            continue
+        made.events.append(_row(event, kind))
+        made.booked += kind.booked(event)
+        if isinstance(event, OrderEnded):
+            made.ended.append(_ended(event))
+    return made
+
+
+def event_list(found: Iterable[tuple[int, int, str, str]]) -> list[Event]:
+    """The events of rows of commit, place, kind and body, in their order."""
+    return [event for _, _, kind, body in found if (event := _event(kind, body)) is not None]
+
+
+def order_row(order: Order) -> Values:
+    """An order before its fate is known, without book and epoch."""
+    return {
+        "client_order_id": order.client_order_id,
+        "ticker": order.ticker,
+        "side": order.side.value,
+        "size": order.size,
+        "limit": order.limit,
+        "at": order.at,
+    }
+
+
+def memo_rows(kept: Sequence[Memo]) -> list[Values]:
+    """The memos, without book and commit; the last of a name is the one that counts."""
+    last = {(memo.kind, memo.key): memo.body for memo in kept}
+    return [{"kind": kind, "key": key, "body": body} for (kind, key), body in last.items()]
+
+
+def _row(event: Event, kind: Kind) -> Values:
+    return {
+        "kind": type(event).__name__,
+        "ticker": kind.ticker(event),
+        "at": event.at,
+        "body": _ENCODER.encode(event).decode(),
+    }
+
+
+def _event(kind: str, body: str) -> Event | None:
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        # History that cannot be read must not keep the bot from its money, which lies elsewhere.
+        log.warning("An event kept as %s cannot be read (%s): it is left out", kind, error)
+        return None
+
+
+def _ended(event: OrderEnded) -> Values:
+    done = event.execution
+    fate = {
+        "status": done.status.value,
+        "order_id": done.order_id,
+        "error": done.error.replace("\0", ""),
+        "ended_at": event.at,
+    }
+    return order_row(done.order) | fate
+
+
+def _filled(event: OrderEnded) -> Booked:
+    return ((fills, _fill(fill)) for fill in event.execution.fills)
+
+
+def _fill(fill: Fill) -> Values:
+    return {
+        "fill_id": fill.fill_id,
+        "client_order_id": fill.client_order_id,
+        "ticker": fill.ticker,
+        "side": fill.side.value,
+        "size": fill.size,
+        "price": fill.price,
+        "fee": fill.fee,
+        "at": fill.at,
+    }
+
+
+def _settled(event: MarketSettled) -> Booked:
+    row = {
+        "ticker": event.ticker,
+        "payout": event.payout,
+        "size": event.size,
+        "realised": event.realised,
+        "at": event.at,
+    }
+    yield settlements, row
+
+
+def _no_cash(_: Event) -> Booked:
+    return iter(())
+
+
+def _no_market(_: Event) -> None:
+    return None
+
+
+#: All that is kept. The lists that people see show 500 of the timeline and 200 notices; an order
+#: that was filled is no notice, so more of these are needed to fill theirs.
+KINDS: Final[Mapping[type[Event], Kind]] = {
+    WhaleSeen: Kind(2_000, attrgetter("whale.ticker"), _no_cash),
+    WhaleEnded: Kind(2_000, attrgetter("ending.ticker"), _no_cash),
+    PredictionGraded: Kind(50_000, attrgetter("ticker"), _no_cash),
+    PositionOpened: Kind(500, attrgetter("ticker"), _no_cash),
+    PositionClosed: Kind(500, attrgetter("ticker"), _no_cash),
+    RegimeChanged: Kind(500, _no_market, _no_cash),
+    EntriesStopped: Kind(200, _no_market, _no_cash),
+    OrderRefused: Kind(200, attrgetter("order.ticker"), _no_cash),
+    OrderEnded: Kind(2_000, attrgetter("execution.order.ticker"), _filled),
+    FetchFailed: Kind(200, _no_market, _no_cash),
+    MarketSettled: Kind(200, attrgetter("ticker"), _settled),
+}
+#: How many of each kind a leader is reminded of, by the name that it has in the database.
+NEWEST: Final[Mapping[str, int]] = {kind.__name__: how.newest for kind, how in KINDS.items()}
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Event]]] = {
+    kind.__name__: msgspec.json.Decoder(kind) for kind in KINDS
+}

@@ -1,0 +1,58 @@
+"""Brings the tables of a database to the newest revision, however many processes try at once."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from bot.durable import StoreError
+from bot.store.session import MIGRATION, Session
+
+FOLDER: Final = Path(__file__).parent / "migrations"
+#: Any number that no other program uses: whoever holds it changes the tables.
+_ADVISORY_LOCK: Final = 7_310_588_142
+
+
+async def bring_up(session: Session) -> None:
+    """Add what the database lacks. Raises StoreError, also for one of a newer version."""
+    script = ScriptDirectory.from_config(config())
+    known = [revision.revision for revision in script.walk_revisions()]
+    found = await session.read(revision_of)
+    if found is not None and found not in known:
+        raise StoreError(
+            f"{session.where} is of revision {found}, which this version does not know (it knows "
+            f"up to {known[0]}): run the newer version, or set DATABASE_URL to another database"
+        )
+    if found != known[0]:
+        await session.write(upgrade, MIGRATION)
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Change the tables to a revision, inside the transaction of this connection."""
+    if connection.dialect.name == "postgresql":
+        for limit in ("statement_timeout", "lock_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = '{MIGRATION:g}s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+    # Whoever waited for the lock finds the work done: Alembic looks only now.
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, revision)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def config() -> Config:
+    """Where the revisions are."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    return made

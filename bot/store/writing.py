@@ -1,0 +1,169 @@
+"""What is written to a book in a term, as work for transactions that begin with the fence."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Final
+
+from sqlalchemy import Connection, Insert, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.core.orders import Order
+from bot.durable import Done, StoreError, Term
+from bot.store import leases
+from bot.store.rows import Rows, Values, memo_rows, order_row, rows
+from bot.store.tables import books, cash_movements, events, memos, orders, published, switches
+
+_INSERTS: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+_OPENING: Final = "opening"
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The book that a term writes."""
+
+    term: Term
+    book: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A commit as rows, as far as they are known before it has a number."""
+
+    rows: Rows
+    memos: Sequence[Values]
+    published: bytes | None
+
+    @classmethod
+    def of(cls, done: Done) -> "Page":
+        """The rows of what was done."""
+        return cls(rows(done.events), memo_rows(done.memos), done.published)
+
+
+def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datetime) -> None:
+    """The book and its opening cash, unless it is there already."""
+    leases.fence(connection, chapter.term)
+    moment = connection.scalar(select(leases.now(connection)))
+    row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": moment}
+    added = connection.execute(put(connection, books), {"book": chapter.book} | row)
+    if added.rowcount:
+        _move(connection, chapter.book, {"amount": cash, "why": _OPENING, "at": at})
+
+
+def move_cash(
+    connection: Connection, chapter: Chapter, amount: Decimal, why: str, at: datetime
+) -> None:
+    """Cash came or went; the same movement again is the same as once."""
+    leases.fence(connection, chapter.term)
+    same = (cash_movements.c.book == chapter.book, cash_movements.c.at == at)
+    known = select(cash_movements.c.amount).where(*same, cash_movements.c.why == why)
+    there = connection.scalar(known)
+    if there is None:
+        _move(connection, chapter.book, {"amount": amount, "why": why, "at": at})
+    elif there != amount:
+        raise StoreError(
+            f"cash was moved at {at} for '{why}' already, by {there} and not {amount}: "
+            "give the second movement a reason of its own"
+        )
+
+
+def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
+    """An order that may be sent once this is done."""
+    leases.fence(connection, chapter.term)
+    row = order_row(order)
+    place = {"book": chapter.book, "epoch": chapter.term.epoch}
+    added = connection.execute(put(connection, orders), row | place)
+    if added.rowcount:
+        return
+    named = orders.c.client_order_id == order.client_order_id
+    there = connection.execute(select(orders).where(named)).one()._mapping
+    if there["status"] is not None or any(there[name] != row[name] for name in row):
+        raise StoreError(
+            f"an order {order.client_order_id} was written down before, and it is another or has "
+            "ended: give every order a name of its own"
+        )
+
+
+def newest(connection: Connection, book: str) -> int:
+    """The number of the newest commit of a book; 0 of one that was never opened."""
+    return connection.scalar(select(books.c.commit).where(books.c.book == book)) or 0
+
+
+def advance(connection: Connection, book: str, commits: int, entries: int) -> tuple[int, int]:
+    """The newest numbers of commit and entry, with so many more given out."""
+    given = connection.execute(
+        update(books)
+        .where(books.c.book == book)
+        .values(
+            commit=books.c.commit + commits,
+            entry=books.c.entry + entries,
+            written_at=leases.now(connection),
+        )
+        .returning(books.c.commit, books.c.entry)
+    ).first()
+    if given is None:
+        raise StoreError(f"the book {book} was never opened: open_book comes first")
+    return given.commit, given.entry
+
+
+def write(connection: Connection, chapter: Chapter, page: Page, commit: int, entry: int) -> None:
+    """A page under its number; `entry` is the last one that is taken already."""
+    book, made = chapter.book, page.rows
+    place = {"book": book, "epoch": chapter.term.epoch}
+    _many(connection, insert(events), _numbered(made.events, book, commit))
+    ended = [row | place for row in made.ended]
+    _many(connection, put(connection, orders, "status", "order_id", "error", "ended_at"), ended)
+    numbered = [
+        (table, row | {"book": book, "entry": number})
+        for number, (table, row) in enumerate(made.booked, entry + 1)
+    ]
+    for table in {id(table): table for table, _ in numbered}.values():
+        _many(connection, insert(table), [row for where, row in numbered if where is table])
+    kept = [row | {"book": book, "commit": commit} for row in page.memos]
+    _many(connection, put(connection, memos, "commit", "body"), kept)
+    if page.published is not None:
+        shown = {"book": book, "commit": commit, "body": page.published}
+        connection.execute(put(connection, published, "commit", "body"), shown)
+
+
+def switch(connection: Connection, book: str, name: str, value: str, at: datetime) -> None:
+    """What operators want: not fenced, for anybody may want it."""
+    row = {"book": book, "name": name, "value": value, "at": at}
+    connection.execute(put(connection, switches, "value", "at"), row)
+
+
+def put(connection: Connection, table: Table, *changed: str) -> Insert:
+    """An insert that changes these columns of a row that is there already; none is not touched."""
+    return _put(connection.dialect.name, table, changed)
+
+
+# Making a statement takes longer than sending it.
+@cache
+def _put(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
+    made = _INSERTS[dialect](table)
+    keys = list(table.primary_key)
+    if not changed:
+        return made.on_conflict_do_nothing(index_elements=keys)
+    values = {name: made.excluded[name] for name in changed}
+    return made.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _numbered(happened: Iterable[Values], book: str, commit: int) -> list[Values]:
+    return [
+        row | {"book": book, "commit": commit, "place": place} for place, row in enumerate(happened)
+    ]
+
+
+def _many(connection: Connection, statement: Insert, made: list[Values]) -> None:
+    if made:
+        connection.execute(statement, made)
+
+
+def _move(connection: Connection, book: str, row: Values) -> None:
+    _, entry = advance(connection, book, 0, 1)
+    connection.execute(insert(cash_movements), row | {"book": book, "entry": entry})

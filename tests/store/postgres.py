@@ -1,0 +1,142 @@
+"""A PostgreSQL server of our own, from Debian's binaries, for as long as the tests run."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Nothing here has to survive a power cut, and nobody but this machine may come in.
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where its programs are, its port, and the process that is the server."""
+
+    programs: Path
+    port: int
+    pid: int
+
+    def url(self, database: str) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str) -> str:
+        """A new, empty database; its address."""
+        program = self.programs / "createdb"
+        at = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
+        subprocess.run([program, *at, database], check=True, capture_output=True)
+        return self.url(database)
+
+    def processes(self) -> list[int]:
+        """The server and all that it started for its clients."""
+        tasks = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [self.pid, *map(int, tasks.read_text().split())]
+
+    def pause(self) -> None:
+        """Let it answer nobody, as a machine that hangs."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        for pid in self.processes():
+            os.kill(pid, signal.SIGCONT)
+
+
+def programs() -> Path | None:
+    """The folder of initdb and postgres; None if PostgreSQL is not installed."""
+    asked = shutil.which("pg_config")
+    if asked:
+        told = subprocess.run([asked, "--bindir"], check=False, capture_output=True, text=True)
+        if (Path(told.stdout.strip()) / "initdb").is_file():
+            return Path(told.stdout.strip())
+    newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+    on_path = shutil.which("initdb")
+    found = [*newest, *([Path(on_path).resolve()] if on_path else [])]
+    return found[0].parent if found else None
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
+    """A server whose files are in a new, empty folder that others may enter."""
+    where = programs()
+    assert where is not None, "PostgreSQL is not installed: apt-get install postgresql"
+    user = _user()
+    folder.chmod(0o755)
+    place = Path(tempfile.mkdtemp(dir=folder))
+    if user:
+        os.chown(place, pwd.getpwnam(user).pw_uid, -1)
+    log = (place / "log").open("wb")
+    begin: list[str | Path] = [
+        where / "initdb",
+        "-D",
+        place / "db",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--no-sync",
+    ]
+    subprocess.run([*begin, "-E", "UTF8", "--locale=C"], check=True, stdout=log, user=user)
+    port = _free_port()
+    chosen = [f"-c{name}={value}" for name, value in OPTIONS.items()]
+    server = subprocess.Popen(
+        [where / "postgres", "-D", place / "db", "-p", str(port), "-k", place, *chosen],
+        stdout=log,
+        stderr=log,
+        user=user,
+        cwd="/",
+    )
+    try:
+        _until_ready(where, port)
+        yield Server(where, port, server.pid)
+    finally:
+        # Fast shutdown: clients are told to go.
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        log.close()
+
+
+def _user() -> str | None:
+    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
+
+
+def _until_ready(where: Path, port: int) -> None:
+    # It waits by itself, a look a second at most.
+    waiting: list[str | Path] = [
+        where / "pg_isready",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-t",
+        "1",
+    ]
+    for _ in range(400):
+        if subprocess.run(waiting, check=False, capture_output=True).returncode == 0:
+            return
+    raise AssertionError("PostgreSQL does not start: see its log")
