@@ -1,26 +1,31 @@
-"""Stdout and the four CSV logs: two views of the same events, and figures about the files.
+"""Stdout and the CSV logs: two views of the same events, and figures about the files.
 
-`configure` decides how every line on stdout looks; `CsvJournal` writes events down. What the
-lines and rows say is in `bot.journal_lines` and `bot.journal_rows`.
+`configure` decides which lines there are on stdout and in which format; `CsvJournal` writes events
+down. What lines and rows say is in `bot.journal_lines` and `bot.journal_rows`, how a line looks in
+`bot.log_format`, how files are begun anew in `bot.csv_file`.
 """
 
 import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date
 from pathlib import Path
-from typing import Final, Self, TextIO
+from typing import Final, Literal, Self, TextIO
 
 from bot import journal_lines
-from bot.core.events import Event
-from bot.csv_file import CsvFile
-from bot.journal_rows import LOGS, ROWS, plain
+from bot.core.events import CycleStarted, Event
+from bot.csv_file import MAX_BYTES, CsvFile
+from bot.journal_fields import Cycles
+from bot.journal_rows import LOGS, ROWS
+from bot.log_format import FORMATS
 
 log = logging.getLogger("main")
 
 #: Characters gathered before rows reach the file without waiting for the end of the cycle.
 _FLUSH_AT: Final = 1_000_000
+#: Days that complete parts are kept, if nobody says otherwise.
+KEEP_DAYS: Final = 14
 _CHUNK: Final = 1 << 20
 #: Bytes by which a file that was counted before is known again: about the last row.
 _TAIL: Final = 256
@@ -28,15 +33,16 @@ _TAIL: Final = 256
 _POLLED: Final = ("/state/full", "/health")
 
 
-def configure(level: str = "INFO") -> None:
+def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text") -> None:
     """Log everything at `level` or above to stdout, uvicorn's own lines included.
 
-    May be called again; other handlers of the root logger are left alone.
+    As text for people, or one JSON object a line for what collects logs. May be called again;
+    other handlers of the root logger are left alone.
     """
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h, _Stdout)]:
         root.removeHandler(handler)
-    root.addHandler(_Stdout())
+    root.addHandler(_Stdout(FORMATS[log_format]()))
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         theirs = logging.getLogger(name)
@@ -61,9 +67,9 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 class _Stdout(logging.StreamHandler[TextIO]):
     """Writes to whatever `sys.stdout` is now."""
 
-    def __init__(self) -> None:
+    def __init__(self, formatter: logging.Formatter) -> None:
         logging.Handler.__init__(self)
-        self.setFormatter(_OneLine())
+        self.setFormatter(formatter)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # read anew, as logging's last resort does
@@ -76,29 +82,22 @@ class _Stdout(logging.StreamHandler[TextIO]):
         return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
 
 
-class _OneLine(logging.Formatter):
-    """UTC, one line a record, whatever the message holds; a trace follows indented."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, and the trace if there is one."""
-        stamp = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        line = f"{stamp} | {record.levelname} | {record.name} | {plain(record.getMessage())}"
-        if not record.exc_info:
-            return line
-        # Made here, not taken from what another handler left in the record; and indented, so
-        # that an error's own text cannot pass for a line of the log.
-        trace = self.formatException(record.exc_info).splitlines()
-        return "\n".join([line, *(f"    {plain(one)}" for one in trace)])
-
-
 class CsvJournal:
     """Writes events to the CSV logs and to stdout. A context manager: it opens the files.
 
     A disk that is full or read-only loses rows, never raises: `fault` says so until it is over.
+    A file of `max_bytes`, or of another day, is begun anew; what is older than `keep_days` goes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._files = {name: CsvFile(folder / one.file, one.columns) for name, one in LOGS.items()}
+    def __init__(
+        self, folder: Path, max_bytes: int = MAX_BYTES, keep_days: int = KEEP_DAYS
+    ) -> None:
+        self._files = {
+            name: CsvFile(folder / one.file, one.columns, max_bytes) for name, one in LOGS.items()
+        }
+        self._keep_days = keep_days
+        self._day: date | None = None
+        self._cycles = Cycles()
         self._failing: dict[str, str] = {}
         self._lost = 0
 
@@ -113,20 +112,23 @@ class CsvJournal:
 
     @property
     def fault(self) -> str | None:
-        """Why rows are being lost, and what to do about it; None if all is well."""
-        if not self._failing:
-            return None
-        reasons = "; ".join(self._failing.values())
-        return f"CSV rows are being lost: {reasons}. Free the disk or make the log folder writable"
+        """What is wrong with the files, and what to do about it; None if all is well."""
+        stuck = [file.stuck for file in self._files.values() if file.stuck]
+        lost = _fault("CSV rows are being lost", list(self._failing.values()))
+        return " ".join(filter(None, (lost, _fault("CSV logs grow on", stuck)))) or None
 
     def record(self, events: Sequence[Event]) -> None:
         """Write these down, in this order."""
         for event in events:
-            journal_lines.say(event)
+            if isinstance(event, CycleStarted):
+                self._cycles.begin(event)
+            journal_lines.say(event, self._cycles)
             row = ROWS.get(type(event))
             if row is not None:
                 name, cells = row
-                self._files[name].add(cells(event))
+                self._files[name].add(cells(event), event.at)
+        if events:
+            self._expire(events[-1].at.astimezone(UTC).date())
         self._write([n for n, file in self._files.items() if file.pending_size > _FLUSH_AT])
 
     def flush(self) -> None:
@@ -145,14 +147,26 @@ class CsvJournal:
 
     def _write_one(self, name: str) -> None:
         file = self._files[name]
-        rows = file.pending
         try:
             file.flush()
         except OSError as error:
-            self._lost += rows
+            self._lost += file.drop()
             self._failing[name] = f"{file.path.name}: {error.strerror or error}"
         else:
             self._failing.pop(name, None)
+
+    def _expire(self, day: date) -> None:
+        """Once a day, also for files that get no rows."""
+        if day != self._day:
+            self._day = day
+            for file in self._files.values():
+                file.parts.expire(day, self._keep_days)
+
+
+def _fault(what: str, reasons: Sequence[str]) -> str | None:
+    if not reasons:
+        return None
+    return f"{what}: {'; '.join(reasons)}. Free the disk or make the log folder writable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +187,11 @@ class _Counted:
 
 
 class LogStats:
-    """Figures of the CSV logs. Reads only what was added since it last looked."""
+    """Figures of the CSV logs as they grow now; parts that are complete are not counted.
+
+    Reads only what was added since it last looked. The first look at a file reads all of it, in
+    some 30 ms for the 50 MB at which it is begun anew.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -6,7 +6,7 @@ reason: at INFO a thousand markets would drown the trades.
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from bot.core.events import (
     Action,
@@ -31,6 +31,7 @@ from bot.core.events import (
 )
 from bot.core.money import Contracts
 from bot.core.orders import Order, OrderStatus
+from bot.journal_fields import Cycles
 from bot.journal_rows import in_cents
 
 _main = logging.getLogger("main")
@@ -39,72 +40,61 @@ _trades = logging.getLogger("trades")
 _whales = logging.getLogger("whale")
 _pnl = logging.getLogger("pnl")
 
-#: Orders that ended otherwise than wished are worth an operator's look.
-_ENDED_LEVELS: Final = {
-    OrderStatus.ERROR: logging.ERROR,
-}
 
-
-def say(event: Event) -> None:
-    """Log an event's line, if it has one."""
+def say(event: Event, cycles: Cycles) -> None:
+    """Log an event's line, if it has one, with what makes its fields beside it."""
     line = _LINES.get(type(event))
-    if line is not None:
-        line(event)
-
-
-def _started(event: CycleStarted) -> None:
-    _main.info("--- Loop %d starting ---", event.number)
-
-
-def _fetched(event: MarketsFetched) -> None:
-    _main.info("Fetched %d markets", event.markets)
-
-
-def _failed(event: FetchFailed) -> None:
-    _main.warning("FETCH FAILED | %s | %s", event.what, event.reason)
-
-
-def _finished(event: CycleFinished) -> None:
-    _main.info(
-        "Loop %d complete: %d markets, %d whales, %d positions",
-        event.number,
-        event.markets,
-        event.whales,
-        event.positions,
-    )
-
-
-def _signal(event: SignalMade) -> None:
-    level = logging.DEBUG if event.action is Action.HOLD else logging.INFO
-    if not _signals.isEnabledFor(level):
+    if line is None:
         return
-    _signals.log(
-        level,
-        "SIGNAL | %s | price=%s | pred=%s | action=%s | pos: %.2f -> %.2f%s",
-        event.ticker,
-        in_cents(event.price) or "none",
-        "none" if event.score is None else f"{event.score:.2f}",
-        event.action,
-        event.position_before,
-        event.position_after,
-        f" | {event.reason}" if event.action is Action.HOLD and event.reason else "",
+    logger, usual, words = line
+    judge = _LEVELS.get(type(event))
+    level = judge(event) if judge is not None else usual
+    if logger.isEnabledFor(level):
+        logger.log(level, words(event), extra={"told": (event, cycles)})
+
+
+def _started(event: CycleStarted) -> str:
+    return f"--- Loop {event.number} starting ---"
+
+
+def _fetched(event: MarketsFetched) -> str:
+    return f"Fetched {event.markets} markets"
+
+
+def _failed(event: FetchFailed) -> str:
+    return f"FETCH FAILED | {event.what} | {event.reason}"
+
+
+def _finished(event: CycleFinished) -> str:
+    return (
+        f"Loop {event.number} complete: {event.markets} markets, {event.whales} whales, "
+        f"{event.positions} positions"
     )
 
 
-def _submitted(event: OrderSubmitted) -> None:
-    _trades.info("TRADE | SUBMITTED | %s | %s", event.order.ticker, _wish(event.order))
+def _signal(event: SignalMade) -> str:
+    score = "none" if event.score is None else f"{event.score:.2f}"
+    reason = f" | {event.reason}" if event.action is Action.HOLD and event.reason else ""
+    return (
+        f"SIGNAL | {event.ticker} | price={in_cents(event.price) or 'none'} | pred={score}"
+        f" | action={event.action}"
+        f" | pos: {float(event.position_before):.2f} -> {float(event.position_after):.2f}{reason}"
+    )
 
 
-def _refused(event: OrderRefused) -> None:
-    order = event.order
-    _trades.info("REFUSED | %s | %s | %s", order.ticker, _wish(order), event.reason)
+def _submitted(event: OrderSubmitted) -> str:
+    return f"TRADE | SUBMITTED | {event.order.ticker} | {_wish(event.order)}"
 
 
-def _stopped(event: EntriesStopped) -> None:
-    _trades.warning("ENTRIES STOPPED | %s", event.reason)
+def _refused(event: OrderRefused) -> str:
+    return f"REFUSED | {event.order.ticker} | {_wish(event.order)} | {event.reason}"
 
 
-def _ended(event: OrderEnded) -> None:
+def _stopped(event: EntriesStopped) -> str:
+    return f"ENTRIES STOPPED | {event.reason}"
+
+
+def _ended(event: OrderEnded) -> str:
     done = event.execution
     price = done.average_price
     traded = (
@@ -112,84 +102,58 @@ def _ended(event: OrderEnded) -> None:
         if price is None
         else f"{done.order.side} {_size(done.filled)} @ {in_cents(price)}"
     )
-    _trades.log(
-        _ENDED_LEVELS.get(done.status, logging.INFO),
-        "TRADE | %s | %s | %s%s",
-        done.status.upper(),
-        done.order.ticker,
-        traded,
-        f" | {done.error}" if done.error else "",
+    error = f" | {done.error}" if done.error else ""
+    return f"TRADE | {done.status.upper()} | {done.order.ticker} | {traded}{error}"
+
+
+def _opened(event: PositionOpened) -> str:
+    return f"OPENED | {event.ticker} | {_size(event.size)} @ {in_cents(event.price)}"
+
+
+def _closed(event: PositionClosed) -> str:
+    return f"CLOSED | {event.ticker} | realized={event.realised:z.2f} | {event.how}"
+
+
+def _settled(event: MarketSettled) -> str:
+    return (
+        f"SETTLED | {event.ticker} | {_size(event.size)} contracts"
+        f" paid {in_cents(event.payout)} | realized={event.realised:z.2f}"
     )
 
 
-def _opened(event: PositionOpened) -> None:
-    _trades.info("OPENED | %s | %s @ %s", event.ticker, _size(event.size), in_cents(event.price))
-
-
-def _closed(event: PositionClosed) -> None:
-    _trades.info(
-        "CLOSED | %s | realized=%s | %s", event.ticker, f"{event.realised:z.2f}", event.how
-    )
-
-
-def _settled(event: MarketSettled) -> None:
-    _trades.info(
-        "SETTLED | %s | %s contracts paid %s | realized=%s",
-        event.ticker,
-        _size(event.size),
-        in_cents(event.payout),
-        f"{event.realised:z.2f}",
-    )
-
-
-def _whale(event: WhaleSeen) -> None:
+def _whale(event: WhaleSeen) -> str:
     whale = event.whale
-    _whales.info(
-        "WHALE | %s | %s | size=%s @ %s | imb=%.1f%%",
-        whale.type,
-        whale.ticker,
-        _size(whale.size),
-        in_cents(whale.price),
-        whale.imbalance_strength * 100,
+    return (
+        f"WHALE | {whale.type} | {whale.ticker} | size={_size(whale.size)}"
+        f" @ {in_cents(whale.price)} | imb={whale.imbalance_strength * 100:.1f}%"
     )
 
 
-def _whale_ended(event: WhaleEnded) -> None:
+def _whale_ended(event: WhaleEnded) -> str:
     ending = event.ending
-    _whales.info(
-        "WHALE ENDED | %s | %s | %s @ %s | %s after %.0f s",
-        ending.ticker,
-        ending.side,
-        _size(ending.size),
-        in_cents(ending.price),
-        ending.fate,
-        ending.lifetime,
+    return (
+        f"WHALE ENDED | {ending.ticker} | {ending.side} | {_size(ending.size)}"
+        f" @ {in_cents(ending.price)} | {ending.fate} after {ending.lifetime:.0f} s"
     )
 
 
-def _regime(event: RegimeChanged) -> None:
-    _main.info("REGIME | %s -> %s", event.before, event.after)
+def _regime(event: RegimeChanged) -> str:
+    return f"REGIME | {event.before} -> {event.after}"
 
 
-def _marked(event: PnlMarked) -> None:
-    _pnl.info(
-        "PNL SNAPSHOT | %scash=%s | open_pnl=%s | realized=%s | exposure=%s",
-        f"{event.ticker} | " if event.ticker else "",
-        f"{event.cash:z.2f}",
-        f"{event.unrealised:z.2f}",
-        f"{event.realised:z.2f}",
-        f"{event.exposure:z.2f}",
+def _marked(event: PnlMarked) -> str:
+    return (
+        f"PNL SNAPSHOT | {f'{event.ticker} | ' if event.ticker else ''}"
+        f"cash={event.cash:z.2f} | open_pnl={event.unrealised:z.2f}"
+        f" | realized={event.realised:z.2f} | exposure={event.exposure:z.2f}"
     )
 
 
-def _graded(event: PredictionGraded) -> None:
-    _signals.debug(
-        "GRADE | %s | pred=%.2f | %g s later: %+.2f c, taker %s",
-        event.ticker,
-        event.score,
-        event.horizon,
-        event.change,
-        "unknown" if event.taker is None else f"{event.taker:+.2f} c",
+def _graded(event: PredictionGraded) -> str:
+    taker = "unknown" if event.taker is None else f"{event.taker:+.2f} c"
+    return (
+        f"GRADE | {event.ticker} | pred={event.score:.2f}"
+        f" | {event.horizon:g} s later: {event.change:+.2f} c, taker {taker}"
     )
 
 
@@ -205,22 +169,38 @@ def _plain_size(contracts: Contracts) -> str:
     return _size(contracts).replace(",", "")
 
 
-_LINES: Final[Mapping[type[Event], Callable[[Any], None]]] = {
-    CycleStarted: _started,
-    MarketsFetched: _fetched,
-    FetchFailed: _failed,
-    SignalMade: _signal,
-    OrderSubmitted: _submitted,
-    OrderRefused: _refused,
-    EntriesStopped: _stopped,
-    OrderEnded: _ended,
-    PositionOpened: _opened,
-    PositionClosed: _closed,
-    MarketSettled: _settled,
-    WhaleSeen: _whale,
-    WhaleEnded: _whale_ended,
-    RegimeChanged: _regime,
-    PnlMarked: _marked,
-    PredictionGraded: _graded,
-    CycleFinished: _finished,
+def _signal_level(event: SignalMade) -> int:
+    return logging.DEBUG if event.action is Action.HOLD else logging.INFO
+
+
+def _ended_level(event: OrderEnded) -> int:
+    """An order that ended otherwise than wished is worth an operator's look."""
+    return logging.ERROR if event.execution.status is OrderStatus.ERROR else logging.INFO
+
+
+_Line: TypeAlias = tuple[logging.Logger, int, Callable[[Any], str]]
+#: One line for each event that is said: by whom, at which level, and its words.
+_LINES: Final[Mapping[type[Event], _Line]] = {
+    CycleStarted: (_main, logging.INFO, _started),
+    MarketsFetched: (_main, logging.INFO, _fetched),
+    FetchFailed: (_main, logging.WARNING, _failed),
+    SignalMade: (_signals, logging.INFO, _signal),
+    OrderSubmitted: (_trades, logging.INFO, _submitted),
+    OrderRefused: (_trades, logging.INFO, _refused),
+    EntriesStopped: (_trades, logging.WARNING, _stopped),
+    OrderEnded: (_trades, logging.INFO, _ended),
+    PositionOpened: (_trades, logging.INFO, _opened),
+    PositionClosed: (_trades, logging.INFO, _closed),
+    MarketSettled: (_trades, logging.INFO, _settled),
+    WhaleSeen: (_whales, logging.INFO, _whale),
+    WhaleEnded: (_whales, logging.INFO, _whale_ended),
+    RegimeChanged: (_main, logging.INFO, _regime),
+    PnlMarked: (_pnl, logging.INFO, _marked),
+    PredictionGraded: (_signals, logging.DEBUG, _graded),
+    CycleFinished: (_main, logging.INFO, _finished),
+}
+#: Levels that depend on more than the kind of the event.
+_LEVELS: Final[Mapping[type[Event], Callable[[Any], int]]] = {
+    SignalMade: _signal_level,
+    OrderEnded: _ended_level,
 }

@@ -1,21 +1,23 @@
 """Stdout lines and CSV rows: the seed's words, safe cells, files that survive."""
 
 import csv
+import errno
 import json
 import logging
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import logging_utils
+from bot import journal_lines
 from bot.core.events import (
     Action,
     CycleFinished,
@@ -28,26 +30,30 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
-    PnlMarked,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
     RegimeChanged,
-    SignalMade,
     WhaleEnded,
-    WhaleSeen,
 )
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.orders import OrderStatus
 from bot.core.regime import RegimeName
-from bot.core.whale_endings import Ending, Fate
-from bot.core.whales import SideBias, Whale, WhaleType
-from bot.csv_file import CsvFile
+from bot.csv_parts import Part, Parts
 from bot.journal_rows import LOGS, cell, in_cents, plain
 from logging_utils import CsvJournal, LogStats
+from tests.journals import (
+    ENDING,
+    NOW,
+    ORDER,
+    FillingUp,
+    ended,
+    fill,
+    logging_restored,
+    pnl,
+    signal,
+    whale,
+)
 
-NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
-ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
 SEED_COLUMNS = {
     "signals_log.csv": "timestamp,model_version,market_ticker,decision_price,features_json,"
     "prediction,action,position_before,position_after",
@@ -61,81 +67,11 @@ SEED_COLUMNS = {
 }
 
 
-def signal(**changes: Any) -> SignalMade:
-    fields: dict[str, Any] = {
-        "at": NOW,
-        "ticker": "KXINX-26JAN23",
-        "model_version": "gbm_v1",
-        "price": 0.525,
-        "score": 0.65,
-        "feature_names": ("spread", "imbalance"),
-        "features": (0.01, float("nan")),
-        "action": Action.ENTER_LONG,
-        "reason": "",
-        "position_before": Decimal(0),
-        "position_after": Decimal(100),
-    }
-    return SignalMade(**{**fields, **changes})
-
-
-def fill(size: str, price: str) -> Fill:
-    return Fill(
-        price, "c-1", ORDER.ticker, Side.BUY, Decimal(size), Decimal(price), Decimal("0.5"), NOW
-    )
-
-
-ENDING = Ending(
-    ticker="KX",
-    side=Side.BUY,
-    price=Decimal("0.48"),
-    size=Decimal(6500),
-    since=0.0,
-    left_at=30.0,
-    interval=5.0,
-    traded=0.0,
-    fate=Fate.CANCELLED,
-)
-
-
-def whale(side_bias: SideBias | None = SideBias.BUY) -> WhaleSeen:
-    return WhaleSeen(
-        NOW,
-        Whale(
-            ticker="AAPL-YES",
-            type=WhaleType.LARGE_BID,
-            size=Decimal(6500),
-            price=Decimal("0.48"),
-            notional=Decimal(3120),
-            depth_share=0.125,
-            imbalance_strength=0.325,
-            max_bid_size=6500.0,
-            max_ask_size=10.0,
-            side_bias=side_bias,
-            why="6,500 contracts at one price",
-        ),
-    )
-
-
-def pnl(ticker: str | None = None) -> PnlMarked:
-    return PnlMarked(
-        NOW, ticker, Decimal(0), Decimal("-0.001"), Decimal(9900), Decimal(1), Decimal(100)
-    )
-
-
-def ended(status: OrderStatus, *fills: Fill, error: str = "") -> OrderEnded:
-    return OrderEnded(NOW, Execution(ORDER, "o-1", status, fills, error))
-
-
 @pytest.fixture
 def stdout() -> Iterator[None]:
     """Logging as the service sets it up, undone afterwards."""
-    root = logging.getLogger()
-    touched = [root, *(logging.getLogger(name) for name in ("uvicorn.access", "httpx"))]
-    before = [(one, one.level, list(one.handlers), list(one.filters)) for one in touched]
-    yield
-    for one, level, handlers, filters in before:
-        one.setLevel(level)
-        one.handlers, one.filters = handlers, filters
+    with logging_restored():
+        yield
 
 
 @pytest.fixture
@@ -267,8 +203,26 @@ def test_an_event_is_a_line_in_the_words_of_the_users_document(
     assert rest == f"{source} | {message}"
 
 
-def test_every_event_has_a_line():
-    assert {type(event) for event, *_ in LINES} | {OrderEnded} == set(Event.__args__)
+def test_every_line_there_is_has_its_example():
+    assert {type(event) for event, *_ in LINES} | {OrderEnded} == set(journal_lines._LINES)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """An event that nobody has words for yet."""
+
+    at: datetime
+
+
+@pytest.mark.usefixtures("stdout")
+def test_an_event_without_words_or_cells_is_passed_over(journal, tmp_path, capsys):
+    logging_utils.configure("DEBUG")
+
+    journal.record([Unheard(NOW), pnl()])
+    journal.flush()
+
+    assert capsys.readouterr().out.count("\n") == 1
+    assert len(rows(tmp_path / "logs", "pnl")) == 1
 
 
 @pytest.mark.usefixtures("stdout")
@@ -290,18 +244,6 @@ def test_the_stamp_is_utc(capsys):
     logging.getLogger().handle(record)
 
     assert capsys.readouterr().out.startswith("1970-01-01 00:00:00 | ")
-
-
-@pytest.mark.usefixtures("stdout")
-@given(st.text())
-def test_no_message_forges_a_line(text):
-    formatter = logging_utils._OneLine()
-    record = logging.makeLogRecord({"msg": "%s", "args": (text,)})
-
-    line = formatter.format(record)
-
-    assert len(line.splitlines()) <= 1
-    assert line.isprintable()
 
 
 @pytest.mark.usefixtures("stdout")
@@ -442,19 +384,6 @@ def test_no_cell_is_a_formula_or_breaks_the_row(text):
     assert plain(safe) == safe
 
 
-@given(rows=st.lists(st.tuples(st.text(), st.text().map(cell)).map(lambda r: tuple(map(plain, r)))))
-def test_what_is_written_reads_back(rows, tmp_path_factory):
-    path = tmp_path_factory.mktemp("csv") / "file.csv"
-    file = CsvFile(path, ("a", "b"))
-    for row in rows:
-        file.add(row)
-    file.flush()
-    file.close()
-
-    with path.open(newline="", encoding="utf-8") as written:
-        assert [*map(tuple, csv.reader(written, strict=True))] == [("a", "b"), *rows]
-
-
 def test_a_restart_appends_under_one_header(tmp_path):
     for _ in range(2):
         with CsvJournal(tmp_path) as journal:
@@ -536,36 +465,6 @@ def test_a_folder_that_cannot_be_written_is_a_fault_until_it_can(tmp_path, caplo
     assert len(rows(folder, "pnl")) == 2
 
 
-class FillingUp:
-    """A file on a disk that takes only the first bytes of a write."""
-
-    def __init__(self, path: Path, room: int) -> None:
-        self.file = path.open("r+b", buffering=0)
-        self.room = room
-
-    def write(self, rows: bytes) -> int:
-        return self.file.write(rows[: self.room])
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.file, name)
-
-
-def test_a_disk_that_fills_up_leaves_whole_rows(tmp_path):
-    path = tmp_path / "file.csv"
-    file = CsvFile(path, ("a", "b"))
-    file.add(("1", "2"))
-    file.flush()
-    file.close()
-    file._file = FillingUp(path, room=3)  # type: ignore[assignment]  # a file in all it is asked
-
-    file.add(("3", "4"))
-    with pytest.raises(OSError, match="No space left"):
-        file.flush()
-    file.close()
-
-    assert path.read_text() == "a,b\n1,2\n"
-
-
 def test_a_full_disk_is_named_and_costs_only_the_rows_of_its_file(journal, tmp_path):
     full = FillingUp(tmp_path / "logs" / "pnl_log.csv", room=0)
     journal._files["pnl"].close()
@@ -585,6 +484,92 @@ def test_many_rows_reach_the_file_before_the_cycle_ends(journal, tmp_path):
     assert (tmp_path / "logs" / "signals_log.csv").stat().st_size > 1_000_000
 
 
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_each_day_has_its_files_and_old_ones_go(tmp_path):
+    other = tmp_path / "pnl_log.2025-01-01.txt"
+    other.write_text("")
+    with CsvJournal(tmp_path, keep_days=2) as journal:
+        for day in range(5):
+            journal.record([replace(pnl(), at=NOW + timedelta(days=day))])
+            journal.flush()
+
+    kept = sorted(tmp_path.glob("pnl_log*"))
+    assert [path.name for path in kept] == [
+        "pnl_log.2025-01-01.txt",
+        "pnl_log.2026-01-20.csv",
+        "pnl_log.2026-01-21.csv",
+        "pnl_log.csv",
+    ]
+    for path in kept[1:]:
+        assert lines(path)[0] == SEED_COLUMNS["pnl_log.csv"]
+        assert len(lines(path)) == 2
+
+
+def test_old_parts_go_also_where_no_row_comes(tmp_path):
+    old = tmp_path / "trades_log.2026-01-10.csv"
+    old.write_text("")
+    with CsvJournal(tmp_path, keep_days=7) as journal:
+        journal.record([pnl()])
+
+    assert not old.exists()
+
+
+def test_a_file_is_begun_anew_before_it_is_too_large(tmp_path):
+    with CsvJournal(tmp_path, max_bytes=400) as journal:
+        journal.record([pnl()] * 20)
+
+    files = sorted(tmp_path.glob("pnl_log*"))
+    assert len(files) > 2
+    assert all(path.stat().st_size <= 400 for path in files)
+    assert sum(len(lines(path)) - 1 for path in files) == 20
+
+
+class Refusing:
+    """Takes no file until it is told to."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.refuses = True
+
+    def put_away(self, day: date) -> None:
+        if self.refuses:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self.parts.put_away(day)
+
+    def listed(self) -> list[Part]:
+        return self.parts.listed()
+
+    def expire(self, day: date, keep_days: int) -> None:
+        self.parts.expire(day, keep_days)
+
+
+def test_a_file_that_may_not_be_renamed_grows_on_and_says_so(tmp_path, caplog):
+    with CsvJournal(tmp_path, max_bytes=400) as journal:
+        parts = Refusing(journal._files["pnl"].parts)
+        journal._files["pnl"].parts = parts  # type: ignore[assignment]  # parts in all they do
+        for _ in range(2):
+            journal.record([pnl()] * 10)
+            journal.flush()
+
+        assert len(rows(tmp_path, "pnl")) == 20
+        assert journal.fault == (
+            "CSV logs grow on: pnl_log.csv: Permission denied. "
+            "Free the disk or make the log folder writable"
+        )
+        assert caplog.messages == ["pnl_log.csv grows on: Permission denied"]
+
+        parts.refuses = False
+        journal.record([pnl()])
+        journal.flush()
+        assert journal.fault is None
+
+    assert len(rows(tmp_path, "pnl")) == 1
+    assert len(lines(tmp_path / "pnl_log.2026-01-18.csv")) == 21
+
+
 def test_figures_follow_the_files(tmp_path):
     stats = LogStats(tmp_path / "logs")
     assert not stats.read()["pnl"].exists
@@ -597,6 +582,18 @@ def test_figures_follow_the_files(tmp_path):
             assert figures.size_bytes == (tmp_path / "logs" / "pnl_log.csv").stat().st_size
             journal.record([pnl()])
             journal.flush()
+
+
+def test_figures_are_those_of_the_file_that_grows_now(tmp_path):
+    stats = LogStats(tmp_path)
+    with CsvJournal(tmp_path, max_bytes=1000) as journal:
+        for _ in range(40):
+            journal.record([pnl()])
+            journal.flush()
+            figures = stats.read()["pnl"]
+            growing = tmp_path / "pnl_log.csv"
+            assert figures.line_count == len(lines(growing))
+            assert figures.size_bytes == growing.stat().st_size <= 1000
 
 
 @pytest.mark.parametrize("later", ["", "x\n", "other\n" * 1000])

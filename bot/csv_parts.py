@@ -1,0 +1,99 @@
+"""The older parts of a CSV log: how they are called, and when they go.
+
+`trades_log.csv` is the part that grows. What was written before lies beside it, called by the day
+of its rows: `trades_log.2026-11-21.csv`, further parts of that day `.2.csv`, `.3.csv`. Leaves out
+when a part is full (`csv_file`).
+"""
+
+import io
+import logging
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger("main")
+
+#: Bytes from the end of a file in which its last row is looked for.
+_TAIL: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Part:
+    """A part that is complete. Parts sort in the order in which they were written."""
+
+    day: date
+    number: int
+    path: Path
+
+
+class Parts:
+    """The complete parts of the log whose growing part is `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        stem, suffix = re.escape(path.stem), re.escape(path.suffix)
+        name = rf"{stem}\.(\d{{4}}-\d\d-\d\d)(?:\.([2-9]|[1-9]\d+))?{suffix}"
+        self._called = re.compile(name, re.ASCII).fullmatch
+
+    def listed(self) -> list[Part]:
+        """All of them, oldest first. Raises OSError if the folder cannot be read."""
+        return sorted(filter(None, map(self._part, self._path.parent.iterdir())))
+
+    def put_away(self, day: date) -> None:
+        """Make the growing part the next one of that day. Raises OSError if that is refused."""
+        number = 1 + max((part.number for part in self.listed() if part.day == day), default=0)
+        further = f".{number}" if number > 1 else ""
+        self._path.rename(self._path.with_suffix(f".{day}{further}{self._path.suffix}"))
+
+    def expire(self, day: date, keep_days: int) -> None:
+        """Delete those of more than `keep_days` days before `day`; what cannot be is warned of."""
+        with suppress(FileNotFoundError, NotADirectoryError):  # no folder, no parts
+            for part in self.listed():
+                # Not `day - timedelta`: there are days that so many days cannot be taken from.
+                if (day - part.day).days > keep_days:
+                    _delete(part.path)
+
+    def _part(self, path: Path) -> Part | None:
+        called = self._called(path.name)
+        if called is None:
+            return None
+        try:
+            return Part(date.fromisoformat(called[1]), int(called[2] or 1), path)
+        except ValueError:  # the 31st of February is nobody's part
+            return None
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s is old and cannot be deleted: %s", path.name, error.strerror or error)
+
+
+def turned_day(known: date | None, day: date | None) -> date | None:
+    """The day of a part of `known` once there is a row of `day`.
+
+    Some rows come late around midnight, and stay. A day that is further back means that `known`
+    was no day: a clock was wrong.
+    """
+    if known is None or day is None:
+        return known or day
+    return known if 0 <= (known - day).days <= 1 else day
+
+
+def last_day(file: io.FileIO, start: int) -> date | None:
+    """The day that the last legible row begins with; None if there is none.
+
+    Not that of the last change, which a copy or a mended row would move.
+    """
+    end = file.seek(0, os.SEEK_END)
+    begin = file.seek(max(start, end - _TAIL))
+    lines = file.read().split(b"\n")
+    for line in reversed(lines if begin == start else lines[1:]):
+        with suppress(ValueError):
+            return date.fromisoformat(line[:10].decode("ascii", "replace"))
+    return None

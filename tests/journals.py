@@ -1,0 +1,109 @@
+"""Events as journals get them, a disk that fills up, and logging put back as it was."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bot.core.events import Action, OrderEnded, PnlMarked, SignalMade, WhaleSeen
+from bot.core.market import Side
+from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.whale_endings import Ending, Fate
+from bot.core.whales import SideBias, Whale, WhaleType
+
+NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
+ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
+
+
+def signal(**changes: Any) -> SignalMade:
+    fields: dict[str, Any] = {
+        "at": NOW,
+        "ticker": "KXINX-26JAN23",
+        "model_version": "gbm_v1",
+        "price": 0.525,
+        "score": 0.65,
+        "feature_names": ("spread", "imbalance"),
+        "features": (0.01, float("nan")),
+        "action": Action.ENTER_LONG,
+        "reason": "",
+        "position_before": Decimal(0),
+        "position_after": Decimal(100),
+    }
+    return SignalMade(**{**fields, **changes})
+
+
+def fill(size: str, price: str) -> Fill:
+    return Fill(
+        price, "c-1", ORDER.ticker, Side.BUY, Decimal(size), Decimal(price), Decimal("0.5"), NOW
+    )
+
+
+ENDING = Ending(
+    ticker="KX",
+    side=Side.BUY,
+    price=Decimal("0.48"),
+    size=Decimal(6500),
+    since=0.0,
+    left_at=30.0,
+    interval=5.0,
+    traded=0.0,
+    fate=Fate.CANCELLED,
+)
+
+
+def whale(side_bias: SideBias | None = SideBias.BUY) -> WhaleSeen:
+    return WhaleSeen(
+        NOW,
+        Whale(
+            ticker="AAPL-YES",
+            type=WhaleType.LARGE_BID,
+            size=Decimal(6500),
+            price=Decimal("0.48"),
+            notional=Decimal(3120),
+            depth_share=0.125,
+            imbalance_strength=0.325,
+            max_bid_size=6500.0,
+            max_ask_size=10.0,
+            side_bias=side_bias,
+            why="6,500 contracts at one price",
+        ),
+    )
+
+
+def pnl(ticker: str | None = None) -> PnlMarked:
+    return PnlMarked(
+        NOW, ticker, Decimal(0), Decimal("-0.001"), Decimal(9900), Decimal(1), Decimal(100)
+    )
+
+
+def ended(status: OrderStatus, *fills: Fill, error: str = "") -> OrderEnded:
+    return OrderEnded(NOW, Execution(ORDER, "o-1", status, fills, error))
+
+
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """What is set up for logging here is undone afterwards."""
+    root = logging.getLogger()
+    touched = [root, *(logging.getLogger(name) for name in ("uvicorn.access", "httpx"))]
+    before = [(one, one.level, list(one.handlers), list(one.filters)) for one in touched]
+    yield
+    for one, level, handlers, filters in before:
+        one.setLevel(level)
+        one.handlers, one.filters = handlers, filters
+
+
+class FillingUp:
+    """A file on a disk that takes only the first bytes of a write."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        self.file = path.open("r+b", buffering=0)
+        self.room = room
+
+    def write(self, rows: bytes) -> int:
+        return self.file.write(rows[: self.room])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
