@@ -27,14 +27,9 @@ async def opened(url: str) -> AsyncIterator["Database"]:
     Raises StoreError for an address that cannot be used, a server that does not answer, a file
     that is no database, and a database of a newer version. Several processes may do this at once.
     """
-    place = address.parsed(url)
-    engine = address.engine(place)
-    session = Session(engine, address.shown(place))
-    try:
+    async with address.session(url) as session:
         await schema.bring_up(session)
         yield Database(session)
-    finally:
-        await engine.dispose()
 
 
 class Database:

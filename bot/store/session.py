@@ -1,23 +1,27 @@
-"""Transactions with a database that may be slow, away or broken: the one place that meets it.
+"""Transactions with a database that may be slow, away or broken; and what is said of that.
 
-What is done in a transaction is a plain function of a connection. Whatever goes wrong leaves here
-as StoreError, in bounded time; LeaseLostError and our own mistakes pass through.
+What is done in a transaction is a plain function of a connection. Whatever goes wrong leaves a
+session as StoreError, in bounded time; LeaseLostError and our own mistakes pass through.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.durable import StoreError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
+#: Connections of one process at most; more work than that waits.
+CONNECTIONS: Final = 5
+#: Seconds that the database itself waits for a lock, or works on one statement.
+PATIENCE: Final = 3.5
 #: Seconds that a transaction may take, and those after it in which a connection is given up.
 ANSWER: Final = 4.0
 GRACE: Final = 1.0
@@ -41,42 +45,40 @@ _REMEDIES: Final = (
 _REMEDY: Final = "see that it runs and that DATABASE_URL is right"
 
 
-class Session:
-    """Runs work in transactions, each on a connection of its own. `where` names the database."""
+class Session(Protocol):
+    """Runs work in transactions, each on a connection of its own."""
 
-    def __init__(self, engine: AsyncEngine, where: str) -> None:
-        self.where = where
-        self._writers = engine.execution_options(writes=True)
-        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._readers = engine if is_sqlite else engine.execution_options(**snapshot)
+    @property
+    def where(self) -> str:
+        """Which database this is, for people."""
+        ...
 
     async def read(self, work: Work[T]) -> T:
         """What `work` finds in one consistent state of the database."""
-        return await self._run(self._readers, work, ANSWER)
+        ...
 
     async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
         """Do this in one piece, or not at all."""
-        return await self._run(self._writers, work, seconds)
+        ...
 
-    async def _run(self, engine: AsyncEngine, work: Work[T], seconds: float) -> T:
-        try:
-            # The driver answers a first cancellation by asking the server to stop, and waits for
-            # that; a second one makes it drop the connection.
-            async with (
-                asyncio.timeout(seconds + GRACE),
-                asyncio.timeout(seconds),
-                engine.begin() as connection,
-            ):
-                return await connection.run_sync(work)
-        except (SQLAlchemyError, OSError) as error:
-            raise StoreError(self._said(error)) from error
 
-    def _said(self, error: SQLAlchemyError | OSError) -> str:
-        if isinstance(error, TimeoutError | PoolTimeoutError):
-            return f"{self.where} did not answer in time: {_REMEDY}"
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        found = (remedy for fragment, remedy in _REMEDIES if fragment in first)
-        default = "this is a fault of ours" if isinstance(error, IntegrityError) else _REMEDY
-        return f"{self.where} failed ({first}): {next(found, default)}"
+@asynccontextmanager
+async def bounded(where: str, seconds: float) -> AsyncIterator[None]:
+    """Let nothing take much longer than that, and say in words what goes wrong."""
+    try:
+        # A driver answers a first cancellation by asking the server to stop, and waits for that;
+        # a second one makes it drop the connection.
+        async with asyncio.timeout(seconds + GRACE), asyncio.timeout(seconds):
+            yield
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(_said(where, error)) from error
+
+
+def _said(where: str, error: SQLAlchemyError | OSError) -> str:
+    if isinstance(error, TimeoutError | PoolTimeoutError):
+        return f"{where} did not answer in time: {_REMEDY}"
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    found = (remedy for fragment, remedy in _REMEDIES if fragment in first)
+    default = "this is a fault of ours" if isinstance(error, IntegrityError) else _REMEDY
+    return f"{where} failed ({first}): {next(found, default)}"

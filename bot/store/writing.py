@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, Insert, Table, insert, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.core.orders import Order
 from bot.durable import Done, StoreError, Term
@@ -48,7 +49,7 @@ class Page:
 def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datetime) -> None:
     """The book and its opening cash, unless it is there already."""
     leases.fence(connection, chapter.term)
-    moment = connection.scalar(select(leases.now(connection)))
+    moment = connection.scalar(select(leases.now(connection.dialect.name)))
     row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": moment}
     added = connection.execute(put(connection, books), {"book": chapter.book} | row)
     if added.rowcount:
@@ -96,16 +97,8 @@ def newest(connection: Connection, book: str) -> int:
 
 def advance(connection: Connection, book: str, commits: int, entries: int) -> tuple[int, int]:
     """The newest numbers of commit and entry, with so many more given out."""
-    given = connection.execute(
-        update(books)
-        .where(books.c.book == book)
-        .values(
-            commit=books.c.commit + commits,
-            entry=books.c.entry + entries,
-            written_at=leases.now(connection),
-        )
-        .returning(books.c.commit, books.c.entry)
-    ).first()
+    numbers = {"named": book, "commits": commits, "entries": entries}
+    given = connection.execute(_advance(connection.dialect.name), numbers).first()
     if given is None:
         raise StoreError(f"the book {book} was never opened: open_book comes first")
     return given.commit, given.entry
@@ -142,7 +135,21 @@ def put(connection: Connection, table: Table, *changed: str) -> Insert:
     return _put(connection.dialect.name, table, changed)
 
 
-# Making a statement takes longer than sending it.
+# Making a statement takes longer than running it.
+@cache
+def _advance(dialect: str) -> ReturningUpdate[tuple[int, int]]:
+    return (
+        update(books)
+        .where(books.c.book == bindparam("named"))
+        .values(
+            commit=books.c.commit + bindparam("commits"),
+            entry=books.c.entry + bindparam("entries"),
+            written_at=leases.now(dialect),
+        )
+        .returning(books.c.commit, books.c.entry)
+    )
+
+
 @cache
 def _put(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
     made = _INSERTS[dialect](table)

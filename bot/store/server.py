@@ -1,0 +1,81 @@
+"""PostgreSQL: transactions with a server that may go away and come back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
+
+_MS: Final = int(PATIENCE * 1_000)
+_SETTINGS: Final = (
+    f"SET statement_timeout = {_MS}",
+    f"SET lock_timeout = {_MS}",
+    # A leader that was paused within a transaction holds the row of the lease: let go of it.
+    f"SET idle_in_transaction_session_timeout = {_MS}",
+    "SET timezone = 'UTC'",
+    "SET synchronous_commit = on",
+)
+#: For libpq, unless the address says otherwise.
+_CONNECT: Final = {
+    "connect_timeout": int(PATIENCE),
+    "tcp_user_timeout": _MS,
+    "application_name": "kalshiproto",
+}
+
+
+@asynccontextmanager
+async def opened(url: URL) -> AsyncIterator["ServerSession"]:
+    """Transactions with the server at this address; no connection is made yet."""
+    engine = create_async_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        # After an outage the pool is full of connections that are dead.
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
+    )
+    event.listen(engine.sync_engine, "connect", _set_up)
+    where = f"the PostgreSQL database {url.database or ''} at {url.host or 'this machine'}"
+    try:
+        yield ServerSession(engine, where)
+    finally:
+        await engine.dispose()
+
+
+class ServerSession:
+    """A `Session` with a server of PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine, where: str) -> None:
+        self.where = where
+        self._writers = engine
+        self._readers = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` finds in one consistent state of the database."""
+        return await self._run(self._readers, work, ANSWER)
+
+    async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
+        """Do this in one piece, or not at all."""
+        return await self._run(self._writers, work, seconds)
+
+    async def _run(self, engine: AsyncEngine, work: Work[T], seconds: float) -> T:
+        async with bounded(self.where, seconds), engine.begin() as connection:
+            return await connection.run_sync(work)
+
+
+def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for statement in _SETTINGS:
+        cursor.execute(statement)
+    cursor.close()
+    # A SET that is rolled back never was.
+    connection.commit()
