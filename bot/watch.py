@@ -6,9 +6,8 @@ of one moment, a replay the k-th book of every market.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,84 +16,26 @@ from bot.core import features, regime, strategy, whale_orders, whale_rules, whal
 from bot.core.orderbook import Books, Floats
 from bot.core.strategy import Gates, Thresholds
 from bot.core.whale_rules import WhaleRules
-from bot.core.whale_sides import Measures, measures
-from bot.core.whales import Ending, Recent, Sighting, Traded, Whale
+from bot.core.whale_sides import measures
+from bot.core.whales import Traded
+from bot.durable import Kept, Memo
 from bot.memory import Memory
+from bot.observed import Judged, Observed, joined
 from bot.ports import Scorer
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+__all__ = ["Judged", "Observed", "Watch", "joined"]
 
-    Columns = TypeVar("Columns", bound=DataclassInstance)
-
-Rows = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """N books with all that was measured of them; row i belongs to `books.tickers[i]`.
-
-    `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
-    `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales of
-    late; `whales[k]` was seen now in row `whale_rows[k]`, rows rising. `endings` are the large
-    orders found gone now, each with its row, rows rising.
-    """
-
-    books: Books
-    mids: Floats
-    features: Floats
-    measures: Measures
-    regimes: regime.Codes
-    warm: regime.Flags
-    recent: Recent
-    gated: tuple[str | None, ...]
-    whale_rows: Rows
-    whales: tuple[Whale, ...]
-    endings: tuple[tuple[int, Ending], ...]
-
-    def take(self, rows: Rows) -> "Observed":
-        """The books of these rows, which rise."""
-        where = _dense(rows)
-        first, past = np.searchsorted(self.whale_rows, (rows[0], rows[-1] + 1)).tolist()
-        found = [k for k in range(first, past) if self.whale_rows[k] in rows]
-        return Observed(
-            books=self.books.take(where),
-            mids=self.mids[where],
-            features=self.features[where],
-            measures=self.measures.take(where),
-            regimes=self.regimes[where],
-            warm=self.warm[where],
-            recent=self.recent.take(where),
-            gated=tuple([self.gated[row] for row in rows.tolist()]),
-            whale_rows=np.searchsorted(rows, self.whale_rows[found]),
-            whales=tuple([self.whales[k] for k in found]),
-            endings=_taken(self.endings, rows),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What is thought of N books: `scores` (N,), NaN for no opinion, with `reasons` why.
-
-    `directions` (N,): +1 buy, −1 sell, 0 hold. `model_version` is that of the file that decided.
-    """
-
-    seen: Observed
-    scores: Floats
-    directions: NDArray[np.int8]
-    reasons: tuple[str | None, ...]
-    model_version: str
-
-    def take(self, rows: Rows) -> "Judged":
-        """What is thought of the books of these rows, which rise."""
-        where = _dense(rows)
-        return Judged(
-            seen=self.seen.take(rows),
-            scores=self.scores[where],
-            directions=self.directions[where],
-            reasons=tuple([self.reasons[row] for row in rows.tolist()]),
-            model_version=self.model_version,
-        )
+_KIND: Final = "watch"
+#: All that is remembered of a market.
+_ROW: Final = np.dtype(
+    [
+        ("features", features.FEATURE_ROW),
+        ("whales", whale_rules.WHALE_ROW),
+        ("regimes", regime.REGIME_ROW),
+    ]
+)
+# NumPy copies nested structures field by field; as plain bytes they go in one piece.
+_PLAIN: Final = {name: np.dtype((np.void, _ROW[name].itemsize)) for name in _ROW.names or ()}
 
 
 class Watch:
@@ -113,9 +54,15 @@ class Watch:
         self._thresholds = thresholds
         self._gates = gates
         self._rules = rules
-        self._features = Memory(features.blank(), capacity)
-        self._whales = Memory(whale_rules.blank_rows(), capacity)
-        self._regimes = Memory(regime.blank_rows(), capacity)
+        self._memory = Memory(_blank(), capacity)
+
+    def memos(self) -> list[Memo]:
+        """What is remembered of the markets seen since this was asked last, one memo each."""
+        return self._memory.memos(_KIND)
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with what was remembered of each market."""
+        self._memory.restore(_KIND, kept.memos.get(_KIND, {}))
 
     def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
         """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
@@ -126,7 +73,7 @@ class Watch:
 
     def follows(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
         """Those with a large order that is followed, and when their last book was seen."""
-        rows = self._whales.recall(tickers)
+        rows = self._memory.recall(tickers)["whales"]
         busy = np.flatnonzero(whale_orders.is_busy(rows))
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
 
@@ -134,10 +81,15 @@ class Watch:
         self, books: Books, seconds_to_close: Floats, traded: Traded | None = None
     ) -> Observed:
         """All measurements of these books; each ticker at most once."""
-        matrix = self._measure(books, seconds_to_close)
-        seen = self._whale(books, traded or Traded.unknown(len(books)))
+        rows = self._memory.recall(books.tickers)
+        traded = traded or Traded.unknown(len(books))
+        matrix, history = features.measure(books, _part(rows, "features"), seconds_to_close)
+        seen = whales.sight(books, _part(rows, "whales"), self._rules, traded)
+        regimes, moods = regime.classify(books, _part(rows, "regimes"))
+        for name, part in (("features", history), ("whales", seen.rows), ("regimes", moods)):
+            rows[name].view(_PLAIN[name])[:] = np.ascontiguousarray(part).view(_PLAIN[name])
+        self._memory.keep(books.tickers, rows)
         found = sorted(seen.whales, key=itemgetter(0))
-        regimes, moods = self._regime(books)
         observations = np.isfinite(moods["mids"]).sum(axis=1)
         # These books are what just came: how old they are counts when they are kept for later.
         fresh = np.zeros(len(books))
@@ -169,75 +121,20 @@ class Watch:
             model_version=self._scorer.version,
         )
 
-    def _measure(self, books: Books, seconds_to_close: Floats) -> Floats:
-        rows = self._features.recall(books.tickers)
-        matrix, rows = features.measure(books, rows, seconds_to_close)
-        self._features.keep(books.tickers, rows)
-        return matrix
 
-    def _whale(self, books: Books, traded: Traded) -> Sighting:
-        rows = self._whales.recall(books.tickers)
-        seen = whales.sight(books, rows, self._rules, traded)
-        self._whales.keep(books.tickers, seen.rows)
-        return seen
-
-    def _regime(self, books: Books) -> tuple[regime.Codes, regime.Rows]:
-        rows = self._regimes.recall(books.tickers)
-        codes, rows = regime.classify(books, rows)
-        self._regimes.keep(books.tickers, rows)
-        return codes, rows
+def _blank() -> NDArray[np.void]:
+    """What is remembered of a market never seen; shape (1,)."""
+    blank = np.empty(1, dtype=_ROW)
+    blank["features"] = features.blank()
+    blank["whales"] = whale_rules.blank_rows()
+    blank["regimes"] = regime.blank_rows()
+    return blank
 
 
-def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> Observed:
-    """Parts as one, in the order of `books`: row i of part k is row `places[k][i]` of it."""
-    order = np.argsort(np.concatenate(places))
-    gated = np.concatenate([np.array(part.gated, dtype=object) for part in parts])[order]
-    whale_rows = np.concatenate(
-        [place[part.whale_rows] for part, place in zip(parts, places, strict=True)]
-    )
-    found = [whale for part in parts for whale in part.whales]
-    by_row = np.argsort(whale_rows, kind="stable")
-    return Observed(
-        books=books,
-        mids=books.mid,
-        features=np.concatenate([part.features for part in parts])[order],
-        measures=_stacked([part.measures for part in parts], order),
-        regimes=np.concatenate([part.regimes for part in parts])[order],
-        warm=np.concatenate([part.warm for part in parts])[order],
-        recent=_stacked([part.recent for part in parts], order),
-        gated=tuple(gated.tolist()),
-        whale_rows=whale_rows[by_row],
-        whales=tuple([found[k] for k in by_row.tolist()]),
-        endings=_put(parts, places),
-    )
-
-
-def _taken(endings: Sequence[tuple[int, Ending]], rows: Rows) -> tuple[tuple[int, Ending], ...]:
-    """Those of these rows, which rise, by their place among them."""
-    return tuple([(int(np.searchsorted(rows, row)), end) for row, end in endings if row in rows])
-
-
-def _put(parts: Sequence[Observed], places: Sequence[Rows]) -> tuple[tuple[int, Ending], ...]:
-    put = [
-        (int(place[row]), end)
-        for part, place in zip(parts, places, strict=True)
-        for row, end in part.endings
-    ]
-    return tuple(sorted(put, key=itemgetter(0)))
-
-
-def _stacked(parts: Sequence["Columns"], order: Rows) -> "Columns":
-    names = [field.name for field in fields(parts[0])]
-    return replace(
-        parts[0],
-        **{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names},
-    )
-
-
-def _dense(rows: Rows) -> Rows | slice:
-    """The same rows as a slice, which copies nothing, where they follow each other."""
-    first, last = int(rows[0]), int(rows[-1])
-    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
+def _part(rows: NDArray[np.void], name: str) -> NDArray[np.void]:
+    """A copy of what one of the rules remembers; shape (N,)."""
+    part: NDArray[np.void] = rows[name].view(_PLAIN[name]).copy().view(_ROW[name])
+    return part
 
 
 def _first_reasons(

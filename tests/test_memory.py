@@ -88,3 +88,111 @@ def test_a_memory_is_a_bounded_dictionary_in_order_of_last_sight(batches, capaci
     everyone = [f"M{n}" for n in range(151)]
     assert len(memory) == len(model)
     assert memory.recall(everyone)["count"].tolist() == [model.get(t, -1) for t in everyone]
+
+
+class Told:
+    """A memory and the database it tells its memos to."""
+
+    def __init__(self, capacity=5_000):
+        self.memory = Memory(BLANK, capacity)
+        self.kept: dict[str, bytes] = {}
+
+    def tell(self):
+        """What there is to tell now, put down; the tickers told of."""
+        memos = self.memory.memos("rows")
+        for memo in memos:
+            if memo.body is None:
+                self.kept.pop(memo.key, None)
+            else:
+                self.kept[memo.key] = memo.body
+        return {memo.key for memo in memos}
+
+    def restored(self, capacity=5_000):
+        again = Memory(BLANK, capacity)
+        again.restore("rows", dict(reversed(self.kept.items())))
+        return again
+
+
+def test_only_what_was_kept_since_it_was_asked_is_told():
+    told = Told()
+    told.memory.keep(["A", "B"], _rows([1, 2]))
+    assert told.tell() == {"A", "B"}
+
+    told.memory.keep(["B"], _rows([3]))
+
+    assert told.tell() == {"B"}
+    assert told.tell() == set()
+
+
+def test_what_fell_out_is_told_as_forgotten_unless_it_came_back():
+    told = Told(capacity=1)
+    told.memory.keep(["A"], _rows([1]))
+    told.tell()
+    told.memory.keep(["B"], _rows([2]))
+    assert told.tell() == {"A", "B"}
+    assert set(told.kept) == {"B"}
+
+    told.memory.keep(["A"], _rows([3]))
+    told.memory.keep(["B"], _rows([4]))
+
+    told.tell()
+    assert set(told.kept) == {"B"}
+    assert told.restored().recall(["A", "B"])["count"].tolist() == [-1, 4]
+
+
+def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(caplog):
+    told = Told()
+    told.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    told.tell()
+    told.kept["B"] = told.kept["B"][:-1]
+    other = Memory(BLANK.astype([("count", np.float64), ("value", np.float64)]))
+
+    other.restore("rows", told.kept)
+
+    assert len(other) == 0
+    assert {memo.key for memo in other.memos("rows") if memo.body is None} == {"A", "B", "C"}
+    assert len(told.restored()) == 2
+    assert caplog.messages == [
+        f"{count} memos of kind rows were written by another version and are forgotten"
+        for count in (3, 1)
+    ]
+
+
+def test_restored_into_less_room_the_longest_unseen_are_forgotten():
+    told = Told()
+    told.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    told.memory.keep(["A"], _rows([4]))
+    told.tell()
+
+    small = told.restored(capacity=2)
+
+    assert small.recall(["A", "B", "C"])["count"].tolist() == [4, -1, 3]
+    assert {memo.key: memo.body for memo in small.memos("rows")} == {"B": None}
+
+
+def test_restoring_forgets_what_was_there():
+    told = Told()
+    told.memory.keep(["A"], _rows([1]))
+
+    told.memory.restore("rows", {})
+
+    assert len(told.memory) == 0
+    assert told.memory.memos("rows") == []
+
+
+@given(st.lists(names, max_size=8), st.lists(names, max_size=8), st.integers(1, 60))
+def test_a_restored_memory_goes_on_as_if_nothing_had_happened(before, after, capacity):
+    told = Told(capacity)
+    for stamp, batch in enumerate(before):
+        told.memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
+        if stamp % 2:
+            told.tell()
+    told.tell()
+    again = told.restored(capacity)
+
+    everyone = [f"M{n}" for n in range(151)]
+    for stamp, batch in enumerate(after):
+        for memory in (told.memory, again):
+            memory.keep(batch, _rows([-stamp * 1000 - n for n in range(len(batch))]))
+        assert again.recall(everyone).tolist() == told.memory.recall(everyone).tolist()
+        assert again.memos("rows") == told.memory.memos("rows")

@@ -1,0 +1,81 @@
+"""The form of a memo: JSON of a type, behind a mark of how that type is laid out.
+
+What was written in another layout, by an older version of the code, bears another mark: it is
+forgotten, with one line in the log, and never misread. Leaves out rows of NumPy (`bot.memory`).
+"""
+
+import logging
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from bot.durable import Kept, Memo, News
+
+log = logging.getLogger("main")
+
+T = TypeVar("T")
+#: Of a type as msgspec describes it, these say nothing of what is written.
+_UNWRITTEN: Final = frozenset({"cls", "default", "default_factory"})
+_MARK_BYTES: Final = 4
+
+
+class Form(Generic[T]):
+    """How things of one type are kept as memos of one kind, and how they come back."""
+
+    def __init__(self, kind: str, of: type[T]) -> None:
+        self.kind = kind
+        self._mark = mark(_layout(msgspec.inspect.type_info(of)), _MARK_BYTES).hex().encode()
+        self._encoder = msgspec.json.Encoder()
+        self._decoder = msgspec.json.Decoder(of)
+
+    def memo(self, key: str, thing: T | None) -> Memo:
+        """The memo of a thing; None is a memo that it is forgotten. It holds no NaN."""
+        body = None if thing is None else self._mark + self._encoder.encode(thing)
+        return Memo(self.kind, key, body)
+
+    def read(self, source: Kept | News) -> dict[str, T | None]:
+        """The things by key; None for what is forgotten, or is of another layout."""
+        bodies = changes(source, self.kind)
+        things = {key: self._thing(body) for key, body in bodies.items()}
+        warn(self.kind, sum(bodies[key] is not None for key, one in things.items() if one is None))
+        return things
+
+    def _thing(self, body: bytes | None) -> T | None:
+        if body is None or not body.startswith(self._mark):
+            return None
+        return self._decoder.decode(memoryview(body)[len(self._mark) :])
+
+
+def changes(source: Kept | News, kind: str) -> Mapping[str, bytes | None]:
+    """The bodies of one kind by key; None is one that is forgotten."""
+    if isinstance(source, Kept):
+        return source.memos.get(kind, {})
+    return {memo.key: memo.body for memo in source.memos if memo.kind == kind}
+
+
+def mark(layout: str, size: int) -> bytes:
+    """So many bytes that another layout does not have."""
+    return blake2b(layout.encode(), digest_size=size).digest()
+
+
+def warn(kind: str, count: int) -> None:
+    """Say in one line that so many memos are forgotten, if any."""
+    if count:
+        log.warning(
+            "%d memos of kind %s were written by another version and are forgotten", count, kind
+        )
+
+
+def _layout(part: object) -> str:
+    """A description of a type as text: the names and types of all that is written."""
+    match part:
+        case msgspec.Struct():
+            names = [name for name in part.__struct_fields__ if name not in _UNWRITTEN]
+            inner = ",".join(f"{name}={_layout(getattr(part, name))}" for name in names)
+            return f"{type(part).__name__}({inner})"
+        case tuple():
+            return f"({','.join(map(_layout, part))})"
+        case _:
+            return repr(part)
