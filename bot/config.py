@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from bot.core.risk import RiskLimits
+from bot.core.limits import RiskLimits
 from bot.core.strategy import Thresholds
 
 VERSION = "0.1.0"
@@ -26,6 +26,7 @@ PREFIXES = (
     *("API_TOK", "API_READ", "ALERT_", "DATABASE_", "LEASE_", "KEEP_", "KILL_", "ALLOWED_"),
 )
 
+_DATABASES = {"postgres", "postgresql", "postgresql+psycopg", "sqlite"}
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
     "production": "https://external-api.kalshi.com/trade-api/v2",
@@ -47,6 +48,18 @@ def _http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an http:// or https:// address")
     return value.rstrip("/")
+
+
+def _secret_http_url(value: SecretStr) -> SecretStr:
+    _http_url(value.get_secret_value())
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    scheme = value.get_secret_value().partition("://")[0]
+    if scheme not in _DATABASES:
+        raise ValueError("must begin with postgres://, postgresql:// or sqlite:///")
+    return value
 
 
 def _origin(value: str) -> str:
@@ -100,7 +113,7 @@ class Settings(BaseSettings):
         None, description="What a GET must bring; if empty, reading is open"
     )
 
-    database_url: SecretStr | None = Field(
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
         None, description="postgres://… or sqlite:///…; if empty, a SQLite file in LOG_DIR"
     )
     keep_days: int = Field(90, ge=1, le=3_650, description="Days of history kept in the database")
@@ -142,7 +155,7 @@ class Settings(BaseSettings):
     )
     log_keep_days: int = Field(14, ge=1, le=3_650, description="Days that old CSV logs are kept")
 
-    alert_webhook_url: SecretStr | None = Field(
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(
         None, description="Where alerts are sent: Discord, Slack, or anything that takes JSON"
     )
     alert_format: Literal["auto", "discord", "slack", "json"] = Field(
@@ -299,6 +312,11 @@ class Settings(BaseSettings):
             max_price=self.risk_max_price,
             min_seconds_to_close=self.risk_min_seconds_to_close,
             max_book_age=self.risk_max_book_age,
+            error_pause=self.risk_error_pause,
+            max_category_exposure=self.risk_max_category_exposure,
+            drawdown_halt=self.risk_drawdown_halt,
+            max_orders_per_minute=self.risk_max_orders_per_minute,
+            max_errors_per_minute=self.risk_max_errors_per_minute,
         )
 
 

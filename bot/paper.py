@@ -2,7 +2,8 @@
 
 What is assumed: an order trades at once against the very book it was judged on, at the prices
 shown there, and the rest of it is cancelled; what it took is gone until a newer book of that
-market comes; nobody reacts; every fill pays the taker fee in full. Orders never rest.
+market comes; nobody reacts; every fill pays the taker fee in full. Orders never rest. An order
+that nobody lived to book has never traded.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from bot.core.orderbook import Level, OrderBook
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.risk import Approved
 
-REMEMBERED_ORDERS: Final = 10_000
+REMEMBERED_ORDERS: Final = 2_000
 REMEMBERED_BOOKS: Final = 2_000
 
 T = TypeVar("T")
@@ -53,21 +54,30 @@ class PaperVenue:
     def __init__(
         self, remembered_orders: int = REMEMBERED_ORDERS, remembered_books: int = REMEMBERED_BOOKS
     ) -> None:
-        self._seen: _Recent[bool] = _Recent(remembered_orders)
+        self._ended: _Recent[Execution] = _Recent(remembered_orders)
         self._left: _Recent[_Left] = _Recent(remembered_books)
 
     async def submit(self, approved: Approved) -> Execution:
         """Trade at once what the book shows within the limit, and cancel the rest."""
         order = approved.order
-        if self._seen[order.client_order_id]:
+        if self._ended[order.client_order_id] is not None:
             again = f"client order id {order.client_order_id} was used before: nothing traded"
             return Execution(order, _order_id(order), OrderStatus.ERROR, error=again)
-        self._seen[order.client_order_id] = True
         there = self._there(approved)
         took = walk(there.book, order.side, order.size, order.limit)
-        left = replace(there, book=without(there.book, order.side, took))
-        self._left[order.ticker] = left
-        return _execution(order, _fills(order, took, approved.fees), there.book)
+        self._left[order.ticker] = replace(there, book=without(there.book, order.side, took))
+        execution = _execution(order, _fills(order, took, approved.fees), there.book)
+        self._ended[order.client_order_id] = execution
+        return execution
+
+    async def resolve(self, order: Order) -> Execution:
+        """What became of an order; one that is not known never traded, and never will."""
+        ended = self._ended[order.client_order_id]
+        if ended is None:
+            lost = "the paper order never traded: the service ended first"
+            ended = Execution(order, _order_id(order), OrderStatus.CANCELED, error=lost)
+            self._ended[order.client_order_id] = ended
+        return ended
 
     def _there(self, approved: Approved) -> _Left:
         left = self._left[approved.order.ticker]

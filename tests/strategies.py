@@ -10,11 +10,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.limits import RiskLimits
 from bot.core.market import CENT_GRID, Market, MarketStatus, PriceGrid, PriceRange, Side
 from bot.core.orderbook import Level, OrderBook
 from bot.core.orders import Fill, Order
 from bot.core.portfolio import Portfolio
-from bot.core.risk import Account, Approved, RiskLimits, Shown, review
+from bot.core.risk import Approved, review
+from bot.core.risk_checks import Account, Shown
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEEN_AT = NOON.timestamp()
@@ -165,9 +167,9 @@ def open_market(ticker: str = "A", **changes: Any) -> Market:
 
 
 def rich_account(portfolio: Portfolio | None = None) -> Account:
-    """An account that can pay for anything, on a day without profit or loss."""
+    """An account that can pay for anything."""
     held = portfolio or Portfolio.of_cash(Decimal(10**9))
-    return Account(held, daily_pnl=Decimal(0), events={})
+    return Account(held)
 
 
 def approved(

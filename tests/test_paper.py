@@ -120,6 +120,25 @@ async def test_an_order_that_traded_nothing_has_used_its_id_too():
     assert (await _bought(venue, 5)).status is OrderStatus.ERROR
 
 
+async def test_an_order_that_nobody_lived_to_book_never_traded_and_never_will():
+    venue, lost = PaperVenue(), order(Side.BUY, 5, "0.52")
+
+    found = await venue.resolve(lost)
+
+    assert (found.order, found.status, found.fills) == (lost, OrderStatus.CANCELED, ())
+    assert found.error == "the paper order never traded: the service ended first"
+    assert (await _bought(venue, 5)).status is OrderStatus.ERROR
+    assert await venue.resolve(lost) == found
+
+
+async def test_the_fate_of_an_order_stays_what_it_was_when_its_id_comes_again():
+    venue = PaperVenue()
+    first = await _bought(venue, 5)
+    await _bought(venue, 5)
+
+    assert await venue.resolve(order(Side.BUY, 5, "0.52")) == first
+
+
 async def test_its_memory_is_bounded():
     venue = PaperVenue(remembered_orders=2, remembered_books=1)
     for name in ("c-1", "c-2", "c-3"):

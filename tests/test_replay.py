@@ -11,16 +11,17 @@ import pytest
 
 from bot import replay_cli, scorer, tape
 from bot.__main__ import main as cli
+from bot.core.limits import RiskLimits
 from bot.core.orderbook import Books
-from bot.core.risk import RiskLimits
 from bot.core.strategy import Gates, Sizing, Thresholds
 from bot.core.whale_rules import WhaleRules
+from bot.decide import TradeRules
 from bot.paper import PaperVenue
 from bot.ports import Opinions
 from bot.recorder import Recorder
 from bot.replay import Replay, observed
 from bot.tape import Tape
-from bot.trade import Trader, TradeRules
+from bot.trade import Trader
 from bot.watch import Watch
 from tests.fakes import ListJournal
 

@@ -6,11 +6,12 @@ import pytest
 
 from bot.core.money import ZERO
 from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, OrderStatus
+from bot.core.orders import Execution, Order, OrderStatus
 from bot.core.risk import Approved
 from bot.paper import PaperVenue
 from bot.ports import Venue
-from tests.venue_contract import PROMISES, SCENES, Promise, Scene, Stage, StageMaker
+from tests.strategies import approved
+from tests.venue_contract import BOOK, PROMISES, SCENES, Promise, Scene, Stage, StageMaker
 
 
 class PaperStage:
@@ -46,6 +47,7 @@ class Liar:
     """A venue that breaks every promise, each in at least one scene."""
 
     async def submit(self, approved: Approved) -> Execution:
+        # Each order meets a whole book, as if none had been there before.
         execution = await PaperVenue().submit(approved)
         worse = tuple(
             replace(
@@ -61,6 +63,9 @@ class Liar:
             for fill in execution.fills
         )
         return replace(execution, fills=worse, status=OrderStatus.SUBMITTED)
+
+    async def resolve(self, order: Order) -> Execution:
+        return await self.submit(approved(order, BOOK))
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)

@@ -2,7 +2,8 @@
 
 A venue joins by a `Stage`: something that can make its exchange show a given book. Each promise
 is played against each scene of `SCENES` on a stage of its own; all are checks of what `submit`
-answers, so that nothing here knows how a venue works.
+and `resolve` answer, so that nothing here knows how a venue works. A stage whose exchange answers
+everything leaves no order unresolved.
 """
 
 from collections.abc import Callable, Coroutine
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 from bot.core.market import Side
 from bot.core.money import ONE, ZERO
 from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, Order, OrderStatus
+from bot.core.orders import Execution, Order, OrderStatus, Unresolved
 from bot.ports import Venue
 from tests.strategies import SEEN_AT, approved, ladder, order
 
@@ -151,27 +152,68 @@ async def the_same_client_order_id_twice_trades_once(stage: Stage, scene: Scene)
     """A repeated order has no fills of its own, and says why."""
     await _played(stage, scene)
 
-    again = await stage.venue.submit(approved(scene.order(), scene.book))
+    again = _ended(await stage.venue.submit(approved(scene.order(), scene.book)))
 
     assert again.fills == ()
     assert again.error
+    assert again.order == scene.order()
+
+
+async def a_repeated_order_changes_nothing(stage: Stage, scene: Scene) -> None:
+    """What it does not trade is still there for the next one, and its first end stands."""
+    first = await _played(stage, scene)
+    await stage.venue.submit(approved(scene.order(), scene.book))
+
+    second = _ended(await stage.venue.submit(approved(scene.order("contract-2"), scene.book)))
+    found = _ended(await stage.venue.resolve(scene.order()))
+
+    assert first.filled + second.filled == min(_within(scene), 2 * scene.size)
+    assert found.fills == first.fills
+
+
+async def an_order_that_never_arrived_was_cancelled(stage: Stage, scene: Scene) -> None:
+    """Whoever asks for the fate of an order that nobody sent hears that nothing traded."""
+    await stage.show(scene.book)
+
+    found = _ended(await stage.venue.resolve(scene.order("never sent")))
+
+    assert found.order == scene.order("never sent")
+    assert (found.status, found.fills) == (OrderStatus.CANCELED, ())
+    assert found.error
+
+
+async def to_ask_for_a_fate_trades_nothing(stage: Stage, scene: Scene) -> None:
+    """However often it was asked before, another order finds the whole book."""
+    await stage.show(scene.book)
+    for _ in range(2):
+        await stage.venue.resolve(scene.order("never sent"))
+
+    execution = _ended(
+        await stage.venue.submit(approved(scene.order(), scene.book, seen_at=SEEN_AT))
+    )
+
+    assert execution.filled == scene.tradable
+
+
+async def the_fate_of_an_order_is_how_it_ended(stage: Stage, scene: Scene) -> None:
+    """Asked again, also twice, the same fills come back: the same ids, amounts, prices, fees."""
+    execution = await _played(stage, scene)
+
+    for _ in range(2):
+        found = _ended(await stage.venue.resolve(scene.order()))
+        assert found.order == scene.order()
+        assert found.fills == execution.fills
+        assert found.status is execution.status
+        assert found.order_id == execution.order_id
 
 
 async def nothing_rests_after_an_order(stage: Stage, scene: Scene) -> None:
     """What an order took is gone, and what it did not get is not waiting there."""
     first = await _played(stage, scene)
 
-    second = await stage.venue.submit(approved(scene.order("contract-2"), scene.book))
+    second = _ended(await stage.venue.submit(approved(scene.order("contract-2"), scene.book)))
 
-    within = sum(
-        (
-            level.size
-            for level in scene.book.against(scene.side)
-            if (scene.limit - level.price) * scene.side.sign >= 0
-        ),
-        ZERO,
-    )
-    assert first.filled + second.filled == min(within, 2 * scene.size)
+    assert first.filled + second.filled == min(_within(scene), 2 * scene.size)
 
 
 Promise = Callable[[Stage, Scene], Coroutine[Any, Any, None]]
@@ -183,10 +225,25 @@ PROMISES: tuple[Promise, ...] = (
     every_fill_pays_its_fee,
     the_status_says_how_it_ended,
     the_same_client_order_id_twice_trades_once,
+    a_repeated_order_changes_nothing,
     nothing_rests_after_an_order,
+    an_order_that_never_arrived_was_cancelled,
+    to_ask_for_a_fate_trades_nothing,
+    the_fate_of_an_order_is_how_it_ended,
 )
 
 
 async def _played(stage: Stage, scene: Scene) -> Execution:
     await stage.show(scene.book)
-    return await stage.venue.submit(approved(scene.order(), scene.book, seen_at=SEEN_AT))
+    return _ended(await stage.venue.submit(approved(scene.order(), scene.book, seen_at=SEEN_AT)))
+
+
+def _ended(answer: Execution | Unresolved) -> Execution:
+    assert isinstance(answer, Execution), answer
+    return answer
+
+
+def _within(scene: Scene) -> Decimal:
+    """Contracts that the book of a scene shows within the limit."""
+    levels = scene.book.against(scene.side)
+    return sum((v.size for v in levels if (scene.limit - v.price) * scene.side.sign >= 0), ZERO)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from bot.core.limits import Number
 from bot.core.money import Contracts, Dollars
 from bot.core.orders import Execution, Order
 from bot.core.regime import RegimeName
@@ -82,18 +83,42 @@ class OrderSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class OrderRefused:
-    """Risk said no; nothing was sent."""
+    """An order was not sent: `reason` in words, the `rule` that says no, and its numbers if any."""
 
     at: datetime
     order: Order
     reason: str
+    rule: str = ""
+    value: Number | None = None
+    limit: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EntriesStopped:
-    """The daily loss stop was reached: no entries until 00:00 UTC. Said once."""
+    """From now on nothing is entered; exits go on. Said once for each rule that stops it."""
 
     at: datetime
+    reason: str
+    rule: str = ""
+    value: Number | None = None
+    limit: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesResumed:
+    """Entries go on: the `rule` that stopped them last does so no more."""
+
+    at: datetime
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnresolved:
+    """An order was sent, and what became of it is not known: it may have traded. Said once."""
+
+    at: datetime
+    order: Order
     reason: str
 
 
@@ -218,6 +243,8 @@ Event: TypeAlias = (
     | OrderSubmitted
     | OrderRefused
     | EntriesStopped
+    | EntriesResumed
+    | OrderUnresolved
     | OrderEnded
     | PositionOpened
     | PositionClosed

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.fees import FeeKind, FeeSchedule, OrderFees
+from bot.core.limits import RiskLimits, Stop
 from bot.core.market import CENT_GRID, MarketStatus, Side
 from bot.core.matching import walk
 from bot.core.money import CONTRACT_STEP, ONE, ZERO
 from bot.core.orderbook import OrderBook
 from bot.core.portfolio import Portfolio
-from bot.core.risk import Account, Approved, Refused, RiskLimits, Shown, review
+from bot.core.risk import Approved, Refused, review
+from bot.core.risk_checks import Account, Place, Shown
 from tests.strategies import (
     NO_LIMITS,
     NOON,
@@ -39,18 +41,26 @@ def _shown(book=BOOK, seen_at=SEEN_AT, **terms) -> Shown:
     return Shown(open_market(**terms), book, seen_at)
 
 
-def _account(*fills, cash=10_000, daily_pnl=0, events=None) -> Account:
+def _account(*fills, cash=10_000, events=None, **more) -> Account:
     portfolio = Portfolio.of_cash(Decimal(cash))
     for trade in fills:
         portfolio = portfolio.after(trade)
-    return Account(portfolio, Decimal(daily_pnl), events or {})
+    return Account(portfolio, _places(**(events or {})), **more)
 
 
-def _reason(wish=BUY, shown=None, account=None, limits=LIMITS) -> str:
+def _places(**events) -> dict[str, Place]:
+    return {ticker: Place(event, None) for ticker, event in events.items()}
+
+
+def _refused(wish=BUY, shown=None, account=None, limits=LIMITS) -> Refused:
     verdict = review(wish, shown or _shown(), account or _account(), limits)
     assert isinstance(verdict, Refused), verdict
     assert verdict.order is wish
-    return verdict.reason
+    return verdict
+
+
+def _reason(wish=BUY, shown=None, account=None, limits=LIMITS) -> str:
+    return _refused(wish, shown, account, limits).reason
 
 
 def _passes(wish=BUY, shown=None, account=None, limits=LIMITS) -> bool:
@@ -120,11 +130,22 @@ def test_an_old_book_is_refused_for_entries_and_exits():
     assert _passes(shown=_shown(seen_at=SEEN_AT - 60))
 
 
-def test_a_losing_day_stops_entries():
-    assert _reason(account=_account(daily_pnl=-200)) == (
-        "$200 lost since 00:00 UTC; entries stop at $200"
+def test_whatever_stops_entries_stops_them_in_its_words():
+    stop = Stop("daily_loss_stop", "$200 lost today", Decimal(200), Decimal(200))
+
+    verdict = review(BUY, _shown(), _account(stop=stop), LIMITS)
+
+    assert verdict == Refused(BUY, "$200 lost today", "daily_loss_stop", stop.value, stop.limit)
+
+
+def test_no_more_entries_than_allowed_in_a_minute():
+    hurry = replace(LIMITS, max_orders_per_minute=10)
+
+    assert _reason(account=_account(entries=10), limits=hurry) == (
+        "10 entries were sent within 60 s, 10 are allowed"
     )
-    assert _passes(account=_account(daily_pnl="-199.99"))
+    assert _passes(account=_account(entries=9), limits=hurry)
+    assert _passes(account=_account(entries=10**6))
 
 
 def test_the_last_minute_takes_no_entries():
@@ -183,6 +204,37 @@ def test_a_market_of_an_unknown_event_counts_as_one_of_this_event():
     assert _reason(account=_account(*held)) == "exposure to EVENT-A would be $401, limit $400"
 
 
+TOGETHER = replace(LIMITS, max_category_exposure=Decimal(300))
+
+
+def _in_category(place, own, limits=TOGETHER):
+    """An order in a category, by an account with $300 at risk in another market: it has a place."""
+    account = _account(fill(Side.BUY, 600, "0.50", ticker="B"))
+    account = replace(account, places={"B": place} if place else {})
+    return review(order(Side.BUY, 10, "0.50"), _shown(category=own), account, limits)
+
+
+def test_exposure_to_one_category_is_limited_over_its_events():
+    refused = _in_category(Place("OTHER", "Crypto"), "Crypto")
+
+    assert isinstance(refused, Refused)
+    assert refused.reason == "exposure to the category Crypto would be $305, limit $300"
+    assert (refused.rule, refused.value, refused.limit) == ("category_exposure", 305, 300)
+    assert isinstance(_in_category(Place("OTHER", "Sports"), "Crypto"), Approved)
+    assert isinstance(_in_category(Place("OTHER", "Crypto"), "Crypto", LIMITS), Approved)
+
+
+@pytest.mark.parametrize(
+    ("place", "own"),
+    [(None, "Crypto"), (Place("OTHER", None), "Crypto"), (Place("OTHER", "Sports"), None)],
+)
+def test_a_category_that_is_not_known_widens_no_limit(place, own):
+    refused = _in_category(place, own, replace(TOGETHER, max_event_exposure=Decimal(10**6)))
+
+    assert isinstance(refused, Refused)
+    assert refused.rule == "category_exposure"
+
+
 def test_exposure_in_all_is_limited():
     held = _account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})
 
@@ -203,13 +255,15 @@ def test_an_exit_passes_every_limit_on_entries():
         max_market_exposure=ZERO,
         max_event_exposure=ZERO,
         max_total_exposure=ZERO,
-        daily_loss_stop=ZERO,
+        max_category_exposure=ZERO,
+        max_orders_per_minute=0,
         max_positions=0,
         min_price=Decimal("0.4"),
         max_price=Decimal("0.5"),
         min_seconds_to_close=10**6,
     )
-    held = _account(fill(Side.BUY, 100, "0.5"), cash=50, daily_pnl=-1_000)
+    stop = Stop("killed", "somebody said so")
+    held = _account(fill(Side.BUY, 100, "0.5"), cash=50, stop=stop, entries=1_000)
 
     assert _passes(order(Side.SELL, 100, "0.01"), account=held, limits=nothing)
     assert not _passes(order(Side.SELL, "100.01", "0.01"), account=held, limits=nothing)
@@ -222,6 +276,75 @@ def test_an_order_through_zero_is_judged_by_what_it_opens():
     assert _reason(order(Side.SELL, 500, "0.48"), account=held) == (
         "the order can cost $104, limit $100"
     )
+
+
+CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
+    "fees": ({"shown": _shown(fees=None)}, None, None),
+    "market_open": ({"shown": _shown(close_time=NOON)}, None, None),
+    "price_grid": (
+        {"wish": order(Side.BUY, 1, "0.505"), "shown": _shown(grid=CENT_GRID)},
+        Decimal("0.505"),
+        None,
+    ),
+    "order_size": ({"wish": order(Side.BUY, "0.005", "0.51")}, Decimal("0.005"), CONTRACT_STEP),
+    "stale_book": ({"shown": _shown(seen_at=SEEN_AT - 61)}, 61, 60),
+    "max_orders_per_minute": (
+        {"account": _account(entries=3), "limits": replace(LIMITS, max_orders_per_minute=2)},
+        3,
+        2,
+    ),
+    "min_seconds_to_close": (
+        {"shown": _shown(close_time=NOON + timedelta(seconds=59))},
+        59,
+        60,
+    ),
+    "price_band": (
+        {"wish": order(Side.BUY, 1, "0.99")},
+        Decimal("0.99"),
+        Decimal("0.95"),
+    ),
+    "max_positions": ({"limits": replace(LIMITS, max_positions=0)}, 0, 0),
+    "max_order_cost": ({"wish": order(Side.BUY, 200, "0.51")}, 102, 100),
+    "market_exposure": ({"account": _account(fill(Side.BUY, 300, "0.50"))}, 201, 200),
+    "event_exposure": (
+        {"account": _account(fill(Side.BUY, 700, "0.50", ticker="B"))},
+        401,
+        400,
+    ),
+    "total_exposure": (
+        {"account": _account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})},
+        2501,
+        2500,
+    ),
+    "cash": ({"account": _account(cash=0)}, Decimal("52.749502"), 0),
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_refusal_names_its_rule_and_its_numbers(rule):
+    case, value, limit = CASES[rule]
+
+    refused = _refused(**case)
+
+    assert (refused.rule, refused.value, refused.limit) == (rule, value, limit)
+
+
+def test_a_price_below_the_band_names_its_lower_end():
+    refused = _refused(order(Side.BUY, 1, "0.01"))
+
+    assert (refused.value, refused.limit) == (Decimal("0.01"), Decimal("0.05"))
+
+
+def test_a_tape_is_not_asked_what_it_cannot_tell():
+    live = replace(
+        LIMITS,
+        max_category_exposure=ZERO,
+        drawdown_halt=ZERO,
+        max_orders_per_minute=0,
+        max_errors_per_minute=0,
+    )
+
+    assert live.on_tape() == LIMITS
 
 
 # One limit is near and all others far, or chance would hardly ever let it decide.
@@ -260,7 +383,7 @@ def test_whatever_is_approved_and_filled_exposure_and_cash_keep_their_limits(nea
     for ticker, side, size, book, fees in wanted:
         wish = order(side, size, book.against(side)[-1].price, ticker=ticker)
         shown = _shown(book, ticker=ticker, event_ticker=EVENTS[ticker], fees=fees)
-        verdict = review(wish, shown, Account(portfolio, ZERO, EVENTS), limits)
+        verdict = review(wish, shown, Account(portfolio, _places(**EVENTS)), limits)
         if isinstance(verdict, Approved):
             portfolio = _filled(portfolio, verdict)
 
@@ -288,7 +411,7 @@ def test_what_only_reduces_a_position_always_passes(held, data):
     size = data.draw(scaled(1, int(abs(held) / CONTRACT_STEP), 2))
     wish = order(side, size, data.draw(prices))
     portfolio = Portfolio.of_cash(ZERO).after(fill(side.opposite, abs(held), "0.5"))
-    nobody = Account(portfolio, Decimal(-(10**6)), {})
+    nobody = Account(portfolio, stop=Stop("killed", "somebody said so"))
 
     assert _passes(wish, account=nobody, limits=replace(LIMITS, max_total_exposure=ZERO))
 

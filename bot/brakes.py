@@ -1,0 +1,139 @@
+"""The brakes at work: what stops entries right now, and when that begins and ends.
+
+Leaves out what the stops are made of (`core.brakes`) and who may lift them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bot.core.brakes import Brakes, Permit
+from bot.core.events import EntriesResumed, EntriesStopped, Event
+from bot.core.limits import RiskLimits, Stop
+from bot.core.money import Dollars
+from bot.durable import Intents, Kept, Unkept
+
+BRAKES: Final = "brakes"
+STOP: Final = "stop"
+_OVER: Final[Mapping[str, str]] = {
+    "killed": "an operator resumed",
+    "lease": "it is certain again that this process leads",
+    "database": "the database keeps everything again",
+    "drawdown_halt": "an operator resumed after the drawdown",
+    "daily_loss_stop": "the loss of the day is below its limit, or the day is over",
+    "error_breaker": "the pause after failures of the exchange is over",
+}
+
+
+def _nothing() -> None:
+    return None
+
+
+def _certain() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What an order has to pass besides risk, asked each time.
+
+    `store` is where it is written down before it is sent. `killed` is why people want nothing
+    entered, None if they do not mind; `sure` is whether this process leads beyond doubt at this
+    very moment; `fault` why nothing can be kept. As it stands, nobody objects and nothing is kept:
+    for replays and tests.
+    """
+
+    store: Intents = field(default_factory=Unkept)
+    killed: Callable[[], str | None] = _nothing
+    sure: Callable[[], bool] = _certain
+    fault: Callable[[], str | None] = _nothing
+
+    def permit(self) -> Permit:
+        """What they all say now."""
+        return Permit(self.killed(), self.sure(), self.fault())
+
+
+class KillFile:
+    """A file that stops entries by being there. One that cannot be looked for counts as there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def reason(self) -> str | None:
+        """Why nothing may be entered, None if it may."""
+        try:
+            # A link that leads nowhere is there as well.
+            self._path.lstat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return f"the file {self._path} cannot be looked for: {error}"
+        return f"the file {self._path} exists"
+
+
+class Guard:
+    """Keeps the brakes of an account; `stop` is what stopped entries when it looked last."""
+
+    def __init__(self, limits: RiskLimits, safety: Safety, equity: Dollars) -> None:
+        self._limits = limits
+        self._safety = safety
+        self.brakes = Brakes.of(equity)
+        self.stop: Stop | None = None
+
+    def look(self, at: datetime, equity: Dollars) -> list[Event]:
+        """Look at the account and at the world; what is to be said about entries."""
+        before, self.stop = self.stop, self.stop_now(at, equity)
+        if (before and before.rule) == (self.stop and self.stop.rule):
+            return []
+        if self.stop is not None:
+            stop = self.stop
+            return [EntriesStopped(at, stop.reason, stop.rule, stop.value, stop.limit)]
+        return [EntriesResumed(at, _OVER[before.rule], before.rule)] if before else []
+
+    def stop_now(self, at: datetime, equity: Dollars) -> Stop | None:
+        """What keeps an entry from being sent at this very moment."""
+        self.brakes = self.brakes.seen(at, equity)
+        return self.brakes.stopped(at, self._limits, self._safety.permit())
+
+    def entered(self, at: datetime) -> None:
+        """An entry was sent."""
+        self.brakes = self.brakes.entered(at, self._limits)
+
+    def catch_up(self, entries: Iterable[datetime]) -> None:
+        """Entries were sent then, perhaps: those after the last that is known are new."""
+        known = self.brakes.entries
+        for at in sorted(entries):
+            if not known or at > known[-1]:
+                self.entered(at)
+
+    def failed(self, at: datetime) -> None:
+        """The exchange failed at something."""
+        self.brakes = self.brakes.failed(at, self._limits)
+
+    def fetched(self, at: datetime, asked: int, broken: int) -> None:
+        """So many of the books asked for came broken; absent ones do not count."""
+        self.brakes = self.brakes.fetched(at, asked, broken, self._limits)
+
+    def skewed(self, at: datetime, seconds: float) -> None:
+        """The clock of the exchange differs by so much from ours."""
+        self.brakes = self.brakes.skewed(at, seconds, self._limits)
+
+    def resume(self, at: datetime, equity: Dollars) -> None:
+        """An operator resumed at that moment; the same moment twice is once."""
+        self.brakes = self.brakes.resumed(at, equity)
+
+    def bodies(self) -> dict[tuple[str, str], bytes]:
+        """What has to be remembered, by kind and key."""
+        encode = msgspec.json.encode
+        stop = {} if self.stop is None else {(STOP, ""): encode(self.stop)}
+        return {(BRAKES, ""): encode(self.brakes), **stop}
+
+    def restore(self, kept: Kept, equity: Dollars) -> None:
+        """Everything as it was when this was kept, for an account that is worth this."""
+        brakes, stop = (kept.memos.get(kind, {}).get("") for kind in (BRAKES, STOP))
+        self.brakes = msgspec.json.decode(brakes, type=Brakes) if brakes else Brakes.of(equity)
+        self.stop = msgspec.json.decode(stop, type=Stop) if stop else None

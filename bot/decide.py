@@ -1,0 +1,111 @@
+"""From an opinion to an action: the rules of trading, what an entry is worth, and the signal.
+
+Leaves out what the score alone leads to (`core.strategy`) and what may be risked (`core.risk`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import isnan
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+
+from bot.core import strategy
+from bot.core.edge import Edge, edge, expected_move, taker_rate
+from bot.core.events import Action, SignalMade
+from bot.core.features import FEATURE_NAMES
+from bot.core.limits import RiskLimits
+from bot.core.market import Market
+from bot.core.money import Contracts
+from bot.core.strategy import Sizing, Thresholds
+from bot.watch import Judged
+
+ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)
+_VOLATILITY: Final = FEATURE_NAMES.index("vol60")
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the model says of its own scores: see `core.edge.expected_move`."""
+
+    factor: float
+    horizon: float
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRules:
+    """What decides about an order besides the score.
+
+    An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
+    paying the fee both ways, as `worth` tells from the score; without `worth` that is not asked.
+    """
+
+    thresholds: Thresholds
+    sizing: Sizing
+    limits: RiskLimits
+    min_edge: float = 0.0
+    worth: Worth | None = None
+
+    def on_tape(self) -> Self:
+        """These rules with the limits that make sense on recorded books."""
+        return replace(self, limits=self.limits.on_tape())
+
+    def edges(self, judged: Judged, markets: Mapping[str, Market]) -> Edge | None:
+        """What each score is worth after costs; None where the model does not say."""
+        worth, seen = self.worth, judged.seen
+        if worth is None or not judged.directions.any():
+            return None
+        rates = [taker_rate(markets[ticker].fees) for ticker in seen.books.tickers]
+        volatility = seen.features[:, _VOLATILITY]
+        move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
+        return edge(seen.books, move, np.array(rates))
+
+    def too_dear(self, edges: Edge | None, row: int) -> str | None:
+        """Why an entry is not expected to pay; None if it is, or if nobody knows."""
+        if edges is None:
+            return None
+        gain = float(edges.round_trip[row])
+        if isnan(gain) or gain >= self.min_edge:
+            # Where the fees are not known, risk review refuses and says so.
+            return None
+        move = abs(float(edges.move[row]))
+        return (
+            f"expected to earn {gain:.2f} c a contract ({move:.2f} c move less "
+            f"{move - gain:.2f} c spread and fees), below BOT_MIN_EDGE {self.min_edge:g} c"
+        )
+
+
+class Decision(NamedTuple):
+    """What an opinion leads to, from which position; `reason` is why to nothing."""
+
+    score: float | None
+    action: Action
+    before: Contracts
+    reason: str
+
+
+def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:
+    """What a score (NaN for no opinion, with the reason why) leads to, whatever it costs."""
+    opinion = None if isnan(score) else score
+    return Decision(opinion, strategy.action(opinion, held, thresholds), held, reason or "")
+
+
+def signal(
+    at: datetime, judged: Judged, row: int, decision: Decision, after: Contracts
+) -> SignalMade:
+    """What is told of one opinion; `after` is the position that it really led to."""
+    mid = float(judged.seen.mids[row])
+    return SignalMade(
+        at=at,
+        ticker=judged.seen.books.tickers[row],
+        model_version=judged.model_version,
+        price=None if isnan(mid) else mid,
+        score=decision.score,
+        feature_names=FEATURE_NAMES,
+        features=tuple(judged.seen.features[row].tolist()),
+        action=decision.action,
+        reason=decision.reason,
+        position_before=decision.before,
+        position_after=after,
+    )

@@ -1,0 +1,94 @@
+"""The one way to the venue: allowed, written down, sent, in this order or not at all.
+
+It fails closed: an order that cannot be written down is not sent, nor one that anybody objects
+to. An order that was sent stays here until it is known what became of it, whatever happens in
+between; so does one that an earlier process wrote down and did not live to see the end of.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from bot.brakes import Safety
+from bot.core.brakes import Permit
+from bot.core.limits import Stop
+from bot.core.orders import Execution, Order, OrderStatus, Unresolved
+from bot.core.risk import Approved, Refused
+from bot.durable import StoreError
+from bot.ports import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of an order; `refused` if it was not sent.
+
+    An order that may have been written down and was not sent has both: why, and the end that it
+    needs.
+    """
+
+    refused: Refused | None = None
+    answer: Execution | Unresolved | None = None
+
+
+class Gateway:
+    """Sends approved orders, and asks for the fate of those that have none yet."""
+
+    def __init__(self, venue: Venue, safety: Safety) -> None:
+        self._venue = venue
+        self._safety = safety
+        self._waiting: dict[str, Order] = {}
+
+    @property
+    def waiting(self) -> tuple[Order, ...]:
+        """Orders whose fate is not known: they may have traded."""
+        return tuple(self._waiting.values())
+
+    def waits_for(self, ticker: str) -> Stop | None:
+        """Why nothing else is sent for a market now; None if it is."""
+        for order in self._waiting.values():
+            if order.ticker == ticker:
+                name = order.client_order_id
+                reason = f"what became of order {name} is not known: no other is sent until it is"
+                return Stop("unresolved", reason)
+        return None
+
+    async def send(self, approved: Approved, *, is_entry: bool) -> Sent:
+        """Send an order, unless anything objects. Raises LeaseLostError."""
+        order = approved.order
+        if stop := self._objection(is_entry):
+            return Sent(Refused.by(stop, order))
+        # It may be written down although the answer was lost, and the process may have been
+        # paused while it waited for the disk: from here on the order needs an end.
+        if stop := await self._unwritten(order) or self._objection(is_entry):
+            return Sent(Refused.by(stop, order), _never_sent(order, stop))
+        self._waiting[order.client_order_id] = order
+        return Sent(answer=self._noted(order, await self._venue.submit(approved)))
+
+    async def resolve(self) -> AsyncIterator[Execution | Unresolved]:
+        """Ask again what became of each order whose fate is not known; one answer at a time."""
+        for order in self.waiting:
+            yield self._noted(order, await self._venue.resolve(order))
+
+    def restore(self, unresolved: Iterable[Order]) -> None:
+        """Begin with these orders of an unknown fate."""
+        self._waiting = {order.client_order_id: order for order in unresolved}
+
+    def _objection(self, is_entry: bool) -> Stop | None:
+        safety = self._safety
+        killed = safety.killed() if is_entry else None
+        return Permit(killed, safety.sure(), safety.fault()).stop
+
+    async def _unwritten(self, order: Order) -> Stop | None:
+        try:
+            await self._safety.store.intend(order)
+        except StoreError as error:
+            return Permit(fault=str(error)).stop
+        return None
+
+    def _noted(self, order: Order, answer: Execution | Unresolved) -> Execution | Unresolved:
+        if isinstance(answer, Execution):
+            self._waiting.pop(order.client_order_id, None)
+        return answer
+
+
+def _never_sent(order: Order, stop: Stop) -> Execution:
+    return Execution(order, "", OrderStatus.CANCELED, error=f"never sent: {stop.reason}")

@@ -1,0 +1,189 @@
+"""The account as it stands: what is owned, what it would fetch, where its markets belong.
+
+The portfolio is a value; this keeps the current one, and says what changed as events. Leaves out
+how orders come about (`trade`).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from bot.core.events import (
+    Event,
+    MarketSettled,
+    OrderEnded,
+    PnlMarked,
+    PositionClosed,
+    PositionOpened,
+)
+from bot.core.market import Market
+from bot.core.marks import Mark, equity, mark, marks, unrealised
+from bot.core.money import ZERO, Contracts, Dollars
+from bot.core.orderbook import Books, OrderBook
+from bot.core.orders import Execution, Fill, Order
+from bot.core.portfolio import Portfolio, earned, split
+from bot.core.risk_checks import Place
+from bot.durable import Kept
+
+MARK = "mark"
+PLACE = "place"
+
+T = TypeVar("T")
+
+
+class Holdings:
+    """Keeps the account; `marks` are by ticker of what is held."""
+
+    def __init__(self, cash: Dollars) -> None:
+        self.portfolio = Portfolio.of_cash(cash)
+        self.marks: dict[str, Mark] = {}
+        self._places: dict[str, Place] = {}
+
+    @property
+    def equity(self) -> Dollars:
+        """Cash, and what closing everything would fetch as last seen."""
+        return equity(self.portfolio, self.marks)
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where the markets belong that are held, or were bought in last."""
+        return self._places
+
+    def belongs(self, market: Market) -> None:
+        """A market that is traded belongs here."""
+        self._places[market.ticker] = Place(market.event_ticker, market.category)
+
+    def at_worst(self, unresolved: Iterable[Order]) -> Portfolio:
+        """The portfolio if of these orders all traded, at their limits, that open a position."""
+        portfolio = self.portfolio
+        for order in unresolved:
+            if opens(portfolio, order):
+                portfolio = portfolio.after(_whole(order))
+        return portfolio
+
+    def book(self, at: datetime, execution: Execution, book: OrderBook | None) -> list[Event]:
+        """Book what an order came to, and mark it against the book it met, if that is at hand."""
+        ticker = execution.order.ticker
+        before = self.portfolio
+        for fill in execution.fills:
+            self.portfolio = self.portfolio.after(fill)
+        ended: list[Event] = [OrderEnded(at, execution)]
+        if not execution.fills:
+            return ended
+        self._mark_one(ticker, book)
+        turned = self._turned(at, before, ticker, "order")
+        return [*ended, *turned, self._marked(at, ticker, before)]
+
+    def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
+        """Take what finalized markets pay for what is held of them."""
+        events: list[Event] = []
+        for ticker in tuple(self.portfolio.positions):
+            market = markets.get(ticker)
+            if market is None:
+                continue
+            self.belongs(market)
+            if market.payout is not None:
+                events += self._settled(at, ticker, market.payout)
+        return events
+
+    def mark(self, at: datetime, books: Books) -> PnlMarked:
+        """What everything is worth against these books, as one profit and loss row."""
+        portfolio = self.portfolio
+        self.marks = marks(portfolio.positions, books, self.marks)
+        positions = portfolio.positions.items()
+        return PnlMarked(
+            at=at,
+            ticker=None,
+            unrealised=sum((unrealised(p, self.marks[ticker]) for ticker, p in positions), ZERO),
+            realised=portfolio.net,
+            cash=portfolio.cash,
+            position=Contracts(len(portfolio.positions)),
+            exposure=portfolio.exposure,
+        )
+
+    def forget(self, unresolved: Iterable[Order]) -> None:
+        """Places of markets that are neither held nor traded in any more are not needed."""
+        needed = {*self.portfolio.positions, *(order.ticker for order in unresolved)}
+        self._places = {t: place for t, place in self._places.items() if t in needed}
+
+    def bodies(self) -> dict[tuple[str, str], bytes]:
+        """What has to be remembered besides the portfolio, by kind and ticker."""
+        encode = msgspec.json.encode
+        seen = {(MARK, ticker): encode(mark) for ticker, mark in self.marks.items()}
+        return seen | {(PLACE, ticker): encode(place) for ticker, place in self._places.items()}
+
+    def restore(self, kept: Kept) -> None:
+        """Everything as it was when this was kept."""
+        self.portfolio = kept.portfolio
+        known = _decoded(kept.memos.get(MARK, {}), Mark)
+        self._places = _decoded(kept.memos.get(PLACE, {}), Place)
+        self.marks = {
+            ticker: known.get(ticker) or mark(position, None)
+            for ticker, position in kept.portfolio.positions.items()
+        }
+
+    def _mark_one(self, ticker: str, book: OrderBook | None) -> None:
+        position, last = self.portfolio.positions.get(ticker), self.marks.pop(ticker, None)
+        if position is not None:
+            levels = book.against(position.side.opposite) if book is not None else None
+            self.marks[ticker] = mark(position, levels, last)
+
+    def _settled(self, at: datetime, ticker: str, payout: Dollars) -> list[Event]:
+        before = self.portfolio
+        size = before.size(ticker)
+        self.portfolio = before.settle(ticker, payout)
+        self.marks.pop(ticker, None)
+        gain = earned(before, self.portfolio, ticker) or ZERO
+        settled = MarketSettled(at, ticker, payout, size, gain)
+        turned = self._turned(at, before, ticker, "settlement")
+        return [settled, *turned, self._marked(at, ticker, before)]
+
+    def _turned(
+        self, at: datetime, before: Portfolio, ticker: str, how: str
+    ) -> list[PositionOpened | PositionClosed]:
+        gain = earned(before, self.portfolio, ticker)
+        position = self.portfolio.positions.get(ticker)
+        turned: list[PositionOpened | PositionClosed] = []
+        if gain is not None:
+            turned.append(PositionClosed(at, ticker, gain, how))
+        if position is not None and (gain is not None or not before.size(ticker)):
+            turned.append(PositionOpened(at, ticker, position.size, position.average_price))
+        return turned
+
+    def _marked(self, at: datetime, ticker: str, before: Portfolio) -> PnlMarked:
+        """The row of one market: what its position earned so far, or in all if it has ended."""
+        position = self.portfolio.positions.get(ticker)
+        ended = earned(before, self.portfolio, ticker) or ZERO
+        return PnlMarked(
+            at=at,
+            ticker=ticker,
+            unrealised=unrealised(position, self.marks[ticker]) if position else ZERO,
+            realised=position.net if position else ended,
+            cash=self.portfolio.cash,
+            position=position.size if position else ZERO,
+            exposure=position.cost if position else ZERO,
+        )
+
+
+def opens(portfolio: Portfolio, order: Order) -> bool:
+    """Whether an order would open or enlarge a position."""
+    return bool(split(portfolio.size(order.ticker), order.side, order.size)[1])
+
+
+def _whole(order: Order) -> Fill:
+    return Fill(
+        fill_id=order.client_order_id,
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        side=order.side,
+        size=order.size,
+        price=order.limit,
+        fee=ZERO,
+        at=order.at,
+    )
+
+
+def _decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
+    return {key: msgspec.json.decode(body, type=kind) for key, body in bodies.items()}
