@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from bot.core.orders import Order
 from bot.durable import Done, StoreError, Term
@@ -51,8 +51,7 @@ def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datet
     leases.fence(connection, chapter.term)
     moment = connection.scalar(select(leases.now(connection.dialect.name)))
     row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": moment}
-    added = connection.execute(put(connection, books), {"book": chapter.book} | row)
-    if added.rowcount:
+    if _added(connection, books, {"book": chapter.book} | row):
         _move(connection, chapter.book, {"amount": cash, "why": _OPENING, "at": at})
 
 
@@ -78,8 +77,7 @@ def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
     leases.fence(connection, chapter.term)
     row = order_row(order)
     place = {"book": chapter.book, "epoch": chapter.term.epoch}
-    added = connection.execute(put(connection, orders), row | place)
-    if added.rowcount:
+    if _added(connection, orders, row | place):
         return
     named = orders.c.client_order_id == order.client_order_id
     there = connection.execute(select(orders).where(named)).one()._mapping
@@ -131,7 +129,7 @@ def switch(connection: Connection, book: str, name: str, value: str, at: datetim
 
 
 def put(connection: Connection, table: Table, *changed: str) -> Insert:
-    """An insert that changes these columns of a row that is there already; none is not touched."""
+    """An insert that changes these columns instead where the row is there already."""
     return _put(connection.dialect.name, table, changed)
 
 
@@ -151,13 +149,22 @@ def _advance(dialect: str) -> ReturningUpdate[tuple[int, int]]:
 
 
 @cache
+def _add(dialect: str, table: Table) -> ReturningInsert[Any]:
+    keys = list(table.primary_key)
+    return _INSERTS[dialect](table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
+
+
+@cache
 def _put(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
     made = _INSERTS[dialect](table)
     keys = list(table.primary_key)
-    if not changed:
-        return made.on_conflict_do_nothing(index_elements=keys)
     values = {name: made.excluded[name] for name in changed}
     return made.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+def _added(connection: Connection, table: Table, row: Values) -> bool:
+    """Whether the row was added, for none of its name was there."""
+    return connection.execute(_add(connection.dialect.name, table), row).first() is not None
 
 
 def _numbered(happened: Iterable[Values], book: str, commit: int) -> list[Values]:

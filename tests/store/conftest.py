@@ -2,12 +2,19 @@
 
 import itertools
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, select
 
-from bot.store.database import opened
+from bot.durable import Done, Term
+from bot.store.book import BookStore
+from bot.store.database import Database, opened
+from bot.store.tables import metadata
 from tests.store import postgres
+from tests.store.values import BOOK, CASH
+from tests.strategies import NOON
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +45,59 @@ async def database(url):
     """An open database with nothing in it."""
     async with opened(url) as database:
         yield database
+
+
+@dataclass
+class Leading:
+    """A database, led by one who has opened a book."""
+
+    url: str
+    database: Database
+    term: Term
+    store: BookStore
+
+    async def kept(self):
+        return await self.database.kept(BOOK)
+
+    async def commit(self, *happened, **more):
+        await self.store.commit(Done(happened, **more))
+
+    def rows(self):
+        """Every row of every table, but those of the lease."""
+        return {name: found for name, found in all_rows(self.url).items() if name != "lease"}
+
+
+@pytest.fixture
+async def led(url, database):
+    """A book, open, in the hands of its leader."""
+    term = await database.take("one", 30, BOOK)
+    await database.open_book(term, BOOK, CASH, NOON)
+    return Leading(url, database, term, database.store(term, BOOK))
+
+
+def engine(url: str):
+    """A plain engine for a look at the tables without the store."""
+    parsed = make_url(url)
+    driver = "sqlite" if parsed.drivername == "sqlite" else "postgresql+psycopg"
+    return create_engine(parsed.set(drivername=driver))
+
+
+def change(url, *statements):
+    """Do this to the tables without the store."""
+    changing = engine(url)
+    with changing.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+    changing.dispose()
+
+
+def all_rows(url):
+    """Every row of every table."""
+    looking = engine(url)
+    with looking.connect() as connection:
+        found = {
+            table.name: sorted(connection.execute(select(table)).all(), key=repr)
+            for table in metadata.sorted_tables
+        }
+    looking.dispose()
+    return found

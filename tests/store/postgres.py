@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 #: Nothing here has to survive a power cut, and nobody but this machine may come in.
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -25,21 +27,17 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: where its programs are, its port, and the process that is the server."""
+    """A running server: its port, and the process that is the server."""
 
-    programs: Path
     port: int
     pid: int
 
-    def url(self, database: str) -> str:
-        return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
-
-    def create(self, database: str) -> str:
-        """A new, empty database; its address."""
-        program = self.programs / "createdb"
-        at = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
-        subprocess.run([program, *at, database], check=True, capture_output=True)
-        return self.url(database)
+    def create(self, schema: str) -> str:
+        """A new, empty schema, which is all that whoever uses the address sees."""
+        address = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {schema}".encode())
+        return f"{address}?options=-csearch_path%3D{schema}"
 
     def processes(self) -> list[int]:
         """The server and all that it started for its clients."""
@@ -102,7 +100,7 @@ def running(folder: Path) -> Iterator[Server]:
     )
     try:
         _until_ready(where, port)
-        yield Server(where, port, server.pid)
+        yield Server(port, server.pid)
     finally:
         # Fast shutdown: clients are told to go.
         server.send_signal(signal.SIGINT)

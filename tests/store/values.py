@@ -94,9 +94,11 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(any_of(parts[0]), max_size=3).map(tuple)
     if parts:
         return st.one_of([any_of(part) for part in parts])
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        return st.builds(kind, **{field.name: any_of(hints[field.name]) for field in fields(kind)})
+        values = {field.name: any_of(hints[field.name]) for field in fields(kind)}
+        made: st.SearchStrategy[Any] = st.builds(kind, **values)
+        return made
     return st.sampled_from(kind)
 
 
