@@ -1,0 +1,220 @@
+"""Troubles that last: told once they have lasted long enough, and told again once they are over.
+
+Each is a line of a table: how it is found in the way the service stands, how long it may last
+unsaid, and what is said when it has gone. Only who leads speaks of trading; the others would
+say the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.alert_values import Alert, Kind, Severity
+
+#: Errors and drift may last this long unsaid.
+PERSISTING: Final = timedelta(minutes=5)
+#: Nobody may lead for this long: a takeover takes a part of it.
+LEADERLESS: Final = timedelta(minutes=1)
+#: A trouble is over when it has not been seen for this long: one that comes and goes is one.
+CALM: Final = timedelta(minutes=1)
+#: Intervals after which a cycle that has not ended is late.
+LATE_AFTER: Final = 3.0
+_NOW: Final = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the service stands; a fault is a sentence, None where all is well.
+
+    `leads` names whoever leads. `error` is what the last cycle failed at. `cycle_age` is seconds
+    since a cycle last ended, None before the first; `interval` those from one start to the next.
+    `drifted` are the features that drifted.
+    """
+
+    leader: bool
+    running: bool
+    leads: str | None = None
+    loop_fault: str | None = None
+    killed: str | None = None
+    store_fault: str | None = None
+    journal_fault: str | None = None
+    model_fault: str | None = None
+    error: str | None = None
+    cycle_age: float | None = None
+    interval: float = 60.0
+    drifted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How it stands, and whether this process has ever led, and has run since it leads."""
+
+    now: Standing
+    led: bool
+    ran: bool
+
+
+def _never(_: _Seen) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A kind of trouble; `found` says what is wrong now, `over` what is said after it.
+
+    While it is `unclear` whether there is one, it neither begins nor ends.
+    """
+
+    kind: Kind
+    severity: Severity
+    patience: timedelta
+    found: Callable[[_Seen], str | None]
+    over: str
+    anywhere: bool = False
+    unclear: Callable[[_Seen], bool] = _never
+
+
+@dataclass(slots=True)
+class _Case:
+    """A trouble as it goes: since when, whether it was told, since when it has not been seen."""
+
+    since: datetime | None = None
+    told: bool = False
+    calm: datetime | None = None
+
+
+class Troubles:
+    """Watches how the service stands."""
+
+    def __init__(self) -> None:
+        self._led = False
+        self._ran = False
+        self._cases = {trouble.kind: _Case() for trouble in TROUBLES}
+
+    def after(self, standing: Standing, at: datetime) -> list[Alert]:
+        """What has to be said now."""
+        self._led = self._led or standing.leader
+        self._ran = standing.leader and (self._ran or standing.running)
+        seen = _Seen(standing, self._led, self._ran)
+        alerts = [self._judge(trouble, seen, at) for trouble in TROUBLES]
+        return [alert for alert in alerts if alert is not None]
+
+    def _judge(self, trouble: Trouble, seen: _Seen, at: datetime) -> Alert | None:
+        case = self._cases[trouble.kind]
+        if not (trouble.anywhere or seen.now.leader):
+            # Whoever leads now finds it, if it is still there.
+            self._cases[trouble.kind] = _Case()
+            return None
+        if trouble.unclear(seen):
+            return None
+        if (message := trouble.found(seen)) is not None:
+            return _lasting(trouble, case, message, at)
+        if not case.told:
+            self._cases[trouble.kind] = _Case()
+            return None
+        case.calm = case.calm or at
+        if at - case.calm < CALM:
+            return None
+        self._cases[trouble.kind] = _Case()
+        lasted = _spoken(case.calm - (case.since or case.calm))
+        return Alert(Kind.RECOVERED, Severity.INFO, f"{trouble.over}, after {lasted}", at)
+
+
+def _lasting(trouble: Trouble, case: _Case, message: str, at: datetime) -> Alert | None:
+    case.since = case.since or at
+    case.calm = None
+    if case.told or at - case.since < trouble.patience:
+        return None
+    case.told = True
+    return Alert(trouble.kind, trouble.severity, message, at)
+
+
+def _spoken(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def _unknown_leader(seen: _Seen) -> bool:
+    # Without the database nobody knows who leads: that is a trouble of its own.
+    return seen.now.store_fault is not None
+
+
+def _lease_lost(seen: _Seen) -> str | None:
+    if seen.now.leader or not seen.led:
+        return None
+    return f"This process no longer leads; {seen.now.leads or 'nobody'} does"
+
+
+def _no_leader(seen: _Seen) -> str | None:
+    return None if seen.now.leader or seen.now.leads else "Nobody leads: nothing is traded"
+
+
+def _stopped(seen: _Seen) -> str | None:
+    if seen.now.loop_fault:
+        return f"Trading stopped: {seen.now.loop_fault}"
+    return "Trading stopped: the bot was stopped" if seen.ran and not seen.now.running else None
+
+
+def _late(seen: _Seen) -> str | None:
+    now, most = seen.now, max(PERSISTING.total_seconds(), LATE_AFTER * seen.now.interval)
+    if now.cycle_age is None or now.cycle_age <= most:
+        return None
+    return f"No cycle has ended for {now.cycle_age:.0f} s, one is due every {now.interval:g} s"
+
+
+def _is_stopped(seen: _Seen) -> bool:
+    return not seen.now.running
+
+
+def _drifted(seen: _Seen) -> str | None:
+    names = seen.now.drifted
+    return f"Unlike what the model was trained on: {', '.join(names)}" if names else None
+
+
+def _fault(what: str, read: Callable[[Standing], str | None]) -> Callable[[_Seen], str | None]:
+    def found(seen: _Seen) -> str | None:
+        fault = read(seen.now)
+        return f"{what}: {fault}" if fault else None
+
+    return found
+
+
+_KILLED: Final = _fault("Kill switch on, nothing is entered", lambda now: now.killed)
+_STORE: Final = _fault("The database keeps nothing", lambda now: now.store_fault)
+_ERRORS: Final = _fault("Cycles have been failing for 5 minutes", lambda now: now.error)
+_MODEL: Final = _fault("No model to trust, every signal holds", lambda now: now.model_fault)
+_LOGS: Final = _fault("Rows of the logs are being lost", lambda now: now.journal_fault)
+
+TROUBLES: Final[tuple[Trouble, ...]] = (
+    Trouble(
+        *(Kind.LEASE_LOST, Severity.CRITICAL, _NOW, _lease_lost),
+        over="This process leads again",
+        anywhere=True,
+        unclear=_unknown_leader,
+    ),
+    Trouble(
+        *(Kind.NO_LEADER, Severity.CRITICAL, LEADERLESS, _no_leader),
+        over="There is a leader again",
+        anywhere=True,
+        unclear=_unknown_leader,
+    ),
+    Trouble(
+        *(Kind.DATABASE, Severity.CRITICAL, _NOW, _STORE),
+        over="The database keeps everything again",
+        anywhere=True,
+    ),
+    Trouble(Kind.TRADING_STOPPED, Severity.CRITICAL, _NOW, _stopped, "The bot runs again"),
+    Trouble(Kind.KILLED, Severity.CRITICAL, _NOW, _KILLED, "The kill switch is off again"),
+    Trouble(
+        *(Kind.LATE, Severity.CRITICAL, _NOW, _late),
+        over="Cycles end again",
+        unclear=_is_stopped,
+    ),
+    Trouble(Kind.ERRORS, Severity.WARNING, PERSISTING, _ERRORS, "Cycles work again"),
+    Trouble(
+        Kind.DRIFT, Severity.WARNING, PERSISTING, _drifted, "No feature is known to drift any more"
+    ),
+    Trouble(Kind.MODEL, Severity.WARNING, _NOW, _MODEL, "There is a model to trust again"),
+    Trouble(Kind.LOGS, Severity.WARNING, _NOW, _LOGS, "The logs are written again"),
+)

@@ -1,0 +1,156 @@
+"""Where alerts go: Discord, Slack, or anything that takes JSON.
+
+The address of a webhook is a secret, for whoever knows it can post. The HTTP client never learns
+it: it sends to the bare host, and a transport below it puts the address in, so no log line, trace
+or error of any library can show more than the host. Leaves out when to send, and how often.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal, Self
+
+import httpx
+import msgspec
+
+from bot.alert_values import Alert
+
+Shape = Literal["discord", "slack", "json"]
+#: Whose webhooks have a shape of their own: a host, and all that are below it.
+_HOSTS: Final[Mapping[str, Shape]] = {
+    "discord.com": "discord",
+    "discordapp.com": "discord",
+    "slack.com": "slack",
+    "slack-gov.com": "slack",
+}
+#: Characters of a message: doubled by escapes they still fit into the 2,000 of Discord.
+LONGEST: Final = 950
+#: Discord: no previews of links that the exchange's words may hold.
+_SUPPRESS_EMBEDS: Final = 4
+_PASSWORD: Final = re.compile(r"://[^/\s@]*@")
+_MARKUP: Final = re.compile(r"([\\*_~`|\[\]()<>#])")
+_SLACK: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address, the shape it wants, and who speaks. The address is a secret and never shown."""
+
+    address: str = field(repr=False)
+    shape: Shape
+    environment: str
+    service: str = "kalshiproto"
+
+    @classmethod
+    def of(
+        cls, address: str, shape: Literal["auto", "discord", "slack", "json"], environment: str
+    ) -> Self:
+        """The webhook at an address; "auto" goes by the host.
+
+        Raises ValueError, without the address in it, for what is no web address.
+        """
+        try:
+            url = httpx.URL(address)
+        except (httpx.InvalidURL, UnicodeError):
+            url = httpx.URL("")
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError("ALERT_WEBHOOK_URL must be an http:// or https:// address")
+        return cls(address, _shape(url.host) if shape == "auto" else shape, environment)
+
+    @property
+    def host(self) -> str:
+        """All that may be said of the address."""
+        return httpx.URL(self.address).host
+
+    def body(self, alert: Alert) -> bytes:
+        """The alert as JSON of the wanted shape."""
+        return msgspec.json.encode(_SHAPES[self.shape](alert, self))
+
+    @asynccontextmanager
+    async def opened(
+        self, transport: httpx.AsyncBaseTransport | None = None
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that posts there, whatever it is told to post to; it knows the host alone."""
+        url = httpx.URL(self.address)
+        auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
+        if transport is None:
+            # Reading the certificates keeps a processor busy for a tenth of a second.
+            transport = await asyncio.to_thread(httpx.AsyncHTTPTransport)
+        below = _Addressed(transport, url)
+        bare = url.copy_with(userinfo=b"", path="/", query=None, fragment=None)
+        headers = {"Content-Type": "application/json"}
+        async with httpx.AsyncClient(
+            transport=below, base_url=bare, auth=auth, headers=headers
+        ) as http:
+            yield http
+
+
+class _Addressed(httpx.AsyncBaseTransport):
+    """Sends every request to one address."""
+
+    def __init__(self, below: httpx.AsyncBaseTransport, url: httpx.URL) -> None:
+        self._below = below
+        self._url = url
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer of the address."""
+        sent = httpx.Request(
+            request.method,
+            self._url,
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return await self._below.handle_async_request(sent)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._below.aclose()
+
+
+def _shape(host: str) -> Shape:
+    names = host.split(".")
+    ends = (".".join(names[start:]) for start in range(len(names)))
+    return next((_HOSTS[end] for end in ends if end in _HOSTS), "json")
+
+
+def _plain(text: str) -> str:
+    """One line of bounded length, without control characters and without passwords."""
+    one_line = "".join(c if c.isprintable() else " " for c in _PASSWORD.sub("://***@", text))
+    return one_line if len(one_line) <= LONGEST else one_line[: LONGEST - 1] + "…"
+
+
+def _text(alert: Alert, who: Webhook) -> str:
+    return _plain(f"{alert.severity.name} {who.service} ({who.environment}): {alert.message}")
+
+
+def _discord(alert: Alert, who: Webhook) -> dict[str, object]:
+    content = _MARKUP.sub(r"\\\1", _text(alert, who))
+    # A market's title may say @everyone: nobody is called.
+    return {"content": content, "allowed_mentions": {"parse": []}, "flags": _SUPPRESS_EMBEDS}
+
+
+def _slack(alert: Alert, who: Webhook) -> dict[str, object]:
+    return {"text": _text(alert, who).translate(_SLACK)}
+
+
+def _json(alert: Alert, who: Webhook) -> dict[str, object]:
+    optional = {"ticker": alert.ticker, "value": alert.value, "limit": alert.limit}
+    return {
+        "kind": alert.kind.value,
+        "severity": alert.severity.name.lower(),
+        "message": _plain(alert.message),
+        "at": alert.at.isoformat(),
+        **{name: value for name, value in optional.items() if value is not None},
+        "service": who.service,
+        "environment": who.environment,
+    }
+
+
+_SHAPES: Final[Mapping[Shape, Callable[[Alert, Webhook], dict[str, object]]]] = {
+    "discord": _discord,
+    "slack": _slack,
+    "json": _json,
+}
