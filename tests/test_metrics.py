@@ -1,13 +1,15 @@
 """Metrics as Prometheus reads them: parsed with its own parser."""
 
 import asyncio
+import re
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +19,7 @@ from bot.core.events import (
     Action,
     CycleFinished,
     CycleStarted,
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
@@ -25,6 +28,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
+    OrderUnresolved,
     PnlMarked,
     PositionClosed,
     PositionOpened,
@@ -39,6 +43,7 @@ from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.regime import RegimeName
 from bot.core.whale_endings import Ending, Fate
 from bot.core.whales import SideBias, Whale, WhaleType
+from bot.kalshi.books import NOT_ANSWERED, TOO_FINE
 from bot.metric_counts import failure_kind
 from bot.metric_gauges import READINGS
 from bot.metrics import Gauges, LoopLag, Metrics, described
@@ -133,8 +138,11 @@ def value(metrics, name, **labels):
             {},
             0,
         ),
-        (OrderRefused(NOON, ORDER, "too costly"), "refusals_total", {}, 1),
-        (EntriesStopped(NOON, "lost"), "entry_stops_total", {}, 1),
+        (OrderUnresolved(NOON, ORDER, "timeout"), "orders_unresolved_total", {}, 1),
+        (OrderRefused(NOON, ORDER, "", "cash"), "refusals_total", {"rule": "cash"}, 1),
+        (OrderRefused(NOON, ORDER, "", "KXA"), "refusals_total", {"rule": "other"}, 1),
+        (EntriesStopped(NOON, "", "killed"), "entry_stops_total", {"rule": "killed"}, 1),
+        (EntriesResumed(NOON, "", "killed"), "entry_resumes_total", {"rule": "killed"}, 1),
         (PositionOpened(NOON, "KXA", Decimal(1), Decimal(1)), "positions_opened_total", {}, 1),
         (
             PositionClosed(NOON, "KXA", Decimal(1), "settlement"),
@@ -177,6 +185,7 @@ def test_every_event_is_counted_or_left_out_on_purpose():
     assert set(metric_counts._VIEWS) | left_out == set(get_args(Event))
 
 
+@settings(max_examples=30)
 @given(st.text(), st.text(), st.text())
 def test_no_text_from_outside_makes_a_new_series(what, reason, how):
     metrics = Metrics(nothing)
@@ -189,6 +198,7 @@ def test_no_text_from_outside_makes_a_new_series(what, reason, how):
     }
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([*Action]), max_size=30), st.integers(0, 30))
 def test_counts_add_up_however_events_are_bundled(actions, cut):
     whole, parts = Metrics(nothing), Metrics(nothing)
@@ -198,10 +208,19 @@ def test_counts_add_up_however_events_are_bundled(actions, cut):
     parts.see(events[:cut])
     parts.see(events[cut:])
 
-    for action in Action:
-        expected = actions.count(action)
-        assert value(whole, "signals_total", action=action.value) == expected
-        assert value(parts, "signals_total", action=action.value) == expected
+    for counted in (samples(whole), samples(parts)):
+        for action in Action:
+            name = ("kalshiproto_signals_total", frozenset({("action", action.value)}))
+            assert counted[name] == actions.count(action)
+
+
+def test_every_rule_that_stops_or_refuses_has_its_label():
+    root = Path(__file__).parents[1] / "bot"
+    sources = "".join(path.read_text() for path in [*root.glob("*.py"), *root.glob("core/*.py")])
+    rules = set(re.findall(r'(?:\bStop|_above)\(\s*"([a-z_]+)"', sources))
+
+    assert len(rules) > 15
+    assert rules <= set(metric_counts.REFUSED.labels["rule"])
 
 
 @pytest.mark.parametrize(
@@ -215,7 +234,9 @@ def test_counts_add_up_however_events_are_bundled(actions, cut):
         ("GET /markets: ConnectError: all attempts failed", "unreachable"),
         ("GET /markets: RemoteProtocolError: server disconnected", "unreachable"),
         ("GET /markets: not the expected JSON: missing `cursor`", "malformed"),
-        ("KXA: the exchange shows no book", "missing"),
+        (f"KXA: {NOT_ANSWERED}, and 3 more", "missing"),
+        (f"KXA: {TOO_FINE}", "malformed"),
+        ("KXA: crossed: bid 0.5, ask 0.4", "malformed"),
         ("the moon is full", "other"),
     ],
 )
