@@ -1,26 +1,32 @@
 """The FastAPI app: routes, errors, the edge around them. It opens the service while it lives."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api import bot, demo, errors, logs, model, root, state, whales
+from api import bot, decisions, demo, docs, errors, logs, model, root, state, whales
+from api.auth import Doors
 from api.cors import Cors
 from api.deps import OpenServices, ServiceFacts, Services
 from api.edge import Edge
 from api.schemas import FAILED
+from bot.clock import stopwatch
+
+log = logging.getLogger("main")
 
 _DESCRIPTION: Final = """What the Kalshi whale-watching bot sees and does.
 
 Prices are in cents, money in dollars, sizes in contracts; times are ISO 8601, UTC.
+What has a lock wants a token: `Authorization: Bearer TOKEN`.
 """
 _TAGS: Final = [
     {"name": "service", "description": "What this is and how it is doing"},
     {"name": "state", "description": "What the bot sees: made once a cycle"},
-    {"name": "bot", "description": "The loop's switch and its status"},
+    {"name": "bot", "description": "The loop's switches, its status, its decisions"},
     {"name": "whales", "description": "Every detection, and what detections came to"},
     {"name": "model", "description": "The model, its card and its track record"},
     {"name": "logs", "description": "The CSV logs"},
@@ -35,7 +41,7 @@ _NO_TELEMETRY: Final[Any] = dict.fromkeys(
 class Service(FastAPI):
     """FastAPI with the edge outside of all its own layers, error answers included."""
 
-    def __init__(self, facts: ServiceFacts, lifespan: Lifespan["Service"]) -> None:
+    def __init__(self, facts: ServiceFacts, doors: Doors, lifespan: Lifespan["Service"]) -> None:
         super().__init__(
             title=facts.name,
             version=facts.version,
@@ -44,31 +50,48 @@ class Service(FastAPI):
             lifespan=lifespan,
             telemetry=_NO_TELEMETRY,
             responses=FAILED,
+            docs_url=None,  # their viewers would come from elsewhere: see `docs`
+            redoc_url=None,
         )
         self.state.facts = facts
-        self._edge = Edge(super().__call__, Cors(facts.cors_origins))
+        self._doors = doors
+        self._edge = Edge(super().__call__, Cors(facts.cors_origins), doors)
 
     def show(self, services: Services) -> None:
         """Answer from this open service."""
         self.state.services = services
         self._edge.board = services.board
 
+    def openapi(self) -> dict[str, Any]:
+        """The document of this API, with locks on what wants a token."""
+        if self.openapi_schema is None:
+            self.openapi_schema = docs.locked(super().openapi(), self._doors.wants_token)
+        return self.openapi_schema
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; the edge sees it first."""
         await self._edge(scope, receive, send)
 
 
-def create_app(open_services: OpenServices, facts: ServiceFacts) -> Service:
-    """The app; it enters `open_services()` when it starts and leaves it when it stops."""
+def create_app(
+    open_services: OpenServices, facts: ServiceFacts, seconds: Callable[[], float] = stopwatch
+) -> Service:
+    """The app; it enters `open_services()` when it starts and leaves it when it stops.
+
+    `seconds` is a clock that never jumps, for the limit of failed attempts.
+    """
+    doors = Doors(facts, seconds)
 
     @asynccontextmanager
     async def lifespan(app: Service) -> AsyncIterator[None]:
+        for warning in doors.warnings():
+            log.warning("%s", warning)
         async with open_services() as services:
             app.show(services)
             yield
 
-    app = Service(facts, lifespan)
+    app = Service(facts, doors, lifespan)
     errors.install(app)
-    for part in (root, state, whales, model, bot, logs, demo):
+    for part in (root, docs, state, whales, model, decisions, bot, logs, demo):
         app.include_router(part.router)
     return app

@@ -1,14 +1,19 @@
-"""`/bot`: the loop's switch and its status."""
+"""`/bot`: the loop's switches and its status."""
+
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import CurrentServices, refuse_foreign_pages
-from api.schemas import FOREIGN, BotView, Started, Stopped
+from api.schemas import ACTING, INVALID, BotView, Killed, Resumed, Started, Stopped
+from bot.journal_rows import plain
 from bot.state import bot_view
 
 router = APIRouter(prefix="/bot", tags=["bot"])
 _own_pages_only = [Depends(refuse_foreign_pages)]
+
+Reason = Annotated[str, Query(min_length=1, max_length=200, description="Shown until it is over")]
 
 
 @router.get("/status", summary="Running, loop count, last update", response_model=BotView)
@@ -18,7 +23,7 @@ async def status(services: CurrentServices) -> Response:
     return Response(body, media_type="application/json")
 
 
-@router.post("/start", summary="Start the loop", dependencies=_own_pages_only, responses=FOREIGN)
+@router.post("/start", summary="Start the loop", dependencies=_own_pages_only, responses=ACTING)
 async def start(services: CurrentServices) -> Started:
     """Start it unless it runs."""
     started = await services.control.start()
@@ -27,8 +32,33 @@ async def start(services: CurrentServices) -> Started:
     )
 
 
-@router.post("/stop", summary="Stop the loop", dependencies=_own_pages_only, responses=FOREIGN)
+@router.post("/stop", summary="Stop the loop", dependencies=_own_pages_only, responses=ACTING)
 async def stop(services: CurrentServices) -> Stopped:
     """Stop it after the running cycle, if it runs."""
     stopped = await services.control.stop()
     return Stopped(status="stopped" if stopped else "not_running")
+
+
+@router.post(
+    "/kill",
+    summary="Enter nothing more",
+    dependencies=_own_pages_only,
+    responses={**ACTING, **INVALID},
+)
+async def kill(services: CurrentServices, reason: Reason = "by hand") -> Killed:
+    """No order opens or adds to a position until `/bot/resume`; positions may still be closed.
+
+    The loop goes on, and a restart does not end it. `reason` is the one that is in force.
+    """
+    wanted = plain(reason)
+    killed = await services.kill.kill(wanted)
+    if killed:
+        return Killed(status="killed", reason=wanted)
+    return Killed(status="already_killed", reason=services.board.status.killed or wanted)
+
+
+@router.post("/resume", summary="Enter again", dependencies=_own_pages_only, responses=ACTING)
+async def resume(services: CurrentServices) -> Resumed:
+    """End what `/bot/kill` began."""
+    resumed = await services.kill.resume()
+    return Resumed(status="resumed" if resumed else "not_killed")

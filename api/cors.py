@@ -6,11 +6,11 @@ origin (its sender says so): caches must not give one page's answer to another.
 
 from collections.abc import Sequence
 
-from api.ready import Headers
+from api.headers import Headers
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
-    (b"access-control-allow-headers", b"accept, content-type, if-none-match"),
+    (b"access-control-allow-headers", b"accept, authorization, content-type, if-none-match"),
     (b"access-control-max-age", b"600"),
     (b"vary", b"access-control-request-method, access-control-request-headers"),
 ]
@@ -40,5 +40,5 @@ class Cors:
 def _welcome(origin: bytes) -> Headers:
     return [
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"etag"),
+        (b"access-control-expose-headers", b"etag, retry-after"),
     ]

@@ -1,23 +1,27 @@
 """What the routes need of the service, and how they ask for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal, Protocol, TypeAlias
 
 from fastapi import Depends, HTTPException, Request
+from pydantic import SecretStr
 
+from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
 from bot.ports import Clock, Journal
 from bot.state import Board, Snapshot
+from bot.views import Check, DecisionView
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 
 
 class BotControl(Protocol):
-    """The loop's switch."""
+    """The loop's switch, wherever the loop runs. Raises StoreError if nobody can be told."""
 
     async def start(self) -> bool:
         """Start the loop; False if it was running already."""
@@ -25,6 +29,42 @@ class BotControl(Protocol):
 
     async def stop(self) -> bool:
         """Stop the loop after its running cycle; False if it was not running."""
+        ...
+
+
+class KillControl(Protocol):
+    """The kill switch, for all processes. Raises StoreError if nobody can be told."""
+
+    async def kill(self, reason: str) -> bool:
+        """Enter nothing until `resume`; False if that was so already."""
+        ...
+
+    async def resume(self) -> bool:
+        """Enter again; False if nothing kept it from that."""
+        ...
+
+
+class Decisions(Protocol):
+    """Why there was a trade, or none."""
+
+    def of(self, ticker: str | None, limit: int) -> tuple[DecisionView, ...]:
+        """The last decisions, of one market or all, newest first, so many at most."""
+        ...
+
+
+class Metrics(Protocol):
+    """The figures that a Prometheus collects."""
+
+    def render(self) -> tuple[bytes, str]:
+        """All of them as text, and the content type of that text."""
+        ...
+
+
+class Readiness(Protocol):
+    """Whether requests may be sent here."""
+
+    def checks(self) -> Mapping[str, Check]:
+        """What must hold for that, by name: data, database, lease."""
         ...
 
 
@@ -53,7 +93,8 @@ class ServiceFacts:
     """What is known of the service before it opens.
 
     `cors_origins` are web origins (scheme://host[:port]); '*' lets every page read, but none
-    but the listed ones act. The two scores are what a demo signal is judged by.
+    but the listed ones act. `allowed_hosts` are the names this service answers to; '*' is any.
+    The two scores are what a demo signal is judged by.
     """
 
     version: str
@@ -61,6 +102,9 @@ class ServiceFacts:
     mode: Literal["paper", "live"]
     name: str = "KalshiProto"
     cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ("*",)
+    api_token: SecretStr | None = None
+    api_read_token: SecretStr | None = None
     enter_above: float = 0.60
     enter_below: float = 0.40
 
@@ -72,13 +116,16 @@ def facts_of(settings: Settings) -> ServiceFacts:
         environment=settings.environment,
         mode=settings.bot_mode,
         cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        api_token=settings.api_token,
+        api_read_token=settings.api_read_token,
         enter_above=settings.thresholds.enter_above,
         enter_below=settings.thresholds.enter_below,
     )
 
 
 class Services(Protocol):
-    """The open service: what bot there is, its switch, and where events are written."""
+    """The open service: what bot there is, its switches, and where events are written."""
 
     @property
     def board(self) -> Board:
@@ -88,6 +135,26 @@ class Services(Protocol):
     @property
     def control(self) -> BotControl:
         """The loop's switch."""
+        ...
+
+    @property
+    def kill(self) -> KillControl:
+        """The switch that stops entries."""
+        ...
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether requests may be sent here."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures that a Prometheus collects."""
+        ...
+
+    @property
+    def decisions(self) -> Decisions:
+        """Why there was a trade, or none, of late."""
         ...
 
     @property
@@ -103,6 +170,11 @@ class Services(Protocol):
     @property
     def log_stats(self) -> LogStats:
         """Figures of the CSV logs."""
+        ...
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the CSV logs are."""
         ...
 
     @property
@@ -144,14 +216,21 @@ async def refuse_foreign_pages(request: Request, facts: CurrentFacts) -> None:
     Raises a 403. A browser names the page's origin in every POST; curl and scripts do not.
     """
     origin = request.headers.get("origin")
+    host = request.headers.get("host", "")
     if origin is None:
-        own = request.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+        site = request.headers.get("sec-fetch-site", "none")
+        own = site == "none" or (site == "same-origin" and _is_surely_ours(host, facts))
     else:
-        host = request.headers.get("host", "")
         # TLS may end before the service, so a page of ours may be either.
-        own = origin in {*facts.cors_origins, f"http://{host}", f"https://{host}"}
+        ours = origin in {f"http://{host}", f"https://{host}"}
+        own = origin in facts.cors_origins or (ours and _is_surely_ours(host, facts))
     if not own:
         raise HTTPException(
             403,
             "This page's origin may not act on the bot: list it in CORS_ORIGINS to allow it",
         )
+
+
+def _is_surely_ours(host: str, facts: ServiceFacts) -> bool:
+    """Whether a page that has our name is ours: see `hosts`. With a token it is what it brings."""
+    return facts.api_token is not None or is_fixed(host) or Hosts(facts.allowed_hosts).lists(host)

@@ -1,17 +1,20 @@
 """The outermost layer: ready bytes for `/state/full`, and what every answer carries.
 
-`/state/full` is asked for in a tight loop; it is answered here, before middleware and router
-see it, from bytes made once a cycle. Everything else passes through and gets the security and
-CORS headers on its way out; HEAD is answered like GET without the body.
+Who may not pass is turned away here. `/state/full` is asked for in a tight loop; it is answered
+here, before middleware and router see it, from bytes made once a cycle. Everything else passes
+through and gets the security and CORS headers on its way out; HEAD is answered like GET without
+the body.
 """
 
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth import Doors, Refusal
 from api.cors import Cors
 from api.errors import error_body
-from api.ready import NO_SNIFFING, Headers, Ready, names
+from api.headers import ENCRYPTED_ONLY, STANDARD, Headers, came_encrypted, standard
+from api.ready import Ready, names
 from bot.state import Board
 
 FULL: Final = "/state/full"
@@ -22,10 +25,11 @@ MAX_BODY: Final = 16_384
 class Edge:
     """An ASGI app around the service's own; `board` is put there when the service opens."""
 
-    def __init__(self, app: ASGIApp, cors: Cors) -> None:
+    def __init__(self, app: ASGIApp, cors: Cors, doors: Doors) -> None:
         self.board: Board | None = None
         self._app = app
         self._cors = cors
+        self._doors = doors
         self._ready: Ready | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,24 +38,42 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if scope["path"] == FULL and scope["method"] in _READS:
-            start, body = self._full(headers)
+        full = scope["path"] == FULL and scope["method"] in _READS
+        if not (full and self._doors.reads_are_free):
+            refusal = self._doors.refusal(scope, headers)
+            if refusal is not None:
+                await self._refuse(refusal, scope, headers, send)
+                return
+        if full:
+            start, body = self._full(scope, headers)
             await send(start)
             await send(body if scope["method"] == "GET" else _NO_BODY)
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await self._preflight(headers, send)
+            await self._preflight(scope, headers, send)
         elif _is_too_large(headers):
-            await _send(send, 413, self._cors.headers(headers.get(b"origin")), _TOO_LARGE)
+            await _send(send, 413, self._extra(scope, headers), _TOO_LARGE)
         else:
-            await self._pass_on(scope, receive, send, headers.get(b"origin"))
+            await self._pass_on(scope, receive, send, self._extra(scope, headers))
 
-    def _full(self, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
+    def _full(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
         form = self._current().form(headers.get(b"accept-encoding"))
-        cors = self._cors.headers(headers.get(b"origin"))
+        extra = self._extra(scope, headers)
         known = headers.get(b"if-none-match")
         if known is not None and names(known, form.etag):
-            return _start(304, form.unchanged + cors), _NO_BODY
-        return _start(200, form.full + cors), form.body
+            return _start(304, form.unchanged + extra), _NO_BODY
+        return _start(200, form.full + extra), form.body
+
+    def _extra(self, scope: Scope, headers: dict[bytes, bytes]) -> Headers:
+        """What an answer to this request carries besides what all answers do."""
+        cors = self._cors.headers(headers.get(b"origin"))
+        return cors + ENCRYPTED_ONLY if came_encrypted(scope, headers) else cors
+
+    async def _refuse(
+        self, refusal: Refusal, scope: Scope, headers: dict[bytes, bytes], send: Send
+    ) -> None:
+        body = error_body(refusal.status, refusal.message, code=refusal.code)
+        extra = self._extra(scope, headers) + refusal.headers
+        await _send(send, refusal.status, extra, body)
 
     def _current(self) -> Ready:
         board = self.board
@@ -62,22 +84,21 @@ class Edge:
             self._ready = Ready.of(snapshot)
         return self._ready
 
-    async def _preflight(self, headers: dict[bytes, bytes], send: Send) -> None:
+    async def _preflight(self, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
         welcome = self._cors.preflight(headers.get(b"origin", b""))
+        encrypted = ENCRYPTED_ONLY if came_encrypted(scope, headers) else []
         if welcome is None:
-            await _send(send, 403, self._cors.headers(None), _NOT_WELCOME)
+            await _send(send, 403, encrypted, _NOT_WELCOME)
         else:
-            await _send(send, 204, welcome, b"")
+            await _send(send, 204, welcome + encrypted, b"")
 
-    async def _pass_on(
-        self, scope: Scope, receive: Receive, send: Send, origin: bytes | None
-    ) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
         head = scope["method"] == "HEAD"
-        cors = self._cors.headers(origin)
+        carried = [*standard(scope["path"]), *extra]
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *_STANDARD, *cors]}
+                message = {**message, "headers": [*message.get("headers", ()), *carried]}
             elif head:
                 message = {**message, "body": b""}
             await send(message)
@@ -87,13 +108,6 @@ class Edge:
 
 _READS: Final = frozenset({"GET", "HEAD"})
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b""}
-_STANDARD: Final[Headers] = [
-    (b"cache-control", b"no-store"),
-    (b"vary", b"origin"),
-    NO_SNIFFING,
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-]
 _TOO_LARGE: Final = error_body(413, f"The body may have {MAX_BODY} bytes; no route needs one")
 _NOT_WELCOME: Final = error_body(
     403, "This page's origin may not ask: list it in CORS_ORIGINS to allow it"
@@ -114,6 +128,6 @@ async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
-    start = [*(described if body else []), *_STANDARD, *headers]
+    start = [*(described if body else []), *STANDARD, *headers]
     await send(_start(status, start))
     await send({"type": "http.response.body", "body": body})

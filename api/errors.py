@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.durable import LeaseLostError, StoreError
 from bot.journal_rows import plain
 
 _CODES: Final = {
@@ -23,15 +24,22 @@ _SENTENCES: Final = {
     404: "There is no {path}; /docs lists what there is",
     405: "{path} does not take {method}; /docs lists what it takes",
 }
+#: What ends once the database is there again; its message is a sentence for people.
+_UNAVAILABLE: Final = (StoreError, LeaseLostError)
 #: What of a bad path is said back.
 _SHOWN_PATH: Final = 80
 
 
-def error_body(status: int, message: str, details: Sequence[Mapping[str, str]] = ()) -> bytes:
-    """The JSON of an error; `code` follows from the status."""
-    code = _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
+def error_body(
+    status: int,
+    message: str,
+    details: Sequence[Mapping[str, str]] = (),
+    code: str | None = None,
+) -> bytes:
+    """The JSON of an error; `code` follows from the status unless given."""
+    word = code or _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
     return msgspec.json.encode(
-        {"error": {"code": code, "message": message, "details": list(details)}}
+        {"error": {"code": word, "message": message, "details": list(details)}}
     )
 
 
@@ -39,6 +47,8 @@ def install(app: FastAPI) -> None:
     """Give every error of this app the one shape."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    for kind in _UNAVAILABLE:
+        app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -46,8 +56,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover  # starlette looks up by type
         raise error
     path = plain(request.scope["path"])[:_SHOWN_PATH]
-    sentence = _SENTENCES.get(error.status_code, "{detail}")
-    message = sentence.format(path=path, method=request.method, detail=error.detail)
+    unsaid = error.detail == HTTPStatus(error.status_code).phrase
+    sentence = _SENTENCES.get(error.status_code) if unsaid else None
+    message = sentence.format(path=path, method=request.method) if sentence else error.detail
     return _answer(error_body(error.status_code, message), error.status_code, error.headers)
 
 
@@ -60,6 +71,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
     ]
     named = "; ".join(f"{one['where']}: {one['problem']}" for one in details)
     return _answer(error_body(422, named, details), 422)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    message = plain(str(error)) or "Somebody else leads by now: ask again"
+    return _answer(error_body(503, message, code="store_unavailable"), 503)
 
 
 async def _broken(_: Request, __: Exception) -> Response:

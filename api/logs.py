@@ -1,13 +1,29 @@
-"""`/logs`: figures of the CSV logs."""
+"""`/logs`: the CSV logs and figures of them."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi.responses import StreamingResponse
 
 from api.deps import CurrentServices
-from api.schemas import LogFile, LogsView
+from api.schemas import INVALID, MISSING, LogFile, LogsView, Responses
+from bot.csv_parts import Parts
+from bot.journal_rows import LOGS, plain
 
 router = APIRouter(prefix="/logs", tags=["logs"])
+
+_CHUNK: Final = 1 << 18
+#: What of a wrong name is said back.
+_SHOWN: Final = 80
+
+
+_CSV: Final[Responses] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows"}
+}
 
 
 @router.get("/stats", summary="Log file statistics")
@@ -16,3 +32,63 @@ async def stats(services: CurrentServices) -> LogsView:
     # In a thread: the first look at a long file reads all of it.
     files = await asyncio.to_thread(services.log_stats.read)
     return LogsView(**{name: LogFile.model_validate(file) for name, file in files.items()})
+
+
+@router.get(
+    "/{name}.csv",
+    summary="A CSV log",
+    response_class=Response,
+    responses={**_CSV, **INVALID, **MISSING},
+)
+async def rows(
+    name: str,
+    services: CurrentServices,
+    part: Annotated[
+        str | None, Query(max_length=64, description="An older part, by its file name")
+    ] = None,
+) -> StreamingResponse:
+    """The rows so far: of signals, trades, pnl, whale or grades, header first.
+
+    Without `part` those since the file was begun anew; a wrong part is answered with the names of
+    those there are.
+    """
+    file, size = await asyncio.to_thread(_opened, services.log_folder, name, part)
+    shown = Path(file.name).name
+    headers = {
+        "content-length": str(size),
+        "content-disposition": f'attachment; filename="{shown}"',
+    }
+    return StreamingResponse(_chunks(file, size), headers=headers, media_type="text/csv")
+
+
+def _opened(folder: Path, name: str, part: str | None) -> tuple[BinaryIO, int]:
+    """A log opened, and how long it is; raises a 404 that says what there is."""
+    log = LOGS.get(name.removesuffix("_log"))
+    if log is None:
+        raise HTTPException(404, f"There is no log {_said(name)}; there are {', '.join(LOGS)}")
+    # What is asked for is looked up among the files that there are: it never leads to one.
+    try:
+        file = (folder / log.file if part is None else _part(folder / log.file, part)).open("rb")
+    except FileNotFoundError:
+        raise HTTPException(404, f"{log.file} is not there: nothing was logged yet") from None
+    return file, os.fstat(file.fileno()).st_size
+
+
+def _part(log: Path, name: str) -> Path:
+    parts = {one.path.name: one.path for one in Parts(log).listed()}
+    if name not in parts:
+        there = ", ".join(parts) or "none yet"
+        raise HTTPException(404, f"There is no part {_said(name)} of {log.name}; there are {there}")
+    return parts[name]
+
+
+async def _chunks(file: BinaryIO, size: int) -> AsyncIterator[bytes]:
+    """So many bytes of it: what is added meanwhile is not what was announced."""
+    with file:
+        while size > 0 and (chunk := await asyncio.to_thread(file.read, min(size, _CHUNK))):
+            size -= len(chunk)
+            yield chunk
+
+
+def _said(name: str) -> str:
+    return plain(name)[:_SHOWN]

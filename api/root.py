@@ -1,12 +1,13 @@
-"""`/` and `/health`: what this is and how it is doing."""
+"""`/`, `/health`, `/ready` and `/metrics`: what this is and how it is doing."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from fastapi import APIRouter
+import msgspec
+from fastapi import APIRouter, Response
 
 from api.deps import CurrentFacts, CurrentServices
-from api.schemas import HealthView, RootView
+from api.schemas import HealthView, ReadyView, Responses, RootView
 from bot.state import Board, BotStatus
 
 router = APIRouter(tags=["service"])
@@ -14,6 +15,10 @@ router = APIRouter(tags=["service"])
 #: Intervals without a new snapshot after which the state is called stale, and the least wait.
 _PATIENCE: Final = 3
 _LEAST_PATIENCE: Final = timedelta(seconds=15)
+_TEXT: Final[Responses] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The figures"}
+}
+_UNREADY: Final[Responses] = {503: {"model": ReadyView, "description": "Not ready"}}
 
 
 @router.get("/", summary="What this is, and whether the bot runs")
@@ -43,6 +48,29 @@ async def health(services: CurrentServices, facts: CurrentFacts) -> HealthView:
         environment=facts.environment,
         reasons=reasons,
     )
+
+
+@router.get(
+    "/ready",
+    summary="Whether requests may be sent here",
+    response_model=ReadyView,
+    responses=_UNREADY,
+)
+async def ready(services: CurrentServices) -> Response:
+    """200 while the data is fresh, the database answers and somebody leads; else 503."""
+    checks = services.readiness.checks()
+    holds = all(check.ok for check in checks.values())
+    body = msgspec.json.encode({"ready": holds, "checks": checks})
+    return Response(body, 200 if holds else 503, media_type="application/json")
+
+
+@router.get(
+    "/metrics", summary="Figures for a Prometheus", response_class=Response, responses=_TEXT
+)
+async def metrics(services: CurrentServices) -> Response:
+    """Cycles, fetches, signals, orders, P&L, lease and the process itself, as Prometheus text."""
+    body, kind = services.metrics.render()
+    return Response(body, headers={"content-type": kind})
 
 
 def faults(board: Board, now: datetime) -> list[str]:

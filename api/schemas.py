@@ -68,6 +68,20 @@ class HealthView(Shape):
     reasons: list[str] = Field(examples=[[]])
 
 
+class CheckView(Shape):
+    """Whether something holds, and how it is."""
+
+    ok: bool
+    detail: str = Field(examples=["The state is 12 s old"])
+
+
+class ReadyView(Shape):
+    """Whether requests may be sent here: whether all checks hold."""
+
+    ready: bool
+    checks: dict[str, CheckView]
+
+
 class Overview(Shape):
     """The account in one line: dollars, and the count of open positions."""
 
@@ -173,6 +187,11 @@ class BotView(Shape):
     total_exposure: Number
     watched_markets: Count
     stale_markets: Count
+    leader: bool = Field(description="Whether the process that answers is the one that trades")
+    leads: str | None = Field(description="Who trades; null if nobody does or it is not known")
+    epoch: Count | None = Field(description="The number of that term; no two have the same")
+    killed: str | None = Field(description="Why nothing is entered, until `/bot/resume`")
+    store_fault: str | None = Field(description="Why nothing can be kept: no orders meanwhile")
 
 
 class BotState(Shape):
@@ -384,6 +403,49 @@ class Stopped(Shape):
     status: Literal["stopped", "not_running"]
 
 
+class Killed(Shape):
+    """What became of a kill, and the reason in force."""
+
+    status: Literal["killed", "already_killed"]
+    reason: str = Field(examples=["by hand"])
+
+
+class Resumed(Shape):
+    """What became of a resume."""
+
+    status: Literal["resumed", "not_killed"]
+
+
+class RefusalView(Shape):
+    """The rule that barred an order, the number that broke it and the limit; null without one."""
+
+    rule: str = Field(examples=["max_market_exposure"])
+    value: Number | None
+    limit: Number | None
+
+
+class DecisionView(Shape):
+    """What was thought of a market in one cycle, and what came of it."""
+
+    timestamp: Time
+    cycle: Count = Field(description="Its number in the log, which begins anew with each process")
+    ticker: Ticker
+    score: Share | None = Field(description="Null without an opinion")
+    direction: Literal["BUY", "SELL", "HOLD"]
+    action: Literal["enter_long", "enter_short", "exit", "hold"]
+    reason: str
+    order: str | None = Field(examples=["buy 100 @ 52.50"])
+    outcome: str | None = Field(description="Null without an order, or until it is known")
+    refusal: RefusalView | None
+
+
+class Decisions(Shape):
+    """The last decisions, newest first."""
+
+    decisions: list[DecisionView]
+    count: Count
+
+
 class DemoSignal(Shape):
     """The signal that was logged."""
 
@@ -406,6 +468,15 @@ class DemoPnl(Shape):
 
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
-FAILED: Final[Responses] = {500: {"model": ErrorBody, "description": "The service is at fault"}}
-INVALID: Final[Responses] = {422: {"model": ErrorBody, "description": "A parameter is wrong"}}
-FOREIGN: Final[Responses] = {403: {"model": ErrorBody, "description": "A foreign page asked"}}
+
+
+def _failed(status: int, description: str) -> Responses:
+    return {status: {"model": ErrorBody, "description": description}}
+
+
+FAILED: Final = _failed(500, "The service is at fault")
+INVALID: Final = _failed(422, "A parameter is wrong")
+MISSING: Final = _failed(404, "There is none of that name")
+FOREIGN: Final = _failed(403, "A foreign page asked, or no API_TOKEN is set")
+#: What may become of a switch: nobody can be told while the database is away.
+ACTING: Final = {**FOREIGN, **_failed(503, "The database cannot be reached")}

@@ -1,8 +1,8 @@
 """The whole app in-process, around a bot that is a board and a switch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import Service, create_app
 from api.deps import ServiceFacts, Services
@@ -20,12 +21,27 @@ from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
-from bot.views import BotState, MarketView, NoticeView, Overview, TimelineView, WhaleView
+from bot.views import (
+    BotState,
+    Check,
+    DecisionView,
+    MarketView,
+    NoticeView,
+    Overview,
+    TimelineView,
+    WhaleView,
+)
 from logging_utils import CsvJournal, LogStats
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
 STATUS = BotStatus(running=True, bot_enabled=True, mode="paper", interval_seconds=60)
 DASHBOARD = "https://dashboard.example"
+#: Tokens of a service that has them, and what brings them.
+TOKEN = "the-token-of-the-owner"  # nobody's
+READ_TOKEN = "the-token-of-a-reader"
+OWNER = {"Authorization": f"Bearer {TOKEN}"}
+READER = {"Authorization": f"Bearer {READ_TOKEN}"}
+TOKENS = {"api_token": SecretStr(TOKEN), "api_read_token": SecretStr(READ_TOKEN)}
 
 
 def market(ticker: str = "KXRAIN-26JAN19", **changes: Any) -> MarketView:
@@ -97,26 +113,100 @@ class Open:
 
     board: Board
     control: "Switch"
+    kill: "KillSwitch"
+    readiness: "Checks"
+    metrics: "Metrics"
+    decisions: "Decisions"
     journal: CsvJournal
     log_stats: LogStats
+    log_folder: Path
     clock: RecordedClock
     model: ModelWatch
     whales: Follower
 
 
 class Switch:
-    """A loop that only remembers whether it runs."""
+    """A loop that only remembers whether it runs; `fault` is raised instead."""
 
     def __init__(self):
         self.running = True
+        self.fault: Exception | None = None
 
     async def start(self) -> bool:
+        self._break()
         started, self.running = not self.running, True
         return started
 
     async def stop(self) -> bool:
+        self._break()
         stopped, self.running = self.running, False
         return stopped
+
+    def _break(self):
+        if self.fault is not None:
+            raise self.fault
+
+
+class KillSwitch:
+    """Remembers why it was pulled."""
+
+    def __init__(self):
+        self.reason: str | None = None
+
+    async def kill(self, reason: str) -> bool:
+        if self.reason is not None:
+            return False
+        self.reason = reason
+        return True
+
+    async def resume(self) -> bool:
+        resumed, self.reason = self.reason is not None, None
+        return resumed
+
+
+@dataclass
+class Checks:
+    """What is put there."""
+
+    found: dict[str, Check] = field(
+        default_factory=lambda: {name: Check(True, "well") for name in ("data", "database")}
+    )
+
+    def checks(self) -> Mapping[str, Check]:
+        return self.found
+
+
+class Metrics:
+    """One figure."""
+
+    def render(self) -> tuple[bytes, str]:
+        return b"up 1.0\n", "text/plain; version=0.0.4; charset=utf-8"
+
+
+def decision(ticker: str = "KXRAIN", **changes: Any) -> DecisionView:
+    fields: dict[str, Any] = {
+        "timestamp": NOW.isoformat(),
+        "cycle": 1,
+        "ticker": ticker,
+        "score": 0.66,
+        "direction": "BUY",
+        "action": "enter_long",
+        "reason": "",
+        "order": None,
+        "outcome": None,
+        "refusal": None,
+    }
+    return DecisionView(**{**fields, **changes})
+
+
+@dataclass
+class Decisions:
+    """Those that are put there, newest first."""
+
+    kept: tuple[DecisionView, ...] = ()
+
+    def of(self, ticker: str | None, limit: int) -> tuple[DecisionView, ...]:
+        return tuple(one for one in self.kept if ticker in {None, one.ticker})[:limit]
 
 
 def no_model() -> ModelWatch:
@@ -135,6 +225,10 @@ class World:
     )
     clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))
     control: Switch = field(default_factory=Switch)
+    kill: KillSwitch = field(default_factory=KillSwitch)
+    readiness: Checks = field(default_factory=Checks)
+    decisions: Decisions = field(default_factory=Decisions)
+    seconds: float = 0.0
     model: ModelWatch = field(default_factory=no_model)
     whales: Follower = field(default_factory=Follower)
     board: Board = field(
@@ -148,31 +242,45 @@ class World:
 
     def around(self, journal: CsvJournal) -> Services:
         return Open(
-            self.board,
-            self.control,
-            journal,
-            LogStats(self.folder),
-            self.clock,
-            self.model,
-            self.whales,
+            board=self.board,
+            control=self.control,
+            kill=self.kill,
+            readiness=self.readiness,
+            metrics=Metrics(),
+            decisions=self.decisions,
+            journal=journal,
+            log_stats=LogStats(self.folder),
+            log_folder=self.folder,
+            clock=self.clock,
+            model=self.model,
+            whales=self.whales,
         )
 
     def app(self) -> Service:
-        return create_app(self.services, self.facts)
+        return create_app(self.services, self.facts, lambda: self.seconds)
+
+    def with_facts(self, **changes: Any) -> "World":
+        """The same world, other facts of the service."""
+        self.facts = replace(self.facts, **changes)
+        return self
 
     def show(self, state: BotState) -> None:
         self.board.snapshot = packed(snapshot(state, NOW))
 
 
 @asynccontextmanager
-async def opened(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+async def opened(
+    app: FastAPI, address: str = "127.0.0.1", **headers: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client at that address, sending those headers with each request."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://service.example") as client,
     ):
         # httpx asks for gzip unasked; a plain client does not.
         client.headers.pop("accept-encoding")
+        client.headers.update(headers)
         yield client
 
 

@@ -8,16 +8,20 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from api import state
 from api.deps import ServiceFacts
 from api.edge import MAX_BODY
 from api.ready import accepts_gzip, names
 from bot.state import snapshot
-from tests.api.conftest import DASHBOARD, NOW, World, full_state, opened
+from tests.api.conftest import DASHBOARD, NOW, OWNER, TOKEN, World, full_state, opened
 
 FOREIGN = "https://evil.example"
-SECURITY = {"x-content-type-options": "nosniff"}
+SECURITY = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 
 async def test_the_full_state_is_the_bytes_of_the_snapshot(world, client):
@@ -138,7 +142,6 @@ async def test_pages_cannot_be_framed_and_tell_nobody_where_they_were(client):
     [
         ("GET", "/", 200),
         ("GET", "/state/full", 200),
-        ("GET", "/docs", 200),
         ("GET", "/nothing", 404),
         ("POST", "/state/full", 405),
         ("GET", "/state/whales?limit=0", 422),
@@ -172,6 +175,31 @@ async def test_a_fault_of_ours_carries_them_too_and_shows_no_trace(world):
     assert answer.headers["access-control-allow-origin"] == DASHBOARD
 
 
+async def test_what_broke_is_told_to_nobody(world):
+    app = world.app()
+
+    @app.get("/broken")
+    async def broken():
+        raise LookupError("the password is swordfish")
+
+    async with opened(app) as client:
+        answer = await client.get("/broken")
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    told = answer.text + str(answer.headers)
+    assert not any(word in told for word in ("swordfish", "LookupError", "Traceback", ".py"))
+
+
+@pytest.mark.parametrize("path", ["/", "/state/full", "/bot/status", "/docs", "/nothing"])
+async def test_who_came_encrypted_is_told_to_stay_so(client, path):
+    plain = await client.get(path)
+    encrypted = await client.get(path, headers={"x-forwarded-proto": "https"})
+
+    assert "strict-transport-security" not in plain.headers
+    assert encrypted.headers["strict-transport-security"].startswith("max-age=")
+
+
 @pytest.mark.parametrize("path", ["/state/full", "/state/overview"])
 async def test_a_page_that_is_not_listed_may_not_read(client, path):
     answer = await client.get(path, headers={"origin": FOREIGN})
@@ -201,6 +229,7 @@ async def test_a_listed_page_is_told_that_it_may_ask(client):
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == DASHBOARD
     assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "authorization" in answer.headers["access-control-allow-headers"]
 
 
 async def test_a_foreign_page_is_told_that_it_may_not(client):
@@ -213,7 +242,8 @@ async def test_a_foreign_page_is_told_that_it_may_not(client):
     assert "access-control-allow-origin" not in answer.headers
 
 
-ACTIONS = ["/bot/start", "/bot/stop", "/demo/signal", "/demo/whale", "/demo/pnl"]
+ACTIONS = ["/bot/start", "/bot/stop", "/bot/kill", "/bot/resume"]
+ACTIONS += ["/demo/signal", "/demo/whale", "/demo/pnl"]
 
 
 @pytest.mark.parametrize("path", ACTIONS)
@@ -250,8 +280,32 @@ async def test_no_foreign_page_acts_on_the_bot(world, client, path, headers):
         {"sec-fetch-site": "same-origin"},
     ],
 )
-async def test_own_pages_listed_pages_and_scripts_act(client, path, headers):
-    assert (await client.post(path, headers=headers)).status_code == 200
+@pytest.mark.parametrize(
+    "facts", [{"allowed_hosts": ("service.example",)}, {"api_token": SecretStr(TOKEN)}]
+)
+async def test_own_pages_listed_pages_and_scripts_act(world, path, headers, facts):
+    async with opened(world.with_facts(**facts).app(), **OWNER) as client:
+        assert (await client.post(path, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "0.0.0.0"])
+async def test_without_a_token_a_page_of_this_machine_acts(client, host):
+    page = {"host": host, "origin": f"http://{host}"}
+
+    assert (await client.post("/bot/stop", headers=page)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "page", [{"origin": "http://rebound.example"}, {"sec-fetch-site": "same-origin"}]
+)
+async def test_a_name_that_was_led_to_this_machine_does_not_pass_for_ours(world, client, page):
+    headers = {"host": "rebound.example", **page}
+
+    answer = await client.post("/bot/stop", headers=headers)
+
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "foreign_origin"
+    assert world.control.running
 
 
 @pytest.mark.parametrize(

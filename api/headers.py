@@ -1,0 +1,51 @@
+"""The headers of answers: what every one carries, and what the pages of `/docs` need besides."""
+
+from typing import Final
+
+from starlette.types import Scope
+
+Headers = list[tuple[bytes, bytes]]
+
+#: Where the pages are that show the documentation; beneath them lies what they load.
+VIEWERS: Final = ("/docs", "/redoc")
+_LOADED: Final = tuple(f"{viewer}/" for viewer in VIEWERS)
+
+NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+#: For JSON and all else that no browser should ever run or show inside a page.
+POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_GUARD: Final[Headers] = [
+    (b"vary", b"origin"),
+    NO_SNIFFING,
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+]
+#: On every answer but those that `standard` has other headers for.
+STANDARD: Final[Headers] = [(b"cache-control", b"no-store"), *_GUARD, POLICY]
+#: The viewers' scripts are files of ours; they style elements one by one, and search in a worker.
+_PAGE_POLICY: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE: Final[Headers] = [
+    (b"cache-control", b"max-age=3600"),
+    *_GUARD,
+    (b"content-security-policy", _PAGE_POLICY),
+]
+#: For a year no browser that came by https comes by http again.
+ENCRYPTED_ONLY: Final[Headers] = [(b"strict-transport-security", b"max-age=31536000")]
+
+
+def standard(path: str) -> Headers:
+    """What every answer carries that has that path."""
+    return _PAGE if is_page(path) else STANDARD
+
+
+def is_page(path: str) -> bool:
+    """Whether it is a page that shows the documentation, or what such a page loads."""
+    return path in VIEWERS or path.startswith(_LOADED)
+
+
+def came_encrypted(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether a request came by https; TLS often ends at a proxy, which says so."""
+    return headers.get(b"x-forwarded-proto") == b"https" or scope["scheme"] == "https"

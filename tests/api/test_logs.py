@@ -1,0 +1,148 @@
+"""The CSV logs as they are sent: whole, in pieces, and never another file."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from api import logs
+from bot.journal_rows import LOGS
+from tests.api.conftest import opened
+
+
+@pytest.mark.parametrize("name", LOGS)
+async def test_every_log_is_sent_by_its_name_and_by_that_of_its_file(world, client, name):
+    lying = (world.folder / LOGS[name].file).read_bytes()
+
+    for path in (f"/logs/{name}.csv", f"/logs/{LOGS[name].file}"):
+        answer = await client.get(path)
+        assert answer.status_code == 200
+        assert answer.content == lying
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{LOGS[name].file}"'
+        assert int(answer.headers["content-length"]) == len(lying)
+
+
+async def test_rows_that_were_just_written_are_in_it(client):
+    before = (await client.get("/logs/pnl.csv")).text
+    await client.post("/demo/pnl")
+    after = (await client.get("/logs/pnl.csv")).text
+
+    assert after.startswith(before)
+    assert after.count("\n") == before.count("\n") + 1
+
+
+async def test_a_long_log_goes_out_in_pieces_and_in_its_length_of_the_start(world):
+    app = world.app()
+    async with opened(app):
+        file = world.folder / "trades_log.csv"
+        file.write_bytes(b"x" * (4 * logs._CHUNK + 17))
+        pieces, said = [], {}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                said.update(message["headers"])
+                with file.open("ab") as more:  # the log grows while it is sent
+                    more.write(b"y" * logs._CHUNK)
+            else:
+                pieces.append(message["body"])
+
+        scope = {
+            **{"type": "http", "method": "GET", "path": "/logs/trades.csv", "scheme": "http"},
+            **{"headers": [], "query_string": b"", "client": ("127.0.0.1", 1), "root_path": ""},
+        }
+        await app(scope, asyncio.Event().wait, send)
+
+    assert int(said[b"content-length"]) == sum(map(len, pieces)) == 4 * logs._CHUNK + 17
+    assert max(map(len, pieces)) <= logs._CHUNK
+    assert b"y" not in b"".join(pieces)
+
+
+async def test_a_log_that_is_cut_short_meanwhile_ends(world):
+    async with opened(world.app()):
+        file, size = logs._opened(world.folder, "trades", None)
+
+    assert b"".join([chunk async for chunk in logs._chunks(file, size + 100)]).startswith(b"time")
+    assert file.closed
+
+
+async def test_the_head_of_a_log_is_its_length(client):
+    head = await client.head("/logs/trades.csv")
+
+    assert head.content == b""
+    assert head.headers == (await client.get("/logs/trades.csv")).headers
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["orders", "..", ".env", "kalshiproto.db", "trades_log.2026-11-20", "trades_log_log", "TRADES"],
+)
+async def test_another_name_is_refused_with_those_there_are(world, client, name):
+    (world.folder / f"{name}.csv").write_text("secret")
+
+    answer = await client.get(f"/logs/{name}.csv")
+
+    assert answer.status_code == 404
+    assert name in answer.json()["error"]["message"]
+    assert ", ".join(LOGS) in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/logs/../secret.csv",
+        "/logs/%2e%2e%2fsecret.csv",
+        "/logs/..%5csecret.csv",
+        "/logs/%2fsecret.csv",
+        "/logs/trades%00.csv",
+        "/logs/trades.csv/",
+    ],
+)
+async def test_no_path_leads_out_of_the_folder(world, client, path):
+    (world.folder.parent / "secret.csv").write_text("swordfish")
+
+    answer = await client.get(httpx.URL(path))
+
+    assert answer.status_code in {307, 404}
+    assert "swordfish" not in answer.text
+
+
+async def test_older_parts_are_sent_by_their_file_names(world, client):
+    for day in ("2026-01-17", "2026-01-18", "2026-01-18.2"):
+        (world.folder / f"trades_log.{day}.csv").write_text(f"rows of {day}")
+
+    answer = await client.get("/logs/trades.csv?part=trades_log.2026-01-18.2.csv")
+
+    assert answer.text == "rows of 2026-01-18.2"
+    assert "trades_log.2026-01-18.2.csv" in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("part", ["../secret.csv", "pnl_log.2026-01-17.csv", "trades_log.csv", ""])
+async def test_another_part_is_refused_with_those_there_are(world, client, part):
+    (world.folder / "trades_log.2026-01-17.csv").write_text("rows")
+    (world.folder / "pnl_log.2026-01-17.csv").write_text("other rows")
+    (world.folder.parent / "secret.csv").write_text("secret")
+
+    answer = await client.get("/logs/trades.csv", params={"part": part})
+    none = await client.get("/logs/whale.csv", params={"part": part})
+
+    assert answer.status_code == none.status_code == 404
+    assert answer.json()["error"]["message"].endswith("there are trades_log.2026-01-17.csv")
+    assert none.json()["error"]["message"].endswith("there are none yet")
+
+
+async def test_a_log_that_is_not_there_is_said_to_be_missing(world, client):
+    (world.folder / "grades_log.csv").unlink()
+
+    answer = await client.get("/logs/grades.csv")
+
+    assert answer.status_code == 404
+    assert "nothing was logged yet" in answer.json()["error"]["message"]
+
+
+async def test_without_a_folder_there_are_no_parts(world, client):
+    world.folder.rename(world.folder.with_name("gone"))
+
+    answer = await client.get("/logs/trades.csv?part=trades_log.2026-01-18.csv")
+
+    assert answer.status_code == 404
