@@ -1,7 +1,7 @@
 """The shapes of an account over the wire: fills, positions, money, limits.
 
-Tables only, of the official specification (3.34.0), read with `shapes.decode`; what live
-trading will build on. Deprecated fields are left out: they still arrive and may stop.
+Tables only, of the official specification (3.34.0), read with `shapes.decode`. Deprecated fields
+are left out: they still arrive and may stop.
 """
 
 from msgspec import Struct
@@ -42,10 +42,24 @@ class Position(Struct, frozen=True):
 
 
 class PositionPage(Struct, frozen=True):
-    """GET /portfolio/positions."""
+    """GET /portfolio/positions; the specification lets the cursor be left out."""
 
     market_positions: list[Position] | None
-    cursor: str = ""
+    cursor: str | None = None
+
+
+class Holding(Struct, frozen=True):
+    """A position reduced to its size."""
+
+    ticker: Ticker
+    position_fp: SignedAmount
+
+
+class HoldingPage(Struct, frozen=True):
+    """GET /portfolio/positions, of which only that is read."""
+
+    market_positions: list[Holding] | None
+    cursor: str | None = None
 
 
 class ShardBalance(Struct, frozen=True):
@@ -62,6 +76,12 @@ class Balance(Struct, frozen=True):
     portfolio_value: int
     updated_ts: int
     balance_breakdown: list[ShardBalance] | None = None
+
+
+class CaughtUp(Struct, frozen=True):
+    """GET /exchange/user_data_timestamp: when orders, fills, positions and cash were true."""
+
+    as_of_time: At
 
 
 class Settlement(Struct, frozen=True):

@@ -15,7 +15,7 @@ import httpx
 from bot.core.market import Market
 from bot.kalshi import books, wire
 from bot.kalshi.batches import BATCH, in_batches, together
-from bot.kalshi.calls import Calls, parsed, refused_as
+from bot.kalshi.calls import Calls, Signature, parsed, refused_as
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.terms import TermsCache, terms_of
 from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
@@ -46,8 +46,15 @@ def open_http(
 class KalshiClient:
     """Market data from Kalshi, or from anything that speaks like it."""
 
-    def __init__(self, http: httpx.AsyncClient, budget: TokenBudget, clock: Clock) -> None:
-        self._calls = Calls(http, budget)
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        budget: TokenBudget,
+        clock: Clock,
+        signature: Signature | None = None,
+    ) -> None:
+        """With a `signature` the reads count for the account that signs, not for the address."""
+        self._calls = Calls(http, budget, signature)
         self._clock = clock
         self._cache = TermsCache(clock)
 

@@ -1,7 +1,7 @@
 """The shapes of orders over the wire: what is asked, what is answered, what is remembered.
 
-Tables only, of the official specification (3.34.0), read with `shapes.decode`; what live
-trading will build on. Deprecated fields are left out: they still arrive and may stop.
+Tables only, of the official specification (3.34.0), read with `shapes.decode`. Deprecated fields
+are left out: they still arrive and may stop.
 """
 
 from msgspec import Struct
@@ -9,8 +9,11 @@ from msgspec import Struct
 from bot.kalshi.shapes import Amount, At, Ticker
 
 
-class OrderRequest(Struct, frozen=True):
-    """POST /portfolio/events/orders: `side` is `bid` or `ask` of YES, amounts are strings."""
+class OrderRequest(Struct, frozen=True, omit_defaults=True):
+    """POST /portfolio/events/orders: `side` is `bid` or `ask` of YES, amounts are strings.
+
+    Without `exchange_index` the exchange finds the shard by the ticker.
+    """
 
     ticker: Ticker
     side: str
@@ -23,6 +26,8 @@ class OrderRequest(Struct, frozen=True):
     reduce_only: bool = False
     cancel_order_on_pause: bool = False
     expiration_time: int | None = None
+    order_group_id: str | None = None
+    exchange_index: int | None = None
 
 
 class AmendRequest(Struct, frozen=True):
@@ -156,6 +161,28 @@ class OrderPage(Struct, frozen=True):
     cursor: str
 
 
+class ListedOrder(Struct, frozen=True):
+    """An order reduced to what it takes to find one and to know how it ended.
+
+    Orders that others made may stand beside ours: what is not needed of them is not asked for.
+    """
+
+    order_id: str
+    client_order_id: str
+    ticker: Ticker
+    book_side: str
+    status: str
+    initial_count_fp: Amount
+    fill_count_fp: Amount
+
+
+class OrderListing(Struct, frozen=True):
+    """GET /portfolio/orders, of which only that is read."""
+
+    orders: list[ListedOrder] | None
+    cursor: str
+
+
 class QueuePosition(Struct, frozen=True):
     """Contracts that stand before a resting order."""
 
@@ -168,3 +195,16 @@ class QueuePositions(Struct, frozen=True):
     """GET /portfolio/orders/queue_positions."""
 
     queue_positions: list[QueuePosition] | None
+
+
+class GroupRequest(Struct, frozen=True):
+    """POST /portfolio/order_groups/create: contracts in 15 s after which the group stops."""
+
+    contracts_limit_fp: Amount
+    exchange_index: int
+
+
+class GroupCreated(Struct, frozen=True):
+    """The order group that was begun."""
+
+    order_group_id: str

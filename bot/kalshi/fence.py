@@ -1,0 +1,105 @@
+"""The fence at the exchange: each term of leadership sends its orders in order groups of its own.
+
+A process that was paused may wake up and send an order it had prepared; no database can stop it.
+So a new term first stops the groups of the term before, and every order names its group.
+
+Documented of Kalshi (order groups, 2026-08): a triggered group has its resting orders cancelled
+and "new orders rejected until the group is reset"; the contracts limit counts over 15 s, and
+passing it triggers the group; a group belongs to one shard. Inferred: that an order naming a
+deleted group is refused too, that its refusal is a 4xx, and that a group may be asked for on every
+shard. Hence groups are triggered when their term has ended and deleted only a term later.
+"""
+
+import logging
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bot.kalshi.trading import KalshiTrading
+from bot.ports import ExchangeError
+
+log = logging.getLogger("main")
+
+#: Contracts in 15 s that a group can be limited to.
+MOST_CONTRACTS: Final = 1_000_000
+_NOT_FOUND: Final = 404
+
+
+class _Groups(Struct, frozen=True):
+    """Order groups by shard: those in force, and those stopped but not yet deleted."""
+
+    open: dict[int, str]
+    stopped: list[tuple[int, str]]
+
+
+class Fence:
+    """Opens the order groups of a term; `contracts` may trade on a shard in 15 s, not more.
+
+    Raises ValueError for a limit that no group can have.
+    """
+
+    def __init__(self, exchange: KalshiTrading, contracts: int) -> None:
+        if not 1 <= contracts <= MOST_CONTRACTS:
+            raise ValueError(f"{contracts} contracts in 15 s: needs 1 to {MOST_CONTRACTS}")
+        self._exchange = exchange
+        self._contracts = contracts
+        self._groups: dict[int, str] = {}
+
+    async def open(self, earlier: str | None) -> str:
+        """Stop the groups of the earlier term, then begin new ones; what to hand on next time.
+
+        Raises ExchangeError if not every earlier group is known to be stopped, and ValueError if
+        `earlier` did not come from here.
+        """
+        before = _groups(earlier)
+        self._groups = {}
+        for shard, group in before.open.items():
+            await self._stop(group, shard)
+        left = [one for one in before.stopped if not await self._is_deleted(*one)]
+        refusals = [await self._begin(shard) for shard in await self._exchange.shards()]
+        if not self._groups:
+            raise ExchangeError(f"no shard of the exchange gives an order group: {refusals[0]}")
+        after = _Groups(self._groups, [*left, *before.open.items()])
+        return msgspec.json.encode(after).decode()
+
+    def group(self, shard: int) -> str | None:
+        """The order group of this term on a shard; None if it has none there."""
+        return self._groups.get(shard)
+
+    async def _stop(self, group: str, shard: int) -> None:
+        try:
+            await self._exchange.trigger_group(group, shard)
+        except ExchangeError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    async def _is_deleted(self, shard: int, group: str) -> bool:
+        try:
+            await self._exchange.delete_group(group, shard)
+        except ExchangeError as error:
+            # It stays stopped, and is tried again with the next term.
+            return error.status == _NOT_FOUND
+        return True
+
+    async def _begin(self, shard: int) -> ExchangeError | None:
+        try:
+            self._groups[shard] = await self._exchange.create_group(self._contracts, shard)
+        except ExchangeError as error:
+            # One shard that says no must not keep the others from trading.
+            if error.status is None or not 400 <= error.status < 500:
+                raise
+            log.warning("Shard %d gave no order group; nothing trades there: %s", shard, error)
+            return error
+        return None
+
+
+def _groups(handed_on: str | None) -> _Groups:
+    if handed_on is None:
+        return _Groups({}, [])
+    try:
+        return msgspec.json.decode(handed_on, type=_Groups)
+    except ValueError as error:
+        raise ValueError(
+            f"the order groups of the earlier term cannot be read, so they go on: {error}"
+        ) from error

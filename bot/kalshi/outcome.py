@@ -1,0 +1,122 @@
+"""What became of an order, from what the exchange says of it. Pure: values in, values out."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from decimal import Decimal
+from typing import Final
+
+from bot.core.market import Side
+from bot.core.money import ZERO, Contracts, cents
+from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.kalshi import account, orders
+from bot.kalshi.errors import NOT_SENT
+from bot.kalshi.trading import BOOK_SIDE
+from bot.ports import ExchangeError
+
+#: Refusals that say whose order it is, and answers given before the exchange was done.
+_EXISTS: Final = "order_already_exists"
+_UNFINISHED: Final = frozenset({408, 499})
+#: What to do about a refusal, where its own words do not say.
+_REMEDIES: Final = {
+    "insufficient_balance": "move cash to the shard of this market: that of others does not count",
+    "available_balance_too_low": "move cash to the shard of this market: others do not count",
+    "authentication_error": "check KALSHI_API_KEY and KALSHI_SECRET",
+    "header_timestamp_expired": "set the clock of this machine",
+    "order_group_triggered": "more traded in 15 s than the limit: restart once you know why",
+}
+
+
+def is_final(error: ExchangeError) -> bool:
+    """Whether a failed request to create an order has certainly created none."""
+    if error.status is None:
+        return error.code == NOT_SENT
+    said_no = 400 <= error.status < 500 and error.status not in _UNFINISHED
+    return said_no and error.code != _EXISTS
+
+
+def refused(order: Order, error: ExchangeError) -> Execution:
+    """An order that the exchange did not take, or never got."""
+    remedy = _REMEDIES.get(error.code)
+    reason = f"{error} ({remedy})" if remedy else str(error)
+    return not_sent(order, reason) if error.code == NOT_SENT else failed(order, reason)
+
+
+def not_sent(order: Order, reason: str) -> Execution:
+    """An order that never left this process."""
+    return failed(order, f"not sent: {reason}")
+
+
+def failed(order: Order, reason: str) -> Execution:
+    """An order that traded nothing because of an error."""
+    return Execution(order, "", OrderStatus.ERROR, error=reason)
+
+
+def absent(order: Order) -> Execution:
+    """An order that the exchange has never heard of, and will not."""
+    return Execution(order, "", OrderStatus.CANCELED, error="it never arrived at the exchange")
+
+
+def is_same(order: Order, told: orders.ListedOrder) -> bool:
+    """Whether the order of that client order id is this one."""
+    size = Decimal(told.initial_count_fp)
+    return (order.ticker, BOOK_SIDE[order.side], order.size) == (told.ticker, told.book_side, size)
+
+
+def execution(
+    order: Order, order_id: str, filled: Contracts, told: Sequence[account.Fill]
+) -> Execution | str:
+    """The order with its fills; a sentence as long as they do not come to what it filled.
+
+    Raises ExchangeError for fills that cannot be of this order.
+    """
+    fills = _fills(order, order_id, told)
+    total = sum((fill.size for fill in fills), ZERO)
+    if total != filled or filled > order.size:
+        return f"order {order_id} filled {filled} of {order.size}, its fills come to {total}"
+    if filled == order.size:
+        return Execution(order, order_id, OrderStatus.FILLED, fills)
+    if not fills:
+        return unfilled(order, order_id)
+    return Execution(order, order_id, OrderStatus.PARTIALLY_FILLED, fills, _scarcity(order))
+
+
+def unfilled(order: Order, order_id: str) -> Execution:
+    """An order that the exchange took and that found nothing to trade with."""
+    return Execution(order, order_id, OrderStatus.CANCELED, error=_scarcity(order))
+
+
+def _scarcity(order: Order) -> str:
+    wanted = "asks" if order.side is Side.BUY else "bids"
+    return f"the exchange had no more {wanted} within {cents(order.limit):g} c"
+
+
+def _fills(order: Order, order_id: str, told: Sequence[account.Fill]) -> tuple[Fill, ...]:
+    """Each fill once, in the order in which they happened."""
+    distinct: dict[str, account.Fill] = {}
+    for fill in told:
+        if (fill.order_id, fill.ticker) != (order_id, order.ticker) or (
+            fill.book_side != BOOK_SIDE[order.side]
+        ):
+            raise ExchangeError(f"fill {fill.fill_id} is not of order {order_id}")
+        if distinct.setdefault(fill.fill_id, fill) != fill:
+            raise ExchangeError(f"fill {fill.fill_id} was told in two ways")
+    fills = (_fill(order, fill) for fill in distinct.values())
+    return tuple(sorted(fills, key=lambda fill: (fill.at, fill.fill_id)))
+
+
+def _fill(order: Order, told: account.Fill) -> Fill:
+    # An order that may not wait trades when it is made: that is its time if none is told.
+    at = order.at if told.created_time is None else told.created_time.astimezone(UTC)
+    try:
+        return Fill(
+            fill_id=told.fill_id,
+            client_order_id=order.client_order_id,
+            ticker=order.ticker,
+            side=order.side,
+            size=Decimal(told.count_fp),
+            price=Decimal(told.yes_price_dollars),
+            fee=Decimal(told.fee_cost),
+            at=at,
+        )
+    except ValueError as error:
+        raise ExchangeError(str(error)) from error

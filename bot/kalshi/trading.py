@@ -1,0 +1,209 @@
+"""Kalshi's private REST API: orders, fills, positions, cash and order groups of one account.
+
+One method is one operation. Reads of an order and its fills are not repeated here, because who
+looks for them asks again anyway; a listing comes whole or is an ExchangeError, never in part.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from bot.core.market import Side
+from bot.core.money import Contracts, Dollars
+from bot.core.orders import Order
+from bot.kalshi import account, orders, reference, shapes
+from bot.kalshi.calls import Calls, Write
+from bot.kalshi.errors import NOT_SENT
+from bot.kalshi.shapes import decode
+from bot.ports import ExchangeError
+
+#: Entries on one page: the most there can be; and pages of a listing that has an end.
+PAGE: Final = 1_000
+MOST_PAGES: Final = 50
+#: How far before an order was made it is looked for, should the clocks differ.
+EARLIER: Final = timedelta(seconds=60)
+
+BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
+
+_CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
+_ORDERS: Final = "/portfolio/events/orders"
+_GROUPS: Final = "/portfolio/order_groups"
+
+EntryT = TypeVar("EntryT")
+Params = Sequence[tuple[str, str]]
+#: A page of a listing: its entries, None for null, and the cursor of the next, None if left out.
+Page = tuple[list[EntryT] | None, str | None]
+
+
+class KalshiTrading:
+    """The account whose key signs both kinds of calls; reads and writes have their own budgets."""
+
+    def __init__(self, reads: Calls, writes: Calls) -> None:
+        self._reads = reads
+        self._writes = writes
+
+    async def create(
+        self, order: Order, group: str, shard: int, check: Callable[[], None]
+    ) -> orders.Created:
+        """Enter an order that takes what is there within its limit, in an order group.
+
+        `check` is called right before it is sent. Sent once at most.
+        """
+        body = msgspec.json.encode(_request(order, group, shard))
+        write = Write("POST", _ORDERS, body, check=check)
+        return await self._writes.write(write, _shape(orders.Created))
+
+    async def order(self, order: Order) -> orders.ListedOrder | None:
+        """An order as the exchange remembers it, by its client order id; None if not among them.
+
+        There is no filter for that id: the orders of its market since then are looked through.
+        """
+        since = int((order.at - EARLIER).timestamp())
+        params = [("ticker", order.ticker), ("min_ts", str(since))]
+
+        def read(body: bytes) -> Page[orders.ListedOrder]:
+            page = decode(orders.OrderListing, body)
+            return page.orders, page.cursor
+
+        async for page in self._pages("/portfolio/orders", params, read):
+            for entry in page:
+                if entry.client_order_id == order.client_order_id:
+                    return entry
+        return None
+
+    async def fills(self, order_id: str) -> list[account.Fill]:
+        """The fills of an order that are known by now; one that is told twice is there twice."""
+
+        def read(body: bytes) -> Page[account.Fill]:
+            page = decode(account.FillPage, body)
+            return page.fills, page.cursor
+
+        params = [("order_id", order_id)]
+        return [
+            fill async for page in self._pages("/portfolio/fills", params, read) for fill in page
+        ]
+
+    async def positions(self) -> dict[str, Contracts]:
+        """Signed contracts by ticker, those of markets not yet settled; none of them 0."""
+
+        def read(body: bytes) -> Page[account.Holding]:
+            page = decode(account.HoldingPage, body)
+            return page.market_positions, page.cursor
+
+        held: dict[str, Contracts] = {}
+        async for page in self._pages("/portfolio/positions", (), read, is_patient=True):
+            for entry in page:
+                if entry.ticker in held:
+                    raise ExchangeError(f"GET /portfolio/positions: {entry.ticker} is there twice")
+                held[entry.ticker] = Decimal(entry.position_fp)
+        return {ticker: size for ticker, size in held.items() if size}
+
+    async def cash(self) -> Dollars:
+        """Dollars of all shards together."""
+        balance = await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
+        return Decimal(balance.balance_dollars)
+
+    async def caught_up_to(self) -> datetime:
+        """The moment, by the exchange's clock, up to which these reads know everything."""
+        path = "/exchange/user_data_timestamp"
+        return (await self._reads.read_once(path, (), _shape(account.CaughtUp))).as_of_time
+
+    async def archived_before(self) -> datetime:
+        """Orders that ended before that are no longer listed."""
+        told = _shape(reference.ArchiveCutoff)
+        return (await self._reads.read_once("/historical/cutoff", (), told)).orders_updated_ts
+
+    async def shards(self) -> tuple[int, ...]:
+        """The numbers of the exchange's shards."""
+        told = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatus))
+        shards = told.exchange_index_statuses
+        return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
+
+    async def create_group(self, limit: int, shard: int) -> str:
+        """Begin an order group that stops once more than `limit` contracts trade in 15 s."""
+        body = msgspec.json.encode(orders.GroupRequest(f"{limit}.00", shard))
+        created = await self._writes.write(
+            Write("POST", f"{_GROUPS}/create", body), _shape(orders.GroupCreated)
+        )
+        return created.order_group_id
+
+    async def trigger_group(self, group: str, shard: int) -> None:
+        """Stop an order group: from now on the exchange refuses its orders."""
+        await self._change_group("PUT", f"{_group(group)}/trigger", shard)
+
+    async def delete_group(self, group: str, shard: int) -> None:
+        """Remove an order group for good."""
+        await self._change_group("DELETE", _group(group), shard)
+
+    async def _change_group(self, method: str, path: str, shard: int) -> None:
+        body = b"{}" if method == "PUT" else b""
+        where = [("exchange_index", str(shard))]
+        await self._writes.write(Write(method, path, body, where), lambda _body: None)
+
+    async def _pages(
+        self,
+        path: str,
+        params: Params,
+        read: Callable[[bytes], Page[EntryT]],
+        is_patient: bool = False,
+    ) -> AsyncIterator[list[EntryT]]:
+        """The pages of a listing up to its end; ExchangeError for one without a sound end."""
+        ask = self._reads.read if is_patient else self._reads.read_once
+        cursors = {""}
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            more = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
+            entries, following = await ask(path, [*params, *more], read)
+            # Null and a cursor left out may be an empty list and its end, or a broken answer.
+            if entries is None or (following is None and len(entries) >= PAGE):
+                raise ExchangeError(f"GET {path}: the answer is not whole")
+            yield entries
+            if not following:
+                return
+            # A cursor the exchange cannot read is silently page one.
+            if following in cursors:
+                raise ExchangeError(f"GET {path}: the pages run in circles")
+            cursors.add(following)
+            cursor = following
+        raise ExchangeError(f"GET {path}: no end after {MOST_PAGES} pages")
+
+
+def _request(order: Order, group: str, shard: int) -> orders.OrderRequest:
+    """The order in the exchange's words. Raises ExchangeError (NOT_SENT) if it has none for it."""
+    if not _CLIENT_ORDER_ID.fullmatch(order.client_order_id):
+        raise ExchangeError(
+            f"'{order.client_order_id[:80]}' is no client order id: 1 to 64 of letters, digits "
+            "and -_:+=/",
+            code=NOT_SENT,
+        )
+    return orders.OrderRequest(
+        ticker=order.ticker,
+        side=BOOK_SIDE[order.side],
+        count=_fixed("a size", order.size, 2),
+        price=_fixed("a limit", order.limit, 4),
+        time_in_force="immediate_or_cancel",
+        self_trade_prevention_type="taker_at_cross",
+        client_order_id=order.client_order_id,
+        order_group_id=group,
+        exchange_index=shard,
+    )
+
+
+def _fixed(what: str, amount: Decimal, digits: int) -> str:
+    # Rounded it would be another order.
+    if amount != (fixed := round(amount, digits)):
+        raise ExchangeError(f"{what} of {amount} is finer than {digits} decimals", code=NOT_SENT)
+    return f"{fixed:f}"
+
+
+def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:
+    return lambda body: decode(kind, body)
+
+
+def _group(group: str) -> str:
+    return f"{_GROUPS}/{quote(group, safe='')}"

@@ -1,0 +1,180 @@
+"""The live venue: real orders on Kalshi.
+
+An order is sent once and never again. Whatever leaves its fate open (no answer, a server error,
+an answer that cannot be read, an id that exists) is looked up at once, and as long as the lookup
+cannot say, the order stays `Unresolved`. Fills come from the exchange's list of fills, exact, and
+count only once they come to what the order says it filled.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from bot.core.orders import Execution, Order, Unresolved
+from bot.core.reconcile import AccountNow
+from bot.core.risk import Approved
+from bot.kalshi import orders, outcome
+from bot.kalshi.errors import NOT_SENT
+from bot.kalshi.fence import Fence
+from bot.kalshi.trading import KalshiTrading
+from bot.ports import Clock, ExchangeError
+
+#: An order older than that is not sent any more: its book has moved, or this process was paused.
+SEND_WITHIN: Final = timedelta(seconds=15)
+#: How long the exchange takes a signature: 10 s old was seen accepted, 60 s old refused.
+SIGNATURE_LIVES: Final = timedelta(seconds=60)
+#: What the exchange's word on how far its reads have caught up may be wrong by.
+READS_LAG: Final = timedelta(seconds=5)
+#: An order not known at that age will never be: nobody could have sent it since.
+CERTAIN_AFTER: Final = SEND_WITHIN + SIGNATURE_LIVES + READS_LAG
+
+REMEMBERED_ORDERS: Final = 10_000
+
+_ENDED: Final = frozenset({"executed", "canceled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to look for what became of an order: pauses between looks, and in all, seconds."""
+
+    pauses: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
+    total: float = 20.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class LiveVenue:
+    """Trades with real money, in the order groups of a term: see `open_term`."""
+
+    def __init__(
+        self,
+        exchange: KalshiTrading,
+        fence: Fence,
+        clock: Clock,
+        shard_of: Callable[[str], int | None],
+        patience: Patience | None = None,
+    ) -> None:
+        """`shard_of` tells the shard where a market trades, None if that is not known."""
+        self._exchange = exchange
+        self._fence = fence
+        self._clock = clock
+        self._shard_of = shard_of
+        self._patience = patience or Patience()
+        self._seen: dict[str, None] = {}
+
+    async def open_term(self, earlier: str | None) -> str:
+        """Make the exchange refuse all orders of the term before, and begin a new one.
+
+        `earlier` is what this returned for that term, None for the first. What is returned must
+        be kept before the first order is sent. Raises ExchangeError; then nothing may be sent.
+        """
+        return await self._fence.open(earlier)
+
+    async def submit(self, approved: Approved) -> Execution | Unresolved:
+        """Trade and say what became of the order; a client order id seen before trades nothing."""
+        order = approved.order
+        if order.client_order_id in self._seen:
+            again = f"client order id {order.client_order_id} was used before: nothing traded"
+            return outcome.failed(order, again)
+        self._remember(order)
+        shard = self._shard_of(order.ticker)
+        if shard is None:
+            return outcome.not_sent(order, f"nobody knows on which shard {order.ticker} trades")
+        group = self._fence.group(shard)
+        if group is None:
+            return outcome.not_sent(order, f"this term has no order group on shard {shard}")
+        check = partial(self._refuse_late, order)
+        try:
+            created = await self._exchange.create(order, group, shard, check)
+        except ExchangeError as error:
+            return await self._after(order, error)
+        return await self._created(order, created)
+
+    async def resolve(self, order: Order) -> Execution | Unresolved:
+        """What became of an order that was, perhaps, sent; trades nothing.
+
+        That it never arrived is certain only CERTAIN_AFTER it was made, by the exchange's clock.
+        """
+        return await self._looked(order, partial(self._look, order))
+
+    async def account(self) -> AccountNow:
+        """Cash and all positions as the exchange tells them now. Raises ExchangeError."""
+        positions = await self._exchange.positions()
+        return AccountNow(await self._exchange.cash(), positions)
+
+    async def _after(self, order: Order, error: ExchangeError) -> Execution | Unresolved:
+        if outcome.is_final(error):
+            return outcome.refused(order, error)
+        found = await self.resolve(order)
+        if isinstance(found, Unresolved):
+            return Unresolved(order, f"{error}; {found.reason}")
+        return found
+
+    async def _created(self, order: Order, created: orders.Created) -> Execution | Unresolved:
+        filled = Decimal(created.fill_count)
+        if not filled:
+            return outcome.unfilled(order, created.order_id)
+        return await self._looked(order, partial(self._fills, order, created.order_id, filled))
+
+    async def _looked(
+        self, order: Order, look: Callable[[], Awaitable[Execution | str]]
+    ) -> Execution | Unresolved:
+        """What a look finds, looking again for a while as long as it finds only a sentence."""
+        reason = f"no answer within {self._patience.total:g} s"
+        try:
+            async with asyncio.timeout(self._patience.total):
+                for pause in (0.0, *self._patience.pauses):
+                    await self._patience.sleep(pause)
+                    found = await _or_sentence(look)
+                    if isinstance(found, Execution):
+                        return found
+                    reason = found
+        except TimeoutError:
+            pass
+        return Unresolved(order, reason)
+
+    async def _look(self, order: Order) -> Execution | str:
+        # First how far the reads have caught up: what they show afterwards is no older.
+        known_to = await self._exchange.caught_up_to()
+        told = await self._exchange.order(order)
+        if told is not None:
+            return await self._ended(order, told)
+        certain = order.at + CERTAIN_AFTER
+        if known_to <= certain:
+            return f"the exchange does not know it; that is certain after {certain:%H:%M:%S} UTC"
+        if order.at < await self._exchange.archived_before():
+            return "it is older than what the exchange lists: look under /historical/orders"
+        return outcome.absent(order)
+
+    async def _ended(self, order: Order, told: orders.ListedOrder) -> Execution | str:
+        if not outcome.is_same(order, told):
+            return f"order {told.order_id} has its client order id and is another order"
+        if told.status not in _ENDED:
+            return f"order {told.order_id} is '{told.status}' at the exchange"
+        return await self._fills(order, told.order_id, Decimal(told.fill_count_fp))
+
+    async def _fills(self, order: Order, order_id: str, filled: Decimal) -> Execution | str:
+        told = await self._exchange.fills(order_id)
+        return outcome.execution(order, order_id, filled, told)
+
+    def _refuse_late(self, order: Order) -> None:
+        age = self._clock.now() - order.at
+        if age > SEND_WITHIN:
+            late = f"it is {age.total_seconds():.0f} s old, more than {SEND_WITHIN.seconds} s"
+            raise ExchangeError(late, code=NOT_SENT)
+
+    def _remember(self, order: Order) -> None:
+        self._seen[order.client_order_id] = None
+        if len(self._seen) > REMEMBERED_ORDERS:
+            del self._seen[next(iter(self._seen))]
+
+
+async def _or_sentence(look: Callable[[], Awaitable[Execution | str]]) -> Execution | str:
+    # A failed look is one that found nothing: it says nothing about the order.
+    try:
+        return await look()
+    except ExchangeError as error:
+        return str(error)
