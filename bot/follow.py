@@ -5,13 +5,15 @@ that no whale was seen in for a quarter of an hour; it is taken the same way. Ro
 beyond it the oldest moment is given up and counted as missing.
 """
 
-from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from math import inf, isnan
+from math import isnan
 from typing import Final
+
+from msgspec import Struct
 
 from bot.core.events import Event, WhaleEnded, WhaleSeen
 from bot.core.fees import FeeSchedule
@@ -19,34 +21,27 @@ from bot.core.market import Market
 from bot.core.money import measured
 from bot.core.orderbook import Books
 from bot.core.regime import RegimeName
-from bot.core.scoreboard import ALL, HORIZONS, Group, Moment, Tally, Touch, band, cost
+from bot.core.scoreboard import HORIZONS, Group, Moment, Touch, band, cost
 from bot.core.whales import SideBias, Whale
+from bot.durable import Kept, Memo, News
+from bot.form import Form
+from bot.observed import Judged
 from bot.ports import ExchangeError
-from bot.watch import Judged
-from bot.whale_views import (
-    ScoreLine,
-    Scores,
-    WhaleEnding,
-    WhaleRecord,
-    ended,
-    fitting,
-    line,
-    record,
-)
+from bot.tallies import Tallies
+from bot.trails import Trails, Wish
+from bot.whale_views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
 
 SETTLED: Final = len(HORIZONS)
 HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settlement")
-#: Detections kept for the history, moments followed, sums kept a market.
+#: Detections kept for the history, and moments followed.
 HISTORY: Final = 2_000
 CAPACITY: Final = 5_000
-SUMS: Final = 50_000
 #: Seconds between two questions about outcomes, and markets in each.
 ASK_EVERY: Final = 60.0
 ASK_AT_ONCE: Final = 100
 #: A moment of a market that nothing is heard of for so long is given up, in seconds.
 GIVE_UP: Final = 7 * 86_400.0
 
-Key = tuple[Group, int, bool]
 #: How markets that are no longer watched are asked about.
 Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
 
@@ -56,30 +51,55 @@ async def nobody_knows(tickers: Sequence[str]) -> Mapping[str, Market]:  # noqa:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """A match that is looked for."""
+class _Beside(Struct, frozen=True, array_like=True):
+    """What is remembered besides: detections that could not be followed, the last question."""
 
-    group: Group
-    way: int
+    unscored: dict[str, int] = {}
+    asked_at: float | None = None
 
 
 class Follower:
-    """The detections of late, and what those before came to."""
+    """The detections of late, and what those before came to.
+
+    The history comes back from events, everything else from memos.
+    """
 
     def __init__(self, ask: Ask = nobody_knows, capacity: int = CAPACITY) -> None:
         self._ask = ask
-        self._capacity = capacity
+        self._form = Form("unscored", _Beside)
+        self._trails = Trails(capacity)
+        self._tallies = Tallies()
         self._history: deque[WhaleRecord] = deque(maxlen=HISTORY)
         self._endings: deque[WhaleEnding] = deque(maxlen=HISTORY)
         self._judged: list[Judged] = []
-        self._open: OrderedDict[str, list[Moment]] = OrderedDict()
-        self._wishes: dict[str, list[_Wish]] = {}
-        self._tallies: dict[Key, Tally] = {}
-        self._sums: OrderedDict[tuple[Key, str], tuple[int, float]] = OrderedDict()
         self._unscored: Counter[str] = Counter()
-        self._count = 0
-        self._asked_at = -inf
+        self._asked_at: float | None = None
+        self._told = _Beside()
+
+    def memos(self) -> list[Memo]:
+        """What changed since this was asked last."""
+        beside = _Beside(dict(self._unscored), self._asked_at)
+        news = [] if beside == self._told else [self._form.memo("", beside)]
+        self._told = beside
+        return news + self._trails.memos() + self._tallies.memos()
+
+    def restore(self, kept: Kept) -> None:
+        """Go on exactly where this was kept."""
+        self._history.clear()
+        self._endings.clear()
+        self._judged.clear()
+        self._recall(_Beside())
+        self.see(kept.events)
+        self._trails.restore(kept)
+        self._tallies.restore(kept)
+        self._beside(kept)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        self.see(news.events)
+        self._trails.catch_up(news)
+        self._tallies.catch_up(news)
+        self._beside(news)
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
@@ -119,32 +139,38 @@ class Follower:
 
     def scores(self) -> Scores:
         """What detections came to so far."""
-        lines = tuple(self._lines())
-        return Scores(
-            lines=lines, count=len(lines), following=self._count, unscored=dict(self._unscored)
+        lines = tuple(
+            line(group, HORIZON_NAMES[step], whales, matches)
+            for group, step, whales, matches in self._tallies.pairs()
         )
+        following, unscored = self._trails.count, dict(self._unscored)
+        return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)
 
-    def _lines(self) -> Iterator[ScoreLine]:
-        groups = sorted({(group, step) for group, step, _ in self._tallies})
-        for group, step in groups:
-            whales = self._tallies.get((group, step, True), Tally())
-            matches = self._tallies.get((group, step, False), Tally())
-            yield line(group, HORIZON_NAMES[step], whales, matches)
+    def _beside(self, source: Kept | News) -> None:
+        found = self._form.read(source).get("")
+        if found is not None:
+            self._recall(found)
+
+    def _recall(self, beside: _Beside) -> None:
+        self._unscored = Counter(beside.unscored)
+        self._asked_at = beside.asked_at
+        self._told = beside
 
     def _move_on(self, judged: Judged) -> None:
         """Look at the price of whatever has reached a horizon."""
         books = judged.seen.books
         for row, ticker in enumerate(books.tickers):
-            if ticker in self._open:
+            if ticker in self._trails:
                 touch = _touch(books, row)
-                self._open[ticker] = [self._moved(one, touch) for one in self._open[ticker]]
+                moved = [self._moved(one, touch) for one in self._trails.moments(ticker)]
+                self._trails.renew(ticker, moved)
 
     def _moved(self, moment: Moment, touch: Touch) -> Moment:
         while touch.at >= moment.due:
             late = touch.at > moment.too_late
             if isnan(touch.mid) and not late:
                 return moment
-            self._note(moment, moment.step, None if late else moment.net(touch.mid))
+            self._tallies.note(moment, moment.step, None if late else moment.net(touch.mid))
             moment = replace(moment, step=moment.step + 1)
         return moment
 
@@ -153,11 +179,9 @@ class Follower:
         rows = judged.seen.whale_rows.tolist()
         for row, whale in zip(rows, judged.seen.whales, strict=True):
             self._begin_whale(whale, _touch(books, row), markets[whale.ticker])
-        if not self._wishes:
-            return
         quiet = judged.seen.recent.count == 0
         for row, ticker in enumerate(books.tickers):
-            if ticker in self._wishes and quiet[row] and row not in rows:
+            if self._trails.wishes(ticker) and quiet[row] and row not in rows:
                 self._begin_matches(ticker, _touch(books, row), markets[ticker].fees)
 
     def _begin_whale(self, whale: Whale, touch: Touch, market: Market) -> None:
@@ -167,81 +191,59 @@ class Follower:
             self._unscored["no direction" if not way else "no price or fee"] += 1
             return
         group = Group(whale.type.value, band(touch.mid), market.category or "unknown")
-        self._follow(Moment(whale.ticker, group, way, touch, price, is_whale=True))
-        self._wishes.setdefault(whale.ticker, []).append(_Wish(group, way))
+        moment = Moment(whale.ticker, group, way, touch, price, is_whale=True)
+        self._follow([moment], [*self._trails.wishes(whale.ticker), Wish(group, way)])
 
     def _begin_matches(self, ticker: str, touch: Touch, fees: FeeSchedule | None) -> None:
-        left = []
-        for wish in self._wishes.pop(ticker):
+        found, left = [], []
+        for wish in self._trails.wishes(ticker):
             price = cost(touch, wish.way, fees)
             if isnan(price) or band(touch.mid) != wish.group.band:
                 left.append(wish)
                 continue
-            self._follow(Moment(ticker, wish.group, wish.way, touch, price, is_whale=False))
-        if left:
-            self._wishes[ticker] = left
+            found.append(Moment(ticker, wish.group, wish.way, touch, price, is_whale=False))
+        if found:
+            self._follow(found, left)
 
-    def _follow(self, moment: Moment) -> None:
-        self._open.setdefault(moment.ticker, []).append(moment)
-        self._count += 1
-        while self._count > self._capacity:
-            self._lose(next(iter(self._open)))
+    def _follow(self, moments: Sequence[Moment], wishes: Sequence[Wish]) -> None:
+        """Follow these of one market; these matches are looked for there from now on."""
+        self._trails.follow(moments[0].ticker, moments, wishes)
+        while (ticker := self._trails.crowded_out()) is not None:
+            self._lose(ticker)
 
     async def _settle(self, at: float, markets: Mapping[str, Market]) -> None:
         """Tell what is followed how its market ended, where that is known by now."""
-        gone = [ticker for ticker in self._open if ticker not in markets]
+        gone = [ticker for ticker in self._trails if ticker not in markets]
         known = dict(markets)
-        if gone and at - self._asked_at >= ASK_EVERY:
+        if gone and (self._asked_at is None or at - self._asked_at >= ASK_EVERY):
             self._asked_at = at
             known |= await self._outcomes(gone[:ASK_AT_ONCE])
-        for ticker in list(self._open):
+        for ticker in list(self._trails):
             market = known.get(ticker)
             if market is not None and market.payout is not None:
                 self._end(ticker, measured(market.payout))
-            elif at - self._open[ticker][-1].start.at > GIVE_UP:
+            elif at - self._trails.moments(ticker)[-1].start.at > GIVE_UP:
                 self._lose(ticker)
-        for ticker in gone:
-            self._wishes.pop(ticker, None)
+        self._trails.wish_nothing(gone)
 
     async def _outcomes(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         # Those asked about go to the back, so that all have their turn.
-        for ticker in tickers:
-            self._open.move_to_end(ticker)
+        self._trails.to_back(tickers)
         try:
             return await self._ask(tickers)
         except ExchangeError:
             return {}
 
     def _end(self, ticker: str, payout: float) -> None:
-        for moment in self._gone(ticker):
+        for moment in self._trails.end(ticker):
             for step in range(moment.step, SETTLED):
-                self._note(moment, step, None)
-            self._note(moment, SETTLED, moment.net(payout))
+                self._tallies.note(moment, step, None)
+            self._tallies.note(moment, SETTLED, moment.net(payout))
 
     def _lose(self, ticker: str) -> None:
-        for moment in self._gone(ticker):
+        for moment in self._trails.end(ticker):
             for step in range(moment.step, SETTLED + 1):
-                self._note(moment, step, None)
-
-    def _gone(self, ticker: str) -> list[Moment]:
-        moments = self._open.pop(ticker)
-        self._count -= len(moments)
-        return moments
-
-    def _note(self, moment: Moment, step: int, net: float | None) -> None:
-        whole = Group(moment.group.type, ALL, ALL)
-        for group in (moment.group, whole):
-            key = (group, step, moment.is_whale)
-            tally = self._tallies.get(key, Tally())
-            self._tallies[key] = tally.missed() if net is None else self._plus(key, moment, net)
-
-    def _plus(self, key: Key, moment: Moment, net: float) -> Tally:
-        place = (key, moment.ticker)
-        n, s = before = self._sums.pop(place, (0, 0.0))
-        self._sums[place] = (n + 1, s + net)
-        if len(self._sums) > SUMS:
-            self._sums.popitem(last=False)
-        return self._tallies.get(key, Tally()).plus(net, before)
+                self._tallies.note(moment, step, None)
 
 
 def _touch(books: Books, row: int) -> Touch:

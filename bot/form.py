@@ -36,7 +36,7 @@ class Form(Generic[T]):
         return Memo(self.kind, key, body)
 
     def read(self, source: Kept | News) -> dict[str, T | None]:
-        """The things by key; None for what is forgotten, or is of another layout."""
+        """The things by key; None for what is forgotten, of another layout, or damaged."""
         bodies = changes(source, self.kind)
         things = {key: self._thing(body) for key, body in bodies.items()}
         warn(self.kind, sum(bodies[key] is not None for key, one in things.items() if one is None))
@@ -45,7 +45,10 @@ class Form(Generic[T]):
     def _thing(self, body: bytes | None) -> T | None:
         if body is None or not body.startswith(self._mark):
             return None
-        return self._decoder.decode(memoryview(body)[len(self._mark) :])
+        try:
+            return self._decoder.decode(memoryview(body)[len(self._mark) :])
+        except msgspec.DecodeError:
+            return None
 
 
 def changes(source: Kept | News, kind: str) -> Mapping[str, bytes | None]:
@@ -63,9 +66,7 @@ def mark(layout: str, size: int) -> bytes:
 def warn(kind: str, count: int) -> None:
     """Say in one line that so many memos are forgotten, if any."""
     if count:
-        log.warning(
-            "%d memos of kind %s were written by another version and are forgotten", count, kind
-        )
+        log.warning("%d memos of kind %s have another layout and are forgotten", count, kind)
 
 
 def _layout(part: object) -> str:

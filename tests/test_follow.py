@@ -6,21 +6,29 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bot.core.events import WhaleEnded, WhaleSeen
+import bot.durable
+from bot.core.events import Event, WhaleEnded, WhaleSeen
 from bot.core.market import MarketStatus, Side
 from bot.core.orderbook import Books, OrderBook
+from bot.core.portfolio import Portfolio
 from bot.core.regime import RegimeName
+from bot.core.scoreboard import Group, Moment, Touch
 from bot.core.strategy import Gates, Thresholds
 from bot.core.whale_endings import Ending, Fate
 from bot.core.whale_rules import WhaleRules
 from bot.core.whales import Recent, SideBias, Whale, WhaleType
+from bot.durable import News
 from bot.follow import Follower
 from bot.ports import ExchangeError
+from bot.tallies import Tallies
 from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 
+CASH = Portfolio.of_cash(Decimal(1))
 FEE = 7 * 0.44 * 0.56
 
 
@@ -254,3 +262,182 @@ ENDING = Ending(
     traded=0.0,
     fate=Fate.CANCELLED,
 )
+
+
+class Kept:
+    """What a follower told so far, as a database would give it back."""
+
+    def __init__(self):
+        self.events: list[Event] = []
+        self.memos: dict[str, dict[str, bytes]] = {}
+        self.news = News(0)
+
+    def take(self, follower, events=()):
+        memos = follower.memos()
+        self.news = News(1, tuple(events), tuple(memos))
+        self.events += events
+        for memo in memos:
+            of_kind = self.memos.setdefault(memo.kind, {})
+            of_kind.pop(memo.key, None)
+            if memo.body is not None:
+                of_kind[memo.key] = memo.body
+
+    def restored(self, **follower):
+        again = Follower(**follower)
+        # A database has no order of its own.
+        memos = {kind: dict(sorted(of_kind.items())) for kind, of_kind in self.memos.items()}
+        again.restore(bot.durable.Kept(1, CASH, events=tuple(self.events), memos=memos))
+        return again
+
+
+def everything(follower):
+    """All that is seen of a follower from outside."""
+    return (
+        follower.scores(),
+        follower.history(None, None, None, 9_999),
+        follower.endings(None, None, 9_999),
+    )
+
+
+PRICES = [("0.42", "0.44"), ("0.45", "0.47"), ("0.80", "0.82"), (None, "0.44")]
+BIASES = [SideBias.BUY, SideBias.SELL, None]
+whales = st.lists(
+    st.builds(whale, st.sampled_from("ABC"), st.sampled_from(BIASES)),
+    max_size=2,
+    unique_by=lambda one: one.ticker,
+)
+steps = st.tuples(
+    st.sampled_from([1, 30, 60, 300, 3_600]),
+    st.sampled_from(PRICES),
+    whales,
+    st.booleans(),
+    st.sampled_from(["", "", "", "leaves", "settles"]),
+)
+
+
+async def go_on(room, step, followers):
+    """One pass for each of these followers; what happened in it."""
+    seconds, (bid, ask), found, quiet, fate = step
+    room.pass_by(seconds=seconds)
+    ticker = next(iter(room.markets))
+    if fate == "settles":
+        room.markets[ticker] = replace(
+            room.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
+        )
+    found = [one for one in found if one.ticker in room.markets]
+    judged = room.judged(bid, ask, found, quiet, [t for t in "ABC" if t in room.markets])
+    events: list[Event] = [WhaleSeen(room.now, one) for one in found]
+    events += [WhaleEnded(room.now, ENDING)] if quiet else []
+    for follower in followers:
+        follower.see(events)
+        follower.look(judged)
+        await follower.publish(room.now, RegimeName.CALM, room.markets, {})
+    if fate == "leaves":
+        del room.markets[ticker]
+    return events
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(steps, min_size=2, max_size=20), st.data(), st.sampled_from([2, 5, 5_000]))
+async def test_a_restored_follower_goes_on_as_if_nothing_had_happened(story, data, capacity):
+    stop = data.draw(st.integers(0, len(story)))
+    room, kept = Room(capacity=capacity), Kept()
+    onlooker = Follower(capacity=capacity)
+    for step in story[:stop]:
+        kept.take(room.follower, await go_on(room, step, [room.follower]))
+        onlooker.catch_up(kept.news)
+        assert everything(onlooker) == everything(room.follower)
+    again = kept.restored(capacity=capacity)
+
+    assert everything(again) == everything(room.follower)
+    assert again.memos() == []
+    for step in story[stop:]:
+        kept.take(again, await go_on(room, step, [room.follower, again]))
+        assert everything(again) == everything(room.follower)
+    assert everything(kept.restored(capacity=capacity)) == everything(room.follower)
+
+
+async def test_a_pass_in_which_nothing_changed_is_no_memo():
+    room = Room()
+    await room.look(whales=[whale("A"), whale("B")], tickers=("A", "B"))
+    assert {memo.key for memo in room.follower.memos()} == {"A", "B"}
+
+    room.pass_by(seconds=5)
+    await room.look(tickers=("A", "B"))
+    assert room.follower.memos() == []
+
+    room.pass_by(seconds=60)
+    await room.look(tickers=("B",))
+    assert {memo.key for memo in room.follower.memos() if memo.kind == "followed"} == {"B"}
+
+
+async def test_what_is_over_is_forgotten_in_the_database_too():
+    room, kept = Room(), Kept()
+    await room.look(whales=[whale()])
+    kept.take(room.follower)
+    assert set(kept.memos["followed"]) == {"A"}
+    room.markets["A"] = replace(
+        room.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
+    )
+
+    await room.publish()
+    kept.take(room.follower)
+
+    assert kept.memos["followed"] == {}
+    assert kept.restored().scores() == room.follower.scores()
+
+
+async def test_when_it_was_asked_last_is_remembered():
+    asked = []
+
+    async def ask(tickers):
+        asked.append(tickers)
+        return {}
+
+    room, kept = Room(ask), Kept()
+    await room.look(whales=[whale()])
+    del room.markets["A"]
+    await room.publish()
+    kept.take(room.follower)
+    room.follower = kept.restored(ask=ask)
+    room.pass_by(seconds=59)
+    await room.publish()
+    assert len(asked) == 1
+
+    room.pass_by(seconds=1)
+    await room.publish()
+    assert len(asked) == 2
+
+
+def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_first():
+    group = Group("large_bid", "30-70", "Weather")
+    moments = {t: Moment(t, group, 1, Touch(0.0, 0.4, 0.5), 1.0, is_whale=True) for t in "ABC"}
+    tallies = Tallies(capacity=4)
+    for ticker in "ABAC":
+        tallies.note(moments[ticker], 0, 1.0)
+
+    memos = {memo.key: memo.body for memo in tallies.memos() if memo.kind == "sums"}
+
+    assert memos["B"] is None
+    assert None not in (memos["A"], memos["C"])
+    tallies.note(moments["B"], 0, 1.0)
+    _, _, both, _ = next(tallies.pairs())
+    assert (both.count, both.markets) == (5, 4)
+
+
+@pytest.mark.parametrize("spoilt", [0, 9])
+async def test_what_cannot_be_read_is_forgotten_here_and_there(caplog, spoilt):
+    room, kept = Room(), Kept()
+    await room.look(whales=[whale()])
+    room.pass_by(seconds=60)
+    await room.look()
+    kept.take(room.follower)
+    for of_kind in kept.memos.values():
+        of_kind |= {key: body[:spoilt] + b"?" + body[spoilt:] for key, body in of_kind.items()}
+
+    again = kept.restored()
+
+    assert (again.scores().following, again.scores().lines) == (0, ())
+    assert len(caplog.messages) == 3
+    kept.take(again)
+    assert [kept.memos[kind] for kind in ("followed", "sums", "tallies")] == [{}, {}, {}]

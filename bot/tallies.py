@@ -1,0 +1,126 @@
+"""What moments came to, by group and horizon, with the sums by market that intervals need.
+
+Sums are kept in bounded room: the market that was heard of longest ago goes first; should it come
+back, it counts as another one.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.core.scoreboard import ALL, Group, Moment, Tally
+from bot.durable import Kept, Memo, News
+from bot.form import Form
+
+#: Sums kept, of all markets together.
+SUMS: Final = 50_000
+
+
+class _Tallied(Struct, frozen=True, array_like=True):
+    """A tally with what it is of."""
+
+    group: Group
+    step: int
+    is_whale: bool
+    tally: Tally
+
+
+class _Sums(Struct, array_like=True):
+    """Of a market, by the name of a tally: how many moments, and what they came to together.
+
+    Markets are in the order of `place`, that of the last change.
+    """
+
+    place: int
+    by_name: dict[str, tuple[int, float]]
+
+
+class Tallies:
+    """The tallies, each of a group at a horizon, of whales or of their matches."""
+
+    def __init__(self, capacity: int = SUMS) -> None:
+        """`capacity` is how many sums are kept at most."""
+        self._capacity = capacity
+        self._form = Form("tallies", _Tallied)
+        self._sums_form = Form("sums", _Sums)
+        self._tallies: dict[str, _Tallied] = {}
+        self._sums: dict[str, _Sums] = {}
+        self._place = 0
+        self._count = 0
+        self._changed: dict[str, None] = {}
+        self._heard: dict[str, None] = {}
+
+    def pairs(self) -> Iterator[tuple[Group, int, Tally, Tally]]:
+        """By group and horizon the tally of whales and that of their matches."""
+        known = {(one.group, one.step, one.is_whale): one.tally for one in self._tallies.values()}
+        for group, step in sorted({(group, step) for group, step, _ in known}):
+            whales = known.get((group, step, True), Tally())
+            yield group, step, whales, known.get((group, step, False), Tally())
+
+    def note(self, moment: Moment, step: int, net: float | None) -> None:
+        """A moment came to `net` cents at a horizon; None if that could not be seen."""
+        whole = Group(moment.group.type, ALL, ALL)
+        for group in (moment.group, whole):
+            name = _name(group, step, moment.is_whale)
+            known = self._tallies.get(name) or _Tallied(group, step, moment.is_whale, Tally())
+            self._tallies[name] = replace(known, tally=self._with(name, known.tally, moment, net))
+            self._changed[name] = None
+
+    def memos(self) -> list[Memo]:
+        """The tallies and the markets that changed since this was asked last."""
+        changed, self._changed = self._changed, {}
+        heard, self._heard = self._heard, {}
+        tallies = [self._form.memo(name, self._tallies.get(name)) for name in changed]
+        return tallies + [self._sums_form.memo(ticker, self._sums.get(ticker)) for ticker in heard]
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with what was kept."""
+        self._tallies.clear()
+        self._sums.clear()
+        self._changed, self._heard = self._take(kept)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        self._take(news)
+
+    def _take(self, source: Kept | News) -> tuple[dict[str, None], dict[str, None]]:
+        """Take these over; the tallies and the markets that cannot be read."""
+        tallies, found = self._form.read(source), self._sums_form.read(source)
+        self._tallies |= {name: one for name, one in tallies.items() if one is not None}
+        whole = self._sums | {ticker: one for ticker, one in found.items() if one is not None}
+        gone = {ticker: None for ticker, one in found.items() if one is None}
+        left = [(ticker, one) for ticker, one in whole.items() if ticker not in gone]
+        self._sums = dict(sorted(left, key=lambda one: one[1].place))
+        self._place = max((one.place for _, one in left), default=-1) + 1
+        self._count = sum(len(one.by_name) for _, one in left)
+        return {name: None for name, one in tallies.items() if one is None}, gone
+
+    def _with(self, name: str, tally: Tally, moment: Moment, net: float | None) -> Tally:
+        if net is None:
+            return tally.missed()
+        sums = self._heard_of(moment.ticker)
+        n, s = before = sums.by_name.get(name, (0, 0.0))
+        sums.by_name[name] = (n + 1, s + net)
+        self._count += n == 0
+        while self._count > self._capacity:
+            oldest = next(iter(self._sums))
+            self._count -= len(self._sums.pop(oldest).by_name)
+            self._heard[oldest] = None
+        return tally.plus(net, before)
+
+    def _heard_of(self, ticker: str) -> _Sums:
+        """The sums of a market, which is the last one now."""
+        sums = self._sums.pop(ticker, None) or _Sums(0, {})
+        sums.place = self._place
+        self._place += 1
+        self._sums[ticker] = sums
+        self._heard[ticker] = None
+        return sums
+
+
+def _name(group: Group, step: int, is_whale: bool) -> str:
+    # Nobody knows what is in the name of a category, so that comes last.
+    who = "whale" if is_whale else "match"
+    return f"{step}|{who}|{group.type}|{group.band}|{group.category}"
