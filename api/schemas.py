@@ -220,6 +220,7 @@ class WhaleRecord(Shape):
     imbalance_strength: Strength
     why: str
     confidence: Literal["low", "medium"] | None
+    source: Literal["book", "tape"] = Field(description="tape: a sweep seen in trades")
 
 
 class WhaleEnding(Shape):
