@@ -11,6 +11,7 @@ shard. Hence groups are triggered when their term has ended and deleted only a t
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ log = logging.getLogger("main")
 #: Contracts in 15 s that a group can be limited to.
 MOST_CONTRACTS: Final = 1_000_000
 _NOT_FOUND: Final = 404
+_TOO_MANY: Final = 429
 
 
 class _Groups(Struct, frozen=True):
@@ -57,9 +59,8 @@ class Fence:
         for shard, group in before.open.items():
             await self._stop(group, shard)
         left = [one for one in before.stopped if not await self._is_deleted(*one)]
-        refusals = [await self._begin(shard) for shard in await self._exchange.shards()]
-        if not self._groups:
-            raise ExchangeError(f"no shard of the exchange gives an order group: {refusals[0]}")
+        # Only a term that is whole has groups: what is not handed on, nobody would ever stop.
+        self._groups = await self._begun(await self._exchange.shards())
         after = _Groups(self._groups, [*left, *before.open.items()])
         return msgspec.json.encode(after).decode()
 
@@ -82,16 +83,22 @@ class Fence:
             return error.status == _NOT_FOUND
         return True
 
-    async def _begin(self, shard: int) -> ExchangeError | None:
-        try:
-            self._groups[shard] = await self._exchange.create_group(self._contracts, shard)
-        except ExchangeError as error:
-            # One shard that says no must not keep the others from trading.
-            if error.status is None or not 400 <= error.status < 500:
-                raise
-            log.warning("Shard %d gave no order group; nothing trades there: %s", shard, error)
-            return error
-        return None
+    async def _begun(self, shards: Sequence[int]) -> dict[int, str]:
+        groups: dict[int, str] = {}
+        for shard in shards:
+            try:
+                groups[shard] = await self._exchange.create_group(self._contracts, shard)
+            except ExchangeError as error:
+                # One shard that says no must not keep the others from trading.
+                if not _says_no(error) or (shard == shards[-1] and not groups):
+                    raise
+                log.warning("Nothing trades on shard %d in this term: %s", shard, error)
+        return groups
+
+
+def _says_no(error: ExchangeError) -> bool:
+    """Whether it is an answer that asking again would not change."""
+    return error.status is not None and 400 <= error.status < 500 and error.status != _TOO_MANY
 
 
 def _groups(handed_on: str | None) -> _Groups:

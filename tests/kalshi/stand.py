@@ -60,7 +60,7 @@ class Stand:
     exchange: Exchange
     faults: Faults
     clock: HandClock
-    http: httpx.AsyncClient
+    calls: Calls
     trading: KalshiTrading
     venue: LiveVenue
 
@@ -162,19 +162,16 @@ async def stand(
     keys = KeyRing({KEY.key_id: replace(KEY, scopes=frozenset(scopes))})
     app = create_exchange_app(exchange, Driver(exchange, clock), clock, keys)
     async with open_http(f"http://sim{PREFIX}", wrap(httpx.ASGITransport(app))) as http:
-        trading = trading_by(http, Signer(KEY.key_id, pem, clock))
+        signer = Signer(KEY.key_id, pem, clock)
+        calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6), signer.headers)
+        trading = KalshiTrading(calls, calls)
         venue = venue_on(trading, clock, limit)
-        ready = Stand(exchange, app.state.faults, clock, http, trading, venue)
+        ready = Stand(exchange, app.state.faults, clock, calls, trading, venue)
         ready.put(BOOK, TICKER)
         ready.put(BOOK, FAR)
         if opened:
             await venue.open_term(None)
         yield ready
-
-
-def trading_by(http: httpx.AsyncClient, signer: Signer) -> KalshiTrading:
-    calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6), signer.headers)
-    return KalshiTrading(calls, calls)
 
 
 def venue_on(trading: KalshiTrading, clock: HandClock, limit: int = LIMIT) -> LiveVenue:

@@ -19,6 +19,7 @@ from bot.core.orderbook import OrderBook
 from bot.core.orders import Execution, OrderStatus, Unresolved
 from bot.core.portfolio import Portfolio
 from bot.core.reconcile import AccountNow, differences
+from bot.kalshi.trading import KalshiTrading
 from bot.kalshi.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports import ExchangeError
 from bot.sim.fault_kinds import KINDS
@@ -39,6 +40,7 @@ from tests.strategies import NOON, ladder, order
 from tests.venue_contract import PROMISES, SCENES, Promise, Scene
 
 CREATE = "POST /portfolio/events/orders"
+GROUPS = "/portfolio/order_groups"
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +275,7 @@ async def test_a_price_off_the_grid_is_refused():
 
 async def test_a_key_without_the_scope_to_trade_opens_no_term():
     async with stand(scopes=["read"], opened=False) as live:
-        with pytest.raises(ExchangeError, match=r"no shard .* gives an order group: .*HTTP 403"):
+        with pytest.raises(ExchangeError, match="HTTP 403, insufficient_scope"):
             await live.venue.open_term(None)
 
 
@@ -525,17 +527,36 @@ async def test_an_old_group_that_cannot_be_deleted_now_is_deleted_later():
         assert (piled_up, len(live.exchange.groups.of(live.ann))) == (3 * shards, 2 * shards)
 
 
-async def test_a_term_needs_to_know_whether_its_groups_were_made():
+@pytest.mark.parametrize("kind", ["cut_after", "error_after", "rate_limited", "garbage"])
+async def test_a_term_that_does_not_know_its_groups_does_not_open(kind):
     async with stand(opened=False) as live:
-        live.fail(kind="cut_after", route="POST /portfolio/order_groups/create", count=1)
+        live.fail(kind=kind, route=f"POST {GROUPS}/create", count=1)
 
-        with pytest.raises(ExchangeError, match="ReadError"):
+        with pytest.raises(ExchangeError, match=GROUPS):
             await live.venue.open_term(None)
+
+
+async def test_a_term_that_opened_in_part_has_no_group_at_all():
+    class SecondShardIsDown(KalshiTrading):
+        async def create_group(self, limit: int, shard: int) -> str:
+            if shard:
+                raise ExchangeError("no answer")
+            return await super().create_group(limit, shard)
+
+    async with stand(opened=False) as live:
+        live.venue = venue_on(SecondShardIsDown(live.calls, live.calls), live.clock)
+
+        with pytest.raises(ExchangeError, match="no answer"):
+            await live.venue.open_term(None)
+        ended = await live.trade(buying())
+
+        assert len(live.exchange.groups.of(live.ann)) == 1
+        assert ended.error == "not sent: this term has no order group on shard 0"
 
 
 async def test_a_shard_that_gives_no_group_is_the_only_one_without_trade():
     async with stand(opened=False) as live:
-        live.fail(kind="rate_limited", route="POST /portfolio/order_groups/create", count=1)
+        live.fail(kind="error", status=400, route=f"POST {GROUPS}/create", count=1)
         await live.venue.open_term(None)
 
         near, far = await live.trade(buying()), await live.trade(buying(name="c-2", ticker=FAR))
