@@ -1,0 +1,133 @@
+"""A trader that is restored goes on exactly as if nothing had happened."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.core.events import Event, OrderEnded
+from bot.core.limits import RiskLimits
+from bot.core.market import MarketStatus
+from bot.core.orderbook import OrderBook
+from tests.strategies import ladder
+from tests.trading import Desk, only
+
+TICKERS = "ABCD"
+#: So tight that every stop begins and ends in a session of some passes.
+TIGHT = RiskLimits(
+    daily_loss_stop=Decimal(15),
+    drawdown_halt=Decimal(30),
+    max_orders_per_minute=2,
+    max_errors_per_minute=2,
+    error_pause=90.0,
+    max_positions=3,
+    max_category_exposure=Decimal(110),
+)
+
+
+def _book(middle: int, depth: int) -> OrderBook:
+    bid, ask = (f"{cents / 100:.2f}" for cents in (middle - 1, middle + 1))
+    return OrderBook(bids=ladder((bid, depth)), asks=ladder((ask, depth)))
+
+
+books = st.builds(_book, st.integers(10, 90), st.sampled_from([30, 300]))
+scores = st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9])
+passes = st.fixed_dictionaries(
+    {
+        "scores": st.dictionaries(st.sampled_from(TICKERS), scores),
+        "books": st.dictionaries(st.sampled_from(TICKERS), books, max_size=2),
+        "silent": st.dictionaries(st.sampled_from(TICKERS), st.integers(1, 3), max_size=2),
+        "settles": st.none() | st.tuples(st.sampled_from(TICKERS), st.sampled_from(["0", "1"])),
+        "hidden": st.sampled_from(["", "A", "BC"]),
+        "seconds": st.sampled_from([5, 20, 61, 40_000]),
+        "failures": st.integers(0, 2),
+        "killed": st.sampled_from([None, None, "somebody"]),
+        "resumes": st.sampled_from([False, False, True]),
+    }
+)
+sessions = st.lists(passes, min_size=1, max_size=12)
+
+
+def _desk() -> Desk:
+    desk = Desk(*TICKERS, limits=TIGHT)
+    for ticker, category in zip(TICKERS, ("Crypto", "Crypto", "Sports", None), strict=True):
+        desk.markets[ticker] = replace(desk.markets[ticker], category=category)
+    return desk
+
+
+async def _passed(desk: Desk, step: dict[str, Any]) -> list[Event]:
+    desk.venue.silent |= step["silent"]
+    desk.books |= step["books"]
+    desk.killed = step["killed"]
+    if step["settles"]:
+        ticker, payout = step["settles"]
+        desk.markets[ticker] = replace(
+            desk.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(payout)
+        )
+    if step["resumes"]:
+        desk.trader.resume(desk.at)
+    for _ in range(step["failures"]):
+        desk.trader.failed(desk.at)
+    shown = dict(desk.books)
+    for ticker in step["hidden"]:
+        desk.books.pop(ticker, None)
+    events = await desk.run(step["scores"], seconds=step["seconds"])
+    desk.books = shown | desk.books
+    return events
+
+
+def _state(desk: Desk) -> dict[str, Any]:
+    trader = desk.trader
+    return {
+        "portfolio": trader.portfolio,
+        "marks": trader.marks,
+        "equity": trader.equity,
+        "daily_pnl": trader.daily_pnl,
+        "exposure": trader.portfolio.exposure,
+        "stop": trader.stop,
+        "entries_stopped": trader.entries_stopped,
+        "unresolved": trader.unresolved,
+    }
+
+
+async def _alike(session: list[dict[str, Any]]) -> None:
+    straight, broken = _desk(), _desk()
+    for step in session:
+        happened = await _passed(straight, step)
+
+        # As text: the features of a signal may be NaN, which equals nothing.
+        assert repr(await _passed(broken, step)) == repr(happened)
+        before = _state(broken)
+        broken.restart()
+        assert _state(broken) == before == _state(straight)
+        assert broken.trader.memos() == []
+        assert broken.store.memos == straight.store.memos
+
+
+@settings(max_examples=60, deadline=None)
+@given(sessions)
+def test_restarted_after_every_pass_it_does_and_is_the_same_to_the_last_digit(session):
+    asyncio.run(_alike(session))
+
+
+async def _balanced(session: list[dict[str, Any]]) -> None:
+    desk = _desk()
+    for step in session:
+        await _passed(desk, step)
+
+        kept = desk.store.kept()
+        assert kept.portfolio == desk.trader.portfolio
+        assert set(kept.unresolved) == set(desk.trader.unresolved)
+        assert len(desk.venue.sent) == len(set(desk.venue.sent))
+        fated = [event.execution.order for event in only(desk.store.events, OrderEnded)]
+        assert Counter(fated + list(kept.unresolved)) == Counter(desk.store.intended.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(sessions)
+def test_what_is_kept_is_the_account_and_every_order_has_one_fate_or_none_yet(session):
+    asyncio.run(_balanced(session))
