@@ -14,7 +14,8 @@ from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
 _MS: Final = int(PATIENCE * 1_000)
 _SETTINGS: Final = (
     f"SET statement_timeout = {_MS}",
-    f"SET lock_timeout = {_MS}",
+    # Less than that, so that who waited for somebody hears of it.
+    f"SET lock_timeout = {_MS - 500}",
     # A leader that was paused within a transaction holds the row of the lease: let go of it.
     f"SET idle_in_transaction_session_timeout = {_MS}",
     "SET timezone = 'UTC'",

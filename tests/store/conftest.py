@@ -70,9 +70,16 @@ class Leading:
 @pytest.fixture
 async def led(url, database):
     """A book, open, in the hands of its leader."""
-    term = await database.take("one", 30, BOOK)
-    await database.open_book(term, BOOK, CASH, NOON)
+    term = await begun(database)
     return Leading(url, database, term, database.store(term, BOOK))
+
+
+async def begun(database: Database) -> Term:
+    """A term in which a book is open."""
+    term = await database.take("one", 30, BOOK)
+    assert term is not None
+    await database.open_book(term, BOOK, CASH, NOON)
+    return term
 
 
 def engine(url: str):

@@ -34,10 +34,23 @@ class Server:
 
     def create(self, schema: str) -> str:
         """A new, empty schema, which is all that whoever uses the address sees."""
-        address = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {schema}".encode())
-        return f"{address}?options=-csearch_path%3D{schema}"
+        self._execute(f"CREATE SCHEMA {schema}")
+        return f"{self._address}?options=-csearch_path%3D{schema}"
+
+    def drop_connections(self) -> None:
+        """What a restart of the server does to everybody."""
+        others = (
+            "pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM {others}")
+
+    @property
+    def _address(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def processes(self) -> list[int]:
         """The server and all that it started for its clients."""
