@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config, scorer
-from bot.bootstrap import Bot, assembled
+from bot.assembly import Bot, World, first_board, unkept
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -24,13 +24,9 @@ async def joined(exchange: Canned, folder: Path) -> AsyncIterator[Bot]:
     async with open_http("http://bench.invalid/trade-api/v2", exchange) as http:
         data = KalshiClient(http, TokenBudget(stopwatch, NO_LIMIT), clock)
         with CsvJournal(folder) as journal:
-            bot = assembled(
-                settings,
-                scorer.chosen(settings.model_path, settings.bot_interval),
-                data,
-                journal,
-                clock,
-            )
+            model = scorer.chosen(settings.model_path, settings.bot_interval)
+            board = first_board(settings, model, clock.now())
+            bot = unkept(World(settings, model, data, journal, clock, board))
             await bot.universe.scan()
             await bot.cycle.run()
             await bot.universe.learn()

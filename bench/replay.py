@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config, scorer
-from bot.bootstrap import Model, trade_rules, watch_over
+from bot.assembly import Model, trade_rules, watch_over
 from bot.config import Settings
 from bot.core.orderbook import Books
 from bot.paper import PaperVenue

@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.deps import ServiceFacts
+from api.deps import BotControl, ServiceFacts
 from bench import sample
 from bench.bot import joined
 from bench.exchange import Canned
-from bot.bootstrap import Bot
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.runner import Beat, Runner
@@ -32,23 +31,23 @@ def ours() -> FastAPI:
     async def opened() -> AsyncIterator[_Services]:
         yield _Services()
 
-    return create_app(opened, ServiceFacts(version="0", environment="bench", mode="paper"))
+    return create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
 
 
 def at_work(markets: str) -> FastAPI:
     """The app with its bot, that many markets, and hardly a pause between cycles once started."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Bot]:
+    async def opened() -> AsyncIterator[_Services]:
         with TemporaryDirectory() as folder:
             async with joined(Canned(int(markets)), Path(folder)) as bot:
-                runner = Runner(bot.cycle.run, _alone, bot.clock, PAUSE, _unheard)
+                runner = Runner(bot.cycle.run, _alone, SystemClock(), PAUSE, _unheard)
                 try:
-                    yield replace(bot, control=runner)
+                    yield _Services(board=bot.board, control=runner)
                 finally:
                     await runner.stop()
 
-    return create_app(opened, ServiceFacts(version="0", environment="bench", mode="paper"))
+    return create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
 
 
 async def _alone(stopping: asyncio.Event) -> None:
@@ -80,7 +79,7 @@ class _Idle:
 @dataclass(frozen=True, slots=True)
 class _Services:
     board: Board = field(default_factory=sample.board)
-    control: _Idle = field(default_factory=_Idle)
+    control: BotControl = field(default_factory=_Idle)
     journal: _Idle = field(default_factory=_Idle)
     log_stats: LogStats = field(default_factory=lambda: LogStats(Path("logs")))
     clock: SystemClock = field(default_factory=SystemClock)

@@ -1,67 +1,52 @@
-"""The only place that chooses adapters and joins the parts."""
+"""The only place that chooses adapters and opens them: the service, as the settings describe it."""
 
 import asyncio
-import itertools
 import logging
+import os
+import secrets
+import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 
 from bot import config, scorer
-from bot.audiences import Audiences
-from bot.card import Card
+from bot.alerts import AlertRules, Alerts, Kind, Severity, Webhook
+from bot.assembly import Exchange, Model, Standing, World, first_board
+from bot.brakes import KillFile
 from bot.clock import SystemClock, stopwatch
 from bot.config import Settings, SettingsError
-from bot.core.money import measured
-from bot.core.strategy import Gates, Sizing
-from bot.core.whale_rules import WhaleRules
-from bot.cycle import Cycle
+from bot.decisions import Decisions
+from bot.durable import StoreError
+from bot.election import Candidate
 from bot.follow import Follower
-from bot.grade import Grader, GradeRules
-from bot.journal_grades import earlier
+from bot.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
+from bot.leadership import Leadership
+from bot.metrics import LoopLag, Metrics
 from bot.model_watch import ModelWatch
-from bot.paper import PaperVenue
-from bot.parts import Parts
-from bot.ports import Clock, MarketData, Scorer
-from bot.prints import Prints, TradeSource
-from bot.publish import Publisher, Sources
-from bot.runner import Runner
+from bot.operators import Figures, Readiness, standing
+from bot.ports import Clock
+from bot.service import Service, paper_venue
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
-from bot.state import Board, BotStatus, first_state, packed, snapshot
-from bot.trade import Trader, TradeRules, Worth
-from bot.universe import Universe
-from bot.watch import Watch
+from bot.state import Board, Role
+from bot.switches import Switches
 from logging_utils import CsvJournal, LogStats, configure
 
 log = logging.getLogger("main")
 
-#: Markets remembered beyond those watched now: held ones, and some that may come back.
-SPARE_MEMORY = 200
+MEGABYTE = 1_000_000
+#: What runs beside until the event is set.
+Companion = Callable[[asyncio.Event], Coroutine[None, None, None]]
 #: Seconds between two looks at how old what is shown has become.
 AGEING = 2.0
-#: Intervals after its horizon in which a prediction can still be graded.
-GRADE_PATIENCE = 1.5
-
-
-class Model(Scorer, Protocol):
-    """A scorer that may have a card."""
-
-    @property
-    def card(self) -> Card | None:
-        """What was promised of the model; None without one."""
-        ...
-
-
-class Exchange(MarketData, TradeSource, Protocol):
-    """All that is read of the exchange."""
 
 
 def settings() -> Settings:
@@ -70,171 +55,208 @@ def settings() -> Settings:
         found = config.load()
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
-    configure(found.log_level)
+    configure(found.log_level, found.log_format)
     for warning in config.misspelt():
         log.warning("%s", warning)
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Bot:
-    """The joined parts. The API needs the first six; `control` starts and stops the rest."""
+class Running:
+    """The open service with all that the API needs of it, whichever process leads."""
 
-    board: Board
-    control: Runner
+    service: Service
     journal: CsvJournal
+    metrics: Metrics
+    readiness: Readiness
     log_stats: LogStats
-    clock: Clock
-    model: ModelWatch
-    whales: Follower
-    universe: Universe
-    trader: Trader
-    publisher: Publisher
-    cycle: Cycle
+    log_folder: Path
+
+    @property
+    def board(self) -> Board:
+        """Where the bot puts what it sees."""
+        return self.service.board
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        return self.service.clock
+
+    @property
+    def control(self) -> Leadership:
+        """The loop's switch."""
+        return self.service.control
+
+    @property
+    def kill(self) -> Leadership:
+        """The switch that stops entries."""
+        return self.service.control
+
+    @property
+    def whales(self) -> Follower:
+        """The detections of late, and what detections came to."""
+        return self.service.bot.whales
+
+    @property
+    def model(self) -> ModelWatch:
+        """The model's card, drift and track record."""
+        return self.service.bot.model
+
+    @property
+    def decisions(self) -> Decisions:
+        """Why there was a trade, or none."""
+        return self.service.bot.decisions
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Bot]:
-    """The bot these settings describe, started if they say so, for as long as this is open."""
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """The service these settings describe, taking part for as long as this is open."""
     clock = SystemClock()
-    async with exchange(settings, clock) as data:
-        with CsvJournal(settings.log_dir) as journal:
+    budget = TokenBudget(stopwatch, settings.reads_per_second)
+    async with exchange(settings, clock, budget) as data:
+        with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
-            bot = assembled(settings, model, data, journal, clock)
-            async with _started(bot, settings):
-                yield bot
+            book = _book(settings, clock)
+            leadership = _leadership(settings, book, clock)
+            board = first_board(settings, model, clock.now())
+            stands = _how_it_stands(settings, leadership)
+            journals = Journals(journal)
+            world = World(settings, model, data, journals, clock, board, stands)
+            service = Service(world, book, leadership, paper_venue)
+            alerts = _alerts(settings, service)
+            lag = LoopLag(stopwatch)
+            metrics = Metrics(Figures(service, budget, alerts).read, lag)
+            journals.tell(metrics, alerts)
+            _greet(settings, model)
+            async with _taking_part(service, (alerts.run, lag.watch)), _told(settings, alerts):
+                yield Running(
+                    service=service,
+                    journal=journal,
+                    metrics=metrics,
+                    readiness=Readiness(service),
+                    log_stats=LogStats(settings.log_dir),
+                    log_folder=settings.log_dir,
+                )
 
 
 @asynccontextmanager
-async def exchange(settings: Settings, clock: Clock) -> AsyncIterator[Exchange]:
+async def exchange(
+    settings: Settings, clock: Clock, budget: TokenBudget | None = None
+) -> AsyncIterator[Exchange]:
     """Market data from the exchange that the settings name; for `sim`, one inside this process."""
     transport = None
-    if settings.kalshi_env == "sim" and settings.kalshi_base_url is None:
+    budget = budget or TokenBudget(stopwatch, settings.reads_per_second)
+    if settings.is_embedded:
         place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
         transport = httpx.ASGITransport(create_exchange_app(place, driver, clock))
-    budget = TokenBudget(stopwatch, settings.reads_per_second)
     async with open_http(settings.base_url, transport) as http:
         yield KalshiClient(http, budget, clock)
 
 
-def assembled(
-    settings: Settings, model: Model, data: Exchange, journal: CsvJournal, clock: Clock
-) -> Bot:
-    """All parts of the bot, joined; nothing runs yet."""
-    universe = Universe(data, clock, settings.bot_markets)
-    ids = order_ids(clock.now())
-    trader = Trader(PaperVenue(), trade_rules(settings, model), settings.paper_cash, ids)
-    examiner = model_watch(model, settings)
-    board = _board(settings, model, clock.now())
-    sources = Sources(trader, model, journal, lambda: universe.status.fault)
-    publisher = Publisher(board, sources)
-    follower = Follower(data.markets)
-    watch = watch_over(model, settings, settings.bot_markets + SPARE_MEMORY)
-    parts = Parts(
-        data=data,
-        watchlist=universe,
-        judge=watch,
-        trader=trader,
-        examiner=examiner,
-        journal=journal,
-        clock=clock,
-        audience=Audiences(publisher, follower),
-        prints=Prints(data, watch.follows),
-    )
-    cycle = Cycle(parts)
-    runner = Runner(cycle.run, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat)
-    log_stats = LogStats(settings.log_dir)
-    return Bot(
-        board=board,
-        control=runner,
-        journal=journal,
-        log_stats=log_stats,
-        clock=clock,
-        model=examiner,
-        whales=follower,
-        universe=universe,
-        trader=trader,
-        publisher=publisher,
-        cycle=cycle,
-    )
-
-
 @asynccontextmanager
-async def _started(bot: Bot, settings: Settings) -> AsyncIterator[None]:
-    """The loop running, if the settings say so, for as long as this is open."""
-    where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
-    log.info("%s mode on %s", settings.bot_mode, where)
-    if fault := bot.board.status.model_fault:
-        log.warning("No opinions, every signal holds: %s", fault)
-    else:
-        log.info("Model %s", bot.board.status.model_version)
-    if settings.bot_enabled:
-        await bot.control.start()
-    else:
-        log.info("BOT_ENABLED is false: start the bot with POST /bot/start")
-    try:
-        async with asyncio.TaskGroup() as group:
-            ageing = group.create_task(_ageing(bot), name="ageing")
-            yield
+async def _taking_part(service: Service, companions: Sequence[Companion]) -> AsyncIterator[None]:
+    leadership, stopping = service.control, asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        part = group.create_task(leadership.run(service.offices()), name="leadership")
+        ageing = group.create_task(_ageing(service), name="ageing")
+        for companion in companions:
+            group.create_task(companion(stopping), name=companion.__qualname__)
+        await leadership.settled.wait()
+        try:
+            with _killed_by_signal(leadership, group):
+                yield
+        finally:
+            leadership.end()
+            # A second Ctrl-C must not leave the loop behind.
+            await asyncio.shield(asyncio.wait({part}))
+            stopping.set()
             ageing.cancel()
-    finally:
-        # A second Ctrl-C must not leave the loop behind.
-        await asyncio.shield(bot.control.stop())
 
 
-async def _ageing(bot: Bot) -> None:
+async def _ageing(service: Service) -> None:
     """Whatever the loop does, what is shown grows old."""
     while True:
         await asyncio.sleep(AGEING)
-        bot.publisher.age(bot.clock.now())
+        service.bot.publisher.age(service.clock.now())
 
 
-def watch_over(model: Model, settings: Settings, capacity: int) -> Watch:
-    """The rules that look at books, as the settings want them."""
-    horizon = model.card.horizon if model.card else 0.0
-    gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
-    return Watch(model, settings.thresholds, gates, WhaleRules(), capacity)
+@contextmanager
+def _killed_by_signal(leadership: Leadership, group: asyncio.TaskGroup) -> Iterator[None]:
+    """SIGUSR1 is the kill switch, where a process can be sent one."""
+    # Only the main thread hears of signals; a test client runs elsewhere.
+    hears = hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread()
+    if not hears:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, lambda: group.create_task(_kill(leadership)))
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
 
 
-def trade_rules(settings: Settings, model: Model) -> TradeRules:
-    """What decides about an order, as the settings and the model's card have it."""
-    card = model.card
-    worth = Worth(card.factor, card.horizon) if card else None
-    return TradeRules(
-        settings.thresholds,
-        Sizing(settings.bot_order_size, settings.bot_max_slippage),
-        settings.risk_limits,
-        settings.bot_min_edge,
-        worth,
-    )
+async def _kill(leadership: Leadership) -> None:
+    try:
+        await leadership.kill("SIGUSR1 was sent")
+    except StoreError as error:
+        log.error("SIGUSR1 killed this process's entries only: %s", error)  # noqa: TRY400
 
 
-def model_watch(model: Model, settings: Settings) -> ModelWatch:
-    """What grades the model; grades of before a restart come back from their log."""
-    card = model.card
-    if card is None:
-        return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
-    exchange = settings.exchange_name
-    patience = GRADE_PATIENCE * settings.bot_interval
-    rules = GradeRules(card.horizon, card.size, patience, settings.thresholds, exchange)
-    grader = Grader(rules, earlier(settings.log_dir, exchange, card.version))
-    return ModelWatch(card.whole, card.drift, grader)
+@asynccontextmanager
+async def _told(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
+    """Whoever gets alerts hears that this process begins and ends."""
+    what = f"{settings.bot_mode} mode on {settings.exchange_name}"
+    alerts.say(Kind.STARTED, Severity.INFO, f"The service has started: {what}")
+    try:
+        yield
+    finally:
+        alerts.say(Kind.STOPPED, Severity.INFO, f"The service ends: {what}")
 
 
-def order_ids(started_at: datetime) -> Iterator[str]:
-    """A name for each order, unlike those of any earlier start."""
-    prefix = f"{started_at:%Y%m%dT%H%M%S%f}"
-    return (f"{prefix}-{number:06d}" for number in itertools.count(1))
+def csv_journal(settings: Settings) -> CsvJournal:
+    """The CSV logs, as the settings want them."""
+    return CsvJournal(settings.log_dir, int(settings.log_max_mb * MEGABYTE), settings.log_keep_days)
 
 
-def _board(settings: Settings, model: Model, at: datetime) -> Board:
-    status = BotStatus(
-        running=False,
-        bot_enabled=settings.bot_enabled,
-        mode=settings.bot_mode,
-        interval_seconds=settings.bot_interval,
-        model_version=model.version,
-        model_fault=model.fault,
-    )
-    state = first_state(measured(settings.paper_cash), status)
-    return Board(packed(snapshot(state, at)), status)
+def _alerts(settings: Settings, service: Service) -> Alerts:
+    url, shape = settings.alert_webhook_url, settings.alert_format
+    webhook = Webhook.of(url.get_secret_value(), shape, settings.environment) if url else None
+    rules = AlertRules(settings.alert_whale_notional)
+    return Alerts(webhook, rules, lambda: standing(service), service.clock)
+
+
+def _leadership(settings: Settings, book: str, clock: Clock) -> Leadership:
+    # Of one machine, two processes may have had the same number, one after the other.
+    holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    candidate = Candidate(holder, settings.lease_seconds, book)
+    return Leadership(candidate, Switches(settings.bot_enabled, clock), stopwatch)
+
+
+def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
+    file = KillFile(settings.kill_file)
+
+    def killed() -> str | None:
+        return file.reason() or leadership.killed
+
+    def role() -> Role:
+        return replace(leadership.role, killed=killed())
+
+    return Standing(role, leadership.sure, killed, lambda: leadership.resumed)
+
+
+def _book(settings: Settings, clock: Clock) -> str:
+    """The account that is traded; an embedded exchange is born anew, and so is its account."""
+    name = f"{settings.bot_mode}:{settings.exchange_name}"
+    return f"{name}@{clock.now():%Y%m%dT%H%M%S}" if settings.is_embedded else name
+
+
+def _greet(settings: Settings, model: Model) -> None:
+    where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
+    log.info("%s mode on %s", settings.bot_mode, where)
+    if model.fault:
+        log.warning("No opinions, every signal holds: %s", model.fault)
+    else:
+        log.info("Model %s", model.version)
+    if not settings.bot_enabled:
+        log.info("BOT_ENABLED is false: start the bot with POST /bot/start")

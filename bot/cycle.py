@@ -6,6 +6,7 @@ between passes but its number and what went wrong last. Leaves out when it runs 
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from bot.core.money import measured
 from bot.core.orderbook import Books
 from bot.core.regime import RegimeName
 from bot.core.whales import Traded
+from bot.durable import Kept, Memo
 from bot.parts import Parts
 from bot.ports import BookAnswer, ExchangeError
 from bot.universe import seconds_to_close
@@ -32,10 +34,15 @@ from bot.watch import Judged
 
 #: Books from which on judging and trading are two pieces of work, not one.
 BREATH = 20
+_MOOD: Final = "mood"
 
 
 class Cycle:
-    """A pass over the watched markets, again and again."""
+    """A pass over the watched markets, again and again.
+
+    Nothing of a pass is written down or shown before it is kept (`Keeper`); only that it began,
+    and what was fetched, is said at once. What a pass that broke off did is kept by the next.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self._data = parts.data
@@ -43,28 +50,40 @@ class Cycle:
         self._judge = parts.judge
         self._trader = parts.trader
         self._examiner = parts.examiner
-        self._journal = parts.journal
+        self._keeper = parts.keeper
         self._clock = parts.clock
         self._audience = parts.audience
         self._prints = parts.prints
         self._chunk = parts.chunk
         self._number = 0
-        self._mood = RegimeName.CALM
+        self._mood = self._mood_kept = RegimeName.CALM
         self._fault: str | None = None
         self._untold: list[Event] = []
+
+    def memos(self) -> list[Memo]:
+        """The mood of all markets, if it changed since this was asked last."""
+        if self._mood is self._mood_kept:
+            return []
+        self._mood_kept = self._mood
+        return [Memo(_MOOD, "", self._mood.value.encode())]
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with the mood that was kept."""
+        body = kept.memos.get(_MOOD, {}).get("")
+        self._mood = self._mood_kept = RegimeName(body.decode()) if body else RegimeName.CALM
 
     async def run(self) -> str | None:
         """One pass; what the exchange failed at, None if nothing.
 
-        A failure is an event and leaves every position alone.
+        A failure is an event and leaves every position alone. Raises LeaseLostError if another
+        process leads by now: then nothing of this pass was kept, shown or written down.
         """
         self._number += 1
         self._fault = None
-        self._tell([CycleStarted(self._clock.now(), self._number)])
-        self._release()
+        self._announce([CycleStarted(self._clock.now(), self._number)])
+        self._tell(await self._trader.settle_fates(self._clock.now()))
         markets = await self._markets()
         answer = await self._books(markets)
-        self._release()
         judged = []
         traded = await self._traded(answer.books)
         for number, (books, trades) in enumerate(_chunks(answer.books, traded, self._chunk)):
@@ -82,6 +101,7 @@ class Cycle:
             await self._watchlist.refresh()
         except ExchangeError as error:
             self._failed("markets", str(error))
+            self._trader.failed(self._clock.now())
         return self._watchlist.watched()
 
     async def _books(self, markets: Mapping[str, Market]) -> BookAnswer:
@@ -90,8 +110,10 @@ class Cycle:
             answer = await self._data.books(tickers)
         except ExchangeError as error:
             self._failed("order books", str(error))
+            self._trader.failed(self._clock.now())
             return BookAnswer(NO_BOOKS, dict.fromkeys(tickers, str(error)))
-        self._tell([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
+        self._announce([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
+        self._trader.fetched(self._clock.now(), len(tickers), len(answer.missing))
         if answer.missing:
             self._failed("order books", _summary(answer.missing))
         return answer
@@ -109,7 +131,6 @@ class Cycle:
         self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
         self._tell([WhaleEnded(at, ending) for _, ending in judged.seen.endings])
         self._tell(await self._trader.act(at, judged, markets))
-        self._release()
         self._audience.look(judged)
         return judged
 
@@ -134,22 +155,21 @@ class Cycle:
         self._tell(self._trader.mark(at, answer.books))
         positions = len(self._trader.held())
         self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
-        self._release()
-        self._journal.flush()
         await self._audience.publish(at, self._mood, markets, answer.missing)
+        told, self._untold = self._untold, []
+        await self._keeper.keep(told)
 
     def _failed(self, what: str, reason: str) -> None:
         self._fault = f"{what}: {reason}"
         self._tell([FetchFailed(self._clock.now(), what, reason)])
 
+    def _announce(self, events: Sequence[Event]) -> None:
+        self._keeper.announce(events)
+        self._audience.see(events)
+
     def _tell(self, events: Sequence[Event]) -> None:
         self._untold += events
-
-    def _release(self) -> None:
-        """Write down and show what happened since the last time."""
-        told, self._untold = self._untold, []
-        self._journal.record(told)
-        self._audience.see(told)
+        self._audience.see(events)
 
 
 #: No book at all.

@@ -62,7 +62,7 @@ class Kept:
 
     `portfolio` is the fold of all that was booked. `unresolved` are orders written down before
     they were sent whose fate is not written. `events` are the newest of each kind that is kept,
-    in the order in which they happened; `memos` by kind and key.
+    in the order in which they happened; `memos` by kind and key; `published` the state as JSON.
     """
 
     commit: int
@@ -70,6 +70,7 @@ class Kept:
     unresolved: tuple[Order, ...] = ()
     events: tuple[Event, ...] = ()
     memos: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    published: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,21 @@ class News:
 class Lead:
     """Who leads now, as the database knows it; `holder` None if nobody does.
 
-    `started_at` is when that term began.
+    `started_at` is when that term began, `book` what it is about.
     """
 
     holder: str | None
     epoch: int
+    book: str | None = None
     started_at: datetime | None = None
+
+
+class Intents(Protocol):
+    """Where an order is written down before it is sent."""
+
+    async def intend(self, order: Order) -> None:
+        """Write it down; returns once it is on the disk. Raises StoreError, LeaseLostError."""
+        ...
 
 
 class Store(Protocol):

@@ -10,7 +10,8 @@ from bot.core.market import Market
 from bot.core.orderbook import Books, Floats
 from bot.core.regime import RegimeName
 from bot.core.whales import Traded
-from bot.ports import BookAnswer, Clock, Journal
+from bot.keep import Keeper
+from bot.ports import BookAnswer, Clock
 from bot.trade import Trader
 from bot.watch import Judged
 
@@ -99,7 +100,7 @@ class Parts:
     judge: Judge
     trader: Trader
     examiner: Examiner
-    journal: Journal
+    keeper: Keeper
     clock: Clock
     audience: Audience
     prints: TradeWatch | None = None

@@ -22,7 +22,17 @@ from bot.core.regime import REGIMES, RegimeName
 from bot.ports import Journal, Scorer
 from bot.recent import Recent
 from bot.runner import Beat
-from bot.state import Board, BotStatus, bot_view, packed, regime_view, snapshot
+from bot.state import (
+    Board,
+    BotStatus,
+    Role,
+    Snapshot,
+    bot_view,
+    packed,
+    regime_view,
+    snapshot,
+    status_of,
+)
 from bot.trade import Trader
 from bot.views import BotState, Direction, MarketView, Overview
 from bot.watch import Judged
@@ -39,12 +49,17 @@ _NO_BID, _NO_ASK = 0.0, 100.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Whose state is shown besides the markets'; `universe_fault` says why the list is old."""
+    """Whose state is shown besides the markets'.
+
+    `universe_fault` says why the list is old, `role` how this process stands.
+    """
 
     trader: Trader
     scorer: Scorer
     journal: Journal
+    recent: Recent
     universe_fault: Callable[[], str | None]
+    role: Callable[[], Role]
 
 
 class Publisher:
@@ -53,7 +68,8 @@ class Publisher:
     def __init__(self, board: Board, sources: Sources) -> None:
         self._board = board
         self._from = sources
-        self._recent = Recent()
+        self._recent = sources.recent
+        self._made: tuple[BotStatus, Snapshot] | None = None
         self._judged: list[Judged] = []
         self._views: dict[str, MarketView] = {}
         self._seen_at: dict[str, float] = {}
@@ -72,6 +88,44 @@ class Publisher:
     def look(self, judged: Judged) -> None:
         """These books were judged."""
         self._judged.append(judged)
+
+    def prepared(self) -> bytes | None:
+        """The state of the last pass as JSON, until it is shown; None without one."""
+        return self._made[1].body if self._made else None
+
+    def show(self) -> None:
+        """Let the state of the last pass be seen, with the role of now."""
+        if self._made is None:
+            return
+        (status, made), self._made = self._made, None
+        self._board.status, self._board.snapshot = status, made
+        self.show_role()
+
+    def show_role(self) -> None:
+        """Let it be seen if this process stands otherwise than is shown."""
+        status = self._from.role().on(self._board.status)
+        if status != self._board.status:
+            self._board.status = status
+            self._show(self._board.snapshot.state, self._board.snapshot.at)
+
+    def adopt(self, state: BotState, at: datetime) -> None:
+        """Go on from what was published, by another process or before a restart, until a pass.
+
+        The status stays this process's own; `imitate` takes that over as well.
+        """
+        seen = datetime.fromisoformat(state.bot.last_update or at.isoformat()).timestamp()
+        self._views = {view.ticker: view for view in state.markets}
+        self._seen_at = {view.ticker: seen - view.age_seconds for view in state.markets}
+        recent = self._recent
+        whole = msgspec.structs.replace(
+            state, whales=recent.whales, timeline=recent.timeline, notices=recent.notices
+        )
+        self._show(whole, at)
+
+    def imitate(self, state: BotState, at: datetime) -> None:
+        """Show what the leader shows; only the role is one's own."""
+        self._board.status = self._from.role().on(status_of(state.bot))
+        self.adopt(state, at)
 
     def on_beat(self, beat: Beat) -> None:
         """The loop itself changed: that is shown at once, not at the end of the cycle."""
@@ -126,7 +180,7 @@ class Publisher:
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
-        """The pass is over; `missing` says by ticker why no sound book came."""
+        """The pass is over; its state is ready to be shown (`show`), once it is kept."""
         judged, self._judged = self._judged, []
         fresh: set[str] = set()
         for part in judged:
@@ -135,10 +189,10 @@ class Publisher:
             await asyncio.sleep(0)
         self._refusals.clear()
         shown = self._shown(at, fresh, markets, missing)
-        self._board.status = self._status(at, shown, len(markets))
-        made = snapshot(self._state(mood, shown), at)
+        status = self._status(at, shown, len(markets))
+        made = snapshot(self._state(mood, shown, status), at)
         apart = len(made.body) >= PACK_APART
-        self._board.snapshot = await asyncio.to_thread(packed, made) if apart else packed(made)
+        self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
 
     def _look_at(self, judged: Judged, markets: Mapping[str, Market]) -> None:
         rows = _rows(judged)
@@ -223,7 +277,7 @@ class Publisher:
         trader, status = self._from.trader, self._board.status
         universe_fault = self._from.universe_fault()
         return replace(
-            status,
+            self._from.role().on(status),
             last_update=at,
             model_version=self._from.scorer.version,
             model_fault=self._from.scorer.fault,
@@ -236,11 +290,13 @@ class Publisher:
             stale_markets=sum(view.stale for view in shown),
         )
 
-    def _state(self, mood: RegimeName, shown: tuple[MarketView, ...]) -> BotState:
+    def _state(
+        self, mood: RegimeName, shown: tuple[MarketView, ...], status: BotStatus
+    ) -> BotState:
         trader = self._from.trader
         return BotState(
             overview=Overview(
-                mode="LIVE" if self._board.status.mode == "live" else "PAPER",
+                mode="LIVE" if status.mode == "live" else "PAPER",
                 equity=measured(trader.equity),
                 daily_pnl=measured(trader.daily_pnl),
                 total_exposure=measured(trader.portfolio.exposure),
@@ -251,7 +307,7 @@ class Publisher:
             whales=self._recent.whales,
             timeline=self._recent.timeline,
             notices=self._recent.notices,
-            bot=bot_view(self._board.status),
+            bot=bot_view(status),
         )
 
 

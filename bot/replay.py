@@ -21,6 +21,8 @@ from bot.core.money import ZERO, Dollars
 from bot.core.regime import RegimeName
 from bot.cursor import Cursor, moment
 from bot.cycle import Cycle
+from bot.durable import Unkept
+from bot.keep import Keeper
 from bot.parts import Parts
 from bot.ports import Journal
 from bot.tape import Tape, moments, transposed
@@ -81,7 +83,7 @@ class Replay:
             judge=cursor,
             trader=self._trader,
             examiner=_Lenient(),
-            journal=_Unhurried(self._journal),
+            keeper=Keeper(Unkept(), _Unhurried(self._journal)),
             clock=clock,
             audience=self._tally,
             chunk=len(self._tape.books),

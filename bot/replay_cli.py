@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bot import config, scorer, tape
-from bot.bootstrap import trade_rules, watch_over
+from bot.assembly import trade_rules, watch_over
 from bot.journal_rows import LOGS
 from bot.paper import PaperVenue
 from bot.replay import Replay, Summary

@@ -6,7 +6,7 @@ remembered between cycles (`recent`).
 """
 
 import gzip
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal
@@ -29,7 +29,8 @@ class BotStatus:
     """How the bot is doing. `error` is that of now, None once it works; `last_error` stays.
 
     The faults are sentences: why there is no model, why rows are lost, why the universe is not
-    fresh, why a loop that should run is dead.
+    fresh, why a loop that should run is dead, why nothing can be kept. The last five are those of
+    `Role`, of the very process that answers; the others are the leader's.
     """
 
     running: bool
@@ -53,6 +54,30 @@ class BotStatus:
     total_exposure: float = 0.0
     watched_markets: int = 0
     stale_markets: int = 0
+    leader: bool = False
+    leads: str | None = None
+    epoch: int | None = None
+    killed: str | None = None
+    store_fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """How this process stands among those that share a database.
+
+    `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
+    `killed` is why nothing is entered; `store_fault` why nothing can be kept.
+    """
+
+    leader: bool = False
+    leads: str | None = None
+    epoch: int | None = None
+    killed: str | None = None
+    store_fault: str | None = None
+
+    def on(self, status: BotStatus) -> BotStatus:
+        """A status with this role in it."""
+        return replace(status, **{one.name: getattr(self, one.name) for one in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +111,19 @@ def bot_view(status: BotStatus) -> BotView:
     fields = {name: getattr(status, name) for name in BotView.__struct_fields__}
     shown = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in fields.items()}
     return msgspec.convert(shown, BotView)
+
+
+def status_of(view: BotView) -> BotStatus:
+    """A status as it was before it became JSON."""
+    return msgspec.convert(msgspec.to_builtins(view), BotStatus, strict=False)
+
+
+def decoded(body: bytes) -> BotState:
+    """A state that was published as JSON. Raises ValueError for what is none of this version."""
+    try:
+        return _reader.decode(body)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"what was published cannot be read: {error}") from error
 
 
 def first_state(cash: float, status: BotStatus) -> BotState:

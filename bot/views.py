@@ -101,6 +101,33 @@ class NoticeView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     message: str
 
 
+class Refusal(Struct, frozen=True, gc=False):
+    """Which rule barred an order, the number that broke it and the limit; null if it has none."""
+
+    rule: str
+    value: float | None
+    limit: float | None
+
+
+class DecisionView(Struct, frozen=True, kw_only=True, gc=False):
+    """What was thought of a market in one pass, and what came of it.
+
+    `cycle` is the number that the log shows: it begins anew with each process. `outcome` is null
+    without an order, and until something is known of it.
+    """
+
+    timestamp: str
+    cycle: int
+    ticker: str
+    score: float | None
+    direction: Direction
+    action: Literal["enter_long", "enter_short", "exit", "hold"]
+    reason: str
+    order: str | None
+    outcome: str | None
+    refusal: Refusal | None
+
+
 class BotView(Struct, frozen=True, kw_only=True):
     """How the bot is doing: `bot.state.BotStatus` as JSON."""
 
@@ -125,6 +152,18 @@ class BotView(Struct, frozen=True, kw_only=True):
     total_exposure: float
     watched_markets: int
     stale_markets: int
+    leader: bool
+    leads: str | None
+    epoch: int | None
+    killed: str | None
+    store_fault: str | None
+
+
+class Check(Struct, frozen=True):
+    """Something that must hold for the service to be ready, and how it is in a sentence."""
+
+    ok: bool
+    detail: str
 
 
 class BotState(Struct, frozen=True, kw_only=True):

@@ -21,16 +21,19 @@ from bot.core.events import (
     SignalMade,
 )
 from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.limits import RiskLimits
 from bot.core.market import MarketStatus
 from bot.core.orderbook import OrderBook
 from bot.core.orders import OrderStatus
-from bot.core.risk import RiskLimits
 from bot.core.strategy import Gates, Sizing, Thresholds
 from bot.core.whale_rules import WhaleRules
 from bot.cycle import Cycle
+from bot.decide import TradeRules, Worth
+from bot.durable import Unkept
+from bot.keep import Keeper
 from bot.paper import PaperVenue
 from bot.parts import Parts
-from bot.trade import Trader, TradeRules, Worth
+from bot.trade import Trader
 from bot.watch import Watch
 from tests.fakes import (
     FakeExchange,
@@ -66,6 +69,7 @@ class Bench:
         )
         ids = (f"o{number}" for number in itertools.count(1))
         self.trader = Trader(PaperVenue(), rules, CASH, ids)
+        self.keeper = Keeper(Unkept(), self.journal)
         gates = Gates(fewest_observations=0)
         watch = Watch(self.scorer, thresholds, gates, WhaleRules(), 100)
         self.cycle = Cycle(
@@ -75,7 +79,7 @@ class Bench:
                 judge=watch,
                 trader=self.trader,
                 examiner=self.examiner,
-                journal=self.journal,
+                keeper=self.keeper,
                 clock=self.clock,
                 audience=self.audience,
                 chunk=chunk,
@@ -348,10 +352,11 @@ async def test_a_losing_day_stops_entries_but_not_exits():
     del bench.exchange.shown["B"]
     await bench.run(0.8)
     bench.exchange.shown["B"] = BOOK
-
-    await bench.run(0.8, cycles=3)
     (stopped,) = bench.journal.of(EntriesStopped)
     assert "no entries until 00:00 UTC" in stopped.reason
+
+    await bench.run(0.8, cycles=3)
+    assert not bench.journal.of(EntriesStopped)
     assert not bench.journal.of(OrderRefused)
     assert bench.position("B") == 0
     assert {s.reason for s in bench.journal.of(SignalMade) if s.ticker == "B"} == {stopped.reason}

@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from bot import config
-from bot.bootstrap import assembled
+from bot.assembly import World, first_board, unkept
 from bot.core.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -111,7 +111,8 @@ async def _stand(folder):
     async with open_http(settings.base_url, transport) as http:
         with CsvJournal(folder) as journal:
             data = KalshiClient(http, budget, clock)
-            bot = assembled(settings, model, data, journal, clock)
+            board = first_board(settings, model, clock.now())
+            bot = unkept(World(settings, model, data, journal, clock, board))
             yield Stand(bot, clock, model, transport)
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from bot.core.market import MarketStatus
 from bot.core.orderbook import OrderBook
+from bot.decide import Worth
 from bot.publish import PACK_APART, Publisher, Sources
+from bot.recent import Recent
 from bot.runner import Beat
-from bot.state import Board, BotStatus, first_state, snapshot
-from bot.trade import Worth
+from bot.state import Board, BotStatus, Role, first_state, snapshot
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench
 
@@ -26,8 +27,17 @@ class Shown(Bench):
         super().__init__(*tickers, **options)
         self.board = Board(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
         self.universe_fault = None
-        sources = Sources(self.trader, self.scorer, self.journal, lambda: self.universe_fault)
+        self.role = Role()
+        sources = Sources(
+            trader=self.trader,
+            scorer=self.scorer,
+            journal=self.journal,
+            recent=Recent(),
+            universe_fault=lambda: self.universe_fault,
+            role=lambda: self.role,
+        )
         self.publisher = self.cycle._audience = Publisher(self.board, sources)
+        self.keeper.serve(self.publisher, ())
 
     @property
     def state(self):

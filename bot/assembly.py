@@ -1,0 +1,286 @@
+"""The bot of one term, joined: what a leader runs, and what an onlooker shows reads from.
+
+The parts that live as long as the process come as a `World`; everything with memory is made anew
+for each term and restored from what was kept, so nothing of a lost term lives on.
+"""
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from bot.audiences import Audiences
+from bot.brakes import Safety
+from bot.card import Card
+from bot.config import Settings
+from bot.core.money import measured
+from bot.core.strategy import Gates, Sizing
+from bot.core.whale_rules import WhaleRules
+from bot.cycle import Cycle
+from bot.decide import TradeRules, Worth
+from bot.decisions import Decisions
+from bot.durable import Kept, LeaseLostError, News, Store, Term, Unkept
+from bot.follow import Follower
+from bot.grade import Grader, GradeRules
+from bot.keep import Keeper
+from bot.model_watch import ModelWatch
+from bot.paper import PaperVenue
+from bot.parts import Parts
+from bot.ports import Clock, Journal, MarketData, Scorer, Venue
+from bot.prints import Prints, TradeSource
+from bot.publish import Publisher, Sources
+from bot.recent import Recent
+from bot.runner import Runner
+from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
+from bot.trade import Trader
+from bot.universe import Universe
+from bot.watch import Watch
+
+#: Markets remembered beyond those watched now: held ones, and some that may come back.
+SPARE_MEMORY: Final = 200
+#: Intervals after its horizon in which a prediction can still be graded.
+GRADE_PATIENCE: Final = 1.5
+
+
+class Model(Scorer, Protocol):
+    """A scorer that may have a card."""
+
+    @property
+    def card(self) -> Card | None:
+        """What was promised of the model; None without one."""
+        ...
+
+
+class Exchange(MarketData, TradeSource, Protocol):
+    """All that is read of the exchange."""
+
+
+def _nobody() -> Role:
+    return Role()
+
+
+def _certain() -> bool:
+    return True
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
+
+    `resumed` is when an operator last let entries go on. As it stands: a process that is alone.
+    """
+
+    role: Callable[[], Role] = _nobody
+    sure: Callable[[], bool] = _certain
+    killed: Callable[[], str | None] = _nothing
+    resumed: Callable[[], datetime | None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What lives as long as the process."""
+
+    settings: Settings
+    model: Model
+    data: Exchange
+    journal: Journal
+    clock: Clock
+    board: Board
+    standing: Standing = Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What is there for one term only: the store, the venue, names for orders.
+
+    `lose` is called when a write finds that another process leads.
+    """
+
+    store: Store
+    venue: Venue
+    order_ids: Iterator[str]
+    lose: Callable[[], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The joined parts: the first six are read from, `control` runs the others."""
+
+    board: Board
+    publisher: Publisher
+    whales: Follower
+    model: ModelWatch
+    decisions: Decisions
+    recent: Recent
+    control: Runner
+    trader: Trader
+    watch: Watch
+    universe: Universe
+    cycle: Cycle
+    keeper: Keeper
+
+    def restore(self, kept: Kept) -> None:
+        """Everything as it was when this was kept."""
+        self.trader.restore(kept)
+        self.watch.restore(kept)
+        self.cycle.restore(kept)
+        for reader in self._readers:
+            reader.restore(kept)
+
+    def catch_up(self, news: News) -> None:
+        """What the leader kept since, as far as it is read here."""
+        for reader in self._readers:
+            reader.catch_up(news)
+
+    @property
+    def _readers(self) -> tuple["_Reader", ...]:
+        return self.whales, self.model, self.decisions, self.recent
+
+
+class _Reader(Protocol):
+    def restore(self, kept: Kept) -> None: ...
+    def catch_up(self, news: News) -> None: ...
+
+
+def assembled(world: World, office: Office) -> Bot:
+    """All parts of the bot, joined; nothing runs yet."""
+    settings, data, clock = world.settings, world.data, world.clock
+    universe = Universe(data, clock, settings.bot_markets)
+    watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
+    follower, decisions, recent = Follower(data.markets), Decisions(), Recent()
+    examiner = model_watch(world.model, settings)
+    keeper = Keeper(office.store, world.journal)
+    trader = _trader(world, office, keeper)
+    sources = Sources(
+        trader=trader,
+        scorer=world.model,
+        journal=world.journal,
+        recent=recent,
+        universe_fault=lambda: universe.status.fault,
+        role=lambda: _with_fault(world.standing.role(), keeper),
+    )
+    publisher = Publisher(world.board, sources)
+    parts = Parts(
+        data=data,
+        watchlist=universe,
+        judge=watch,
+        trader=trader,
+        examiner=examiner,
+        keeper=keeper,
+        clock=clock,
+        audience=Audiences(publisher, follower, decisions),
+        prints=Prints(data, watch.follows),
+    )
+    cycle = Cycle(parts)
+    keeper.serve(publisher, (trader, watch, cycle, follower, examiner, decisions))
+    loop = _until_lost(cycle.run, office.lose)
+    return Bot(
+        board=world.board,
+        publisher=publisher,
+        whales=follower,
+        model=examiner,
+        decisions=decisions,
+        recent=recent,
+        control=Runner(loop, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat),
+        trader=trader,
+        watch=watch,
+        universe=universe,
+        cycle=cycle,
+        keeper=keeper,
+    )
+
+
+def unkept(world: World) -> Bot:
+    """A bot that keeps nothing and pretends to trade: to be read from, or for a trial."""
+    return assembled(world, Office(Unkept(), PaperVenue(), order_ids(ALONE, world.clock.now())))
+
+
+def first_board(settings: Settings, model: Model, at: datetime) -> Board:
+    """What is shown before anything is known."""
+    status = BotStatus(
+        running=False,
+        bot_enabled=settings.bot_enabled,
+        mode=settings.bot_mode,
+        interval_seconds=settings.bot_interval,
+        model_version=model.version,
+        model_fault=model.fault,
+    )
+    state = first_state(measured(settings.paper_cash), status)
+    return Board(packed(snapshot(state, at)), status)
+
+
+#: The term of a process that shares nothing with anybody.
+ALONE: Final = Term("alone", 0)
+
+
+def order_ids(term: Term, started_at: datetime) -> Iterator[str]:
+    """A name for each order: the term that sends it, unlike those of any other, and a number.
+
+    The moment keeps names apart from those of a database that was lost.
+    """
+    prefix = f"{term.epoch}-{started_at:%Y%m%dT%H%M%S%f}"
+    return (f"{prefix}-{number:06d}" for number in itertools.count(1))
+
+
+def watch_over(model: Model, settings: Settings, capacity: int) -> Watch:
+    """The rules that look at books, as the settings want them."""
+    horizon = model.card.horizon if model.card else 0.0
+    gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
+    return Watch(model, settings.thresholds, gates, WhaleRules(), capacity)
+
+
+def trade_rules(settings: Settings, model: Model) -> TradeRules:
+    """What decides about an order, as the settings and the model's card have it."""
+    card = model.card
+    worth = Worth(card.factor, card.horizon) if card else None
+    return TradeRules(
+        settings.thresholds,
+        Sizing(settings.bot_order_size, settings.bot_max_slippage),
+        settings.risk_limits,
+        settings.bot_min_edge,
+        worth,
+    )
+
+
+def model_watch(model: Model, settings: Settings) -> ModelWatch:
+    """What grades the model."""
+    card = model.card
+    if card is None:
+        return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
+    patience = GRADE_PATIENCE * settings.bot_interval
+    exchange = settings.exchange_name
+    rules = GradeRules(card.horizon, card.size, patience, settings.thresholds, exchange)
+    return ModelWatch(card.whole, card.drift, Grader(rules))
+
+
+def _trader(world: World, office: Office, keeper: Keeper) -> Trader:
+    standing = world.standing
+    safety = Safety(
+        store=keeper, killed=standing.killed, sure=standing.sure, fault=lambda: keeper.fault
+    )
+    rules = trade_rules(world.settings, world.model)
+    return Trader(office.venue, rules, world.settings.paper_cash, office.order_ids, safety)
+
+
+def _with_fault(role: Role, keeper: Keeper) -> Role:
+    return replace(role, store_fault=role.store_fault or keeper.fault)
+
+
+def _until_lost(
+    run: Callable[[], Awaitable[str | None]], lose: Callable[[], None]
+) -> Callable[[], Awaitable[str | None]]:
+    """The same pass; one that finds another leader says so and does nothing more."""
+
+    async def guarded() -> str | None:
+        try:
+            return await run()
+        except LeaseLostError as error:
+            lose()
+            return str(error)
+
+    return guarded

@@ -1,0 +1,232 @@
+"""Why was there no trade? What was thought of each market in the last passes, and what came of it.
+
+An audience of the cycle. The outcome of an order may come passes later, or after a restart: it is
+put down where the order was made. Passes that judged nothing are not counted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bot.core.events import (
+    Action,
+    CycleStarted,
+    Event,
+    OrderEnded,
+    OrderRefused,
+    OrderSubmitted,
+    OrderUnresolved,
+    SignalMade,
+)
+from bot.core.market import Market
+from bot.core.orders import Execution, Order
+from bot.core.regime import RegimeName
+from bot.durable import Kept, Memo, News
+from bot.form import Form
+from bot.observed import Judged
+from bot.views import DecisionView, Direction, Refusal
+
+#: Passes that are remembered.
+CYCLES: Final = 20
+_DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
+
+
+class _Decision(Struct, frozen=True, array_like=True, gc=False):
+    """One market in one pass; `order_id` names the order whose outcome is waited for."""
+
+    at: datetime
+    ticker: str
+    score: float | None
+    direction: Direction
+    action: Action
+    reason: str
+    order_id: str | None = None
+    order: str | None = None
+    outcome: str | None = None
+    refusal: Refusal | None = None
+
+
+class _Pass(Struct, frozen=True, array_like=True):
+    """One pass: `serial` goes on over restarts, `number` is the one the log shows."""
+
+    serial: int
+    number: int
+    decisions: list[_Decision]
+
+
+class Decisions:
+    """The decisions of the last passes that judged anything."""
+
+    def __init__(self) -> None:
+        self._form = Form("decisions", _Pass)
+        self._passes: dict[int, _Pass] = {}
+        self._changed: set[int] = set()
+        self._serial = 0
+        #: Where the decision is that led to an order.
+        self._places: dict[str, tuple[int, int]] = {}
+        self._begin(0)
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened."""
+        for event in events:
+            match event:
+                case SignalMade():
+                    self._signals[event.ticker] = event
+                case OrderSubmitted(order=order):
+                    self._orders[order.ticker] = order
+                case OrderRefused(order=order):
+                    self._refusals[order.ticker] = event
+                case OrderUnresolved(order=order, reason=reason):
+                    self._came(order.client_order_id, f"not known yet: {reason}")
+                case OrderEnded(execution=execution):
+                    self._came(execution.order.client_order_id, _outcome(execution))
+                case CycleStarted(number=number):
+                    # What a pass that broke off decided is worth as much as any other.
+                    self._finish()
+                    self._begin(number)
+
+    def look(self, judged: Judged) -> None:
+        """These books were judged."""
+        tickers = judged.seen.books.tickers
+        for ticker, way in zip(tickers, judged.directions.tolist(), strict=True):
+            signal = self._signals.get(ticker)
+            if signal is not None:
+                self._decided.append(self._decision(signal, _DIRECTIONS[way]))
+
+    async def publish(
+        self,
+        at: datetime,  # noqa: ARG002  # what every audience is told
+        mood: RegimeName,  # noqa: ARG002
+        markets: Mapping[str, Market],  # noqa: ARG002
+        missing: Mapping[str, str],  # noqa: ARG002
+    ) -> None:
+        """The pass is over."""
+        self._finish()
+        self._begin(self._number)
+
+    def of(self, ticker: str | None, limit: int) -> tuple[DecisionView, ...]:
+        """The decisions about a market, or about all, newest first, so many at most."""
+        return tuple(islice(self._views(ticker), limit))
+
+    def memos(self) -> list[Memo]:
+        """The passes that were made or changed since this was asked last."""
+        changed = sorted(self._changed & self._passes.keys())
+        self._changed.clear()
+        return [self._form.memo(str(serial % CYCLES), self._passes[serial]) for serial in changed]
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with the passes that were kept."""
+        self._passes.clear()
+        self._places.clear()
+        self._changed.clear()
+        self._serial = 0
+        self._begin(0)
+        self._take(kept)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        self._take(news)
+
+    def _take(self, source: Kept | News) -> None:
+        found = [one for one in self._form.read(source).values() if one is not None]
+        for one in sorted(found, key=lambda one: one.serial):
+            self._add(one)
+
+    def _begin(self, number: int) -> None:
+        self._number = number
+        self._signals: dict[str, SignalMade] = {}
+        self._orders: dict[str, Order] = {}
+        self._refusals: dict[str, OrderRefused] = {}
+        self._outcomes: dict[str, str] = {}
+        self._decided: list[_Decision] = []
+
+    def _finish(self) -> None:
+        if self._decided:
+            self._changed.add(self._serial)
+            self._add(_Pass(self._serial, self._number, self._decided))
+
+    def _add(self, one: _Pass) -> None:
+        """Put a pass where it belongs: behind all others, or in the place of what it was."""
+        self._passes[one.serial] = one
+        self._places |= {
+            decision.order_id: (one.serial, place)
+            for place, decision in enumerate(one.decisions)
+            if decision.order_id is not None
+        }
+        self._serial = max(self._serial, one.serial + 1)
+        for old in [serial for serial in self._passes if serial < self._serial - CYCLES]:
+            gone = self._passes.pop(old)
+            for decision in gone.decisions:
+                self._places.pop(decision.order_id or "", None)
+
+    def _came(self, order_id: str, outcome: str) -> None:
+        if order_id not in self._places:
+            self._outcomes[order_id] = outcome
+            return
+        serial, place = self._places[order_id]
+        decisions = self._passes[serial].decisions
+        decisions[place] = replace(decisions[place], outcome=outcome)
+        self._changed.add(serial)
+
+    def _decision(self, signal: SignalMade, direction: Direction) -> _Decision:
+        ticker = signal.ticker
+        about = (signal.at, ticker, signal.score, direction, signal.action)
+        if refused := self._refusals.get(ticker):
+            refusal = Refusal(refused.rule, _float(refused.value), _float(refused.limit))
+            wish = _wish(refused.order)
+            return _Decision(*about, refused.reason, order=wish, refusal=refusal)
+        if order := self._orders.get(ticker):
+            name = order.client_order_id
+            return _Decision(*about, signal.reason, name, _wish(order), self._outcomes.get(name))
+        return _Decision(*about, signal.reason)
+
+    def _views(self, ticker: str | None) -> Iterator[DecisionView]:
+        for one in reversed(self._passes.values()):
+            for decision in one.decisions:
+                if ticker in (None, decision.ticker):
+                    yield _view(decision, one.number)
+
+
+def _view(decision: _Decision, number: int) -> DecisionView:
+    return DecisionView(
+        timestamp=decision.at.isoformat(),
+        cycle=number,
+        ticker=decision.ticker,
+        score=decision.score,
+        direction=decision.direction,
+        action=decision.action.value,
+        reason=decision.reason,
+        order=decision.order,
+        outcome=decision.outcome,
+        refusal=decision.refusal,
+    )
+
+
+def _wish(order: Order) -> str:
+    return f"{order.side} {_plain(order.size)} @ {_price(order.limit)}"
+
+
+def _outcome(execution: Execution) -> str:
+    words = [execution.status.value]
+    if execution.average_price is not None:
+        words.append(f"{_plain(execution.filled)} @ {_price(execution.average_price)}")
+    return " ".join(words) + (f": {execution.error}" if execution.error else "")
+
+
+def _price(dollars: Decimal) -> str:
+    """Cents with two digits behind the point, or as many more (to six) as there are."""
+    exact = round(dollars * 100, 6)
+    return max(f"{exact:.2f}", _plain(exact), key=len)
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def _float(number: Decimal | float | None) -> float | None:
+    return None if number is None else float(number)

@@ -1,0 +1,113 @@
+"""What leading takes, as Protocols: a database to agree in, an engine to run, one who looks on."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.durable import Kept, Lead, News, Term
+
+
+class Election(Protocol):
+    """A database in which processes agree on who leads. Every method may raise StoreError."""
+
+    async def take(self, holder: str, seconds: float, book: str) -> Term | None:
+        """Lead, if nobody does."""
+        ...
+
+    async def renew(self, term: Term, seconds: float) -> None:
+        """Go on leading. Raises LeaseLostError."""
+        ...
+
+    async def release(self, term: Term) -> None:
+        """Let somebody else lead."""
+        ...
+
+    async def lead(self) -> Lead:
+        """Who leads."""
+        ...
+
+    async def kept(self, book: str) -> Kept:
+        """All that is kept of a book."""
+        ...
+
+    async def news(self, book: str, after: int) -> News:
+        """What was kept after a commit."""
+        ...
+
+    async def switch(self, book: str, name: str, value: str, at: datetime) -> None:
+        """Set what operators want of a book."""
+        ...
+
+    async def switches(self, book: str) -> Mapping[str, str]:
+        """What operators want of a book."""
+        ...
+
+
+class Control(Protocol):
+    """Starts and stops a loop."""
+
+    async def start(self) -> bool:
+        """False if it was running."""
+        ...
+
+    async def stop(self) -> bool:
+        """False if it was not."""
+        ...
+
+
+class Engine(Protocol):
+    """What a leader runs in its term."""
+
+    @property
+    def control(self) -> Control:
+        """The loop's switch."""
+        ...
+
+    async def beat(self) -> None:
+        """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
+        ...
+
+
+class Onlooker(Protocol):
+    """What serves reads while another process leads."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the leader's loop runs, as far as is known."""
+        ...
+
+    def begin(self, kept: Kept) -> None:
+        """Everything of a book is this."""
+        ...
+
+    def see(self, news: News) -> None:
+        """And this came after it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A process that would lead: its name, the lease it asks for in seconds, and its book."""
+
+    holder: str
+    seconds: float
+    book: str
+
+
+#: Opens the engine of a term; it calls the callable when a write finds that another leads.
+OpenEngine = Callable[[Term, Callable[[], None]], AbstractAsyncContextManager[Engine]]
+
+
+@dataclass(frozen=True, slots=True)
+class Offices:
+    """How to open what a process needs: the database, the engine of a leader, an onlooker.
+
+    `on_role` hears of every change of how this process stands.
+    """
+
+    database: Callable[[], AbstractAsyncContextManager[Election]]
+    engine: OpenEngine
+    onlooker: Callable[[], Onlooker]
+    on_role: Callable[[], None]

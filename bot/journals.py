@@ -1,0 +1,42 @@
+"""Several tellers of events as one journal: the CSV logs, the counts, the alerts."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.core.events import Event
+from bot.ports import Journal
+
+
+class Teller(Protocol):
+    """Hears what happened."""
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened; never waits."""
+        ...
+
+
+class Journals:
+    """The journal, and whoever else hears of what is written there."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._tellers: tuple[Teller, ...] = ()
+
+    def tell(self, *tellers: Teller) -> None:
+        """From now on these hear of everything, too."""
+        self._tellers = tellers
+
+    @property
+    def fault(self) -> str | None:
+        """Why rows are being lost, if they are."""
+        return self._journal.fault
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Write these down and tell them."""
+        self._journal.record(events)
+        for teller in self._tellers:
+            teller.see(events)
+
+    def flush(self) -> None:
+        """Bring what was recorded to the files."""
+        self._journal.flush()

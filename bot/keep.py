@@ -1,0 +1,171 @@
+"""Keeps what a pass leaves behind, and only then shows it and writes it down.
+
+Whoever reads the dashboard or a log thus sees nothing that a restart would not know. While the
+database is away the bot goes on looking, sends no order, shows the fault, and holds its events
+back in bounded room: money is never among those given up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from bot.core.events import Event, MarketSettled, OrderEnded
+from bot.core.orders import Order
+from bot.durable import Done, Memo, Store, StoreError
+from bot.ports import Journal
+
+log = logging.getLogger("main")
+
+#: Events held back at most while nothing can be kept; the oldest go first.
+MOST: Final = 20_000
+#: Events written down between two breaths of the event loop.
+BATCH: Final = 100
+_MONEY: Final = (OrderEnded, MarketSettled)
+
+
+class Remembering(Protocol):
+    """Has memory between passes that must outlive the process."""
+
+    def memos(self) -> Sequence[Memo]:
+        """What changed since this was asked last."""
+        ...
+
+
+class Stage(Protocol):
+    """Where the state of a pass waits until it may be seen."""
+
+    def prepared(self) -> bytes | None:
+        """The state that will be shown next, as JSON; None if there is none."""
+        ...
+
+    def show(self) -> None:
+        """Let it be seen."""
+        ...
+
+
+class EmptyStage:
+    """Shows nothing: for replays."""
+
+    def prepared(self) -> bytes | None:
+        """Nothing."""
+        return None
+
+    def show(self) -> None:
+        """Nothing."""
+
+
+class Keeper:
+    """Between the cycle and the store. `fault` says why nothing can be kept, None if all is well.
+
+    `dropped` counts events that were given up because the database was away for too long.
+    """
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        self.fault: str | None = None
+        self.dropped = 0
+        self._store = store
+        self._journal = journal
+        self._stage: Stage = EmptyStage()
+        self._remembering: tuple[Remembering, ...] = ()
+        self._events: list[Event] = []
+        self._memos: dict[tuple[str, str], Memo] = {}
+        self._unsure: Done | None = None
+        self._published: bytes | None = None
+        # The loop and whoever publishes between two passes.
+        self._lock = asyncio.Lock()
+        self._kept: list[Event] = []
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not kept yet."""
+        return len(self._events) + (len(self._unsure.events) if self._unsure else 0)
+
+    def serve(self, stage: Stage, remembering: Sequence[Remembering]) -> None:
+        """Show on this stage, and keep what these remember, too."""
+        self._stage = stage
+        self._remembering = tuple(remembering)
+
+    async def intend(self, order: Order) -> None:
+        """Write down an order before it is sent. Raises StoreError, LeaseLostError."""
+        if self.fault is not None:
+            # One attempt a pass is enough: each may take seconds.
+            raise StoreError(self.fault)
+        try:
+            await self._store.intend(order)
+        except StoreError as error:
+            self.fault = str(error)
+            raise
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Say these at once: nothing of them is kept."""
+        self._journal.record(events)
+
+    async def keep(self, events: Sequence[Event]) -> None:
+        """Keep what a pass leaves behind, then show it. Raises LeaseLostError."""
+        self._gather(events)
+        async with self._lock:
+            await self._commit(self._stage.prepared())
+        self._stage.show()
+        await self._tell()
+
+    async def publish(self, body: bytes) -> None:
+        """Publish a state between two passes, if it is another one. Raises LeaseLostError."""
+        if body != self._published or self.fault is not None:
+            async with self._lock:
+                await self._commit(body)
+            await self._tell()
+
+    def _gather(self, events: Sequence[Event]) -> None:
+        self._events += events
+        for one in self._remembering:
+            self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
+
+    async def _commit(self, published: bytes | None) -> None:
+        before = self.fault
+        try:
+            # What may have been kept although the answer was lost is tried first, as it was.
+            if self._unsure is not None:
+                await self._try(self._unsure)
+            await self._try(self._next(published))
+            self.fault = None
+        except StoreError as error:
+            self.fault = str(error)
+            self._bound()
+        self._report(before)
+
+    async def _try(self, done: Done) -> None:
+        self._unsure = done
+        await self._store.commit(done)
+        self._unsure = None
+        self._published = done.published or self._published
+        self._kept += done.events
+
+    def _next(self, published: bytes | None) -> Done:
+        done = Done(tuple(self._events), tuple(self._memos.values()), published)
+        self._events = []
+        self._memos = {}
+        return done
+
+    def _bound(self) -> None:
+        excess = len(self._events) - MOST
+        if excess > 0:
+            old, self._events = self._events[:excess], self._events[excess:]
+            money = [event for event in old if isinstance(event, _MONEY)]
+            self._events = money + self._events
+            self.dropped += excess - len(money)
+
+    def _report(self, before: str | None) -> None:
+        if self.fault and not before:
+            log.error("Nothing can be kept, no order is sent: %s", self.fault)
+        elif before and not self.fault:
+            lost = f"; {self.dropped} events were given up" if self.dropped else ""
+            log.warning("The database keeps everything again%s", lost)
+
+    async def _tell(self) -> None:
+        kept, self._kept = self._kept, []
+        for start in range(0, len(kept), BATCH):
+            if start:
+                await asyncio.sleep(0)
+            self._journal.record(kept[start : start + BATCH])
+        self._journal.flush()

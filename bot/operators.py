@@ -1,0 +1,175 @@
+"""What operators are told: whether the service is ready, its gauges, and how it stands.
+
+Read from the open service whenever somebody asks; nothing is kept here.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from statistics import median
+from typing import Final, Protocol
+
+from bot.alerts import Alerts, Standing
+from bot.assembly import Bot
+from bot.core.drift import Drift
+from bot.core.money import measured
+from bot.kalshi.limits import TokenBudget
+from bot.leadership import Leadership
+from bot.metrics import Gauges
+from bot.ports import Clock
+from bot.state import Board, BotStatus
+from bot.views import BotState, Check
+
+#: The state is fresh for so many intervals, and for so many seconds at least.
+FRESH_INTERVALS: Final = 2
+FRESH_SECONDS: Final = 10.0
+
+
+class Open(Protocol):
+    """The open service, as far as operators ask about it."""
+
+    @property
+    def bot(self) -> Bot:
+        """The bot that is read from now."""
+        ...
+
+    @property
+    def board(self) -> Board:
+        """What is shown."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+        ...
+
+    @property
+    def control(self) -> Leadership:
+        """Who leads."""
+        ...
+
+
+class Readiness:
+    """Whether requests may be sent here."""
+
+    def __init__(self, service: Open) -> None:
+        self._service = service
+
+    def checks(self) -> Mapping[str, Check]:
+        """What must hold, by name."""
+        status = self._service.board.status
+        return {
+            "data": _data(status, self._service.clock.now()),
+            "database": _database(status),
+            "lease": _lease(status),
+        }
+
+
+def _data(status: BotStatus, now: datetime) -> Check:
+    age = _age(status, now)
+    if status.leads and not status.running:
+        return Check(ok=status.loop_fault is None, detail=status.loop_fault or "the bot is stopped")
+    if age is None:
+        return Check(ok=False, detail="no cycle has ended yet")
+    patience = max(FRESH_INTERVALS * status.interval_seconds, FRESH_SECONDS)
+    return Check(ok=age <= patience, detail=f"the state is {age:.1f} s old")
+
+
+def _database(status: BotStatus) -> Check:
+    fault = status.store_fault
+    return Check(ok=fault is None, detail=fault or "everything is kept")
+
+
+def _lease(status: BotStatus) -> Check:
+    if status.leads is None:
+        return Check(ok=False, detail="nobody leads")
+    who = "this process" if status.leader else status.leads
+    return Check(ok=True, detail=f"{who} leads, term {status.epoch}")
+
+
+class Figures:
+    """The gauges of the open service, read at each scrape."""
+
+    def __init__(self, service: Open, budget: TokenBudget, alerts: Alerts) -> None:
+        self._service = service
+        self._budget = budget
+        self._alerts = alerts
+
+    def read(self) -> Gauges:
+        """How things stand now; what is not known is None."""
+        service, budget, alerts = self._service, self._budget, self._alerts
+        status, state, now = service.board.status, service.board.snapshot.state, service.clock.now()
+        known = status.last_update is not None
+        overview = state.overview if known else None
+        trader = service.bot.trader if status.leader else None
+        ages = _book_ages(state, status, now)
+        keeper = service.bot.keeper
+        counts = alerts.counts
+        return Gauges(
+            equity=overview.equity if overview else None,
+            exposure=overview.total_exposure if overview else None,
+            daily_pnl=overview.daily_pnl if overview else None,
+            open_positions=overview.open_positions if overview else None,
+            cash=measured(trader.portfolio.cash) if trader else None,
+            realised=measured(trader.portfolio.net) if trader else None,
+            cycle_age=_age(status, now),
+            book_age_max=max(ages, default=None),
+            book_age_median=median(ages) if ages else None,
+            markets_watched=status.watched_markets if known else None,
+            markets_stale=status.stale_markets if known else None,
+            requests=budget.taken,
+            budget_used=budget.used,
+            budget_rate=budget.rate,
+            leader=status.leader,
+            lease_epoch=status.epoch,
+            lease_seconds_left=service.control.seconds_sure if status.leader else None,
+            store_fault=status.store_fault is not None,
+            journal_fault=status.journal_fault is not None,
+            model_fault=status.model_fault is not None,
+            features_drifted=len(_drifted(service.bot)) if status.leader else None,
+            running=status.running,
+            killed=status.killed is not None,
+            entries_stopped=status.entries_stopped is not None,
+            events_pending=keeper.waiting if status.leader else None,
+            events_dropped=keeper.dropped if status.leader else None,
+            alerts_queued=alerts.queued,
+            alerts={
+                "sent": counts.sent,
+                "failed": counts.failed,
+                "dropped": counts.dropped,
+                "suppressed": counts.suppressed,
+            },
+        )
+
+
+def standing(service: Open) -> Standing:
+    """How the service stands, for alerts."""
+    status = service.board.status
+    return Standing(
+        leader=status.leader,
+        running=status.running,
+        leads=status.leads,
+        loop_fault=status.loop_fault,
+        killed=status.killed,
+        store_fault=status.store_fault,
+        journal_fault=status.journal_fault,
+        model_fault=status.model_fault,
+        error=status.error,
+        cycle_age=_age(status, service.clock.now()),
+        interval=status.interval_seconds,
+        drifted=_drifted(service.bot),
+    )
+
+
+def _age(status: BotStatus, now: datetime) -> float | None:
+    return None if status.last_update is None else (now - status.last_update).total_seconds()
+
+
+def _book_ages(state: BotState, status: BotStatus, now: datetime) -> list[float]:
+    """Seconds since the books were seen that are shown."""
+    since = _age(status, now)
+    return [] if since is None else [view.age_seconds + since for view in state.markets]
+
+
+def _drifted(bot: Bot) -> tuple[str, ...]:
+    found = bot.model.drift().items()
+    return tuple(name for name, drift in found if drift.verdict is Drift.DRIFTED)

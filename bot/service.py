@@ -1,0 +1,185 @@
+"""The open service: whichever process leads, one object that the API asks.
+
+It opens the engine of a term and the onlooker between terms, and points at the bot that is read
+from now. Leaves out who leads (`leadership`) and how the parts are joined (`assembly`).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
+from bot.durable import Kept, News, StoreError, Term
+from bot.election import Control, Offices
+from bot.leadership import Leadership
+from bot.paper import PaperVenue
+from bot.ports import Clock, Venue
+from bot.state import decoded
+from bot.store.database import Database, opened
+
+log = logging.getLogger("main")
+
+#: Between two looks for what is too old to be kept.
+PRUNE_EVERY: Final = timedelta(hours=1)
+
+#: Opens the venue of a term over the database of its book.
+OpenVenue = Callable[[Database, Term], AbstractAsyncContextManager[Venue]]
+
+
+@asynccontextmanager
+async def paper_venue(_: Database, __: Term) -> AsyncIterator[Venue]:
+    """Pretend orders: nothing to open."""
+    yield PaperVenue()
+
+
+class Service:
+    """What the API needs, and what leading and looking on mean here."""
+
+    def __init__(
+        self, world: World, book: str, leadership: Leadership, open_venue: OpenVenue
+    ) -> None:
+        self.board = world.board
+        self.clock = world.clock
+        self.control = leadership
+        self.book = book
+        self.bot = unkept(world)
+        self._world = world
+        self._open_venue = open_venue
+        self._database: Database | None = None
+
+    def offices(self) -> Offices:
+        """How leadership opens what it needs."""
+        return Offices(
+            database=self._open_database,
+            engine=self._reign,
+            onlooker=self._look_on,
+            on_role=self.show_role,
+        )
+
+    def show_role(self) -> None:
+        """How this process stands has changed: that is shown at once."""
+        self.bot.publisher.show_role()
+
+    @asynccontextmanager
+    async def _open_database(self) -> AsyncIterator[Database]:
+        async with opened(self._world.settings.database) as database:
+            self._database = database
+            yield database
+
+    def _look_on(self) -> "Onlooking":
+        self.bot = unkept(self._world)
+        return Onlooking(self.bot, self.clock)
+
+    @asynccontextmanager
+    async def _reign(self, term: Term, lose: Callable[[], None]) -> AsyncIterator["Reign"]:
+        database, settings = self._database, self._world.settings
+        if database is None:  # pragma: no cover  # whoever leads has opened it
+            raise StoreError("the database is not open")
+        now = self.clock.now()
+        await database.open_book(term, self.book, settings.paper_cash, now)
+        async with self._open_venue(database, term) as venue:
+            kept = await database.kept(self.book)
+            store = database.store(term, self.book)
+            office = Office(store, venue, order_ids(term, now), lose)
+            bot = assembled(self._world, office)
+            bot.restore(kept)
+            _adopt(bot, kept, now)
+            self.bot = bot
+            try:
+                yield Reign(bot, self._world, self._pruning(database, term))
+            finally:
+                # A second Ctrl-C must not leave the loop behind.
+                await asyncio.shield(bot.control.stop())
+                with suppress(StoreError):
+                    await bot.keeper.publish(self.board.snapshot.body)
+
+    def _pruning(self, database: Database, term: Term) -> "Pruning":
+        days = timedelta(days=self._world.settings.keep_days)
+        return Pruning(database, term, self.book, days, self.clock)
+
+
+class Pruning:
+    """Lets go of what is too old, now and then."""
+
+    def __init__(
+        self, database: Database, term: Term, book: str, age: timedelta, clock: Clock
+    ) -> None:
+        self._database = database
+        self._term = term
+        self._book = book
+        self._age = age
+        self._clock = clock
+        self._due: datetime | None = None
+
+    async def prune(self) -> None:
+        """Let go of it, if that is due. May raise StoreError, LeaseLostError."""
+        now = self._clock.now()
+        if self._due is None or now >= self._due:
+            self._due = now + PRUNE_EVERY
+            gone = await self._database.prune(self._term, self._book, now - self._age)
+            log.debug("%d old rows let go of", gone)
+
+
+class Reign:
+    """A bot that leads."""
+
+    def __init__(self, bot: Bot, world: World, pruning: Pruning) -> None:
+        self._bot = bot
+        self._resumed = world.standing.resumed
+        self._pruning = pruning
+
+    @property
+    def control(self) -> Control:
+        """The loop's switch."""
+        return self._bot.control
+
+    async def beat(self) -> None:
+        """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
+        if resumed := self._resumed():
+            self._bot.trader.resume(resumed)
+        await self._bot.keeper.publish(self._bot.board.snapshot.body)
+        await self._pruning.prune()
+
+
+class Onlooking:
+    """A bot that does nothing but show what the leader's does."""
+
+    def __init__(self, bot: Bot, clock: Clock) -> None:
+        self._bot = bot
+        self._clock = clock
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the leader's loop runs, as it says itself."""
+        return self._bot.board.status.running
+
+    def begin(self, kept: Kept) -> None:
+        """Everything of a book is this."""
+        self._bot.restore(kept)
+        self._show(kept.published)
+
+    def see(self, news: News) -> None:
+        """And this came after it."""
+        self._bot.catch_up(news)
+        self._show(news.published)
+
+    def _show(self, body: bytes | None) -> None:
+        if body is None:
+            return
+        try:
+            state = decoded(body)
+        except ValueError as error:
+            log.warning("The leader is of another version: %s", error)
+        else:
+            self._bot.publisher.imitate(state, self._clock.now())
+
+
+def _adopt(bot: Bot, kept: Kept, at: datetime) -> None:
+    """Show what was published last until the first pass is over."""
+    if kept.published is None:
+        return
+    with suppress(ValueError):
+        bot.publisher.adopt(decoded(kept.published), at)

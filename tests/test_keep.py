@@ -1,0 +1,254 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from bot import keep
+from bot.core.events import CycleStarted, FetchFailed, MarketSettled
+from bot.core.market import Side
+from bot.core.orders import Order
+from bot.durable import LeaseLostError, Memo, StoreError
+from bot.keep import Keeper
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class FakeStore:
+    """Keeps in memory; fails on demand, before or after it has kept."""
+
+    def __init__(self):
+        self.done = []
+        self.intended = []
+        self.fails = None
+        self.fails_after = None
+
+    async def intend(self, order):
+        self._fail(self.fails)
+        self.intended.append(order)
+
+    async def commit(self, done):
+        self._fail(self.fails)
+        if done not in self.done:
+            self.done.append(done)
+        self._fail(self.fails_after)
+
+    @staticmethod
+    def _fail(error):
+        if error:
+            raise error
+
+
+class FakeJournal:
+    fault = None
+
+    def __init__(self, store):
+        self.events = []
+        self._store = store
+
+    def record(self, events):
+        self.events += events
+
+    def flush(self):
+        pass
+
+
+class FakeStage:
+    def __init__(self, store):
+        self.body = b"{}"
+        self.shown = []
+        self._store = store
+
+    def prepared(self):
+        return self.body
+
+    def show(self):
+        self.shown.append(len(self._store.done))
+
+
+class Remembers:
+    def __init__(self):
+        self.next = []
+
+    def memos(self):
+        given, self.next = self.next, []
+        return given
+
+
+@pytest.fixture
+def store():
+    return FakeStore()
+
+
+@pytest.fixture
+def journal(store):
+    return FakeJournal(store)
+
+
+@pytest.fixture
+def stage(store):
+    return FakeStage(store)
+
+
+@pytest.fixture
+def memory():
+    return Remembers()
+
+
+@pytest.fixture
+def keeper(store, journal, stage, memory):
+    made = Keeper(store, journal)
+    made.serve(stage, (memory,))
+    return made
+
+
+def failed(number):
+    return FetchFailed(NOW, "markets", f"reason {number}")
+
+
+def settled(ticker):
+    return MarketSettled(NOW, ticker, Decimal(1), Decimal(3), Decimal(2))
+
+
+def order():
+    return Order("1-1", "T", Side.BUY, Decimal(1), Decimal("0.5"), NOW)
+
+
+async def test_a_pass_is_kept_in_one_piece(keeper, store, memory):
+    memory.next = [Memo("mood", "", b"calm")]
+
+    await keeper.keep([failed(1), settled("A")])
+
+    (done,) = store.done
+    assert list(done.events) == [failed(1), settled("A")]
+    assert list(done.memos) == [Memo("mood", "", b"calm")]
+    assert done.published == b"{}"
+
+
+async def test_nothing_is_shown_or_written_down_before_it_is_kept(keeper, store, journal, stage):
+    await keeper.keep([failed(1)])
+
+    assert stage.shown == [1]
+    assert journal.events == [failed(1)]
+
+
+async def test_what_could_not_be_kept_is_held_back_and_kept_later(keeper, store, journal, stage):
+    store.fails = StoreError("the database is away")
+    await keeper.keep([failed(1)])
+    assert (keeper.fault, journal.events, keeper.waiting) == ("the database is away", [], 1)
+    assert stage.shown == [0]
+
+    store.fails = None
+    await keeper.keep([failed(2)])
+
+    assert keeper.fault is None
+    assert [event for done in store.done for event in done.events] == [failed(1), failed(2)]
+    assert journal.events == [failed(1), failed(2)]
+    assert keeper.waiting == 0
+
+
+async def test_a_lost_answer_does_not_keep_anything_twice(keeper, store, journal):
+    store.fails_after = StoreError("the connection broke")
+    await keeper.keep([settled("A")])
+
+    store.fails_after = None
+    await keeper.keep([settled("B")])
+
+    assert [event.ticker for done in store.done for event in done.events] == ["A", "B"]
+    assert journal.events == [settled("A"), settled("B")]
+
+
+async def test_the_latest_memo_of_a_name_is_kept(keeper, store, memory):
+    store.fails = StoreError("away")
+    for body in (b"1", b"2", b"3"):
+        memory.next = [Memo("k", "x", body)]
+        await keeper.keep([])
+    store.fails = None
+
+    await keeper.keep([])
+
+    kept = {(m.kind, m.key): m.body for done in store.done for m in done.memos}
+    assert kept == {("k", "x"): b"3"}
+
+
+async def test_while_it_is_away_no_order_is_written_and_each_is_told_why(keeper, store):
+    store.fails = StoreError("away")
+    await keeper.keep([])
+    store.fails = None
+
+    with pytest.raises(StoreError, match="away"):
+        await keeper.intend(order())
+
+    assert store.intended == []
+
+
+async def test_one_failed_order_is_enough_for_a_pass(keeper, store):
+    store.fails = StoreError("away")
+    with pytest.raises(StoreError):
+        await keeper.intend(order())
+    store.fails = None
+    with pytest.raises(StoreError):
+        await keeper.intend(order())
+
+    await keeper.keep([])
+    await keeper.intend(order())
+
+    assert store.intended == [order()]
+
+
+async def test_an_order_is_written_down(keeper, store):
+    await keeper.intend(order())
+
+    assert store.intended == [order()]
+
+
+async def test_what_a_lost_lease_left_is_neither_shown_nor_written(keeper, store, journal, stage):
+    store.fails = LeaseLostError("another leads")
+
+    with pytest.raises(LeaseLostError):
+        await keeper.keep([settled("A")])
+
+    assert (journal.events, stage.shown, store.done) == ([], [], [])
+
+
+async def test_room_is_bounded_but_money_is_never_given_up(keeper, store, monkeypatch):
+    monkeypatch.setattr(keep, "MOST", 5)
+    store.fails = StoreError("away")
+    await keeper.keep([])  # what is tried now stays as it is
+    await keeper.keep([settled("A"), *map(failed, range(10)), settled("B")])
+
+    store.fails = None
+    await keeper.keep([])
+
+    kept = [event for done in store.done for event in done.events]
+    assert [e for e in kept if isinstance(e, MarketSettled)] == [settled("A"), settled("B")]
+    assert failed(9) in kept
+    assert failed(0) not in kept
+    assert keeper.dropped == 6
+
+
+async def test_between_passes_a_state_is_published_only_if_it_changed(keeper, store):
+    await keeper.keep([])
+    await keeper.publish(b"{}")
+    assert len(store.done) == 1
+
+    await keeper.publish(b'{"running": false}')
+
+    assert store.done[-1].published == b'{"running": false}'
+
+
+async def test_between_passes_the_database_may_come_back(keeper, store, journal):
+    store.fails = StoreError("away")
+    await keeper.keep([failed(1)])
+    store.fails = None
+
+    await keeper.publish(b"{}")
+
+    assert keeper.fault is None
+    assert journal.events == [failed(1)]
+
+
+async def test_what_is_said_at_once_is_not_kept(keeper, store, journal):
+    keeper.announce([CycleStarted(NOW, 1)])
+
+    assert journal.events == [CycleStarted(NOW, 1)]
+    assert store.done == []

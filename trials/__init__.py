@@ -1,0 +1,1 @@
+"""What the service promises when processes die, pause and starve, tried on real ones."""

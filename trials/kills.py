@@ -1,0 +1,224 @@
+"""`python -m trials.kills`: the service killed at random instants, again and again.
+
+Each lane is a simulated exchange and a service trading there, over one SQLite file that lives
+through all of it. Half of the kills come at any time, half within a pass, where orders are written,
+sent and booked. After each, the file is examined; after each restart, the service must have found
+out what became of every order. In live mode the exchange's own record must be the ledger's.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import sleep
+
+from bot import config, scorer
+from bot.assembly import Bot, World, first_board, unkept
+from bot.bootstrap import exchange as exchange_of
+from bot.clock import SystemClock
+from bot.core.events import Event
+from bot.core.money import measured
+from bot.state import decoded
+from bot.store.database import opened
+from bot.views import BotState
+from trials import ledger
+from trials.processes import Exchange, Nursery, Started, TrialFailed, exchange, until
+
+#: Trade on every signal, as fast as it goes; nothing but the kills may stop it.
+EAGER = {
+    "BOT_INTERVAL": "1",
+    "BOT_MARKETS": "12",
+    "BOT_ORDER_SIZE": "5",
+    "BOT_MIN_EDGE": "-100",
+    "KALSHI_MAX_READS_PER_SECOND": "200",
+    "LEASE_SECONDS": "2",
+    "PAPER_CASH": "100000",
+    "RISK_DAILY_LOSS_STOP": "90000",
+    "RISK_DRAWDOWN_HALT": "90000",
+    "RISK_MAX_ORDERS_PER_MINUTE": "1000",
+    "RISK_MAX_ERRORS_PER_MINUTE": "1000",
+    "RISK_MIN_SECONDS_TO_CLOSE": "0",
+    "API_TOKEN": "trial",
+}
+#: Seconds after the start of a pass within which an aimed kill falls, and of one that is not.
+AIM, ANY = 0.08, 1.5
+
+
+@dataclass
+class Lane:
+    """One account, killed many times."""
+
+    number: int
+    mode: str
+    folder: Path
+    nursery: Nursery
+    dice: random.Random
+    exchange: Exchange
+    survived: int = 0
+    open_orders: int = 0
+
+    @property
+    def database(self) -> Path:
+        """The file that lives through all of it."""
+        return self.folder / "kept.db"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of the service."""
+        keys = self.exchange.keys if self.mode == "live" else {}
+        return {
+            **EAGER,
+            **keys,
+            "BOT_MODE": self.mode,
+            "KALSHI_ENV": "sim",
+            "KALSHI_BASE_URL": self.exchange.address,
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "LOG_DIR": str(self.folder / "logs"),
+        }
+
+    def run(self, kills: int) -> None:
+        """So many kills; raises TrialFailed with the first broken promise."""
+        for _ in range(kills):
+            service = self._start()
+            self._wait_to_kill(service)
+            service.kill()
+            self.open_orders += len(ledger.unresolved(self.database))
+            self._examine()
+            self.survived += 1
+        self._finish()
+
+    def _start(self) -> Started:
+        service = self.nursery.start(self.folder, self.settings)
+        service.wait_for(lambda s: s["leader"] and s["loop_count"] >= 2, "a pass after a restart")
+        self._demand(not self._of_earlier_terms(service), "orders of earlier terms have no fate")
+        return service
+
+    def _of_earlier_terms(self, service: Started) -> list[str]:
+        epoch = service.status()["epoch"]
+        return [name for name, sent in ledger.unresolved(self.database).items() if sent < epoch]
+
+    def _wait_to_kill(self, service: Started) -> None:
+        if self.dice.random() < 0.5:
+            sleep(self.dice.uniform(0.0, ANY))
+            return
+        seen = service.words.count("--- Loop")
+        until(lambda: service.words.count("--- Loop") > seen, "another pass")
+        sleep(self.dice.uniform(0.0, AIM))
+
+    def _examine(self) -> None:
+        faults = ledger.broken(self.database)
+        faults += asyncio.run(_restored(self.settings, self.database))
+        self._demand(not faults, "; ".join(faults))
+
+    def _finish(self) -> None:
+        service = self._start()
+        service.post("/bot/stop")
+        service.end()
+        self._demand(not ledger.unresolved(self.database), "an order has no fate at the end")
+        self._examine()
+
+    def _demand(self, is_so: bool, otherwise: str) -> None:
+        if not is_so:
+            raise TrialFailed(
+                f"lane {self.number} ({self.mode}), kill {self.survived + 1}: {otherwise}"
+            )
+
+
+class _Nowhere:
+    """A journal that nobody reads."""
+
+    fault = None
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+
+async def _restored(settings: Mapping[str, str], database: Path) -> list[str]:
+    """What a restart finds otherwise than it was when it was last kept."""
+    found = config.load(None, **{name.lower(): value for name, value in settings.items()})
+    clock = SystemClock()
+    async with opened(found.database) as place:
+        book = (await place.lead()).book
+        kept = await place.kept(book or "")
+    if kept.published is None:
+        return []
+    async with exchange_of(found, clock) as data:
+        model = scorer.chosen(found.model_path, found.bot_interval)
+        board = first_board(found, model, clock.now())
+        bot = unkept(World(found, model, data, _Nowhere(), clock, board))
+    bot.restore(kept)
+    return ledger.differences(kept, database) + _otherwise(bot, decoded(kept.published))
+
+
+def _otherwise(bot: Bot, state: BotState) -> list[str]:
+    trader, recent, overview = bot.trader, bot.recent, state.overview
+    pairs = {
+        "equity": (measured(trader.equity), overview.equity),
+        "daily P&L": (measured(trader.daily_pnl), overview.daily_pnl),
+        "exposure": (measured(trader.portfolio.exposure), overview.total_exposure),
+        "open positions": (len(trader.portfolio.positions), overview.open_positions),
+        "timeline": (recent.timeline[: len(state.timeline)], state.timeline),
+        "whales": (recent.whales[: len(state.whales)], state.whales),
+        "notices": (recent.notices[: len(state.notices)], state.notices),
+    }
+    return [
+        f"{name} came back as {back}, was {was}"
+        for name, (back, was) in pairs.items()
+        if back != was
+    ]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Kill as often as asked; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trials.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="kills in all")
+    parser.add_argument("--lanes", type=int, default=4, help="services killed side by side")
+    parser.add_argument("--seed", type=int, default=1, help="when to kill")
+    wanted = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            summary = survived(wanted.kills, wanted.lanes, wanted.seed, Path(folder))
+        except TrialFailed as failure:
+            sys.stdout.write(f"FAILED {failure}\n")
+            return 1
+    sys.stdout.write(f"{summary}\n")
+    return 0
+
+
+def survived(kills: int, lanes: int, seed: int, folder: Path) -> str:
+    """What so many kills came to, half of the lanes in live mode. Raises TrialFailed."""
+    nursery = Nursery()
+    shares = [kills // lanes + (lane < kills % lanes) for lane in range(lanes)]
+    with ThreadPoolExecutor(lanes) as threads:
+        jobs = [
+            threads.submit(_lane, lane, share, random.Random(seed * 1_000 + lane), folder, nursery)
+            for lane, share in enumerate(shares)
+        ]
+        return "\n".join(job.result() for job in jobs)
+
+
+def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: Nursery) -> str:
+    mode, place = ("paper", "live")[number % 2], folder / f"lane{number}"
+    place.mkdir(parents=True)
+    arguments = ("--seed", str(number), "--cash", "100000", "--speed", "1")
+    with exchange(place, *arguments) as market:
+        lane = Lane(number, mode, place, nursery, dice, market)
+        lane.run(kills)
+        done = ledger.counts(lane.database)
+        return (
+            f"{mode}: {lane.survived} kills survived, {lane.open_orders} of them with an order whose "
+            f"fate was not known; {done['orders']} orders, {done['fills']} fills, "
+            f"{done['settlements']} settlements, all booked once"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

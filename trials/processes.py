@@ -1,0 +1,196 @@
+"""Real processes for trials: the service, and the exchange it trades on.
+
+The service is forked from a process that has imported everything, so that one starts in a blink
+and hundreds can be killed. It is `uvicorn main:app` all the same: its own process, settings from
+its environment, a port of its own, its words in a file.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+ROOT: Final = Path(__file__).parents[1]
+HOST: Final = "127.0.0.1"
+#: Seconds within which a process does what is waited for.
+PATIENCE: Final = 60.0
+_KEPT: Final = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+
+
+class TrialFailed(Exception):  # noqa: N818  # a verdict, not a mishap
+    """A promise was broken; the message says which."""
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """What the condition gives once it is true; other processes set no event to wait for."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise TrialFailed(f"within {seconds:g} s it did not happen: {what}")
+        time.sleep(0.01)
+    return found
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A simulated exchange that listens, and the key that may trade there."""
+
+    address: str
+    key_file: Path
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The settings that trade with its key."""
+        key = json.loads(self.key_file.read_text())
+        return {"KALSHI_API_KEY": key["key_id"], "KALSHI_SECRET": key["private_key"]}
+
+
+@contextmanager
+def exchange(folder: Path, *arguments: str) -> Iterator[Exchange]:
+    """The simulated exchange in a process of its own."""
+    keys = folder / "keys.json"
+    command = [sys.executable, "-m", "bot", "simulate", "--port", "0", "--keys", str(keys)]
+    with (
+        (folder / "exchange.txt").open("w") as errors,
+        subprocess.Popen(
+            [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise TrialFailed((folder / "exchange.txt").read_text())
+            yield Exchange(line.split()[-1], keys)
+        finally:
+            process.terminate()
+
+
+class Nursery:
+    """Starts services."""
+
+    def __init__(self) -> None:
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(
+            ["api.app", "bot.bootstrap", "uvicorn.protocols.http.httptools_impl", "uvloop"]
+        )
+
+    def start(self, folder: Path, settings: Mapping[str, str]) -> "Started":
+        """A service with these settings, and no others; its words go to `stdout.txt` there."""
+        port = free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        process = self._context.Process(
+            target=_serve, args=(port, str(folder), {**kept, **settings}), daemon=True
+        )
+        process.start()
+        return Started(process, port, folder)
+
+
+class Started:
+    """A service that was started."""
+
+    def __init__(self, process: BaseProcess, port: int, folder: Path) -> None:
+        self.folder = folder
+        self._process = process
+        self._client = httpx.Client(base_url=f"http://{HOST}:{port}", timeout=10)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.is_alive()
+
+    @property
+    def words(self) -> str:
+        """All it said."""
+        return (self.folder / "stdout.txt").read_text()
+
+    def get(self, path: str) -> Any:
+        """The JSON of a GET; None while nobody answers."""
+        with suppress(httpx.TransportError):
+            return self._client.get(path).json()
+        return None
+
+    def text(self, path: str) -> str:
+        """The text of a GET."""
+        return self._client.get(path).text
+
+    def post(self, path: str) -> httpx.Response:
+        """The answer to a POST."""
+        return self._client.post(path)
+
+    def status(self) -> dict[str, Any]:
+        """`/bot/status`, or nothing while nobody answers."""
+        return self.get("/bot/status") or {}
+
+    def wait_for(self, condition: Callable[[dict[str, Any]], Any], what: str) -> dict[str, Any]:
+        """The status once it is so."""
+
+        def now() -> dict[str, Any] | None:
+            if not self.is_alive:
+                raise TrialFailed(f"the service ended by itself:\n{self.words[-2_000:]}")
+            status = self.status()
+            return status if status and condition(status) else None
+
+        found: dict[str, Any] = until(now, what)
+        return found
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process.pid is not None:
+            os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End it at this very instant."""
+        self.send(signal.SIGKILL)
+        self.gone()
+
+    def end(self) -> None:
+        """Ask it to end, and wait for that."""
+        if self.is_alive:
+            self.send(signal.SIGCONT)
+            self.send(signal.SIGTERM)
+        self.gone()
+
+    def gone(self) -> None:
+        """Wait until it has ended."""
+        self._process.join(30)
+        if self._process.is_alive():
+            self._process.kill()
+            raise TrialFailed("the service did not end within 30 s")
+        self._client.close()
+
+
+def _serve(port: int, folder: str, settings: dict[str, str]) -> None:
+    """The service, in a process of its own."""
+    words = os.open(f"{folder}/stdout.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
+    os.environ.clear()
+    os.environ.update(settings)
+    # Settings come from here alone: a .env of whoever tries this must not join in.
+    os.chdir(folder)
+    sys.path.insert(0, str(ROOT))
+    import uvicorn  # noqa: PLC0415  # in the child, where it is used
+
+    uvicorn.run("main:app", host=HOST, port=port, log_level="warning", access_log=False)
