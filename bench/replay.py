@@ -110,9 +110,8 @@ class _Bench:
         with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
             ids = (f"bench-{number}" for number in itertools.count())
             settings = self.settings
-            trader = Trader(
-                PaperVenue(), trade_rules(settings, self.model), settings.paper_cash, ids
-            )
+            rules = trade_rules(settings, self.model).on_tape()
+            trader = Trader(PaperVenue(), rules, settings.paper_cash, ids)
             replay = Replay(self.tape, self._watch(), trader, journal)
             started = time.process_time()
             asyncio.run(self._through(replay))

@@ -32,7 +32,8 @@ def main(argv: list[str]) -> int:
     model = scorer.chosen(settings.model_path, options.every)
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(), trade_rules(settings, model), settings.paper_cash, ids)
+    rules = trade_rules(settings, model).on_tape()
+    trader = Trader(PaperVenue(), rules, settings.paper_cash, ids)
     with CsvJournal(options.out) as journal:
         replay = Replay(recording, watch, trader, journal)
         asyncio.run(_through(replay, options.every, len(recording.books)))
