@@ -1,11 +1,11 @@
 """Keeps every prediction until its horizon has passed, and what became of those of late.
 
-Grading and its figures are pure (`core.grading`, `core.performance`); this holds the values. The
-grades go to a log as events, and those of before a restart come back from there.
+Grading and its figures are pure (`core.grading`, `core.performance`); this holds the values. Of
+before a restart, grades come back from their events and what waits from memos.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -14,12 +14,14 @@ import numpy as np
 
 from bot.core.edge import taker_rate
 from bot.core.events import Event, PredictionGraded
-from bot.core.grading import Grades, Predictions, graded, none_yet, predictions
+from bot.core.grading import Grades, Predictions, predictions
 from bot.core.market import Market
 from bot.core.orderbook import Books, Floats
 from bot.core.performance import Performance, group_of, performance
 from bot.core.strategy import Thresholds
-from bot.watch import Judged
+from bot.durable import Kept, Memo, News
+from bot.observed import Judged
+from bot.waiting import Waiting
 
 #: Grades that the figures are over: the newest.
 REMEMBERED: Final = 50_000
@@ -31,7 +33,7 @@ ALL: Final = "ALL"
 class GradeRules:
     """What a prediction is about: `horizon` seconds ahead, a move of `size` cents at least.
 
-    `exchange` names where the books come from.
+    `exchange` names where the books come from, `version` the model whose predictions these are.
     A book that comes more than `patience` seconds after the horizon grades nothing.
     """
 
@@ -40,13 +42,14 @@ class GradeRules:
     patience: float
     thresholds: Thresholds
     exchange: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
     """How good predictions were, by group of markets, `ALL` first; how many wait or lapsed.
 
-    Those that lapsed since the start saw no two-sided book in time: they are no grade.
+    Those of this version that lapsed saw no two-sided book in time: they are no grade.
     """
 
     horizon: float
@@ -58,14 +61,27 @@ class TrackRecord:
 class Grader:
     """Waits for horizons and remembers the grades."""
 
-    def __init__(self, rules: GradeRules, earlier: Iterable[PredictionGraded] = ()) -> None:
-        """`earlier` are grades of before a restart, oldest first."""
+    def __init__(self, rules: GradeRules) -> None:
         self._rules = rules
-        self._waiting = none_yet()
-        self._lapsed = 0
-        self._grades = deque(earlier, maxlen=REMEMBERED)
+        self._waiting = Waiting(rules.version)
+        self._grades: deque[PredictionGraded] = deque(maxlen=REMEMBERED)
         self._made = 0
-        self._known: tuple[int, TrackRecord] | None = None
+        self._known: tuple[int, Mapping[str, Performance]] | None = None
+
+    def memos(self) -> list[Memo]:
+        """What changed of what waits since this was asked last."""
+        return self._waiting.memos()
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with the grades of this version on this exchange, and with what waits."""
+        self._grades.clear()
+        self._learn(kept.events)
+        self._waiting.restore(kept)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        self._learn(news.events)
+        self._waiting.catch_up(news)
 
     def grade(
         self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
@@ -75,8 +91,7 @@ class Grader:
             return []
         books = _touches([part.seen.books for part in judged])
         rules = self._rules
-        fates, self._waiting, lapsed = graded(self._waiting, books, rules.patience, at.timestamp())
-        self._lapsed += lapsed
+        fates = self._waiting.grade(books, rules.patience, at.timestamp())
         self._remember(books, np.concatenate([part.scores for part in judged]), markets)
         events = _events(at, fates, judged[0].model_version, rules, markets)
         self._grades.extend(events)
@@ -86,25 +101,33 @@ class Grader:
     def record(self) -> TrackRecord:
         """The track record so far; cheap while nothing new was graded."""
         if self._known is None or self._known[0] != self._made:
-            self._known = self._made, self._computed()
-        return self._known[1]
+            self._known = self._made, self._groups()
+        return TrackRecord(
+            horizon=self._rules.horizon,
+            waiting=len(self._waiting),
+            lapsed=self._waiting.lapsed,
+            groups=self._known[1],
+        )
+
+    def _learn(self, events: Sequence[Event]) -> None:
+        ours = (self._rules.exchange, self._rules.version)
+        for event in events:
+            match event:
+                case PredictionGraded(exchange=exchange, model_version=version):
+                    if (exchange, version) == ours:
+                        self._grades.append(event)
+        self._made += 1
 
     def _remember(self, books: Books, scores: Floats, markets: Mapping[str, Market]) -> None:
         if not np.isfinite(scores).any():
             return
         rates = np.array([taker_rate(markets[ticker].fees) for ticker in books.tickers])
-        made = predictions(books, scores, rates, self._rules.horizon)
-        self._waiting, dropped = self._waiting.and_then(made)
-        self._lapsed += dropped
+        batch = self._waiting.batch
+        self._waiting.add(predictions(books, scores, rates, self._rules.horizon, batch))
 
-    def _computed(self) -> TrackRecord:
+    def _groups(self) -> Mapping[str, Performance]:
         groups = dict.fromkeys([ALL, *sorted({grade.group for grade in self._grades})])
-        return TrackRecord(
-            horizon=self._rules.horizon,
-            waiting=len(self._waiting),
-            lapsed=self._lapsed,
-            groups={group: self._performance(group) for group in groups},
-        )
+        return {group: self._performance(group) for group in groups}
 
     def _performance(self, group: str) -> Performance:
         chosen = [one for one in self._grades if group in {ALL, one.group}]
@@ -178,6 +201,7 @@ def _as_columns(grades: Sequence[PredictionGraded]) -> Grades:
         bid=unknown,
         ask=unknown,
         fee_rate=unknown,
+        batch=np.zeros(len(grades), dtype=np.int64),
     )
     taker = [np.nan if one.taker is None else one.taker for one in grades]
     return Grades(told, np.array([one.change for one in grades]), np.array(taker))

@@ -6,9 +6,11 @@ One object beside the cycle: the cycle shows it what was judged, the API asks it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from bot.core.drift import Drift, Spread, counted, psi, verdict
@@ -16,8 +18,10 @@ from bot.core.events import Event
 from bot.core.features import FEATURE_NAMES
 from bot.core.market import Market
 from bot.core.orderbook import Floats
+from bot.durable import Kept, Memo, News
+from bot.form import Form
 from bot.grade import Grader, TrackRecord
-from bot.watch import Judged
+from bot.observed import Judged
 
 _SCORE: Final = "score"
 
@@ -29,6 +33,14 @@ class FeatureDrift:
     index: float | None
     verdict: Drift
     rows: int
+
+
+class _Today(Struct, frozen=True, array_like=True):
+    """What came in on a UTC day, counted in the bins of a card that `bins` tells from others."""
+
+    day: date
+    bins: str
+    counts: list[list[int]]
 
 
 class ModelWatch:
@@ -44,7 +56,31 @@ class ModelWatch:
         self._edges = np.array([one.edges for one in spreads.values()], dtype=np.float64)
         self._trained = np.array([one.counts for one in spreads.values()], dtype=np.int64)
         self._live = np.zeros_like(self._trained)
+        self._bins = blake2b(repr(spreads).encode(), digest_size=8).hexdigest()
         self._day: date | None = None
+        self._form = Form("drift", _Today)
+        self._is_told = True
+
+    def memos(self) -> list[Memo]:
+        """What changed since this was asked last."""
+        memos = self._grader.memos()
+        if not self._is_told and self._day is not None:
+            today = _Today(self._day, self._bins, self._live.tolist())
+            memos.append(self._form.memo("", today))
+        self._is_told = True
+        return memos
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with the grades and the counts of the day that were kept."""
+        self._begin(None)
+        self._is_told = True
+        self._grader.restore(kept)
+        self._take(kept)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        self._grader.catch_up(news)
+        self._take(news)
 
     def grade(
         self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
@@ -71,16 +107,23 @@ class ModelWatch:
             for name, index, counts in columns
         }
 
-    def _begin(self, day: date) -> None:
+    def _begin(self, day: date | None) -> None:
         if day != self._day:
             self._day = day
             self._live = np.zeros_like(self._trained)
+
+    def _take(self, source: Kept | News) -> None:
+        found = self._form.read(source).get("")
+        if found is not None and found.bins == self._bins:
+            self._day = found.day
+            self._live = np.array(found.counts, dtype=np.int64)
 
     def _count(self, part: Judged) -> None:
         # Only what the model was asked about: books it never sees say nothing of its world.
         asked = np.isfinite(part.scores)
         if self._names and asked.any():
             self._live += counted(self._columns(part, asked), self._edges)
+            self._is_told = False
 
     def _columns(self, part: Judged, rows: NDArray[np.bool_]) -> Floats:
         columns = [

@@ -78,6 +78,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.trade",
             "bot.trails",
             "bot.universe",
+            "bot.waiting",
             "bot.watch",
         ),
     ),

@@ -6,22 +6,28 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.core.drift import LEAST_ROWS, Spread
-from bot.core.events import PredictionGraded
+from bot.core.events import Event, PredictionGraded
 from bot.core.features import FEATURE_NAMES
+from bot.core.grading import none_yet, predictions
 from bot.core.orderbook import Books, OrderBook
+from bot.core.portfolio import Portfolio
 from bot.core.strategy import Gates, Thresholds
 from bot.core.whale_rules import WhaleRules
+from bot.durable import Kept, News
 from bot.grade import ALL, Grader, GradeRules
-from bot.journal_grades import earlier
 from bot.model_watch import ModelWatch
+from bot.waiting import Waiting
 from bot.watch import Watch
-from logging_utils import CsvJournal
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 
-RULES = GradeRules(10.0, size=1.0, patience=5.0, thresholds=Thresholds(), exchange="sim")
+RULES = GradeRules(
+    10.0, size=1.0, patience=5.0, thresholds=Thresholds(), exchange="sim", version="fake_v1"
+)
 
 
 def book(bid, ask):
@@ -31,18 +37,23 @@ def book(bid, ask):
 class Room:
     """Judges one book a market at a time and grades."""
 
-    def __init__(self, opinion=0.8, rules=RULES, before=()):
+    def __init__(self, opinion=0.8, rules=RULES):
         self.scorer = FakeScorer(opinion)
         gates = Gates(fewest_observations=0)
         self.watch = Watch(self.scorer, Thresholds(), gates, WhaleRules())
-        self.grader = Grader(rules, before)
+        self.grader = Grader(rules)
         self.markets = {t: open_market(t, series_ticker="KXS") for t in "ABCDEF"}
 
     def see(self, seconds, **shown):
+        return self.grade(seconds, self.judge(seconds, **shown))
+
+    def judge(self, seconds, **shown):
         at = NOON + timedelta(seconds=seconds)
         books = Books.of([(t, at.timestamp(), b) for t, b in shown.items()])
-        judged = self.watch.judge(books, np.full(len(books), 3600.0))
-        return self.grader.grade(at, [judged], self.markets)
+        return self.watch.judge(books, np.full(len(books), 3600.0))
+
+    def grade(self, seconds, judged):
+        return self.grader.grade(NOON + timedelta(seconds=seconds), [judged], self.markets)
 
 
 def test_a_prediction_is_graded_by_the_first_book_after_its_horizon():
@@ -116,42 +127,151 @@ def test_the_record_sums_up_by_group_and_over_all():
     assert hit_rate is not None
     assert hit_rate.value == pytest.approx(4 / 6)
     assert record.groups[ALL].markets == 6
-    assert room.grader.record() is record
+    assert room.grader.record().groups is record.groups
 
 
-def test_grades_survive_a_restart_through_their_log(tmp_path):
-    room = Room()
-    room.see(0, A=book("0.50", "0.52"))
-    grades = room.see(11, A=book("0.54", "0.56"))
-    odd = replace(grades[0], taker=None, model_version="old")
-    with CsvJournal(tmp_path) as journal:
-        journal.record([*grades, odd])
+class Disk:
+    """What was told so far, as a database would give it back."""
 
-    (again,) = earlier(tmp_path, "sim", "fake_v1")
+    def __init__(self):
+        self.events: list[Event] = []
+        self.memos: dict[str, dict[str, bytes]] = {}
+        self.news = News(0)
 
-    assert replace(again, change=0.0, taker=0.0) == replace(grades[0], change=0.0, taker=0.0)
-    assert again.change == pytest.approx(grades[0].change, abs=1e-4)
-    assert earlier(tmp_path, "sim", "old")[0].taker is None
-    assert earlier(tmp_path, "production", "fake_v1") == []
-    assert Room(before=[again]).grader.record().groups[ALL].graded == 1
+    def take(self, source, events=()):
+        memos = source.memos()
+        self.news = News(1, tuple(events), tuple(memos))
+        self.events += events
+        for memo in memos:
+            of_kind = self.memos.setdefault(memo.kind, {})
+            of_kind.pop(memo.key, None)
+            if memo.body is not None:
+                of_kind[memo.key] = memo.body
+
+    @property
+    def kept(self):
+        # A database has no order of its own.
+        memos = {kind: dict(sorted(of_kind.items())) for kind, of_kind in self.memos.items()}
+        return Kept(1, Portfolio.of_cash(Decimal(1)), events=tuple(self.events), memos=memos)
+
+    def restored(self, rules=RULES):
+        again = Grader(rules)
+        again.restore(self.kept)
+        return again
 
 
-def test_broken_rows_of_the_log_are_left_out_with_a_warning(tmp_path, caplog):
-    room = Room()
-    room.see(0, A=book("0.50", "0.52"))
-    grades = room.see(11, A=book("0.54", "0.56"))
-    with CsvJournal(tmp_path) as journal:
-        journal.record(grades)
-    with (tmp_path / "grades_log.csv").open("a") as file:
-        file.write("yesterday,sim,fake_v1,A\r\n2026-01-01T00:00:00+00:00,sim,fake_v1,A,G,")
-        file.write("2026-01-01T00:00:00+00:00,nan,10,1,1\r\n")
-
-    assert len(earlier(tmp_path, "sim", "fake_v1")) == 1
-    assert "2 rows of grades_log.csv cannot be read" in caplog.text
+CALM, UP = book("0.50", "0.52"), book("0.54", "0.56")
+moments = st.tuples(
+    st.sampled_from([1, 4, 9, 11, 30]),
+    st.dictionaries(
+        st.sampled_from("ABCD"), st.sampled_from([CALM, UP, OrderBook((), ())]), min_size=1
+    ),
+)
 
 
-def test_without_a_log_there_are_no_grades(tmp_path):
-    assert earlier(tmp_path / "none", "sim", "fake_v1") == []
+@settings(max_examples=40, deadline=None)
+@given(st.lists(moments, min_size=2, max_size=25), st.data())
+def test_a_restored_grader_goes_on_as_if_nothing_had_happened(story, data):
+    stop = data.draw(st.integers(0, len(story)))
+    room, disk, onlooker, now = Room(), Disk(), Grader(RULES), 0
+    room.markets["D"] = replace(room.markets["D"], fees=None)
+    for gap, shown in story[:stop]:
+        now += gap
+        disk.take(room.grader, room.see(now, **shown))
+        onlooker.catch_up(disk.news)
+        assert onlooker.record() == room.grader.record()
+    room_again = Room()
+    room_again.markets, room_again.watch = room.markets, room.watch
+    room_again.grader = disk.restored()
+
+    assert room_again.grader.record() == room.grader.record()
+    assert room_again.grader.memos() == []
+    for gap, shown in story[stop:]:
+        now += gap
+        judged = room.judge(now, **shown)
+        one, other = room.grade(now, judged), room_again.grade(now, judged)
+        assert one == other
+        disk.take(room_again.grader, other)
+    assert room_again.grader.record() == room.grader.record() == disk.restored().record()
+
+
+def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded():
+    room, disk = Room(), Disk()
+    room.see(0, A=CALM, B=CALM)
+    disk.take(room.grader)
+    room.see(5, A=CALM, B=CALM)
+    disk.take(room.grader)
+    assert set(disk.memos["waiting"]) == {"0", "1"}
+
+    room.see(11, A=CALM)
+    disk.take(room.grader)
+
+    assert {memo.key for memo in disk.news.memos} == {"0", "2"}
+    assert disk.restored().record().waiting == room.grader.record().waiting == 4
+    room.see(100, A=CALM)
+    disk.take(room.grader)
+    assert set(disk.memos["waiting"]) == {"3"}
+    assert disk.restored().record().lapsed == room.grader.record().lapsed == 4
+
+
+def test_what_there_is_no_room_for_is_struck_out():
+    waiting, disk = Waiting("v1", capacity=12), Disk()
+    books = Books.of([(f"M{n}", NOON.timestamp(), CALM) for n in range(5)])
+    for _ in range(5):
+        waiting.add(predictions(books, np.full(5, 0.7), np.full(5, np.nan), 10.0, waiting.batch))
+        disk.take(waiting)
+
+    again = Waiting("v1")
+    again.restore(disk.kept)
+
+    assert (len(waiting), waiting.lapsed) == (len(again), again.lapsed) == (12, 13)
+    assert set(disk.memos["waiting"]) == {"2", "3", "4"}
+    assert again.batch == waiting.batch == 5
+
+
+def test_more_at_once_than_there_is_room_for_waits_as_far_as_there_is():
+    waiting, disk = Waiting("v1", capacity=3), Disk()
+    books = Books.of([(f"M{n}", NOON.timestamp(), CALM) for n in range(5)])
+
+    waiting.add(predictions(books, np.full(5, 0.7), np.full(5, np.nan), 10.0))
+
+    disk.take(waiting)
+    again = Waiting("v1")
+    again.restore(disk.kept)
+    assert (len(again), again.lapsed) == (3, 2)
+
+
+def test_nothing_predicted_takes_no_room():
+    waiting = Waiting("v1")
+
+    waiting.add(none_yet())
+
+    assert (waiting.batch, waiting.memos()) == (0, [])
+
+
+@pytest.mark.parametrize("other", [{"version": "v2"}, {"exchange": "production"}])
+def test_what_another_version_or_exchange_graded_does_not_count(other):
+    room, disk = Room(), Disk()
+    disk.take(room.grader, room.see(0, A=CALM))
+    disk.take(room.grader, room.see(11, A=UP, B=UP))
+    disk.take(room.grader, room.see(50, A=UP))
+    assert room.grader.record().lapsed == 2
+    ours, record = disk.restored(), disk.restored(replace(RULES, **other)).record()
+
+    assert ours.record().groups[ALL].graded == 1
+    assert record.groups[ALL].graded == 0
+    if "version" in other:
+        assert (record.waiting, record.lapsed) == (0, 0)
+
+
+def test_what_another_version_predicted_is_struck_out():
+    room, disk = Room(), Disk()
+    disk.take(room.grader, room.see(0, A=CALM))
+    new = disk.restored(replace(RULES, version="v2"))
+
+    disk.take(new)
+
+    assert disk.memos["waiting"] == {}
 
 
 def spread(*edges):
@@ -173,6 +293,38 @@ def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
 
     watch.grade(NOON + timedelta(days=1), [], room.markets)
     assert watch.drift()["score"].rows == 0
+
+
+def test_what_came_in_today_survives_a_restart():
+    room, disk = Room(opinion=0.8), Disk()
+    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
+    onlooker = ModelWatch({}, spread(-0.5, 0.0, 0.5), Grader(RULES))
+    disk.take(watch, watch.grade(NOON, [_judged(room, LEAST_ROWS)], room.markets))
+    onlooker.catch_up(disk.news)
+    again = ModelWatch({}, spread(-0.5, 0.0, 0.5), Grader(RULES))
+    again.restore(disk.kept)
+
+    assert again.drift() == onlooker.drift() == watch.drift()
+    assert again.track_record() == onlooker.track_record() == watch.track_record()
+    assert again.memos() == watch.memos() == []
+    judged = _judged(room, 3)
+    for one in (watch, again):
+        one.grade(NOON, [judged], room.markets)
+    assert again.drift() == watch.drift()
+    assert again.memos() == watch.memos() != []
+    again.grade(NOON + timedelta(days=1), [], room.markets)
+    assert again.drift()["score"].rows == 0
+
+
+def test_counts_in_the_bins_of_another_card_are_forgotten():
+    room, disk = Room(opinion=0.8), Disk()
+    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
+    disk.take(watch, watch.grade(NOON, [_judged(room, 7)], room.markets))
+    again = ModelWatch({}, spread(-0.4, 0.0, 0.5), Grader(RULES))
+
+    again.restore(disk.kept)
+
+    assert again.drift()["score"].rows == 0
 
 
 def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():

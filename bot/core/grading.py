@@ -24,7 +24,8 @@ class Predictions:
     """N predictions that wait: each of a market, made at and due at a time (seconds UTC).
 
     `score` is P(up), never NaN. `bid` and `ask` are the touch then, in dollars. `fee_rate` is
-    what a taker pays, in cents, over p(1 − p); NaN where the fees were not known.
+    what a taker pays, in cents, over p(1 − p); NaN where the fees were not known. Those made
+    together are of one `batch`; batches rise.
     """
 
     tickers: tuple[str, ...]
@@ -34,6 +35,7 @@ class Predictions:
     bid: Floats
     ask: Floats
     fee_rate: Floats
+    batch: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.tickers)
@@ -72,7 +74,9 @@ class Grades:
         return len(self.change)
 
 
-def predictions(books: Books, score: Floats, fee_rate: Floats, horizon: float) -> Predictions:
+def predictions(
+    books: Books, score: Floats, fee_rate: Floats, horizon: float, batch: int = 0
+) -> Predictions:
     """The opinions of a cycle: of N books, those with a score, as they stood."""
     rows = np.flatnonzero(np.isfinite(score) & np.isfinite(books.mid))
     seen_at = books.seen_at[rows]
@@ -84,13 +88,15 @@ def predictions(books: Books, score: Floats, fee_rate: Floats, horizon: float) -
         bid=books.best_bid[rows],
         ask=books.best_ask[rows],
         fee_rate=fee_rate[rows],
+        batch=np.full(len(rows), batch),
     )
 
 
 def none_yet() -> Predictions:
     """No predictions."""
     nothing = np.empty(0)
-    return Predictions((), nothing, nothing, nothing, nothing, nothing, nothing)
+    number = np.empty(0, dtype=np.int64)
+    return Predictions((), nothing, nothing, nothing, nothing, nothing, nothing, number)
 
 
 def graded(

@@ -121,7 +121,9 @@ def grades(*rows: tuple[str, float, float, float]) -> Grades:
     """Grades of (ticker, score, change, taker)."""
     tickers, score, change, taker = zip(*rows, strict=True)
     nothing = np.zeros(len(rows))
-    waiting = Predictions(tickers, nothing, nothing, np.array(score), nothing, nothing, nothing)
+    batch = np.zeros(len(rows), dtype=np.int64)
+    columns = (nothing, nothing, np.array(score), nothing, nothing, nothing, batch)
+    waiting = Predictions(tickers, *columns)
     return Grades(waiting, np.array(change), np.array(taker))
 
 
