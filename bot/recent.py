@@ -20,6 +20,7 @@ from bot.core.events import (
 )
 from bot.core.money import cents, measured
 from bot.core.orders import Order, OrderStatus
+from bot.durable import Kept, News
 from bot.views import NoticeKind, NoticeView, TimelineView, WhaleView
 
 WHALES: Final = 200
@@ -47,6 +48,18 @@ class Recent:
                 self._notices.appendleft(notice)
         if isinstance(event, WhaleSeen):
             self._whales.appendleft(_whale(event))
+
+    def restore(self, kept: Kept) -> None:
+        """Begin with what was kept: all that is shown comes from events alone."""
+        for shown in (self._whales, self._timeline, self._notices):
+            shown.clear()
+        for event in kept.events:
+            self.add(event)
+
+    def catch_up(self, news: News) -> None:
+        """Take over what the leader kept since."""
+        for event in news.events:
+            self.add(event)
 
     @property
     def whales(self) -> tuple[WhaleView, ...]:

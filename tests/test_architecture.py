@@ -41,7 +41,6 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.journal_lines",
             "bot.journal_rows",
             "bot.journal_fields",
-            "bot.journal_grades",
             "bot.log_format",
             "bot.csv_file",
             "bot.csv_parts",

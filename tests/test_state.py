@@ -28,8 +28,10 @@ from bot.core.events import (
 )
 from bot.core.market import Side
 from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.portfolio import Portfolio
 from bot.core.regime import RegimeName
 from bot.core.whales import SideBias, Whale, WhaleType
+from bot.durable import Kept, News
 from bot.recent import NOTICES, TIMELINE, WHALES, Recent
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from bot.views import BotState, MarketView
@@ -214,6 +216,29 @@ def test_memory_is_bounded_and_newest_first():
     assert lengths == (WHALES, TIMELINE, NOTICES)
     assert recent.whales[0].timestamp == recent.timeline[0].timestamp == newest.isoformat()
     assert recent.notices[0].message == f"books: {TIMELINE + 9}"
+
+
+EVENTS: list[Event] = [event for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]]
+
+
+@given(st.lists(st.sampled_from(EVENTS), max_size=40), st.data())
+def test_what_lately_happened_comes_back_from_events_in_its_order(story, data):
+    stop = data.draw(st.integers(0, len(story)))
+    nobody = Portfolio.of_cash(Decimal(1))
+    one, again, onlooker = Recent(), Recent(), Recent()
+    for event in story:
+        one.add(event)
+    again.add(a_whale(7))
+
+    again.restore(Kept(1, nobody, events=tuple(story[:stop])))
+    onlooker.restore(Kept(1, nobody, events=tuple(story[:stop])))
+    for event in story[stop:]:
+        again.add(event)
+    onlooker.catch_up(News(2, tuple(story[stop:])))
+
+    assert [(each.whales, each.timeline, each.notices) for each in (again, onlooker)] == [
+        (one.whales, one.timeline, one.notices)
+    ] * 2
 
 
 def test_a_whale_without_bias_says_so():
