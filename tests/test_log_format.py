@@ -1,13 +1,15 @@
 """Lines on stdout: as text one line each, as JSON one object each, whatever they hold."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from math import inf, nan
 from pathlib import Path
 
+import orjson
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +32,14 @@ from tests.journals import ENDING, NOW, ORDER, ended, fill, logging_restored, pn
 
 #: Whatever Python can hold as text: line ends, quotes, escapes, halves of surrogate pairs.
 NASTY = st.text(st.characters(categories=None) | st.sampled_from('\n\r\u2028"\\\x00\x1b\ud800,{}'))
-VALUES = NASTY | st.integers() | st.floats() | st.none() | st.booleans() | st.decimals()
+VALUES = st.one_of(
+    NASTY,
+    st.integers(),
+    st.floats(),
+    st.none(),
+    st.decimals(),
+    st.sampled_from((nan, inf, "\ud800")),
+)
 
 
 @pytest.fixture
@@ -44,12 +53,8 @@ def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def parsed(line: str) -> dict[str, object]:
-    """The object of a line, by the letter of the standard."""
-
-    def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no JSON")
-
-    found = json.loads(line, parse_constant=refuse)
+    """The object of a line; this reader takes neither NaN nor half a surrogate pair."""
+    found = orjson.loads(line)
     assert isinstance(found, dict)
     return found
 
@@ -78,7 +83,7 @@ def test_no_message_forges_a_line(text):
     text=NASTY,
     name=NASTY,
     level=NASTY,
-    extra=st.dictionaries(st.sampled_from(FIELDS), VALUES),
+    extra=st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, VALUES)),
     error=NASTY | st.none(),
 )
 def test_every_record_is_one_object_on_one_line(text, name, level, extra, error):
@@ -128,6 +133,7 @@ def test_a_trace_is_a_field(capsys):
 
 @pytest.mark.usefixtures("stdout")
 def test_the_servers_lines_are_objects_too_and_successful_polls_are_left_out(capsys):
+    uvicorn.Config("main:app")  # sets up logging its own way
     logging_utils.configure("INFO", "json")
     access = logging.getLogger("uvicorn.access")
     for path, status in (("/state/full", 200), ("/bot/start", 200)):
