@@ -17,7 +17,7 @@ log = logging.getLogger("main")
 
 T = TypeVar("T")
 #: Of a type as msgspec describes it, these say nothing of what is written.
-_UNWRITTEN: Final = frozenset({"cls", "default", "default_factory"})
+_UNWRITTEN: Final = frozenset({"cls", "default", "default_factory", "required"})
 _MARK_BYTES: Final = 4
 
 

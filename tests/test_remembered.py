@@ -1,0 +1,155 @@
+"""What is remembered comes back as it was, or not at all: the marks of memos and what they hold."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec import Struct, defstruct
+
+from bot.core.money import ZERO
+from bot.core.portfolio import Portfolio
+from bot.durable import Kept, Memo, News
+from bot.form import Form
+
+
+class Place(NamedTuple):
+    row: int
+    column: int
+
+
+class Thing(Struct, frozen=True, array_like=True):
+    name: str
+    places: tuple[Place, ...] = ()
+    day: date | None = None
+
+
+def kept(**memos: bytes) -> Kept:
+    return Kept(1, Portfolio.of_cash(ZERO), memos={"things": memos})
+
+
+def body(memo: Memo) -> bytes:
+    assert memo.body is not None
+    return memo.body
+
+
+FORM = Form("things", Thing)
+
+
+@pytest.mark.parametrize(
+    "thing", [Thing("a"), Thing("", (Place(1, 2), Place(3, 4)), date(2026, 1, 18)), Thing('"\\ü')]
+)
+def test_a_thing_comes_back_as_it_was(thing):
+    memo = FORM.memo("k", thing)
+
+    assert (memo.kind, memo.key) == ("things", "k")
+    assert FORM.read(kept(k=body(memo))) == {"k": thing}
+    assert FORM.read(News(1, memos=(memo,))) == {"k": thing}
+
+
+def test_what_is_forgotten_is_none_and_other_kinds_are_passed_over(caplog):
+    gone, other = FORM.memo("k", None), Memo("others", "k", b"?")
+
+    assert gone.body is None
+    assert FORM.read(News(1, memos=(gone, other))) == {"k": None}
+    assert FORM.read(Kept(1, Portfolio.of_cash(ZERO), memos={"others": {"k": b"?"}})) == {}
+    assert caplog.messages == []
+
+
+def changed(*fields: Any, **options: Any) -> type[Any]:
+    return defstruct("Thing", fields, **{"array_like": True, "frozen": True, **options})
+
+
+PLACES = ("places", tuple[Place, ...], ())
+DAY = ("day", date | None, None)
+
+
+class Swapped(NamedTuple):
+    column: int
+    row: int
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed(("name", str), PLACES),
+        changed(("name", str), PLACES, DAY, ("more", int, 0)),
+        changed(("title", str), PLACES, DAY),
+        changed(("name", str), PLACES, ("day", datetime | None, None)),
+        changed(("name", str), ("places", tuple[Swapped, ...], ()), DAY),
+        changed(("name", str), PLACES, DAY, array_like=False),
+    ],
+)
+def test_any_other_layout_is_forgotten_and_not_misread(other, caplog):
+    memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
+
+    assert Form("things", other).read(kept(k=body(memo), l=body(memo))) == {"k": None, "l": None}
+    assert caplog.messages == ["2 memos of kind things have another layout and are forgotten"]
+
+
+def test_words_about_a_type_and_what_a_field_begins_with_are_no_part_of_its_layout():
+    same = defstruct(
+        "Another",
+        [("name", str), ("places", tuple[Place, ...]), ("day", date | None)],
+        array_like=True,
+        namespace={"__doc__": "Other words."},
+    )
+    memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
+
+    (again,) = Form("things", same).read(kept(k=body(memo))).values()
+
+    assert again is not None
+    assert again.name == "a"  # type: ignore[attr-defined]  # a type made here
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 12])
+def test_a_damaged_body_is_forgotten(at, caplog):
+    whole = body(FORM.memo("k", Thing("a", (Place(1, 2),))))
+    damaged = whole[:at] + b"\xff" + whole[at + 1 :]
+
+    assert FORM.read(kept(k=damaged, l=whole[:at])) == {"k": None, "l": None}
+    assert len(caplog.messages) == 1
+
+
+#: Everything that is kept in a form, and a memory of rows.
+MARKS = """
+from bot.decisions import Decisions
+from bot.follow import Follower
+from bot.grade import Grader, GradeRules
+from bot.core.strategy import Gates, Thresholds
+from bot.core.whale_rules import WhaleRules
+from bot.model_watch import ModelWatch
+from bot.trails import Trails
+from bot.tallies import Tallies
+from bot.waiting import Waiting
+from bot.watch import Watch
+one = ModelWatch(None, {}, Grader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
+forms = [one._form, Decisions()._form, Follower()._form, Trails(1)._form, Tallies()._form]
+forms += [Tallies()._sums_form, Waiting("")._batches, Waiting("")._counts]
+print([(form.kind, form._mark) for form in forms])
+print(Watch(None, Thresholds(), Gates(), WhaleRules())._memory._mark)
+"""
+
+
+def test_the_same_code_has_the_same_marks_in_every_process():
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", MARKS],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(said) == 1
+    assert said.pop().count(b"(") == 8
+
+
+def test_moments_come_back_to_the_microsecond():
+    form = Form("moments", datetime)
+    at = datetime(2026, 1, 18, 22, 15, 0, 123_457, tzinfo=UTC)
+
+    memos = {"k": body(form.memo("k", at))}
+    assert form.read(Kept(1, Portfolio.of_cash(ZERO), memos={"moments": memos})) == {"k": at}
