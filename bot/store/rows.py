@@ -96,7 +96,7 @@ def memo_rows(kept: Sequence[Memo]) -> list[Values]:
 def _row(event: Event, kind: Kind) -> Values:
     return {
         "kind": type(event).__name__,
-        "ticker": kind.ticker(event),
+        "ticker": _plain(kind.ticker(event) or "") or None,
         "at": event.at,
         "body": _ENCODER.encode(event).decode(),
     }
@@ -119,10 +119,15 @@ def _ended(event: OrderEnded) -> Values:
     fate = {
         "status": done.status.value,
         "order_id": done.order_id,
-        "error": done.error.replace("\0", ""),
+        "error": _plain(done.error),
         "ended_at": event.at,
     }
     return order_row(done.order) | fate
+
+
+def _plain(words: str) -> str:
+    """Words of the exchange that no longer hold what PostgreSQL cannot; the body has them all."""
+    return words.replace("\0", "")
 
 
 def _filled(event: OrderEnded) -> Booked:

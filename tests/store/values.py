@@ -61,7 +61,8 @@ moments = st.datetimes(
     min_value=datetime(1971, 1, 1),  # noqa: DTZ001  # hypothesis wants it so
     max_value=datetime(9000, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
-)
+    allow_imaginary=False,
+).map(lambda at: at.replace(fold=0))
 #: NUL cannot be sent to PostgreSQL; within the JSON of an event it can be.
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 _fills = st.builds(
