@@ -98,13 +98,15 @@ class World:
 class Office:
     """What is there for one term only: the store, the venue, names for orders.
 
-    `lose` is called when a write finds that another process leads.
+    `lose` is called when a write finds that another process leads. `objection` is why the desk
+    lets nothing be entered.
     """
 
     store: Store
     venue: Venue
     order_ids: Iterator[str]
     lose: Callable[[], None] = _nothing
+    objection: Callable[[], str | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,10 @@ def model_watch(model: Model, settings: Settings) -> ModelWatch:
 def _trader(world: World, office: Office, keeper: Keeper) -> Trader:
     standing = world.standing
     safety = Safety(
-        store=keeper, killed=standing.killed, sure=standing.sure, fault=lambda: keeper.fault
+        store=keeper,
+        killed=lambda: standing.killed() or office.objection(),
+        sure=standing.sure,
+        fault=lambda: keeper.fault,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(office.venue, rules, world.settings.paper_cash, office.order_ids, safety)

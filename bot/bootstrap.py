@@ -33,7 +33,7 @@ from bot.metrics import LoopLag, Metrics
 from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports import Clock
-from bot.service import Service, paper_venue
+from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.state import Board, Role
@@ -122,7 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             stands = _how_it_stands(settings, leadership)
             journals = Journals(journal)
             world = World(settings, model, data, journals, clock, board, stands)
-            service = Service(world, book, leadership, paper_venue)
+            service = Service(world, book, leadership)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(Figures(service, budget, alerts).read, lag)

@@ -7,16 +7,17 @@ from now. Leaves out who leads (`leadership`) and how the parts are joined (`ass
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
-from bot.durable import Kept, News, StoreError, Term
+from bot.desks import Desk
+from bot.durable import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.election import Control, Offices
 from bot.leadership import Leadership
-from bot.paper import PaperVenue
-from bot.ports import Clock, Venue
+from bot.ports import Clock
 from bot.state import decoded
 from bot.store.database import Database, opened
 
@@ -25,29 +26,20 @@ log = logging.getLogger("main")
 #: Between two looks for what is too old to be kept.
 PRUNE_EVERY: Final = timedelta(hours=1)
 
-#: Opens the venue of a term over the database of its book.
-OpenVenue = Callable[[Database, Term], AbstractAsyncContextManager[Venue]]
-
-
-@asynccontextmanager
-async def paper_venue(_: Database, __: Term) -> AsyncIterator[Venue]:
-    """Pretend orders: nothing to open."""
-    yield PaperVenue()
+#: What a term hands on to the next, about the exchange.
+FENCE: Final = "fence"
 
 
 class Service:
     """What the API needs, and what leading and looking on mean here."""
 
-    def __init__(
-        self, world: World, book: str, leadership: Leadership, open_venue: OpenVenue
-    ) -> None:
+    def __init__(self, world: World, book: str, leadership: Leadership) -> None:
         self.board = world.board
         self.clock = world.clock
         self.control = leadership
         self.book = book
         self.bot = unkept(world)
         self._world = world
-        self._open_venue = open_venue
         self._database: Database | None = None
 
     def offices(self) -> Offices:
@@ -75,26 +67,37 @@ class Service:
 
     @asynccontextmanager
     async def _reign(self, term: Term, lose: Callable[[], None]) -> AsyncIterator["Reign"]:
-        database, settings = self._database, self._world.settings
+        database = self._database
         if database is None:  # pragma: no cover  # whoever leads has opened it
             raise StoreError("the database is not open")
-        now = self.clock.now()
-        await database.open_book(term, self.book, settings.paper_cash, now)
-        async with self._open_venue(database, term) as venue:
-            kept = await database.kept(self.book)
-            store = database.store(term, self.book)
-            office = Office(store, venue, order_ids(term, now), lose)
-            bot = assembled(self._world, office)
-            bot.restore(kept)
-            _adopt(bot, kept, now)
-            self.bot = bot
+        async with desks.opened(self._world.settings, self.clock) as desk:
+            self.bot = bot = await self._begun(database, term, desk, lose)
             try:
-                yield Reign(bot, self._world, self._pruning(database, term))
+                yield Reign(bot, self._world, desk, self._pruning(database, term))
             finally:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
-                with suppress(StoreError):
+                with suppress(StoreError, LeaseLostError):
                     await bot.keeper.publish(self.board.snapshot.body)
+
+    async def _begun(
+        self, database: Database, term: Term, desk: Desk, lose: Callable[[], None]
+    ) -> Bot:
+        """The bot as the term before left it, and that one shut out."""
+        now = self.clock.now()
+        if (await database.kept(self.book)).commit == 0:
+            await database.open_book(term, self.book, await desk.cash(), now)
+        kept = await database.kept(self.book)
+        store = database.store(term, self.book)
+        handed_on = await desk.begin(_handed_on(kept))
+        if handed_on is not None:
+            await store.commit(Done(memos=[Memo(FENCE, "", handed_on.encode())]))
+        office = Office(store, desk.venue, order_ids(term, now), lose, lambda: desk.objection)
+        bot = assembled(self._world, office)
+        bot.restore(kept)
+        desk.join(bot)
+        _adopt(bot, kept, now)
+        return bot
 
     def _pruning(self, database: Database, term: Term) -> "Pruning":
         days = timedelta(days=self._world.settings.keep_days)
@@ -126,8 +129,9 @@ class Pruning:
 class Reign:
     """A bot that leads."""
 
-    def __init__(self, bot: Bot, world: World, pruning: Pruning) -> None:
+    def __init__(self, bot: Bot, world: World, desk: Desk, pruning: Pruning) -> None:
         self._bot = bot
+        self._desk = desk
         self._resumed = world.standing.resumed
         self._pruning = pruning
 
@@ -140,6 +144,7 @@ class Reign:
         """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
+        await self._desk.look()
         await self._bot.keeper.publish(self._bot.board.snapshot.body)
         await self._pruning.prune()
 
@@ -175,6 +180,12 @@ class Onlooking:
             log.warning("The leader is of another version: %s", error)
         else:
             self._bot.publisher.imitate(state, self._clock.now())
+
+
+def _handed_on(kept: Kept) -> str | None:
+    """What the term before handed on."""
+    body = kept.memos.get(FENCE, {}).get("")
+    return body.decode() if body else None
 
 
 def _adopt(bot: Bot, kept: Kept, at: datetime) -> None:

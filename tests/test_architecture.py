@@ -49,6 +49,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (
         (
             "bot.audiences",
+            "bot.audit",
             "bot.brakes",
             "bot.decide",
             "bot.decisions",
@@ -87,6 +88,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.bootstrap",
             "bot.config",
             "bot.cursor",
+            "bot.desks",
             "bot.operators",
             "bot.replay",
             "bot.service",

@@ -214,8 +214,8 @@ def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: N
         lane.run(kills)
         done = ledger.counts(lane.database)
         return (
-            f"{mode}: {lane.survived} kills survived, {lane.open_orders} of them with an order whose "
-            f"fate was not known; {done['orders']} orders, {done['fills']} fills, "
+            f"{mode}: {lane.survived} kills survived, {lane.open_orders} orders among them whose "
+            f"fate was not known then; {done['orders']} orders, {done['fills']} fills, "
             f"{done['settlements']} settlements, all booked once"
         )
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -34,7 +34,10 @@ class TrialFailed(Exception):  # noqa: N818  # a verdict, not a mishap
     """A promise was broken; the message says which."""
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+Found = TypeVar("Found")
+
+
+def until(condition: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
     """What the condition gives once it is true; other processes set no event to wait for."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -125,10 +128,11 @@ class Started:
         """All it said."""
         return (self.folder / "stdout.txt").read_text()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> dict[str, Any] | None:
         """The JSON of a GET; None while nobody answers."""
         with suppress(httpx.TransportError):
-            return self._client.get(path).json()
+            answer: dict[str, Any] = self._client.get(path).json()
+            return answer
         return None
 
     def text(self, path: str) -> str:
@@ -152,8 +156,7 @@ class Started:
             status = self.status()
             return status if status and condition(status) else None
 
-        found: dict[str, Any] = until(now, what)
-        return found
+        return until(now, what)
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -1,0 +1,147 @@
+"""Where the orders of a term go: pretend ones, or real ones with all that they need.
+
+A desk is opened for each term. The live one has its venue fenced at the exchange itself, and holds
+our accounts against the exchange's.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Final, Protocol
+
+from bot.assembly import Bot
+from bot.audit import Audit
+from bot.clock import stopwatch
+from bot.config import Settings
+from bot.core.money import Dollars
+from bot.kalshi.auth import Signer
+from bot.kalshi.calls import Calls
+from bot.kalshi.client import open_http
+from bot.kalshi.fence import MOST_CONTRACTS, Fence
+from bot.kalshi.limits import TokenBudget
+from bot.kalshi.trading import KalshiTrading
+from bot.kalshi.venue import LiveVenue
+from bot.paper import PaperVenue
+from bot.ports import Clock, Venue
+
+#: Signed reads and writes a second: well below what the lowest tier of an account may.
+SIGNED_READS: Final = 10.0
+SIGNED_WRITES: Final = 5.0
+#: How many times the contracts of a busy minute may trade on a shard in 15 s before the exchange
+#: itself stops us.
+RUNAWAY: Final = 2
+
+
+class Desk(Protocol):
+    """What the orders of a term need."""
+
+    @property
+    def venue(self) -> Venue:
+        """Where they go."""
+        ...
+
+    @property
+    def objection(self) -> str | None:
+        """Why nothing may be entered, None if it may."""
+        ...
+
+    async def cash(self) -> Dollars:
+        """What the account holds; a new book begins with it. May raise ExchangeError."""
+        ...
+
+    async def begin(self, earlier: str | None) -> str | None:
+        """Shut out the term before, which handed this on; what to hand on next, None for nothing.
+
+        It must be kept before the first order is sent. May raise ExchangeError.
+        """
+        ...
+
+    def join(self, bot: Bot) -> None:
+        """The bot that trades here."""
+        ...
+
+    async def look(self) -> None:
+        """Look after things, now and then."""
+        ...
+
+
+class PaperDesk:
+    """Pretend orders: nobody has to be shut out, and nobody else has accounts."""
+
+    objection = None
+
+    def __init__(self, cash: Dollars) -> None:
+        self.venue = PaperVenue()
+        self._cash = cash
+
+    async def cash(self) -> Dollars:
+        """What the settings say."""
+        return self._cash
+
+    async def begin(self, earlier: str | None) -> str | None:  # noqa: ARG002  # as asked of a desk
+        """Nothing to hand on."""
+        return None
+
+    def join(self, bot: Bot) -> None:
+        """It needs nothing of it."""
+
+    async def look(self) -> None:
+        """Nothing to look after."""
+
+
+class LiveDesk:
+    """Real orders of one account."""
+
+    def __init__(self, trading: KalshiTrading, contracts: int, clock: Clock) -> None:
+        self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard)
+        self._clock = clock
+        self._bot: Bot | None = None
+        self._audit: Audit | None = None
+
+    @property
+    def objection(self) -> str | None:
+        """Why our accounts are not trusted."""
+        return self._audit.objection if self._audit else "the term has not begun"
+
+    async def cash(self) -> Dollars:
+        """The balance at the exchange."""
+        return (await self.venue.account()).cash
+
+    async def begin(self, earlier: str | None) -> str | None:
+        """Stop the order groups of the term before, and begin those of this one."""
+        return await self.venue.open_term(earlier)
+
+    def join(self, bot: Bot) -> None:
+        """Its accounts are held against the exchange's, its markets tell their shards."""
+        self._bot = bot
+        self._audit = Audit(self.venue, bot.trader, self._clock)
+
+    async def look(self) -> None:
+        """Hold the accounts against each other."""
+        if self._audit is not None:
+            await self._audit.look()
+
+    def _shard(self, ticker: str) -> int | None:
+        market = self._bot.universe.watched().get(ticker) if self._bot else None
+        return None if market is None else market.exchange_index
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
+    """The desk that the settings ask for. Raises ValueError for a key that cannot sign."""
+    key, secret = settings.kalshi_api_key, settings.kalshi_secret
+    if settings.bot_mode == "paper" or key is None or secret is None:
+        yield PaperDesk(settings.paper_cash)
+        return
+    signer = Signer(key, secret.get_secret_value(), clock)
+    async with open_http(settings.base_url) as http:
+        reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
+        writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)
+        yield LiveDesk(KalshiTrading(reads, writes), _runaway(settings), clock)
+
+
+def _runaway(settings: Settings) -> int:
+    """Contracts in 15 seconds beyond which something must be wrong."""
+    orders = settings.risk_max_orders_per_minute + settings.risk_max_positions
+    busy = int(settings.bot_order_size * Decimal(orders) * RUNAWAY)
+    return min(max(busy, 1), MOST_CONTRACTS)
