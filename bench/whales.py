@@ -15,6 +15,7 @@ import numpy as np
 from bench.common import machine, say
 from bot.core.orderbook import Books
 from bot.core.whale_rules import WhaleRules, blank_rows
+from bot.core.whale_tape import Tape
 from bot.core.whales import Traded, recent, sight
 from bot.memory import Memory
 
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
         shown = books(tickers, look * EVERY, rng)
         started = time.process_time()
         rows = memory.recall(tickers)
-        seen = sight(shown, rows, WhaleRules(), Traded.unknown(len(tickers)))
+        seen = sight(shown, rows, WhaleRules(), trades(len(tickers), look * EVERY, rng))
         memory.keep(tickers, seen.rows)
         recent(seen.rows, shown.seen_at)
         spent.append((time.process_time() - started) / len(tickers) * 1e6)
@@ -63,6 +64,15 @@ def books(tickers: tuple[str, ...], at: float, rng: np.random.Generator) -> Book
         ask_price=np.round(bid + 0.01 + steps, 6),
         ask_size=sizes[1],
     )
+
+
+def trades(count: int, at: float, rng: np.random.Generator) -> Traded:
+    """Two trades a market, all of them known."""
+    row = np.repeat(np.arange(count), 2)
+    price = 0.45 + 0.01 * rng.integers(0, 2, len(row)).astype(np.float64)
+    size = np.round(rng.lognormal(3.0, 1.5, len(row)))
+    tape = Tape(row, np.full(len(row), at), price, size, rng.random(len(row)) < 0.5)
+    return Traded.of(np.ones(count, dtype=np.bool_), tape)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,31 +1,47 @@
-"""What traded between two books, for the few markets where that decides how a large order ended.
+"""What traded between two books: all that takers did in the watched markets, as far as is known.
 
-Only markets with a large order that is followed are asked about, and only so many a cycle: the
-others' trades stay unknown, and so do those of a market whose answer failed or did not reach back
-to its last book.
+The exchange lists the trades of all markets together, so a few pages cover every watched one.
+Where they do not reach back to the last book of a market, its trades stay unknown, which is not
+zero; those with a large order that is followed are then asked for one by one, so many a cycle.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import datetime
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf, isfinite, nan
 from typing import Final, Protocol
 
 import numpy as np
 
 from bot.core.market import Side
 from bot.core.money import measured
-from bot.core.orderbook import Books
+from bot.core.orderbook import Books, Floats
+from bot.core.whale_tape import Tape
 from bot.core.whales import Traded
 from bot.ports import ExchangeError
 
-#: Markets asked about in one cycle, and trades asked for in each.
+log = logging.getLogger("main")
+
+#: Pages of trades of all markets asked for in one cycle, a thousand on each.
+PAGES: Final = 5
+#: Markets asked about by themselves in one cycle, and trades asked for in each.
 MOST: Final = 10
 PAGE: Final = 500
+#: Seconds after which a market that is not looked at counts as new; no list reaches so far.
+FORGOTTEN: Final = 3_600.0
+_NEW: Final = "some markets were not looked at before"
 
 
 class Print(Protocol):
     """Contracts that changed hands at a YES price."""
+
+    @property
+    def ticker(self) -> str:
+        """Where."""
+        ...
 
     @property
     def at(self) -> datetime:
@@ -60,65 +76,133 @@ class TradeSource(Protocol):
         """The latest trades of a market, newest first. Raises ExchangeError."""
         ...
 
+    async def recent_trades(self, since: datetime, pages: int) -> tuple[Sequence[Print], bool]:
+        """The trades of all markets from `since` on, newest first, and whether those are all.
+
+        Raises ExchangeError.
+        """
+        ...
+
 
 #: Which of these markets have a large order that is followed, and when their last book was seen.
 Follows = Callable[[Sequence[str]], list[tuple[str, float]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of how many watched markets the trades since the book before are known, and why not of all.
+
+    A sweep in a market whose trades are not known is not seen, and nothing says that there was
+    none.
+    """
+
+    markets: int
+    known: int
+    reason: str | None
+
+
 class Prints:
-    """Asks for the trades of the markets where they matter."""
+    """Asks what traded since it was asked last."""
 
     def __init__(self, source: TradeSource, follows: Follows, most: int = MOST) -> None:
+        """`most` markets are asked about by themselves in one cycle."""
         self._source = source
         self._follows = follows
         self._most = most
         self._turn = 0
+        self._looked: dict[str, float] = {}
+        self._coverage = Coverage(0, 0, "nothing was looked at yet")
+
+    @property
+    def coverage(self) -> Coverage:
+        """What is known of the trades before the books of the last cycle."""
+        return self._coverage
 
     async def since(self, books: Books) -> Traded:
         """What traded between the last book of each market and this one, as far as is known."""
-        traded = Traded.unknown(len(books))
-        asked = self._asked(books.tickers)
-        answers = await asyncio.gather(*(self._answer(ticker) for ticker, _ in asked))
+        followed = dict(self._follows(books.tickers))
+        before = {**self._looked, **followed}
+        since = np.array([before.get(ticker, nan) for ticker in books.tickers], dtype=np.float64)
+        self._look(books)
+        prints, reach, reason = await self._all(since)
+        known = since >= reach
         rows = {ticker: row for row, ticker in enumerate(books.tickers)}
-        for (ticker, since), answer in zip(asked, answers, strict=True):
-            row = rows[ticker]
-            until = float(books.seen_at[row])
-            if answer is not None and _reaches_back(answer, since):
-                traded.volume[row], traded.reach[row] = _between(answer, since, until)
-        return traded
+        asked = self._turns([ticker for ticker in followed if not known[rows[ticker]]])
+        apart = await asyncio.gather(*(self._answer(t, before[t]) for t in asked))
+        found = [one for one in prints if one.ticker in rows and known[rows[one.ticker]]]
+        for ticker, answer in zip(asked, apart, strict=True):
+            known[rows[ticker]] = answer is not None
+            found += answer or ()
+        self._note(len(books), int(known.sum()), reason)
+        return Traded.of(known, _tape(found, rows, since, books.seen_at))
 
-    def _asked(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
-        """So many of those followed, others each time if there are more."""
-        followed = self._follows(tickers)
-        if len(followed) <= self._most:
-            return followed
-        start = self._turn % len(followed)
-        self._turn += self._most
-        return [*followed[start:], *followed[:start]][: self._most]
+    def _look(self, books: Books) -> None:
+        seen = dict(zip(books.tickers, books.seen_at.tolist(), strict=True))
+        oldest = max(seen.values(), default=-inf) - FORGOTTEN
+        self._looked = {t: at for t, at in self._looked.items() if at > oldest} | seen
 
-    async def _answer(self, ticker: str) -> Sequence[Print] | None:
+    async def _all(self, since: Floats) -> tuple[Sequence[Print], float, str | None]:
+        """All trades since the earliest of these moments; from when on; why not from there."""
+        known = since[np.isfinite(since)]
+        if not len(known):
+            return (), inf, _NEW
+        first = float(known.min())
         try:
-            return await self._source.trades(ticker, PAGE)
+            prints, whole = await self._source.recent_trades(
+                datetime.fromtimestamp(first, UTC), PAGES
+            )
+        except ExchangeError as error:
+            return (), inf, str(error)
+        if whole:
+            return prints, first, None
+        reach = prints[-1].at.timestamp() if prints else inf
+        return prints, reach, f"{len(prints)} trades do not reach back to the last look"
+
+    def _turns(self, tickers: Sequence[str]) -> Sequence[str]:
+        """So many of these, others each time if there are more."""
+        if len(tickers) <= self._most:
+            return tickers
+        start = self._turn % len(tickers)
+        self._turn += self._most
+        return [*tickers[start:], *tickers[:start]][: self._most]
+
+    async def _answer(self, ticker: str, since: float) -> Sequence[Print] | None:
+        """The trades of one market since then; None if those are not known."""
+        if not isfinite(since):
+            return None
+        try:
+            prints = await self._source.trades(ticker, PAGE)
         except ExchangeError:
             return None
+        # A full page may have left some out.
+        reaches = len(prints) < PAGE or prints[-1].at.timestamp() <= since
+        return prints if reaches else None
+
+    def _note(self, markets: int, known: int, reason: str | None) -> None:
+        coverage = Coverage(markets, known, None if known == markets else reason or _NEW)
+        if (coverage.reason or _NEW) not in (_NEW, self._coverage.reason):
+            text = "Trades of %d of %d markets are unknown: %s"
+            log.warning(text, markets - known, markets, coverage.reason)
+        self._coverage = coverage
 
 
-def _reaches_back(prints: Sequence[Print], since: float) -> bool:
-    """Whether these are all trades since then: a full page may have left some out."""
-    return len(prints) < PAGE or prints[-1].at.timestamp() <= since
+def _tape(prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until: Floats) -> Tape:
+    """Of these trades, what met the books between those moments, by row."""
+    found = list(_met(prints, rows, since, until))
+    row, at, price, size, buys = zip(*found, strict=True) if found else ((),) * 5
+    return Tape(
+        row=np.array(row, dtype=np.intp),
+        at=np.array(at, dtype=np.float64),
+        price=np.array(price, dtype=np.float64),
+        size=np.array(size, dtype=np.float64),
+        buys=np.array(buys, dtype=np.bool_),
+    )
 
 
-def _between(
-    prints: Sequence[Print], since: float, until: float
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Contracts that met each side, bid and ask, and the worst price of each for its owners."""
-    volume, reach = np.zeros(2), np.full(2, np.inf)
+def _met(
+    prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until: Floats
+) -> Iterator[tuple[int, float, float, float, bool]]:
     for one in prints:
-        if one.is_block or not since < one.at.timestamp() <= until:
-            continue
-        price = measured(one.price)
-        # Who buys YES meets the asks, whose owners pay the NO price.
-        side, paid = (1, round(1.0 - price, 6)) if one.taker is Side.BUY else (0, price)
-        volume[side] += measured(one.count)
-        reach[side] = min(reach[side], paid)
-    return (float(volume[0]), float(volume[1])), (float(reach[0]), float(reach[1]))
+        row, at = rows[one.ticker], one.at.timestamp()
+        if not one.is_block and since[row] < at <= until[row]:
+            yield row, at, measured(one.price), measured(one.count), one.taker is Side.BUY

@@ -13,6 +13,7 @@ from msgspec import Struct
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.money import cents, measured
 from bot.core.scoreboard import Group, Tally, lead, verdict
+from bot.core.whales import Source
 
 #: Said wherever the figures are shown.
 LIMITS: Final = (
@@ -23,7 +24,10 @@ LIMITS: Final = (
 
 
 class WhaleRecord(Struct, frozen=True, kw_only=True):
-    """One detection with its reason; only a suspicion has a confidence."""
+    """One detection with its reason; only a suspicion has a confidence.
+
+    `source` is `book` for what books showed, `tape` for a sweep seen in trades.
+    """
 
     timestamp: str
     ticker: str
@@ -36,6 +40,7 @@ class WhaleRecord(Struct, frozen=True, kw_only=True):
     imbalance_strength: float
     why: str
     confidence: str | None
+    source: str = Source.BOOK.value
 
 
 class WhaleEnding(Struct, frozen=True, kw_only=True):
@@ -109,6 +114,7 @@ def record(event: WhaleSeen) -> WhaleRecord:
         imbalance_strength=whale.imbalance_strength,
         why=whale.why,
         confidence=whale.confidence.value if whale.confidence else None,
+        source=whale.source.value,
     )
 
 

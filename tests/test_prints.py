@@ -1,6 +1,6 @@
-"""Trades between two books are asked for where they decide how a large order ended."""
+"""What traded between two books: known as far as the exchange's lists reach back, never guessed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,14 +10,16 @@ import pytest
 from bot.core.market import Side
 from bot.core.orderbook import Books, OrderBook
 from bot.ports import ExchangeError
-from bot.prints import PAGE, Prints
+from bot.prints import PAGE, PAGES, Coverage, Prints
 from tests.strategies import NOON, ladder
 
 BOOK = OrderBook(bids=ladder(("0.42", 10)), asks=ladder(("0.44", 10)))
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class Sale:
+    ticker: str = "A"
     at: datetime = NOON
     taker: Side = Side.SELL
     price: Decimal = Decimal("0.42")
@@ -27,78 +29,196 @@ class Sale:
 
 @dataclass
 class Source:
-    sales: dict[str, list[Sale]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    """Trades newest first; the list of all of them ends after `most`."""
+
+    sales: list[Sale] = field(default_factory=list)
+    most: int = 1_000
     fails: bool = False
+    fails_apart: bool = False
+    asked: list[str] = field(default_factory=list)
+    since: list[datetime] = field(default_factory=list)
 
     async def trades(self, ticker, limit):
         self.asked.append(ticker)
+        if self.fails_apart:
+            raise ExchangeError("GET /markets/trades: down")
+        return [sale for sale in self.sales if sale.ticker == ticker][:limit]
+
+    async def recent_trades(self, since, pages):
+        assert pages == PAGES
+        self.since.append(since)
         if self.fails:
             raise ExchangeError("GET /markets/trades: down")
-        return self.sales.get(ticker, [])[:limit]
+        found = [sale for sale in self.sales if sale.at >= since]
+        return found[: self.most], len(found) <= self.most
 
 
-def books(*tickers):
-    return Books.of([(ticker, NOON.timestamp(), BOOK) for ticker in tickers])
+def nobody(_tickers):
+    return []
 
 
-async def since(source, *tickers, followed=("A",), seconds=60.0, most=10):
-    before = NOON.timestamp() - seconds
-    prints = Prints(source, lambda known: [(t, before) for t in known if t in followed], most)
+def books(*tickers, at=NOON):
+    return Books.of([(ticker, at.timestamp(), BOOK) for ticker in tickers])
+
+
+async def second_look(prints, *tickers):
+    """What traded in the minute before noon."""
+    await prints.since(books(*tickers, at=NOON - MINUTE))
     return await prints.since(books(*tickers))
 
 
-async def test_only_markets_with_a_followed_order_are_asked_about():
-    source = Source({"A": [Sale()]})
+async def test_before_the_first_look_nothing_is_known_and_nothing_asked():
+    source = Source([Sale()])
+    prints = Prints(source, nobody)
 
-    traded = await since(source, "A", "B")
+    traded = await prints.since(books("A"))
 
-    assert source.asked == ["A"]
-    assert traded.volume[0].tolist() == [100.0, 0.0]
-    assert np.isnan(traded.volume[1]).all()
+    assert np.isnan(traded.volume).all()
+    assert not source.since
+    assert (prints.coverage.markets, prints.coverage.known) == (1, 0)
+
+
+async def test_one_list_tells_the_trades_of_every_watched_market():
+    source = Source([Sale(), Sale("B", taker=Side.BUY, price=Decimal("0.44")), Sale("ELSEWHERE")])
+    prints = Prints(source, nobody)
+
+    traded = await second_look(prints, "A", "B", "C")
+
+    assert traded.volume.tolist() == [[100.0, 0.0], [0.0, 100.0], [0.0, 0.0]]
+    assert source.since == [NOON - MINUTE]
+    assert not source.asked
+    assert prints.coverage == Coverage(3, 3, None)
 
 
 async def test_trades_meet_the_side_they_took_from_at_its_owners_price():
     sales = [Sale(), Sale(price=Decimal("0.41")), Sale(taker=Side.BUY, price=Decimal("0.44"))]
 
-    traded = await since(Source({"A": sales}), "A")
+    traded = await second_look(Prints(Source(sales), nobody), "A")
 
     assert traded.volume.tolist() == [[200.0, 100.0]]
     assert traded.reach.tolist() == [[0.41, 0.56]]
+    assert sorted(traded.bursts.size.tolist()) == [100.0, 200.0]
 
 
 @pytest.mark.parametrize(
-    "sale",
-    [
-        Sale(is_block=True),
-        Sale(at=NOON + timedelta(seconds=1)),
-        Sale(at=NOON - timedelta(seconds=60)),
-    ],
+    "sale", [Sale(is_block=True), Sale(at=NOON + timedelta(seconds=1)), Sale(at=NOON - MINUTE)]
 )
 async def test_what_was_agreed_elsewhere_or_at_another_time_met_nobody(sale):
-    traded = await since(Source({"A": [sale]}), "A")
+    traded = await second_look(Prints(Source([sale]), nobody), "A")
 
     assert traded.volume.tolist() == [[0.0, 0.0]]
     assert np.isinf(traded.reach).all()
+    assert not len(traded.bursts)
 
 
-async def test_a_failed_answer_and_one_that_does_not_reach_back_leave_trades_unknown():
-    failed = await since(Source(fails=True), "A")
-    short = await since(Source({"A": [Sale()] * PAGE}), "A")
-    enough = await since(
-        Source({"A": [*[Sale()] * (PAGE - 1), replace(Sale(), at=NOON - timedelta(hours=1))]}), "A"
-    )
+@pytest.mark.parametrize("source", [Source(fails=True), Source([Sale()] * 3, most=2)])
+async def test_where_the_list_failed_or_does_not_reach_back_trades_are_unknown(source, caplog):
+    prints = Prints(source, nobody)
 
-    assert np.isnan(failed.volume).all()
-    assert np.isnan(short.volume).all()
-    assert enough.volume[0, 0] == 100.0 * (PAGE - 1)
+    traded = await second_look(prints, "A")
+
+    assert np.isnan(traded.volume).all()
+    assert not len(traded.bursts)
+    assert prints.coverage.known == 0
+    assert "Trades of 1 of 1 markets are unknown" in caplog.text
+
+
+async def test_a_list_that_is_cut_off_still_tells_the_trades_of_markets_seen_since():
+    sales = [Sale(at=NOON - timedelta(seconds=s)) for s in (1, 20, 50)]
+    prints = Prints(Source(sales, most=2), nobody)
+    await prints.since(books("A", at=NOON - MINUTE))
+    await prints.since(books("B", at=NOON - timedelta(seconds=20)))
+
+    traded = await prints.since(books("A", "B"))
+
+    assert np.isnan(traded.volume[0]).all()
+    assert traded.volume[1].tolist() == [0.0, 0.0]
+
+
+async def test_a_market_that_one_answer_missed_is_asked_about_since_its_own_last_book():
+    prints = Prints(Source([Sale(at=NOON - timedelta(seconds=90))]), nobody)
+    await prints.since(books("A", "B", at=NOON - 2 * MINUTE))
+    await prints.since(books("B", at=NOON - MINUTE))
+
+    traded = await prints.since(books("A", "B"))
+
+    assert traded.volume[:, 0].tolist() == [100.0, 0.0]
+
+
+async def test_a_market_not_looked_at_for_an_hour_is_a_new_one():
+    source = Source()
+    prints = Prints(source, nobody)
+    await prints.since(books("A", at=NOON - 61 * MINUTE))
+    await prints.since(books("B", at=NOON - MINUTE))
+
+    traded = await prints.since(books("A", "B"))
+
+    assert np.isnan(traded.volume[:, 0]).tolist() == [True, False]
+
+
+async def test_what_the_list_does_not_tell_of_followed_markets_is_asked_one_by_one():
+    source = Source([Sale(at=NOON - timedelta(seconds=s)) for s in range(3)], most=2)
+    prints = Prints(source, lambda _: [("A", (NOON - MINUTE).timestamp())])
+
+    traded = await second_look(prints, "A", "B")
+
+    assert set(source.asked) == {"A"}
+    assert traded.volume[0].tolist() == [300.0, 0.0]
+    assert np.isnan(traded.volume[1]).all()
+
+
+async def test_a_followed_market_of_an_earlier_life_is_asked_since_its_own_last_book():
+    source = Source([Sale(at=NOON - 2 * MINUTE)])
+    prints = Prints(source, lambda _: [("A", (NOON - 3 * MINUTE).timestamp())])
+
+    traded = await prints.since(books("A"))
+
+    assert source.since == [NOON - 3 * MINUTE]
+    assert traded.volume.tolist() == [[100.0, 0.0]]
+
+
+async def test_an_answer_of_one_market_that_failed_or_falls_short_leaves_its_trades_unknown():
+    last = (NOON - MINUTE).timestamp()
+
+    async def alone(**changes):
+        source = Source([Sale()] * PAGE, most=0, **changes)
+        return await second_look(Prints(source, lambda _: [("A", last)]), "A")
+
+    enough = Source([*[Sale()] * (PAGE - 1), Sale(at=NOON - 60 * MINUTE)], most=0)
+    whole = await second_look(Prints(enough, lambda _: [("A", last)]), "A")
+
+    assert np.isnan((await alone(fails_apart=True)).volume).all()
+    assert np.isnan((await alone()).volume).all()
+    assert whole.volume[0, 0] == 100.0 * (PAGE - 1)
+
+
+async def test_a_followed_market_whose_last_book_is_not_known_is_not_asked_about():
+    source = Source(fails=True)
+    prints = Prints(source, lambda _: [("A", float("nan"))])
+
+    assert np.isnan((await prints.since(books("A"))).volume).all()
+    assert not source.asked
 
 
 async def test_where_too_many_are_followed_they_have_their_turn():
-    source, tickers = Source(), ("A", "B", "C")
+    source, tickers = Source(fails=True), ("A", "B", "C")
     prints = Prints(source, lambda known: [(t, 0.0) for t in known], most=2)
 
     for _ in range(3):
         await prints.since(books(*tickers))
 
     assert source.asked == ["A", "B", "C", "A", "B", "C"]
+
+
+async def test_why_trades_are_unknown_is_said_once_while_it_lasts(caplog):
+    source = Source(fails=True)
+    prints = Prints(source, nobody)
+    for minute in range(3):
+        await prints.since(books("A", at=NOON + minute * MINUTE))
+    source.fails = False
+    await prints.since(books("A", at=NOON + 3 * MINUTE))
+    source.fails = True
+    await prints.since(books("A", at=NOON + 4 * MINUTE))
+
+    assert caplog.text.count("GET /markets/trades: down") == 2
+    assert prints.coverage == Coverage(1, 0, "GET /markets/trades: down")

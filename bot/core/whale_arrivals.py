@@ -11,29 +11,35 @@ from numpy.typing import NDArray
 
 from bot.core.orderbook import Floats
 from bot.core.whale_orders import State
-from bot.core.whale_rules import ORDER, REMEMBERED, SAMPLES, Rows, WhaleRules
+from bot.core.whale_rules import ORDER, REMEMBERED, SAMPLES, Rows, WhaleRules, units
 from bot.core.whale_sides import Flags, Sides
 
 Index = NDArray[np.intp]
-#: An order that left one price and came to another still has between half and twice its size.
-_ALIKE: Final = (0.5, 2.0)
+#: An order that left one price and came to another has its size, about.
+_ALIKE: Final = (0.8, 1.25)
 _HOUR: Final = 3600.0
+#: New orders a side that one book can show: more is a ladder.
+_AT_ONCE: Final = 2
 
 
 def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
-    """Follow what has newly become large: at most one order a side and book, the largest."""
-    least = _thresholds(sides, rows, rules)
-    row, side, level = _large_levels(sides, least, rules)
+    """Follow what has newly become large: the two largest of a side and book at most."""
+    row, side, level = _candidates(sides, rules)
+    least = _thresholds(sides, rows, (row, side, level), rules)
+    large = sides.size[row, side, level] >= least
+    row, side, level, least = row[large], side[large], level[large], least[large]
     if not len(row):
         return
     orders = _orders(sides, rows, (row, side, level))
-    orders["threshold"] = least[row]
+    orders["threshold"] = least
     _say_at_once(orders, sides.at[row] - rows["seen_at"][row], rules)
     # Where the book before is not known, growth is NaN, and that is not above anything.
     grown = orders["size"] - orders["base"] >= rules.growth * orders["threshold"]
     new = np.flatnonzero(grown & ~_is_followed(rows["orders"][row, side], orders["price"]))
-    new = new[_largest_a_side(row[new], side[new], orders["size"][new])]
-    _place(rows, (row[new], side[new]), orders[new], rules)
+    ranks = _ranks(row[new], side[new], orders["size"][new])
+    for rank in range(_AT_ONCE):
+        some = new[ranks == rank]
+        _place(rows, (row[some], side[some]), orders[some], rules)
 
 
 def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
@@ -42,12 +48,15 @@ def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     due = np.flatnonzero(~(sides.at - rows["sampled_at"] < rules.sample_seconds))
     if not len(due):
         return
-    rows["peaks"][due, rows["samples"][due] % SAMPLES] = _plain_peaks(sides, rows, due, rules)
+    place = (due, slice(None), rows["samples"][due] % SAMPLES)
+    rows["peaks"][place] = _plain_peaks(sides, rows, due, rules)
     rows["samples"][due] += 1
     rows["sampled_at"][due] = sides.at[due]
-    sampled = np.minimum(rows["samples"][due], SAMPLES)
-    # NaN, where nothing was sampled yet, sorts last.
-    rows["usual"][due] = np.sort(rows["peaks"][due], axis=1)[np.arange(len(due)), sampled // 2]
+    # NaN, where nothing was sampled yet or a side was empty, sorts last.
+    peaks = np.sort(rows["peaks"][due], axis=2)
+    known = np.isfinite(peaks).sum(axis=2)
+    middle = np.take_along_axis(peaks, (known // 2)[:, :, None], axis=2)[:, :, 0]
+    rows["usual"][due] = np.where(known > 0, middle, np.nan)
 
 
 def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Floats:
@@ -59,29 +68,51 @@ def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Fl
     width = sides.near.shape[2]
     said = (sides.price[some, :, :width, None] == price[:, :, None, :]).any(axis=3)
     sizes = np.where(sides.near[some] & ~said, sides.size[some, :, :width], 0.0)
-    peaks: Floats = sizes.max(axis=(1, 2))
+    peaks: Floats = np.where(sides.peak[some] > 0, sizes.max(axis=2), np.nan)
     return peaks
 
 
-def _thresholds(sides: Sides, rows: Rows, rules: WhaleRules) -> Floats:
-    """Contracts that make a level large, per book; infinite before there is a past."""
+def _candidates(sides: Sides, rules: WhaleRules) -> tuple[Index, Index, Index]:
+    """Book, side and level of everything near the touch that is above the floors."""
+    width = sides.near.shape[2]
+    price, size = sides.price[:, :, :width], sides.size[:, :, :width]
+    large = sides.near & (size >= rules.least_contracts)
+    large &= (price >= rules.least_price) & (price <= 1 - rules.least_price)
+    large &= size * price >= rules.least_dollars
+    row, side, level = np.nonzero(large)
+    return row, side, level
+
+
+def _thresholds(
+    sides: Sides, rows: Rows, where: tuple[Index, Index, Index], rules: WhaleRules
+) -> Floats:
+    """Contracts that would make each of these levels large; infinite before there is a past."""
+    row, side, _ = where
     lately = rows["flag_large"] & (rows["flag_at"] > sides.at[:, None] - _HOUR)
     multiple = rules.multiple + np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
-    usual = np.where(rows["samples"] >= rules.least_samples, rows["usual"], np.inf)
-    least: Floats = np.maximum(rules.least_contracts, multiple * usual)
+    # Who looks often sees every flicker.
+    often = sides.at - rows["seen_at"] < rules.sparse_seconds
+    multiple = multiple * np.where(often, rules.often, 1.0)
+    usual = np.maximum(rows["usual"], rules.other_side * rows["usual"][:, ::-1])[row, side]
+    known = rows["samples"][row] >= rules.least_samples
+    mixed = usual ** (1 - rules.now) * (rules.typical * _typical(sides, where)) ** rules.now
+    mixed = np.minimum(mixed, rules.cap * usual)
+    least: Floats = np.where(
+        known, np.maximum(rules.least_contracts, multiple[row] * mixed), np.inf
+    )
     return least
 
 
-def _large_levels(sides: Sides, least: Floats, rules: WhaleRules) -> tuple[Index, Index, Index]:
-    """Book, side and level of everything large near the touch, new or not."""
-    some = np.flatnonzero((sides.peak >= least[:, None]).any(axis=1))
+def _typical(sides: Sides, where: tuple[Index, Index, Index]) -> Floats:
+    """The geometric mean of all other levels near the touch, both sides, for each of these."""
+    row, side, level = where
     width = sides.near.shape[2]
-    price, size = sides.price[some, :, :width], sides.size[some, :, :width]
-    large = sides.near[some] & (size >= least[some, None, None])
-    large &= (price >= rules.least_price) & (price <= 1 - rules.least_price)
-    large &= size * price >= rules.least_dollars
-    found, side, level = np.nonzero(large)
-    return some[found], side, level
+    sizes = np.where(sides.near, np.maximum(sides.size[:, :, :width], 1.0), 1.0)
+    logs = np.log(sizes)
+    others = logs.sum(axis=(1, 2))[row] - logs[row, side, level]
+    count = sides.near.sum(axis=(1, 2))[row] - 1
+    typical: Floats = np.exp(others / np.maximum(count, 1))
+    return typical
 
 
 def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows:
@@ -92,7 +123,7 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
     orders["price"] = sides.price[where]
     orders["size"] = orders["largest"] = sides.size[where]
     orders["base"] = _sizes_before(rows, row, side, orders["price"])
-    orders["usual"] = rows["usual"][row]
+    orders["usual"] = rows["usual"][row, side]
     orders["since"] = orders["seen_at"] = sides.at[row]
     orders["announced_at"] = orders["left_at"] = orders["ended_at"] = np.nan
     orders["born_away"] = orders["nearest"] = sides.price[row, side, 0] - orders["price"]
@@ -111,7 +142,7 @@ def _say_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
 
 def _sizes_before(rows: Rows, row: Index, side: Index, price: Floats) -> Floats:
     """Contracts at these prices in the book before; NaN where that is not known."""
-    there = rows["before_price"][row, side] == price[:, None]
+    there = rows["before_price"][row, side] == units(price)[:, None]
     size = np.sum(rows["before_size"][row, side], axis=1, where=there)
     return np.where(price >= rows["before_floor"][row, side], size, np.nan)
 
@@ -122,12 +153,14 @@ def _is_followed(orders: Rows, price: Floats) -> Flags:
     return followed
 
 
-def _largest_a_side(row: Index, side: Index, size: Floats) -> Index:
-    """Which of these levels is the largest of its book's side."""
+def _ranks(row: Index, side: Index, size: Floats) -> Index:
+    """The place of each of these levels among those of its book's side, the largest first."""
     order = np.lexsort((-size, side, row))
     first: Flags = np.diff(2 * row[order] + side[order], prepend=-1) != 0
-    largest: Index = order[first]
-    return largest
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(row)), 0))
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(row)) - starts
+    return ranks
 
 
 def _place(rows: Rows, where: tuple[Index, Index], orders: Rows, rules: WhaleRules) -> None:
@@ -156,14 +189,16 @@ def _has_moved(slots: Rows, orders: Rows, rules: WhaleRules) -> Flags:
 
 def _remember_levels(sides: Sides, rows: Rows) -> None:
     width = min(sides.price.shape[2], REMEMBERED)
-    price = np.full((len(rows), 2, REMEMBERED), np.nan)
-    price[:, :, :width] = sides.price[:, :, :width]
-    size = np.zeros_like(price)
+    price = np.zeros((len(rows), 2, REMEMBERED), dtype=np.uint16)
+    price[:, :, :width] = units(sides.price[:, :, :width])
+    size = np.zeros(price.shape, dtype=np.float32)
     size[:, :, :width] = sides.size[:, :, :width]
     # An empty side may be a fault of the moment: what was known of it before stays known.
     shown = sides.peak > 0
-    last = price[:, :, -1]
-    floor = np.maximum(sides.floor, np.where(np.isnan(last), -np.inf, last))
+    floor = sides.floor
+    if sides.price.shape[2] > REMEMBERED:
+        last = sides.price[:, :, REMEMBERED - 1]
+        floor = np.maximum(floor, np.where(np.isnan(last), -np.inf, last))
     rows["before_price"] = np.where(shown[:, :, None], price, rows["before_price"])
     rows["before_size"] = np.where(shown[:, :, None], size, rows["before_size"])
     rows["before_floor"] = np.where(shown, floor, rows["before_floor"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bot.core.market import Side
 from bot.core.money import ONE, Contracts, Dollars, exact
 from bot.core.orderbook import Floats
-from bot.core.whale_rules import Rows, WhaleRules
+from bot.core.whale_rules import Rows, WhaleRules, units
 from bot.core.whale_sides import Flags, Sides
 
 Index = NDArray[np.intp]
@@ -80,7 +80,7 @@ def _is_requoted(sides: Sides, rows: Rows, left: tuple[Index, ...], rules: Whale
     """Whether, where an order left, a level close by grew by a good part of it in the same book."""
     row, side, _ = left
     orders, price = rows["orders"][left], sides.price[row, side]
-    there = rows["before_price"][row, side][:, None, :] == price[:, :, None]
+    there = rows["before_price"][row, side][:, None, :] == units(price)[:, :, None]
     before = np.einsum("olb,ob->ol", there, rows["before_size"][row, side])
     grown = sides.size[row, side] - before
     close = np.abs(price - orders["price"][:, None]) <= rules.moved_within + _TOLERANCE

@@ -28,6 +28,13 @@ class Confidence(StrEnum):
     MEDIUM = "medium"
 
 
+class Source(StrEnum):
+    """What showed it: order books, or the tape of trades."""
+
+    BOOK = "book"
+    TAPE = "tape"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Where something was found: which book and side, at which of its owner's prices.
@@ -42,6 +49,7 @@ class Finding:
     leans: int
     why: str
     confidence: Confidence | None = None
+    source: Source = Source.BOOK
 
 
 Found: TypeAlias = list[Finding]

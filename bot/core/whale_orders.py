@@ -4,9 +4,7 @@ A level is one order here: Kalshi's books do not tell orders apart. How an order
 followed is in `whale_arrivals`. Changes the rows it is given; `whales.detect` gives it a copy.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from bot.core.orderbook import Floats
 from bot.core.whale_rules import Rows, WhaleRules
 from bot.core.whale_sides import Flags, Sides
+from bot.core.whale_tape import Traded
 
 Index = NDArray[np.intp]
 
@@ -27,32 +26,6 @@ class State(IntEnum):
     ENDED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Traded:
-    """What takers did between the book before and this one, per market; shape (N, 2): bid, ask.
-
-    `volume` contracts met that side; `reach` is the worst price among them for its owners (YES
-    for bids, NO for asks), +inf without trades. NaN volume: not known.
-    """
-
-    volume: Floats
-    reach: Floats
-
-    @classmethod
-    def unknown(cls, count: int) -> Self:
-        """No knowledge of trades in `count` markets."""
-        return cls.anywhere(np.full(count, np.nan))
-
-    @classmethod
-    def anywhere(cls, volume: Floats) -> Self:
-        """Contracts traded per market, shape (N,), at prices and on sides that are not known."""
-        return cls(np.column_stack([volume, volume]), np.full((len(volume), 2), -np.inf))
-
-    def take(self, rows: Index | slice) -> Self:
-        """The trades of some markets, in that order."""
-        return type(self)(self.volume[rows], self.reach[rows])
-
-
 def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
     """Bring the orders already known up to date with N books and the trades before them."""
     busy = np.flatnonzero(is_busy(rows))
@@ -63,6 +36,7 @@ def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
     known = orders["price"] >= sides.floor[busy, :, None]
     now = _sizes_at(sides, busy, orders["price"])
     held = known & (now >= _least_size(orders, rules))
+    _free(orders, _has_grown(orders, held, now, rules))
     _trade(orders, traded.take(busy))
     _see(orders, held, now, at)
     _miss(orders, known & ~held, at)
@@ -76,6 +50,13 @@ def is_busy(rows: Rows) -> Flags:
     """Whether an order of a market is followed, shape (N,)."""
     busy: Flags = (rows["orders"]["state"] != State.FREE).any(axis=(1, 2))
     return busy
+
+
+def _has_grown(orders: Rows, held: Flags, now: Floats, rules: WhaleRules) -> Flags:
+    """Whether so much came on top of an order that it is another, or a larger one."""
+    grown = now - orders["largest"] >= rules.growth * orders["threshold"]
+    again: Flags = held & grown & (orders["state"] == State.RESTING)
+    return again
 
 
 def _trade(orders: Rows, traded: Traded) -> None:

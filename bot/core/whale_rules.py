@@ -14,7 +14,7 @@ Rows = NDArray[np.void]
 #: Large orders followed at the same time, a side.
 FOLLOWED: Final = 4
 #: Levels of the previous book that are remembered, a side.
-REMEMBERED: Final = 32
+REMEMBERED: Final = 48
 #: Samples of the largest level size near the touch.
 SAMPLES: Final = 60
 #: Detections remembered; older ones no longer count as recent.
@@ -22,20 +22,32 @@ FLAGS: Final = 16
 #: Classes of imbalance strength (0 to 0.5) and of depth (powers of two) in a market's history.
 STRENGTH_BINS: Final = 25
 DEPTH_BINS: Final = 28
+#: Classes of burst size, in `whale_sweeps`.
+BURST_BINS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class WhaleRules:
     """When something is a whale.
 
-    Large orders: a level holds at least `multiple` times the usual largest level (the median of
-    the last samples, one every `sample_seconds`, at least `least_samples`, without what was
-    announced in the last `new_seconds`), `least_contracts`,
-    and `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
+    Large orders: a level holds at least `multiple` times what is usual, `least_contracts`, and
+    `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
     previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`, unless
     it grew by `at_once` times the threshold, or the book before is `sparse_seconds` old: what a
-    rare look finds is seldom what flickers.
-    `multiple` rises by one for each flag of the last hour from the `flags_an_hour`-th on.
+    rare look finds is seldom what flickers. For who looks oftener the threshold is `often` times
+    as high. `multiple` rises by one for each flag of the last hour from the `flags_an_hour`-th on.
+
+    What is usual is that of the past, weighed (as powers) 1 − `now` to `now` against `typical`
+    times the typical level of the present book, and at most `cap` times the past: a book that has
+    become thin shows a large order sooner. The past is the largest level of that side (the median
+    of the last samples, one every `sample_seconds`, at least `least_samples`, without what was
+    announced in the last `new_seconds`), `other_side` of the other side's at least.
+
+    Sweeps: a burst of trades takes at least `sweep_levels` times the usual largest level of the
+    side it meets, `least_contracts`, and more than a share `sweep_quantile` of this market's
+    bursts (where `least_history` are known); it pays `least_dollars`; and it walks through two
+    prices or takes `sweep_touch` times what stood at the best. Within `sweep_quiet_seconds` it is
+    the same sweep.
 
     An order is gone once `lost` of what was added is missing in `gone_after` books running. One
     that leaves a price and comes back within `moved_within` dollars is the same order. One that
@@ -53,7 +65,12 @@ class WhaleRules:
     History fades with a half-life of `half_life_seconds`.
     """
 
-    multiple: float = 3.0
+    multiple: float = 3.5
+    now: float = 0.4
+    often: float = 1.3
+    typical: float = 10.0
+    cap: float = 1.25
+    other_side: float = 0.3
     least_contracts: float = 200.0
     least_dollars: float = 50.0
     least_price: float = 0.03
@@ -81,6 +98,10 @@ class WhaleRules:
     least_history: float = 30.0
     fade: float = 0.8
     quiet_seconds: float = 300.0
+    sweep_quantile: float = 0.97
+    sweep_levels: float = 2.0
+    sweep_touch: float = 3.0
+    sweep_quiet_seconds: float = 30.0
     half_life_seconds: float = 86_400.0
 
 
@@ -108,17 +129,19 @@ ORDER: Final = np.dtype(
     ]
 )
 
+_UNITS: Final = 10_000
+
 #: All that is remembered of a market; axis 0 of the pairs is bid, ask.
 WHALE_ROW: Final = np.dtype(
     [
         ("seen_at", "f8"),
-        ("before_price", "f8", (2, REMEMBERED)),
-        ("before_size", "f8", (2, REMEMBERED)),
+        ("before_price", "u2", (2, REMEMBERED)),  # in `units`, 0 for no level
+        ("before_size", "f4", (2, REMEMBERED)),
         ("before_floor", "f8", (2,)),  # below this price the book before is not known
-        ("peaks", "f4", (SAMPLES,)),
+        ("peaks", "f4", (2, SAMPLES)),
         ("samples", "i4"),
         ("sampled_at", "f8"),
-        ("usual", "f8"),
+        ("usual", "f8", (2,)),
         ("orders", ORDER, (2, FOLLOWED)),
         ("strengths", "f4", (STRENGTH_BINS,)),
         ("depths", "f4", (DEPTH_BINS,)),
@@ -126,6 +149,8 @@ WHALE_ROW: Final = np.dtype(
         ("lean_since", "f8"),
         ("lean_said_at", "f8"),
         ("lean_least", "f8"),  # the strength that made it unusual when it was said
+        ("bursts", "f4", (BURST_BINS,)),
+        ("swept_at", "f8", (2,)),  # when takers who bought, who sold YES last swept
         ("flag_at", "f8", (FLAGS,)),
         ("flag_size", "f8", (FLAGS,)),
         ("flag_large", "?", (FLAGS,)),
@@ -134,6 +159,11 @@ WHALE_ROW: Final = np.dtype(
 
 # NumPy copies a nested structure field by field; as plain bytes it takes a twentieth of the time.
 _BYTES: Final = np.dtype((np.void, WHALE_ROW.itemsize))
+
+
+def units(prices: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Prices in hundredths of a cent, the finest there are; 0 for none (NaN)."""
+    return np.rint(np.nan_to_num(prices) * _UNITS).astype(np.uint16)
 
 
 def picked(rows: Rows, index: NDArray[np.intp]) -> Rows:
@@ -153,9 +183,9 @@ def replaced(rows: Rows, index: NDArray[np.intp], some: Rows) -> Rows:
 def blank_rows(count: int = 1) -> Rows:
     """The memory of `count` markets never seen; shape (count,)."""
     rows = np.zeros(count, dtype=WHALE_ROW)
-    for name in ("seen_at", "sampled_at", "usual", "lean_since", "lean_said_at"):
+    for name in ("seen_at", "sampled_at", "usual", "lean_since", "lean_said_at", "swept_at"):
         rows[name] = np.nan
-    for name in ("before_price", "peaks", "flag_at"):
+    for name in ("peaks", "flag_at"):
         rows[name] = np.nan
     rows["before_floor"] = np.inf
     orders = rows["orders"]

@@ -15,14 +15,21 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core import whale_arrivals, whale_endings, whale_findings, whale_lean, whale_orders
+from bot.core import (
+    whale_arrivals,
+    whale_endings,
+    whale_findings,
+    whale_lean,
+    whale_orders,
+    whale_sweeps,
+)
 from bot.core.money import ONE, Contracts, Dollars, exact
 from bot.core.orderbook import Books, Floats
 from bot.core.whale_endings import Ending
-from bot.core.whale_findings import BID, Confidence, Finding, Found
-from bot.core.whale_orders import Traded
+from bot.core.whale_findings import ASK, BID, Confidence, Finding, Found, Source
 from bot.core.whale_rules import Rows, WhaleRules, picked, replaced
 from bot.core.whale_sides import Flags, Sides, measures, sides
+from bot.core.whale_tape import Traded
 
 __all__ = [
     "RULES",
@@ -31,6 +38,7 @@ __all__ = [
     "Recent",
     "SideBias",
     "Sighting",
+    "Source",
     "Traded",
     "Whale",
     "WhaleRules",
@@ -83,6 +91,7 @@ class Whale:
     side_bias: SideBias | None
     why: str
     confidence: Confidence | None = None
+    source: Source = Source.BOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,9 @@ RULES: Final[Mapping[WhaleType, Rule]] = MappingProxyType(
 )
 
 
+_LARGE: Final = (WhaleType.LARGE_BID, WhaleType.LARGE_ASK)
+
+
 def detect(books: Books, rows: Rows, rules: WhaleRules) -> tuple[list[tuple[int, Whale]], Rows]:
     """The whales that these books show, each with its row, and the rows after them.
 
@@ -139,8 +151,9 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighti
     if not len(news):
         return Sighting([], [], rows)
     both = sides(books if len(news) == len(books) else books.take(news))
-    memory = picked(rows, news)
-    whale_orders.follow(both, memory, traded.take(news), rules)
+    memory, met = picked(rows, news), traded.take(news)
+    swept = whale_sweeps.sweep(both, memory, met.bursts, rules)
+    whale_orders.follow(both, memory, met, rules)
     whale_endings.settle(both, memory, rules)
     whale_arrivals.admit(both, memory, rules)
     whale_lean.lean(both, memory, rules)
@@ -148,6 +161,7 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighti
     memory["seen_at"] = both.at
 
     found = [(kind, one) for kind, rule in RULES.items() for one in rule(both, memory)]
+    found += [(_LARGE[one.side], one) for one in swept]
     _note(both, memory, found)
     return Sighting(
         whales=[(int(news[one.row]), whale) for one, whale in _whales(both, found)],
@@ -177,7 +191,8 @@ def _note(both: Sides, rows: Rows, found: list[tuple[WhaleType, Finding]]) -> No
         slot = int(np.nan_to_num(rows["flag_at"][one.row], nan=-np.inf).argmin())
         rows["flag_at"][one.row, slot] = both.at[one.row]
         rows["flag_size"][one.row, slot] = one.size
-        rows["flag_large"][one.row, slot] = kind in (WhaleType.LARGE_BID, WhaleType.LARGE_ASK)
+        # Sweeps say nothing of how large its resting orders are.
+        rows["flag_large"][one.row, slot] = kind in _LARGE and one.source is Source.BOOK
 
 
 def _whales(both: Sides, found: list[tuple[WhaleType, Finding]]) -> list[tuple[Finding, Whale]]:
@@ -194,6 +209,9 @@ def _whale(both: Sides, kind: WhaleType, one: Finding, *, in_doubt: bool) -> Wha
     bias = SideBias.BUY if one.leans == BID else SideBias.SELL
     # An order that has left, or is far from the touch by now, is not part of the depth.
     depth = max(float(both.depth[one.row, one.side]), one.size)
+    if one.source is Source.TAPE:
+        # What was taken, of all that stood there before.
+        depth = one.size + float(both.depth[one.row, ASK - one.side])
     return Whale(
         ticker=both.books.tickers[one.row],
         type=kind,
@@ -207,4 +225,5 @@ def _whale(both: Sides, kind: WhaleType, one: Finding, *, in_doubt: bool) -> Wha
         side_bias=None if in_doubt else bias,
         why=one.why,
         confidence=one.confidence,
+        source=one.source,
     )

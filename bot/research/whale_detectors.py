@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bot.core.orderbook import Books, Floats
 from bot.core.whale_rules import WhaleRules, blank_rows
-from bot.core.whales import SideBias, Traded, Whale, WhaleType, sight
+from bot.core.whales import SideBias, Source, Traded, Whale, WhaleType, sight
 from bot.research.whale_markets import Scene
 from bot.research.whale_matching import Said
 from bot.research.whale_tracks import Track, Tracks
@@ -31,6 +31,8 @@ TYPES: Final[Mapping[WhaleType, str]] = MappingProxyType(
     }
 )
 SPOOF: Final = "spoof_suspected"
+#: Large takers, seen in the tape of trades; simple detectors of books have no say in it.
+SWEEP: Final = "sweep"
 #: The measures of the simple detectors.
 SIMPLE: Final = ("absolute", "ratio", "robust_z")
 #: A level that is missed in fewer looks than this has not gone.
@@ -47,7 +49,9 @@ def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dic
     # Side by side: a pass over all markets costs little more than one over a few.
     firsts = np.cumsum([0, *(len(scene.tickers) for scene in scenes)])
     rows = blank_rows(int(firsts[-1]))
-    found: list[dict[str, list[Spoken]]] = [{name: [] for name in TYPES.values()} for _ in scenes]
+    found: list[dict[str, list[Spoken]]] = [
+        {name: [] for name in (*TYPES.values(), SWEEP)} for _ in scenes
+    ]
     for turn in zip_longest(*(scene.passes(cadence) for scene in scenes)):
         there = [number for number, one in enumerate(turn) if one is not None]
         places = np.concatenate([np.arange(firsts[n], firsts[n + 1]) for n in there])
@@ -58,7 +62,7 @@ def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dic
             scene = int(np.searchsorted(firsts, places[row], side="right")) - 1
             market = int(places[row] - firsts[scene])
             one = (market, float(books.seen_at[row]), _side(whale, books, row), float(whale.price))
-            found[scene][TYPES[whale.type]].append(one)
+            found[scene][_kind(whale)].append(one)
     return [{name: _said(each) for name, each in of_scene.items()} for of_scene in found]
 
 
@@ -96,8 +100,11 @@ def _joined(turn: Sequence[tuple[Books, Traded]]) -> tuple[Books, Traded]:
         tuple([ticker for each in many for ticker in each.tickers]),
         *(np.concatenate([getattr(each, name) for each in many]) for name in levels),
     )
-    volume = np.concatenate([traded.volume for _, traded in turn])
-    return books, Traded(volume, np.concatenate([traded.reach for _, traded in turn]))
+    return books, Traded.joined([traded for _, traded in turn])
+
+
+def _kind(whale: Whale) -> str:
+    return SWEEP if whale.source is Source.TAPE else TYPES[whale.type]
 
 
 def _side(whale: Whale, books: Books, row: int) -> int:

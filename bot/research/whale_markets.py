@@ -15,6 +15,7 @@ import numpy as np
 
 from bot.core.market import Side
 from bot.core.orderbook import Books, Floats
+from bot.core.whale_tape import Tape
 from bot.core.whales import Traded
 from bot.sim import events
 from bot.sim.exchange import Exchange
@@ -24,7 +25,7 @@ from bot.sim.world.truth import Deed
 
 #: Levels a side that are seen: enough that what moves a few cents stays in view, as in the
 #: full books that the exchange gives.
-DEPTH: Final = 24
+DEPTH: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,17 @@ class Scene:
 
     def _traded(self, since: float, until: float) -> Traded:
         first, past = np.searchsorted(self.prints.at, (since, until), side="right")
-        market = self.prints.market[first:past].astype(np.intp)
-        price, size = self.prints.price[first:past], self.prints.size[first:past]
-        # Who buys YES meets the asks, whose owners pay the NO price.
-        side = (self.prints.taker[first:past] > 0).astype(np.intp)
-        volume = np.zeros((len(self.tickers), 2))
-        reach = np.full((len(self.tickers), 2), np.inf)
-        np.add.at(volume, (market, side), size)
-        np.minimum.at(reach, (market, side), np.where(side == 1, 1.0 - price, price))
-        return Traded(volume, reach)
+        part = slice(first, past)
+        return Traded.of(
+            np.ones(len(self.tickers), dtype=np.bool_),
+            Tape(
+                row=self.prints.market[part].astype(np.intp),
+                at=self.prints.at[part],
+                price=self.prints.price[part],
+                size=self.prints.size[part],
+                buys=self.prints.taker[part] > 0,
+            ),
+        )
 
 
 def scene(kind: Kind, seed: int) -> Scene:

@@ -67,6 +67,7 @@ QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
             once=False,
         ),
         "spoof_suspected": Question(frozenset({Kind.SPOOF}), when_gone=True),
+        "sweep": Question(frozenset({Kind.SWEEP}), by_price=False, when_gone=True),
     }
 )
 

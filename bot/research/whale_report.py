@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from bot.core.whale_rules import WhaleRules
 from bot.research.whale_calibration import in_runs, seen
-from bot.research.whale_detectors import SIMPLE, TYPES, ours, simple, thresholds
+from bot.research.whale_detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
 from bot.research.whale_figures import false_alarms_per_hour, figures, lead
 from bot.research.whale_markets import KINDS, NULL, Kind, Scene, scene
 from bot.research.whale_matching import QUESTIONS, Said, Score, score, together
@@ -84,6 +84,9 @@ def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
             "null_flags_per_hour": null.rate([said[-1][kind]]),
             "real_flags_per_hour": None if real is None else real.ours(kind),
         }
+        if kind == SWEEP:
+            # Books, which are all that the simple detectors and the recordings know, show none.
+            continue
         most = tuning.false_alarms(kind, [one[kind] for one in said[:count]])
         for measure in SIMPLE:
             least = tuning.tuned(kind, measure, most)
@@ -167,8 +170,10 @@ class _Real:
         self._seen = seen(in_runs(tape), cadence, WhaleRules())
         self._tracks, self._hours = recorded(tape, cadence)
 
-    def ours(self, kind: str) -> float:
-        """Ours."""
+    def ours(self, kind: str) -> float | None:
+        """Ours; None where a recording of books cannot tell."""
+        if kind == SWEEP:
+            return None
         names = {each.value for each, name in TYPES.items() if name == kind}
         count = sum(n for (_, what), n in self._seen.said.items() if what in names)
         return round(count / self._hours, 3)

@@ -13,7 +13,7 @@ from bot.core.whale_rules import FLAGS, FOLLOWED, blank_rows
 from bot.core.whales import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
 from bot.memory import Memory
 
-QUICK = WhaleRules(multiple=3.0, sample_seconds=0.0)
+QUICK = WhaleRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0)
 #: Nothing is so large, and no look so rare, that an order need not rest first.
 EAGER = replace(QUICK, at_once=math.inf, sparse_seconds=math.inf)
 EMPTY = OrderBook((), ())
@@ -34,6 +34,7 @@ def _level(cents: int, size: float) -> Level:
 
 LADDER = {45: 300.0, 44: 280.0, 43: 310.0, 42: 290.0, 41: 300.0, 40: 250.0}
 MIRROR = {47: 300.0, 48: 280.0, 49: 310.0, 50: 290.0, 51: 300.0, 52: 250.0}
+MIRROR_HIGH = {62 + n: 300.0 for n in range(6)}
 USUAL = book(LADDER, MIRROR)
 BIG_BID = book(LADDER | {43: 3_000.0}, MIRROR)
 BIG_ASK = book(LADDER, MIRROR | {49: 3_000.0})
@@ -431,3 +432,66 @@ def test_rows_live_in_the_bot_s_memory_between_cycles() -> None:
         said += [whale.ticker for _, whale in found]
 
     assert said == ["B"]
+
+
+def test_each_side_is_measured_against_its_own_past() -> None:
+    thin = {cents: size / 10 for cents, size in MIRROR.items()}
+    asks = [book(LADDER, thin)] * 6 + [book(LADDER, thin | {49: 900.0})] * 3
+    bids = [book(LADDER, thin)] * 6 + [book(LADDER | {43: 900.0}, thin)] * 3
+
+    assert [whale.type for whale in watch(*asks)] == [WhaleType.LARGE_ASK]
+    assert watch(*bids) == []
+
+
+def test_a_book_that_has_become_thin_shows_a_large_order_sooner() -> None:
+    thin = [{cents: size / 30 for cents, size in side.items()} for side in (LADDER, MIRROR)]
+    large = 800.0
+
+    assert watch(*[USUAL] * 6, *[book(LADDER | {43: large}, MIRROR)] * 3) == []
+    assert watch(*[USUAL] * 6, *[book(thin[0] | {43: large}, thin[1])] * 3) != []
+
+
+def test_a_second_order_on_top_of_a_resting_one_is_announced() -> None:
+    twice = book(LADDER | {43: 6_000.0}, MIRROR)
+    said = watch(*[USUAL] * 6, *[BIG_BID] * 4, *[twice] * 6)
+
+    assert [whale.size for whale in said] == [Decimal(3_000), Decimal(6_000)]
+
+
+def test_a_resting_order_that_flickers_is_the_same_order() -> None:
+    assert len(watch(*[USUAL] * 6, *[BIG_BID] * 3, *[USUAL, BIG_BID] * 6)) == 1
+
+
+def test_two_orders_that_come_at_once_on_one_side_are_both_announced() -> None:
+    both = book(LADDER | {43: 3_000.0, 41: 4_000.0}, MIRROR)
+    said = watch(*[USUAL] * 6, *[both] * 3)
+
+    assert sorted(whale.price for whale in said) == [Decimal("0.41"), Decimal("0.43")]
+
+
+def test_a_ladder_that_comes_at_once_is_two_orders_at_most() -> None:
+    ladder = book(dict.fromkeys(LADDER, 3000.0), MIRROR)
+
+    assert len(watch(*[USUAL] * 6, *[ladder] * 3)) == 2
+
+
+def test_for_who_looks_often_an_order_must_be_larger() -> None:
+    rules = replace(EAGER, often=1.5)
+    seen = [USUAL] * 6 + [book(LADDER | {43: 1_350.0}, MIRROR)] * 3
+
+    assert watch(*seen, rules=rules) == []
+    assert watch(*seen, rules=EAGER) != []
+
+
+def test_a_level_deeper_than_what_is_remembered_is_not_new_when_it_comes_into_view() -> None:
+    deep = {60 - n: 300.0 for n in range(59)} | {8: 3_000.0}
+    near = {cents: size for cents, size in deep.items() if cents <= 15}
+
+    assert watch(*[book(deep, MIRROR_HIGH)] * 6, *[book(near, MIRROR_HIGH)] * 3) == []
+
+
+def test_a_level_that_is_remembered_as_absent_is_new() -> None:
+    plain = {60 - n: 300.0 for n in range(59)}
+    grown = plain | {55: 3_000.0}
+
+    assert len(watch(*[book(plain, MIRROR_HIGH)] * 6, *[book(grown, MIRROR_HIGH)] * 3)) == 1

@@ -1,6 +1,5 @@
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -24,7 +23,14 @@ from bot.core.whales import (
 )
 
 #: Nothing is so large, and no look so rare, that an order need not rest first.
-RULES = replace(WhaleRules(), sample_seconds=0.0, at_once=math.inf, sparse_seconds=math.inf)
+RULES = WhaleRules(
+    multiple=3.0,
+    cap=1.0,
+    often=1.0,
+    sample_seconds=0.0,
+    at_once=math.inf,
+    sparse_seconds=math.inf,
+)
 UNKNOWN = Traded.unknown(1)
 NONE = Traded(np.zeros((1, 2)), np.full((1, 2), np.inf))
 ASKS = {55: 300.0, 56: 280.0, 57: 310.0}

@@ -211,7 +211,7 @@ def test_the_command_writes_every_detector_at_every_cadence(
 
     rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
     assert code == 0
-    assert len(rows) == 3 * 4
+    assert len(rows) == 3 * 4 + 1
     assert sorted(each.stem for each in plots.iterdir()) == sorted(QUESTIONS)
     assert {row["detector"] for row in rows} == {"ours", "absolute", "ratio", "robust_z"}
     assert {row["real_flags_per_hour"] for row in rows} == {None}
@@ -229,4 +229,6 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
     large = next(row for row in rows if (row["type"], row["detector"]) == ("large", "ours"))
     hours = 2 * 190 / 3_600
     assert large["real_flags_per_hour"] == pytest.approx(1 / hours, abs=0.01)
-    assert all(row["real_flags_per_hour"] is not None for row in rows)
+    told = {row["type"]: row["real_flags_per_hour"] is not None for row in rows}
+    assert told.pop("sweep") is False
+    assert all(told.values())
