@@ -17,6 +17,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
+    OrderUnresolved,
     PnlMarked,
     PositionClosed,
     PositionOpened,
@@ -66,7 +67,7 @@ def _of_market(event: _OfMarket) -> Fields:
     return {"ticker": event.ticker}
 
 
-def _of_order(event: OrderSubmitted | OrderRefused) -> Fields:
+def _of_order(event: OrderSubmitted | OrderRefused | OrderUnresolved) -> Fields:
     return {"ticker": event.order.ticker, "client_order_id": event.order.client_order_id}
 
 
@@ -98,6 +99,7 @@ def _kind(name: str) -> str:
 _IDS: Final[Mapping[type[Event], Callable[[Any], Fields]]] = {
     OrderSubmitted: _of_order,
     OrderRefused: _of_order,
+    OrderUnresolved: _of_order,
     OrderEnded: _ended,
     WhaleSeen: _whale,
     WhaleEnded: _ending,

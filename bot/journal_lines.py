@@ -12,6 +12,7 @@ from bot.core.events import (
     Action,
     CycleFinished,
     CycleStarted,
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
@@ -20,6 +21,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
+    OrderUnresolved,
     PnlMarked,
     PositionClosed,
     PositionOpened,
@@ -92,6 +94,15 @@ def _refused(event: OrderRefused) -> str:
 
 def _stopped(event: EntriesStopped) -> str:
     return f"ENTRIES STOPPED | {event.reason}"
+
+
+def _resumed(event: EntriesResumed) -> str:
+    return f"ENTRIES RESUMED | {event.reason}"
+
+
+def _unresolved(event: OrderUnresolved) -> str:
+    order = event.order
+    return f"TRADE | UNRESOLVED | {order.ticker} | {_wish(order)} | {event.reason}"
 
 
 def _ended(event: OrderEnded) -> str:
@@ -188,6 +199,8 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     OrderSubmitted: (_trades, logging.INFO, _submitted),
     OrderRefused: (_trades, logging.INFO, _refused),
     EntriesStopped: (_trades, logging.WARNING, _stopped),
+    EntriesResumed: (_trades, logging.INFO, _resumed),
+    OrderUnresolved: (_trades, logging.WARNING, _unresolved),
     OrderEnded: (_trades, logging.INFO, _ended),
     PositionOpened: (_trades, logging.INFO, _opened),
     PositionClosed: (_trades, logging.INFO, _closed),

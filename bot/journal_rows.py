@@ -1,4 +1,4 @@
-"""Events as rows of the four CSV logs: which file, which cells.
+"""Events as rows of the CSV logs: which file, which cells.
 
 Prices in cents, money in dollars, sizes in contracts (short YES negative), times ISO 8601 UTC;
 a cell without a value is empty. Leaves out files (`csv_file`) and stdout (`journal_lines`).

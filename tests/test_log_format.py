@@ -21,6 +21,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
+    OrderUnresolved,
     WhaleEnded,
 )
 from bot.core.orders import Execution, OrderStatus
@@ -178,6 +179,10 @@ EVENTS: list[tuple[Event, dict[str, object]]] = [
     (
         OrderRefused(NOW, ORDER, "no"),
         {"event": "order_refused", "ticker": ORDER.ticker, "client_order_id": "c-1"},
+    ),
+    (
+        OrderUnresolved(NOW, ORDER, "no answer"),
+        {"event": "order_unresolved", "ticker": ORDER.ticker, "client_order_id": "c-1"},
     ),
     (
         ended(OrderStatus.FILLED, fill("100", "0.525")),

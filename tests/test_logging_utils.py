@@ -22,6 +22,7 @@ from bot.core.events import (
     Action,
     CycleFinished,
     CycleStarted,
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
@@ -30,6 +31,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
+    OrderUnresolved,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -138,6 +140,16 @@ LINES: list[tuple[Event, str, str]] = [
         OrderRefused(NOW, ORDER, "exposure 210 of 200"),
         "INFO | trades",
         "REFUSED | KXINX-26JAN23 | buy 100 @ 52.50 | exposure 210 of 200",
+    ),
+    (
+        EntriesResumed(NOW, "a new day", "daily_loss"),
+        "INFO | trades",
+        "ENTRIES RESUMED | a new day",
+    ),
+    (
+        OrderUnresolved(NOW, ORDER, "no answer within 10 s"),
+        "WARNING | trades",
+        "TRADE | UNRESOLVED | KXINX-26JAN23 | buy 100 @ 52.50 | no answer within 10 s",
     ),
     (
         PositionOpened(NOW, "KX", Decimal("-12.5"), Decimal("0.005")),
