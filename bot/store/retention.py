@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, t
 from bot.core.portfolio import Portfolio
 from bot.store import leases
 from bot.store.ledger import Ledger, folded, ledger, opening_row
+from bot.store.rows import NEWEST
 from bot.store.session import Session, Work
 from bot.store.tables import (
     books,
@@ -32,6 +33,8 @@ from bot.store.writing import Chapter, newest, put
 BATCH: Final = 2_000
 #: Commits after which nobody looks on any more who has not heard that a memo was forgotten.
 HEARD: Final = 10_000
+#: Times as many events of a kind as a leader is reminded of stay, however young they are.
+ROOM: Final = 10
 _ENTRIES: Final = (fills, settlements, cash_movements)
 #: Those that others point at come last.
 _OF_BOOK: Final = (events, fills, settlements, cash_movements, openings, memos, published, orders)
@@ -42,6 +45,7 @@ async def prune(session: Session, chapter: Chapter, before: datetime) -> int:
     gone = await _fold(session, chapter, before)
     for work in (_old_events, _old_orders):
         gone += await _all(session, partial(work, chapter=chapter, before=before))
+    gone += await _crowded_out(session, chapter)
     gone += await session.write(partial(_forgotten, chapter=chapter))
     for book in await session.read(partial(_old_books, chapter=chapter, before=before)):
         for table in _OF_BOOK:
@@ -60,6 +64,16 @@ async def _fold(session: Session, chapter: Chapter, before: datetime) -> int:
         gone += await session.write(
             partial(_open_anew, chapter=chapter, last=old.entries[-1][0], portfolio=portfolio)
         )
+
+
+async def _crowded_out(session: Session, chapter: Chapter) -> int:
+    gone = 0
+    for kind in NEWEST:
+        last = await session.read(partial(_last_in_room, book=chapter.book, kind=kind))
+        if last:
+            older = partial(_events_before, chapter=chapter, kind=kind, commit=last)
+            gone += await _all(session, older)
+    return gone
 
 
 async def _all(session: Session, work: Work[int]) -> int:
@@ -98,6 +112,20 @@ def _open_anew(connection: Connection, chapter: Chapter, last: int, portfolio: P
 def _old_events(connection: Connection, chapter: Chapter, before: datetime) -> int:
     leases.fence(connection, chapter.term)
     return _delete(connection, events, events.c.book == chapter.book, events.c.at < before)
+
+
+def _last_in_room(connection: Connection, book: str, kind: str) -> int:
+    """The commit of the oldest event of a kind that there is room for; 0 if there is for all."""
+    of_kind = (events.c.book == book, events.c.kind == kind)
+    last_first = (events.c.commit.desc(), events.c.place.desc())
+    beyond = select(events.c.commit).where(*of_kind).order_by(*last_first)
+    return connection.scalar(beyond.offset(ROOM * NEWEST[kind] - 1).limit(1)) or 0
+
+
+def _events_before(connection: Connection, chapter: Chapter, kind: str, commit: int) -> int:
+    leases.fence(connection, chapter.term)
+    of_kind = (events.c.book == chapter.book, events.c.kind == kind)
+    return _delete(connection, events, *of_kind, events.c.commit < commit)
 
 
 def _old_orders(connection: Connection, chapter: Chapter, before: datetime) -> int:

@@ -14,12 +14,14 @@ import msgspec
 from sqlalchemy import Table
 
 from bot.core.events import (
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
     OrderEnded,
     OrderRefused,
+    OrderUnresolved,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -176,6 +178,8 @@ KINDS: Final[Mapping[type[Event], Kind]] = {
     PositionClosed: Kind(500, attrgetter("ticker"), _no_cash),
     RegimeChanged: Kind(500, _no_market, _no_cash),
     EntriesStopped: Kind(200, _no_market, _no_cash),
+    EntriesResumed: Kind(200, _no_market, _no_cash),
+    OrderUnresolved: Kind(200, attrgetter("order.ticker"), _no_cash),
     OrderRefused: Kind(200, attrgetter("order.ticker"), _no_cash),
     OrderEnded: Kind(2_000, attrgetter("execution.order.ticker"), _filled),
     FetchFailed: Kind(200, _no_market, _no_cash),

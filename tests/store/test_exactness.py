@@ -41,6 +41,8 @@ WRITTEN = {
     "PositionClosed": f'{{{_AT},"ticker":"A","realised":"1.20","how":"order"}}',
     "RegimeChanged": f'{{{_AT},"before":"calm","after":"chaotic"}}',
     "EntriesStopped": f'{{{_AT},"reason":"so"}}',
+    "EntriesResumed": f'{{{_AT},"reason":"so","rule":"daily_loss_stop"}}',
+    "OrderUnresolved": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
     "OrderRefused": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
     "OrderEnded": f"""{{{_AT},"execution":{{"order":{_ORDER},"order_id":"o-1",
         "status":"filled","fills":[{_FILL}],"error":""}}}}""",
@@ -90,7 +92,7 @@ def assert_within(earlier, later):
         assert earlier == later
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened=st.lists(kept_events.filter(moves_no_cash), min_size=1, max_size=10))
 async def test_every_kind_of_event_goes_through_the_database(led, numbers, happened):
     book = f"paper:{next(numbers)}"
@@ -105,7 +107,7 @@ async def test_every_kind_of_event_goes_through_the_database(led, numbers, happe
 numbers_of_any_kind = st.lists(st.tuples(amounts, amounts, moments), min_size=1, max_size=10)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=numbers_of_any_kind)
 async def test_amounts_and_times_lie_in_the_tables_exactly(led, numbers, told):
     names = [f"c-{next(numbers)}" for _ in told]

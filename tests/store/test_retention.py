@@ -13,7 +13,7 @@ from bot.core.events import OrderEnded
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.portfolio import Portfolio
 from bot.durable import Done, Memo
-from bot.store import retention
+from bot.store import retention, rows
 from bot.store.tables import books
 from tests.store.conftest import change
 from tests.store.values import BOOK, CASH, failed, filled, order, settled
@@ -59,6 +59,19 @@ async def test_what_has_piled_up_goes_in_steps(led):
 
     assert await led.database.prune(led.term, BOOK, LATER) == many + 1
     assert (await led.kept()).events == ()
+
+
+async def test_however_young_only_so_many_events_of_a_kind_stay(led):
+    most = retention.ROOM * rows.NEWEST["FetchFailed"]
+    for start in range(0, most + 200, 100):
+        await led.commit(*map(failed, range(start, start + 100)), filled(order(start)))
+
+    gone = await led.database.prune(led.term, BOOK, NOON - DAY)
+
+    left = [row.kind for row in led.rows()["events"]]
+    assert gone == 200
+    assert left.count("FetchFailed") == most
+    assert left.count("OrderEnded") == (most + 200) / 100
 
 
 async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
@@ -146,7 +159,7 @@ async def written(led, book, steps):
                 await store.commit(Done((step,)))
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=ledgers(), cuts=st.lists(st.integers(0, 6), min_size=1, max_size=3))
 async def test_the_accounts_are_the_same_to_the_last_digit_whatever_goes(led, numbers, steps, cuts):
     book = f"paper:{next(numbers)}"
