@@ -157,7 +157,14 @@ class NoticeView(Shape):
 
     timestamp: Time
     kind: Literal[
-        "REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "PARTLY_FILLED", "ORDER_FAILED"
+        "REFUSED",
+        "ENTRIES_STOPPED",
+        "ENTRIES_RESUMED",
+        "FETCH_FAILED",
+        "SETTLED",
+        "PARTLY_FILLED",
+        "ORDER_FAILED",
+        "ORDER_UNRESOLVED",
     ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str

@@ -22,6 +22,7 @@ from bot.brakes import KillFile
 from bot.clock import SystemClock, stopwatch
 from bot.config import Settings, SettingsError
 from bot.decisions import Decisions
+from bot.desks import signer_of
 from bot.durable import StoreError
 from bot.election import Candidate
 from bot.follow import Follower
@@ -53,8 +54,11 @@ def settings() -> Settings:
     """The settings of the environment; a wrong one ends the process, saying why."""
     try:
         found = config.load()
+        signer_of(found, SystemClock())
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
+    except ValueError as error:
+        sys.exit(f"The service cannot start:\n{error}")
     configure(found.log_level, found.log_format)
     for warning in config.misspelt():
         log.warning("%s", warning)

@@ -113,7 +113,7 @@ class Cycle:
             self._trader.failed(self._clock.now())
             return BookAnswer(NO_BOOKS, dict.fromkeys(tickers, str(error)))
         self._announce([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
-        self._trader.fetched(self._clock.now(), len(tickers), len(answer.missing))
+        self._trader.fetched(self._clock.now(), len(tickers), answer.broken)
         if answer.missing:
             self._failed("order books", _summary(answer.missing))
         return answer

@@ -126,14 +126,21 @@ class LiveDesk:
         return None if market is None else market.exchange_index
 
 
+def signer_of(settings: Settings, clock: Clock) -> Signer | None:
+    """Who signs real orders; None on paper. Raises ValueError for a key that cannot sign."""
+    key, secret = settings.kalshi_api_key, settings.kalshi_secret
+    if settings.bot_mode == "paper" or key is None or secret is None:
+        return None
+    return Signer(key, secret.get_secret_value(), clock)
+
+
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
     """The desk that the settings ask for. Raises ValueError for a key that cannot sign."""
-    key, secret = settings.kalshi_api_key, settings.kalshi_secret
-    if settings.bot_mode == "paper" or key is None or secret is None:
+    signer = signer_of(settings, clock)
+    if signer is None:
         yield PaperDesk(settings.paper_cash)
         return
-    signer = Signer(key, secret.get_secret_value(), clock)
     async with open_http(settings.base_url) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)

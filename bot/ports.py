@@ -6,7 +6,7 @@ Adapters implement these; tests bring their own. Nothing here does I/O.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.core.events import Event
 from bot.core.fees import FeeSchedule
@@ -29,12 +29,21 @@ class ExchangeError(Exception):
         self.code = code
 
 
+#: Why there is no book of a market that the exchange left out of its answer.
+NOT_ANSWERED: Final = "the exchange did not answer for this market"
+
+
 @dataclass(frozen=True, slots=True)
 class BookAnswer:
     """The sound books that came, and for every other ticker asked for, why there is none."""
 
     books: Books
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> int:
+        """How many are missing though the exchange meant to answer."""
+        return sum(reason != NOT_ANSWERED for reason in self.missing.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bot.core.events import (
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
     OrderEnded,
     OrderRefused,
+    OrderUnresolved,
     PositionClosed,
     PositionOpened,
     RegimeChanged,
@@ -132,6 +134,15 @@ def _stopped(event: EntriesStopped) -> NoticeView:
     return _notice(event.at, "ENTRIES_STOPPED", event.reason)
 
 
+def _resumed(event: EntriesResumed) -> NoticeView:
+    return _notice(event.at, "ENTRIES_RESUMED", event.reason)
+
+
+def _unresolved(event: OrderUnresolved) -> NoticeView:
+    message = f"{_wish(event.order)} may have traded: {event.reason}"
+    return _notice(event.at, "ORDER_UNRESOLVED", message, event.order.ticker)
+
+
 def _failed(event: FetchFailed) -> NoticeView:
     return _notice(event.at, "FETCH_FAILED", f"{event.what}: {event.reason}")
 
@@ -174,6 +185,8 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], TimelineView | NoticeView | N
     RegimeChanged: _regime,
     OrderRefused: _refused,
     EntriesStopped: _stopped,
+    EntriesResumed: _resumed,
+    OrderUnresolved: _unresolved,
     OrderEnded: _ended,
     FetchFailed: _failed,
     MarketSettled: _settled,

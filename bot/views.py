@@ -15,7 +15,14 @@ Mode = Literal["PAPER", "LIVE"]
 Direction = Literal["BUY", "SELL", "HOLD"]
 TimelineType = Literal["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"]
 NoticeKind = Literal[
-    "REFUSED", "ENTRIES_STOPPED", "FETCH_FAILED", "SETTLED", "PARTLY_FILLED", "ORDER_FAILED"
+    "REFUSED",
+    "ENTRIES_STOPPED",
+    "ENTRIES_RESUMED",
+    "FETCH_FAILED",
+    "SETTLED",
+    "PARTLY_FILLED",
+    "ORDER_FAILED",
+    "ORDER_UNRESOLVED",
 ]
 
 

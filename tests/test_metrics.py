@@ -43,10 +43,11 @@ from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.regime import RegimeName
 from bot.core.whale_endings import Ending, Fate
 from bot.core.whales import SideBias, Whale, WhaleType
-from bot.kalshi.books import NOT_ANSWERED, TOO_FINE
+from bot.kalshi.books import TOO_FINE
 from bot.metric_counts import failure_kind
 from bot.metric_gauges import READINGS
 from bot.metrics import Gauges, LoopLag, Metrics, described
+from bot.ports import NOT_ANSWERED
 from tests.strategies import NOON
 
 ORDER = Order("id-1", "KXA", Side.BUY, Decimal(10), Decimal("0.40"), NOON)

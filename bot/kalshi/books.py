@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from bot.core.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.kalshi.shapes import MALFORMED, decode
-from bot.ports import BookAnswer, ExchangeError
+from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError
 
 #: The finest grid has 9,999 prices; a longer side would only cost memory.
 MOST_LEVELS = 10_000
 #: A float keeps this many significant digits of a decimal.
 EXACT_DIGITS = 15
-NOT_ANSWERED = "the exchange did not answer for this market"
+
 TOO_FINE = f"a price has more than {PRICE_DIGITS} decimals"
 
 Plain: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]+(\.[0-9]+)?\Z", max_length=40)]

@@ -13,10 +13,9 @@ import stamina
 from bot.clock import RecordedClock
 from bot.core.fees import FeeKind, FeeSchedule
 from bot.kalshi.batches import ADDRESS_ROOM, BATCH
-from bot.kalshi.books import NOT_ANSWERED
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.ports import ExchangeError, Listed, Terms
+from bot.ports import NOT_ANSWERED, ExchangeError, Listed, Terms
 from tests.kalshi.bodies import (
     T1,
     T2,
