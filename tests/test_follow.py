@@ -24,6 +24,7 @@ from bot.durable import News
 from bot.follow import Follower
 from bot.ports import ExchangeError
 from bot.tallies import Tallies
+from bot.trails import Trails
 from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
@@ -282,11 +283,18 @@ class Kept:
             if memo.body is not None:
                 of_kind[memo.key] = memo.body
 
+    @property
+    def kept(self):
+        # A database has no order of its own.
+        memos = {
+            kind: dict(sorted(of_kind.items(), reverse=True))
+            for kind, of_kind in self.memos.items()
+        }
+        return bot.durable.Kept(1, CASH, events=tuple(self.events), memos=memos)
+
     def restored(self, **follower):
         again = Follower(**follower)
-        # A database has no order of its own.
-        memos = {kind: dict(sorted(of_kind.items())) for kind, of_kind in self.memos.items()}
-        again.restore(bot.durable.Kept(1, CASH, events=tuple(self.events), memos=memos))
+        again.restore(self.kept)
         return again
 
 
@@ -409,20 +417,55 @@ async def test_when_it_was_asked_last_is_remembered():
     assert len(asked) == 2
 
 
-def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_first():
+def moment(ticker):
     group = Group("large_bid", "30-70", "Weather")
-    moments = {t: Moment(t, group, 1, Touch(0.0, 0.4, 0.5), 1.0, is_whale=True) for t in "ABC"}
-    tallies = Tallies(capacity=4)
-    for ticker in "ABAC":
-        tallies.note(moments[ticker], 0, 1.0)
+    return Moment(ticker, group, 1, Touch(0.0, 0.4, 0.5), 1.0, is_whale=True)
 
-    memos = {memo.key: memo.body for memo in tallies.memos() if memo.kind == "sums"}
 
-    assert memos["B"] is None
-    assert None not in (memos["A"], memos["C"])
-    tallies.note(moments["B"], 0, 1.0)
-    _, _, both, _ = next(tallies.pairs())
-    assert (both.count, both.markets) == (5, 4)
+def test_the_order_in_which_markets_go_survives_a_restart():
+    trails, kept = Trails(capacity=3), Kept()
+    for ticker in "CBAD":
+        trails.follow(ticker, [moment(ticker)], [])
+    kept.take(trails)
+    trails.to_back(["C"])
+    kept.take(trails)
+
+    again = Trails(capacity=3)
+    again.restore(kept.kept)
+
+    assert list(again) == list(trails) == ["B", "A", "D", "C"]
+    assert again.crowded_out() == trails.crowded_out() == "B"
+
+
+def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_first():
+    tallies, kept = Tallies(capacity=4), Kept()
+    for ticker in "ABA":
+        tallies.note(moment(ticker), 0, 1.0)
+    kept.take(tallies)
+    again = Tallies(capacity=4)
+    again.restore(kept.kept)
+
+    for one in (tallies, again):
+        one.note(moment("C"), 0, 1.0)
+
+    kept.take(again)
+    assert set(kept.memos["sums"]) == {"A", "C"}
+    for one in (tallies, again):
+        one.note(moment("B"), 0, 1.0)
+        _, _, whales, _ = next(one.pairs())
+        assert (whales.count, whales.markets) == (5, 4)
+
+
+async def test_what_was_there_before_is_gone_once_another_state_is_restored():
+    room = Room()
+    room.follower.see([WhaleSeen(NOON, whale()), WhaleEnded(NOON, ENDING)])
+    await room.look(whales=[whale()])
+    room.follower.look(room.judged("0.42", "0.44", [whale("B")], False, ["B"]))
+
+    room.follower.restore(Kept().kept)
+    await room.publish()
+
+    assert everything(room.follower) == everything(Follower())
 
 
 @pytest.mark.parametrize("spoilt", [0, 9])

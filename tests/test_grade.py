@@ -214,6 +214,26 @@ def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded(
     assert disk.restored().record().lapsed == room.grader.record().lapsed == 4
 
 
+def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
+    room, disk, onlooker = Room(rules=replace(RULES, horizon=20.0)), Disk(), Waiting("fake_v1")
+    for second in range(12):
+        room.see(second, A=CALM, B=CALM)
+        disk.take(room.grader)
+        onlooker.catch_up(disk.news)
+    room.see(20, A=CALM)
+    disk.take(room.grader)
+    onlooker.catch_up(disk.news)
+    restored = disk.restored(replace(RULES, horizon=20.0))
+
+    judged = room.judge(32, A=UP, B=UP)
+    expected = room.grade(32, judged)
+
+    assert restored.grade(NOON + timedelta(seconds=32), [judged], room.markets) == expected
+    fates = onlooker.grade(judged.seen.books, RULES.patience, NOON.timestamp() + 32)
+    assert fates.predictions.made_at.tolist() == [one.made_at.timestamp() for one in expected]
+    assert len(expected) > 5
+
+
 def test_what_there_is_no_room_for_is_struck_out():
     waiting, disk = Waiting("v1", capacity=12), Disk()
     books = Books.of([(f"M{n}", NOON.timestamp(), CALM) for n in range(5)])
