@@ -79,8 +79,8 @@ class Follower:
     def memos(self) -> list[Memo]:
         """What changed since this was asked last."""
         beside = _Beside(dict(self._unscored), self._asked_at)
-        news = [] if beside == self._told else [self._form.memo("", beside)]
-        self._told = beside
+        before, self._told = self._told, beside
+        news = [] if beside == before else [self._form.memo("", beside)]
         return news + self._trails.memos() + self._tallies.memos()
 
     def restore(self, kept: Kept) -> None:
@@ -147,8 +147,7 @@ class Follower:
         return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)
 
     def _beside(self, source: Kept | News) -> None:
-        found = self._form.read(source).get("")
-        if found is not None:
+        if (found := self._form.read(source).get("")) is not None:
             self._recall(found)
 
     def _recall(self, beside: _Beside) -> None:

@@ -15,12 +15,14 @@ from msgspec.structs import replace as changed
 
 from bot.core.events import (
     CycleStarted,
+    EntriesResumed,
     EntriesStopped,
     Event,
     FetchFailed,
     MarketSettled,
     OrderEnded,
     OrderRefused,
+    OrderUnresolved,
     PositionClosed,
     PositionOpened,
     RegimeChanged,
@@ -168,6 +170,12 @@ NOTICE_CASES: list[tuple[Event, str, str]] = [
         "buy 100 @ 52.5c refused: exposure 210 of 200",
     ),
     (EntriesStopped(NOW, "$201 lost"), "ENTRIES_STOPPED", "$201 lost"),
+    (EntriesResumed(NOW, "a new day", "daily_loss"), "ENTRIES_RESUMED", "a new day"),
+    (
+        OrderUnresolved(NOW, ORDER, "no answer"),
+        "ORDER_UNRESOLVED",
+        "buy 100 @ 52.5c may have traded: no answer",
+    ),
     (FetchFailed(NOW, "books", "timeout"), "FETCH_FAILED", "books: timeout"),
     (
         MarketSettled(NOW, "KX", Decimal(1), Decimal(-5), Decimal("-2.5")),
