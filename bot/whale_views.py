@@ -18,8 +18,9 @@ from bot.core.whales import Source
 #: Said wherever the figures are shown.
 LIMITS: Final = (
     "A poll every minute sees an order only if it stands at that moment; what comes and goes "
-    "between two polls is not seen. A suspected spoof is a suspicion: nobody can see what was "
-    "meant."
+    "between two polls is not seen. Large takers are heard on the tape of trades; where that does "
+    "not reach back to the last poll they are not known. A suspected spoof is a suspicion: nobody "
+    "can see what was meant."
 )
 
 
