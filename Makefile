@@ -12,7 +12,13 @@ DATA ?= ../shared/data
 DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
 	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000}
 
-.PHONY: demo run test check format bench sim-report whale-report conservation clean
+# How long the trials go on.
+KILLS ?= 200
+ROUNDS ?= 5
+MINUTES ?= 10
+
+.PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
+.PHONY: clean
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -45,6 +51,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.whales
 	$(BIN)/python -m bench.http_full_state
 	$(BIN)/python -m bench.replay
+	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.sim_orders
 	$(BIN)/python -m bench.sim_stream
 
@@ -55,6 +62,18 @@ sim-report: $(VENV)/.dev
 ## whale-report: whale detection against the simulator's ground truth
 whale-report: $(VENV)/.dev
 	$(BIN)/python -m bot whale-report --json reports/whales.json --plots reports/whales
+
+## kills: the service killed at random instants, paper and live; nothing is lost, nothing booked twice
+kills: $(VENV)/.dev
+	$(BIN)/python -m trials.kills --kills $(KILLS)
+
+## takeovers: a leader dies, ends, is paused; the database goes away: on SQLite and PostgreSQL
+takeovers: $(VENV)/.dev
+	$(BIN)/python -m trials.takeovers --rounds $(ROUNDS)
+
+## soak: the service for so many minutes on an exchange that fails on a schedule
+soak: $(VENV)/.dev
+	$(BIN)/python -m trials.soak --minutes $(MINUTES)
 
 ## conservation: a million random operations on the simulated exchange lose no contract, no cent
 conservation: $(VENV)/.dev

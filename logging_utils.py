@@ -30,7 +30,7 @@ _CHUNK: Final = 1 << 20
 #: Bytes by which a file that was counted before is known again: about the last row.
 _TAIL: Final = 256
 #: What dashboards and hosts ask for all the time: a success is not worth a line.
-_POLLED: Final = ("/state/full", "/health")
+_POLLED: Final = ("/state/full", "/health", "/ready", "/metrics")
 
 
 def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text") -> None:
@@ -53,6 +53,7 @@ def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text")
     access.filters = [] if root.level <= logging.DEBUG else [_worth_a_line]
     # Their lines per request to the exchange say nothing that events do not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("stamina").setLevel(logging.ERROR)
 
 

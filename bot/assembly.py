@@ -256,7 +256,9 @@ def model_watch(model: Model, settings: Settings) -> ModelWatch:
         return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
     patience = GRADE_PATIENCE * settings.bot_interval
     exchange = settings.exchange_name
-    rules = GradeRules(card.horizon, card.size, patience, settings.thresholds, exchange)
+    rules = GradeRules(
+        card.horizon, card.size, patience, settings.thresholds, exchange, card.version
+    )
     return ModelWatch(card.whole, card.drift, Grader(rules))
 
 

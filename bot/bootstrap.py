@@ -23,7 +23,7 @@ from bot.clock import SystemClock, stopwatch
 from bot.config import Settings, SettingsError
 from bot.decisions import Decisions
 from bot.desks import signer_of
-from bot.durable import StoreError
+from bot.durable import FLEETING, StoreError
 from bot.election import Candidate
 from bot.follow import Follower
 from bot.journals import Journals
@@ -252,7 +252,7 @@ def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
 def _book(settings: Settings, clock: Clock) -> str:
     """The account that is traded; an embedded exchange is born anew, and so is its account."""
     name = f"{settings.bot_mode}:{settings.exchange_name}"
-    return f"{name}@{clock.now():%Y%m%dT%H%M%S}" if settings.is_embedded else name
+    return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}" if settings.is_embedded else name
 
 
 def _greet(settings: Settings, model: Model) -> None:

@@ -8,11 +8,14 @@ out how rows lie on the disk (`bot.store`) and who may lead (`bot.leadership`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.core.events import Event
 from bot.core.orders import Order
 from bot.core.portfolio import Portfolio
+
+#: In the name of a book: its exchange ended with the process that made it, nobody comes back to it.
+FLEETING: Final = "@"
 
 
 class StoreError(Exception):

@@ -40,6 +40,7 @@ class Service:
         self.book = book
         self.bot = unkept(world)
         self._world = world
+        self._first = world.board.status
         self._database: Database | None = None
 
     def offices(self) -> Offices:
@@ -85,6 +86,8 @@ class Service:
     ) -> Bot:
         """The bot as the term before left it, and that one shut out."""
         now = self.clock.now()
+        # What was shown of another leader's loop is not true of this one.
+        self.board.status = self._first
         if (await database.kept(self.book)).commit == 0:
             await database.open_book(term, self.book, await desk.cash(), now)
         kept = await database.kept(self.book)

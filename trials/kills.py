@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
 
@@ -23,11 +24,12 @@ from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.money import measured
+from bot.kalshi.venue import CERTAIN_AFTER
 from bot.state import decoded
 from bot.store.database import opened
 from bot.views import BotState
 from trials import ledger
-from trials.processes import Exchange, Nursery, Started, TrialFailed, exchange, until
+from trials.processes import PATIENCE, Exchange, Nursery, Started, TrialFailed, exchange, until
 
 #: Trade on every signal, as fast as it goes; nothing but the kills may stop it.
 EAGER = {
@@ -49,6 +51,8 @@ EAGER = {
     "RISK_MIN_SECONDS_TO_CLOSE": "0",
     "API_TOKEN": "trial",
 }
+#: How long after it was made it can be uncertain whether an order will ever arrive.
+CERTAIN_WITHIN = CERTAIN_AFTER + timedelta(seconds=15)
 #: Seconds after the start of a pass within which an aimed kill falls, and of one that is not.
 AIM, ANY = 0.08, 1.5
 
@@ -99,12 +103,16 @@ class Lane:
     def _start(self) -> Started:
         service = self.nursery.start(self.folder, self.settings)
         service.wait_for(lambda s: s["leader"] and s["loop_count"] >= 2, "a pass after a restart")
-        self._demand(not self._of_earlier_terms(service), "orders of earlier terms have no fate")
+        doubtful = self._doubtful(service.status()["epoch"])
+        self._demand(not doubtful, f"orders of earlier terms have no fate: {doubtful}")
         return service
 
-    def _of_earlier_terms(self, service: Started) -> list[str]:
-        epoch = service.status()["epoch"]
-        return [name for name, sent in ledger.unresolved(self.database).items() if sent < epoch]
+    def _doubtful(self, epoch: int) -> list[str]:
+        """Orders of terms before this one whose fate should be known by now and is not."""
+        # What the exchange does not list may still arrive, until its signature is too old.
+        known = datetime.now(UTC) - (CERTAIN_WITHIN if self.mode == "live" else timedelta(0))
+        waiting = ledger.unresolved(self.database)
+        return [name for name, sent, at in waiting if sent < epoch and at < known]
 
     def _wait_to_kill(self, service: Started) -> None:
         if self.dice.random() < 0.5:
@@ -121,6 +129,8 @@ class Lane:
 
     def _finish(self) -> None:
         service = self._start()
+        waiting = CERTAIN_WITHIN.total_seconds() + PATIENCE
+        until(lambda: not ledger.unresolved(self.database), "every fate is known", waiting)
         service.post("/bot/stop")
         service.end()
         self._demand(not ledger.unresolved(self.database), "an order has no fate at the end")

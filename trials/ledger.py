@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -84,10 +85,10 @@ def _faults(name: str, rows: list[Any]) -> list[str]:
     return found
 
 
-def unresolved(database: Path) -> dict[str, int]:
-    """Orders without a fate, and the term that sent each."""
-    query = "SELECT client_order_id, epoch FROM orders WHERE status IS NULL"
-    return dict(_rows(database, query))
+def unresolved(database: Path) -> list[tuple[str, int, datetime]]:
+    """Orders without a fate: name, the term that sent it, and when."""
+    query = "SELECT client_order_id, epoch, at FROM orders WHERE status IS NULL"
+    return [(n, epoch, datetime.fromisoformat(at)) for n, epoch, at in _rows(database, query)]
 
 
 def counts(database: Path) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
 
 from bot.core.portfolio import Portfolio
+from bot.durable import FLEETING
 from bot.store import leases
 from bot.store.ledger import Ledger, folded, ledger, opening_row
 from bot.store.rows import NEWEST
@@ -142,7 +143,9 @@ def _forgotten(connection: Connection, chapter: Chapter) -> int:
 
 
 def _old_books(connection: Connection, chapter: Chapter, before: datetime) -> list[str]:
-    old = (books.c.book != chapter.book, books.c.written_at < before.timestamp())
+    # A real account may come back after any time: only its history is let go of, by itself.
+    gone = (books.c.book != chapter.book, books.c.book.contains(FLEETING, autoescape=True))
+    old = (*gone, books.c.written_at < before.timestamp())
     return list(connection.scalars(select(books.c.book).where(*old)))
 
 

@@ -88,25 +88,29 @@ async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
     assert (await led.kept()).memos == {"k": {"b": b"2"}}
 
 
-async def test_a_book_that_nobody_wrote_for_long_goes_but_never_the_present_one(led):
-    for name in ("dead", "alive"):
+async def test_a_book_nobody_comes_back_to_goes_but_never_another_account(led):
+    for name in ("paper:sim@dead", "paper:sim@alive", "live:production"):
         await led.database.open_book(led.term, name, CASH, NOON)
         store = led.database.store(led.term, name)
-        named = order(1 if name == "dead" else 2)
-        await store.intend(order(7 if name == "dead" else 8))
+        named = order(len(name))
+        await store.intend(order(100 + len(name)))
         await store.commit(Done((filled(named), settled()), (Memo("k", "a", b"1"),), b"1"))
         await led.database.switch(name, "running", "off", NOON)
     await led.commit(failed())
-    change(led.url, update(books).where(books.c.book != "alive").values(written_at=0.0))
+    change(led.url, update(books).where(books.c.book != "paper:sim@alive").values(written_at=0.0))
 
     gone = await led.database.prune(led.term, BOOK, NOON - DAY)
 
     left = led.rows()
     # Two orders, a fill, a settlement, cash, two events, memo, published, switch, the book.
     assert gone == 11
-    assert {row.book for rows in left.values() for row in rows} == {BOOK, "alive"}
+    assert {row.book for rows in left.values() for row in rows} == {
+        BOOK,
+        "paper:sim@alive",
+        "live:production",
+    }
     assert (await led.kept()).events == (failed(),)
-    assert len((await led.database.kept("alive")).events) == 2
+    assert len((await led.database.kept("live:production")).events) == 2
 
 
 @st.composite
