@@ -28,6 +28,8 @@ WARM_UP: Final = 60.0
 #: Growth of the median of resident memory, first to last fifth, that is taken for flat: an hour
 #: of it must not exceed this share.
 ALLOWED: Final = 0.05
+_FILLED: Final = ("filled", "partially_filled")
+_UNFILLED: Final = ("canceled", "error")
 #: Every minute, each of these for some seconds: (second, until, fault).
 FAULTS: Final[tuple[tuple[float, float, Mapping[str, Any]], ...]] = (
     (2, 6, {"kind": "error", "route": "GET /markets*", "status": 503}),
@@ -146,11 +148,12 @@ def _summary(looks: Sequence[Look], service: Started) -> Iterator[str]:
         f"judged + {total('books_total', result='missing'):.0f} missing; "
         f"{total('fetch_errors_total'):.0f} failed fetches"
     )
+    fates = {name: total("orders_total", status=name) for name in _FILLED + _UNFILLED}
+    filled, unfilled = (sum(fates[name] for name in part) for part in (_FILLED, _UNFILLED))
+    refused = total("refusals_total")
     yield (
-        f"orders: {total('orders_submitted_total') + total('refusals_total'):.0f} wished = "
-        f"{total('orders_total', status='filled') + total('orders_total', status='partially_filled'):.0f} "
-        f"filled + {total('orders_total', status='canceled') + total('orders_total', status='error'):.0f} "
-        f"ended without a fill + {total('refusals_total'):.0f} refused"
+        f"orders: {total('orders_submitted_total') + refused:.0f} wished = {filled:.0f} filled + "
+        f"{unfilled:.0f} ended without a fill + {refused:.0f} refused"
     )
     yield f"{total('events_dropped_total'):.0f} events dropped"
     if found := gaps(last):

@@ -1,4 +1,4 @@
-"""`python -m trials.takeovers`: two services, one database; the one that leads dies, is paused, ends.
+"""`python -m trials.takeovers`: two services, one database; the leader dies, ends, is paused.
 
 On SQLite, and on PostgreSQL started for it from Debian's package. Each time: how long it takes
 until the other one leads and its loop runs; that nobody sent an order after another leader did;
@@ -19,15 +19,15 @@ from typing import Final
 
 from sqlalchemy import create_engine, text
 
+from tests.store.postgres import Server, running
 from trials.kills import EAGER
-from trials.postgres import Server, server
 from trials.processes import Nursery, Started, TrialFailed, exchange, until
 
 #: The takeover that is promised after a death, in seconds, with the lease of the defaults.
 PROMISED: Final = 15.0
 LEASE: Final = "10"
-#: How much longer than a lease a process is paused.
-PAUSED: Final = 1.5
+#: Seconds until the model knows enough of a market to trade there.
+FIRST_ORDER: Final = 180.0
 
 
 @dataclass
@@ -133,6 +133,8 @@ def pause(pair: Pair, url: str) -> int:
     leader.send(signal.SIGCONT)
     leader.wait_for(lambda s: not s["leader"] and s["leads"], "the woken one stands by")
     other.wait_for(_passes(other, 3), "the other one trades on")
+    # Those of the new term show that there was something to trade on.
+    until(lambda: written(url).after(epoch + 1) > written(url).after(epoch), "a new order")
     after = written(url)
     if before.after(epoch) != after.after(epoch):
         raise TrialFailed(f"the paused process wrote orders: {after.after(epoch)[-3:]}")
@@ -180,8 +182,9 @@ def fenced(orders: Sequence[tuple[str, int]]) -> None:
 def tried(name: str, folder: Path, rounds: int, place: Server | None) -> Iterator[str]:
     """What happens on one database, a line each. Raises TrialFailed."""
     folder.mkdir(parents=True)
-    url = place.url if place else f"sqlite:///{folder}/kept.db"
+    url = place.create("trial") if place else f"sqlite:///{folder}/kept.db"
     with exchange(folder, "--seed", "3") as market, paired(folder, market.address, url) as pair:
+        until(lambda: written(url).orders, "the first order", FIRST_ORDER)
         deaths = [death(pair) for _ in range(rounds)]
         yield f"{name}: {rounds} deaths, another one trades after {_range(deaths)}"
         if max(deaths) > PROMISED:
@@ -230,12 +233,20 @@ def main(argv: Sequence[str]) -> int:
     try:
         with tempfile.TemporaryDirectory() as root:
             _say(tried("SQLite", Path(root) / "sqlite", wanted.rounds, None))
-            with server(Path(root) / "server") as place:
+            with running(_folder(root)) as place:
                 _say(tried("PostgreSQL", Path(root) / "postgres", wanted.rounds, place))
     except TrialFailed as failure:
         sys.stdout.write(f"FAILED {failure}\n")
         return 1
     return 0
+
+
+def _folder(root: str) -> Path:
+    """A folder that the user of the database may enter, too."""
+    Path(root).chmod(0o755)
+    folder = Path(root) / "server"
+    folder.mkdir()
+    return folder
 
 
 def _say(lines: Iterator[str]) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -25,12 +24,42 @@ OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: its port, and the process that is the server."""
+    """A server: where its programs and its files are, and the port it listens on."""
 
-    port: int
-    pid: int
+    def __init__(self, programs: Path, place: Path, port: int) -> None:
+        self.port = port
+        self._programs = programs
+        self._place = place
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that is the server."""
+        assert self._process is not None, "the server was stopped"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Let it run until `stop`."""
+        chosen = [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        place = self._place
+        command: list[str | Path] = [self._programs / "postgres", "-D", place / "db"]
+        with (place / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "-p", str(self.port), "-k", place, *chosen],
+                stdout=log,
+                stderr=log,
+                user=_user(),
+                cwd="/",
+            )
+        _until_ready(self._programs, self.port)
+
+    def stop(self) -> None:
+        """Let it end at once: clients are told to go."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(20)
+            self._process = None
 
     def create(self, schema: str) -> str:
         """A new, empty schema, which is all that whoever uses the address sees."""
@@ -102,23 +131,13 @@ def running(folder: Path) -> Iterator[Server]:
         "--no-sync",
     ]
     subprocess.run([*begin, "-E", "UTF8", "--locale=C"], check=True, stdout=log, user=user)
-    port = _free_port()
-    chosen = [f"-c{name}={value}" for name, value in OPTIONS.items()]
-    server = subprocess.Popen(
-        [where / "postgres", "-D", place / "db", "-p", str(port), "-k", place, *chosen],
-        stdout=log,
-        stderr=log,
-        user=user,
-        cwd="/",
-    )
+    log.close()
+    server = Server(where, place, _free_port())
+    server.start()
     try:
-        _until_ready(where, port)
-        yield Server(port, server.pid)
+        yield server
     finally:
-        # Fast shutdown: clients are told to go.
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-        log.close()
+        server.stop()
 
 
 def _user() -> str | None:
