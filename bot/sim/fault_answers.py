@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 import orjson
 from starlette.datastructures import Headers, QueryParams
@@ -137,9 +137,9 @@ class Changes:
 
     def _late_fill(self, fault: Striking, _scope: Scope, answer: Said) -> Said:
         body = _object(answer)
-        fills = body.get("fills", [])
+        fills = _entries(body, "fills")
         delay = fault.spec.parameters["delay"]
-        told = [fill for fill in fills if not self._is_young(fill["trade_id"], delay)]
+        told = [fill for fill in fills if not self._is_young(_name(fill, "trade_id"), delay)]
         return answer if len(told) == len(fills) else _with(answer, {**body, "fills": told})
 
     def _stale_orders(self, fault: Striking, scope: Scope, answer: Said) -> Said:
@@ -154,14 +154,11 @@ class Changes:
             if order.state is OrderState.CANCELED and self._is_young(order.order_id, age)
         }
         body = _object(answer)
-        if "orders" in body:
-            changed = {
-                **body,
-                "orders": _listed(body["orders"], young, QueryParams(scope["query_string"])),
-            }
-        else:
-            order_id = body.get("order", {}).get("order_id")
-            changed = {**body, "order": young.get(order_id, body.get("order"))}
+        changed = dict(body)
+        if _are_entries(body.get("orders")):
+            changed["orders"] = _listed(body["orders"], young, QueryParams(scope["query_string"]))
+        if isinstance(body.get("order"), dict):
+            changed["order"] = young.get(_name(body["order"], "order_id"), body["order"])
         return answer if changed == body else _with(answer, changed)
 
 
@@ -174,8 +171,8 @@ def _listed(orders: list[Json], young: dict[str, Json], query: QueryParams) -> l
     """A page of orders in which those just cancelled still rest."""
     status, ticker = query.get("status", ""), query.get("ticker", "")
     if status == "canceled":
-        return [order for order in orders if order["order_id"] not in young]
-    shown = [young.get(order["order_id"], order) for order in orders]
+        return [order for order in orders if _name(order, "order_id") not in young]
+    shown = [young.get(_name(order, "order_id"), order) for order in orders]
     if status != "resting" or query.get("cursor"):
         return shown
     return [one for one in young.values() if ticker in {"", one["ticker"]}] + shown
@@ -197,22 +194,43 @@ def _garbage(fault: Striking, _scope: Scope, answer: Said) -> Said:
 
 
 def _spoiled(fault: Striking, _scope: Scope, answer: Said) -> Said:
-    if not answer.body:
-        return answer
-    before = orjson.loads(answer.body)
+    before = _decoded(answer)
     after = SPOILED[fault.spec.kind](before, fault.spec.parameters, fault.dice)
     return answer if after == before else _with(answer, after)
 
 
 def _duplicate_fill(_fault: Striking, _scope: Scope, answer: Said) -> Said:
     body = _object(answer)
-    fills = body.get("fills", [])
+    fills = _entries(body, "fills")
     return _with(answer, {**body, "fills": [fills[0], *fills]}) if fills else answer
 
 
+def _decoded(answer: Said) -> object:
+    """What the body says; None if it is empty, or no JSON since another fault was at it."""
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _object(answer: Said) -> Json:
-    body = orjson.loads(answer.body) if answer.body else None
+    body = _decoded(answer)
     return body if isinstance(body, dict) else {}
+
+
+def _entries(body: Json, name: str) -> list[Json]:
+    """What is listed under that name; nothing if another fault left no list of objects there."""
+    found = body.get(name)
+    return found if _are_entries(found) else []
+
+
+def _are_entries(found: object) -> TypeGuard[list[Json]]:
+    return isinstance(found, list) and all(isinstance(one, dict) for one in found)
+
+
+def _name(entry: Json, field: str) -> str:
+    """What an entry is called: no name that is known if another fault took or replaced it."""
+    return str(entry.get(field))
 
 
 def _with(answer: Said, body: object) -> Said:

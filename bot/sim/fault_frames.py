@@ -104,6 +104,17 @@ def _changed(fault: Drawn, frame: str) -> str:
     kind, terms = fault.spec.kind, fault.spec.parameters
     if kind == "garbage":
         return BROKEN[terms["body"]](f"{frame}}}".encode()).decode(errors="replace") or " "
-    whole: dict[str, Any] = orjson.loads(f"{frame}}}")
+    whole = _whole(frame)
+    if "msg" not in whole:
+        return frame
     whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.dice)
     return orjson.dumps(whole).decode()[:-1]
+
+
+def _whole(frame: str) -> dict[str, Any]:
+    """What a frame says; nothing if it is no JSON since another fault was at it."""
+    try:
+        whole = orjson.loads(f"{frame}}}")
+    except orjson.JSONDecodeError:
+        return {}
+    return whole if isinstance(whole, dict) else {}

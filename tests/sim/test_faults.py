@@ -402,6 +402,97 @@ async def test_only_so_many_fills_and_cancels_are_remembered():
     assert order["status"] == "canceled"
 
 
+# Several faults of one answer
+
+NO_JSON = [{"kind": "garbage", "body": body} for body in BROKEN]
+SPOILING: list[Json] = [
+    *NO_JSON,
+    {"kind": "error_after"},
+    {"kind": "missing_field"},
+    {"kind": "missing_field", "field": "trade_id"},
+    {"kind": "missing_field", "field": "order_id"},
+    {"kind": "unknown_enum"},
+    {"kind": "unknown_enum", "field": "fills"},
+    {"kind": "unknown_enum", "field": "order"},
+    {"kind": "extra_field"},
+    {"kind": "extra_field", "field": "trade_id"},
+    {"kind": "extra_field", "field": "orders"},
+    {"kind": "null_list"},
+]
+LATER = [
+    *({"kind": kind} for kind in ("missing_field", "unknown_enum", "extra_field", "null_list")),
+    *({"kind": kind} for kind in ("duplicate_fill", "late_fill")),
+    {"kind": "stale_orders", "age": 60},
+]
+#: Where there is something for each of them to change.
+PORTFOLIO = ["/portfolio/fills", "/portfolio/orders", "/portfolio/orders/{order_id}"]
+
+
+async def traded(where: Streamed, http: httpx.AsyncClient) -> str:
+    """After a trade and a cancel, both just now; the order that is cancelled."""
+    sell(where.exchange, owner(where, "bob"), 5, 40)
+    buy(where.exchange, owner(where), 5, 40)
+    cancelled = buy(where.exchange, owner(where), 1, 30).order_id
+    await http.delete(f"{ORDERS}/{cancelled}", params={"market_ticker": MARKET})
+    return cancelled
+
+
+@pytest.mark.parametrize("path", PORTFOLIO)
+@pytest.mark.parametrize("then", LATER, ids=lambda terms: terms["kind"])
+@pytest.mark.parametrize("first", NO_JSON, ids=lambda terms: terms["body"])
+async def test_what_is_no_json_any_more_passes_later_faults_unchanged(first, then, path):
+    where = place()
+    async with where.http() as http:
+        asked = path.format(order_id=await traded(where, http))
+        put(where, **first)
+        alone = (await http.get(asked)).content
+        late = put(where, **then)
+        both = (await http.get(asked)).content
+
+    assert both == alone
+    assert late.fired == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "path"),
+    [
+        ({"kind": "null_list"}, {"kind": "duplicate_fill"}, "/portfolio/fills"),
+        ({"kind": "null_list"}, {"kind": "late_fill"}, "/portfolio/fills"),
+        ({"kind": "null_list"}, {"kind": "stale_orders"}, "/portfolio/orders?status=resting"),
+        (
+            {"kind": "unknown_enum", "field": "order"},
+            {"kind": "stale_orders"},
+            "/portfolio/orders/{order_id}",
+        ),
+    ],
+)
+async def test_where_a_list_or_an_order_was_spoilt_later_faults_find_none(first, then, path):
+    where = place()
+    async with where.http() as http:
+        asked = path.format(order_id=await traded(where, http))
+        put(where, **first)
+        alone = (await http.get(asked)).content
+        late = put(where, **then)
+        both = (await http.get(asked)).content
+
+    assert both == alone
+    assert late.fired == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(stacked=st.lists(st.sampled_from(SPOILING + LATER), min_size=2, max_size=4))
+async def test_whatever_is_stacked_there_is_an_answer(stacked):
+    where = place()
+    async with where.http() as http:
+        order_id = await traded(where, http)
+        for terms in stacked:
+            put(where, **terms)
+
+        for path in PORTFOLIO:
+            answer = await http.get(path.format(order_id=order_id))
+            assert answer.status_code in {200, 503}
+
+
 # Faults of the exchange
 
 

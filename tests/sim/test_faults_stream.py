@@ -125,6 +125,24 @@ async def test_a_frame_may_be_no_json(body):
         orjson.loads(text)
 
 
+@pytest.mark.parametrize("kind", ["missing_field", "unknown_enum", "extra_field", "null_list"])
+@pytest.mark.parametrize("body", ["html", "truncated", "empty", "binary"])
+async def test_a_frame_that_is_no_json_any_more_passes_later_faults_unchanged(body, kind):
+    where = place()
+    async with peer(where) as client:
+        await subscribe(client, "ticker")
+        put(where, kind="garbage", body=body)
+        buy(where.exchange, owner(where), 1, 30)
+        alone = await client.raw()
+        put(where, kind=kind)
+        buy(where.exchange, owner(where), 1, 31)
+        both = await client.raw()
+
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(both)
+    assert both[:20] == alone[:20]
+
+
 async def test_a_channel_reports_an_error_in_place_of_a_frame():
     where = place()
     async with peer(where) as client:
