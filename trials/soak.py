@@ -144,7 +144,7 @@ def _summary(looks: Sequence[Look], service: Started) -> Iterator[str]:
         yield f"{name} {first.figures[name]:.0f} to {last.figures[name]:.0f}"
     total = last.total
     yield (
-        f"books: {total('books_total'):.0f} asked for = {total('books_total', result='sound'):.0f} "
+        f"books: {total('books_total'):.0f} came = {total('books_total', result='sound'):.0f} "
         f"judged + {total('books_total', result='missing'):.0f} missing; "
         f"{total('fetch_errors_total'):.0f} failed fetches"
     )

@@ -1,0 +1,38 @@
+"""The trials on real processes, in small; `make kills` and `make takeovers` are the long ones."""
+
+import random
+
+import pytest
+
+from trials import takeovers
+from trials.kills import Lane
+from trials.processes import Nursery, exchange
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    return Nursery()
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_random_instants_nothing_is_lost_and_nothing_booked_twice(tmp_path, nursery):
+    with exchange(tmp_path, "--seed", "2") as market:
+        lane = Lane(0, "paper", tmp_path, nursery, random.Random(2), market)
+
+        lane.run(5)
+
+    assert lane.survived == 5
+
+
+@pytest.mark.timeout(300)
+def test_of_two_processes_one_trades_whatever_becomes_of_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(takeovers, "LEASE", "3")
+    url = f"sqlite:///{tmp_path}/kept.db"
+    with (
+        exchange(tmp_path, "--seed", "3") as market,
+        takeovers.paired(tmp_path, market.address, url) as pair,
+    ):
+        assert takeovers.death(pair) < takeovers.PROMISED
+        assert takeovers.farewell(pair) < takeovers.PROMISED
+        takeovers.pause(pair, url)
+        takeovers.fenced(takeovers.written(url).orders)
