@@ -111,11 +111,12 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts: the first six are read from, `control` runs the others."""
+    """The joined parts: the first seven are read from, `control` runs the others."""
 
     board: Board
     publisher: Publisher
     whales: Follower
+    prints: Prints
     model: ModelWatch
     decisions: Decisions
     recent: Recent
@@ -156,6 +157,7 @@ def assembled(world: World, office: Office) -> Bot:
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
     follower, decisions, recent = Follower(data.markets), Decisions(), Recent()
     examiner = model_watch(world.model, settings)
+    prints = Prints(data, watch.follows)
     keeper = Keeper(office.store, world.journal)
     trader = _trader(world, office, keeper)
     sources = Sources(
@@ -176,7 +178,7 @@ def assembled(world: World, office: Office) -> Bot:
         keeper=keeper,
         clock=clock,
         audience=Audiences(publisher, follower, decisions),
-        prints=Prints(data, watch.follows),
+        prints=prints,
     )
     cycle = Cycle(parts)
     keeper.serve(publisher, (trader, watch, cycle, follower, examiner, decisions))
@@ -185,6 +187,7 @@ def assembled(world: World, office: Office) -> Bot:
         board=world.board,
         publisher=publisher,
         whales=follower,
+        prints=prints,
         model=examiner,
         decisions=decisions,
         recent=recent,

@@ -34,6 +34,7 @@ from bot.metrics import LoopLag, Metrics
 from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports import Clock
+from bot.prints import Coverage
 from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
@@ -100,6 +101,11 @@ class Running:
     def whales(self) -> Follower:
         """The detections of late, and what detections came to."""
         return self.service.bot.whales
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """How much is known of what traded; None while another process looks, or nobody."""
+        return self.service.bot.prints.coverage if self.board.status.leader else None
 
     @property
     def model(self) -> ModelWatch:
