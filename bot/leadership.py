@@ -130,6 +130,7 @@ class Leadership:
         """Let nothing be entered until `resume`; False if that was so. Raises StoreError."""
         was = self._switches.killed
         self._switches.set(KILLED, reason)
+        log.warning("Killed (%s): nothing is entered until POST /bot/resume", reason)
         await self._decreed()
         return was is None
 
@@ -137,6 +138,7 @@ class Leadership:
         """Let entries go on, also after a drawdown; False if they were not killed. StoreError."""
         was = self._switches.killed
         self._switches.resume()
+        log.warning("Resumed: entries go on")
         await self._decreed()
         return was is not None
 
