@@ -65,7 +65,8 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document of this API, with locks on what wants a token."""
         if self.openapi_schema is None:
-            self.openapi_schema = docs.locked(super().openapi(), self._doors.wants_token)
+            document = docs.sendable(super().openapi())
+            self.openapi_schema = docs.locked(document, self._doors.wants_token)
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,6 +14,7 @@ from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
 from bot.ports import Clock, Journal
+from bot.prints import Coverage
 from bot.state import Board, Snapshot
 from bot.views import Check, DecisionView
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord
@@ -180,6 +181,11 @@ class Services(Protocol):
     @property
     def whales(self) -> Whales:
         """The detections of late, and what detections came to."""
+        ...
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """How much is known of what traded; None while another process looks, or nobody."""
         ...
 
     @property

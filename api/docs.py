@@ -88,6 +88,32 @@ for _name, _viewer in _VIEWERS.items():
         router.add_api_route(f"/{_name}/{_file}", _sender(_path), response_class=FileResponse)
 
 
+def sendable(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document in which no parameter may be null: it is left out instead.
+
+    An address has no null; who sends the word gets it read as any other.
+    """
+    paths = {
+        path: {method: _without_nulls(operation) for method, operation in operations.items()}
+        for path, operations in document["paths"].items()
+    }
+    return {**document, "paths": paths}
+
+
+def _without_nulls(operation: Mapping[str, Any]) -> dict[str, Any]:
+    if "parameters" not in operation:
+        return dict(operation)
+    parameters = [{**one, "schema": _not_null(one["schema"])} for one in operation["parameters"]]
+    return {**operation, "parameters": parameters}
+
+
+def _not_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    match schema:
+        case {"anyOf": [one, {"type": "null"}], **rest}:
+            return {**one, **rest}
+    return dict(schema)
+
+
 def locked(document: Mapping[str, Any], wants_token: Callable[[str, str], bool]) -> dict[str, Any]:
     """An OpenAPI document that says which operations want a token, by method and path.
 

@@ -44,7 +44,8 @@ async def rows(
     name: str,
     services: CurrentServices,
     part: Annotated[
-        str | None, Query(max_length=64, description="An older part, by its file name")
+        str | None,
+        Query(max_length=64, description="An older part, by its file name: see `/logs/stats`"),
     ] = None,
 ) -> StreamingResponse:
     """The rows so far: of signals, trades, pnl, whale or grades, header first.

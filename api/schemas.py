@@ -140,7 +140,8 @@ class WhaleView(Shape):
     price: Cents
     notional: Number
     why: str
-    confidence: Literal["low", "medium"] | None = None
+    confidence: Literal["low", "medium"] | None
+    source: Literal["book", "tape"] = Field(description="tape: a sweep seen in trades")
 
 
 class TimelineView(Shape):
@@ -244,6 +245,14 @@ class WhaleEnding(Shape):
     traded: Number | None = Field(description="Contracts that met it at most; null: not known")
 
 
+class CoverageView(Shape):
+    """Of how many watched markets the trades since the book before are known."""
+
+    markets: Count
+    known: Count
+    reason: str | None = Field(description="Why not of all: sweeps in the others are not seen")
+
+
 class WhaleHistory(Shape):
     """The last detections and endings, newest first, and what cannot be seen."""
 
@@ -251,6 +260,7 @@ class WhaleHistory(Shape):
     endings: list[WhaleEnding]
     count: Count
     limits: str
+    trades: CoverageView | None = Field(description="Null where another process looks, or nobody")
 
 
 Interval: TypeAlias = tuple[Number, Number] | None

@@ -1,10 +1,12 @@
 """`/whales`: every detection with its reason, and what detections came to."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from api import schemas
 from api.deps import CurrentServices
@@ -17,7 +19,25 @@ router = APIRouter(prefix="/whales", tags=["whales"])
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
 Ticker = Annotated[str | None, Query(max_length=64, description="Of this market alone")]
 Kind = Annotated[WhaleType | None, Query(alias="type", description="Of this type alone")]
-Since = Annotated[AwareDatetime | None, Query(description="Not before; ISO 8601 with offset")]
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+#: The offset of a time whose + was not encoded, and so arrived as a blank.
+_BARE_OFFSET: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
+
+
+def _date_and_time(given: str) -> str:
+    # A bare number would pass for seconds since 1970; whoever sends one meant something else.
+    if not _DATE.match(given):
+        raise PydanticCustomError("not_iso_8601", "Input should be a date and time in ISO 8601")
+    date, time = given[:10], given[10:]
+    return date + _BARE_OFFSET.sub("+", time)
+
+
+Since = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_date_and_time),
+    Query(description="Not before; ISO 8601 with offset"),
+]
 
 
 @router.get("", summary="Whale history", response_model=schemas.WhaleHistory, responses=INVALID)
@@ -28,10 +48,21 @@ async def history(
     since: Since = None,
     limit: Limit = 100,
 ) -> Response:
-    """The last detections, newest first, each with why it fired and, if suspected, how sure."""
+    """The last detections, newest first, each with why it fired and, if suspected, how sure.
+
+    `trades` says of how many watched markets it is known what traded before the last books.
+    """
     found = services.whales.history(ticker, kind, since, limit)
     endings = services.whales.endings(ticker, since, limit)
-    return _json({"whales": found, "endings": endings, "count": len(found), "limits": LIMITS})
+    return _json(
+        {
+            "whales": found,
+            "endings": endings,
+            "count": len(found),
+            "limits": LIMITS,
+            "trades": services.coverage,
+        }
+    )
 
 
 @router.get("/scoreboard", summary="What whales were worth", response_model=schemas.WhaleScores)

@@ -94,6 +94,7 @@ def _whale(event: WhaleSeen) -> WhaleView:
         notional=measured(whale.notional),
         why=whale.why,
         confidence=whale.confidence.value if whale.confidence else None,
+        source=whale.source.value,
     )
 
 

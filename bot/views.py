@@ -74,7 +74,11 @@ class MarketView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 
 class WhaleView(Struct, frozen=True, kw_only=True, gc=False):
-    """One whale, as it was seen; only a suspicion has a confidence."""
+    """One whale, as it was seen; only a suspicion has a confidence.
+
+    `source` is `book` for what books showed, `tape` for a sweep seen in trades; before there were
+    sweeps it was not written down.
+    """
 
     timestamp: str
     ticker: str
@@ -88,6 +92,7 @@ class WhaleView(Struct, frozen=True, kw_only=True, gc=False):
     notional: float
     why: str
     confidence: Literal["low", "medium"] | None = None
+    source: Literal["book", "tape"] = "book"
 
 
 class TimelineView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

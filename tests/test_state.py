@@ -1,6 +1,7 @@
 """The snapshot: finite, tagged by its bytes, complete; and what lately happened."""
 
 import gzip
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,10 +33,19 @@ from bot.core.market import Side
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.portfolio import Portfolio
 from bot.core.regime import RegimeName
-from bot.core.whales import SideBias, Whale, WhaleType
+from bot.core.whales import SideBias, Source, Whale, WhaleType
 from bot.durable import Kept, News
 from bot.recent import NOTICES, TIMELINE, WHALES, Recent
-from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
+from bot.state import (
+    Board,
+    BotStatus,
+    bot_view,
+    decoded,
+    first_state,
+    packed,
+    regime_view,
+    snapshot,
+)
 from bot.views import BotState, MarketView
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
@@ -224,6 +234,24 @@ def test_memory_is_bounded_and_newest_first():
     assert lengths == (WHALES, TIMELINE, NOTICES)
     assert recent.whales[0].timestamp == recent.timeline[0].timestamp == newest.isoformat()
     assert recent.notices[0].message == f"books: {TIMELINE + 9}"
+
+
+@pytest.mark.parametrize("source", Source)
+def test_a_whale_says_whether_books_or_trades_showed_it(source):
+    seen, recent = a_whale(), Recent()
+    recent.add(replace(seen, whale=replace(seen.whale, source=source)))
+
+    assert recent.whales[0].source == source.value
+
+
+def test_a_state_from_before_whales_had_a_source_can_be_read():
+    recent = Recent()
+    recent.add(a_whale())
+    body = snapshot(changed(a_state(), whales=recent.whales), NOW).body
+    earlier = json.loads(body)
+    del earlier["whales"][0]["source"]
+
+    assert decoded(json.dumps(earlier).encode()).whales == recent.whales
 
 
 EVENTS: list[Event] = [event for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]]

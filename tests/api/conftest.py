@@ -20,6 +20,7 @@ from bot.core.strategy import Thresholds
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch
+from bot.prints import Coverage
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from bot.views import (
     BotState,
@@ -123,6 +124,7 @@ class Open:
     clock: RecordedClock
     model: ModelWatch
     whales: Follower
+    coverage: Coverage | None
 
 
 class Switch:
@@ -231,6 +233,7 @@ class World:
     seconds: float = 0.0
     model: ModelWatch = field(default_factory=no_model)
     whales: Follower = field(default_factory=Follower)
+    coverage: Coverage | None = field(default_factory=lambda: Coverage(2, 1, "they are new"))
     board: Board = field(
         default_factory=lambda: Board(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
     )
@@ -254,6 +257,7 @@ class World:
             clock=self.clock,
             model=self.model,
             whales=self.whales,
+            coverage=self.coverage,
         )
 
     def app(self) -> Service:

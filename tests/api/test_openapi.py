@@ -71,6 +71,13 @@ def test_every_operation_is_described(path, method):
     assert ("422" in operation["responses"]) is ("parameters" in operation)
 
 
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_no_parameter_may_be_null_for_none_can_be_sent(path, method):
+    parameters = DOCUMENT["paths"][path][method].get("parameters", [])
+
+    assert [one["name"] for one in parameters if "null" in str(one["schema"])] == []
+
+
 def test_all_routes_of_the_contract_are_there():
     assert {
         ("/", "get"),

@@ -10,7 +10,7 @@ from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.scoreboard import Group, Tally
 from bot.core.whales import WhaleType
 from bot.whale_views import line
-from tests.api.conftest import NOW
+from tests.api.conftest import NOW, opened
 from tests.test_follow import ENDING, whale
 
 PAIRS = {"WhaleRecord": "WhaleRecord", "WhaleEnding": "WhaleEnding", "ScoreLine": "ScoreLine"}
@@ -48,6 +48,38 @@ async def test_the_history_can_be_narrowed(world, client):
     assert await tickers(type="spoof_suspected") == ["B"]
     assert await tickers(since=(NOW + timedelta(seconds=1)).isoformat()) == ["B"]
     assert await tickers(limit=1) == ["B"]
+
+
+async def test_the_history_says_how_much_is_known_of_what_traded(world, client):
+    shown = schemas.WhaleHistory.model_validate((await client.get("/whales")).json())
+
+    assert shown.trades == schemas.CoverageView.model_validate(world.coverage)
+
+
+async def test_where_another_process_looks_nothing_is_said_of_what_traded(world):
+    world.coverage = None
+    async with opened(world.app()) as client:
+        assert (await client.get("/whales")).json()["trades"] is None
+
+
+@pytest.mark.parametrize("bare", ["%2B", "+", "%20"], ids=["encoded", "bare", "blank"])
+async def test_a_moment_may_be_pasted_with_its_bare_plus(world, client, bare):
+    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(hours=1), whale("B"))])
+    since = (NOW + timedelta(seconds=1)).isoformat().replace("+", bare)
+
+    answer = (await client.get(f"/whales?since={since}")).json()
+
+    assert [one["ticker"] for one in answer["whales"]] == ["B"]
+
+
+@pytest.mark.parametrize("since", ["0", "1768774500", "-1", "1.5e9", "null", "", "1970"])
+async def test_a_number_is_not_taken_for_a_moment(client, since):
+    answer = await client.get("/whales", params={"since": since})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [
+        {"where": "query.since", "problem": "Input should be a date and time in ISO 8601"}
+    ]
 
 
 @pytest.mark.parametrize(
