@@ -16,6 +16,7 @@ from typing import Final, Literal, Self, TextIO
 from bot import journal_lines
 from bot.core.events import CycleStarted, Event
 from bot.csv_file import MAX_BYTES, CsvFile
+from bot.csv_parts import Parts
 from bot.journal_fields import Cycles
 from bot.journal_rows import LOGS, ROWS
 from bot.log_format import FORMATS
@@ -172,12 +173,16 @@ def _fault(what: str, reasons: Sequence[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One CSV log as it lies there; `line_count` includes the header."""
+    """One CSV log as it lies there; `line_count` includes the header.
+
+    `parts` are the names of the complete parts beside it, oldest first; they are not counted.
+    """
 
     exists: bool
     path: str
     size_bytes: int
     line_count: int
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ class _Counted:
 
 
 class LogStats:
-    """Figures of the CSV logs as they grow now; parts that are complete are not counted.
+    """Figures of the CSV logs as they grow now, and the names of parts that are complete.
 
     Reads only what was added since it last looked. The first look at a file reads all of it, in
     some 30 ms for the 50 MB at which it is begun anew.
@@ -205,12 +210,18 @@ class LogStats:
         return {name: self._log_file(one.file) for name, one in LOGS.items()}
 
     def _log_file(self, file: str) -> LogFile:
-        shown = f"{self._shown}/{file}"
+        shown, parts = f"{self._shown}/{file}", self._parts(file)
         try:
             counted = self._counted(file)
         except OSError:
-            return LogFile(exists=False, path=shown, size_bytes=0, line_count=0)
-        return LogFile(exists=True, path=shown, size_bytes=counted.size, line_count=counted.lines)
+            return LogFile(False, shown, 0, 0, parts)
+        return LogFile(True, shown, counted.size, counted.lines, parts)
+
+    def _parts(self, file: str) -> tuple[str, ...]:
+        try:
+            return tuple(part.path.name for part in Parts(self._folder / file).listed())
+        except OSError:
+            return ()
 
     def _counted(self, name: str) -> _Counted:
         known = self._known.get(name, _Counted())

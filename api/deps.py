@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 from fastapi import Depends, HTTPException, Request
 from pydantic import SecretStr
 
+from api.headers import HEAD_ONLY
 from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
@@ -211,9 +212,15 @@ async def _snapshot(request: Request) -> Snapshot:
     return (await _services(request)).board.snapshot
 
 
+async def _wants_body(request: Request) -> bool:
+    return not request.scope.get(HEAD_ONLY, False)
+
+
 CurrentServices = Annotated[Services, Depends(_services)]
 CurrentFacts = Annotated[ServiceFacts, Depends(_facts)]
 CurrentSnapshot = Annotated[Snapshot, Depends(_snapshot)]
+#: False if only the headers of the answer will be sent.
+BodyWanted = Annotated[bool, Depends(_wants_body)]
 
 
 async def refuse_foreign_pages(request: Request, facts: CurrentFacts) -> None:

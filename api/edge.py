@@ -13,7 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import Doors, Refusal
 from api.cors import Cors
 from api.errors import error_body
-from api.headers import ENCRYPTED_ONLY, STANDARD, Headers, came_encrypted, standard
+from api.headers import (
+    ENCRYPTED_ONLY,
+    HEAD_ONLY,
+    STANDARD,
+    Headers,
+    came_encrypted,
+    standard,
+)
 from api.ready import Ready, names
 from bot.state import Board
 
@@ -103,7 +110,8 @@ class Edge:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"} if head else scope, receive, dressed)
+        asked = {**scope, "method": "GET", HEAD_ONLY: True} if head else scope
+        await self._app(asked, receive, dressed)
 
 
 _READS: Final = frozenset({"GET", "HEAD"})

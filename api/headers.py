@@ -6,6 +6,9 @@ from starlette.types import Scope
 
 Headers = list[tuple[bytes, bytes]]
 
+#: In the scope of a GET that was a HEAD: whoever makes a body at some cost may save it.
+HEAD_ONLY: Final = "head_only"
+
 #: Where the pages are that show the documentation; beneath them lies what they load.
 VIEWERS: Final = ("/docs", "/redoc")
 _LOADED: Final = tuple(f"{viewer}/" for viewer in VIEWERS)

@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO, Final
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.deps import CurrentServices
+from api.deps import BodyWanted, CurrentServices
 from api.schemas import INVALID, MISSING, LogFile, LogsView, Responses
 from bot.csv_parts import Parts
 from bot.journal_rows import LOGS, plain
@@ -28,7 +28,7 @@ _CSV: Final[Responses] = {
 
 @router.get("/stats", summary="Log file statistics")
 async def stats(services: CurrentServices) -> LogsView:
-    """Size and lines of each log."""
+    """Size and lines of each log, and the names of its older parts."""
     # In a thread: the first look at a long file reads all of it.
     files = await asyncio.to_thread(services.log_stats.read)
     return LogsView(**{name: LogFile.model_validate(file) for name, file in files.items()})
@@ -43,15 +43,15 @@ async def stats(services: CurrentServices) -> LogsView:
 async def rows(
     name: str,
     services: CurrentServices,
+    wanted: BodyWanted,
     part: Annotated[
         str | None,
         Query(max_length=64, description="An older part, by its file name: see `/logs/stats`"),
     ] = None,
-) -> StreamingResponse:
+) -> Response:
     """The rows so far: of signals, trades, pnl, whale or grades, header first.
 
-    Without `part` those since the file was begun anew; a wrong part is answered with the names of
-    those there are.
+    Without `part` those since the file was begun anew; `/logs/stats` names the older parts.
     """
     file, size = await asyncio.to_thread(_opened, services.log_folder, name, part)
     shown = Path(file.name).name
@@ -59,6 +59,9 @@ async def rows(
         "content-length": str(size),
         "content-disposition": f'attachment; filename="{shown}"',
     }
+    if not wanted:
+        file.close()
+        return Response(headers=headers, media_type="text/csv")
     return StreamingResponse(_chunks(file, size), headers=headers, media_type="text/csv")
 
 

@@ -332,6 +332,10 @@ class LogFile(Shape):
     path: str = Field(examples=["logs/signals_log.csv"])
     size_bytes: Count
     line_count: Count
+    parts: list[str] = Field(
+        description="Older parts, not counted, oldest first: for `part` of `/logs/{name}.csv`",
+        examples=[["signals_log.2026-01-17.csv"]],
+    )
 
 
 class LogsView(Shape):

@@ -1,6 +1,7 @@
 """The CSV logs as they are sent: whole, in pieces, and never another file."""
 
 import asyncio
+import os
 
 import httpx
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from api import logs
 from bot.journal_rows import LOGS
 from tests.api.conftest import opened
+
+#: To read so much would take minutes.
+HUGE = 1 << 39
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -71,6 +75,27 @@ async def test_the_head_of_a_log_is_its_length(client):
 
     assert head.content == b""
     assert head.headers == (await client.get("/logs/trades.csv")).headers
+
+
+async def test_the_head_of_a_log_does_not_read_it(world, client):
+    os.truncate(world.folder / "trades_log.csv", HUGE)  # all hole: it takes no room
+
+    head = await client.head("/logs/trades.csv")
+
+    assert int(head.headers["content-length"]) == HUGE
+
+
+async def test_the_figures_name_the_older_parts_of_each_log(world, client):
+    names = [f"trades_log.2026-01-{part}.csv" for part in ("17", "18", "18.2", "18.10")]
+    for name in reversed(names):
+        (world.folder / name).write_text(f"rows of {name}")
+
+    figures = (await client.get("/logs/stats")).json()
+
+    assert {log: one["parts"] for log, one in figures.items() if one["parts"]} == {"trades": names}
+    for name in figures["trades"]["parts"]:
+        answer = await client.get("/logs/trades.csv", params={"part": name})
+        assert answer.text == f"rows of {name}"
 
 
 @pytest.mark.parametrize(
