@@ -6,7 +6,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import CurrentServices, refuse_foreign_pages
-from api.schemas import ACTING, INVALID, BotView, Killed, Resumed, Started, Stopped
+from api.schemas import ACTING, INVALID
+from api.schemas_bot import Killed, Resumed, Started, Stopped
+from api.schemas_state import BotView
 from bot.journal_rows import plain
 from bot.state import bot_view
 

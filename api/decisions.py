@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from api import schemas
 from api.deps import CurrentServices
 from api.schemas import INVALID
+from api.schemas_bot import Decisions
 
 router = APIRouter(prefix="/decisions", tags=["bot"])
 
@@ -15,7 +15,7 @@ Ticker = Annotated[str | None, Query(max_length=64, description="Of this market 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
 
 
-@router.get("", summary="Why no trade?", response_model=schemas.Decisions, responses=INVALID)
+@router.get("", summary="Why no trade?", response_model=Decisions, responses=INVALID)
 async def decisions(
     services: CurrentServices, ticker: Ticker = None, limit: Limit = 100
 ) -> Response:

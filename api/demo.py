@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.deps import CurrentFacts, CurrentServices, Services, refuse_foreign_pages
-from api.schemas import FOREIGN, INVALID, DemoPnl, DemoSignal, DemoWhale
+from api.schemas import FOREIGN, INVALID
+from api.schemas_service import DemoPnl, DemoSignal, DemoWhale
 from bot.core.events import Action, Event, PnlMarked, SignalMade, WhaleSeen
 from bot.core.money import ZERO, exact
 from bot.core.whales import SideBias, Whale, WhaleType

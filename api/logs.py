@@ -10,7 +10,8 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api.deps import BodyWanted, CurrentServices
-from api.schemas import INVALID, MISSING, LogFile, LogsView, Responses
+from api.schemas import INVALID, MISSING, Responses
+from api.schemas_service import LogFile, LogsView
 from bot.csv_parts import Parts
 from bot.journal_rows import LOGS, plain
 

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from api.deps import CurrentFacts, CurrentServices
-from api.schemas import HealthView, ReadyView, Responses, RootView
+from api.schemas import Responses
+from api.schemas_service import HealthView, ReadyView, RootView
 from bot.state import Board, BotStatus
 
 router = APIRouter(tags=["service"])

@@ -5,42 +5,40 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from api import schemas
 from api.deps import CurrentSnapshot
 from api.schemas import INVALID
+from api.schemas_state import BotState, Markets, Notices, Overview, Timeline, Whales
 
 router = APIRouter(prefix="/state", tags=["state"])
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
 
 
-@router.get("/overview", summary="The account in one line", response_model=schemas.Overview)
+@router.get("/overview", summary="The account in one line", response_model=Overview)
 async def overview(snapshot: CurrentSnapshot) -> Response:
     """Mode, equity, today's P&L, exposure, open positions."""
     return _json(snapshot.state.overview)
 
 
-@router.get("/markets", summary="Markets with signals", response_model=schemas.Markets)
+@router.get("/markets", summary="Markets with signals", response_model=Markets)
 async def markets(snapshot: CurrentSnapshot) -> Response:
     """All watched markets."""
     return _listed("markets", snapshot.state.markets)
 
 
-@router.get("/whales", summary="Whale events", response_model=schemas.Whales, responses=INVALID)
+@router.get("/whales", summary="Whale events", response_model=Whales, responses=INVALID)
 async def whales(snapshot: CurrentSnapshot, limit: Limit = 50) -> Response:
     """Recent whales, newest first."""
     return _listed("whales", snapshot.state.whales[:limit])
 
 
-@router.get(
-    "/timeline", summary="Timeline events", response_model=schemas.Timeline, responses=INVALID
-)
+@router.get("/timeline", summary="Timeline events", response_model=Timeline, responses=INVALID)
 async def timeline(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
     """Positions opened and closed, whales, regime changes; newest first."""
     return _listed("timeline", snapshot.state.timeline[:limit])
 
 
-@router.get("/notices", summary="Other events", response_model=schemas.Notices, responses=INVALID)
+@router.get("/notices", summary="Other events", response_model=Notices, responses=INVALID)
 async def notices(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
     """Refusals, failed fetches, settlements; newest first."""
     return _listed("notices", snapshot.state.notices[:limit])
@@ -49,7 +47,7 @@ async def notices(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
 @router.get(
     "/full",
     summary="Complete state for the dashboard",
-    response_model=schemas.BotState,
+    response_model=BotState,
     responses={
         200: {"headers": {"ETag": {"description": "Strong", "schema": {"type": "string"}}}},
         304: {"description": "Unchanged since the If-None-Match given"},

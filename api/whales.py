@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from api import schemas
 from api.deps import CurrentServices
 from api.schemas import INVALID
+from api.schemas_whales import WhaleHistory, WhaleScores
 from bot.core.whales import WhaleType
 from bot.whale_views import LIMITS
 
@@ -40,7 +40,7 @@ Since = Annotated[
 ]
 
 
-@router.get("", summary="Whale history", response_model=schemas.WhaleHistory, responses=INVALID)
+@router.get("", summary="Whale history", response_model=WhaleHistory, responses=INVALID)
 async def history(
     services: CurrentServices,
     ticker: Ticker = None,
@@ -65,7 +65,7 @@ async def history(
     )
 
 
-@router.get("/scoreboard", summary="What whales were worth", response_model=schemas.WhaleScores)
+@router.get("/scoreboard", summary="What whales were worth", response_model=WhaleScores)
 async def scoreboard(services: CurrentServices) -> Response:
     """How the price moved after detections in their direction, net of half spread and taker fee.
 

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from schemathesis.core.parameters import ParameterLocation
 
-from api import schemas
+from api import schemas_state as schemas
 from api.throttle import SPAN
 from bot.views import NoticeKind
 from logging_utils import CsvJournal

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from api import schemas
+from api import schemas_state as schemas
 from api.deps import facts_of
 from bot import config, views
 from bot.state import snapshot

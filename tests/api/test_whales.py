@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api import schemas
+from api import schemas_whales as schemas
 from bot import whale_views
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.scoreboard import Group, Tally

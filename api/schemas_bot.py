@@ -1,0 +1,63 @@
+"""Shapes of `/bot` and `/decisions`: what became of a switch, why there was a trade or none."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.schemas import Count, Number, Shape, Share, Ticker, Time
+
+
+class Started(Shape):
+    """What became of a start."""
+
+    status: Literal["started", "already_running"]
+    mode: Literal["paper", "live"]
+
+
+class Stopped(Shape):
+    """What became of a stop."""
+
+    status: Literal["stopped", "not_running"]
+
+
+class Killed(Shape):
+    """What became of a kill, and the reason in force."""
+
+    status: Literal["killed", "already_killed"]
+    reason: str = Field(examples=["by hand"])
+
+
+class Resumed(Shape):
+    """What became of a resume."""
+
+    status: Literal["resumed", "not_killed"]
+
+
+class RefusalView(Shape):
+    """The rule that barred an order, the number that broke it and the limit; null without one."""
+
+    rule: str = Field(examples=["max_market_exposure"])
+    value: Number | None
+    limit: Number | None
+
+
+class DecisionView(Shape):
+    """What was thought of a market in one cycle, and what came of it."""
+
+    timestamp: Time
+    cycle: Count = Field(description="Its number in the log, which begins anew with each process")
+    ticker: Ticker
+    score: Share | None = Field(description="Null without an opinion")
+    direction: Literal["BUY", "SELL", "HOLD"]
+    action: Literal["enter_long", "enter_short", "exit", "hold"]
+    reason: str
+    order: str | None = Field(examples=["buy 100 @ 52.50"])
+    outcome: str | None = Field(description="Null without an order, or until it is known")
+    refusal: RefusalView | None
+
+
+class Decisions(Shape):
+    """The last decisions, newest first."""
+
+    decisions: list[DecisionView]
+    count: Count

@@ -1,0 +1,71 @@
+"""Shapes of `/model`: the card, the drift, the track record."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from api.schemas import Count, Number, Shape, Share
+
+
+class DriftView(Shape):
+    """The population stability index of one feature today; null below 500 rows."""
+
+    index: float | None = Field(examples=[0.04])
+    verdict: Literal["unknown", "steady", "watch", "drifted"]
+    rows: Count
+
+
+class ModelView(Shape):
+    """The model: `card` is the file beside it, null if it cannot be read."""
+
+    version: str = Field(examples=["00337b08e7a4"])
+    fault: str | None
+    card: dict[str, Any] | None
+    drift: dict[str, DriftView]
+
+
+class MeanView(Shape):
+    """A mean with its 95 % interval (null with fewer than five markets) and the rows behind it."""
+
+    value: Number
+    interval: tuple[Number, Number] | None
+    rows: Count
+
+
+class BinView(Shape):
+    """Predictions of like scores: what was said on average, how often YES then rose."""
+
+    rows: Count
+    score: Share
+    up: Share
+
+
+class PerformanceView(Shape):
+    """How good the graded predictions were.
+
+    Hit rate, Brier and log loss are over those that saw a move, cents per contract (crossing the
+    spread and paying the fee both ways in the predicted direction) over all; `decided_cents` over
+    those beyond the entry thresholds. Null where there are none.
+    """
+
+    graded: Count
+    moved: Count
+    markets: Count
+    hit_rate: MeanView | None
+    brier: MeanView | None
+    log_loss: MeanView | None
+    cents: MeanView | None
+    decided_cents: MeanView | None
+    bins: list[BinView]
+
+
+class TrackRecordView(Shape):
+    """What became of the predictions, by group of markets; `ALL` is all of them.
+
+    `waiting` have their horizon ahead, `lapsed` saw no two-sided book in time.
+    """
+
+    horizon_seconds: Number
+    waiting: Count
+    lapsed: Count
+    groups: dict[str, PerformanceView]

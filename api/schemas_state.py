@@ -1,0 +1,167 @@
+"""Shapes of `/state` and `/bot/status`: those of `bot.views`; a test holds the two together."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.schemas import Cents, Count, Number, Shape, Share, Strength, Ticker, Time
+
+
+class Overview(Shape):
+    """The account in one line: dollars, and the count of open positions."""
+
+    mode: Literal["PAPER", "LIVE"]
+    equity: Number = Field(examples=[10_012.5])
+    daily_pnl: Number = Field(examples=[12.5])
+    total_exposure: Number = Field(examples=[52.5])
+    open_positions: Count
+
+
+class RegimeView(Shape):
+    """The mood of all watched markets together."""
+
+    id: int
+    name: Literal["calm", "trending", "chaotic"]
+
+
+class MarketView(Shape):
+    """One watched market. Stale: no sound book came, the numbers are `age_seconds` old."""
+
+    ticker: Ticker
+    title: str
+    category: str = Field("", description="Left out when not known")
+    yes_bid: Cents
+    yes_ask: Cents
+    spread: Cents
+    volume_24h: Number
+    open_interest: Number
+    bid_ratio: Share
+    imbalance_strength: Strength
+    recent_whale_count: Count
+    recent_whale_max_size: Number
+    signal_direction: Literal["BUY", "SELL", "HOLD"]
+    signal_score: Share
+    position_notional: Number
+    pnl_unrealized: Number
+    position: Number = Field(description="YES contracts, short negative")
+    regime: str
+    status: str
+    stale: bool
+    age_seconds: Number
+    reason: str = Field(description="Why there is no opinion or no trade; empty if nothing bars it")
+
+
+class WhaleView(Shape):
+    """One whale, as it was seen; only a suspicion has a confidence."""
+
+    timestamp: Time
+    ticker: Ticker
+    side_bias: Literal["BUY_BIAS", "SELL_BIAS"] | None
+    imbalance_strength: Strength
+    max_bid_size: Number
+    max_ask_size: Number
+    type: str = Field(examples=["large_bid"])
+    size: Number
+    price: Cents
+    notional: Number
+    why: str
+    confidence: Literal["low", "medium"] | None
+    source: Literal["book", "tape"] = Field(description="tape: a sweep seen in trades")
+
+
+class TimelineView(Shape):
+    """Something that happened."""
+
+    timestamp: Time
+    type: Literal["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"]
+    ticker: str = Field("", description="Left out where none is meant")
+    details: str = ""
+
+
+class NoticeView(Shape):
+    """Something else worth knowing: refusals, failed fetches, settlements."""
+
+    timestamp: Time
+    kind: Literal[
+        "REFUSED",
+        "ENTRIES_STOPPED",
+        "ENTRIES_RESUMED",
+        "FETCH_FAILED",
+        "SETTLED",
+        "PARTLY_FILLED",
+        "ORDER_FAILED",
+        "ORDER_UNRESOLVED",
+    ]
+    ticker: str = Field("", description="Left out where none is meant")
+    message: str
+
+
+class BotView(Shape):
+    """How the bot is doing; `error` is that of now, `last_error` stays when it is over."""
+
+    running: bool
+    bot_enabled: bool
+    mode: Literal["paper", "live"]
+    interval_seconds: Number
+    loop_count: Count
+    last_loop_start: Time | None
+    last_loop_finish: Time | None
+    last_update: Time | None
+    error: str | None
+    last_error: str | None
+    last_error_at: Time | None
+    model_version: str
+    model_fault: str | None
+    journal_fault: str | None
+    universe_fault: str | None
+    loop_fault: str | None
+    entries_stopped: str | None
+    positions_count: Count
+    total_exposure: Number
+    watched_markets: Count
+    stale_markets: Count
+    leader: bool = Field(description="Whether the process that answers is the one that trades")
+    leads: str | None = Field(description="Who trades; null if nobody does or it is not known")
+    epoch: Count | None = Field(description="The number of that term; no two have the same")
+    killed: str | None = Field(description="Why nothing is entered, until `/bot/resume`")
+    store_fault: str | None = Field(description="Why nothing can be kept: no orders meanwhile")
+
+
+class BotState(Shape):
+    """Everything the dashboard shows; lists newest first."""
+
+    overview: Overview
+    regime: RegimeView
+    markets: list[MarketView]
+    whales: list[WhaleView]
+    timeline: list[TimelineView]
+    notices: list[NoticeView]
+    bot: BotView
+
+
+class Markets(Shape):
+    """The watched markets."""
+
+    markets: list[MarketView]
+    count: Count
+
+
+class Whales(Shape):
+    """Recent whales, newest first."""
+
+    whales: list[WhaleView]
+    count: Count
+
+
+class Timeline(Shape):
+    """What happened lately, newest first."""
+
+    timeline: list[TimelineView]
+    count: Count
+
+
+class Notices(Shape):
+    """What else people should know, newest first."""
+
+    notices: list[NoticeView]
+    count: Count
