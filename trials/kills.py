@@ -29,7 +29,16 @@ from bot.state import decoded
 from bot.store.database import opened
 from bot.views import BotState
 from trials import ledger
-from trials.processes import PATIENCE, Exchange, Nursery, Started, TrialFailed, exchange, until
+from trials.processes import (
+    PATIENCE,
+    TOKEN,
+    Exchange,
+    Nursery,
+    Started,
+    TrialFailed,
+    exchange,
+    until,
+)
 
 #: Trade on every signal, as fast as it goes; nothing but the kills may stop it.
 EAGER = {
@@ -49,7 +58,7 @@ EAGER = {
     "RISK_MAX_ORDERS_PER_MINUTE": "1000",
     "RISK_MAX_ERRORS_PER_MINUTE": "1000",
     "RISK_MIN_SECONDS_TO_CLOSE": "0",
-    "API_TOKEN": "trial",
+    "API_TOKEN": TOKEN,
 }
 #: How long after it was made it can be uncertain whether an order will ever arrive.
 CERTAIN_WITHIN = CERTAIN_AFTER + timedelta(seconds=15)
@@ -134,6 +143,9 @@ class Lane:
         service.post("/bot/stop")
         service.end()
         self._demand(not ledger.unresolved(self.database), "an order has no fate at the end")
+        if self.mode == "live":
+            odd = ledger.fills(self.database) ^ self.exchange.fills()
+            self._demand(not odd, f"the exchange's record is another: {sorted(odd)}")
         self._examine()
 
     def _demand(self, is_so: bool, otherwise: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.durable import Kept
+from trials.processes import fill_line
 
 ZERO: Final = Decimal(0)
 _SIGN: Final = {"buy": 1, "sell": -1}
@@ -89,6 +90,14 @@ def unresolved(database: Path) -> list[tuple[str, int, datetime]]:
     """Orders without a fate: name, the term that sent it, and when."""
     query = "SELECT client_order_id, epoch, at FROM orders WHERE status IS NULL"
     return [(n, epoch, datetime.fromisoformat(at)) for n, epoch, at in _rows(database, query)]
+
+
+def fills(database: Path) -> set[str]:
+    """All fills that were booked, a line each."""
+    query = "SELECT fill_id, ticker, side, size, price, fee FROM fills"
+    return {
+        fill_line(n, ticker, side, amounts) for n, ticker, side, *amounts in _rows(database, query)
+    }
 
 
 def counts(database: Path) -> dict[str, int]:

@@ -13,9 +13,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,8 +24,13 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from bot.clock import SystemClock
+from bot.kalshi.auth import Signer
+
 ROOT: Final = Path(__file__).parents[1]
 HOST: Final = "127.0.0.1"
+#: What a POST to a service on trial must bring.
+TOKEN: Final = "a-token-for-trials"
 #: Seconds within which a process does what is waited for.
 PATIENCE: Final = 60.0
 _KEPT: Final = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
@@ -47,6 +53,11 @@ def until(condition: Callable[[], Found | None], what: str, seconds: float = PAT
     return found
 
 
+def fill_line(name: str, ticker: str, side: str, amounts: Sequence[str]) -> str:
+    """A fill in words; amounts are size, price and fee, as decimals however they are written."""
+    return f"{name} {side} {ticker} {' '.join(f'{Decimal(one).normalize():f}' for one in amounts)}"
+
+
 def free_port() -> int:
     """A port nobody listens on."""
     with socket.socket() as probe:
@@ -67,6 +78,25 @@ class Exchange:
         """The settings that trade with its key."""
         key = json.loads(self.key_file.read_text())
         return {"KALSHI_API_KEY": key["key_id"], "KALSHI_SECRET": key["private_key"]}
+
+    def fills(self) -> set[str]:
+        """All fills of the account by the exchange's own record, a line each."""
+        keys, path = self.keys, "/portfolio/fills"
+        signer = Signer(keys["KALSHI_API_KEY"], keys["KALSHI_SECRET"], SystemClock())
+        headers = signer.headers("GET", httpx.URL(self.address).path + path)
+        answer = httpx.get(f"{self.address}{path}", params={"limit": 1_000}, headers=headers)
+        listed = answer.raise_for_status().json()
+        if listed["cursor"]:
+            raise TrialFailed("the exchange has more fills than fit on a page")
+        return {
+            fill_line(
+                one["fill_id"],
+                one["ticker"],
+                {"bid": "buy", "ask": "sell"}[one["book_side"]],
+                (one["count_fp"], one["yes_price_dollars"], one["fee_cost"]),
+            )
+            for one in listed["fills"] or ()
+        }
 
 
 @contextmanager
@@ -139,9 +169,11 @@ class Started:
         """The text of a GET."""
         return self._client.get(path).text
 
-    def post(self, path: str) -> httpx.Response:
-        """The answer to a POST."""
-        return self._client.post(path)
+    def post(self, path: str) -> None:
+        """A POST that must succeed."""
+        answer = self._client.post(path, headers={"authorization": f"Bearer {TOKEN}"})
+        if answer.is_error:
+            raise TrialFailed(f"POST {path}: {answer.text}")
 
     def status(self) -> dict[str, Any]:
         """`/bot/status`, or nothing while nobody answers."""
