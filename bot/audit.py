@@ -5,10 +5,14 @@ Cash alone may differ (a deposit, a fee that is rounded later): that is said, an
 Leaves out what the differences are (`core.reconcile`).
 """
 
+import asyncio
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from bot.core.money import ZERO
+from bot.core.portfolio import Portfolio
 from bot.core.reconcile import AccountNow, cash_differences, position_differences
 from bot.ports import Clock, ExchangeError
 from bot.trade import Trader
@@ -17,7 +21,9 @@ log = logging.getLogger("main")
 
 #: Between two looks.
 EVERY: Final = timedelta(seconds=60)
-_NOT_YET: Final = "the accounts have not been held against those of the exchange yet"
+#: Seconds that the exchange has to tell: whoever looks has switches to obey meanwhile.
+ANSWER: Final = 5.0
+_NOT_YET: Final = "our accounts have not been held against those of the exchange yet"
 
 
 class Accounts(Protocol):
@@ -34,13 +40,21 @@ class Audit:
     `objection` is why nothing may be entered, None if all agrees.
     """
 
-    def __init__(self, accounts: Accounts, trader: Trader, clock: Clock) -> None:
+    def __init__(
+        self, accounts: Accounts, trader: Trader, clock: Clock, patience: timedelta = EVERY
+    ) -> None:
+        """`patience` is how long a market that agreed may differ: what was settled is booked later.
+
+        It must be longer than the time between two passes.
+        """
         self.objection: str | None = _NOT_YET
         self._accounts = accounts
         self._trader = trader
         self._clock = clock
+        self._patience = patience
         self._due: datetime | None = None
-        self._doubt: list[str] = []
+        self._doubts: dict[str, datetime] = {}
+        self._is_silent = False
         self._cash_said = ""
 
     async def look(self) -> None:
@@ -49,25 +63,41 @@ class Audit:
         if self._due is not None and now < self._due:
             return
         before = self._trader.portfolio
-        try:
-            account = await self._accounts.account()
-        except ExchangeError as error:
-            log.warning("The exchange does not tell its accounts: %s", error)
-            return
+        account = await self._told()
         # What trades right now is in one account and not yet in the other.
-        if self._trader.unresolved or self._trader.portfolio is not before:
+        if account is None or self._trader.unresolved or self._trader.portfolio is not before:
             return
         self._due = now + EVERY
-        self._judge(account)
+        self._judge(account, now)
 
-    def _judge(self, account: AccountNow) -> None:
+    async def _told(self) -> AccountNow | None:
+        try:
+            async with asyncio.timeout(ANSWER):
+                account = await self._accounts.account()
+        except TimeoutError:
+            self._unheard(f"no answer within {ANSWER:g} s")
+        except ExchangeError as error:
+            self._unheard(str(error))
+        else:
+            self._is_silent = False
+            return account
+        return None
+
+    def _unheard(self, why: str) -> None:
+        # It is asked again within seconds: once is enough.
+        if not self._is_silent:
+            log.warning("The exchange does not tell its accounts: %s", why)
+        self._is_silent = True
+
+    def _judge(self, account: AccountNow, now: datetime) -> None:
         portfolio = self._trader.portfolio
         wrong = position_differences(portfolio, account)
-        found = f"positions differ from those of the exchange: {'; '.join(wrong)}"
-        # The exchange settles a market before it says so: once is no difference, if all agreed.
-        if not wrong or self.objection or wrong == self._doubt:
+        found = f"our positions are not those of the exchange: {'; '.join(wrong)}"
+        self._doubts = {t: self._doubts.get(t, now) for t in _differing(portfolio, account)}
+        lasts = any(now - since >= self._patience for since in self._doubts.values())
+        # The exchange settles a market before it says so: that alone is no difference.
+        if not wrong or self.objection or lasts:
             self._say(found if wrong else None)
-        self._doubt = wrong
         cash = "" if wrong else "; ".join(cash_differences(portfolio, account))
         if cash and cash != self._cash_said:
             log.warning("The positions agree with those of the exchange, %s", cash)
@@ -77,3 +107,10 @@ class Audit:
         if objection and objection != self.objection:
             log.error("Nothing is entered: %s", objection)
         self.objection = objection
+
+
+def _differing(portfolio: Portfolio, account: AccountNow) -> Iterator[str]:
+    """The markets of which not the same is held."""
+    for ticker in {*portfolio.positions, *account.positions}:
+        if portfolio.size(ticker) != account.positions.get(ticker, ZERO):
+            yield ticker

@@ -6,11 +6,12 @@ our accounts against the exchange's.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
 from bot.assembly import Bot
-from bot.audit import Audit
+from bot.audit import EVERY, Audit
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.money import Dollars
@@ -30,6 +31,8 @@ SIGNED_WRITES: Final = 5.0
 #: How many times the contracts of a busy minute may trade on a shard in 15 s before the exchange
 #: itself stops us.
 RUNAWAY: Final = 2
+#: Passes that a market may differ from the exchange's account: one of them books what was settled.
+PASSES: Final = 1.5
 
 
 class Desk(Protocol):
@@ -92,9 +95,13 @@ class PaperDesk:
 class LiveDesk:
     """Real orders of one account."""
 
-    def __init__(self, trading: KalshiTrading, contracts: int, clock: Clock) -> None:
+    def __init__(
+        self, trading: KalshiTrading, contracts: int, clock: Clock, patience: timedelta = EVERY
+    ) -> None:
+        """So many contracts may trade in 15 s; so long may our accounts differ."""
         self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard)
         self._clock = clock
+        self._patience = patience
         self._bot: Bot | None = None
         self._audit: Audit | None = None
 
@@ -114,7 +121,7 @@ class LiveDesk:
     def join(self, bot: Bot) -> None:
         """Its accounts are held against the exchange's, its markets tell their shards."""
         self._bot = bot
-        self._audit = Audit(self.venue, bot.trader, self._clock)
+        self._audit = Audit(self.venue, bot.trader, self._clock, self._patience)
 
     async def look(self) -> None:
         """Hold the accounts against each other."""
@@ -144,7 +151,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
     async with open_http(settings.base_url) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)
-        yield LiveDesk(KalshiTrading(reads, writes), _runaway(settings), clock)
+        patience = timedelta(seconds=PASSES * settings.bot_interval)
+        yield LiveDesk(KalshiTrading(reads, writes), _runaway(settings), clock, patience)
 
 
 def _runaway(settings: Settings) -> int:
