@@ -4,6 +4,7 @@ Kept in the database, so that whichever process hears of it, the one that leads 
 a restart. What cannot be written down now holds here at once, and is written down later.
 """
 
+import asyncio
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +26,8 @@ class Switches:
         self._clock = clock
         self._read: dict[str, str] | None = None
         self._unsaved: dict[str, str] = {}
+        # An answer that comes late must not take the place of a newer one.
+        self._lock = asyncio.Lock()
 
     @property
     def runs(self) -> bool:
@@ -62,13 +65,16 @@ class Switches:
 
     async def sync(self, election: Election, book: str) -> None:
         """Write down what was set and read what others set. Raises StoreError."""
-        for name, value in list(self._unsaved.items()):
-            await election.switch(book, name, value, self._clock.now())
-        self._read = dict(await election.switches(book))
-        # What was set while the database answered is not written down yet.
-        self._unsaved = {
-            name: value for name, value in self._unsaved.items() if self._read.get(name) != value
-        }
+        async with self._lock:
+            written = dict(self._unsaved)
+            for name, value in written.items():
+                await election.switch(book, name, value, self._clock.now())
+            self._read = dict(await election.switches(book))
+            # What was set while the database answered is not written down yet. What is written
+            # is over, whatever was read: others may have set it since.
+            self._unsaved = {
+                name: value for name, value in self._unsaved.items() if written.get(name) != value
+            }
 
     def _now(self) -> dict[str, str]:
         return {**(self._read or {}), **self._unsaved}
