@@ -93,6 +93,6 @@ def create_app(
 
     app = Service(facts, doors, lifespan)
     errors.install(app)
-    for part in (root, docs, state, whales, model, decisions, bot, logs, demo):
+    for part in (root, docs, state, bot, decisions, whales, model, logs, demo):
         app.include_router(part.router)
     return app

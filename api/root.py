@@ -78,21 +78,31 @@ def faults(board: Board, now: datetime) -> list[str]:
     """What is wrong, a sentence each; empty if all is well. A bot that was stopped is well."""
     status = board.status
     known = (
+        _unsaid(status.store_fault, status.error, status.entries_stopped),
+        _leaderless(status),
         status.loop_fault,
         status.error,
         status.model_fault,
         status.journal_fault,
         _unsaid(status.universe_fault, status.error),
         status.entries_stopped,
+        # The loop says so after its next pass only, which may be a minute away.
+        _unsaid(status.killed, status.entries_stopped) and f"killed ({status.killed})",
         _stale(status, now - (status.last_update or board.snapshot.at)),
         _blind(status),
     )
     return [fault for fault in known if fault]
 
 
-def _unsaid(fault: str | None, said: str | None) -> str | None:
-    """The fault, unless it has been told in other words already."""
-    return None if fault and said and fault in said else fault
+def _unsaid(fault: str | None, *said: str | None) -> str | None:
+    """The fault, unless it has been told within other words already."""
+    return None if fault and any(fault in one for one in said if one) else fault
+
+
+def _leaderless(status: BotStatus) -> str | None:
+    """Said when nobody leads; without the database that is not known."""
+    known = status.store_fault is None
+    return "Nobody leads: nothing trades" if known and not status.leads else None
 
 
 def _stale(status: BotStatus, age: timedelta) -> str | None:

@@ -35,7 +35,9 @@ from bot.views import (
 from logging_utils import CsvJournal, LogStats
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
-STATUS = BotStatus(running=True, bot_enabled=True, mode="paper", interval_seconds=60)
+STATUS = BotStatus(
+    running=True, bot_enabled=True, mode="paper", interval_seconds=60, leader=True, leads="this"
+)
 DASHBOARD = "https://dashboard.example"
 #: Tokens of a service that has them, and what brings them.
 TOKEN = "the-token-of-the-owner"  # nobody's

@@ -122,7 +122,9 @@ async def test_who_no_longer_leads_asks_for_another_try(world, client):
 
 
 async def test_the_status_says_who_leads(world, client):
+    world.board.status = replace(STATUS, leader=False, leads="another", epoch=7)
+
     shown = schemas_state.BotView.model_validate((await client.get("/bot/status")).json())
 
-    assert (shown.leader, shown.leads, shown.epoch) == (False, None, None)
+    assert (shown.leader, shown.leads, shown.epoch) == (False, "another", 7)
     assert (shown.killed, shown.store_fault) == (None, None)

@@ -155,6 +155,9 @@ async def test_all_is_well_is_said_without_reasons(client):
         {"universe_fault": "the listing is 2 h old"},
         {"loop_fault": "the loop died"},
         {"error": "ExchangeError: 503"},
+        {"store_fault": "the database cannot be reached"},
+        {"entries_stopped": "the daily loss is $201 of $200"},
+        {"killed": "lunch"},
         {"watched_markets": 20, "stale_markets": 11},
     ],
 )
@@ -167,6 +170,31 @@ async def test_any_fault_degrades_health_and_is_named_but_the_answer_is_200(worl
     assert answer.json()["status"] == "degraded"
     assert len(answer.json()["reasons"]) == 1
     assert all(str(v) in answer.json()["reasons"][0] for v in fault.values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [(None, ["Nobody leads: nothing trades"]), ("no database", ["no database"])],
+)
+async def test_that_nobody_leads_is_said_unless_it_is_not_known(world, client, fault, reasons):
+    world.board.status = replace(STATUS, leader=False, leads=None, store_fault=fault)
+
+    assert (await client.get("/health")).json()["reasons"] == reasons
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"killed": "lunch", "entries_stopped": "killed (lunch): no entries until resumed"},
+        {"store_fault": "disk full", "error": "StoreError: disk full"},
+        {"store_fault": "disk full", "entries_stopped": "nothing is kept: disk full"},
+        {"universe_fault": "503", "error": "ExchangeError: 503"},
+    ],
+)
+async def test_what_two_faults_say_alike_is_said_once(world, client, fault):
+    world.board.status = replace(STATUS, **fault)
+
+    assert (await client.get("/health")).json()["reasons"] == [list(fault.values())[1]]
 
 
 async def test_a_running_bot_without_news_is_degraded_and_recovers_with_the_next(world, client):
