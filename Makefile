@@ -11,6 +11,7 @@ DATA ?= ../shared/data
 # The demo polls fast and trades on every signal, whatever it costs.
 DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
 	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000} \
+	RISK_DRAWDOWN_HALT=$${RISK_DRAWDOWN_HALT:-5000} \
 	RISK_MAX_ORDERS_PER_MINUTE=$${RISK_MAX_ORDERS_PER_MINUTE:-100}
 
 # How long the trials go on.

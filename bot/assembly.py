@@ -269,9 +269,10 @@ def _trader(world: World, office: Office, keeper: Keeper) -> Trader:
     standing = world.standing
     safety = Safety(
         store=keeper,
-        killed=lambda: standing.killed() or office.objection(),
+        killed=standing.killed,
         sure=standing.sure,
         fault=lambda: keeper.fault,
+        doubt=office.objection,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(office.venue, rules, world.settings.paper_cash, office.order_ids, safety)

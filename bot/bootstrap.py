@@ -166,7 +166,7 @@ async def exchange(
 @asynccontextmanager
 async def _taking_part(service: Service, companions: Sequence[Companion]) -> AsyncIterator[None]:
     leadership, stopping = service.control, asyncio.Event()
-    async with asyncio.TaskGroup() as group:
+    async with _or_the_process_ends(), asyncio.TaskGroup() as group:
         part = group.create_task(leadership.run(service.offices()), name="leadership")
         ageing = group.create_task(_ageing(service), name="ageing")
         for companion in companions:
@@ -181,6 +181,19 @@ async def _taking_part(service: Service, companions: Sequence[Companion]) -> Asy
             await asyncio.shield(asyncio.wait({part}))
             stopping.set()
             ageing.cancel()
+
+
+@asynccontextmanager
+async def _or_the_process_ends() -> AsyncIterator[None]:
+    """A defect in what runs beside must not leave a server behind that only seems to work."""
+    has_ended = False
+    try:
+        yield
+        has_ended = True
+    finally:
+        if not has_ended:
+            log.critical("The service broke off: this process ends")
+            signal.raise_signal(signal.SIGTERM)
 
 
 async def _ageing(service: Service) -> None:
@@ -268,5 +281,10 @@ def _greet(settings: Settings, model: Model) -> None:
         log.warning("No opinions, every signal holds: %s", model.fault)
     else:
         log.info("Model %s", model.version)
+    if settings.bot_mode == "live" and settings.database_url is None:
+        log.warning(
+            "Live trading is kept in a file in LOG_DIR: if it is lost, or another process has its "
+            "own, nobody knows what the other did; set DATABASE_URL"
+        )
     if not settings.bot_enabled:
         log.info("BOT_ENABLED is false: start the bot with POST /bot/start")

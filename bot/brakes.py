@@ -23,6 +23,7 @@ _OVER: Final[Mapping[str, str]] = {
     "killed": "an operator resumed",
     "lease": "it is certain again that this process leads",
     "database": "the database keeps everything again",
+    "audit": "our accounts agree with those of the exchange",
     "drawdown_halt": "an operator resumed after the drawdown",
     "daily_loss_stop": "the loss of the day is below its limit, or the day is over",
     "error_breaker": "the pause after failures of the exchange is over",
@@ -43,18 +44,19 @@ class Safety:
 
     `store` is where it is written down before it is sent. `killed` is why people want nothing
     entered, None if they do not mind; `sure` is whether this process leads beyond doubt at this
-    very moment; `fault` why nothing can be kept. As it stands, nobody objects and nothing is kept:
-    for replays and tests.
+    very moment; `fault` why nothing can be kept; `doubt` why our accounts are not trusted. As it
+    stands, nobody objects and nothing is kept: for replays and tests.
     """
 
     store: Intents = field(default_factory=Unkept)
     killed: Callable[[], str | None] = _nothing
     sure: Callable[[], bool] = _certain
     fault: Callable[[], str | None] = _nothing
+    doubt: Callable[[], str | None] = _nothing
 
     def permit(self) -> Permit:
         """What they all say now."""
-        return Permit(self.killed(), self.sure(), self.fault())
+        return Permit(self.killed(), self.sure(), self.fault(), self.doubt())
 
 
 class KillFile:

@@ -81,6 +81,9 @@ class Cycle:
         self._number += 1
         self._fault = None
         self._announce([CycleStarted(self._clock.now(), self._number)])
+        if self._untold:
+            # The pass before broke off: what it did is kept before anything else is done.
+            await self._keep()
         self._tell(await self._trader.settle_fates(self._clock.now()))
         markets = await self._markets()
         answer = await self._books(markets)
@@ -156,6 +159,9 @@ class Cycle:
         positions = len(self._trader.held())
         self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
         await self._audience.publish(at, self._mood, markets, answer.missing)
+        await self._keep()
+
+    async def _keep(self) -> None:
         told, self._untold = self._untold, []
         await self._keeper.keep(told)
 

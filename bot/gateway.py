@@ -57,10 +57,12 @@ class Gateway:
         if stop := self._objection(is_entry):
             return Sent(Refused.by(stop, order))
         # It may be written down although the answer was lost, and the process may have been
-        # paused while it waited for the disk: from here on the order needs an end.
-        if stop := await self._unwritten(order) or self._objection(is_entry):
-            return Sent(Refused.by(stop, order), _never_sent(order, stop))
+        # paused while it waited for the disk: from here on the order needs an end, also if
+        # nobody waits for the answer any more.
         self._waiting[order.client_order_id] = order
+        if stop := await self._unwritten(order) or self._objection(is_entry):
+            del self._waiting[order.client_order_id]
+            return Sent(Refused.by(stop, order), _never_sent(order, stop))
         return Sent(answer=self._noted(order, await self._venue.submit(approved)))
 
     async def resolve(self) -> AsyncIterator[Execution | Unresolved]:
@@ -74,8 +76,9 @@ class Gateway:
 
     def _objection(self, is_entry: bool) -> Stop | None:
         safety = self._safety
-        killed = safety.killed() if is_entry else None
-        return Permit(killed, safety.sure(), safety.fault()).stop
+        if is_entry:
+            return safety.permit().stop
+        return Permit(sure=safety.sure(), fault=safety.fault()).stop
 
     async def _unwritten(self, order: Order) -> Stop | None:
         try:

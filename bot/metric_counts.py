@@ -77,7 +77,16 @@ _KINDS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 #: The rules that stop all entries for a while, and those that refuse an order.
 _STOPS: Final = (
-    *("killed", "lease", "database", "drawdown_halt", "daily_loss_stop", "error_breaker", OTHER),
+    *(
+        "killed",
+        "lease",
+        "database",
+        "audit",
+        "drawdown_halt",
+        "daily_loss_stop",
+        "error_breaker",
+        OTHER,
+    ),
 )
 _RULES: Final = (
     *("fees", "market_open", "price_grid", "order_size", "stale_book", "price_band"),

@@ -47,6 +47,7 @@ class Gauges:
     running: bool | None = None
     killed: bool | None = None
     entries_stopped: bool | None = None
+    orders_waiting: int | None = None
     events_pending: int | None = None
     events_dropped: int | None = None
     alerts_queued: int | None = None
@@ -132,6 +133,7 @@ READINGS: Final[tuple[Reading, ...]] = (
     Reading("running", "1 if the loop runs", lambda g: g.running),
     Reading("killed", "1 if the kill switch is on", lambda g: g.killed),
     Reading("entries_stopped", "1 while entries are stopped", lambda g: g.entries_stopped),
+    Reading("orders_waiting", "Orders whose fate is not known", lambda g: g.orders_waiting),
     Reading("events_pending", "Events that are not kept yet", lambda g: g.events_pending),
     Reading(
         "events_dropped_total",

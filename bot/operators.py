@@ -100,7 +100,8 @@ class Figures:
         status, state, now = service.board.status, service.board.snapshot.state, service.clock.now()
         known = status.last_update is not None
         overview = state.overview if known else None
-        trader = service.bot.trader if status.leader else None
+        # Who takes over has a bot before it has read the account.
+        trader = service.bot.trader if status.leader and known else None
         ages = _book_ages(state, status, now)
         keeper = service.bot.keeper
         counts = alerts.counts
@@ -129,6 +130,7 @@ class Figures:
             running=status.running,
             killed=status.killed is not None,
             entries_stopped=status.entries_stopped is not None,
+            orders_waiting=len(trader.unresolved) if trader else None,
             events_pending=keeper.waiting if status.leader else None,
             events_dropped=keeper.dropped if status.leader else None,
             alerts_queued=alerts.queued,

@@ -81,12 +81,12 @@ class Runner:
     async def stop(self) -> bool:
         """Stop after the running cycle; False if nothing was running."""
         async with self._lock:
-            task, self._task = self._task, None
+            task = self._task
             if task is None or task.done():
                 return False
+            # It stays ours until it has ended: whoever waits here may be cancelled.
             self._stopping.set()
             await self._ended(task)
-            self._say(running=False)
             log.info("Bot loop stopped")
             return True
 
@@ -104,8 +104,8 @@ class Runner:
                 await self._loop(stopping)
         finally:
             # However the loop ends, nobody may believe that it still runs.
-            if not stopping.is_set():
-                self._say(running=False, fault="the loop ended although nobody stopped it")
+            ended = None if stopping.is_set() else "the loop ended although nobody stopped it"
+            self._say(running=False, fault=ended)
 
     async def _accompany(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():

@@ -6,10 +6,12 @@ from now. Leaves out who leads (`leadership`) and how the parts are joined (`ass
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
@@ -87,17 +89,19 @@ class Service:
         """The bot as the term before left it, and that one shut out."""
         now = self.clock.now()
         # What was shown of another leader's loop is not true of this one.
-        self.board.status = self._first
+        self.board.status = self._world.standing.role().on(self._first)
         if (await database.kept(self.book)).commit == 0:
             await database.open_book(term, self.book, await desk.cash(), now)
         kept = await database.kept(self.book)
         store = database.store(term, self.book)
-        handed_on = await desk.begin(_handed_on(kept))
+        with _legible(self.book):
+            handed_on = await desk.begin(_handed_on(kept))
         if handed_on is not None:
             await store.commit(Done(memos=[Memo(FENCE, "", handed_on.encode())]))
         office = Office(store, desk.venue, order_ids(term, now), lose, lambda: desk.objection)
         bot = assembled(self._world, office)
-        bot.restore(kept)
+        with _legible(self.book):
+            bot.restore(kept)
         desk.join(bot)
         _adopt(bot, kept, now)
         return bot
@@ -148,6 +152,7 @@ class Reign:
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
         await self._desk.look()
+        self._bot.publisher.show_role()
         await self._bot.keeper.publish(self._bot.board.snapshot.body)
         await self._pruning.prune()
 
@@ -166,7 +171,8 @@ class Onlooking:
 
     def begin(self, kept: Kept) -> None:
         """Everything of a book is this."""
-        self._bot.restore(kept)
+        with _legible("the leader"):
+            self._bot.restore(kept)
         self._show(kept.published)
 
     def see(self, news: News) -> None:
@@ -183,6 +189,17 @@ class Onlooking:
             log.warning("The leader is of another version: %s", error)
         else:
             self._bot.publisher.imitate(state, self._clock.now())
+
+
+@contextmanager
+def _legible(whose: str) -> Iterator[None]:
+    """What cannot be read, another version wrote: that ends the term, not the process."""
+    try:
+        yield
+    except (ValueError, msgspec.DecodeError) as error:
+        raise StoreError(
+            f"what was kept of {whose} cannot be read: {error}. Run the version that wrote it"
+        ) from error
 
 
 def _handed_on(kept: Kept) -> str | None:

@@ -171,9 +171,11 @@ class Trader:
         self._holdings.restore(kept)
         self._gateway.restore(kept.unresolved)
         self._guard.restore(kept, self.equity)
-        self._guard.catch_up(o.at for o in kept.unresolved if opens(self.portfolio, o))
         told = (event for event in kept.events if isinstance(event, OrderUnresolved))
         self._doubted = {event.order.client_order_id for event in told}
+        # Of an order that was doubted the pass was kept, with the entry that it was, or was not.
+        fresh = (o for o in kept.unresolved if o.client_order_id not in self._doubted)
+        self._guard.catch_up(o.at for o in fresh if opens(self.portfolio, o))
         memos = {kind: kept.memos.get(kind, {}) for kind in _KINDS}
         self._kept = {(kind, key): body for kind in memos for key, body in memos[kind].items()}
 

@@ -90,7 +90,7 @@ def gaps(look: Look) -> list[str]:
         ),
         "orders submitted and ended": (
             total("orders_submitted_total"),
-            total("orders_total") + total("orders_unresolved"),
+            total("orders_total") + look.figures.get("kalshiproto_orders_waiting", 0.0),
         ),
     }
     return [f"{what}: {one:.0f} and {two:.0f}" for what, (one, two) in pairs.items() if one != two]

@@ -27,12 +27,13 @@ class Permit:
     """Whether anything may be entered at this moment, whatever the account says.
 
     `killed` is why people want nothing entered; `sure` whether this process leads beyond doubt;
-    `fault` why nothing can be kept.
+    `fault` why nothing can be kept; `doubt` why our accounts are not trusted.
     """
 
     killed: str | None = None
     sure: bool = True
     fault: str | None = None
+    doubt: str | None = None
 
     @property
     def stop(self) -> Stop | None:
@@ -43,6 +44,8 @@ class Permit:
             return Stop("lease", "it is not certain that this process leads: nothing is sent")
         if self.fault is not None:
             return Stop("database", f"nothing can be kept, so nothing is sent: {self.fault}")
+        if self.doubt is not None:
+            return Stop("audit", f"{self.doubt}: no entries until that is cleared, exits go on")
         return None
 
 

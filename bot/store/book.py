@@ -5,7 +5,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from bot.core.orders import Order
-from bot.durable import Done
+from bot.durable import Done, StoreError
 from bot.store import leases, writing
 from bot.store.session import Session
 from bot.store.writing import Chapter, Page
@@ -18,6 +18,7 @@ class BookStore:
         self._session = session
         self._chapter = chapter
         self._unsure: tuple[Done, int] | None = None
+        self._attempts = 0
 
     async def intend(self, order: Order) -> None:
         """Write down an order before it is sent; again is the same as once.
@@ -32,11 +33,17 @@ class BookStore:
         One that failed may have arrived all the same. Told again with that very object, this
         looks first, and writes nothing twice.
         """
-        await self._session.write(partial(self._commit, done=done, page=Page.of(done)))
+        self._attempts += 1
+        work = partial(self._commit, done=done, page=Page.of(done), attempt=self._attempts)
+        await self._session.write(work)
         self._unsure = None
 
-    def _commit(self, connection: Connection, done: Done, page: Page) -> None:
+    def _commit(self, connection: Connection, done: Done, page: Page, attempt: int) -> None:
         leases.fence(connection, self._chapter.term)
+        # A thread that nobody waits for any more may get its turn last, after the one that was
+        # told the same again: it must write nothing. Within the fence nobody else can be writing.
+        if attempt != self._attempts:
+            raise StoreError("this commit was given up: another attempt was made since")
         if self._has_arrived(connection, done):
             return
         taken = len(page.rows.booked)

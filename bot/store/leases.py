@@ -23,6 +23,9 @@ from sqlalchemy import (
 from bot.durable import Lead, LeaseLostError, Term
 from bot.store.tables import lease
 
+#: Seconds beyond which no lease is asked for.
+LONGEST: Final = 600.0
+
 #: Seconds UTC by the clock of the database.
 _NOW: Final = {
     "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
@@ -92,8 +95,10 @@ _FENCE: Final = (
 
 
 def _free(connection: Connection, holder: str) -> ColumnElement[bool]:
-    nobody = or_(lease.c.holder.is_(None), lease.c.expires_at <= now(connection.dialect.name))
-    return or_(nobody, lease.c.holder == holder)
+    moment = now(connection.dialect.name)
+    # One that ends far ahead was taken before the clock was set back: nobody would wait so long.
+    over = or_(lease.c.expires_at <= moment, lease.c.expires_at > moment + LONGEST)
+    return or_(lease.c.holder.is_(None), over, lease.c.holder == holder)
 
 
 def _of(term: Term) -> ColumnElement[bool]:

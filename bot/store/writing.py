@@ -125,7 +125,13 @@ def write(connection: Connection, chapter: Chapter, page: Page, commit: int, ent
 def switch(connection: Connection, book: str, name: str, value: str, at: datetime) -> None:
     """What operators want: not fenced, for anybody may want it."""
     row = {"book": book, "name": name, "value": value, "at": at}
-    connection.execute(put(connection, switches, "value", "at"), row)
+    made = _INSERTS[connection.dialect.name](switches)
+    later = made.on_conflict_do_update(
+        index_elements=list(switches.primary_key),
+        set_={"value": made.excluded.value, "at": made.excluded.at},
+        where=made.excluded.at >= switches.c.at,
+    )
+    connection.execute(later, row)
 
 
 def put(connection: Connection, table: Table, *changed: str) -> Insert:
