@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from bot.alerts import AlertRules, Alerts, Kind, Severity, Webhook
 from bot.assembly import Exchange, Model, Standing, World, first_board
 from bot.brakes import KillFile
 from bot.clock import SystemClock, stopwatch
+from bot.command import Command
 from bot.config import Settings, SettingsError
 from bot.decisions import Decisions
 from bot.desks import signer_of
@@ -49,6 +50,8 @@ MEGABYTE = 1_000_000
 Companion = Callable[[asyncio.Event], Coroutine[None, None, None]]
 #: Seconds between two looks at how old what is shown has become.
 AGEING = 2.0
+#: Seconds that a start waits to know who leads.
+SETTLED_WITHIN = 5.0
 
 
 def settings() -> Settings:
@@ -71,6 +74,7 @@ class Running:
     """The open service with all that the API needs of it, whichever process leads."""
 
     service: Service
+    command: Command
     journal: CsvJournal
     metrics: Metrics
     readiness: Readiness
@@ -88,14 +92,14 @@ class Running:
         return self.service.clock
 
     @property
-    def control(self) -> Leadership:
+    def control(self) -> Command:
         """The loop's switch."""
-        return self.service.control
+        return self.command
 
     @property
-    def kill(self) -> Leadership:
+    def kill(self) -> Command:
         """The switch that stops entries."""
-        return self.service.control
+        return self.command
 
     @property
     def whales(self) -> Follower:
@@ -127,7 +131,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = _book(settings, clock)
-            leadership = _leadership(settings, book, clock)
+            switches = Switches(settings.bot_enabled, clock)
+            leadership = _leadership(settings, book, switches)
+            command = Command(leadership, switches)
             board = first_board(settings, model, clock.now())
             stands = _how_it_stands(settings, leadership)
             journals = Journals(journal)
@@ -138,9 +144,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             metrics = Metrics(Figures(service, budget, alerts).read, lag)
             journals.tell(metrics, alerts)
             _greet(settings, model)
-            async with _taking_part(service, (alerts.run, lag.watch)), _told(settings, alerts):
+            async with (
+                _taking_part(service, (alerts.run, lag.watch)),
+                _told(settings, alerts),
+                _killed_by_signal(command),
+            ):
                 yield Running(
                     service=service,
+                    command=command,
                     journal=journal,
                     metrics=metrics,
                     readiness=Readiness(service),
@@ -171,10 +182,10 @@ async def _taking_part(service: Service, companions: Sequence[Companion]) -> Asy
         ageing = group.create_task(_ageing(service), name="ageing")
         for companion in companions:
             group.create_task(companion(stopping), name=companion.__qualname__)
-        await leadership.settled.wait()
+        # Whoever asks should hear how this process stands; but not wait long for it.
+        await asyncio.wait({group.create_task(leadership.settled.wait())}, timeout=SETTLED_WITHIN)
         try:
-            with _killed_by_signal(leadership, group):
-                yield
+            yield
         finally:
             leadership.end()
             # A second Ctrl-C must not leave the loop behind.
@@ -203,8 +214,8 @@ async def _ageing(service: Service) -> None:
         service.bot.publisher.age(service.clock.now())
 
 
-@contextmanager
-def _killed_by_signal(leadership: Leadership, group: asyncio.TaskGroup) -> Iterator[None]:
+@asynccontextmanager
+async def _killed_by_signal(command: Command) -> AsyncIterator[None]:
     """SIGUSR1 is the kill switch, where a process can be sent one."""
     # Only the main thread hears of signals; a test client runs elsewhere.
     hears = hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread()
@@ -212,18 +223,19 @@ def _killed_by_signal(leadership: Leadership, group: asyncio.TaskGroup) -> Itera
         yield
         return
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, lambda: group.create_task(_kill(leadership)))
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGUSR1)
+    async with asyncio.TaskGroup() as group:
+        loop.add_signal_handler(signal.SIGUSR1, lambda: group.create_task(_kill(command)))
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGUSR1)
 
 
-async def _kill(leadership: Leadership) -> None:
+async def _kill(command: Command) -> None:
     try:
-        await leadership.kill("SIGUSR1 was sent")
+        await command.kill("SIGUSR1 was sent")
     except StoreError as error:
-        log.error("SIGUSR1 killed this process's entries only: %s", error)  # noqa: TRY400
+        log.error("SIGUSR1 could not be obeyed: %s", error)  # noqa: TRY400
 
 
 @asynccontextmanager
@@ -249,11 +261,11 @@ def _alerts(settings: Settings, service: Service) -> Alerts:
     return Alerts(webhook, rules, lambda: standing(service), service.clock)
 
 
-def _leadership(settings: Settings, book: str, clock: Clock) -> Leadership:
+def _leadership(settings: Settings, book: str, switches: Switches) -> Leadership:
     # Of one machine, two processes may have had the same number, one after the other.
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     candidate = Candidate(holder, settings.lease_seconds, book)
-    return Leadership(candidate, Switches(settings.bot_enabled, clock), stopwatch)
+    return Leadership(candidate, switches, stopwatch)
 
 
 def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:

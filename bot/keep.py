@@ -1,6 +1,6 @@
 """Keeps what a pass leaves behind, and only then shows it and writes it down.
 
-Whoever reads the dashboard or a log thus sees nothing that a restart would not know. While the
+Whoever reads the dashboard or a log thus sees no money that a restart would not know. While the
 database is away the bot goes on looking, sends no order, shows the fault, and holds its events
 back in bounded room: money is never among those given up.
 """
@@ -43,6 +43,10 @@ class Stage(Protocol):
         """Let it be seen."""
         ...
 
+    def show_role(self) -> None:
+        """Let nothing new be seen but how this process stands."""
+        ...
+
 
 class EmptyStage:
     """Shows nothing: for replays."""
@@ -52,6 +56,9 @@ class EmptyStage:
         return None
 
     def show(self) -> None:
+        """Nothing."""
+
+    def show_role(self) -> None:
         """Nothing."""
 
 
@@ -104,10 +111,15 @@ class Keeper:
     async def keep(self, events: Sequence[Event]) -> None:
         """Keep what a pass leaves behind, then show it. Raises LeaseLostError."""
         self._gather(events)
-        async with self._lock:
-            await self._commit(self._stage.prepared())
-        self._stage.show()
-        await self._tell()
+        try:
+            async with self._lock:
+                await self._commit(self._stage.prepared())
+            if self._owes_money:
+                self._stage.show_role()
+            else:
+                self._stage.show()
+        finally:
+            await self._tell()
 
     async def publish(self, body: bytes) -> None:
         """Publish a state between two passes, if it is another one. Raises LeaseLostError."""
@@ -120,6 +132,12 @@ class Keeper:
         self._events += events
         for one in self._remembering:
             self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
+
+    @property
+    def _owes_money(self) -> bool:
+        """Whether money has moved that is not kept: a restart would not know of it."""
+        waiting = (*self._events, *(self._unsure.events if self._unsure else ()))
+        return any(isinstance(event, _MONEY) for event in waiting)
 
     async def _commit(self, published: bytes | None) -> None:
         before = self.fault
@@ -163,9 +181,10 @@ class Keeper:
             log.warning("The database keeps everything again%s", lost)
 
     async def _tell(self) -> None:
-        kept, self._kept = self._kept, []
-        for start in range(0, len(kept), BATCH):
-            if start:
+        # Taken out as they are written: who waits here may be cancelled.
+        while self._kept:
+            batch, self._kept = self._kept[:BATCH], self._kept[BATCH:]
+            self._journal.record(batch)
+            if self._kept:
                 await asyncio.sleep(0)
-            self._journal.record(kept[start : start + BATCH])
         self._journal.flush()

@@ -20,7 +20,7 @@ from bot.election import Candidate, Election, Engine, Offices, Onlooker
 from bot.ports import ExchangeError
 from bot.runner import pause
 from bot.state import Role
-from bot.switches import KILLED, RUNNING, Switches
+from bot.switches import Switches
 
 log = logging.getLogger("main")
 
@@ -31,8 +31,6 @@ LOOKS: Final = 10
 SURE: Final = 0.8
 #: Seconds before the database, or the exchange at the start of a term, is tried again.
 RETRY: Final = 2.0
-#: Seconds that whoever leads has to obey, before the caller hears that it did not.
-OBEY_WITHIN: Final = 15.0
 
 
 class Leadership:
@@ -60,13 +58,33 @@ class Leadership:
         self._looking: tuple[Onlooker, Lead, int] | None = None
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
+        self._opening: asyncio.Task[None] | None = None
         self._ending = False
         self._lost = False
+        # Why the last term ended before its time.
+        self._bar: str | None = None
 
     @property
     def role(self) -> Role:
         """How this process stands, now."""
         return self._role
+
+    @property
+    def engine(self) -> Engine | None:
+        """What this process runs as a leader; None if it does not lead."""
+        return self._engine
+
+    @property
+    def book(self) -> str | None:
+        """The account that is led, or looked at; None before that is known."""
+        if self._engine is not None:
+            return self._who.book
+        return (self._looking[1].book or self._who.book) if self._looking else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the loop of another process that leads runs, as far as is known."""
+        return self._looking is not None and self._looking[0].is_running
 
     @property
     def killed(self) -> str | None:
@@ -106,41 +124,26 @@ class Leadership:
     def end(self) -> None:
         """Take no part any more: stop the loop, and let somebody else lead at once."""
         self._ending = True
-        self._wake.set()
+        self._stir()
 
-    async def start(self) -> bool:
-        """Start the loop, whoever leads; False if it was running. Raises StoreError."""
-        self._switches.set(RUNNING, "on")
-        if self._engine is not None:
-            return await self._at_once(self._engine.control.start())
-        was = self._is_running
-        await self._by_leader(lambda: self._is_running)
-        return not was
+    async def note(self, change: Awaitable[bool] | None = None) -> bool:
+        """Change what this process runs, now; the database hears of it at once if it can."""
+        changed = await change if change is not None else False
+        self._stand(replace(self._role, killed=self._switches.killed))
+        with suppress(StoreError):
+            await self.sync()
+        return changed
 
-    async def stop(self) -> bool:
-        """Stop the loop, whoever leads; False if it was not running. Raises StoreError."""
-        self._switches.set(RUNNING, "off")
-        if self._engine is not None:
-            return await self._at_once(self._engine.control.stop())
-        was = self._is_running
-        await self._by_leader(lambda: not self._is_running)
-        return was
+    async def sync(self) -> None:
+        """Write down what operators want, and read what they told others. Raises StoreError."""
+        if self._election is None:
+            raise StoreError(self._role.store_fault or "the database is not open")
+        await self._switches.sync(self._election)
 
-    async def kill(self, reason: str) -> bool:
-        """Let nothing be entered until `resume`; False if that was so. Raises StoreError."""
-        was = self._switches.killed
-        self._switches.set(KILLED, reason)
-        log.warning("Killed (%s): nothing is entered until POST /bot/resume", reason)
-        await self._decreed()
-        return was is None
-
-    async def resume(self) -> bool:
-        """Let entries go on, also after a drawdown; False if they were not killed. StoreError."""
-        was = self._switches.killed
-        self._switches.resume()
-        log.warning("Resumed: entries go on")
-        await self._decreed()
-        return was is not None
+    async def looked(self) -> None:
+        """Return after the next look at what the leader does."""
+        self._looked.clear()
+        await self._looked.wait()
 
     async def _take_part(self, election: Election, offices: Offices) -> None:
         while not self._ending:
@@ -162,9 +165,9 @@ class Leadership:
             kept = await election.kept(book)
             onlooker.begin(kept)
             self._looking = onlooker, lead, kept.commit
-            self._switches.forget()
+            self._switches.look_at(book)
         onlooker, _, commit = self._looking
-        await self._switches.sync(election, book)
+        await self._switches.sync(election)
         self._stand(Role(leads=lead.holder, epoch=lead.epoch, killed=self._switches.killed))
         news = await election.news(book, commit)
         onlooker.see(news)
@@ -174,45 +177,50 @@ class Leadership:
     async def _lead(self, election: Election, offices: Offices, term: Term, began: float) -> None:
         self._lost = False
         self._prolong(began)
-        self._switches.forget()
-        self._stand(Role(leader=True, leads=term.holder, epoch=term.epoch))
+        self._switches.look_at(self._who.book)
+        self._stand(Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._bar))
         log.info("This process leads now: term %d", term.epoch)
         async with asyncio.TaskGroup() as group:
             renewals = group.create_task(self._renewals(election, term), name="lease")
-            await self._reigned(election, offices, term)
+            self._opening = group.create_task(self._reigned(offices, term), name="reign")
+            await asyncio.wait({self._opening})
             renewals.cancel()
         if self._lost:
             log.warning("Another process leads now; what this one had not kept is forgotten")
         self._stand(Role(store_fault=self._role.store_fault))
         with suppress(StoreError):
             await election.release(term)
+        if self._bar is not None:
+            await self._rest(RETRY)
 
-    async def _reigned(self, election: Election, offices: Offices, term: Term) -> None:
+    async def _reigned(self, offices: Offices, term: Term) -> None:
         try:
-            await self._reign(election, offices, term)
+            await self._reign(offices, term)
         except LeaseLostError:
             self._lose()
         except (ExchangeError, StoreError) as error:
             log.error("This term ends: %s", error)  # noqa: TRY400  # expected: no trace
-            self._wake.clear()
-            await self._rest(RETRY)
+            self._bar = f"the last term ended: {error}"
+            self._stand(replace(self._role, store_fault=self._bar))
         finally:
             self._engine = None
             self.settled.set()
 
-    async def _reign(self, election: Election, offices: Offices, term: Term) -> None:
+    async def _reign(self, offices: Offices, term: Term) -> None:
         async with offices.engine(term, self._lose) as engine:
-            self._engine = engine
+            # From here on it is asked to end, and not broken off.
+            self._engine, self._opening, self._bar = engine, None, None
+            self._stand(replace(self._role, store_fault=None))
             while not (self._ending or self._lost):
-                await self._obey(election, engine)
+                await self._obey(engine)
                 with suppress(StoreError):
                     await engine.beat()
                 self.settled.set()
                 await self._rest(self._who.seconds / BEATS)
 
-    async def _obey(self, election: Election, engine: Engine) -> None:
+    async def _obey(self, engine: Engine) -> None:
         with suppress(StoreError):
-            await self._switches.sync(election, self._who.book)
+            await self.sync()
         self._stand(replace(self._role, killed=self._switches.killed))
         await (engine.control.start() if self._switches.runs else engine.control.stop())
 
@@ -228,53 +236,17 @@ class Leadership:
                 self._trouble(error)
             else:
                 self._prolong(began)
-                self._stand(replace(self._role, store_fault=None))
-
-    async def _at_once(self, change: Awaitable[bool]) -> bool:
-        """What this process itself runs changes now, whatever the database says."""
-        changed = await change
-        await self._note()
-        return changed
-
-    async def _note(self) -> None:
-        """Write down what operators want, at once if possible, else with the next beat."""
-        if self._election is not None:
-            with suppress(StoreError):
-                await self._switches.sync(self._election, self._who.book)
-
-    async def _by_leader(self, is_done: Callable[[], bool]) -> None:
-        await self._written()
-        try:
-            async with asyncio.timeout(OBEY_WITHIN):
-                while not is_done():
-                    self._looked.clear()
-                    await self._looked.wait()
-        except TimeoutError:
-            raise StoreError(
-                f"{self._role.leads or 'nobody'} leads and has not obeyed within "
-                f"{OBEY_WITHIN:g} s; what was asked is written down and holds"
-            ) from None
-
-    async def _decreed(self) -> None:
-        self._stand(replace(self._role, killed=self._switches.killed))
-        if self._engine is not None:
-            await self._note()
-        else:
-            await self._written()
-
-    async def _written(self) -> None:
-        if self._election is None or self._looking is None:
-            raise StoreError("nobody is known to lead yet: try again, or look at /ready")
-        book = self._looking[1].book or self._who.book
-        await self._switches.sync(self._election, book)
-
-    @property
-    def _is_running(self) -> bool:
-        return self._looking is not None and self._looking[0].is_running
+                self._stand(replace(self._role, store_fault=self._bar))
 
     def _lose(self) -> None:
         self._lost = True
+        self._stir()
+
+    def _stir(self) -> None:
+        """Whatever waits, or opens, need not any more."""
         self._wake.set()
+        if self._opening is not None:
+            self._opening.cancel()
 
     def _prolong(self, began: float) -> None:
         self._sure_until = began + SURE * self._who.seconds
@@ -291,8 +263,9 @@ class Leadership:
             self._on_role()
 
     async def _rest(self, seconds: float) -> None:
-        await pause(self._wake, seconds)
-        self._wake.clear()
+        if not self._ending:
+            await pause(self._wake, seconds)
+            self._wake.clear()
 
 
 def _nobody_hears() -> None:

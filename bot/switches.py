@@ -1,10 +1,12 @@
 """What operators want of a book: whether its loop runs, and whether anything may be entered.
 
 Kept in the database, so that whichever process hears of it, the one that leads obeys, also after
-a restart. What cannot be written down now holds here at once, and is written down later.
+a restart. What cannot be written down now holds here at once, and is written down later with the
+moment at which it was wanted: what somebody wanted since then stays.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,15 +19,25 @@ RESUMED: Final = "resumed"
 _UNKNOWN: Final = "not known yet whether operators allow it: the database has not answered"
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody wanted of a book, and when."""
+
+    book: str
+    value: str
+    at: datetime
+
+
 class Switches:
-    """The switches of one book, as last read, and those set since."""
+    """The switches of the book that is looked at, as last read, and those set since."""
 
     def __init__(self, starts: bool, clock: Clock) -> None:
         """`starts` is whether the loop runs unless somebody said otherwise."""
         self._starts = starts
         self._clock = clock
+        self._book: str | None = None
         self._read: dict[str, str] | None = None
-        self._unsaved: dict[str, str] = {}
+        self._wishes: dict[str, _Wish] = {}
         # An answer that comes late must not take the place of a newer one.
         self._lock = asyncio.Lock()
 
@@ -50,31 +62,41 @@ class Switches:
         at = self._now().get(RESUMED)
         return datetime.fromisoformat(at) if at else None
 
+    def look_at(self, book: str) -> None:
+        """It is about this book from now on; of another one nothing is known."""
+        if book != self._book:
+            self._book, self._read = book, None
+
     def resume(self) -> None:
         """Let entries go on from now."""
         self.set(KILLED, "")
         self.set(RESUMED, self._clock.now().isoformat())
 
     def set(self, name: str, value: str) -> None:
-        """From now on it is so."""
-        self._unsaved[name] = value
+        """From now on it is so, for the book that is looked at. Without one, nothing is."""
+        if self._book is not None:
+            self._wishes[name] = _Wish(self._book, value, self._clock.now())
 
-    def forget(self) -> None:
-        """Another book is looked at: nothing is known of it."""
-        self._read = None
+    def withdraw(self) -> None:
+        """Nobody wants any more what could not be written down."""
+        self._wishes.clear()
 
-    async def sync(self, election: Election, book: str) -> None:
+    async def sync(self, election: Election) -> None:
         """Write down what was set and read what others set. Raises StoreError."""
         async with self._lock:
-            written = dict(self._unsaved)
-            for name, value in written.items():
-                await election.switch(book, name, value, self._clock.now())
-            self._read = dict(await election.switches(book))
-            # What was set while the database answered is not written down yet. What is written
-            # is over, whatever was read: others may have set it since.
-            self._unsaved = {
-                name: value for name, value in self._unsaved.items() if written.get(name) != value
-            }
+            if (book := self._book) is None:
+                return
+            written = dict(self._wishes)
+            for name, wish in written.items():
+                await election.switch(wish.book, name, wish.value, wish.at)
+            read = dict(await election.switches(book))
+            if book == self._book:
+                self._read = read
+            # What was set while the database answered is not written down yet.
+            left = self._wishes.items()
+            self._wishes = {name: wish for name, wish in left if written.get(name) is not wish}
 
     def _now(self) -> dict[str, str]:
-        return {**(self._read or {}), **self._unsaved}
+        wishes = self._wishes.items()
+        mine = {name: wish.value for name, wish in wishes if wish.book == self._book}
+        return {**(self._read or {}), **mine}

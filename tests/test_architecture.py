@@ -51,6 +51,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.audiences",
             "bot.audit",
             "bot.brakes",
+            "bot.command",
             "bot.decide",
             "bot.decisions",
             "bot.election",

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -55,6 +56,7 @@ class FakeJournal:
 class FakeStage:
     def __init__(self, store):
         self.body = b"{}"
+        self.roles = 0
         self.shown = []
         self._store = store
 
@@ -63,6 +65,9 @@ class FakeStage:
 
     def show(self):
         self.shown.append(len(self._store.done))
+
+    def show_role(self):
+        self.roles += 1
 
 
 class Remembers:
@@ -252,3 +257,28 @@ async def test_what_is_said_at_once_is_not_kept(keeper, store, journal):
 
     assert journal.events == [CycleStarted(NOW, 1)]
     assert store.done == []
+
+
+async def test_money_that_is_not_kept_is_not_shown(keeper, store, stage):
+    store.fails = StoreError("away")
+    await keeper.keep([settled("A")])
+    assert (stage.shown, stage.roles) == ([], 1)
+
+    store.fails = None
+    await keeper.keep([])
+
+    assert stage.shown == [2]
+
+
+async def test_what_was_kept_is_written_down_though_somebody_gave_up_waiting(keeper, journal):
+    record = journal.record
+    journal.record = lambda events: record(events) or task.cancel()
+    task = asyncio.create_task(keeper.keep([failed(n) for n in range(250)]))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    journal.record = record
+    assert 0 < len(journal.events) < 250
+
+    await keeper.keep([])
+
+    assert journal.events == [failed(n) for n in range(250)]

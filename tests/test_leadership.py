@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot import leadership as module
+from bot import command, leadership
+from bot.command import Command
 from bot.core.money import ZERO
 from bot.core.portfolio import Portfolio
 from bot.durable import Kept, Lead, LeaseLostError, News, StoreError, Term
@@ -28,6 +29,7 @@ class Shared:
         self.holder = None
         self.until = 0.0
         self.wanted = {}
+        self.wanted_at = {}
         self.fails = None
         self.published = None
         self.commit = 0
@@ -72,7 +74,8 @@ class FakeElection:
 
     async def switch(self, book, name, value, at):
         self._answer()
-        self.shared.wanted[name] = value
+        if at >= self.shared.wanted_at.get(name, at):
+            self.shared.wanted[name], self.shared.wanted_at[name] = value, at
 
     async def switches(self, book):
         self._answer()
@@ -128,13 +131,13 @@ class Process:
         self.engine = None
         self.lose = None
         self.opens = None
+        self.refuses = None
+        self.opening = None
         self.opened = 0
         self.roles = []
-        self.part = Leadership(
-            Candidate(name, 0.05, BOOK),
-            Switches(starts, HandClock(datetime(2026, 11, 22, tzinfo=UTC))),
-            lambda: self.time,
-        )
+        switches = Switches(starts, HandClock(datetime(2026, 11, 22, tzinfo=UTC)))
+        self.part = Leadership(Candidate(name, 0.05, BOOK), switches, lambda: self.time)
+        self.command = Command(self.part, switches)
 
     def offices(self):
         return Offices(
@@ -152,8 +155,10 @@ class Process:
 
     @asynccontextmanager
     async def _engine(self, term, lose):
-        if isinstance(self.opens, ExchangeError):
-            raise self.opens
+        if self.refuses:
+            raise self.refuses
+        if self.opening:
+            await self.opening.wait()
         self.opened += 1
         self.engine, self.lose = FakeEngine(self), lose
         try:
@@ -180,8 +185,8 @@ def shared():
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch):
-    monkeypatch.setattr(module, "RETRY", 0.01)
-    monkeypatch.setattr(module, "OBEY_WITHIN", 1.0)
+    monkeypatch.setattr(leadership, "RETRY", 0.01)
+    monkeypatch.setattr(command, "OBEY_WITHIN", 1.0)
 
 
 async def until(condition):
@@ -275,64 +280,82 @@ async def test_a_database_that_is_away_at_the_start_is_waited_for(shared):
         assert a.part.role.store_fault == "no route to host"
         assert a.part.killed
         with pytest.raises(StoreError):
-            await a.part.start()
+            await a.command.start()
 
         a.opens = None
 
         await until(lambda: a.part.role.leader)
 
 
-async def test_a_term_that_cannot_begin_is_tried_again(shared):
+async def test_a_term_that_cannot_begin_says_so_and_is_tried_again(shared):
     a = Process(shared, "a")
-    a.opens = None
+    a.refuses = ExchangeError("GET /portfolio: 503")
     async with a.taking_part():
-        a.opens = ExchangeError("GET /portfolio: 503")
-        a.lose()
-        opened = a.opened
-        await asyncio.sleep(0.05)
-        assert a.opened == opened
+        await until(lambda: "503" in (a.part.role.store_fault or ""))
+        await until(lambda: shared.epoch > 3)
+        assert any("503" in (role.store_fault or "") for role in a.roles if role.leader)
+
+        a.refuses = None
+
+        await until(lambda: a.engine is not None and a.engine.control.running)
+        assert a.part.role.store_fault is None
+
+
+async def test_an_end_does_not_wait_for_a_term_that_does_not_begin(shared):
+    a = Process(shared, "a")
+    a.opening = asyncio.Event()
+    async with asyncio.TaskGroup() as group, asyncio.timeout(5):
+        task = group.create_task(a.part.run(a.offices()))
+        await until(lambda: a.part.role.leader)
+        await asyncio.sleep(0.01)
+
+        a.part.end()
+
+        await task
+    assert shared.holder is None
+    assert a.part.settled.is_set()
 
 
 async def test_stop_and_start_are_obeyed_at_once_by_the_leader(shared):
     async with Process(shared, "a").taking_part() as a:
-        assert await a.part.stop()
+        assert await a.command.stop()
         assert not a.engine.control.running
-        assert not await a.part.stop()
-        assert await a.part.start()
+        assert not await a.command.stop()
+        assert await a.command.start()
         assert a.engine.control.running
-        assert not await a.part.start()
+        assert not await a.command.start()
 
 
 async def test_stop_and_start_reach_the_leader_through_any_process(shared):
     async with Process(shared, "a").taking_part() as a, Process(shared, "b").taking_part() as b:
-        assert await b.part.stop()
+        assert await b.command.stop()
         assert not a.engine.control.running
-        assert not await b.part.stop()
-        assert await b.part.start()
+        assert not await b.command.stop()
+        assert await b.command.start()
         assert a.engine.control.running
 
 
 async def test_a_leader_that_does_not_obey_is_told_of(shared, monkeypatch):
-    monkeypatch.setattr(module, "OBEY_WITHIN", 0.05)
+    monkeypatch.setattr(command, "OBEY_WITHIN", 0.05)
     shared.holder, shared.epoch, shared.until, shared.published = "dead", 1, 1e9, b"on"
     async with Process(shared, "b").taking_part() as b:
         with pytest.raises(StoreError, match="dead leads and has not obeyed"):
-            await b.part.stop()
+            await b.command.stop()
     assert shared.wanted == {"running": "off"}
 
 
 async def test_a_stop_outlives_the_process(shared):
     async with Process(shared, "a").taking_part() as a:
-        await a.part.stop()
+        await a.command.stop()
     async with Process(shared, "a").taking_part() as again:
         assert not again.engine.control.running
-        assert await again.part.start()
+        assert await again.command.start()
 
 
 async def test_without_auto_start_the_loop_waits(shared):
     async with Process(shared, "a", starts=False).taking_part() as a:
         assert not a.engine.control.running
-        assert await a.part.start()
+        assert await a.command.start()
         await asyncio.sleep(0.05)
         assert a.engine.control.running
 
@@ -341,7 +364,7 @@ async def test_a_stop_holds_even_if_it_cannot_be_written_down(shared):
     async with Process(shared, "a").taking_part() as a:
         shared.fails = StoreError("away")
 
-        assert await a.part.stop()
+        assert await a.command.stop()
 
         await until(lambda: a.part.role.store_fault)
         assert not a.engine.control.running
@@ -352,22 +375,22 @@ async def test_a_stop_holds_even_if_it_cannot_be_written_down(shared):
 
 async def test_a_kill_holds_for_all_and_outlives_the_process(shared):
     async with Process(shared, "a").taking_part() as a, Process(shared, "b").taking_part() as b:
-        assert await b.part.kill("odd prices")
+        assert await b.command.kill("odd prices")
         await until(lambda: a.part.killed == "odd prices")
         assert a.part.role.killed == "odd prices" or a.roles[-1].killed == "odd prices"
-        assert not await a.part.kill("again")
+        assert not await a.command.kill("again")
     async with Process(shared, "c").taking_part() as c:
         assert c.part.killed == "again"
-        assert await c.part.resume()
+        assert await c.command.resume()
         assert c.part.killed is None
-        assert not await c.part.resume()
+        assert not await c.command.resume()
 
 
 async def test_a_kill_holds_even_if_it_cannot_be_written_down(shared):
     async with Process(shared, "a").taking_part() as a:
         shared.fails = StoreError("away")
 
-        await a.part.kill("now")
+        await a.command.kill("now")
 
         assert a.part.killed == "now"
 

@@ -37,10 +37,15 @@ class Room:
 
     def __post_init__(self):
         self.election = Election(self.shared)
-        self.mine, self.theirs = (Switches(True, self.clock) for _ in range(2))
+        self.mine, self.theirs = (self.switches() for _ in range(2))
+
+    def switches(self, starts=True):
+        made = Switches(starts, self.clock)
+        made.look_at(BOOK)
+        return made
 
     async def sync(self, switches):
-        await switches.sync(self.election, BOOK)
+        await switches.sync(self.election)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_before_the_database_answered_nothing_runs_and_nothing_is_entered(room):
 
 @pytest.mark.parametrize("starts", [True, False])
 async def test_if_nobody_said_otherwise_the_settings_decide(room, starts):
-    switches = Switches(starts, room.clock)
+    switches = room.switches(starts)
     await room.sync(switches)
 
     assert (switches.runs, switches.killed, switches.resumed) == (starts, None, None)
@@ -67,7 +72,7 @@ async def test_if_nobody_said_otherwise_the_settings_decide(room, starts):
 async def test_what_somebody_said_beats_the_settings(room, starts, value, runs):
     room.theirs.set(RUNNING, value)
     await room.sync(room.theirs)
-    switches = Switches(starts, room.clock)
+    switches = room.switches(starts)
     await room.sync(switches)
 
     assert switches.runs is runs
@@ -168,7 +173,53 @@ async def test_of_another_book_nothing_is_known_until_it_is_read(room):
     await room.sync(room.mine)
     assert room.mine.runs
 
-    room.mine.forget()
+    room.mine.look_at("live:test")
 
     assert not room.mine.runs
     assert room.mine.killed
+
+
+async def test_a_wish_that_comes_late_does_not_undo_what_was_wanted_since(room):
+    room.shared.fails = StoreError("cut off")
+    room.theirs.resume()
+    with pytest.raises(StoreError):
+        await room.sync(room.theirs)
+    room.shared.fails = None
+    room.clock.pass_by(60)
+    room.mine.set(KILLED, "a second incident")
+    await room.sync(room.mine)
+
+    await room.sync(room.theirs)
+
+    assert room.shared.wanted[KILLED] == "a second incident"
+    assert room.theirs.killed == "a second incident"
+
+
+async def test_a_wish_goes_to_the_book_it_was_meant_for(room):
+    told = []
+    room.election.switch = lambda book, *said: told.append((book, *said)) or asyncio.sleep(0)
+    room.mine.set(KILLED, "odd prices")
+    room.mine.look_at("live:test")
+
+    await room.sync(room.mine)
+
+    assert told == [(BOOK, KILLED, "odd prices", room.clock.now())]
+    assert room.mine.killed is None
+
+
+def test_what_is_wanted_of_no_book_is_not_wanted(room):
+    switches = Switches(True, room.clock)
+
+    switches.set(KILLED, "odd prices")
+    switches.look_at(BOOK)
+
+    assert "not known yet" in switches.killed
+
+
+async def test_what_is_withdrawn_does_not_come_true_later(room):
+    room.mine.set(RUNNING, "off")
+    room.mine.withdraw()
+
+    await room.sync(room.mine)
+
+    assert room.shared.wanted == {}

@@ -11,7 +11,7 @@ shard. Hence groups are triggered when their term has ended and deleted only a t
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -91,9 +91,18 @@ class Fence:
             except ExchangeError as error:
                 # One shard that says no must not keep the others from trading.
                 if not _says_no(error) or (shard == shards[-1] and not groups):
+                    await self._undone(groups)
                     raise
                 log.warning("Nothing trades on shard %d in this term: %s", shard, error)
         return groups
+
+    async def _undone(self, groups: Mapping[int, str]) -> None:
+        """What a term that does not begin made of groups, nobody else would ever delete."""
+        for shard, group in groups.items():
+            try:
+                await self._exchange.delete_group(group, shard)
+            except ExchangeError as error:
+                log.warning("The order group %s stays behind: %s", group, error)
 
 
 def _says_no(error: ExchangeError) -> bool:

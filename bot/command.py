@@ -1,0 +1,96 @@
+"""Start, stop, kill, resume: told to any process, obeyed by the one that leads.
+
+A leader obeys at once, whatever the database says, and writes it down when it can. Any other
+process writes it down for the leader, or says that it cannot.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from bot.durable import StoreError
+from bot.leadership import Leadership
+from bot.switches import KILLED, RUNNING, Switches
+
+log = logging.getLogger("main")
+
+#: Seconds that whoever leads has to obey, before the caller hears that it did not.
+OBEY_WITHIN: Final = 15.0
+
+
+class Command:
+    """What operators may want. Every method may raise StoreError: then nothing has changed."""
+
+    def __init__(self, leadership: Leadership, switches: Switches) -> None:
+        self._leadership = leadership
+        self._switches = switches
+
+    async def start(self) -> bool:
+        """Start the loop, whoever leads; False if it was running."""
+        self._known()
+        self._switches.set(RUNNING, "on")
+        if (engine := self._leadership.engine) is not None:
+            return await self._leadership.note(engine.control.start())
+        was = self._leadership.is_running
+        await self._by_leader(lambda: self._leadership.is_running)
+        return not was
+
+    async def stop(self) -> bool:
+        """Stop the loop, whoever leads; False if it was not running."""
+        self._known()
+        self._switches.set(RUNNING, "off")
+        if (engine := self._leadership.engine) is not None:
+            return await self._leadership.note(engine.control.stop())
+        was = self._leadership.is_running
+        await self._by_leader(lambda: not self._leadership.is_running)
+        return was
+
+    async def kill(self, reason: str) -> bool:
+        """Let nothing be entered until `resume`; False if that was so."""
+        self._known()
+        was = self._switches.killed
+        self._switches.set(KILLED, reason)
+        await self._decreed()
+        log.warning("Killed (%s): nothing is entered until POST /bot/resume", reason)
+        return was is None
+
+    async def resume(self) -> bool:
+        """Let entries go on, also after a drawdown; False if they were not killed."""
+        self._known()
+        was = self._switches.killed
+        self._switches.resume()
+        await self._decreed()
+        log.warning("Resumed: entries go on")
+        return was is not None
+
+    def _known(self) -> None:
+        if self._leadership.book is None:
+            raise StoreError("nobody is known to lead yet: try again, or look at /ready")
+
+    async def _decreed(self) -> None:
+        if self._leadership.engine is not None:
+            await self._leadership.note()
+        else:
+            await self._written()
+
+    async def _by_leader(self, is_done: Callable[[], bool]) -> None:
+        await self._written()
+        try:
+            async with asyncio.timeout(OBEY_WITHIN):
+                while not is_done():
+                    await self._leadership.looked()
+        except TimeoutError:
+            leads = self._leadership.role.leads or "nobody"
+            raise StoreError(
+                f"{leads} leads and has not obeyed within {OBEY_WITHIN:g} s; what was asked is "
+                "written down and holds"
+            ) from None
+
+    async def _written(self) -> None:
+        try:
+            await self._leadership.sync()
+        except StoreError:
+            # Said to have failed, it must not come true later.
+            self._switches.withdraw()
+            raise
