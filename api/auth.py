@@ -139,7 +139,7 @@ _UNKNOWN_HOST: Final = Refusal(
 _SET_TOKEN: Final = Refusal(
     403,
     "no_token_set",
-    "set API_TOKEN and bring it as a bearer token: without it only the machine of a service in "
+    "Set API_TOKEN and bring it as a bearer token: without it only the machine of a service in "
     "development may act",
 )
 _READS_ONLY: Final = Refusal(403, "reads_only", "This token may read only: bring API_TOKEN")

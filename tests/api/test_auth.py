@@ -60,12 +60,12 @@ async def test_nobody_acts_without_the_right_token(guarded, path):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
-@pytest.mark.parametrize("path", ACTS)
-async def test_the_owner_acts_from_anywhere(guarded, path, scheme):
+async def test_the_owner_acts_from_anywhere(guarded, scheme):
     async with opened(guarded.app(), "203.0.113.9") as client:
-        answer = await client.post(path, headers={"Authorization": f"{scheme} {TOKEN}"})
+        for path in ACTS:
+            answer = await client.post(path, headers={"Authorization": f"{scheme} {TOKEN}"})
 
-    assert answer.status_code == 200
+            assert answer.status_code == 200, path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "NEW"])
@@ -139,7 +139,6 @@ async def test_in_development_this_machine_acts_without_a_token(world, environme
         assert {(await client.post(path)).status_code for path in ACTS} == {200}
 
 
-@pytest.mark.parametrize("path", ACTS)
 @pytest.mark.parametrize(
     ("address", "headers"),
     [
@@ -153,25 +152,25 @@ async def test_in_development_this_machine_acts_without_a_token(world, environme
         ("127.0.0.1", {"via": "1.1 proxy"}),
     ],
 )
-async def test_without_a_token_nobody_else_acts(world, path, address, headers):
+async def test_without_a_token_nobody_else_acts(world, address, headers):
     async with opened(world.app(), address) as client:
-        answer = await client.post(path, headers=headers)
+        for path in ACTS:
+            answer = await client.post(path, headers=headers)
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_token_set")
-    assert "set API_TOKEN" in answer.json()["error"]["message"]
+            assert answer.status_code == 403, path
+            assert answer.json()["error"]["code"] == "no_token_set"
+            assert "Set API_TOKEN" in answer.json()["error"]["message"]
     assert world.control.running
 
 
 @pytest.mark.parametrize("environment", ["production", "staging", "prod", "Development"])
-@pytest.mark.parametrize("path", ACTS)
-async def test_anywhere_but_in_development_nobody_acts_until_there_is_a_token(
-    world, path, environment
-):
+async def test_anywhere_but_in_development_nobody_acts_until_there_is_a_token(world, environment):
     async with opened(world.with_facts(environment=environment).app(), **OWNER) as client:
-        answer = await client.post(path)
+        for path in ACTS:
+            answer = await client.post(path)
 
-    assert answer.status_code == 403
-    assert "set API_TOKEN" in answer.json()["error"]["message"]
+            assert answer.status_code == 403, path
+            assert "Set API_TOKEN" in answer.json()["error"]["message"]
 
 
 async def test_who_has_no_address_is_not_at_home(world):

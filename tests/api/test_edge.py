@@ -246,7 +246,6 @@ ACTIONS = ["/bot/start", "/bot/stop", "/bot/kill", "/bot/resume"]
 ACTIONS += ["/demo/signal", "/demo/whale", "/demo/pnl"]
 
 
-@pytest.mark.parametrize("path", ACTIONS)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -260,16 +259,16 @@ ACTIONS += ["/demo/signal", "/demo/whale", "/demo/pnl"]
         {"sec-fetch-site": "cross-site"},
     ],
 )
-async def test_no_foreign_page_acts_on_the_bot(world, client, path, headers):
-    answer = await client.post(path, headers=headers)
+async def test_no_foreign_page_acts_on_the_bot(world, client, headers):
+    for path in ACTIONS:
+        answer = await client.post(path, headers=headers)
 
-    assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "foreign_origin"
-    assert "CORS_ORIGINS" in answer.json()["error"]["message"]
+        assert answer.status_code == 403, path
+        assert answer.json()["error"]["code"] == "foreign_origin"
+        assert "CORS_ORIGINS" in answer.json()["error"]["message"]
     assert world.control.running
 
 
-@pytest.mark.parametrize("path", ACTIONS)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -283,9 +282,10 @@ async def test_no_foreign_page_acts_on_the_bot(world, client, path, headers):
 @pytest.mark.parametrize(
     "facts", [{"allowed_hosts": ("service.example",)}, {"api_token": SecretStr(TOKEN)}]
 )
-async def test_own_pages_listed_pages_and_scripts_act(world, path, headers, facts):
+async def test_own_pages_listed_pages_and_scripts_act(world, headers, facts):
     async with opened(world.with_facts(**facts).app(), **OWNER) as client:
-        assert (await client.post(path, headers=headers)).status_code == 200
+        for path in ACTIONS:
+            assert (await client.post(path, headers=headers)).status_code == 200, path
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "0.0.0.0"])
