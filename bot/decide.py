@@ -15,7 +15,7 @@ from bot.core import strategy
 from bot.core.edge import Edge, edge, expected_move, taker_rate
 from bot.core.events import Action, SignalMade
 from bot.core.features import FEATURE_NAMES
-from bot.core.limits import RiskLimits
+from bot.core.limits import RiskLimits, Stop
 from bot.core.market import Market
 from bot.core.money import Contracts
 from bot.core.strategy import Sizing, Thresholds
@@ -61,7 +61,7 @@ class TradeRules:
         move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
         return edge(seen.books, move, np.array(rates))
 
-    def too_dear(self, edges: Edge | None, row: int) -> str | None:
+    def too_dear(self, edges: Edge | None, row: int) -> Stop | None:
         """Why an entry is not expected to pay; None if it is, or if nobody knows."""
         if edges is None:
             return None
@@ -70,19 +70,21 @@ class TradeRules:
             # Where the fees are not known, risk review refuses and says so.
             return None
         move = abs(float(edges.move[row]))
-        return (
+        reason = (
             f"expected to earn {gain:.2f} c a contract ({move:.2f} c move less "
             f"{move - gain:.2f} c spread and fees), below BOT_MIN_EDGE {self.min_edge:g} c"
         )
+        return Stop("min_edge", reason, gain, self.min_edge)
 
 
 class Decision(NamedTuple):
-    """What an opinion leads to, from which position; `reason` is why to nothing."""
+    """What an opinion leads to, from which position; `reason` is why to nothing, `stop` too."""
 
     score: float | None
     action: Action
     before: Contracts
     reason: str
+    stop: Stop | None = None
 
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:
@@ -108,4 +110,5 @@ def signal(
         reason=decision.reason,
         position_before=decision.before,
         position_after=after,
+        stop=decision.stop,
     )

@@ -183,6 +183,9 @@ class Decisions:
         if order := self._orders.get(ticker):
             name = order.client_order_id
             return _Decision(*about, signal.reason, name, _wish(order), self._outcomes.get(name))
+        if stop := signal.stop:
+            refusal = Refusal(stop.rule, _float(stop.value), _float(stop.limit))
+            return _Decision(*about, signal.reason, refusal=refusal)
         return _Decision(*about, signal.reason)
 
     def _views(self, ticker: str | None) -> Iterator[DecisionView]:

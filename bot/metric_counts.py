@@ -108,6 +108,11 @@ SUBMITTED = Tally("orders_submitted_total", "Orders that passed risk and went to
 ENDED = Tally("orders_total", "Orders by what became of them", {"status": tuple(OrderStatus)})
 UNRESOLVED = Tally("orders_unresolved_total", "Orders whose fate was not known at once")
 REFUSED = Tally("refusals_total", "Orders that were not sent, by the rule", {"rule": _RULES})
+HELD = Tally(
+    "entries_held_back_total",
+    "Entries held back before they were orders, by the rule",
+    {"rule": ("min_edge", *_STOPS)},
+)
 STOPS = Tally("entry_stops_total", "Times that entries were stopped, by rule", {"rule": _STOPS})
 RESUMED = Tally("entry_resumes_total", "Times that entries went on, by rule", {"rule": _STOPS})
 FILLS = Tally("fills_total", "Fills")
@@ -137,6 +142,7 @@ COUNTERS: Final[tuple[Tally, ...]] = (
     *(CYCLES_STARTED, CYCLES, BOOKS, FETCH_ERRORS, SIGNALS, SUBMITTED, ENDED, UNRESOLVED),
     *(
         REFUSED,
+        HELD,
         STOPS,
         RESUMED,
         FILLS,
@@ -193,18 +199,26 @@ def _ended(event: OrderEnded) -> Iterable[Count]:
         yield FEES, (), measured(done.fees)
 
 
+def _signal(event: SignalMade) -> Iterable[Count]:
+    yield from _SIGNAL(event)
+    if event.stop is not None:
+        yield from _HELD(event)
+
+
 def _result(event: PredictionGraded) -> str:
     if not event.change:
         return "unmoved"
     return "right" if (event.score > 0.5) == (event.change > 0) else "wrong"
 
 
+_SIGNAL: Final = _by(SIGNALS, lambda event: event.action.value)
+_HELD: Final = _by(HELD, lambda event: event.stop.rule)
 _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     CycleStarted: _one(CYCLES_STARTED),
     CycleFinished: _one(CYCLES),
     MarketsFetched: _fetched,
     FetchFailed: _failed,
-    SignalMade: _by(SIGNALS, lambda event: event.action.value),
+    SignalMade: _signal,
     OrderSubmitted: _one(SUBMITTED),
     OrderEnded: _ended,
     OrderUnresolved: _one(UNRESOLVED),

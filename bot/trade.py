@@ -190,8 +190,10 @@ class Trader:
         """The same, or to hold and why if an entry is stopped, or not expected to pay."""
         if decision.action not in ENTRIES:
             return decision
-        reason = self.entries_stopped or self._rules.too_dear(edges, row)
-        return decision._replace(action=Action.HOLD, reason=reason) if reason else decision
+        stop = self.stop or self._rules.too_dear(edges, row)
+        if stop is None:
+            return decision
+        return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
 
     async def _order(self, at: datetime, action: Action, shown: Shown) -> None:
         order = self._wish(at, action, shown)

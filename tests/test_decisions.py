@@ -1,5 +1,6 @@
 """Why was there no trade? The decisions of the last passes, and what came of them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from bot.core.events import (
     OrderUnresolved,
     SignalMade,
 )
+from bot.core.limits import Stop
 from bot.core.market import Side
 from bot.core.orderbook import Books, OrderBook
 from bot.core.orders import Execution, OrderStatus
@@ -25,6 +27,7 @@ from bot.core.strategy import Gates, Thresholds
 from bot.core.whale_rules import WhaleRules
 from bot.decisions import CYCLES, Decisions
 from bot.durable import Kept, Memo, News
+from bot.views import Refusal
 from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, fill, ladder, order
@@ -119,6 +122,17 @@ async def test_a_refusal_names_its_rule_and_its_numbers():
         "value": 210.5,
         "limit": 200.0,
     }
+
+
+async def test_an_entry_that_was_held_back_names_its_rule_and_its_numbers():
+    room = Room()
+    stop = Stop("min_edge", "expected to earn 0.1 c a contract", 0.1, 1.0)
+
+    await room.go(1, replace(signal("A", NOON, reason=stop.reason), stop=stop))
+
+    (shown,) = room.of("A")
+    assert (shown.action, shown.reason) == ("hold", stop.reason)
+    assert shown.refusal == Refusal("min_edge", 0.1, 1.0)
 
 
 async def test_a_rule_without_numbers_has_none():
@@ -259,6 +273,4 @@ async def test_what_another_version_wrote_is_forgotten_with_one_line(caplog):
     room.kept = {key: b"00000000" + body[8:] for key, body in room.kept.items()}
 
     assert room.restored().of(None, 9) == ()
-    assert caplog.messages == [
-        "2 memos of kind decisions have another layout and are forgotten"
-    ]
+    assert caplog.messages == ["2 memos of kind decisions have another layout and are forgotten"]

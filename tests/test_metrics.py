@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,7 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
+from bot.core.limits import Stop
 from bot.core.market import Side
 from bot.core.orders import Execution, Fill, Order, OrderStatus
 from bot.core.regime import RegimeName
@@ -215,13 +217,23 @@ def test_counts_add_up_however_events_are_bundled(actions, cut):
             assert counted[name] == actions.count(action)
 
 
+def test_an_entry_that_is_held_back_is_counted_by_its_rule():
+    metrics = Metrics(nothing)
+    stop = Stop("min_edge", "expected to earn 0.1 c", 0.1, 1.0)
+
+    metrics.see([replace(signal(Action.HOLD), stop=stop), signal(Action.HOLD)])
+
+    assert value(metrics, "entries_held_back_total", rule="min_edge") == 1
+
+
 def test_every_rule_that_stops_or_refuses_has_its_label():
     root = Path(__file__).parents[1] / "bot"
     sources = "".join(path.read_text() for path in [*root.glob("*.py"), *root.glob("core/*.py")])
     rules = set(re.findall(r'(?:\bStop|_above)\(\s*"([a-z_]+)"', sources))
 
     assert len(rules) > 15
-    assert rules <= set(metric_counts.REFUSED.labels["rule"])
+    known = (metric_counts.REFUSED.labels["rule"], metric_counts.HELD.labels["rule"])
+    assert rules <= {rule for labels in known for rule in labels}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from bot.core.limits import Number
+from bot.core.limits import Number, Stop
 from bot.core.money import Contracts, Dollars
 from bot.core.orders import Execution, Order
 from bot.core.regime import RegimeName
@@ -56,8 +56,9 @@ class SignalMade:
     """A score was judged. `score` None means no opinion, with the reason why.
 
     `features` are in the order of `feature_names`; `price` is the mid, None without two sides.
-    `reason` is why there is no opinion, or why one led to no order. `position_after` is what the
-    position really became, not what was wished.
+    `reason` is why there is no opinion, or why one led to no order; `stop` is that with its rule
+    and numbers, where an entry was held back. `position_after` is what the position really
+    became, not what was wished.
     """
 
     at: datetime
@@ -71,6 +72,7 @@ class SignalMade:
     reason: str
     position_before: Contracts
     position_after: Contracts
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
