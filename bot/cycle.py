@@ -117,6 +117,8 @@ class Cycle:
             return BookAnswer(NO_BOOKS, dict.fromkeys(tickers, str(error)))
         self._announce([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
         self._trader.fetched(self._clock.now(), len(tickers), answer.broken)
+        if answer.skew is not None:
+            self._trader.skewed(self._clock.now(), answer.skew)
         if answer.missing:
             self._failed("order books", _summary(answer.missing))
         return answer

@@ -35,10 +35,14 @@ NOT_ANSWERED: Final = "the exchange did not answer for this market"
 
 @dataclass(frozen=True, slots=True)
 class BookAnswer:
-    """The sound books that came, and for every other ticker asked for, why there is none."""
+    """The sound books that came, and for every other ticker asked for, why there is none.
+
+    `skew` is how far the clock of the exchange is ahead of ours, in seconds; None if not told.
+    """
 
     books: Books
     missing: Mapping[str, str] = field(default_factory=dict)
+    skew: float | None = None
 
     @property
     def broken(self) -> int:

@@ -8,6 +8,8 @@ never left carries the code NOT_SENT. Redirects are not followed: a signature co
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -71,6 +73,12 @@ class Calls:
         self._signature = signature
         self._address = lru_cache(ADDRESSES)(self._absolute)
         self._reading = asyncio.Lock()
+        self._told_at: datetime | None = None
+
+    @property
+    def told_at(self) -> datetime | None:
+        """The exchange's own time when it made its last answer, to the second; None if untold."""
+        return self._told_at
 
     async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a GET; repeated while the failure may pass by itself."""
@@ -118,7 +126,9 @@ class Calls:
         try:
             request = self._request(method, self._address(path, tuple(params)), body)
             async with asyncio.timeout(ATTEMPT_PATIENCE):
-                return await self._http.send(request)
+                response = await self._http.send(request)
+                self._told_at = _time_of(response.headers)
+                return response
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             code = NOT_SENT if isinstance(error, _UNSENT) else ""
@@ -135,6 +145,17 @@ class Calls:
 
     def _absolute(self, path: str, params: tuple[tuple[str, str], ...]) -> httpx.URL:
         return self._http.build_request("GET", path, params=list(params)).url
+
+
+def _time_of(headers: httpx.Headers) -> datetime | None:
+    # What was kept at the edge for a while bears the time at which it was made.
+    if "age" in headers or "date" not in headers:
+        return None
+    try:
+        told = parsedate_to_datetime(headers["date"])
+    except ValueError:
+        return None
+    return told if told.utcoffset() is not None else None
 
 
 def refused_as(asked: str, response: httpx.Response) -> ExchangeError | None:

@@ -7,6 +7,7 @@ ends as ExchangeError. Requests go through one outbound budget; redirects are no
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -69,12 +70,18 @@ class KalshiClient:
         failed = [answer for answer in answers if isinstance(answer, ExchangeError)]
         if failed and len(failed) == len(answers):
             raise failed[0]
-        return books.joined(
+        joined = books.joined(
             [
                 books.nothing(batch, str(answer)) if isinstance(answer, ExchangeError) else answer
                 for batch, answer in zip(batches, answers, strict=True)
             ]
         )
+        return replace(joined, skew=self._skew())
+
+    def _skew(self) -> float | None:
+        told = self._calls.told_at
+        # It is told in whole seconds, cut off: half of one is the least wrong to add.
+        return None if told is None else (told - self._clock.now()).total_seconds() + 0.5
 
     async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         """The markets as described now; absent if the exchange knows none or described it badly.

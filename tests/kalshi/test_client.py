@@ -4,6 +4,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -121,6 +122,25 @@ async def test_if_every_batch_fails_there_is_no_answer(client, exchange):
     with pytest.raises(ExchangeError, match="HTTP 503") as caught:
         await client.books(many(150))
     assert caught.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "skew"),
+    [
+        ({"date": format_datetime(NOON, usegmt=True)}, 0.5),
+        ({"date": format_datetime(NOON - timedelta(seconds=90), usegmt=True)}, -89.5),
+        ({"date": format_datetime(NOON - timedelta(seconds=9), usegmt=True), "age": "9"}, None),
+        ({"date": "yesterday"}, None),
+        ({"date": "Sun, 22 Nov 2026 12:00:00 -0000"}, None),
+        ({}, None),
+    ],
+)
+async def test_how_far_the_clocks_are_apart_is_told_if_the_answer_is_fresh(
+    client, exchange, headers, skew
+):
+    exchange.get("/markets/orderbooks").respond(content=batch(entry(T1)), headers=headers)
+
+    assert (await client.books([T1])).skew == skew
 
 
 async def test_a_market_the_exchange_left_out_is_missing(client, exchange):
