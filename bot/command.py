@@ -61,7 +61,8 @@ class Command:
         was = self._switches.killed
         self._switches.resume()
         await self._decreed()
-        log.warning("Resumed: entries go on")
+        if was is not None:
+            log.warning("Resumed: entries go on")
         return was is not None
 
     def _known(self) -> None:

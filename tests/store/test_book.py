@@ -1,6 +1,7 @@
 """What is written of a book, and what is there afterwards."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -218,3 +219,14 @@ async def test_a_ledger_that_does_not_add_up_is_said_with_its_entry(led):
 
     with pytest.raises(StoreError, match=r"entry 2 .* cannot be booked: nothing of NEVER HELD"):
         await led.kept()
+
+
+async def test_what_was_wanted_earlier_does_not_undo_what_was_wanted_later(led):
+    later = NOON + timedelta(seconds=1)
+    await led.database.switch(BOOK, "killed", "a second incident", later)
+
+    await led.database.switch(BOOK, "killed", "", NOON)
+    assert await led.database.switches(BOOK) == {"killed": "a second incident"}
+
+    await led.database.switch(BOOK, "killed", "", later)
+    assert await led.database.switches(BOOK) == {"killed": ""}
