@@ -139,6 +139,7 @@ class Leadership:
         if self._election is None:
             raise StoreError(self._role.store_fault or "the database is not open")
         await self._switches.sync(self._election)
+        self._stand(replace(self._role, killed=self._switches.killed))
 
     async def looked(self) -> None:
         """Return after the next look at what the leader does."""
