@@ -5,15 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from bot.core.market import MarketStatus
 from bot.core.orderbook import OrderBook
 from bot.decide import Worth
+from bot.keep import EmptyStage
 from bot.publish import PACK_APART, Publisher, Sources
 from bot.recent import Recent
 from bot.runner import Beat
-from bot.state import Board, BotStatus, Role, first_state, snapshot
+from bot.state import Board, BotStatus, Role, decoded, first_state, snapshot
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench
 
@@ -26,13 +28,14 @@ class Shown(Bench):
     def __init__(self, *tickers, **options):
         super().__init__(*tickers, **options)
         self.board = Board(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
+        self.recent = Recent()
         self.universe_fault = None
         self.role = Role()
         sources = Sources(
             trader=self.trader,
             scorer=self.scorer,
             journal=self.journal,
-            recent=Recent(),
+            recent=self.recent,
             universe_fault=lambda: self.universe_fault,
             role=lambda: self.role,
         )
@@ -256,3 +259,182 @@ async def test_an_entry_held_back_shows_its_direction_and_the_reason():
     assert shown.market["signal_direction"] == "BUY"
     assert shown.market["position"] == 0
     assert "below BOT_MIN_EDGE" in shown.market["reason"]
+
+
+# Prepared, kept, shown
+
+
+async def waiting(*tickers):
+    """A pass whose state waits to be shown, beside what was shown before it."""
+    shown = Shown(*tickers)
+    shown.keeper.serve(EmptyStage(), ())
+    before = shown.board.snapshot
+    await shown.run(0.8)
+    return shown, before
+
+
+async def test_a_pass_is_not_shown_before_it_may_be():
+    shown, before = await waiting()
+
+    assert shown.board.snapshot is before
+    assert json.loads(shown.publisher.prepared())["markets"][0]["ticker"] == "A"
+    assert shown.board.status.last_update is None
+
+
+async def test_what_is_shown_is_what_was_prepared_and_only_once():
+    shown, _ = await waiting()
+    body = shown.publisher.prepared()
+
+    shown.publisher.show()
+
+    assert shown.board.snapshot.body == body
+    assert shown.board.status.last_update == shown.clock.now()
+    assert shown.publisher.prepared() is None
+    after = shown.board.snapshot
+    shown.publisher.show()
+    assert shown.board.snapshot is after
+
+
+async def test_a_pass_that_was_never_kept_gives_way_to_the_next():
+    shown, _ = await waiting()
+    await shown.run(0.8)
+
+    shown.publisher.show()
+
+    assert shown.board.status.last_update == shown.clock.now()
+
+
+async def test_a_role_that_changed_while_a_pass_was_kept_is_shown_with_it():
+    shown, _ = await waiting()
+    shown.role = Role(leader=True, leads="web-1", epoch=2, store_fault="the disk is full")
+
+    shown.publisher.show()
+
+    assert shown.state["bot"]["store_fault"] == "the disk is full"
+    assert shown.board.status.leads == "web-1"
+    assert len(shown.state["markets"]) == 1
+
+
+async def test_a_role_is_shown_when_it_changes_and_only_then():
+    shown = Shown()
+    await shown.run(0.8)
+    before = shown.board.snapshot
+    shown.publisher.show_role()
+    assert shown.board.snapshot is before
+
+    shown.role = Role(leads="web-2", epoch=3, killed="by hand")
+    shown.publisher.show_role()
+
+    told = {name: shown.state["bot"][name] for name in ("leader", "leads", "epoch", "killed")}
+    assert told == {"leader": False, "leads": "web-2", "epoch": 3, "killed": "by hand"}
+    assert shown.state["markets"] == json.loads(before.body)["markets"]
+    assert shown.board.snapshot.at == before.at
+
+
+# What another process published
+
+
+async def published(*tickers, cycles=1):
+    """A leader after some passes, and what it published."""
+    leader = Shown(*tickers)
+    leader.role = Role(leader=True, leads="web-1", epoch=4)
+    await leader.run(0.8, cycles=cycles)
+    return leader, decoded(leader.board.snapshot.body)
+
+
+def heir(of, **role):
+    """Another process, with the memory of events that the leader has."""
+    process = Shown()
+    process.clock.at = of.clock.at
+    process.role = Role(**role)
+    for event in of.journal.events:
+        process.recent.add(event)
+    return process
+
+
+async def test_who_looks_on_shows_what_the_leader_shows_but_its_own_role():
+    leader, state = await published("A", "B")
+    other = heir(leader, leads="web-1", epoch=4)
+
+    other.publisher.imitate(state, other.clock.now())
+
+    mine, theirs = other.state, leader.state
+    assert (mine["bot"].pop("leader"), theirs["bot"].pop("leader")) == (False, True)
+    assert mine == theirs
+    assert replace(other.board.status, leader=True) == leader.board.status
+
+
+async def test_after_a_restart_the_state_is_there_but_the_status_is_its_own():
+    leader, state = await published("A", "B")
+    leader.publisher.on_beat(Beat(running=True, count=9, error="boom"))
+    again = heir(leader, leader=True, leads="web-2", epoch=5)
+
+    again.publisher.adopt(state, again.clock.now())
+
+    mine, theirs = again.state, leader.state
+    own, _ = mine.pop("bot"), theirs.pop("bot")
+    assert mine == theirs
+    assert (own["loop_count"], own["last_update"], own["error"]) == (0, None, None)
+
+
+async def test_more_is_remembered_than_was_published_and_that_is_shown():
+    leader, state = await published("A")
+    other = heir(leader)
+
+    other.publisher.adopt(
+        msgspec.structs.replace(state, timeline=(), whales=(), notices=()), other.clock.now()
+    )
+
+    assert other.state["timeline"] == leader.state["timeline"] != []
+
+
+async def test_what_was_taken_over_grows_old_from_when_it_was_seen():
+    leader, state = await published("A")
+    other = heir(leader)
+    other.publisher.adopt(state, leader.clock.now() + timedelta(seconds=5))
+
+    other.publisher.age(leader.clock.now() + timedelta(seconds=19))
+    assert other.market["stale"] is False
+    other.publisher.age(leader.clock.now() + timedelta(seconds=21))
+
+    assert (other.market["stale"], other.market["age_seconds"]) == (True, 21.0)
+    assert other.market["signal_direction"] == "HOLD"
+    assert other.board.status.stale_markets == 1
+
+
+async def test_a_market_that_was_stale_already_keeps_its_reason_and_its_age():
+    leader, _ = await published("A")
+    leader.exchange.fails = "down"
+    await leader.run(0.8, cycles=2)
+    other = heir(leader)
+    other.publisher.imitate(decoded(leader.board.snapshot.body), other.clock.now())
+
+    other.publisher.age(leader.clock.now() + timedelta(seconds=5))
+
+    assert other.market["reason"] == "no sound book: down"
+    assert other.market["age_seconds"] == 25.0
+
+
+async def test_a_pass_after_a_restart_shows_the_unseen_as_stale_and_drops_the_unwatched():
+    leader, state = await published("A", "B")
+    again = heir(leader)
+    again.exchange.fails = "down"
+    again.publisher.adopt(state, again.clock.now())
+    assert [view["ticker"] for view in again.state["markets"]] == ["A", "B"]
+
+    again.clock.pass_by(10)
+    await again.cycle.run()
+
+    assert [view["ticker"] for view in again.state["markets"]] == ["A"]
+    assert (again.market["stale"], again.market["age_seconds"]) == (True, 10.0)
+
+
+async def test_before_the_first_pass_of_a_leader_its_cash_is_shown_and_no_market():
+    fresh = Shown()
+    other = heir(fresh, leads="web-1", epoch=1)
+
+    other.publisher.imitate(decoded(fresh.board.snapshot.body), other.clock.now())
+
+    assert other.state["markets"] == []
+    assert other.state["overview"]["equity"] == float(CASH)
+    assert (other.board.status.last_update, other.board.status.leads) == (None, "web-1")
