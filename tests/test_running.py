@@ -1,0 +1,455 @@
+"""The service in one piece: who leads trades, who stands by shows it, nothing is ever forgotten."""
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from bot import audit, bootstrap, config
+from bot import service as service_module
+from bot.bootstrap import running
+from bot.core.market import Side
+from bot.durable import FLEETING, StoreError, Term
+from bot.publish import Publisher
+from bot.sim.units import size_contracts
+from bot.store.book import BookStore
+from bot.store.database import Database, opened
+from tests.services import (
+    CHEAPER,
+    DEPOSIT,
+    TICKERS,
+    account,
+    held,
+    in_lead,
+    passes,
+    place,
+    read,
+    remember,
+    shown,
+    until,
+)
+from tests.sim.exchanges import request
+
+ALL_LONG = dict.fromkeys(TICKERS, Decimal(10))
+
+
+@pytest.fixture
+async def here(tmp_path, monkeypatch):
+    async with place(tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+async def trade(here, leader):
+    """Win and lose a little, end with three positions and no opinion on any."""
+    here.scorer.opinion = 0.9
+    await until(lambda: held(leader) == ALL_LONG)
+    here.scorer.opinion = 0.5
+    await until(lambda: not held(leader))
+    here.put(CHEAPER)
+    here.scorer.opinion = 0.1
+    await until(lambda: held(leader) == {ticker: -size for ticker, size in ALL_LONG.items()})
+    here.scorer.opinion = None
+    await passes(leader, 1)
+
+
+async def still(*services):
+    """Stop the loop, and wait until every service shows what the first one does."""
+    await services[0].control.stop()
+    for service in services[1:]:
+        await until(partial(same, services[0], service))
+
+
+def same(one, other):
+    return shown(one) == shown(other) and read(one) == read(other)
+
+
+# Two services
+
+
+async def test_a_second_service_stands_by_and_shows_what_the_leader_shows(here):
+    settings = here.settings()
+    await remember(settings, f"paper:{settings.exchange_name}")
+    async with running(settings) as a, running(settings) as b:
+        await in_lead(a)
+        await trade(here, a)
+        began = time.monotonic()
+        await still(a, b)
+
+        assert time.monotonic() - began < 2
+        assert len(read(b)["whales"]) == 2
+        assert read(b)["scoreboard"].count == 2
+        assert len(read(b)["timeline"]) == 11
+        assert {one.ticker for one in read(b)["decisions"]} == set(TICKERS)
+        status = b.board.status
+        assert (status.leader, status.leads) == (False, a.board.status.leads)
+        assert (status.running, status.epoch) == (False, a.board.status.epoch)
+
+
+async def test_while_the_loop_runs_the_other_follows_within_a_second(here):
+    async with running(here.settings()) as a, running(here.settings()) as b:
+        await in_lead(a)
+        here.scorer.opinion = 0.9
+
+        await until(lambda: held(a) == ALL_LONG)
+        await until(lambda: b.board.status.positions_count == 3, 1)
+        last = shown(a)["timeline"]
+        await until(lambda: shown(b)["timeline"] == last, 1)
+
+        assert held(b) == {}
+        assert b.service.bot.trader.portfolio.cash == Decimal(10_000)
+        await until(lambda: b.decisions.of(None, 1)[0].action == "enter_long", 1)
+
+
+async def test_when_the_first_ends_the_second_goes_on_with_the_very_same_account(here):
+    settings = here.settings(lease_seconds=4)
+    await remember(settings, f"paper:{settings.exchange_name}")
+    async with AsyncExitStack() as first, running(settings) as b:
+        # Whoever comes first leads: `b` has to give way before `a` can.
+        await in_lead(b)
+        await trade(here, b)
+        a = await first.enter_async_context(running(settings))
+        await still(b, a)
+        before, seen, page, onlooker = account(b), read(b), shown(b), a.service.bot
+        b.service.control.end()
+        began = time.monotonic()
+
+        await until(lambda: a.service.bot is not onlooker)
+
+        assert time.monotonic() - began < 2, "less than a lease: nobody had to wait for its end"
+        assert account(a) == before
+        assert read(a) == seen
+        assert shown(a) == page
+        assert a.service.control.role.epoch == 3
+        here.scorer.opinion = 0.5
+        await a.control.start()
+        await until(lambda: not held(a))
+        done = account(a)["portfolio"]
+        assert (done.cash, done.fees) != (before["portfolio"].cash, before["portfolio"].fees)
+        assert done.cash == settings.paper_cash + done.net
+
+
+async def test_start_and_stop_through_the_one_that_stands_by_reach_the_leader(here):
+    async with running(here.settings()) as a, running(here.settings()) as b:
+        await in_lead(a)
+
+        assert await b.control.stop()
+        assert not a.service.bot.control.beat.running
+        assert not await b.control.stop()
+        assert not b.board.status.running
+        assert await b.control.start()
+        assert a.service.bot.control.beat.running
+        assert not await b.control.start()
+        await passes(a, 1)
+
+
+async def test_kill_and_resume_through_the_one_that_stands_by_reach_the_leader(here):
+    async with running(here.settings()) as a, running(here.settings()) as b:
+        await in_lead(a)
+        here.scorer.opinion = 0.9
+        await until(lambda: held(a) == ALL_LONG)
+
+        assert await b.kill.kill("odd prices")
+        await until(lambda: b.board.status.killed == "odd prices", 1)
+        await until(lambda: a.board.status.killed == "odd prices")
+        here.scorer.opinion = 0.5
+        await until(lambda: not held(a))
+        here.scorer.opinion = 0.9
+        await passes(a, 3)
+        assert held(a) == {}
+        assert "odd prices" in str(a.board.status.entries_stopped)
+        assert await b.kill.resume()
+        await until(lambda: held(a) == ALL_LONG)
+        assert {one.board.status.killed for one in (a, b)} == {None}
+
+
+# Restarts
+
+
+async def test_a_restart_over_the_same_file_brings_everything_back(here):
+    settings = here.settings()
+    await remember(settings, f"paper:{settings.exchange_name}")
+    async with running(settings) as before:
+        await in_lead(before)
+        await trade(here, before)
+        await before.control.stop()
+        was, seen, page = account(before), read(before), shown(before)
+        epoch = before.service.control.role.epoch or 0
+
+    async with running(settings) as after:
+        assert account(after) == was
+        assert read(after) == seen
+        assert shown(after) == page
+        assert after.service.control.role.epoch == epoch + 1
+        assert not after.board.status.running, "a stop outlives the process"
+
+
+async def test_a_running_loop_goes_on_by_itself_after_a_restart(here):
+    async with running(here.settings()) as before:
+        await in_lead(before)
+        await trade(here, before)
+    was = account(before)["portfolio"]
+
+    async with running(here.settings()) as after:
+        await in_lead(after)
+
+        assert account(after)["portfolio"] == was
+        types = [entry["type"] for entry in shown(after)["timeline"]]
+        assert types == ["OPEN"] * 3 + ["CLOSE"] * 3 + ["OPEN"] * 3
+
+
+async def test_what_was_killed_stays_killed_after_a_restart(here):
+    here.scorer.opinion = 0.9
+    async with running(here.settings(bot_enabled=False)) as before:
+        await before.kill.kill("by hand")
+
+    async with running(here.settings()) as after:
+        await in_lead(after)
+        await passes(after, 3)
+
+        assert after.board.status.killed == "by hand"
+        assert held(after) == {}
+
+
+async def test_two_accounts_in_one_file_know_nothing_of_each_other(here):
+    other = here.settings(
+        kalshi_base_url=here.settings().base_url.replace("127.0.0.1", "localhost")
+    )
+    async with running(here.settings()) as before:
+        await in_lead(before)
+        await trade(here, before)
+
+    async with running(other) as after:
+        await in_lead(after)
+
+        assert held(after) == {}
+        assert after.service.bot.trader.portfolio.cash == 10_000
+        assert shown(after)["timeline"] == []
+
+
+async def test_the_account_of_an_embedded_exchange_ends_with_it(tmp_path):
+    settings = config.load(None, kalshi_env="sim", log_dir=tmp_path, bot_interval=1, bot_markets=5)
+    async with running(settings) as service:
+        await in_lead(service)
+
+        assert len(shown(service)["markets"]) == 5
+        assert service.service.book.startswith(f"paper:sim{FLEETING}")
+
+
+# Brakes
+
+
+async def test_while_the_kill_file_is_there_nothing_is_entered_and_it_is_said(here):
+    settings = here.settings()
+    async with running(settings) as service:
+        await in_lead(service)
+        settings.kill_file.touch()
+        await until(lambda: service.board.status.killed == f"the file {settings.kill_file} exists")
+        here.scorer.opinion = 0.9
+        await passes(service, 4)
+        assert held(service) == {}
+
+        settings.kill_file.unlink()
+
+        await until(lambda: held(service) == ALL_LONG)
+        await until(lambda: service.board.status.killed is None)
+
+
+async def test_with_the_kill_file_there_positions_can_still_be_closed(here):
+    settings = here.settings()
+    async with running(settings) as service:
+        await in_lead(service)
+        here.scorer.opinion = 0.9
+        await until(lambda: held(service) == ALL_LONG)
+
+        settings.kill_file.touch()
+        here.scorer.opinion = 0.5
+
+        await until(lambda: not held(service))
+
+
+async def test_resume_lifts_the_halt_after_a_drawdown_and_nothing_else_does(here):
+    # Three positions at once cost their spread: more than may be lost.
+    settings = here.settings(risk_drawdown_halt="0.50")
+    async with running(settings) as service:
+        await in_lead(service)
+        here.scorer.opinion = 0.9
+        await until(lambda: service.service.bot.trader.stop)
+        here.scorer.opinion = None
+        await passes(service, 2)
+        stop = service.service.bot.trader.stop
+        assert stop is not None
+        assert stop.rule == "drawdown_halt"
+
+        assert not await service.kill.resume(), "nobody had killed anything"
+
+        await until(lambda: service.board.status.entries_stopped is None)
+        await passes(service, 2)
+        assert service.board.status.entries_stopped is None
+
+
+async def test_sigusr1_kills(here):
+    before = signal.getsignal(signal.SIGUSR1)
+    async with running(here.settings()) as service:
+        assert signal.getsignal(signal.SIGUSR1) is not before
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+        await until(lambda: service.board.status.killed == "SIGUSR1 was sent")
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+# Faults of the database
+
+
+async def test_a_term_that_cannot_read_its_book_is_tried_again(here, monkeypatch):
+    read_whole, failures = Database.kept, [StoreError("the book is torn")] * 2
+
+    async def kept(database, book):
+        if failures:
+            raise failures.pop()
+        return await read_whole(database, book)
+
+    monkeypatch.setattr(Database, "kept", kept)
+    async with running(here.settings()) as service:
+        await in_lead(service)
+
+        assert failures == []
+        assert service.service.control.role.epoch == 3
+
+
+async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, monkeypatch):
+    commit = BookStore.commit
+    fault: list[str] = []
+
+    async def broken(store, done):
+        if fault:
+            raise StoreError(fault[0])
+        await commit(store, done)
+
+    monkeypatch.setattr(BookStore, "commit", broken)
+    async with running(here.settings()) as service:
+        await in_lead(service)
+        fault.append("the disk is full")
+        await until(lambda: service.board.status.store_fault == "the disk is full")
+        here.scorer.opinion = 0.9
+        await passes(service, 4)
+        assert held(service) == {}
+        assert service.readiness.checks()["database"].detail == "the disk is full"
+
+        fault.clear()
+
+        await until(lambda: held(service) == ALL_LONG)
+        assert service.board.status.store_fault is None
+
+
+async def test_a_database_that_fails_at_the_end_keeps_nobody_from_leaving(here, monkeypatch):
+    async with running(here.settings()) as service:
+        await in_lead(service)
+        await trade(here, service)
+        was = account(service)["portfolio"]
+
+        async def broken(store, done):
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(BookStore, "commit", broken)
+    monkeypatch.undo()
+
+    settings = here.settings(kalshi_max_reads_per_second=1_000)
+    async with running(settings) as again:
+        assert account(again)["portfolio"] == was
+
+
+async def test_a_term_that_is_lost_while_it_runs_shows_nothing_of_its_own(here):
+    async with running(here.settings(lease_seconds=2)) as service:
+        await in_lead(service)
+        async with opened(here.settings().database) as database:
+            lead = await database.lead()
+            await database.release(Term(str(lead.holder), lead.epoch))
+            taken = await database.take("another", 60, service.service.book)
+            assert taken is not None
+            here.scorer.opinion = 0.9
+
+            await until(lambda: service.board.status.leads == "another")
+
+            kept = await database.kept(service.service.book)
+            await database.release(taken)
+        assert (held(service), dict(kept.portfolio.positions)) == ({}, {})
+        await until(lambda: held(service) == ALL_LONG)
+        assert service.service.control.role.epoch == taken.epoch + 1
+
+
+async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving(here, monkeypatch):
+    let_go = asyncio.Event()
+
+    @asynccontextmanager
+    async def slowly(url):
+        await let_go.wait()
+        async with opened(url) as database:
+            yield database
+
+    monkeypatch.setattr(service_module, "opened", slowly)
+    monkeypatch.setattr(bootstrap, "SETTLED_WITHIN", 0.05)
+    async with asyncio.timeout(5):
+        async with running(here.settings()) as service:
+            assert service.board.status.leads is None
+            assert not service.readiness.checks()["lease"].ok
+            let_go.set()
+            await in_lead(service)
+
+
+async def test_a_defect_beside_the_loop_ends_the_process(here, monkeypatch):
+    def broken(publisher, at):
+        raise ZeroDivisionError
+
+    async def serve():
+        async with running(here.settings()):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(bootstrap, "AGEING", 0.05)
+    monkeypatch.setattr(Publisher, "age", broken)
+    async with asyncio.timeout(5):
+        with pytest.raises(ExceptionGroup):
+            await serve()
+
+    assert here.signals == [signal.SIGTERM]
+
+
+# Live
+
+
+async def test_a_live_account_is_traded_and_held_against_the_exchange(here, monkeypatch):
+    monkeypatch.setattr(audit, "EVERY", timedelta(seconds=0.2))
+    async with running(here.live()) as service:
+        await in_lead(service)
+        assert service.service.book == f"live:{here.settings().exchange_name}"
+        assert service.service.bot.trader.portfolio.cash == DEPOSIT
+        await until(lambda: service.board.status.entries_stopped is None)
+        here.scorer.opinion = 0.9
+        await until(lambda: held(service) == ALL_LONG)
+        here.scorer.opinion = None
+        there = {ticker: size_contracts(p.size) for ticker, p in here.ann.positions.items()}
+        assert there == ALL_LONG
+
+        here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
+
+        stopped = await until(lambda: service.board.status.entries_stopped)
+        assert "KXB: 10 contracts booked, 17 at the exchange" in stopped
+        here.exchange.place(here.ann, request(Side.SELL, 7, 48, ticker="KXB"))
+        await until(lambda: service.board.status.entries_stopped is None)
+
+
+async def test_each_live_term_shuts_out_the_one_before(here):
+    settings = here.live()
+    for term in range(3):
+        async with running(settings) as service:
+            await in_lead(service)
+            groups = here.exchange.groups.of(here.ann)
+            in_force = [group for group in groups if not group.is_triggered]
+            shards = len(here.exchange.state.shards)
+            assert len(in_force) == shards
+            assert len(groups) == shards * min(term + 1, 2)
