@@ -11,6 +11,7 @@ from bot import config
 from bot.__main__ import COMMANDS
 from bot.config import Settings
 from bot.journal_rows import LOGS
+from bot.metrics import described
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -96,3 +97,10 @@ def test_every_requirement_is_pinned_exactly():
 
 def test_the_architecture_stays_short():
     assert len(ARCHITECTURE.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("row", described(), ids=lambda row: row[0])
+def test_every_metric_is_documented_with_what_it_means(row):
+    name, kind, meaning = row
+
+    assert f"| `{name}` | {kind} | {meaning} |" in README
