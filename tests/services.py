@@ -22,7 +22,7 @@ from bot.core.market import Side
 from bot.core.orderbook import OrderBook
 from bot.core.scoreboard import Group, Moment, Touch
 from bot.core.whales import WhaleType
-from bot.durable import Done
+from bot.durable import Done, Memo
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange
 from bot.sim.faults import Faults
@@ -148,8 +148,8 @@ async def place(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Place]
         yield ready
 
 
-async def remember(settings: Settings, book: str) -> None:
-    """Write a book as an earlier process would have left it: two whales, and what one came to."""
+async def remember(settings: Settings, book: str, *more: Memo) -> None:
+    """Write a book as an earlier process left it: two whales, what one came to, and more."""
     tallies, seen_at = Tallies(), SystemClock().now() - timedelta(hours=2)
     group = Group(WhaleType.LARGE_BID.value, "30-70", "Climate")
     touch = Touch(seen_at.timestamp(), 0.48, 0.50)
@@ -159,7 +159,7 @@ async def remember(settings: Settings, book: str) -> None:
         term = await database.take("an earlier process", 60, book)
         assert term is not None
         await database.open_book(term, book, settings.paper_cash, seen_at)
-        await database.store(term, book).commit(Done(whales, tallies.memos()))
+        await database.store(term, book).commit(Done(whales, [*tallies.memos(), *more]))
         await database.release(term)
 
 

@@ -18,7 +18,7 @@ from bot.leadership import Leadership
 from bot.metric_gauges import READINGS
 from bot.model_watch import FeatureDrift
 from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
-from bot.state import packed, snapshot
+from bot.state import bot_view
 from bot.switches import Switches
 from tests.api.conftest import full_state, market
 from tests.fakes import FakeScorer, HandClock, ListJournal
@@ -54,8 +54,9 @@ class Open:
     def ran(self, ago=0.0, **state):
         """A pass that ended so many seconds ago, and what it showed."""
         at = self.clock.now() - timedelta(seconds=ago)
-        self.board.snapshot = packed(snapshot(full_state(**state), at))
         self.now(last_update=at, watched_markets=2, **RUNNING)
+        shown = full_state(bot=bot_view(self.board.status), **state)
+        self.bot.publisher.adopt(shown, at)
 
     def check(self, name):
         return Readiness(self).checks()[name]
@@ -184,7 +185,7 @@ def test_who_leads_tells_the_account_to_the_cent(service):
 
 
 def test_ages_are_since_a_book_was_seen_not_since_it_was_shown(service):
-    service.ran(ago=3.0, markets=[market("A", age_seconds=0.0), market("B", age_seconds=7.0)])
+    service.ran(ago=3.0, markets=(market("A", age_seconds=0.0), market("B", age_seconds=7.0)))
     service.now(stale_markets=1)
 
     figures = service.figures()

@@ -11,15 +11,18 @@ from functools import partial
 
 import pytest
 
+from api.app import create_app
+from api.deps import facts_of
 from bot import audit, bootstrap, config
 from bot import service as service_module
 from bot.bootstrap import running
 from bot.core.market import Side
-from bot.durable import FLEETING, StoreError, Term
+from bot.durable import FLEETING, Done, Memo, StoreError, Term
 from bot.publish import Publisher
 from bot.sim.units import size_contracts
 from bot.store.book import BookStore
 from bot.store.database import Database, opened
+from tests.api.conftest import opened as asked
 from tests.services import (
     CHEAPER,
     DEPOSIT,
@@ -35,6 +38,7 @@ from tests.services import (
     until,
 )
 from tests.sim.exchanges import request
+from tests.strategies import NOON
 
 ALL_LONG = dict.fromkeys(TICKERS, Decimal(10))
 
@@ -187,6 +191,15 @@ async def test_a_restart_over_the_same_file_brings_everything_back(here):
         assert shown(after) == page
         assert after.service.control.role.epoch == epoch + 1
         assert not after.board.status.running, "a stop outlives the process"
+
+
+async def test_a_service_without_a_model_says_so_at_the_start_and_trades_nothing(here, caplog):
+    here.scorer.fault, here.scorer.opinion = "there is no model", None
+    async with running(here.settings()) as service:
+        await in_lead(service)
+
+        assert "every signal holds: there is no model" in caplog.text
+        assert service.board.status.model_fault == "there is no model"
 
 
 async def test_a_running_loop_goes_on_by_itself_after_a_restart(here):
@@ -344,7 +357,7 @@ async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, m
         fault.clear()
 
         await until(lambda: held(service) == ALL_LONG)
-        assert service.board.status.store_fault is None
+        await until(lambda: service.board.status.store_fault is None)
 
 
 async def test_a_database_that_fails_at_the_end_keeps_nobody_from_leaving(here, monkeypatch):
@@ -402,6 +415,52 @@ async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving
             await in_lead(service)
 
 
+async def test_without_a_database_sigusr1_is_answered_in_the_log(here, monkeypatch, caplog):
+    @asynccontextmanager
+    async def away(url):
+        raise StoreError("no route to host")
+        yield
+
+    monkeypatch.setattr(service_module, "opened", away)
+    async with running(here.settings()) as service:
+        assert service.board.status.store_fault == "no route to host"
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+        await until(lambda: "SIGUSR1 could not be obeyed" in caplog.text)
+        assert service.board.status.killed, "before anything is known nothing is entered"
+
+
+async def test_what_another_version_kept_ends_the_term_and_not_the_process(here):
+    settings = here.settings()
+    await remember(settings, f"paper:{settings.exchange_name}", Memo("brakes", "", b"[1]"))
+    async with running(settings) as service:
+        fault = await until(lambda: service.board.status.store_fault)
+
+        assert "Run the version that wrote it" in fault
+        assert not service.readiness.checks()["database"].ok
+        assert not service.board.status.running
+
+
+async def test_a_leader_of_another_version_is_led_by_and_its_page_is_not_shown(here, caplog):
+    settings = here.settings(lease_seconds=2)
+    book = f"paper:{settings.exchange_name}"
+    async with opened(settings.database) as database:
+        term = await database.take("newer", 60, book)
+        assert term is not None
+        await database.open_book(term, book, settings.paper_cash, NOON)
+        store = database.store(term, book)
+        await store.commit(Done(published=b'{"shape": "of another version"}'))
+        async with running(settings) as service:
+            await until(lambda: service.board.status.leads == "newer")
+            assert "The leader is of another version" in caplog.text
+            assert shown(service)["markets"] == []
+
+            await database.release(term)
+
+            await in_lead(service)
+            assert len(shown(service)["markets"]) == len(TICKERS)
+
+
 async def test_a_defect_beside_the_loop_ends_the_process(here, monkeypatch):
     def broken(publisher, at):
         raise ZeroDivisionError
@@ -417,6 +476,60 @@ async def test_a_defect_beside_the_loop_ends_the_process(here, monkeypatch):
             await serve()
 
     assert here.signals == [signal.SIGTERM]
+
+
+# What people ask
+
+
+async def test_two_services_answer_as_one_over_their_own_routes(here):
+    settings = here.settings()
+    apps = [create_app(lambda: running(settings), facts_of(settings)) for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        leader, other = [await stack.enter_async_context(asked(app)) for app in apps]
+        await until(lambda: apps[0].state.services.board.status.last_update)
+        await until(lambda: apps[1].state.services.board.status.last_update)
+
+        assert [(await one.get("/ready")).status_code for one in (leader, other)] == [200, 200]
+        figures = [(await one.get("/metrics")).text for one in (leader, other)]
+        assert ["kalshiproto_leader 1.0" in text for text in figures] == [True, False]
+        whales = [(await one.get("/whales")).json() for one in (leader, other)]
+        assert [one["trades"] is None for one in whales] == [False, True]
+        killed = await other.post("/bot/kill", params={"reason": "odd prices"})
+        assert killed.json() == {"status": "killed", "reason": "odd prices"}
+        await until(lambda: apps[0].state.services.board.status.killed == "odd prices")
+        assert (await other.post("/bot/stop")).json() == {"status": "stopped"}
+        for one in (leader, other):
+            status = (await one.get("/bot/status")).json()
+            assert (status["running"], status["killed"]) == (False, "odd prices")
+        assert (await leader.post("/bot/resume")).json() == {"status": "resumed"}
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "-----BEGIN KEY-----hunter2-----END KEY-----"])
+def test_a_secret_that_cannot_sign_stops_the_start_by_name_and_is_not_shown(
+    secret, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    found = {"BOT_MODE": "live", "API_TOKEN": "the-token-of-the-owner", "KALSHI_API_KEY": "key"}
+    for name, value in {**found, "KALSHI_SECRET": secret}.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as stopped:
+        bootstrap.settings()
+
+    assert "KALSHI_SECRET" in str(stopped.value)
+    assert "hunter2" not in str(stopped.value)
+
+
+def test_the_settings_of_a_sound_environment_are_taken_and_odd_names_told(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "configure", lambda *_: None)
+    monkeypatch.setenv("BOT_INTERVAL", "30")
+    monkeypatch.setenv("BOT_INTERVALL", "5")
+
+    assert bootstrap.settings().bot_interval == 30
+    assert "BOT_INTERVALL is not a setting" in caplog.text
 
 
 # Live

@@ -197,7 +197,11 @@ async def test_a_wish_that_comes_late_does_not_undo_what_was_wanted_since(room):
 
 async def test_a_wish_goes_to_the_book_it_was_meant_for(room):
     told = []
-    room.election.switch = lambda book, *said: told.append((book, *said)) or asyncio.sleep(0)
+
+    async def switch(*said):
+        told.append(said)
+
+    room.election.switch = switch
     room.mine.set(KILLED, "odd prices")
     room.mine.look_at("live:test")
 
@@ -213,7 +217,7 @@ def test_what_is_wanted_of_no_book_is_not_wanted(room):
     switches.set(KILLED, "odd prices")
     switches.look_at(BOOK)
 
-    assert "not known yet" in switches.killed
+    assert "not known yet" in str(switches.killed)
 
 
 async def test_what_is_withdrawn_does_not_come_true_later(room):
@@ -223,3 +227,23 @@ async def test_what_is_withdrawn_does_not_come_true_later(room):
     await room.sync(room.mine)
 
     assert room.shared.wanted == {}
+
+
+async def test_an_answer_about_the_book_before_says_nothing_of_this_one(room):
+    async def move_on():
+        room.mine.look_at("paper:another")
+
+    room.election.meanwhile = move_on
+    await room.sync(room.mine)
+
+    assert not room.mine.runs
+    assert room.mine.killed
+
+
+async def test_before_a_book_is_looked_at_nothing_is_asked(room):
+    switches = Switches(True, room.clock)
+    room.shared.fails = StoreError("away")
+
+    await room.sync(switches)
+
+    assert not switches.runs
