@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import stamina
 
 from bot import config, desks
 from bot.assembly import Office, World, assembled, first_board, order_ids
@@ -33,6 +34,12 @@ LIVE: dict[str, Any] = {
     "kalshi_api_key": KEY.key_id,
     "kalshi_secret": PEM,
 }
+
+
+@pytest.fixture(autouse=True)
+def _retries_do_not_wait():
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield
 
 
 def settings(**changes):

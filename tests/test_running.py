@@ -62,6 +62,14 @@ async def trade(here, leader):
     await passes(leader, 1)
 
 
+async def enter(here, leader):
+    """Open three positions, and have no opinion any more."""
+    here.scorer.opinion = 0.9
+    await until(lambda: held(leader) == ALL_LONG)
+    here.scorer.opinion = None
+    await passes(leader, 1)
+
+
 async def still(*services):
     """Stop the loop, and wait until every service shows what the first one does."""
     await services[0].control.stop()
@@ -205,7 +213,7 @@ async def test_a_service_without_a_model_says_so_at_the_start_and_trades_nothing
 async def test_a_running_loop_goes_on_by_itself_after_a_restart(here):
     async with running(here.settings()) as before:
         await in_lead(before)
-        await trade(here, before)
+        await enter(here, before)
     was = account(before)["portfolio"]
 
     async with running(here.settings()) as after:
@@ -213,7 +221,7 @@ async def test_a_running_loop_goes_on_by_itself_after_a_restart(here):
 
         assert account(after)["portfolio"] == was
         types = [entry["type"] for entry in shown(after)["timeline"]]
-        assert types == ["OPEN"] * 3 + ["CLOSE"] * 3 + ["OPEN"] * 3
+        assert types == ["OPEN"] * 3
 
 
 async def test_what_was_killed_stays_killed_after_a_restart(here):
@@ -235,7 +243,7 @@ async def test_two_accounts_in_one_file_know_nothing_of_each_other(here):
     )
     async with running(here.settings()) as before:
         await in_lead(before)
-        await trade(here, before)
+        await enter(here, before)
 
     async with running(other) as after:
         await in_lead(after)
@@ -363,7 +371,7 @@ async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, m
 async def test_a_database_that_fails_at_the_end_keeps_nobody_from_leaving(here, monkeypatch):
     async with running(here.settings()) as service:
         await in_lead(service)
-        await trade(here, service)
+        await enter(here, service)
         was = account(service)["portfolio"]
 
         async def broken(store, done):
