@@ -163,7 +163,8 @@ async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, ca
     monkeypatch.setattr(module, "ANSWER", 0.01)
     room.told.meanwhile.append(asyncio.Event().wait)
 
-    assert await room.look() is None
+    async with asyncio.timeout(1):
+        assert await room.look() is None
 
     assert "no answer within 0.01 s" in caplog.text
     assert ANSWER < 15, "operators wait so long for a leader that obeys"

@@ -253,7 +253,9 @@ async def test_two_accounts_in_one_file_know_nothing_of_each_other(here):
         assert shown(after)["timeline"] == []
 
 
-async def test_the_account_of_an_embedded_exchange_ends_with_it(tmp_path):
+async def test_the_account_of_an_embedded_exchange_ends_with_it(tmp_path, monkeypatch):
+    # A failure in here must not end the process that runs the tests.
+    monkeypatch.setattr(signal, "raise_signal", lambda number: None)
     settings = config.load(None, kalshi_env="sim", log_dir=tmp_path, bot_interval=1, bot_markets=5)
     async with running(settings) as service:
         await in_lead(service)
