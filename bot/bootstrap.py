@@ -183,7 +183,8 @@ async def _taking_part(service: Service, companions: Sequence[Companion]) -> Asy
         for companion in companions:
             group.create_task(companion(stopping), name=companion.__qualname__)
         # Whoever asks should hear how this process stands; but not wait long for it.
-        await asyncio.wait({group.create_task(leadership.settled.wait())}, timeout=SETTLED_WITHIN)
+        settled = group.create_task(leadership.settled.wait(), name="settled")
+        await asyncio.wait({settled}, timeout=SETTLED_WITHIN)
         try:
             yield
         finally:
@@ -191,6 +192,7 @@ async def _taking_part(service: Service, companions: Sequence[Companion]) -> Asy
             # A second Ctrl-C must not leave the loop behind.
             await asyncio.shield(asyncio.wait({part}))
             stopping.set()
+            settled.cancel()
             ageing.cancel()
 
 
@@ -283,7 +285,10 @@ def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
 def _book(settings: Settings, clock: Clock) -> str:
     """The account that is traded; an embedded exchange is born anew, and so is its account."""
     name = f"{settings.bot_mode}:{settings.exchange_name}"
-    return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}" if settings.is_embedded else name
+    if not settings.is_embedded:
+        return name
+    # Two that begin in the same moment have a world each.
+    return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _greet(settings: Settings, model: Model) -> None:

@@ -17,7 +17,7 @@ from bot.leadership import Leadership
 from bot.metrics import Gauges
 from bot.ports import Clock
 from bot.state import Board, BotStatus
-from bot.views import BotState, Check
+from bot.views import Check
 
 #: The state is fresh for so many intervals, and for so many seconds at least.
 FRESH_INTERVALS: Final = 2
@@ -102,7 +102,7 @@ class Figures:
         overview = state.overview if known else None
         # Who takes over has a bot before it has read the account.
         trader = service.bot.trader if status.leader and known else None
-        ages = _book_ages(state, status, now)
+        ages = service.bot.publisher.ages(now) if known else []
         keeper = service.bot.keeper
         counts = alerts.counts
         return Gauges(
@@ -164,12 +164,6 @@ def standing(service: Open) -> Standing:
 
 def _age(status: BotStatus, now: datetime) -> float | None:
     return None if status.last_update is None else (now - status.last_update).total_seconds()
-
-
-def _book_ages(state: BotState, status: BotStatus, now: datetime) -> list[float]:
-    """Seconds since the books were seen that are shown."""
-    since = _age(status, now)
-    return [] if since is None else [view.age_seconds + since for view in state.markets]
 
 
 def _drifted(bot: Bot) -> tuple[str, ...]:

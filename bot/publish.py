@@ -67,6 +67,8 @@ class Publisher:
 
     def __init__(self, board: Board, sources: Sources) -> None:
         self._board = board
+        # What is shown, before it grew old: every process lets it grow old by itself.
+        self._plain = board.snapshot
         self._from = sources
         self._recent = sources.recent
         self._made: tuple[BotStatus, Snapshot] | None = None
@@ -93,12 +95,22 @@ class Publisher:
         """The state of the last pass as JSON, until it is shown; None without one."""
         return self._made[1].body if self._made else None
 
+    @property
+    def body(self) -> bytes:
+        """What is shown as JSON, with the ages of the last pass: for others to take over."""
+        return self._plain.body
+
+    def ages(self, at: datetime) -> list[float]:
+        """Seconds since each book was seen that is shown."""
+        return [at.timestamp() - seen for seen in self._seen_at.values()]
+
     def show(self) -> None:
         """Let the state of the last pass be seen, with the role of now."""
         if self._made is None:
             return
         (status, made), self._made = self._made, None
-        self._board.status, self._board.snapshot = status, made
+        self._board.status = status
+        self._board.snapshot = self._plain = made
         self.show_role()
 
     def show_role(self) -> None:
@@ -106,7 +118,7 @@ class Publisher:
         status = self._from.role().on(self._board.status)
         if status != self._board.status:
             self._board.status = status
-            self._show(self._board.snapshot.state, self._board.snapshot.at)
+            self._show_again()
 
     def adopt(self, state: BotState, at: datetime) -> None:
         """Go on from what was published, by another process or before a restart, until a pass.
@@ -143,17 +155,20 @@ class Publisher:
             last_error_at=beat.last_finish if beat.error else status.last_error_at,
         )
         if changed:
-            self._show(self._board.snapshot.state, self._board.snapshot.at)
+            self._show_again()
 
     def age(self, at: datetime) -> None:
         """Show what is old as old: the loop may hang, or have been stopped."""
-        old = STALE_AFTER * max(self._board.status.interval_seconds, LEAST_INTERVAL)
-        state, now = self._board.snapshot.state, at.timestamp()
-        aged = tuple([self._aged(view, now, old) for view in state.markets])
-        if aged != state.markets:
-            stale = sum(view.stale for view in aged)
+        markets = self._aged_all(at)
+        if markets != self._board.snapshot.state.markets:
+            stale = sum(view.stale for view in markets)
             self._board.status = replace(self._board.status, stale_markets=stale)
-            self._show(msgspec.structs.replace(state, markets=aged), at)
+            self._board.snapshot = self._of_now(self._plain.state, markets, at)
+
+    def _aged_all(self, at: datetime) -> tuple[MarketView, ...]:
+        old = STALE_AFTER * max(self._board.status.interval_seconds, LEAST_INTERVAL)
+        now = at.timestamp()
+        return tuple([self._aged(view, now, old) for view in self._plain.state.markets])
 
     def _aged(self, view: MarketView, now: float, old: float) -> MarketView:
         age = round(now - self._seen_at.get(view.ticker, now), 1)
@@ -168,10 +183,18 @@ class Publisher:
             reason=view.reason if view.stale else "no new book: the loop hangs or was stopped",
         )
 
+    def _show_again(self) -> None:
+        at = self._board.snapshot.at
+        self._show(self._plain.state, at)
+        self.age(at)
+
     def _show(self, state: BotState, at: datetime) -> None:
         """The same state with the bot's own status of now."""
-        shown = msgspec.structs.replace(state, bot=bot_view(self._board.status))
-        self._board.snapshot = packed(snapshot(shown, at))
+        self._board.snapshot = self._plain = self._of_now(state, state.markets, at)
+
+    def _of_now(self, state: BotState, markets: tuple[MarketView, ...], at: datetime) -> Snapshot:
+        status = bot_view(self._board.status)
+        return packed(snapshot(msgspec.structs.replace(state, markets=markets, bot=status), at))
 
     async def publish(
         self,

@@ -81,7 +81,7 @@ class Service:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
                 with suppress(StoreError, LeaseLostError):
-                    await bot.keeper.publish(self.board.snapshot.body)
+                    await bot.keeper.publish(bot.publisher.body)
 
     async def _begun(
         self, database: Database, term: Term, desk: Desk, lose: Callable[[], None]
@@ -153,7 +153,7 @@ class Reign:
             self._bot.trader.resume(resumed)
         await self._desk.look()
         self._bot.publisher.show_role()
-        await self._bot.keeper.publish(self._bot.board.snapshot.body)
+        await self._bot.keeper.publish(self._bot.publisher.body)
         await self._pruning.prune()
 
 

@@ -36,6 +36,7 @@ class FakeExchange:
     markets: dict[str, Market] = field(default_factory=dict)
     shown: dict[str, OrderBook] = field(default_factory=dict)
     fails: str = ""
+    skew: float | None = None
     held: tuple[str, ...] = ()
 
     def list(self, market: Market, book: OrderBook | None = None):
@@ -51,7 +52,7 @@ class FakeExchange:
         at = self.clock.now().timestamp()
         there = [(t, at, self.shown[t]) for t in tickers if t in self.shown]
         missing = {t: "the exchange shows no book" for t in tickers if t not in self.shown}
-        return BookAnswer(Books.of(there), missing)
+        return BookAnswer(Books.of(there), missing, self.skew)
 
     async def refresh(self) -> None:
         self._break()

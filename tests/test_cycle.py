@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -470,12 +469,8 @@ async def test_the_row_of_a_market_keeps_what_its_position_earned_when_it_ends()
 @pytest.mark.parametrize(("skew", "position"), [(30.0, 0), (1.0, 100), (None, 100)])
 async def test_a_clock_that_differs_from_the_exchange_pauses_entries(skew, position):
     bench = Bench(limits=RiskLimits(max_errors_per_minute=1, error_pause=300.0))
-    books = bench.exchange.books
+    bench.exchange.skew = skew
 
-    async def told(tickers):
-        return replace(await books(tickers), skew=skew)
-
-    bench.exchange.books = told
     await bench.run(0.8)
 
     assert bench.position() == position

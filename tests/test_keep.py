@@ -271,11 +271,16 @@ async def test_money_that_is_not_kept_is_not_shown(keeper, store, stage):
 
 
 async def test_what_was_kept_is_written_down_though_somebody_gave_up_waiting(keeper, journal):
-    record = journal.record
-    journal.record = lambda events: record(events) or task.cancel()
-    task = asyncio.create_task(keeper.keep([failed(n) for n in range(250)]))
+    record, tasks = journal.record, []
+
+    def interrupted(events):
+        record(events)
+        tasks[0].cancel()
+
+    journal.record = interrupted
+    tasks.append(asyncio.create_task(keeper.keep([failed(n) for n in range(250)])))
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await tasks[0]
     journal.record = record
     assert 0 < len(journal.events) < 250
 

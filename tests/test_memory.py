@@ -153,8 +153,7 @@ def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(capl
     assert {memo.key for memo in other.memos("rows") if memo.body is None} == {"A", "B", "C"}
     assert len(told.restored()) == 2
     assert caplog.messages == [
-        f"{count} memos of kind rows have another layout and are forgotten"
-        for count in (3, 1)
+        f"{count} memos of kind rows have another layout and are forgotten" for count in (3, 1)
     ]
 
 

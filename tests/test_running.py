@@ -13,7 +13,7 @@ import pytest
 
 from api.app import create_app
 from api.deps import facts_of
-from bot import audit, bootstrap, config
+from bot import audit, bootstrap, config, publish
 from bot import service as service_module
 from bot.bootstrap import running
 from bot.core.market import Side
@@ -576,3 +576,45 @@ async def test_each_live_term_shuts_out_the_one_before(here):
             shards = len(here.exchange.state.shards)
             assert len(in_force) == shards
             assert len(groups) == shards * min(term + 1, 2)
+
+
+# Ages
+
+
+async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks(here, monkeypatch):
+    monkeypatch.setattr(publish, "LEAST_INTERVAL", 0.1)
+    monkeypatch.setattr(bootstrap, "AGEING", 0.05)
+    settings = here.settings()
+
+    def age(service):
+        return service.board.snapshot.state.markets[0].age_seconds
+
+    async with running(settings) as a, running(settings) as b:
+        await in_lead(a)
+        await a.control.stop()
+        seen = a.board.status.last_update or a.clock.now()
+        ages = []
+
+        def is_old():
+            ages.append((age(a), age(b)))
+            return age(a) >= 1.5
+
+        await until(is_old)
+        assert max(theirs - mine for mine, theirs in ages) < 0.5
+        figures = dict(line.split() for line in _figures(a))
+        told = [
+            float(figures[f"kalshiproto_{name}_age{'' if name == 'cycle' else '_max'}_seconds"])
+            for name in ("cycle", "book")
+        ]
+        assert told[1] == pytest.approx(told[0], abs=0.5)
+
+    async with running(settings) as again:
+        started = again.clock.now()
+        await until(lambda: age(again) > 0 and again.clock.now() - started > timedelta(seconds=0.3))
+        passed = (again.clock.now() - seen).total_seconds()
+        assert age(again) == pytest.approx(passed, abs=0.5)
+
+
+def _figures(service):
+    lines = service.metrics.render()[0].decode().splitlines()
+    return [line for line in lines if line.startswith("kalshiproto_") and "{" not in line]
