@@ -271,7 +271,8 @@ async def test_money_that_is_not_kept_is_not_shown(keeper, store, stage):
 
 
 async def test_what_was_kept_is_written_down_though_somebody_gave_up_waiting(keeper, journal):
-    record, tasks = journal.record, []
+    record = journal.record
+    tasks: list[asyncio.Task[None]] = []
 
     def interrupted(events):
         record(events)
