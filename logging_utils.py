@@ -13,6 +13,8 @@ from datetime import UTC, date
 from pathlib import Path
 from typing import Final, Literal, Self, TextIO
 
+from stamina.instrumentation import set_on_retry_hooks
+
 from bot import journal_lines
 from bot.core.events import CycleStarted, Event
 from bot.csv_file import MAX_BYTES, CsvFile
@@ -55,7 +57,8 @@ def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text")
     # Their lines per request to the exchange say nothing that events do not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("stamina").setLevel(logging.ERROR)
+    # What is tried again is an event if it fails for good; stamina's own lines have another look.
+    set_on_retry_hooks(())
 
 
 def _worth_a_line(record: logging.LogRecord) -> bool:

@@ -74,8 +74,8 @@ def _opened(folder: Path, name: str, part: str | None) -> tuple[BinaryIO, int]:
     # What is asked for is looked up among the files that there are: it never leads to one.
     try:
         file = (folder / log.file if part is None else _part(folder / log.file, part)).open("rb")
-    except FileNotFoundError:
-        raise HTTPException(404, f"{log.file} is not there: nothing was logged yet") from None
+    except OSError:
+        raise HTTPException(404, f"{log.file} is not there, or cannot be read") from None
     return file, os.fstat(file.fileno()).st_size
 
 

@@ -303,5 +303,3 @@ def _greet(settings: Settings, model: Model) -> None:
             "Live trading is kept in a file in LOG_DIR: if it is lost, or another process has its "
             "own, nobody knows what the other did; set DATABASE_URL"
         )
-    if not settings.bot_enabled:
-        log.info("BOT_ENABLED is false: start the bot with POST /bot/start")

@@ -59,6 +59,8 @@ def _database_url(value: SecretStr) -> SecretStr:
     scheme = value.get_secret_value().partition("://")[0]
     if scheme not in _DATABASES:
         raise ValueError("must begin with postgres://, postgresql:// or sqlite:///")
+    if scheme != "sqlite" and not urlsplit(value.get_secret_value()).path.strip("/"):
+        raise ValueError("must name a database: postgres://user:password@host/name")
     return value
 
 

@@ -31,6 +31,7 @@ LOOKS: Final = 10
 SURE: Final = 0.8
 #: Seconds before the database, or the exchange at the start of a term, is tried again.
 RETRY: Final = 2.0
+LONGEST_RETRY: Final = 60.0
 
 
 class Leadership:
@@ -59,10 +60,12 @@ class Leadership:
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
+        self._said_stopped = False
         self._ending = False
         self._lost = False
         # Why the last term ended before its time.
         self._bar: str | None = None
+        self._tries = 0
 
     @property
     def role(self) -> Role:
@@ -167,6 +170,7 @@ class Leadership:
             onlooker.begin(kept)
             self._looking = onlooker, lead, kept.commit
             self._switches.look_at(book)
+            log.info("This process stands by: %s leads %s", lead.holder or "nobody", book)
         onlooker, _, commit = self._looking
         await self._switches.sync(election)
         self._stand(Role(leads=lead.holder, epoch=lead.epoch, killed=self._switches.killed))
@@ -181,6 +185,8 @@ class Leadership:
         self._switches.look_at(self._who.book)
         self._stand(Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._bar))
         log.info("This process leads now: term %d", term.epoch)
+        with suppress(StoreError):
+            await self.sync()
         async with asyncio.TaskGroup() as group:
             renewals = group.create_task(self._renewals(election, term), name="lease")
             self._opening = group.create_task(self._reigned(offices, term), name="reign")
@@ -192,7 +198,7 @@ class Leadership:
         with suppress(StoreError):
             await election.release(term)
         if self._bar is not None:
-            await self._rest(RETRY)
+            await self._rest(min(RETRY * 2**self._tries, LONGEST_RETRY))
 
     async def _reigned(self, offices: Offices, term: Term) -> None:
         try:
@@ -200,8 +206,9 @@ class Leadership:
         except LeaseLostError:
             self._lose()
         except (ExchangeError, StoreError) as error:
-            log.error("This term ends: %s", error)  # noqa: TRY400  # expected: no trace
-            self._bar = f"the last term ended: {error}"
+            log.error("This term ends: %s", _told(error))  # noqa: TRY400  # expected: no trace
+            self._bar = f"the last term ended: {_told(error)}"
+            self._tries += 1
             self._stand(replace(self._role, store_fault=self._bar))
         finally:
             self._engine = None
@@ -211,6 +218,7 @@ class Leadership:
         async with offices.engine(term, self._lose) as engine:
             # From here on it is asked to end, and not broken off.
             self._engine, self._opening, self._bar = engine, None, None
+            self._tries = 0
             self._stand(replace(self._role, store_fault=None))
             while not (self._ending or self._lost):
                 await self._obey(engine)
@@ -223,6 +231,9 @@ class Leadership:
         with suppress(StoreError):
             await self.sync()
         self._stand(replace(self._role, killed=self._switches.killed))
+        if not self._switches.runs and not self._said_stopped:
+            log.info("The bot is stopped: start it with POST /bot/start")
+        self._said_stopped = not self._switches.runs
         await (engine.control.start() if self._switches.runs else engine.control.stop())
 
     async def _renewals(self, election: Election, term: Term) -> None:
@@ -260,6 +271,8 @@ class Leadership:
 
     def _stand(self, role: Role) -> None:
         if role != self._role:
+            if self._role.store_fault and not role.store_fault:
+                log.warning("This is over: %s", self._role.store_fault)
             self._role = role
             self._on_role()
 
@@ -267,6 +280,12 @@ class Leadership:
         if not self._ending:
             await pause(self._wake, seconds)
             self._wake.clear()
+
+
+def _told(error: ExchangeError | StoreError) -> str:
+    """The error, and what to look at if the exchange does not know us."""
+    unknown = isinstance(error, ExchangeError) and error.status in {401, 403}
+    return f"{error}: check KALSHI_API_KEY, KALSHI_SECRET and KALSHI_ENV" if unknown else str(error)
 
 
 def _nobody_hears() -> None:

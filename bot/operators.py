@@ -70,6 +70,8 @@ def _data(status: BotStatus, now: datetime) -> Check:
         return Check(ok=status.loop_fault is None, detail=status.loop_fault or "the bot is stopped")
     if age is None:
         return Check(ok=False, detail="no cycle has ended yet")
+    if status.stale_markets >= status.watched_markets:
+        return Check(ok=False, detail="no market has a fresh book")
     patience = max(FRESH_INTERVALS * status.interval_seconds, FRESH_SECONDS)
     return Check(ok=age <= patience, detail=f"the state is {age:.1f} s old")
 

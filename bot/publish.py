@@ -116,6 +116,8 @@ class Publisher:
     def show_role(self) -> None:
         """Let it be seen if this process stands otherwise than is shown."""
         status = self._from.role().on(self._board.status)
+        if status.leader:
+            status = replace(status, entries_stopped=self._from.trader.entries_stopped)
         if status != self._board.status:
             self._board.status = status
             self._show_again()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,7 @@ import msgspec
 
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
+from bot.core.money import measured
 from bot.desks import Desk
 from bot.durable import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.election import Control, Offices
@@ -103,6 +105,13 @@ class Service:
         with _legible(self.book):
             bot.restore(kept)
         desk.join(bot)
+        # Before anything is said about entries: that they begin in doubt is no news.
+        await desk.look()
+        self.board.status = replace(
+            self.board.status,
+            positions_count=len(bot.trader.portfolio.positions),
+            total_exposure=measured(bot.trader.portfolio.exposure),
+        )
         _adopt(bot, kept, now)
         return bot
 
@@ -140,6 +149,7 @@ class Reign:
         self._bot = bot
         self._desk = desk
         self._resumed = world.standing.resumed
+        self._clock = world.clock
         self._pruning = pruning
 
     @property
@@ -152,6 +162,7 @@ class Reign:
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
         await self._desk.look()
+        self._bot.trader.look(self._clock.now())
         self._bot.publisher.show_role()
         await self._bot.keeper.publish(self._bot.publisher.body)
         await self._pruning.prune()

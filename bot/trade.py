@@ -139,6 +139,10 @@ class Trader:
         self._look(at)
         return self._told()
 
+    def look(self, at: datetime) -> None:
+        """Look between two passes at what stops entries; what is to be said, the next one tells."""
+        self._look(at)
+
     def failed(self, at: datetime) -> None:
         """The exchange failed at something: too many of these in a minute pause entries."""
         self._guard.failed(at)

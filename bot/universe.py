@@ -92,6 +92,7 @@ class Universe:
         try:
             await self._first_page()
             await self._reread()
+            await self._learn_held()
         except ExchangeError as error:
             self._faults["refresh"] = str(error)
             raise
@@ -193,6 +194,14 @@ class Universe:
         else:
             self._faults.pop("held", None)
         return {ticker: latest[ticker] for ticker in self._held if ticker in latest}
+
+    async def _learn_held(self) -> None:
+        """What is held may have to be sold at once, also by a process that has just begun."""
+        held = (self._watched[t].event_ticker for t in self._held if t in self._watched)
+        events = dict.fromkeys(held)
+        unknown = [e for e in events if e not in self._terms and e not in self._asked_at]
+        if unknown:
+            await self._learn_about(unknown[:TERMS_BATCH])
 
     async def _learn_about(self, events: Sequence[str]) -> None:
         self._asked_at |= dict.fromkeys(events, self._clock.now())

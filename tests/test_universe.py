@@ -285,6 +285,16 @@ async def test_a_held_market_stays_watched_until_it_is_let_go(universe, exchange
     assert watched(universe) == ["A", "B"]
 
 
+async def test_what_is_held_has_its_fees_with_the_first_refresh(universe):
+    await universe.scan()
+    universe.hold(["E"])
+
+    await universe.refresh()
+
+    assert universe.watched()["E"].fees is not None
+    assert universe.watched()["A"].fees is None
+
+
 async def test_a_held_market_among_the_top_is_watched_once_and_takes_no_place(universe):
     await universe.scan()
     universe.hold(["B"])
@@ -297,7 +307,8 @@ async def test_a_held_market_the_exchange_forgot_is_kept_as_last_seen_and_told(u
     await universe.scan()
     universe.hold(["E", "GONE"])
     await universe.refresh()
-    kept = exchange.described.pop("E")
+    kept = universe.watched()["E"]
+    exchange.described.pop("E")
     await universe.refresh()
 
     assert universe.watched()["E"] == kept

@@ -162,7 +162,7 @@ async def test_a_log_that_is_not_there_is_said_to_be_missing(world, client):
     answer = await client.get("/logs/grades.csv")
 
     assert answer.status_code == 404
-    assert "nothing was logged yet" in answer.json()["error"]["message"]
+    assert "is not there" in answer.json()["error"]["message"]
 
 
 async def test_without_a_folder_there_are_no_parts(world, client):
