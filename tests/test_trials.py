@@ -1,9 +1,12 @@
 """The trials on real processes, in small; `make kills` and `make takeovers` are the long ones."""
 
 import random
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from tests.store import postgres
 from trials import takeovers
 from trials.kills import Lane
 from trials.processes import Nursery, exchange
@@ -24,10 +27,20 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_booked_twice(tmp_
     assert lane.survived == 5
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/kept.db"
+        return
+    if postgres.programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with tempfile.TemporaryDirectory() as folder, postgres.running(Path(folder)) as server:
+        yield server.create("trial")
+
+
 @pytest.mark.timeout(300)
-def test_of_two_processes_one_trades_whatever_becomes_of_the_other(tmp_path, monkeypatch):
+def test_of_two_processes_one_trades_whatever_becomes_of_the_other(tmp_path, url, monkeypatch):
     monkeypatch.setattr(takeovers, "LEASE", "3")
-    url = f"sqlite:///{tmp_path}/kept.db"
     with (
         exchange(tmp_path, "--seed", "3") as market,
         takeovers.paired(tmp_path, market.address, url) as pair,
