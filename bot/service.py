@@ -58,6 +58,10 @@ class Service:
 
     def show_role(self) -> None:
         """How this process stands has changed: that is shown at once."""
+        role = self._world.standing.role()
+        if role.leader and not self.board.status.leader:
+            # What was shown of another leader's loop is not true of this one.
+            self.board.status = role.on(self._first)
         self.bot.publisher.show_role()
 
     @asynccontextmanager

@@ -49,7 +49,7 @@ CHEAPER = OrderBook(
     bids=ladder(("0.44", 400), ("0.43", 300)), asks=ladder(("0.46", 400), ("0.47", 300))
 )
 #: What is bounded for people is bounded for good reasons; a test has no time for them.
-HURRY = {"bot_interval": 0.1, "lease_seconds": 0.5}
+HURRY = {"bot_interval": 0.1, "lease_seconds": 1.0}
 #: What the settings of every service here have in common.
 PLAIN = {
     "kalshi_env": "sim",
