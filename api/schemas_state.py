@@ -18,10 +18,10 @@ class Overview(Shape):
 
 
 class RegimeView(Shape):
-    """The mood of all watched markets together."""
+    """The mood of all watched markets together; unknown (-1) while no book is fresh."""
 
     id: int
-    name: Literal["calm", "trending", "chaotic"]
+    name: Literal["calm", "trending", "chaotic", "unknown"]
 
 
 class MarketView(Shape):
@@ -79,7 +79,10 @@ class TimelineView(Shape):
 
 
 class NoticeView(Shape):
-    """Something else worth knowing: refusals, failed fetches, settlements."""
+    """Something else worth knowing: refusals, failed fetches, settlements.
+
+    Repeats within ten minutes of each other are one notice, shown as the latest of them.
+    """
 
     timestamp: Time
     kind: Literal[
@@ -94,6 +97,8 @@ class NoticeView(Shape):
     ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str
+    count: Count = Field(1, examples=[83], description="How many this stands for")
+    first_timestamp: str = Field("", description="When the first of them was")
 
 
 class BotView(Shape):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from api.deps import CurrentSnapshot
 from api.schemas import INVALID
 from api.schemas_state import BotState, Markets, Notices, Overview, Timeline, Whales
+from bot.timeline import fairly
 
 router = APIRouter(prefix="/state", tags=["state"])
 
@@ -34,13 +35,16 @@ async def whales(snapshot: CurrentSnapshot, limit: Limit = 50) -> Response:
 
 @router.get("/timeline", summary="Timeline events", response_model=Timeline, responses=INVALID)
 async def timeline(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
-    """Positions opened and closed, whales, regime changes; newest first."""
-    return _listed("timeline", snapshot.state.timeline[:limit])
+    """Positions opened and closed, whales, regime changes; newest first.
+
+    Each of these has its share of the room, so that many of one do not hide the others.
+    """
+    return _listed("timeline", fairly(snapshot.state.timeline, limit))
 
 
 @router.get("/notices", summary="Other events", response_model=Notices, responses=INVALID)
 async def notices(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
-    """Refusals, failed fetches, settlements; newest first."""
+    """Refusals, failed fetches, settlements; newest first, repeats as one with their count."""
     return _listed("notices", snapshot.state.notices[:limit])
 
 

@@ -14,7 +14,7 @@ from bot.audiences import Audiences
 from bot.brakes import Safety
 from bot.card import Card
 from bot.config import Settings
-from bot.core.money import measured
+from bot.core.money import whole_cents
 from bot.core.strategy import Gates, Sizing
 from bot.core.whale_rules import WhaleRules
 from bot.cycle import Cycle
@@ -215,7 +215,7 @@ def first_board(settings: Settings, model: Model, at: datetime) -> Board:
         model_version=model.version,
         model_fault=model.fault,
     )
-    state = first_state(measured(settings.paper_cash), status)
+    state = first_state(whole_cents(settings.paper_cash), status)
     return Board(packed(snapshot(state, at)), status)
 
 

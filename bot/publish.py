@@ -16,13 +16,14 @@ import msgspec
 from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market import Market
 from bot.core.marks import unrealised
-from bot.core.money import cents, measured
+from bot.core.money import cents, measured, whole_cents
 from bot.core.orderbook import Floats
 from bot.core.regime import REGIMES, RegimeName
 from bot.ports import Journal, Scorer
 from bot.recent import Recent
 from bot.runner import Beat
 from bot.state import (
+    UNKNOWN_REGIME,
     Board,
     BotStatus,
     Role,
@@ -34,7 +35,7 @@ from bot.state import (
     status_of,
 )
 from bot.trade import Trader
-from bot.views import BotState, Direction, MarketView, Overview
+from bot.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.watch import Judged
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.
@@ -195,8 +196,13 @@ class Publisher:
         self._board.snapshot = self._plain = self._of_now(state, state.markets, at)
 
     def _of_now(self, state: BotState, markets: tuple[MarketView, ...], at: datetime) -> Snapshot:
-        status = bot_view(self._board.status)
-        return packed(snapshot(msgspec.structs.replace(state, markets=markets, bot=status), at))
+        state = msgspec.structs.replace(
+            state,
+            regime=_mood_seen(state.regime, markets),
+            markets=markets,
+            bot=bot_view(self._board.status),
+        )
+        return packed(snapshot(state, at))
 
     async def publish(
         self,
@@ -261,7 +267,8 @@ class Publisher:
         if position is None:
             return 0.0, 0.0, 0.0
         mark = trader.marks[ticker]
-        return measured(position.size), measured(mark.value), measured(unrealised(position, mark))
+        open_pnl = whole_cents(unrealised(position, mark))
+        return measured(position.size), whole_cents(mark.value), open_pnl
 
     def _shown(
         self,
@@ -310,7 +317,7 @@ class Publisher:
             universe_fault=universe_fault,
             entries_stopped=trader.entries_stopped,
             positions_count=len(trader.portfolio.positions),
-            total_exposure=measured(trader.portfolio.exposure),
+            total_exposure=whole_cents(trader.portfolio.exposure),
             watched_markets=watched,
             stale_markets=sum(view.stale for view in shown),
         )
@@ -322,18 +329,23 @@ class Publisher:
         return BotState(
             overview=Overview(
                 mode="LIVE" if status.mode == "live" else "PAPER",
-                equity=measured(trader.equity),
-                daily_pnl=measured(trader.daily_pnl),
-                total_exposure=measured(trader.portfolio.exposure),
+                equity=whole_cents(trader.equity),
+                daily_pnl=whole_cents(trader.daily_pnl),
+                total_exposure=whole_cents(trader.portfolio.exposure),
                 open_positions=len(trader.portfolio.positions),
             ),
-            regime=regime_view(mood),
+            regime=_mood_seen(regime_view(mood), shown),
             markets=shown,
             whales=self._recent.whales,
             timeline=self._recent.timeline,
             notices=self._recent.notices,
             bot=bot_view(status),
         )
+
+
+def _mood_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:
+    """The regime, unless there is no fresh book to see it in."""
+    return UNKNOWN_REGIME if all(view.stale for view in markets) else regime
 
 
 class _Row(NamedTuple):

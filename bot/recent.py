@@ -1,7 +1,7 @@
 """The newest events, as the service shows them: bounded lists, newest first."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,9 +20,11 @@ from bot.core.events import (
     RegimeChanged,
     WhaleSeen,
 )
-from bot.core.money import cents, measured
-from bot.core.orders import Order, OrderStatus
+from bot.core.money import cents, measured, whole_cents
+from bot.core.orders import Execution, Order, OrderStatus
 from bot.durable import Kept, News
+from bot.notices import Notices
+from bot.timeline import Timeline
 from bot.views import NoticeKind, NoticeView, TimelineView, WhaleView
 
 WHALES: Final = 200
@@ -35,26 +37,27 @@ class Recent:
 
     def __init__(self) -> None:
         self._whales: deque[WhaleView] = deque(maxlen=WHALES)
-        self._timeline: deque[TimelineView] = deque(maxlen=TIMELINE)
-        self._notices: deque[NoticeView] = deque(maxlen=NOTICES)
+        self._timeline = Timeline(TIMELINE)
+        self._notices = Notices(NOTICES)
 
     def add(self, event: Event) -> None:
-        """Remember an event; the oldest of its kind goes if room runs out."""
+        """Remember an event; older ones go if room runs out."""
         view_of = _VIEWS.get(type(event))
         if view_of is None:
             return
         match view_of(event):
             case TimelineView() as entry:
-                self._timeline.appendleft(entry)
+                self._timeline.add(entry)
             case NoticeView() as notice:
-                self._notices.appendleft(notice)
+                self._notices.add(notice, event.at, _about(event))
         if isinstance(event, WhaleSeen):
             self._whales.appendleft(_whale(event))
 
     def restore(self, kept: Kept) -> None:
         """Begin with what was kept: all that is shown comes from events alone."""
-        for shown in (self._whales, self._timeline, self._notices):
-            shown.clear()
+        self._whales.clear()
+        self._timeline.clear()
+        self._notices.clear()
         for event in kept.events:
             self.add(event)
 
@@ -71,12 +74,12 @@ class Recent:
     @property
     def timeline(self) -> tuple[TimelineView, ...]:
         """The newest of opened, closed, whales, regime changes; newest first."""
-        return tuple(self._timeline)
+        return self._timeline.listed()
 
     @property
     def notices(self) -> tuple[NoticeView, ...]:
         """The newest of everything else that people should know, newest first."""
-        return tuple(self._notices)
+        return self._notices.listed()
 
 
 def _whale(event: WhaleSeen) -> WhaleView:
@@ -91,7 +94,7 @@ def _whale(event: WhaleSeen) -> WhaleView:
         type=whale.type.value,
         size=measured(whale.size),
         price=cents(whale.price),
-        notional=measured(whale.notional),
+        notional=whole_cents(whale.notional),
         why=whale.why,
         confidence=whale.confidence.value if whale.confidence else None,
         source=whale.source.value,
@@ -167,7 +170,31 @@ def _ended(event: OrderEnded) -> NoticeView | None:
 
 
 def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = None) -> NoticeView:
-    return NoticeView(timestamp=at.isoformat(), kind=kind, ticker=ticker, message=message)
+    when = at.isoformat()
+    return NoticeView(
+        timestamp=when,
+        kind=kind,
+        ticker=ticker,
+        message=message,
+        count=1,
+        first_timestamp=when,
+    )
+
+
+def _about(event: Event) -> Hashable:
+    """What makes two notices one: the rule, or what failed; None for what stands for itself."""
+    match event:
+        case OrderRefused(reason=reason, rule=rule):
+            return OrderRefused, rule or reason
+        case EntriesStopped(reason=reason, rule=rule):
+            return EntriesStopped, rule or reason
+        case EntriesResumed(rule=rule):
+            return EntriesResumed, rule
+        case FetchFailed(what=what):
+            return FetchFailed, what
+        case OrderEnded(execution=Execution(fills=(), status=status, error=error)):
+            return OrderEnded, status, error
+    return None
 
 
 def _wish(order: Order) -> str:

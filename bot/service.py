@@ -16,7 +16,7 @@ import msgspec
 
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
-from bot.core.money import measured
+from bot.core.money import whole_cents
 from bot.desks import Desk
 from bot.durable import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.election import Control, Offices
@@ -114,7 +114,7 @@ class Service:
         self.board.status = replace(
             self.board.status,
             positions_count=len(bot.trader.portfolio.positions),
-            total_exposure=measured(bot.trader.portfolio.exposure),
+            total_exposure=whole_cents(bot.trader.portfolio.exposure),
         )
         _adopt(bot, kept, now)
         return bot

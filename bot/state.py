@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from bot.core.regime import RegimeName
+from bot.timeline import fairly
 from bot.views import BotState, BotView, Mode, Overview, RegimeView
 
 #: How many of the newest the dashboard gets each time; the routes by kind give more.
@@ -21,6 +22,8 @@ SHOWN_WHALES: Final = 50
 SHOWN_TIMELINE: Final = 100
 SHOWN_NOTICES: Final = 50
 
+#: The regime while no book is fresh.
+UNKNOWN_REGIME: Final = RegimeView(id=-1, name="unknown")
 _REGIME_IDS: Final = {RegimeName.CALM: 0, RegimeName.TRENDING: 1, RegimeName.CHAOTIC: 2}
 
 
@@ -133,7 +136,7 @@ def first_state(cash: float, status: BotStatus) -> BotState:
         overview=Overview(
             mode=mode, equity=cash, daily_pnl=0.0, total_exposure=0.0, open_positions=0
         ),
-        regime=regime_view(RegimeName.CALM),
+        regime=UNKNOWN_REGIME,
         markets=(),
         whales=(),
         timeline=(),
@@ -161,7 +164,7 @@ def _shown(state: BotState) -> BotState:
     return msgspec.structs.replace(
         state,
         whales=state.whales[:SHOWN_WHALES],
-        timeline=state.timeline[:SHOWN_TIMELINE],
+        timeline=fairly(state.timeline, SHOWN_TIMELINE),
         notices=state.notices[:SHOWN_NOTICES],
     )
 

@@ -37,10 +37,10 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 
 class RegimeView(Struct, frozen=True):
-    """The mood of all watched markets together."""
+    """The mood of all watched markets together; unknown (-1) while no book is fresh."""
 
     id: int
-    name: Literal["calm", "trending", "chaotic"]
+    name: Literal["calm", "trending", "chaotic", "unknown"]
 
 
 class MarketView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -105,12 +105,18 @@ class TimelineView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
 
 class NoticeView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Something else worth knowing: the dashboard would break on it in the timeline."""
+    """Something else worth knowing: the dashboard would break on it in the timeline.
+
+    News of one thing, such as refusals by one rule, are one notice: `count` of them, the first at
+    `first_timestamp`, the latest as it is shown. Before there were counts neither was written down.
+    """
 
     timestamp: str
     kind: NoticeKind
     ticker: str | None = None
     message: str
+    count: int = 0
+    first_timestamp: str = ""
 
 
 class Refusal(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from bot.core.events import WhaleEnded, WhaleSeen
-from bot.core.money import cents, measured
+from bot.core.money import cents, measured, whole_cents
 from bot.core.scoreboard import Group, Tally, lead, verdict
 from bot.core.whales import Source
 
@@ -110,7 +110,7 @@ def record(event: WhaleSeen) -> WhaleRecord:
         side_bias=whale.side_bias.value if whale.side_bias else None,
         size=measured(whale.size),
         price=cents(whale.price),
-        notional=measured(whale.notional),
+        notional=whole_cents(whale.notional),
         depth_pct=round(100.0 * whale.depth_share, 4),
         imbalance_strength=whale.imbalance_strength,
         why=whale.why,

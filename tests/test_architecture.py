@@ -72,6 +72,8 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.publish",
             "bot.ranking",
             "bot.recent",
+            "bot.timeline",
+            "bot.notices",
             "bot.record",
             "bot.runner",
             "bot.state",

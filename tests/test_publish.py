@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from bot.core.market import MarketStatus
+from bot.core.marks import unrealised
+from bot.core.money import whole_cents
 from bot.core.orderbook import OrderBook
 from bot.decide import Worth
 from bot.keep import EmptyStage
@@ -78,6 +80,59 @@ async def test_the_overview_counts_money_not_contracts():
     assert overview["open_positions"] == 1
     assert overview["equity"] == pytest.approx(float(CASH - 1 - shown.trader.portfolio.fees))
     assert overview["daily_pnl"] == pytest.approx(overview["equity"] - float(CASH))
+
+
+async def test_money_is_shown_in_whole_cents_and_kept_to_the_last_digit():
+    shown = Shown(size="7.77")
+
+    await shown.run(0.8)
+    shown.exchange.shown["A"] = OrderBook(ladder(("0.515", 900)), ladder(("0.525", 900)))
+    await shown.run(0.8)
+
+    portfolio, trader, state = shown.trader.portfolio, shown.trader, shown.state
+    amounts = {
+        "equity": (state["overview"]["equity"], trader.equity),
+        "daily_pnl": (state["overview"]["daily_pnl"], trader.daily_pnl),
+        "total_exposure": (state["overview"]["total_exposure"], portfolio.exposure),
+        "status": (shown.board.status.total_exposure, portfolio.exposure),
+        "notional": (shown.market["position_notional"], trader.marks["A"].value),
+        "open": (
+            shown.market["pnl_unrealized"],
+            unrealised(portfolio.positions["A"], trader.marks["A"]),
+        ),
+    }
+    assert {name: seen for name, (seen, _) in amounts.items()} == {
+        name: float(round(exact, 2)) for name, (_, exact) in amounts.items()
+    }
+    assert any(round(exact, 2) != exact for _, exact in amounts.values())
+
+
+@pytest.mark.parametrize("nothing", ["-0.004", "0", "-0.005"])
+def test_nothing_has_no_sign(nothing):
+    assert str(whole_cents(Decimal(nothing))) == "0.0"
+
+
+async def test_the_regime_is_unknown_while_no_book_is_fresh():
+    shown = Shown("A", "B")
+    unknown = {"id": -1, "name": "unknown"}
+    assert shown.state["regime"] == unknown
+
+    await shown.run(0.8)
+    assert shown.state["regime"] == {"id": 0, "name": "calm"}
+
+    shown.publisher.age(shown.clock.now() + timedelta(hours=1))
+    assert shown.state["regime"] == unknown
+
+    shown.publisher.age(shown.clock.now())
+    assert shown.state["regime"] == {"id": 0, "name": "calm"}
+
+    shown.exchange.fails = "down"
+    await shown.run(0.8)
+    assert shown.state["regime"] == unknown
+
+    shown.exchange.fails = ""
+    await shown.run(0.8)
+    assert shown.state["regime"] == {"id": 0, "name": "calm"}
 
 
 async def test_no_opinion_is_half_and_hold_with_its_reason():

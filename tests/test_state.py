@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,7 @@ from bot.core.portfolio import Portfolio
 from bot.core.regime import RegimeName
 from bot.core.whales import SideBias, Source, Whale, WhaleType
 from bot.durable import Kept, News
+from bot.notices import Notices
 from bot.recent import NOTICES, TIMELINE, WHALES, Recent
 from bot.state import (
     Board,
@@ -46,7 +48,8 @@ from bot.state import (
     regime_view,
     snapshot,
 )
-from bot.views import BotState, MarketView
+from bot.timeline import Timeline, fairly
+from bot.views import BotState, MarketView, NoticeView, TimelineView
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
 STATUS = BotStatus(running=False, bot_enabled=True, mode="paper", interval_seconds=60)
@@ -227,13 +230,100 @@ def test_memory_is_bounded_and_newest_first():
     recent = Recent()
     for number in range(TIMELINE + 10):
         recent.add(a_whale(number))
-        recent.add(FetchFailed(NOW, "books", str(number)))
+        recent.add(FetchFailed(NOW, str(number), "timeout"))
 
     newest = NOW + timedelta(seconds=TIMELINE + 9)
     lengths = (len(recent.whales), len(recent.timeline), len(recent.notices))
     assert lengths == (WHALES, TIMELINE, NOTICES)
     assert recent.whales[0].timestamp == recent.timeline[0].timestamp == newest.isoformat()
-    assert recent.notices[0].message == f"books: {TIMELINE + 9}"
+    assert recent.notices[0].message == f"{TIMELINE + 9}: timeout"
+
+
+def refused(second, reason="100 a minute", rule="orders_per_minute"):
+    return OrderRefused(NOW + timedelta(seconds=second), ORDER, reason, rule)
+
+
+def test_refusals_by_one_rule_are_one_notice_with_their_count():
+    recent = Recent()
+    for second in range(83):
+        recent.add(refused(second, f"{second} of 100 a minute"))
+        recent.add(FetchFailed(NOW + timedelta(seconds=second), "order books", "timeout"))
+    recent.add(refused(83, rule="max_exposure"))
+
+    other, failed, flood = recent.notices
+    assert (other.kind, other.count) == ("REFUSED", 1)
+    assert (failed.kind, failed.count) == ("FETCH_FAILED", 83)
+    assert (flood.count, flood.first_timestamp) == (83, NOW.isoformat())
+    assert flood.timestamp == (NOW + timedelta(seconds=82)).isoformat()
+    assert flood.message.endswith("refused: 82 of 100 a minute")
+
+
+def test_a_refusal_long_after_the_last_begins_another_notice():
+    recent = Recent()
+    for second in (0, 600, 1_201):
+        recent.add(refused(second))
+
+    assert [notice.count for notice in recent.notices] == [1, 2]
+
+
+def test_what_stands_for_itself_is_never_folded():
+    recent = Recent()
+    for _ in range(2):
+        recent.add(MarketSettled(NOW, "KX", Decimal(1), Decimal(-5), Decimal("-2.5")))
+        recent.add(OrderEnded(NOW, Execution(ORDER, "o", OrderStatus.PARTIALLY_FILLED, (FILL,))))
+
+    assert [notice.count for notice in recent.notices] == [1, 1, 1, 1]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 900)), max_size=60))
+def test_notices_lose_no_count_and_keep_the_order_of_time(story):
+    notices, at = Notices(30), NOW
+    for about, seconds in story:
+        at += timedelta(seconds=seconds)
+        when = at.isoformat()
+        view = NoticeView(
+            timestamp=when, kind="REFUSED", message=about, count=1, first_timestamp=when
+        )
+        notices.add(view, at, about)
+
+    listed = notices.listed()
+    assert len(listed) <= 30
+    assert len(listed) == 30 or sum(notice.count for notice in listed) == len(story)
+    assert [notice.timestamp for notice in listed] == sorted(
+        (notice.timestamp for notice in listed), reverse=True
+    )
+
+
+def test_many_trades_bury_no_whale():
+    recent = Recent()
+    for number in range(10):
+        recent.add(a_whale(number))
+    for second in range(TIMELINE):
+        at = NOW + timedelta(seconds=60 + second)
+        recent.add(PositionOpened(at, "KX", Decimal(1), Decimal("0.5")))
+        recent.add(PositionClosed(at, "KX", Decimal(1), "exit"))
+
+    shown = fairly(recent.timeline, 100)
+    assert len(recent.timeline) == TIMELINE
+    assert Counter(entry.type for entry in shown) == {"WHALE": 10, "OPEN": 45, "CLOSE": 45}
+    times = [entry.timestamp for entry in shown]
+    assert times == sorted(times, reverse=True)
+
+
+@given(st.lists(st.sampled_from(["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"])), st.integers(1, 50))
+def test_each_type_gets_its_share_of_the_timeline_and_no_room_is_wasted(kinds, room):
+    entries = [TimelineView(timestamp=str(n), type=kind) for n, kind in enumerate(kinds)]
+    timeline = Timeline(room)
+    for entry in reversed(entries):
+        timeline.add(entry)
+
+    for shown in (fairly(entries, room), timeline.listed()):
+        assert len(shown) == min(room, len(kinds))
+        assert list(shown) == [entry for entry in entries if entry in shown]
+        for kind, count in Counter(kinds).items():
+            found = [entry for entry in shown if entry.type == kind]
+            assert len(found) >= min(count, room // len(set(kinds)))
+            assert found == [entry for entry in entries if entry.type == kind][: len(found)]
 
 
 @pytest.mark.parametrize("source", Source)

@@ -23,10 +23,11 @@ from bot.assembly import Bot, World, first_board, unkept
 from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
 from bot.core.events import Event
-from bot.core.money import measured
+from bot.core.money import whole_cents
 from bot.kalshi.venue import CERTAIN_AFTER
 from bot.state import decoded
 from bot.store.database import opened
+from bot.timeline import fairly
 from bot.views import BotState
 from trials import ledger
 from trials.processes import (
@@ -187,11 +188,11 @@ async def _restored(settings: Mapping[str, str], database: Path) -> list[str]:
 def _otherwise(bot: Bot, state: BotState) -> list[str]:
     trader, recent, overview = bot.trader, bot.recent, state.overview
     pairs = {
-        "equity": (measured(trader.equity), overview.equity),
-        "daily P&L": (measured(trader.daily_pnl), overview.daily_pnl),
-        "exposure": (measured(trader.portfolio.exposure), overview.total_exposure),
+        "equity": (whole_cents(trader.equity), overview.equity),
+        "daily P&L": (whole_cents(trader.daily_pnl), overview.daily_pnl),
+        "exposure": (whole_cents(trader.portfolio.exposure), overview.total_exposure),
         "open positions": (len(trader.portfolio.positions), overview.open_positions),
-        "timeline": (recent.timeline[: len(state.timeline)], state.timeline),
+        "timeline": (fairly(recent.timeline, len(state.timeline)), state.timeline),
         "whales": (recent.whales[: len(state.whales)], state.whales),
         "notices": (recent.notices[: len(state.notices)], state.notices),
     }

@@ -3,6 +3,7 @@
 Leaves out the order book (`orderbook`) and the fee formula (`fees`).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -104,6 +105,30 @@ class PriceGrid:
 
 #: Whole cents from 1 c to 99 c: the grid of nineteen Kalshi markets in twenty.
 CENT_GRID = PriceGrid((PriceRange(Decimal(0), Decimal(1), Decimal("0.01")),))
+
+
+def titled(question: str, answer: str) -> str:
+    """What a market is called: the answer it is about, then the question, as one line.
+
+    All strikes of an event have the question in common; an answer that the question already says
+    is not said again.
+
+    >>> titled("Bitcoin price on Aug 23, 2026?", "$86,750 or above")
+    '$86,750 or above · Bitcoin price on Aug 23, 2026?'
+    >>> titled("Rain in New York?", "rain")
+    'Rain in New York?'
+    """
+    question, answer = " ".join(question.split()), " ".join(answer.split())
+    if not question or not answer:
+        return question or answer
+    says_nothing = answer.casefold() == "yes" or _says(question, answer)
+    return question if says_nothing else f"{answer} · {question}"
+
+
+def _says(text: str, words: str) -> bool:
+    # As words of its own: "No" is not said by "November", nor "$5" by "$5.50" or "$5,000".
+    found = rf"(?<![\w$.,-]){re.escape(words.casefold())}(?![.,]?\w|[%°])"
+    return re.search(found, text.casefold()) is not None
 
 
 @dataclass(frozen=True, slots=True)

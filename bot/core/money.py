@@ -41,6 +41,15 @@ def measured(amount: Decimal) -> float:
     return float(amount)
 
 
+def whole_cents(amount: Decimal) -> float:
+    """An amount in dollars to the cent, as people are shown it; a half goes to the even cent.
+
+    >>> whole_cents(Decimal("9873.984999")), whole_cents(Decimal("-0.004"))
+    (9873.98, 0.0)
+    """
+    return float(round(amount, 2)) + 0.0  # no minus before nothing
+
+
 def cents(price: Decimal | float) -> float:
     """A price in cents, as the dashboard and the CSV files show it.
 

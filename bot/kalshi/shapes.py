@@ -74,9 +74,9 @@ class Market(Struct, frozen=True):
     volume_24h_fp: Amount
     open_interest_fp: Amount
     result: str
-    yes_sub_title: str
     price_ranges: tuple[PriceStep, ...] | None
     title: str | None = None
+    yes_sub_title: str | None = None
     settlement_value_dollars: Amount | None = None
     exchange_index: int | None = None
     mve_collection_ticker: str | None = None

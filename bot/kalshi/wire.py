@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Raw
 
 from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange, Side
+from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
 from bot.core.money import Contracts, Dollars
 from bot.kalshi import shapes
 from bot.kalshi.shapes import MarketPage, decode
@@ -173,7 +173,7 @@ def _market(shape: shapes.Market) -> Market:
     return Market(
         ticker=shape.ticker,
         event_ticker=shape.event_ticker,
-        title=shape.title or shape.yes_sub_title,
+        title=titled(shape.title or "", shape.yes_sub_title or "") or shape.ticker,
         status=MarketStatus(shape.status),
         grid=_grid(shape.price_ranges or ()),
         open_time=shape.open_time.astimezone(UTC),

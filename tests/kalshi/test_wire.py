@@ -87,8 +87,36 @@ def test_a_null_list_is_an_empty_list():
     )
 
 
-def test_a_market_without_a_title_is_called_by_its_answer():
-    assert one_market(title=None).title == "Rain"
+@pytest.mark.parametrize(
+    ("question", "answer", "title"),
+    [
+        (None, "Rain", "Rain"),
+        ("", "Rain", "Rain"),
+        ("Rain in New York?", None, "Rain in New York?"),
+        ("Rain in New York?", " ", "Rain in New York?"),
+        ("Rain in New York?", "Yes", "Rain in New York?"),
+        ("Rain in New York?", "rain", "Rain in New York?"),
+        ("Rain in New York?", "Rain in New York?", "Rain in New York?"),
+        (
+            "Bitcoin price on Aug 23, 2026?",
+            "$86,750 or above",
+            "$86,750 or above · Bitcoin price on Aug 23, 2026?",
+        ),
+        ("Will it be $5,500 or less?", "$5", "$5 · Will it be $5,500 or less?"),
+        ("Who wins in November?", "No", "No · Who wins in November?"),
+        ("High in New York?", "51° to 52°", "51° to 52° · High in New York?"),
+        (None, None, T1),
+        (" ", "", T1),
+    ],
+)
+def test_a_market_is_called_by_its_answer_then_its_question(question, answer, title):
+    assert one_market(title=question, yes_sub_title=answer).title == title
+
+
+def test_a_market_that_names_no_answer_is_called_by_its_question():
+    read = wire.market(dump({"market": without(market(), "yes_sub_title")}))
+
+    assert read.title == "Rain in New York?"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +131,7 @@ def test_a_combo_is_known_by_its_collection_or_its_legs(marker):
     "field",
     [
         *("ticker", "event_ticker", "status", "open_time", "close_time", "volume_24h_fp"),
-        *("open_interest_fp", "result", "yes_sub_title", "price_ranges"),
+        *("open_interest_fp", "result", "price_ranges"),
     ],
 )
 def test_an_absent_required_field_is_named_and_never_assumed(field):
