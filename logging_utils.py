@@ -16,6 +16,7 @@ from typing import Final, Literal, Self, TextIO
 from stamina.instrumentation import set_on_retry_hooks
 
 from bot import journal_lines
+from bot.access_lines import AccessLines, ServerLines
 from bot.core.events import CycleStarted, Event
 from bot.csv_file import MAX_BYTES, CsvFile
 from bot.csv_parts import Parts
@@ -32,8 +33,6 @@ KEEP_DAYS: Final = 14
 _CHUNK: Final = 1 << 20
 #: Bytes by which a file that was counted before is known again: about the last row.
 _TAIL: Final = 256
-#: What dashboards and hosts ask for all the time: a success is not worth a line.
-_POLLED: Final = ("/state/full", "/health", "/ready", "/metrics")
 
 
 def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text") -> None:
@@ -52,21 +51,14 @@ def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text")
         theirs.handlers.clear()
         theirs.propagate = True
         theirs.setLevel(logging.NOTSET)
-    access = logging.getLogger("uvicorn.access")
-    access.filters = [] if root.level <= logging.DEBUG else [_worth_a_line]
+    access_lines = AccessLines(polls=root.level <= logging.DEBUG)
+    logging.getLogger("uvicorn.access").filters = [access_lines]
+    logging.getLogger("uvicorn.error").filters = [ServerLines()]
     # Their lines per request to the exchange say nothing that events do not.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # What is tried again is an event if it fails for good; stamina's own lines have another look.
     set_on_retry_hooks(())
-
-
-def _worth_a_line(record: logging.LogRecord) -> bool:
-    """Whether an access record is more than a successful poll."""
-    match record.args:
-        case (_, _, str(path), _, int(status)):
-            return status >= 400 or path.partition("?")[0] not in _POLLED
-    return True
 
 
 class _Stdout(logging.StreamHandler[TextIO]):

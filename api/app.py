@@ -1,11 +1,12 @@
 """The FastAPI app: routes, errors, the edge around them. It opens the service while it lives."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.routing import Match
 from starlette.types import Lifespan, Receive, Scope, Send
 
 from api import bot, decisions, demo, docs, errors, logs, model, root, state, whales
@@ -13,6 +14,7 @@ from api.auth import Doors
 from api.cors import Cors
 from api.deps import OpenServices, ServiceFacts, Services
 from api.edge import Edge
+from api.holds import LET_GO, USUAL, Holds, Patience
 from api.schemas import FAILED
 from bot.clock import stopwatch
 
@@ -55,12 +57,16 @@ class Service(FastAPI):
         )
         self.state.facts = facts
         self._doors = doors
-        self._edge = Edge(super().__call__, Cors(facts.cors_origins), doors)
+        self._edge = Edge(super().__call__, Cors(facts.cors_origins), doors, self._knows)
 
-    def show(self, services: Services) -> None:
-        """Answer from this open service."""
+    def show(self, services: Services, patience: Patience = USUAL) -> Holds:
+        """Answer from this open service; whoever waits for an answer waits there."""
         self.state.services = services
-        self._edge.board = services.board
+        return self._edge.open(services.board, patience)
+
+    def _knows(self, path: str) -> bool:
+        asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+        return any(route.matches(asked)[0] is not Match.NONE for route in self.routes)
 
     def openapi(self) -> dict[str, Any]:
         """The document of this API, with locks on what wants a token."""
@@ -75,21 +81,25 @@ class Service(FastAPI):
 
 
 def create_app(
-    open_services: OpenServices, facts: ServiceFacts, seconds: Callable[[], float] = stopwatch
+    open_services: OpenServices,
+    facts: ServiceFacts,
+    seconds: Callable[[], float] = stopwatch,
+    patience: Patience = USUAL,
 ) -> Service:
     """The app; it enters `open_services()` when it starts and leaves it when it stops.
 
-    `seconds` is a clock that never jumps, for the limit of failed attempts.
+    `seconds` is a clock that never jumps, for the limit of failed attempts; `patience` is how long
+    pages are kept waiting.
     """
     doors = Doors(facts, seconds)
 
     @asynccontextmanager
-    async def lifespan(app: Service) -> AsyncIterator[None]:
+    async def lifespan(app: Service) -> AsyncIterator[Mapping[str, Any]]:
         for warning in doors.warnings():
             log.warning("%s", warning)
         async with open_services() as services:
-            app.show(services)
-            yield
+            holds = app.show(services, patience)
+            yield {LET_GO: holds.let_go}
 
     app = Service(facts, doors, lifespan)
     errors.install(app)

@@ -16,9 +16,10 @@ from pydantic import SecretStr
 from starlette.types import Scope
 
 from api.deps import ServiceFacts
-from api.headers import Headers, is_page
-from api.hosts import Hosts, is_loopback
-from api.throttle import SPAN, Failures
+from api.headers import Headers, is_forwarded, is_page
+from api.hosts import Hosts, is_loopback, is_this_machine
+from api.paths import Target
+from api.throttle import Failures
 from bot.journal_rows import plain
 
 log = logging.getLogger("main")
@@ -33,11 +34,9 @@ AT_HOME: Final = frozenset({"development", "test"})
 LEAST_TOKEN: Final = 16
 
 _READS: Final = frozenset({"GET", "HEAD"})
-#: Whoever sends one of these speaks for somebody else.
-_FORWARDED: Final = frozenset(
-    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
-    | {b"x-real-ip"}
-)
+#: What the log shows of a path and of an address.
+_SHOWN_PATH: Final = 80
+_SHOWN_ADDRESS: Final = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class Doors:
         self._writer = _digest(facts.api_token)
         reader = _digest(facts.api_read_token)
         self._readers = tuple(one for one in (reader, self._writer) if one) if reader else ()
+        self._reader = reader
         self._failures = Failures(seconds)
         #: Whether nothing can ever be said against a GET.
         self.reads_are_free = self._hosts.any and not self._readers
@@ -76,14 +76,16 @@ class Doors:
             return bool(self._readers) and not (path in OPEN or is_page(path))
         return method != "OPTIONS" and self._writer is not None
 
-    def refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Refusal | None:
-        """Why this request may not pass; None if it may."""
-        method, path = scope["method"], scope["path"]
+    def refusal(self, scope: Scope, target: Target, headers: dict[bytes, bytes]) -> Refusal | None:
+        """Why this request may not pass; None if it may. A WebSocket reads."""
+        method, path = scope.get("method", "GET"), target.path
         if not self._hosts.welcome(headers.get(b"host")) and path not in PROBES:
             return _UNKNOWN_HOST
+        if target.token is not None and method != "OPTIONS":
+            return self._by_path(method, target, scope)
         if self.wants_token(method, path):
             wanted = self._readers if method in _READS else (self._writer,)
-            return self._unless_brought(wanted, scope, headers)
+            return self._unless_brought(wanted, target, scope, headers)
         if method in _READS or method == "OPTIONS" or self._is_at_home(scope, headers):
             return None
         return _SET_TOKEN
@@ -92,7 +94,10 @@ class Doors:
         """What an operator should hear at the start, a line each."""
         lines = []
         if self._writer is None and self._facts.environment in AT_HOME:
-            lines.append("API_TOKEN is not set: this machine may act by POST, and nobody else")
+            lines.append(
+                "API_TOKEN is not set: this machine may act by POST, and nobody else; set it "
+                "before a proxy here forwards to it, for its visitors could pass for this machine"
+            )
         elif self._writer is None:
             lines.append("API_TOKEN is not set: every POST is refused until it is")
         short = (self._facts.api_token, self._facts.api_read_token)
@@ -103,33 +108,52 @@ class Doors:
             )
         return lines
 
+    def _by_path(self, method: str, target: Target, scope: Scope) -> Refusal | None:
+        """The read door: for GET, and for the token that may only read."""
+        if self._reader is None:
+            return _NO_READ_DOOR
+        brought = sha256(target.token or b"").digest()
+        if not _is_one_of(brought, (self._reader,)):
+            return self._failed(target, scope, "a wrong token in the path")
+        return None if method == "GET" else _GET_ONLY
+
     def _unless_brought(
-        self, wanted: tuple[bytes | None, ...], scope: Scope, headers: dict[bytes, bytes]
+        self,
+        wanted: tuple[bytes | None, ...],
+        target: Target,
+        scope: Scope,
+        headers: dict[bytes, bytes],
     ) -> Refusal | None:
         brought = _brought(headers.get(b"authorization", b""))
         if _is_one_of(brought, wanted):
             return None
         if _is_one_of(brought, self._readers):
             return _READS_ONLY
-        return self._failed(scope, "a wrong token" if brought else "no token")
+        return self._failed(target, scope, "a wrong token" if brought else "no token")
 
-    def _failed(self, scope: Scope, why: str) -> Refusal:
-        address = scope["client"][0] if scope.get("client") else "an unknown address"
+    def _failed(self, target: Target, scope: Scope, why: str) -> Refusal:
+        client = scope.get("client")
+        address = plain(str(client[0]))[:_SHOWN_ADDRESS] if client else "an unknown address"
         standing = self._failures.add(address)
-        if standing.wait:
-            return _too_many(standing.wait)
-        more = "" if standing.left else f"; others of the next {SPAN:.0f} s are not logged"
-        path = plain(scope["path"])[:80]
-        log.warning("Refused %s %s: %s from %s%s", scope["method"], path, why, address, more)
-        return _NO_TOKEN
+        if standing.unsaid is not None:
+            more = f"; {standing.unsaid:,} more since the last such line" if standing.unsaid else ""
+            path, method = plain(target.path)[:_SHOWN_PATH], scope.get("method", "WebSocket")
+            log.warning("Refused %s %s: %s from %s%s", method, path, why, address, more)
+        return _too_many(standing.wait) if standing.wait else _NO_TOKEN
 
     def _is_at_home(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        """Whether it is this machine that asks, for itself, of a service of which nobody minds."""
+        """Whether it is this machine that asks, for itself, of a service of which nobody minds.
+
+        A proxy on this machine asks from here as well. Most tell by their headers, by the name
+        that was asked for, or by HTTP/1.0; one that hides all of that cannot be told apart.
+        """
         return (
             self._facts.environment in AT_HOME
             and bool(scope.get("client"))
             and is_loopback(scope["client"][0])
-            and _FORWARDED.isdisjoint(headers)
+            and is_this_machine(headers.get(b"host", b"").decode("latin-1"))
+            and scope.get("http_version") != "1.0"
+            and not is_forwarded(headers)
         )
 
 
@@ -141,6 +165,15 @@ _SET_TOKEN: Final = Refusal(
     "no_token_set",
     "Set API_TOKEN and bring it as a bearer token: without it only the machine of a service in "
     "development may act",
+)
+_NO_READ_DOOR: Final = Refusal(
+    404, "not_found", "There is no /r/TOKEN without API_READ_TOKEN; reading is open: leave it out"
+)
+_GET_ONLY: Final = Refusal(
+    405,
+    "method_not_allowed",
+    "A token in the path is for GET: to act, bring API_TOKEN as a bearer token",
+    [(b"allow", b"GET")],
 )
 _READS_ONLY: Final = Refusal(403, "reads_only", "This token may read only: bring API_TOKEN")
 _NO_TOKEN: Final = Refusal(

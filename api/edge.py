@@ -1,13 +1,16 @@
 """The outermost layer: ready bytes for `/state/full`, and what every answer carries.
 
-Who may not pass is turned away here. `/state/full` is asked for in a tight loop; it is answered
-here, before middleware and router see it, from bytes made once a cycle. Everything else passes
-through and gets the security and CORS headers on its way out; HEAD is answered like GET without
-the body.
+Who may not pass is turned away here, WebSockets included. `/state/full` is asked for in a tight
+loop; it is answered here, before middleware and router see it, from bytes made once a cycle.
+Everything else passes through and gets the security and CORS headers on its way out; HEAD is
+answered like GET without the body.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Doors, Refusal
@@ -19,8 +22,11 @@ from api.headers import (
     STANDARD,
     Headers,
     came_encrypted,
+    is_browser,
     standard,
 )
+from api.holds import Holds, Patience
+from api.paths import Target, located
 from api.ready import Ready, names
 from bot.state import Board
 
@@ -30,28 +36,49 @@ MAX_BODY: Final = 16_384
 
 
 class Edge:
-    """An ASGI app around the service's own; `board` is put there when the service opens."""
+    """An ASGI app around the service's own; it answers once the service was opened to it.
 
-    def __init__(self, app: ASGIApp, cors: Cors, doors: Doors) -> None:
-        self.board: Board | None = None
+    `knows` tells whether the service has a path.
+    """
+
+    def __init__(
+        self, app: ASGIApp, cors: Cors, doors: Doors, knows: Callable[[str], bool]
+    ) -> None:
         self._app = app
         self._cors = cors
         self._doors = doors
+        self._knows = knows
+        self._open: _Open | None = None
         self._ready: Ready | None = None
+
+    def open(self, board: Board, patience: Patience) -> Holds:
+        """Answer from this board from now on; whoever waits, waits there."""
+        self._open = _Open(board, Holds(patience))
+        return self._open.holds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = located(scope, self._knows)
         headers = dict(scope["headers"])
-        full = scope["path"] == FULL and scope["method"] in _READS
-        if not (full and self._doors.reads_are_free):
-            refusal = self._doors.refusal(scope, headers)
+        full = target.path == FULL and scope["method"] in _READS
+        if not (full and self._doors.reads_are_free and target.token is None):
+            refusal = self._doors.refusal(scope, target, headers)
             if refusal is not None:
+                await self._hold_back(headers, receive)
                 await self._refuse(refusal, scope, headers, send)
                 return
+        if self._is_unwelcome(headers):
+            await self._hold_back(headers, receive)
         if full:
+            await self._await_news(headers, receive)
             start, body = self._full(scope, headers)
             await send(start)
             await send(body if scope["method"] == "GET" else _NO_BODY)
@@ -60,7 +87,43 @@ class Edge:
         elif _is_too_large(headers):
             await _send(send, 413, self._extra(scope, headers), _TOO_LARGE)
         else:
-            await self._pass_on(scope, receive, send, self._extra(scope, headers))
+            await self._pass_on(scope, target, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target, headers = located(scope, self._knows), dict(scope["headers"])
+        refusal = self._doors.refusal(scope, target, headers)
+        if refusal is None and not self._is_unwelcome(headers):
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+
+    def _is_unwelcome(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether it is a page that cannot read what it is sent; it may ask all the faster."""
+        origin = headers.get(b"origin")
+        if origin is None or self._cors.headers(origin):
+            return False
+        return origin.partition(b"://")[2] != headers.get(b"host")
+
+    async def _hold_back(self, headers: dict[bytes, bytes], receive: Receive) -> None:
+        if self._open is not None and is_browser(headers):
+            await self._open.holds.refusal(receive)
+
+    async def _await_news(self, headers: dict[bytes, bytes], receive: Receive) -> None:
+        """Keep a page that has the state until there is another."""
+        known = headers.get(b"if-none-match")
+        if known is None or not is_browser(headers) or not self._has(known, headers):
+            return
+        service = self._opened()
+
+        async def news() -> None:
+            while self._has(known, headers):
+                await service.board.newer()
+
+        await service.holds.news(receive, news)
+
+    def _has(self, known: bytes, headers: dict[bytes, bytes]) -> bool:
+        return names(known, self._current().form(headers.get(b"accept-encoding")).etag)
 
     def _full(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
         form = self._current().form(headers.get(b"accept-encoding"))
@@ -82,11 +145,13 @@ class Edge:
         extra = self._extra(scope, headers) + refusal.headers
         await _send(send, refusal.status, extra, body)
 
-    def _current(self) -> Ready:
-        board = self.board
-        if board is None:
+    def _opened(self) -> "_Open":
+        if self._open is None:
             raise RuntimeError("the service is not open: its lifespan has not been entered")
-        snapshot = board.snapshot
+        return self._open
+
+    def _current(self) -> Ready:
+        snapshot = self._opened().board.snapshot
         if self._ready is None or self._ready.snapshot is not snapshot:
             self._ready = Ready.of(snapshot)
         return self._ready
@@ -99,24 +164,38 @@ class Edge:
         else:
             await _send(send, 204, welcome + encrypted, b"")
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, extra: Headers) -> None:
+    async def _pass_on(self, scope: Scope, target: Target, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
         head = scope["method"] == "HEAD"
-        carried = [*standard(scope["path"]), *extra]
+        carried = [*standard(target.path), *self._extra(scope, headers)]
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *carried]}
+                if message["status"] >= _FAILURES:
+                    await self._hold_back(headers, receive)
             elif head:
                 message = {**message, "body": b""}
             await send(message)
 
         asked = {**scope, "method": "GET", HEAD_ONLY: True} if head else scope
-        await self._app(asked, receive, dressed)
+        await self._app(asked, _bounded(receive), dressed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    board: Board
+    holds: Holds
 
 
 _READS: Final = frozenset({"GET", "HEAD"})
+#: Statuses from here on are failures.
+_FAILURES: Final = 400
+#: The code with which a WebSocket is closed that may not be opened.
+_POLICY_VIOLATION: Final = 1008
 _NO_BODY: Final[Message] = {"type": "http.response.body", "body": b""}
-_TOO_LARGE: Final = error_body(413, f"The body may have {MAX_BODY} bytes; no route needs one")
+_TOO_MUCH: Final = f"The body may have {MAX_BODY} bytes; no route needs one"
+_TOO_LARGE: Final = error_body(413, _TOO_MUCH)
 _NOT_WELCOME: Final = error_body(
     403, "This page's origin may not ask: list it in CORS_ORIGINS to allow it"
 )
@@ -125,6 +204,21 @@ _NOT_WELCOME: Final = error_body(
 def _is_too_large(headers: dict[bytes, bytes]) -> bool:
     length = headers.get(b"content-length", b"0")
     return not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The same, but a body that does not say how long it is may not be long either."""
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise HTTPException(413, _TOO_MUCH)
+        return message
+
+    return bounded
 
 
 def _start(status: int, headers: Headers) -> Message:

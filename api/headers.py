@@ -52,3 +52,26 @@ def is_page(path: str) -> bool:
 def came_encrypted(scope: Scope, headers: dict[bytes, bytes]) -> bool:
     """Whether a request came by https; TLS often ends at a proxy, which says so."""
     return headers.get(b"x-forwarded-proto") == b"https" or scope["scheme"] == "https"
+
+
+#: Whoever sends one of these speaks for somebody else.
+_FORWARDED: Final = frozenset(
+    {b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"}
+    | {b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-ray", b"cdn-loop", b"fly-client-ip"}
+    | {b"fastly-client-ip", b"x-envoy-external-address", b"x-azure-clientip", b"x-azure-fdid"}
+    | {b"x-appengine-user-ip", b"x-amzn-trace-id", b"x-cloud-trace-context", b"x-railway-edge"}
+    | {b"x-proxyuser-ip", b"wl-proxy-client-ip", b"proxy-client-ip", b"x-host", b"x-scheme"}
+)
+_FORWARDED_FAMILIES: Final = (b"x-forwarded", b"x-original-", b"x-vercel-", b"x-railway-", b"fly-")
+
+
+def is_forwarded(headers: dict[bytes, bytes]) -> bool:
+    """Whether a proxy brought this request: any header that proxies name a visitor with."""
+    return not _FORWARDED.isdisjoint(headers) or any(
+        name.startswith(_FORWARDED_FAMILIES) for name in headers
+    )
+
+
+def is_browser(headers: dict[bytes, bytes]) -> bool:
+    """Whether a page asks: no program sends these headers unless it is told to."""
+    return b"sec-fetch-mode" in headers or b"origin" in headers

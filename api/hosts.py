@@ -60,3 +60,11 @@ def is_loopback(name: str) -> bool:
         return False
     address = ip_address(name)
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether that Host header can only mean the machine it is sent on."""
+    name = bare(host)
+    if name == "localhost" or is_loopback(name):
+        return True
+    return is_address(name) and ip_address(name).is_unspecified

@@ -5,6 +5,7 @@ already serialised, and puts it on the `Board`. Leaves out the shapes (`views`) 
 remembered between cycles (`recent`).
 """
 
+import asyncio
 import gzip
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -97,11 +98,27 @@ class Snapshot:
 class Board:
     """The one cell that changes: the bot writes it, the API reads it."""
 
-    __slots__ = ("snapshot", "status")
+    __slots__ = ("_changed", "_snapshot", "status")
 
     def __init__(self, snapshot: Snapshot, status: BotStatus) -> None:
-        self.snapshot = snapshot
+        self._changed = asyncio.Event()
+        self._snapshot = snapshot
         self.status = status
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is shown."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def newer(self) -> None:
+        """Wait until another snapshot is shown."""
+        await self._changed.wait()
 
 
 def regime_view(name: RegimeName) -> RegimeView:

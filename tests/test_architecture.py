@@ -38,6 +38,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.clock",),
         (
             "logging_utils",
+            "bot.access_lines",
             "bot.journal_lines",
             "bot.journal_rows",
             "bot.journal_fields",

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from api.app import Service, create_app
@@ -276,13 +275,13 @@ class World:
 
 @asynccontextmanager
 async def opened(
-    app: FastAPI, address: str = "127.0.0.1", **headers: str
+    app: Any, address: str = "127.0.0.1", host: str = "localhost", **headers: str
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client at that address, sending those headers with each request."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://service.example") as client,
+        httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client,
     ):
         # httpx asks for gzip unasked; a plain client does not.
         client.headers.pop("accept-encoding")

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from api.auth import Doors
-from api.throttle import MOST, ROOM, SPAN, Failures
+from api.paths import Target
+from api.throttle import MOST, MOST_IN_ALL, ROOM, SPAN, Failures
 from tests.api.conftest import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, World, opened
 
 APP = World(Path("never opened")).app()
@@ -150,6 +151,18 @@ async def test_in_development_this_machine_acts_without_a_token(world, environme
         ("127.0.0.1", {"forwarded": "for=127.0.0.1"}),
         ("127.0.0.1", {"x-real-ip": "127.0.0.1"}),
         ("127.0.0.1", {"via": "1.1 proxy"}),
+        ("127.0.0.1", {"x-forwarded-port": "443"}),
+        ("127.0.0.1", {"cf-connecting-ip": "127.0.0.1"}),
+        ("127.0.0.1", {"true-client-ip": "127.0.0.1"}),
+        ("127.0.0.1", {"fly-client-ip": "127.0.0.1"}),
+        ("127.0.0.1", {"x-client-ip": "127.0.0.1"}),
+        ("127.0.0.1", {"fastly-client-ip": "127.0.0.1"}),
+        ("127.0.0.1", {"x-original-forwarded-for": "127.0.0.1"}),
+        # A proxy on this machine that adds nothing, but keeps the name it was asked for.
+        ("127.0.0.1", {"host": "bot.example"}),
+        ("127.0.0.1", {"host": "localhost.evil.example"}),
+        ("127.0.0.1", {"host": "10.0.0.1:8000"}),
+        ("127.0.0.1", {"host": ""}),
     ],
 )
 async def test_without_a_token_nobody_else_acts(world, address, headers):
@@ -176,10 +189,19 @@ async def test_anywhere_but_in_development_nobody_acts_until_there_is_a_token(wo
 async def test_who_has_no_address_is_not_at_home(world):
     scope = {"type": "http", "method": "POST", "path": "/bot/stop", "client": None}
 
-    refusal = Doors(world.facts, lambda: 0.0).refusal(scope, {})
+    refusal = Doors(world.facts, lambda: 0.0).refusal(scope, Target("/bot/stop"), {})
 
     assert refusal is not None
     assert refusal.status == 403
+
+
+async def test_a_proxy_of_this_machine_that_speaks_http_1_0_is_not_at_home(world):
+    scope = {"type": "http", "method": "POST", "client": ("127.0.0.1", 1), "http_version": "1.0"}
+    doors, stop = Doors(world.facts, lambda: 0.0), Target("/bot/stop")
+
+    assert doors.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is not None
+    scope["http_version"] = "1.1"
+    assert doors.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is None
 
 
 async def test_a_blank_token_is_none(world):
@@ -300,10 +322,23 @@ async def test_a_flood_of_failures_does_not_flood_the_log(guarded, caplog):
         caplog.clear()
         for _ in range(5 * MOST):
             await client.post("/bot/stop")
+        guarded.seconds = SPAN
+        await client.post("/bot/stop")
 
     lines = [one.getMessage() for one in caplog.records if one.name == "main"]
-    assert len(lines) == MOST
-    assert lines[-1].endswith("others of the next 60 s are not logged")
+    assert lines[0] == "Refused POST /bot/stop: no token from 127.0.0.1"
+    assert lines[1:] == [f"{lines[0]}; {5 * MOST - 1} more since the last such line"]
+
+
+async def test_whoever_calls_himself_another_each_time_is_one_too_many_soon(guarded, caplog):
+    app, statuses = guarded.app(), []
+    for number in range(2 * MOST_IN_ALL):
+        async with opened(app, f"198.51.{number}.1") as client:
+            statuses.append((await client.post("/bot/stop")).status_code)
+            assert (await client.get("/state/full", headers=READER)).status_code == 200
+
+    assert statuses == [401] * MOST_IN_ALL + [429] * MOST_IN_ALL
+    assert len([one for one in caplog.records if "Refused" in one.getMessage()]) == MOST_IN_ALL
 
 
 @pytest.mark.parametrize(
@@ -379,7 +414,7 @@ def test_a_request_without_a_name_is_not_for_a_service_that_has_some(world):
     doors = Doors(world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0)
     scope = {"type": "http", "method": "GET", "path": "/state/full", "client": None}
 
-    refusal = doors.refusal(scope, {})
+    refusal = doors.refusal(scope, Target("/state/full"), {})
 
     assert refusal is not None
     assert refusal.status == 400

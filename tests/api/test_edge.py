@@ -252,9 +252,9 @@ ACTIONS += ["/demo/signal", "/demo/whale", "/demo/pnl"]
         {"origin": FOREIGN},
         {"origin": "null"},
         {"origin": ""},
-        {"origin": "http://service.example.evil.example"},
-        {"origin": "http://service.example:81"},
-        {"origin": "https://user@service.example"},
+        {"origin": "http://localhost.evil.example"},
+        {"origin": "http://localhost:81"},
+        {"origin": "https://user@localhost"},
         {"origin": "http://[bad"},
         {"sec-fetch-site": "cross-site"},
     ],
@@ -279,11 +279,10 @@ async def test_no_foreign_page_acts_on_the_bot(world, client, headers):
         {"sec-fetch-site": "same-origin"},
     ],
 )
-@pytest.mark.parametrize(
-    "facts", [{"allowed_hosts": ("service.example",)}, {"api_token": SecretStr(TOKEN)}]
-)
+@pytest.mark.parametrize("facts", [{"allowed_hosts": ("service.example",)}, {}])
 async def test_own_pages_listed_pages_and_scripts_act(world, headers, facts):
-    async with opened(world.with_facts(**facts).app(), **OWNER) as client:
+    world.with_facts(api_token=SecretStr(TOKEN), **facts)
+    async with opened(world.app(), host="service.example", **OWNER) as client:
         for path in ACTIONS:
             assert (await client.post(path, headers=headers)).status_code == 200, path
 
@@ -304,7 +303,6 @@ async def test_a_name_that_was_led_to_this_machine_does_not_pass_for_ours(world,
     answer = await client.post("/bot/stop", headers=headers)
 
     assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "foreign_origin"
     assert world.control.running
 
 
