@@ -1,15 +1,16 @@
 """Stdout and the CSV logs: two views of the same events, and figures about the files.
 
 `configure` decides which lines there are on stdout and in which format; `CsvJournal` writes events
-down. What lines and rows say is in `bot.journal_lines` and `bot.journal_rows`, how a line looks in
-`bot.log_format`, how files are begun anew in `bot.csv_file`.
+down; `LogStats` reads figures of the files. What lines and rows say is in `bot.journal_lines` and
+`bot.journal_rows`, how a line looks in `bot.log_format`, how files are begun anew in
+`bot.csv_file`, what becomes of older ones in `bot.csv_tidy`.
 """
 
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, Self, TextIO
 
@@ -17,12 +18,17 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from bot import journal_lines
 from bot.access_lines import AccessLines, ServerLines
-from bot.core.events import CycleStarted, Event
+from bot.core.events import CycleStarted, Event, SignalMade
+from bot.csv_account import NAME, AccountMark
 from bot.csv_file import MAX_BYTES, CsvFile
-from bot.csv_parts import Parts
+from bot.csv_stats import LogFile, LogStats
+from bot.csv_tidy import Tidier, TidyRules
+from bot.journal_changes import Changes
 from bot.journal_fields import Cycles
 from bot.journal_rows import LOGS, ROWS
 from bot.log_format import FORMATS
+
+__all__ = ["CsvJournal", "LogFile", "LogStats", "configure"]
 
 log = logging.getLogger("main")
 
@@ -30,9 +36,10 @@ log = logging.getLogger("main")
 _FLUSH_AT: Final = 1_000_000
 #: Days that complete parts are kept, if nobody says otherwise.
 KEEP_DAYS: Final = 14
-_CHUNK: Final = 1 << 20
-#: Bytes by which a file that was counted before is known again: about the last row.
-_TAIL: Final = 256
+#: Bytes that all CSV logs may take together, if nobody says otherwise.
+MAX_TOTAL: Final = 500_000_000
+#: Between two looks at the older parts, if none is added.
+TIDY_EVERY: Final = timedelta(minutes=1)
 
 
 def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text") -> None:
@@ -83,17 +90,33 @@ class CsvJournal:
     """Writes events to the CSV logs and to stdout. A context manager: it opens the files.
 
     A disk that is full or read-only loses rows, never raises: `fault` says so until it is over.
-    A file of `max_bytes`, or of another day, is begun anew; what is older than `keep_days` goes.
+    A file of `max_bytes`, or of another day, is begun anew; what is older than `keep_days` goes,
+    and the oldest of what all of them together have beyond `max_total` bytes.
     """
 
     def __init__(
-        self, folder: Path, max_bytes: int = MAX_BYTES, keep_days: int = KEEP_DAYS
+        self,
+        folder: Path,
+        max_bytes: int = MAX_BYTES,
+        keep_days: int = KEEP_DAYS,
+        max_total: int = MAX_TOTAL,
+        *,
+        every_signal: bool = False,
     ) -> None:
+        """With `every_signal` also those have rows that say nothing new."""
+        # At least half of the room is for older parts.
+        max_bytes = min(max_bytes, max_total // (2 * len(LOGS)))
         self._files = {
             name: CsvFile(folder / one.file, one.columns, max_bytes) for name, one in LOGS.items()
         }
-        self._keep_days = keep_days
-        self._day: date | None = None
+        paths = {name: folder / one.file for name, one in LOGS.items()}
+        self._tidier = Tidier(paths, TidyRules(keep_days, max_total, reserve=max_bytes))
+        self._tidied: tuple[datetime, int] | None = None
+        self._mark = AccountMark(folder)
+        #: The account that the files are still to be begun for.
+        self._account: str | None = None
+        self._every_signal = every_signal
+        self._changes = Changes()
         self._cycles = Cycles()
         self._failing: dict[str, str] = {}
         self._lost = 0
@@ -104,15 +127,26 @@ class CsvJournal:
 
     def __exit__(self, *_: object) -> None:
         self.flush()
+        self._tidier.end()
+        self._mark.release()
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):  # what it could not write it said before
+                file.close()
+
+    def turn_to(self, account: str) -> None:
+        """From now on write the rows of this account, in files that hold no other's."""
+        self.flush()
+        self._account = account
+        self._write([])
 
     @property
     def fault(self) -> str | None:
         """What is wrong with the files, and what to do about it; None if all is well."""
         stuck = [file.stuck for file in self._files.values() if file.stuck]
         lost = _fault("CSV rows are being lost", list(self._failing.values()))
-        return " ".join(filter(None, (lost, _fault("CSV logs grow on", stuck)))) or None
+        tidied = [self._tidier.fault] if self._tidier.fault else []
+        kept = _fault("Older CSV logs cannot be tidied", tidied)
+        return " ".join(filter(None, (lost, _fault("CSV logs grow on", stuck), kept))) or None
 
     def record(self, events: Sequence[Event]) -> None:
         """Write these down, in this order."""
@@ -121,19 +155,26 @@ class CsvJournal:
                 self._cycles.begin(event)
             journal_lines.say(event, self._cycles)
             row = ROWS.get(type(event))
-            if row is not None:
+            if row is not None and self._is_worth_a_row(event):
                 name, cells = row
                 self._files[name].add(cells(event), event.at)
         if events:
-            self._expire(events[-1].at.astimezone(UTC).date())
+            self._tidy(events[-1].at)
         self._write([n for n, file in self._files.items() if file.pending_size > _FLUSH_AT])
 
     def flush(self) -> None:
         """Bring what was recorded to the files."""
         self._write([n for n, file in self._files.items() if file.pending or n in self._failing])
 
+    def _is_worth_a_row(self, event: Event) -> bool:
+        if self._every_signal or not isinstance(event, SignalMade):
+            return True
+        return self._changes.is_new(event)
+
     def _write(self, names: Sequence[str]) -> None:
         before = bool(self._failing)
+        if self._account is not None:
+            self._claim(self._account)
         for name in names:
             self._write_one(name)
         if self._failing and not before:
@@ -144,90 +185,51 @@ class CsvJournal:
 
     def _write_one(self, name: str) -> None:
         file = self._files[name]
+        if self._account is not None:
+            # Better no row than one among those of another account.
+            self._lose(file)
+            return
         try:
             file.flush()
         except OSError as error:
-            self._lost += file.drop()
+            self._lose(file)
             self._failing[name] = f"{file.path.name}: {error.strerror or error}"
         else:
             self._failing.pop(name, None)
 
-    def _expire(self, day: date) -> None:
-        """Once a day, also for files that get no rows."""
-        if day != self._day:
-            self._day = day
-            for file in self._files.values():
-                file.parts.expire(day, self._keep_days)
+    def _lose(self, file: CsvFile) -> None:
+        self._lost += file.drop()
+        # What they said is to be said again.
+        self._changes.forget()
+
+    def _claim(self, account: str) -> None:
+        """Begin all files for this account, unless they are its own already."""
+        try:
+            self._mark.claim(account, self._begin_anew)
+        except OSError as error:
+            where = Path(error.filename).name if error.filename else NAME
+            self._failing[NAME] = f"{where}: {error.strerror or error}"
+        else:
+            self._failing.pop(NAME, None)
+            self._account = None
+
+    def _begin_anew(self) -> None:
+        self._changes.forget()
+        for file in self._files.values():
+            file.begin_anew()
+
+    def _tidy(self, at: datetime) -> None:
+        """Look after the older parts: now and then, on another day, and when there is a new one."""
+        turns = sum(file.turns for file in self._files.values())
+        if self._tidied is not None:
+            last, known = self._tidied
+            if turns == known and abs(at - last) < TIDY_EVERY and at.date() == last.date():
+                return
+        self._tidied = at, turns
+        self._tidier.begin(at.astimezone(UTC).date())
 
 
 def _fault(what: str, reasons: Sequence[str]) -> str | None:
     if not reasons:
         return None
     return f"{what}: {'; '.join(reasons)}. Free the disk or make the log folder writable"
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """One CSV log as it lies there; `line_count` includes the header.
-
-    `parts` are the names of the complete parts beside it, oldest first; they are not counted.
-    """
-
-    exists: bool
-    path: str
-    size_bytes: int
-    line_count: int
-    parts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    size: int = 0
-    lines: int = 0
-    tail: bytes = b""
-
-
-class LogStats:
-    """Figures of the CSV logs as they grow now, and the names of parts that are complete.
-
-    Reads only what was added since it last looked. The first look at a file reads all of it, in
-    some 30 ms for the 50 MB at which it is begun anew.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        # No path of this machine leaves the service.
-        self._shown = folder.name if folder.is_absolute() else folder.as_posix()
-        self._known: dict[str, _Counted] = {}
-
-    def read(self) -> dict[str, LogFile]:
-        """The figures now, by the log's name. Blocking: call it in a thread."""
-        return {name: self._log_file(one.file) for name, one in LOGS.items()}
-
-    def _log_file(self, file: str) -> LogFile:
-        shown, parts = f"{self._shown}/{file}", self._parts(file)
-        try:
-            counted = self._counted(file)
-        except OSError:
-            return LogFile(False, shown, 0, 0, parts)
-        return LogFile(True, shown, counted.size, counted.lines, parts)
-
-    def _parts(self, file: str) -> tuple[str, ...]:
-        try:
-            return tuple(part.path.name for part in Parts(self._folder / file).listed())
-        except OSError:
-            return ()
-
-    def _counted(self, name: str) -> _Counted:
-        known = self._known.get(name, _Counted())
-        with (self._folder / name).open("rb", buffering=0) as file:
-            # A file that no longer holds what was counted is another file: from the start.
-            file.seek(known.size - len(known.tail))
-            if file.read(len(known.tail)) != known.tail:
-                known = _Counted()
-                file.seek(0)
-            while chunk := file.read(_CHUNK):
-                tail = chunk[-_TAIL:]
-                known = _Counted(known.size + len(chunk), known.lines + chunk.count(b"\n"), tail)
-        self._known[name] = known
-        return known

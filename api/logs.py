@@ -1,18 +1,21 @@
 """`/logs`: the CSV logs and figures of them."""
 
 import asyncio
+import gzip
 import os
 from collections.abc import AsyncIterator
+from math import inf
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, cast
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.deps import BodyWanted, CurrentServices
+from api.ready import accepts_gzip
 from api.schemas import INVALID, MISSING, Responses
 from api.schemas_service import LogFile, LogsView
-from bot.csv_parts import Parts
+from bot.csv_parts import COMPRESSED, Parts
 from bot.journal_rows import LOGS, plain
 
 router = APIRouter(prefix="/logs", tags=["logs"])
@@ -43,6 +46,7 @@ async def stats(services: CurrentServices) -> LogsView:
 )
 async def rows(
     name: str,
+    request: Request,
     services: CurrentServices,
     wanted: BodyWanted,
     part: Annotated[
@@ -52,14 +56,22 @@ async def rows(
 ) -> Response:
     """The rows so far: of signals, trades, pnl, whale or grades, header first.
 
-    Without `part` those since the file was begun anew; `/logs/stats` names the older parts.
+    Without `part` those since the file was begun anew; `/logs/stats` names the older parts, which
+    are sent compressed to whoever accepts gzip.
     """
-    file, size = await asyncio.to_thread(_opened, services.log_folder, name, part)
-    shown = Path(file.name).name
-    headers = {
-        "content-length": str(size),
-        "content-disposition": f'attachment; filename="{shown}"',
-    }
+    file, length = await asyncio.to_thread(_opened, services.log_folder, name, part)
+    size: int | None = length
+    shown = Path(file.name).name.removesuffix(COMPRESSED)
+    headers = {"content-disposition": f'attachment; filename="{shown}"'}
+    if file.name.endswith(COMPRESSED):
+        headers["vary"] = "accept-encoding"
+        if accepts_gzip(request.headers.get("accept-encoding", "").encode()):
+            headers["content-encoding"] = "gzip"
+        else:
+            # How long it is unpacked nobody knows before the end.
+            file, size = cast("BinaryIO", gzip.GzipFile(fileobj=file)), None
+    if size is not None:
+        headers["content-length"] = str(size)
     if not wanted:
         file.close()
         return Response(headers=headers, media_type="text/csv")
@@ -73,25 +85,36 @@ def _opened(folder: Path, name: str, part: str | None) -> tuple[BinaryIO, int]:
         raise HTTPException(404, f"There is no log {_said(name)}; there are {', '.join(LOGS)}")
     # What is asked for is looked up among the files that there are: it never leads to one.
     try:
-        file = (folder / log.file if part is None else _part(folder / log.file, part)).open("rb")
+        file = _open(folder / log.file, part)
     except OSError:
         raise HTTPException(404, f"{log.file} is not there, or cannot be read") from None
     return file, os.fstat(file.fileno()).st_size
 
 
+def _open(log: Path, part: str | None) -> BinaryIO:
+    if part is None:
+        return log.open("rb")
+    try:
+        return _part(log, part).open("rb")
+    except FileNotFoundError:
+        # It has just been compressed, or was too old.
+        return _part(log, part).open("rb")
+
+
 def _part(log: Path, name: str) -> Path:
-    parts = {one.path.name: one.path for one in Parts(log).listed()}
+    parts = {one.name: one.path for one in Parts(log).listed()}
     if name not in parts:
         there = ", ".join(parts) or "none yet"
         raise HTTPException(404, f"There is no part {_said(name)} of {log.name}; there are {there}")
     return parts[name]
 
 
-async def _chunks(file: BinaryIO, size: int) -> AsyncIterator[bytes]:
-    """So many bytes of it: what is added meanwhile is not what was announced."""
+async def _chunks(file: BinaryIO, size: int | None) -> AsyncIterator[bytes]:
+    """So many bytes of it: what is added meanwhile is not what was announced. None is all."""
+    left = inf if size is None else size
     with file:
-        while size > 0 and (chunk := await asyncio.to_thread(file.read, min(size, _CHUNK))):
-            size -= len(chunk)
+        while left > 0 and (chunk := await asyncio.to_thread(file.read, int(min(left, _CHUNK)))):
+            left -= len(chunk)
             yield chunk
 
 

@@ -253,7 +253,12 @@ async def _told(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
 
 def csv_journal(settings: Settings) -> CsvJournal:
     """The CSV logs, as the settings want them."""
-    return CsvJournal(settings.log_dir, int(settings.log_max_mb * MEGABYTE), settings.log_keep_days)
+    return CsvJournal(
+        settings.log_dir,
+        max_bytes=int(settings.log_max_mb * MEGABYTE),
+        keep_days=settings.log_keep_days,
+        max_total=int(settings.log_max_total_mb * MEGABYTE),
+    )
 
 
 def _alerts(settings: Settings, service: Service) -> Alerts:

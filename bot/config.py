@@ -155,6 +155,12 @@ class Settings(BaseSettings):
     log_max_mb: float = Field(
         50.0, gt=0, le=10_000, description="Megabytes at which a CSV log is begun anew"
     )
+    log_max_total_mb: float = Field(
+        500.0,
+        gt=0,
+        le=1_000_000,
+        description="Megabytes of all CSV logs together; beyond them the oldest parts go",
+    )
     log_keep_days: int = Field(14, ge=1, le=3_650, description="Days that old CSV logs are kept")
 
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(

@@ -53,6 +53,8 @@ class CsvFile:
         self._at: datetime | None = None
         self._size = 0
         self._day: date | None = None
+        #: How many parts this has put away.
+        self.turns = 0
         #: Where the rows begin, and where they ended when this looked last.
         self._start, self._end = 0, -1
 
@@ -85,6 +87,11 @@ class CsvFile:
             while rows:
                 self._write(rows)
         self.drop()
+
+    def begin_anew(self) -> None:
+        """Make the rows that are there a part. Raises OSError if that is refused."""
+        self._put_away(self._look())
+        self._look()
 
     def drop(self) -> int:
         """Forget the rows that are pending, and how many they were."""
@@ -156,8 +163,9 @@ class CsvFile:
     def _put_away(self, file: io.FileIO) -> None:
         with _alone(file):
             # Another process may have done it while this one waited.
-            if self._day is not None and self._in_place(file):
+            if self._day is not None and not self._is_empty and self._in_place(file):
                 self.parts.put_away(self._day)
+                self.turns += 1
 
     def _opened(self) -> io.FileIO:
         if self._file is not None and self._in_place(self._file):

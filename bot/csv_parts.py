@@ -1,8 +1,9 @@
 """The older parts of a CSV log: how they are called, and when they go.
 
 `trades_log.csv` is the part that grows. What was written before lies beside it, called by the day
-of its rows: `trades_log.2026-11-21.csv`, further parts of that day `.2.csv`, `.3.csv`. Leaves out
-when a part is full (`csv_file`).
+of its rows: `trades_log.2026-11-21.csv`, further parts of that day `.2.csv`, `.3.csv`; with `.gz`
+behind it once it is compressed. Leaves out when a part is full (`csv_file`) and when it is
+compressed (`csv_tidy`).
 """
 
 import io
@@ -17,6 +18,8 @@ from typing import Final
 
 log = logging.getLogger("main")
 
+#: What the name of a compressed part ends with.
+COMPRESSED: Final = ".gz"
 #: Bytes from the end of a file in which its last row is looked for.
 _TAIL: Final = 256 * 1024
 
@@ -29,6 +32,16 @@ class Part:
     number: int
     path: Path
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its rows are to be unpacked first."""
+        return self.path.name.endswith(COMPRESSED)
+
+    @property
+    def name(self) -> str:
+        """What it is called, compressed or not."""
+        return self.path.name.removesuffix(COMPRESSED)
+
 
 class Parts:
     """The complete parts of the log whose growing part is `path`."""
@@ -37,10 +50,15 @@ class Parts:
         self._path = path
         stem, suffix = re.escape(path.stem), re.escape(path.suffix)
         name = rf"{stem}\.(\d{{4}}-\d\d-\d\d)(?:\.([2-9]|[1-9]\d+))?{suffix}"
-        self._called = re.compile(name, re.ASCII).fullmatch
+        self._called = re.compile(f"{name}(?:{re.escape(COMPRESSED)})?", re.ASCII).fullmatch
 
     def listed(self) -> list[Part]:
-        """All of them, oldest first. Raises OSError if the folder cannot be read."""
+        """Each of them, oldest first. Raises OSError if the folder cannot be read."""
+        # What is being compressed is there twice for a moment; as it was written it is whole.
+        return list({part.name: part for part in reversed(self.all())}.values())[::-1]
+
+    def all(self) -> list[Part]:
+        """Their files, oldest first. Raises OSError if the folder cannot be read."""
         return sorted(filter(None, map(self._part, self._path.parent.iterdir())))
 
     def put_away(self, day: date) -> None:
@@ -52,7 +70,7 @@ class Parts:
     def expire(self, day: date, keep_days: int) -> None:
         """Delete those of more than `keep_days` days before `day`; what cannot be is warned of."""
         with suppress(FileNotFoundError, NotADirectoryError):  # no folder, no parts
-            for part in self.listed():
+            for part in self.all():
                 # Not `day - timedelta`: there are days that so many days cannot be taken from.
                 if (day - part.day).days > keep_days:
                     _delete(part.path)

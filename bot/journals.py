@@ -37,6 +37,10 @@ class Journals:
         for teller in self._tellers:
             teller.see(events)
 
+    def turn_to(self, account: str) -> None:
+        """From now on what is recorded is of this account."""
+        self._journal.turn_to(account)
+
     def flush(self) -> None:
         """Bring what was recorded to the files."""
         self._journal.flush()

@@ -155,6 +155,10 @@ class Journal(Protocol):
         """Write these down, in this order; never raises for a full or read-only disk."""
         ...
 
+    def turn_to(self, account: str) -> None:
+        """From now on what is recorded is of this account; it is not mixed with another's."""
+        ...
+
     def flush(self) -> None:
         """Bring what was recorded to the files; called once a cycle."""
         ...

@@ -144,6 +144,7 @@ class _Unhurried:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.record = journal.record
+        self.turn_to = journal.turn_to
 
     @property
     def fault(self) -> str | None:

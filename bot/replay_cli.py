@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
     rules = trade_rules(settings, model).on_tape()
     trader = Trader(PaperVenue(), rules, settings.paper_cash, ids)
-    with CsvJournal(options.out) as journal:
+    with CsvJournal(options.out, max_total=sys.maxsize, every_signal=True) as journal:
         replay = Replay(recording, watch, trader, journal)
         asyncio.run(_through(replay, options.every, len(recording.books)))
         summary = replay.summary()

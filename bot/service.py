@@ -6,6 +6,7 @@ from now. Leaves out who leads (`leadership`) and how the parts are joined (`ass
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -23,6 +24,7 @@ from bot.election import Control, Offices
 from bot.leadership import Leadership
 from bot.ports import Clock
 from bot.state import decoded
+from bot.store.book import BookStore
 from bot.store.database import Database, opened
 
 log = logging.getLogger("main")
@@ -32,6 +34,8 @@ PRUNE_EVERY: Final = timedelta(hours=1)
 
 #: What a term hands on to the next, about the exchange.
 FENCE: Final = "fence"
+#: What an account is known by.
+ACCOUNT: Final = "account"
 
 
 class Service:
@@ -104,6 +108,7 @@ class Service:
             handed_on = await desk.begin(_handed_on(kept))
         if handed_on is not None:
             await store.commit(Done(memos=[Memo(FENCE, "", handed_on.encode())]))
+        self._world.journal.turn_to(f"{self.book} {await _account(store, kept)}")
         office = Office(store, desk.venue, order_ids(term, now), lose, lambda: desk.objection)
         bot = assembled(self._world, office)
         with _legible(self.book):
@@ -215,6 +220,16 @@ def _legible(whose: str) -> Iterator[None]:
         raise StoreError(
             f"what was kept of {whose} cannot be read: {error}. Run the version that wrote it"
         ) from error
+
+
+async def _account(store: BookStore, kept: Kept) -> str:
+    """What tells this account from any other, also of the same name in another database."""
+    body = kept.memos.get(ACCOUNT, {}).get("")
+    if body is not None:
+        return body.decode()
+    name = secrets.token_hex(8)
+    await store.commit(Done(memos=[Memo(ACCOUNT, "", name.encode())]))
+    return name
 
 
 def _handed_on(kept: Kept) -> str | None:

@@ -93,9 +93,13 @@ class ListJournal:
     events: list[Event] = field(default_factory=list)
     flushes: int = 0
     fault: str | None = None
+    account: str = ""
 
     def record(self, events: Sequence[Event]) -> None:
         self.events += events
+
+    def turn_to(self, account: str) -> None:
+        self.account = account
 
     def flush(self) -> None:
         self.flushes += 1

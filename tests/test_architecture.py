@@ -45,6 +45,10 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.log_format",
             "bot.csv_file",
             "bot.csv_parts",
+            "bot.csv_tidy",
+            "bot.csv_stats",
+            "bot.csv_account",
+            "bot.journal_changes",
         ),
     ),
     (

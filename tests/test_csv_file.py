@@ -319,14 +319,20 @@ def test_rows_that_a_failure_kept_are_written_by_the_next_flush(path, begin):
 
 
 def test_only_parts_of_this_file_that_are_old_enough_are_deleted(path, caplog):
-    ours = ["file.2026-11-10.csv", "file.2026-11-10.2.csv", "file.2026-11-10.11.csv"]
+    ours = [
+        "file.2026-11-10.csv",
+        "file.2026-11-10.2.csv",
+        "file.2026-11-10.3.csv.gz",
+        "file.2026-11-10.11.csv",
+    ]
     others = [
         "file.csv",
         "file.1.csv",
         "file.2026-11-11.csv",
+        "file.2026-11-11.2.csv.gz",
+        "file.2026-11-10.csv.gz.tmp",
         "file.2026-11-10.1.csv",
         "file.2026-11-10.02.csv",
-        "file.2026-11-10.csv.gz",
         "file.2026-11-1.csv",
         "file.2026-02-31.csv",
         "file.2026-11-10.1٢.csv",

@@ -49,6 +49,9 @@ class FakeJournal:
     def record(self, events):
         self.events += events
 
+    def turn_to(self, account):
+        pass
+
     def flush(self):
         pass
 

@@ -161,14 +161,17 @@ def test_a_foreign_page_cannot_drive_the_bot(running):
     assert client.get("/bot/status").json()["running"] is before
 
 
-def test_restarting_appends_to_the_logs(tmp_path):
+def test_restarting_begins_the_logs_anew_for_the_demos_next_account(tmp_path):
     for _ in range(2):
         with service(tmp_path) as client:
             until(lambda client=client: cycles(client) >= 2)
 
-    lines = (tmp_path / "logs" / "pnl_log.csv").read_text().splitlines()
-    assert sum(line.startswith("timestamp,") for line in lines) == 1
-    assert len(lines) >= 5
+    files = sorted((tmp_path / "logs").glob("pnl_log*.csv"))
+    assert len(files) == 2
+    for file in files:
+        lines = file.read_text().splitlines()
+        assert sum(line.startswith("timestamp,") for line in lines) == 1
+        assert len(lines) >= 3
 
 
 def test_without_auto_start_it_waits_for_the_order(tmp_path):

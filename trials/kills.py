@@ -164,6 +164,9 @@ class _Nowhere:
     def record(self, events: Sequence[Event]) -> None:
         """Nothing."""
 
+    def turn_to(self, account: str) -> None:
+        """Nothing."""
+
     def flush(self) -> None:
         """Nothing."""
 

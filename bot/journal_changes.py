@@ -1,0 +1,67 @@
+"""Which signals say something new: the others need no row of their own.
+
+A thousand markets that are judged every two seconds and hold would write half a megabyte a
+second, all of it the same. Leaves out what a row is (`journal_rows`).
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from bot.core.events import Action, SignalMade
+
+#: By how much a score must have moved since the last row of its market.
+MOVE: Final = 0.02
+#: A market that is judged has a row at least so often.
+AT_LEAST: Final = timedelta(minutes=1)
+#: Markets remembered; one that is forgotten gets a row too many.
+MOST: Final = 5_000
+
+
+class _Told(NamedTuple):
+    at: datetime
+    score: float | None
+    position: Decimal
+    version: str
+
+
+class Changes:
+    """What the last row of each market said."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, _Told] = {}
+
+    def is_new(self, signal: SignalMade) -> bool:
+        """Whether this is worth a row; if so it is what later ones are held against."""
+        told = self._told.get(signal.ticker)
+        if told is not None and not _says_more(signal, told):
+            return False
+        # The latest goes to the end, so that the first is the one to forget.
+        self._told.pop(signal.ticker, None)
+        self._told[signal.ticker] = _Told(
+            signal.at, signal.score, signal.position_after, signal.model_version
+        )
+        if len(self._told) > MOST:
+            del self._told[next(iter(self._told))]
+        return True
+
+    def forget(self) -> None:
+        """Nothing was said: a file begins, or rows were lost."""
+        self._told.clear()
+
+
+def _says_more(signal: SignalMade, told: _Told) -> bool:
+    return (
+        signal.action is not Action.HOLD
+        or (signal.position_before, signal.position_after) != (told.position, told.position)
+        or signal.model_version != told.version
+        or _moved(signal.score, told.score)
+        # A clock that was put back must not silence a market for hours.
+        or not timedelta() <= signal.at - told.at < AT_LEAST
+    )
+
+
+def _moved(score: float | None, told: float | None) -> bool:
+    if score is None or told is None:
+        return score is not told
+    return abs(score - told) >= MOVE - 1e-9
