@@ -14,17 +14,21 @@ from bot.core.market import Market
 from bot.core.orderbook import Books, Floats
 from bot.core.orders import Execution, Order, Unresolved
 from bot.core.risk import Approved
+from bot.core.text import one_line
+
+#: Characters of what an error says.
+LONGEST_REASON: Final = 1_000
 
 
 class ExchangeError(Exception):
     """The exchange, or the way to it, failed: unreachable, malformed, or it said no.
 
-    The message names what was asked and why it failed. `status` is the HTTP status if one came,
-    `code` the exchange's own word.
+    The message names what was asked and why it failed, in one line of bounded length whatever
+    the exchange said. `status` is the HTTP status if one came, `code` the exchange's own word.
     """
 
     def __init__(self, message: str, *, status: int | None = None, code: str = "") -> None:
-        super().__init__(message)
+        super().__init__(one_line(message, LONGEST_REASON))
         self.status = status
         self.code = code
 

@@ -76,10 +76,12 @@ class TradeSource(Protocol):
         """The latest trades of a market, newest first. Raises ExchangeError."""
         ...
 
-    async def recent_trades(self, since: datetime, pages: int) -> tuple[Sequence[Print], bool]:
+    async def recent_trades(
+        self, since: datetime, pages: int
+    ) -> tuple[Sequence[Print], bool, frozenset[str]]:
         """The trades of all markets from `since` on, newest first, and whether those are all.
 
-        Raises ExchangeError.
+        Last the markets of trades that could not be read. Raises ExchangeError.
         """
         ...
 
@@ -99,6 +101,19 @@ class Coverage:
     markets: int
     known: int
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """Trades of all markets, from which moment on they are known, and why not from earlier.
+
+    Those of `doubtful` markets are not known at all.
+    """
+
+    prints: Sequence[Print] = ()
+    reach: float = inf
+    reason: str | None = None
+    doubtful: frozenset[str] = frozenset()
 
 
 class Prints:
@@ -124,16 +139,17 @@ class Prints:
         before = {**self._looked, **followed}
         since = np.array([before.get(ticker, nan) for ticker in books.tickers], dtype=np.float64)
         self._look(books)
-        prints, reach, reason = await self._all(since)
-        known = since >= reach
+        recent = await self._all(since)
+        known = since >= recent.reach
         rows = {ticker: row for row, ticker in enumerate(books.tickers)}
+        known[[rows[ticker] for ticker in recent.doubtful if ticker in rows]] = False
         asked = self._turns([ticker for ticker in followed if not known[rows[ticker]]])
         apart = await asyncio.gather(*(self._answer(t, before[t]) for t in asked))
-        found = [one for one in prints if one.ticker in rows and known[rows[one.ticker]]]
+        found = [one for one in recent.prints if one.ticker in rows and known[rows[one.ticker]]]
         for ticker, answer in zip(asked, apart, strict=True):
             known[rows[ticker]] = answer is not None
             found += answer or ()
-        self._note(len(books), int(known.sum()), reason)
+        self._note(len(books), int(known.sum()), recent.reason)
         return Traded.of(known, _tape(found, rows, since, books.seen_at))
 
     def _look(self, books: Books) -> None:
@@ -141,22 +157,23 @@ class Prints:
         oldest = max(seen.values(), default=-inf) - FORGOTTEN
         self._looked = {t: at for t, at in self._looked.items() if at > oldest} | seen
 
-    async def _all(self, since: Floats) -> tuple[Sequence[Print], float, str | None]:
-        """All trades since the earliest of these moments; from when on; why not from there."""
-        known = since[np.isfinite(since)]
-        if not len(known):
-            return (), inf, _NEW
-        first = float(known.min())
+    async def _all(self, since: Floats) -> _Recent:
+        """All trades since the earliest of these moments, as far as they are known."""
+        moments = since[np.isfinite(since)]
+        if not len(moments):
+            return _Recent(reason=_NEW)
+        first = float(moments.min())
         try:
-            prints, whole = await self._source.recent_trades(
+            prints, whole, doubtful = await self._source.recent_trades(
                 datetime.fromtimestamp(first, UTC), PAGES
             )
         except ExchangeError as error:
-            return (), inf, str(error)
+            return _Recent(reason=str(error))
         if whole:
-            return prints, first, None
+            return _Recent(prints, first, _doubts(doubtful), doubtful)
         reach = prints[-1].at.timestamp() if prints else inf
-        return prints, reach, f"{len(prints)} trades do not reach back to the last look"
+        reason = f"{len(prints)} trades do not reach back to the last look"
+        return _Recent(prints, reach, reason, doubtful)
 
     def _turns(self, tickers: Sequence[str]) -> Sequence[str]:
         """So many of these, others each time if there are more."""
@@ -184,6 +201,10 @@ class Prints:
             text = "Trades of %d of %d markets are unknown: %s"
             log.warning(text, markets - known, markets, coverage.reason)
         self._coverage = coverage
+
+
+def _doubts(tickers: frozenset[str]) -> str | None:
+    return f"a trade of {', '.join(sorted(tickers)[:3])} could not be read" if tickers else None
 
 
 def _tape(prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until: Floats) -> Tape:

@@ -37,6 +37,7 @@ class Source:
     fails_apart: bool = False
     asked: list[str] = field(default_factory=list)
     since: list[datetime] = field(default_factory=list)
+    doubtful: frozenset[str] = frozenset()
 
     async def trades(self, ticker, limit):
         self.asked.append(ticker)
@@ -50,7 +51,7 @@ class Source:
         if self.fails:
             raise ExchangeError("GET /markets/trades: down")
         found = [sale for sale in self.sales if sale.at >= since]
-        return found[: self.most], len(found) <= self.most
+        return found[: self.most], len(found) <= self.most, self.doubtful
 
 
 def nobody(_tickers):
@@ -222,3 +223,19 @@ async def test_why_trades_are_unknown_is_said_once_while_it_lasts(caplog):
 
     assert caplog.text.count("GET /markets/trades: down") == 2
     assert prints.coverage == Coverage(1, 0, "GET /markets/trades: down")
+
+
+async def test_a_trade_that_cannot_be_read_costs_its_own_market_alone():
+    prints = Prints(Source([Sale(ticker="B")], doubtful=frozenset({"A", "Z"})), nobody)
+
+    traded = await second_look(prints, "A", "B", "C")
+
+    assert np.isnan(traded.volume).any(axis=1).tolist() == [True, False, False]
+    assert prints.coverage == Coverage(3, 2, "a trade of A, Z could not be read")
+
+
+async def test_a_trade_of_an_unwatched_market_that_cannot_be_read_costs_nothing():
+    prints = Prints(Source([Sale()], doubtful=frozenset({"Z"})), nobody)
+
+    assert not np.isnan((await second_look(prints, "A", "B")).volume).any()
+    assert prints.coverage == Coverage(2, 2, None)

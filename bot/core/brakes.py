@@ -16,8 +16,8 @@ from bot.core.marks import DayStart
 from bot.core.money import ZERO, Dollars
 
 MINUTE: Final = timedelta(seconds=60)
-#: Beyond this share, broken books are a failure of the exchange and not of a market; one is not.
-MAX_BROKEN: Final = 0.05
+#: Beyond this share, broken books are a failure of the exchange; up to it, of their markets alone.
+MAX_BROKEN: Final = 0.5
 #: Seconds that our clock and the exchange's may differ.
 MAX_SKEW: Final = 2.0
 

@@ -6,16 +6,16 @@ are left out: they still arrive and may stop.
 
 from msgspec import Struct
 
-from bot.kalshi.shapes import Amount, At, SignedAmount, Ticker
+from bot.kalshi.shapes import Amount, At, Id, SignedAmount, Ticker, Word
 
 
 class Fill(Struct, frozen=True):
     """One fill; `fill_id` is the id of the trade, `fee_cost` is dollars."""
 
-    fill_id: str
-    order_id: str
+    fill_id: Id
+    order_id: Id
     ticker: Ticker
-    book_side: str
+    book_side: Word
     count_fp: Amount
     yes_price_dollars: Amount
     fee_cost: Amount

@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
 from bot.core.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
-from bot.kalshi.shapes import MALFORMED, decode
+from bot.kalshi.shapes import MALFORMED, decode, outline
 from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError
 
 #: The finest grid has 9,999 prices; a longer side would only cost memory.
@@ -60,6 +60,7 @@ class SingleBook(Struct):
 _FAST = msgspec.json.Decoder(Batch[Entry[Sides[float]]], strict=False)
 _NOT_STRUCTURE = b"0123456789. \t\r\n"
 _LEVEL = b'["",""]'
+_NAMES = (b'"ticker"', b'"orderbook_fp"', b'"yes_dollars"', b'"no_dollars"')
 
 
 def books(body: bytes, tickers: Sequence[str], seen_at: float) -> BookAnswer:
@@ -127,12 +128,19 @@ def _fast(body: bytes) -> dict[str, Sides[float]] | None:
     # a JSON number, a sign, an exponent or "nan" leaves something over and the counts differ.
     levels = body.translate(None, _NOT_STRUCTURE).count(_LEVEL)
     usual = (
-        len(found) == len(entries)
+        _says_each_once(body, len(entries))
+        and len(found) == len(entries)
         and levels == sum(lengths)
         and max(lengths, default=0) <= MOST_LEVELS
         and not _has_long_number(body)
     )
     return found if usual else None
+
+
+def _says_each_once(body: bytes, entries: int) -> bool:
+    """Whether no object has a name twice: of those, a decoder believes the last."""
+    # Every entry has each of them, so one more is one too many; an escape could hide it.
+    return b"\\" not in body and all(body.count(name) == entries for name in _NAMES)
 
 
 def _has_long_number(body: bytes) -> bool:
@@ -148,9 +156,9 @@ def _careful(body: bytes) -> tuple[dict[str, Sides[float]], dict[str, str]]:
     """The readable books of a batch, and why the others are not."""
     found: dict[str, Sides[float]] = {}
     faults: dict[str, str] = {}
-    for raw in decode(Batch[Raw], body).orderbooks:
+    for raw in outline(Batch[Raw], body).orderbooks:
         try:
-            entry = decode(Entry[Raw], raw)
+            entry = outline(Entry[Raw], raw)
         except ExchangeError:
             continue  # without a ticker it is nobody's: whoever waits for it was not answered
         if entry.ticker in found or entry.ticker in faults:

@@ -3,9 +3,11 @@
 What may pass by itself (429, 5xx, a broken connection, a timeout) is tried again for reads, with
 jitter, a few times and not for long. A write is sent once and never repeated; one that certainly
 never left carries the code NOT_SENT. Redirects are not followed: a signature covers its path.
+Answers are bounded in size, depth and count (`answers`, `documents`).
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +18,9 @@ from typing import Final, TypeVar
 import httpx
 import stamina
 
+from bot.core.text import LONGEST
+from bot.kalshi.answers import whole
+from bot.kalshi.documents import refuse_excess
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.errors import error as refusal
 from bot.kalshi.limits import TokenBudget
@@ -126,13 +131,17 @@ class Calls:
         try:
             request = self._request(method, self._address(path, tuple(params)), body)
             async with asyncio.timeout(ATTEMPT_PATIENCE):
-                response = await self._http.send(request)
+                response = await whole(await self._http.send(request, stream=True))
                 self._told_at = _time_of(response.headers)
                 return response
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             code = NOT_SENT if isinstance(error, _UNSENT) else ""
             raise ExchangeError(f"{method} {path}: {reason}", code=code) from error
+        except ExchangeError as error:
+            # Answered it was: of a write this says that it may have been done.
+            told = f"{method} {path}: {error}"
+            raise ExchangeError(told, status=httpx.codes.OK) from error
 
     def _request(self, method: str, url: httpx.URL, body: bytes) -> httpx.Request:
         request = self._http.build_request(method, url, content=body or None)
@@ -162,12 +171,26 @@ def refused_as(asked: str, response: httpx.Response) -> ExchangeError | None:
     """The refusal that a response is; None for a success."""
     if response.is_success:
         return None
+    if response.has_redirect_location:
+        return ExchangeError(_pointing(asked, response), status=response.status_code)
     return refusal(asked, response.status_code, response.content)
+
+
+def _pointing(asked: str, response: httpx.Response) -> str:
+    """Where the exchange says to go instead. Nothing of ours goes there, a signature least."""
+    told = response.headers["location"]
+    # Of an address, what may hold a secret is left out: who, and everything asked.
+    where = re.sub(r"//[^/?#]*@", "//", told[:LONGEST]).partition("?")[0].partition("#")[0]
+    return (
+        f"{asked}: HTTP {response.status_code}, it points to {where or 'nowhere'}, which is not "
+        "followed: if that is the exchange, set KALSHI_BASE_URL to it"
+    )
 
 
 def parsed(asked: str, parse: Callable[[bytes], ValueT], body: bytes) -> ValueT:
     """The body of a success as a value; raises ExchangeError naming what was asked."""
     try:
+        refuse_excess(body)
         return parse(body)
     except ExchangeError as error:
         raise ExchangeError(f"{asked}: {error}", status=httpx.codes.OK) from error

@@ -9,19 +9,24 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from bot.core.market import Market
 from bot.kalshi import books, wire
+from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
 from bot.kalshi.calls import Calls, Signature, parsed, refused_as
 from bot.kalshi.limits import TokenBudget
+from bot.kalshi.oddities import Oddities
 from bot.kalshi.terms import TermsCache, terms_of
 from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
 
 log = logging.getLogger("main")
+
+DescribedT = TypeVar("DescribedT", Market, wire.Event)
 
 #: Markets on one page of the listing, and trades on one of theirs: the most there can be.
 PAGE = 1_000
@@ -37,7 +42,12 @@ def open_http(
         base_url=base_url,
         transport=transport,
         # Without it the exchange may translate the titles of markets.
-        headers={"Accept-Language": "en", "Accept": "application/json"},
+        headers={
+            "Accept-Language": "en",
+            "Accept": "application/json",
+            "Accept-Encoding": ENCODING,
+        },
+        cookies=no_cookies(),
         timeout=httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=10.0),
         limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0),
         follow_redirects=False,
@@ -58,6 +68,7 @@ class KalshiClient:
         self._calls = Calls(http, budget, signature)
         self._clock = clock
         self._cache = TermsCache(clock)
+        self._oddities = Oddities(clock)
 
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, a hundred to a request.
@@ -92,7 +103,7 @@ class KalshiClient:
         for page in await together(self._markets, list(in_batches(tickers))):
             if isinstance(page, ExchangeError):
                 raise page
-            found |= {market.ticker: market for market in page}
+            found |= self._once("GET /markets", page)
         return {ticker: found[ticker] for ticker in tickers if ticker in found}
 
     async def listing(self) -> AsyncIterator[Listed]:
@@ -135,33 +146,40 @@ class KalshiClient:
         return found
 
     async def trades(self, ticker: str, limit: int = 100) -> tuple[wire.Trade, ...]:
-        """The latest trades of a market, newest first."""
+        """The latest trades of a market, newest first; ExchangeError if one cannot be read."""
         params = [("ticker", ticker), ("limit", str(limit))]
-        latest, _ = await self._calls.read("/markets/trades", params, wire.trades)
-        return latest
+        page = await self._calls.read("/markets/trades", params, wire.trades)
+        if page.broken:
+            raise ExchangeError(f"GET /markets/trades: {page.broken[0]}")
+        if strange := {trade.ticker for trade in page.trades} - {ticker}:
+            raise ExchangeError(f"GET /markets/trades: {min(strange)} was not asked about")
+        return page.trades
 
     async def recent_trades(
         self, since: datetime, pages: int
-    ) -> tuple[tuple[wire.Trade, ...], bool]:
+    ) -> tuple[tuple[wire.Trade, ...], bool, frozenset[str]]:
         """The trades of all markets from `since` on, newest first, and whether those are all.
 
-        They are not all if so many pages, one request each, do not reach back so far.
+        They are not all if so many pages, one request each, do not reach back so far. Last the
+        markets of trades that could not be read and were left out.
         """
         # Whole seconds, rounded down: a few trades too many are better than one too few.
         params = [("limit", str(PAGE)), ("min_ts", str(int(since.timestamp())))]
         found: dict[str, wire.Trade] = {}
+        doubtful: frozenset[str] = frozenset()
         cursor = ""
         for _ in range(pages):
             more = [("cursor", cursor)] if cursor else []
-            page, cursor = await self._calls.read("/markets/trades", [*params, *more], wire.trades)
-            known = len(found)
-            found |= {trade.trade_id: trade for trade in page}
-            if not cursor or (page and page[-1].at < since):
-                return tuple(found.values()), True
+            page = await self._calls.read("/markets/trades", [*params, *more], wire.trades)
+            self._oddities.note("GET /markets/trades", page.broken)
+            cursor, doubtful, known = page.cursor, doubtful | page.doubtful, len(found)
+            found |= {trade.trade_id: trade for trade in page.trades}
+            if not cursor or (page.trades and page.trades[-1].at < since):
+                return tuple(found.values()), True, doubtful
             # A cursor the exchange cannot read is silently page one.
             if len(found) == known:
                 break
-        return tuple(found.values()), False
+        return tuple(found.values()), False, doubtful
 
     async def exchange_status(self) -> wire.ExchangeStatus:
         """Whether the exchange is up; it says so with error statuses too."""
@@ -185,14 +203,24 @@ class KalshiClient:
     async def _markets(self, tickers: Sequence[str]) -> tuple[Market, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
         found, broken = await self._calls.read("/markets", params, wire.markets)
-        _report(broken)
+        self._oddities.note("GET /markets", broken)
         return found
+
+    def _once(self, asked: str, page: Sequence[DescribedT]) -> dict[str, DescribedT]:
+        """Those of the page that are described in one way only, by ticker."""
+        found: dict[str, DescribedT] = {}
+        twice: set[str] = set()
+        for one in page:
+            if found.setdefault(one.ticker, one) != one:
+                twice.add(one.ticker)
+        self._oddities.note(asked, [f"{t} is described in two ways" for t in sorted(twice)])
+        return {ticker: one for ticker, one in found.items() if ticker not in twice}
 
     async def _page(self, cursor: str) -> wire.ListingPage:
         params = [("limit", str(PAGE)), ("status", "open"), ("mve_filter", "exclude")]
         params += [("cursor", cursor)] if cursor else []
         page = await self._calls.read("/markets", params, wire.listing)
-        _report(page.broken)
+        self._oddities.note("GET /markets, the listing", page.broken)
         return page
 
     async def _terms(self, batch: Sequence[str], failures: list[ExchangeError]) -> dict[str, Terms]:
@@ -202,7 +230,7 @@ class KalshiClient:
         except ExchangeError as error:
             failures.append(error)
             return found
-        for event in events:
+        for event in self._once("GET /events", events).values():
             try:
                 found[event.ticker] = terms_of(event, await self._series(event.series_ticker))
             except ExchangeError as error:
@@ -212,17 +240,15 @@ class KalshiClient:
     async def _events(self, tickers: Sequence[str]) -> tuple[wire.Event, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
         found, broken = await self._calls.read("/events", params, wire.events)
-        _report(broken)
+        self._oddities.note("GET /events", broken)
         return found
 
     async def _series(self, ticker: str) -> wire.Series:
         known = self._cache.series(ticker)
         if known is None:
-            known = await self._calls.read(f"/series/{quote(ticker, safe='')}", (), wire.series)
+            path = f"/series/{quote(ticker, safe='')}"
+            known = await self._calls.read(path, (), wire.series)
+            if known.ticker != ticker:
+                raise ExchangeError(f"GET {path}: the answer is about {known.ticker}")
             self._cache.keep_series(known)
         return known
-
-
-def _report(broken: Sequence[str]) -> None:
-    if broken:
-        log.warning("%d entries of an answer could not be read; %s", len(broken), broken[0])

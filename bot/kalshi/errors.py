@@ -6,6 +6,7 @@ anything else still does.
 
 import msgspec
 
+from bot.core.text import one_line
 from bot.kalshi.shapes import MALFORMED
 from bot.ports import ExchangeError
 
@@ -42,7 +43,4 @@ def _word(text: object) -> str:
 
 
 def _text(value: object) -> str:
-    """One short line without control characters: error texts end up in logs."""
-    if not isinstance(value, str):
-        return ""
-    return "".join(c if c.isprintable() else " " for c in value[:LONGEST]).strip()
+    return one_line(value[:LONGEST]) if isinstance(value, str) else ""

@@ -4,9 +4,9 @@ Tables only, of the official specification (3.34.0), read with `shapes.decode`. 
 are left out: they still arrive and may stop.
 """
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from bot.kalshi.shapes import Amount, At, Ticker
+from bot.kalshi.shapes import Amount, At, Id, Ticker, Word
 
 
 class OrderRequest(Struct, frozen=True, omit_defaults=True):
@@ -52,7 +52,7 @@ class DecreaseRequest(Struct, frozen=True):
 class Created(Struct, frozen=True):
     """What became of a new order; the averages are there if anything filled."""
 
-    order_id: str
+    order_id: Id
     fill_count: Amount
     remaining_count: Amount
     ts_ms: int
@@ -64,7 +64,7 @@ class Created(Struct, frozen=True):
 class Amended(Struct, frozen=True):
     """What became of an amended order."""
 
-    order_id: str
+    order_id: Id
     ts_ms: int
     client_order_id: str | None = None
     fill_count: Amount | None = None
@@ -74,7 +74,7 @@ class Amended(Struct, frozen=True):
 class Decreased(Struct, frozen=True):
     """What is left of a decreased order."""
 
-    order_id: str
+    order_id: Id
     remaining_count: Amount
     ts_ms: int
     client_order_id: str | None = None
@@ -83,7 +83,7 @@ class Decreased(Struct, frozen=True):
 class Cancelled(Struct, frozen=True):
     """How much a cancellation took away."""
 
-    order_id: str
+    order_id: Id
     reduced_by: Amount
     ts_ms: int
     client_order_id: str | None = None
@@ -111,7 +111,7 @@ class BatchCreated(Struct, frozen=True):
 class BatchCancelled(Struct, frozen=True):
     """One cancellation of a batch; `error` says why nothing was cancelled."""
 
-    order_id: str
+    order_id: Id
     reduced_by: Amount
     ts_ms: int | None = None
     error: Fault | None = None
@@ -132,11 +132,11 @@ class BatchCancellation(Struct, frozen=True):
 class Order(Struct, frozen=True):
     """An order as the exchange remembers it; a cancelled one has nothing remaining."""
 
-    order_id: str
+    order_id: Id
     client_order_id: str
     ticker: Ticker
-    book_side: str
-    status: str
+    book_side: Word
+    status: Word
     yes_price_dollars: Amount
     initial_count_fp: Amount
     fill_count_fp: Amount
@@ -167,11 +167,11 @@ class ListedOrder(Struct, frozen=True):
     Orders that others made may stand beside ours: what is not needed of them is not asked for.
     """
 
-    order_id: str
+    order_id: Id
     client_order_id: str
     ticker: Ticker
-    book_side: str
-    status: str
+    book_side: Word
+    status: Word
     initial_count_fp: Amount
     fill_count_fp: Amount
 
@@ -179,14 +179,20 @@ class ListedOrder(Struct, frozen=True):
 class OrderListing(Struct, frozen=True):
     """GET /portfolio/orders, of which only that is read."""
 
-    orders: list[ListedOrder] | None
+    orders: list[Raw] | None
     cursor: str
+
+
+class NamedOrder(Struct, frozen=True):
+    """All that has to be known of an order that is not ours."""
+
+    client_order_id: str
 
 
 class QueuePosition(Struct, frozen=True):
     """Contracts that stand before a resting order."""
 
-    order_id: str
+    order_id: Id
     market_ticker: Ticker
     queue_position_fp: Amount
 
@@ -207,4 +213,4 @@ class GroupRequest(Struct, frozen=True):
 class GroupCreated(Struct, frozen=True):
     """The order group that was begun."""
 
-    order_group_id: str
+    order_group_id: Id

@@ -105,9 +105,9 @@ def _fills(order: Order, order_id: str, told: Sequence[account.Fill]) -> tuple[F
 
 
 def _fill(order: Order, told: account.Fill) -> Fill:
-    # An order that may not wait trades when it is made: that is its time if none is told.
-    at = order.at if told.created_time is None else told.created_time.astimezone(UTC)
     try:
+        # An order that may not wait trades when it is made: that is its time if none is told.
+        at = order.at if told.created_time is None else told.created_time.astimezone(UTC)
         return Fill(
             fill_id=told.fill_id,
             client_order_id=order.client_order_id,
@@ -118,5 +118,5 @@ def _fill(order: Order, told: account.Fill) -> Fill:
             fee=Decimal(told.fee_cost),
             at=at,
         )
-    except ValueError as error:
-        raise ExchangeError(str(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise ExchangeError(f"fill {told.fill_id}: {error}") from error

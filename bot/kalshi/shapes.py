@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from bot.kalshi.documents import refuse_repetition, refuse_repetition_outside, whole_characters
 from bot.ports import ExchangeError
 
 #: Dollars or contracts, never negative; and the same where a sign is meant.
@@ -21,6 +22,10 @@ Amount: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,15}(\.[0-9]{1,15})?\
 SignedAmount: TypeAlias = Annotated[str, Meta(pattern=r"\A-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")]
 #: A name that can stand in an address, in a comma list and in a line of a log.
 Ticker: TypeAlias = Annotated[str, Meta(pattern=r"\A[!-+\--~]{1,200}\Z")]
+#: What the exchange calls an order, a fill, a trade: it may stand in a line of a log.
+Id: TypeAlias = Annotated[str, Meta(pattern=r"\A[!-~]{1,200}\Z")]
+#: A word of a list that may grow.
+Word: TypeAlias = Annotated[str, Meta(max_length=100)]
 #: A moment; one without its offset is refused.
 At: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
@@ -31,10 +36,33 @@ ShapeT = TypeVar("ShapeT")
 
 
 def decode(shape: type[ShapeT], body: bytes | Raw) -> ShapeT:
-    """The body as that shape; raises ExchangeError naming the field that is wrong or missing."""
+    """The body as that shape; raises ExchangeError naming the field that is wrong or missing.
+
+    No object in it may have a name twice.
+    """
+    value = _decoded(shape, body)
+    refuse_repetition(memoryview(body))
+    return value
+
+
+def outline(shape: type[ShapeT], body: bytes | Raw) -> ShapeT:
+    """The same for a shape with raw parts: what is within those is looked at when they are read."""
+    value = _decoded(shape, body)
+    refuse_repetition_outside(memoryview(body))
+    return value
+
+
+def _decoded(shape: type[ShapeT], body: bytes | Raw) -> ShapeT:
     kind: Any = shape
+    decoder = _decoder(kind)
     try:
-        value: ShapeT = _decoder(kind).decode(body)
+        try:
+            value: ShapeT = decoder.decode(body)
+        except MALFORMED:
+            # Half a character in one title must not cost a page of a thousand markets.
+            if (mended := whole_characters(bytes(body))) == body:
+                raise
+            value = decoder.decode(mended)
     except MALFORMED as error:
         raise ExchangeError(f"not the expected JSON: {error}") from error
     return value
@@ -57,7 +85,7 @@ class ListedMarket(Struct, frozen=True):
     """A market reduced to what a ranking needs."""
 
     ticker: Ticker
-    status: str
+    status: Word
     volume_24h_fp: Amount
     mve_collection_ticker: str | None = None
     mve_selected_legs: list[Raw] | None = None
@@ -68,12 +96,12 @@ class Market(Struct, frozen=True):
 
     ticker: Ticker
     event_ticker: Ticker
-    status: str
+    status: Word
     open_time: At
     close_time: At
     volume_24h_fp: Amount
     open_interest_fp: Amount
-    result: str
+    result: Word
     price_ranges: tuple[PriceStep, ...] | None
     title: str | None = None
     yes_sub_title: str | None = None
@@ -103,7 +131,7 @@ class Event(Struct, frozen=True):
     series_ticker: Ticker
     title: str
     category: str | None = None
-    fee_type_override: str | None = None
+    fee_type_override: Word | None = None
     fee_multiplier_override: Decimal | None = None
 
 
@@ -127,7 +155,7 @@ class Series(Struct, frozen=True):
     ticker: Ticker
     title: str
     category: str | None
-    fee_type: str
+    fee_type: Word
     fee_multiplier: Decimal
 
 
@@ -146,20 +174,26 @@ class SeriesList(Struct, frozen=True):
 class Trade(Struct, frozen=True):
     """Contracts that changed hands; the taker bought YES if it took as `bid`."""
 
-    trade_id: str
+    trade_id: Id
     ticker: Ticker
     count_fp: Amount
     yes_price_dollars: Amount
-    taker_book_side: str
+    taker_book_side: Word
     created_time: At
     is_block_trade: bool
 
 
-class TradePage(Struct, frozen=True):
+class TradePage(Struct, Generic[ShapeT], frozen=True):
     """GET /markets/trades, newest first."""
 
-    trades: list[Trade] | None
+    trades: list[ShapeT] | None
     cursor: str
+
+
+class Named(Struct, frozen=True):
+    """All that has to be known of an entry that is broken otherwise."""
+
+    ticker: Ticker
 
 
 class ShardStatus(Struct, frozen=True):

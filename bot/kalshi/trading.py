@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Raw
 
 from bot.core.market import Side
 from bot.core.money import Contracts, Dollars
@@ -19,7 +20,7 @@ from bot.core.orders import Order
 from bot.kalshi import account, orders, reference, shapes
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.errors import NOT_SENT
-from bot.kalshi.shapes import decode
+from bot.kalshi.shapes import decode, outline
 from bot.ports import ExchangeError
 
 #: Entries on one page: the most there can be; and pages of a listing that has an end.
@@ -62,18 +63,19 @@ class KalshiTrading:
         """An order as the exchange remembers it, by its client order id; None if not among them.
 
         There is no filter for that id: the orders of its market since then are looked through.
+        Raises ExchangeError if one of them cannot be read and may be it.
         """
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since))]
 
-        def read(body: bytes) -> Page[orders.ListedOrder]:
-            page = decode(orders.OrderListing, body)
+        def read(body: bytes) -> Page[Raw]:
+            page = outline(orders.OrderListing, body)
             return page.orders, page.cursor
 
         async for page in self._pages("/portfolio/orders", params, read):
-            for entry in page:
-                if entry.client_order_id == order.client_order_id:
-                    return entry
+            for number, raw in enumerate(page):
+                if (found := _if_it_is(order, number, raw)) is not None:
+                    return found
         return None
 
     async def fills(self, order_id: str) -> list[account.Fill]:
@@ -199,6 +201,17 @@ def _fixed(what: str, amount: Decimal, digits: int) -> str:
     if amount != (fixed := round(amount, digits)):
         raise ExchangeError(f"{what} of {amount} is finer than {digits} decimals", code=NOT_SENT)
     return f"{fixed:f}"
+
+
+def _if_it_is(order: Order, number: int, raw: Raw) -> orders.ListedOrder | None:
+    """The order told in an entry, None if it is another. Raises ExchangeError if nobody can say."""
+    try:
+        # Others trade in this account, too: what they do must not hide what became of ours.
+        if decode(orders.NamedOrder, raw).client_order_id != order.client_order_id:
+            return None
+        return decode(orders.ListedOrder, raw)
+    except ExchangeError as error:
+        raise ExchangeError(f"GET /portfolio/orders: entry {number}: {error}") from error
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

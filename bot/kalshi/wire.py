@@ -4,12 +4,12 @@ Whatever is wrong with a body becomes ExchangeError. In a page of markets one br
 left out and named, and the others stay. Order books have a module of their own (`books`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from msgspec import Raw
@@ -17,12 +17,22 @@ from msgspec import Raw
 from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
 from bot.core.money import Contracts, Dollars
+from bot.core.text import one_line
 from bot.kalshi import shapes
-from bot.kalshi.shapes import MarketPage, decode
+from bot.kalshi.shapes import MarketPage, decode, outline
 from bot.ports import ExchangeError, Listed
 
 ShapeT = TypeVar("ShapeT")
 ValueT = TypeVar("ValueT")
+#: An entry that cannot be read: its market, empty if not even that can be read, and why.
+Broken: TypeAlias = tuple[str, str]
+
+#: Broken entries of a page that are told with their reason.
+MOST_REASONS: Final = 10
+#: Years that a market or a trade can be of: arithmetic with others may leave the calendar.
+YEARS: Final = range(2000, 3000)
+#: Digits of a fee multiplier, whole ones and those after the point.
+MULTIPLIER_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,20 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class TradePage:
+    """Trades, newest first, and the cursor of the next page; an empty one is the end.
+
+    `broken` has one reason for each trade that was left out, `doubtful` their markets, as far as
+    those can be read: of these not all trades are known.
+    """
+
+    trades: tuple[Trade, ...]
+    cursor: str
+    doubtful: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeStatus:
     """Whether the exchange is up; `paused_shards` are those where nothing trades now."""
 
@@ -103,8 +127,8 @@ def market(body: bytes) -> Market:
 
 def events(body: bytes) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     """A page of GET /events, and one reason for each entry that could not be read."""
-    found, broken = _isolated(decode(shapes.EventPage[Raw], body).events, shapes.Event, _event)
-    return tuple(found), broken
+    found, broken = _isolated(outline(shapes.EventPage[Raw], body).events, shapes.Event, _event)
+    return tuple(found), _reasons(broken)
 
 
 def series(body: bytes) -> Series:
@@ -112,10 +136,16 @@ def series(body: bytes) -> Series:
     return _converted(_series, decode(shapes.SingleSeries, body).series)
 
 
-def trades(body: bytes) -> tuple[tuple[Trade, ...], str]:
-    """A page of GET /markets/trades, newest first, and the cursor of the next."""
-    page = decode(shapes.TradePage, body)
-    return tuple(_converted(_trade, trade) for trade in page.trades or ()), page.cursor
+def trades(body: bytes) -> TradePage:
+    """A page of GET /markets/trades."""
+    try:
+        page = decode(shapes.TradePage[shapes.Trade], body)
+        found = tuple([_converted(_trade, trade) for trade in page.trades or ()])
+        return TradePage(found, page.cursor)
+    except ExchangeError:
+        raws = outline(shapes.TradePage[Raw], body)
+        sound, broken = _isolated(raws.trades, shapes.Trade, _trade)
+        return TradePage(tuple(sound), raws.cursor, _named(broken), _reasons(broken))
 
 
 def exchange_status(body: bytes) -> ExchangeStatus:
@@ -140,21 +170,42 @@ def _entries(
         return [_converted(value, entry) for entry in page.markets or ()], (), page.cursor
     except ExchangeError:
         # Once more, entry by entry: only a page that is broken somewhere pays for this.
-        raws = decode(MarketPage[Raw], body)
-        return *_isolated(raws.markets, shape, value), raws.cursor
+        raws = outline(MarketPage[Raw], body)
+        sound, broken = _isolated(raws.markets, shape, value)
+        return sound, _reasons(broken), raws.cursor
 
 
 def _isolated(
     raws: list[Raw] | None, shape: type[ShapeT], value: Callable[[ShapeT], ValueT]
-) -> tuple[list[ValueT], tuple[str, ...]]:
+) -> tuple[list[ValueT], list[Broken]]:
+    """The entries as values, and those that cannot be read."""
     sound: list[ValueT] = []
-    broken: list[str] = []
+    broken: list[Broken] = []
     for number, raw in enumerate(raws or ()):
         try:
             sound.append(_converted(value, decode(shape, raw)))
         except ExchangeError as error:
-            broken.append(f"entry {number}: {error}")
-    return sound, tuple(broken)
+            ticker = _ticker(raw)
+            reason = f"entry {number}: {ticker and f'{ticker}: '}{error}"
+            # A page of nothing but broken entries must not become a book of reasons.
+            broken.append((ticker, reason if len(broken) < MOST_REASONS else ""))
+    return sound, broken
+
+
+def _ticker(raw: Raw) -> str:
+    """The market an entry is of; empty if even that cannot be read."""
+    try:
+        return decode(shapes.Named, raw).ticker
+    except ExchangeError:
+        return ""
+
+
+def _named(broken: Sequence[Broken]) -> frozenset[str]:
+    return frozenset(ticker for ticker, _ in broken if ticker)
+
+
+def _reasons(broken: Sequence[Broken]) -> tuple[str, ...]:
+    return tuple([reason for _, reason in broken])
 
 
 def _converted(value: Callable[[ShapeT], ValueT], shape: ShapeT) -> ValueT:
@@ -173,11 +224,12 @@ def _market(shape: shapes.Market) -> Market:
     return Market(
         ticker=shape.ticker,
         event_ticker=shape.event_ticker,
-        title=titled(shape.title or "", shape.yes_sub_title or "") or shape.ticker,
+        title=titled(one_line(shape.title or ""), one_line(shape.yes_sub_title or ""))
+        or shape.ticker,
         status=MarketStatus(shape.status),
         grid=_grid(shape.price_ranges or ()),
-        open_time=shape.open_time.astimezone(UTC),
-        close_time=shape.close_time.astimezone(UTC),
+        open_time=_moment(shape.open_time),
+        close_time=_moment(shape.close_time),
         volume_24h=Decimal(shape.volume_24h_fp),
         open_interest=Decimal(shape.open_interest_fp),
         result=shape.result,
@@ -211,7 +263,7 @@ def _event(shape: shapes.Event) -> Event:
     return Event(
         ticker=shape.event_ticker,
         series_ticker=shape.series_ticker,
-        category=shape.category,
+        category=_category(shape.category),
         fee_kind=None if kind is None else FeeKind(kind),
         fee_multiplier=None if multiplier is None else _multiplier(shape.event_ticker, multiplier),
     )
@@ -219,13 +271,28 @@ def _event(shape: shapes.Event) -> Event:
 
 def _series(shape: shapes.Series) -> Series:
     multiplier = _multiplier(shape.ticker, shape.fee_multiplier)
-    return Series(shape.ticker, shape.category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
+    category = _category(shape.category)
+    return Series(shape.ticker, category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
+
+
+def _category(told: str | None) -> str | None:
+    return None if told is None else one_line(told)
 
 
 def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
-    if not (multiplier.is_finite() and 0 <= multiplier < 1_000):
-        raise ValueError(f"{ticker}: {multiplier} is no fee multiplier")
+    _, digits, exponent = multiplier.as_tuple()
+    is_short = len(digits) <= MULTIPLIER_DIGITS
+    # 1e-999999 is small enough, and written out it is a million characters.
+    if not (is_short and exponent in range(-MULTIPLIER_DIGITS, 4) and 0 <= multiplier < 1_000):
+        told = f"{multiplier:.9g}" if is_short else f"a number of {len(digits)} digits"
+        raise ValueError(f"{ticker}: {told} is no fee multiplier")
     return multiplier
+
+
+def _moment(told: datetime) -> datetime:
+    if told.year not in YEARS:
+        raise ValueError(f"a time in the year {told.year}")
+    return told.astimezone(UTC)
 
 
 _TAKER: Mapping[str, Side] = {"bid": Side.BUY, "ask": Side.SELL}
@@ -239,7 +306,7 @@ def _trade(shape: shapes.Trade) -> Trade:
     return Trade(
         trade_id=shape.trade_id,
         ticker=shape.ticker,
-        at=shape.created_time.astimezone(UTC),
+        at=_moment(shape.created_time),
         taker=_TAKER[shape.taker_book_side],
         price=price,
         count=Decimal(shape.count_fp),

@@ -415,7 +415,7 @@ async def test_the_trades_of_all_markets_come_in_so_many_pages_at_most(
     route = exchange.get("/markets/trades").mock(side_effect=in_pages(*trades, size=2))
     since = NOON - timedelta(seconds=59.5)
 
-    found, are_all = await client.recent_trades(since, pages)
+    found, are_all, _ = await client.recent_trades(since, pages)
 
     assert [trade.trade_id for trade in found] == [f"t-{n}" for n in range(count)]
     assert are_all is whole
@@ -426,7 +426,7 @@ async def test_trades_are_all_there_once_one_of_them_is_older_than_asked(client,
     trades = [sold(1, 10), sold(2, 70), sold(3, 80)]
     route = exchange.get("/markets/trades").mock(side_effect=in_pages(*trades, size=2))
 
-    found, are_all = await client.recent_trades(NOON - timedelta(seconds=60), 5)
+    found, are_all, _ = await client.recent_trades(NOON - timedelta(seconds=60), 5)
 
     assert (len(found), are_all, route.call_count) == (2, True, 1)
 
@@ -437,7 +437,7 @@ async def test_given_a_cursor_that_leads_nowhere_new_trades_count_once_and_are_n
 ):
     route = exchange.get("/markets/trades").respond(json={"trades": trades, "cursor": "lost"})
 
-    found, are_all = await client.recent_trades(NOON - timedelta(seconds=60), 5)
+    found, are_all, _ = await client.recent_trades(NOON - timedelta(seconds=60), 5)
 
     assert (len(found), are_all, route.call_count) == (len(trades), False, calls)
 
@@ -482,3 +482,47 @@ async def test_a_broken_promise_of_ours_is_no_failure_of_the_exchange(client, ex
     with pytest.raises(KeyError):
         await client.trades(T1)
     assert route.call_count == 1
+
+
+async def test_an_odd_trade_is_left_out_and_said_once(client, exchange, clock, caplog):
+    odd = {**sold(2, 3), "ticker": T2, "taker_book_side": ""}
+    body = dump({"trades": [sold(1, 2), odd, sold(3, 4)], "cursor": ""})
+    exchange.get("/markets/trades").respond(content=body)
+
+    for _ in range(3):
+        found, are_all, doubtful = await client.recent_trades(NOON, 5)
+
+    assert ([trade.trade_id for trade in found], are_all) == (["t-1", "t-3"], True)
+    assert doubtful == {T2}
+    assert [line.count(T2) for line in caplog.messages] == [1]
+
+    clock.move(NOON + timedelta(minutes=11))
+    await client.recent_trades(NOON, 5)
+
+    assert "3 entries could not be read; the latest" in caplog.messages[-1]
+
+
+async def test_an_odd_trade_of_the_one_market_asked_about_leaves_its_trades_unknown(
+    client, exchange
+):
+    odd = {**sold(2, 3), "taker_book_side": ""}
+    strange = {**sold(2, 3), "ticker": T2}
+    for one, why in ((odd, "is no side of a book"), (strange, "was not asked about")):
+        exchange.get("/markets/trades").respond(content=dump({"trades": [one], "cursor": ""}))
+        with pytest.raises(ExchangeError, match=why):
+            await client.trades(T1)
+
+
+async def test_a_market_described_in_two_ways_is_absent(client, exchange):
+    twice = page(market(T1), market(T2), market(T1, status="closed"), market(T2))
+    exchange.get("/markets").respond(content=twice)
+
+    assert list(await client.markets([T1, T2])) == [T2]
+
+
+async def test_the_fees_of_another_series_are_not_taken(client, exchange):
+    exchange.get("/events").respond(content=events(event()))
+    exchange.get("/series/KXRAIN").respond(content=series("KXSNOW"))
+
+    with pytest.raises(ExchangeError, match="the answer is about KXSNOW"):
+        await client.terms(["KXRAIN-26NOV23"])

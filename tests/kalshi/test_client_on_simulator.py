@@ -84,7 +84,7 @@ async def test_the_latest_trades_are_newest_first_inside_the_prices(client):
 
 async def test_the_trades_of_all_markets_reach_back_to_the_moment_that_was_asked_for(client):
     since = NOON - timedelta(minutes=30)
-    trades, are_all = await client.recent_trades(since, pages=20)
+    trades, are_all, _ = await client.recent_trades(since, pages=20)
 
     assert are_all
     assert len({trade.ticker for trade in trades}) > 5

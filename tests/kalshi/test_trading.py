@@ -311,6 +311,41 @@ async def test_a_listing_that_is_not_whole_finds_no_order_and_no_absence(bodies,
             await trading.order(ORDER)
 
 
+async def test_an_odd_order_of_others_does_not_hide_ours():
+    odd = [{"client_order_id": "x", "fill_count_fp": -1}, order_told("y", book_side=None)]
+    async with desk(saying({"orders": [*odd, order_told()], "cursor": ""})) as (trading, _):
+        found = await trading.order(ORDER)
+    async with desk(saying({"orders": odd, "cursor": ""})) as (trading, _):
+        absent = await trading.order(ORDER)
+
+    assert found is not None
+    assert (found.order_id, absent) == ("o-bot-1", None)
+
+
+@pytest.mark.parametrize(
+    "odd", [order_told(fill_count_fp="-1"), order_told(order_id="o\n1"), {"order_id": "o-1"}, None]
+)
+async def test_an_order_that_cannot_be_read_and_may_be_ours_is_no_absence(odd):
+    async with desk(saying({"orders": [order_told("x"), odd], "cursor": ""})) as (trading, _):
+        with pytest.raises(ExchangeError, match="GET /portfolio/orders: entry 1: not the expected"):
+            await trading.order(ORDER)
+
+
+@pytest.mark.parametrize("odd", [{"ticker": "B"}, {"ticker": "B", "position_fp": "1e9"}, None, 7])
+async def test_a_position_that_cannot_be_read_is_an_error_and_never_flat(odd):
+    told = {"market_positions": [{"ticker": "A", "position_fp": "1.00"}, odd], "cursor": ""}
+    async with desk(saying(told)) as (trading, _):
+        with pytest.raises(ExchangeError, match=r"market_positions\[1\]"):
+            await trading.positions()
+
+
+@pytest.mark.parametrize("odd", [fill_told(2, count_fp="x"), fill_told(2, fill_id="f\x00"), None])
+async def test_a_fill_that_cannot_be_read_is_an_error_and_never_left_out(odd):
+    async with desk(saying({"fills": [fill_told(), odd], "cursor": ""})) as (trading, _):
+        with pytest.raises(ExchangeError, match=r"fills\[1\]"):
+            await trading.fills("o-1")
+
+
 async def test_a_listing_without_an_end_is_an_error(monkeypatch):
     monkeypatch.setattr("bot.kalshi.trading.MOST_PAGES", 3)
     numbers = iter(range(99))

@@ -81,7 +81,7 @@ def test_a_null_list_is_an_empty_list():
     assert wire.markets(dump({"markets": None, "cursor": ""})) == ((), ())
     assert wire.listing(dump({"markets": None, "cursor": ""})).tickers == ()
     assert wire.events(dump({"events": None, "cursor": ""})) == ((), ())
-    assert wire.trades(dump({"trades": None, "cursor": ""})) == ((), "")
+    assert wire.trades(dump({"trades": None, "cursor": ""})) == wire.TradePage((), "")
     assert (
         wire.exchange_status(dump({**STATUS, "exchange_index_statuses": None})).paused_shards == ()
     )
@@ -245,11 +245,12 @@ def test_a_series_tells_fees_and_category():
 
 def test_trades_have_the_side_of_the_taker_at_a_yes_price():
     sold = {**TRADE, "trade_id": "t-2", "taker_book_side": "ask", "is_block_trade": True}
-    (first, second), cursor = wire.trades(dump({"trades": [TRADE, sold], "cursor": "older"}))
+    read = wire.trades(dump({"trades": [TRADE, sold], "cursor": "older"}))
+    first, second = read.trades
 
     assert (first.taker, first.price, first.count) == (Side.BUY, Decimal("0.37"), Decimal("12.5"))
     assert first.at == datetime(2026, 11, 22, 20, 3, 12, 447123, tzinfo=UTC)
-    assert (second.taker, second.is_block, cursor) == (Side.SELL, True, "older")
+    assert (second.taker, second.is_block, read.cursor) == (Side.SELL, True, "older")
 
 
 @pytest.mark.parametrize(
@@ -259,11 +260,81 @@ def test_trades_have_the_side_of_the_taker_at_a_yes_price():
         {"yes_price_dollars": "1.0000"},
         {"yes_price_dollars": "0.0000"},
         {"count_fp": 3},
+        {"taker_book_side": ""},
+        {"taker_book_side": None},
+        {"taker_book_side": "n" * 1_000_000},
+        {"trade_id": ""},
+        {"trade_id": "t\n2"},
+        {"created_time": "9999-12-31T23:59:59-23:59"},
+        {"created_time": "2026-11-22"},
+        {"is_block_trade": "no"},
     ],
 )
-def test_a_trade_that_cannot_be_is_refused(changes):
-    with pytest.raises(ExchangeError):
-        wire.trades(dump({"trades": [{**TRADE, **changes}], "cursor": ""}))
+def test_a_trade_that_cannot_be_is_left_out_and_named(changes):
+    odd = {**TRADE, "ticker": T2, **changes}
+    read = wire.trades(dump({"trades": [TRADE, odd], "cursor": "older"}))
+
+    assert ([trade.ticker for trade in read.trades], read.cursor) == ([T1], "older")
+    assert read.doubtful == {T2}
+    assert read.broken[0].startswith(f"entry 1: {T2}: ")
+    assert len(read.broken[0]) < 1_100
+
+
+def test_a_trade_of_no_market_costs_no_market():
+    read = wire.trades(dump({"trades": [TRADE, {**TRADE, "ticker": ""}, 7], "cursor": ""}))
+
+    assert (len(read.trades), len(read.broken), read.doubtful) == (1, 2, frozenset())
+
+
+@pytest.mark.parametrize("told", ["1e-999999", "0e-999999", "1" * 100_000, "0." + "1" * 100_000])
+def test_a_multiplier_with_more_digits_than_a_line_has_is_refused_in_a_short_sentence(told):
+    with pytest.raises(ExchangeError, match="is no fee multiplier") as raised:
+        wire.series(series(multiplier=told))
+
+    assert len(str(raised.value)) < 200
+
+
+def test_words_of_the_exchange_are_one_bounded_line():
+    hidden = "Rain\u202e in\u0000 New\nYork\u200b?"
+    first, second = wire.markets(page(market(title=hidden), market(T2, title="x" * 1_000_000)))[0]
+
+    assert "Rain in New York ?" in first.title
+    assert len(second.title) < 700
+    assert wire.series(series(category="a\rb" + "x" * 1_000)).category == "a b" + "x" * 297 + "…"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"ticker":"X","status":"active","status":"closed","volume_24h_fp":"1.00"}',
+        '{"ticker":"\\ud800","status":"active","volume_24h_fp":"1.00"}',
+        '{"ticker":"X","status":"active","volume_24h_fp":"1.00","deep":{"a":1,"a":2}}',
+        '{"ticker":"X","status":"active","volume_24h_fp":' + "9" * 5_000 + "}",
+        "null",
+    ],
+)
+def test_an_odd_entry_costs_itself_alone(odd):
+    sound = dump(listed(T1)).decode()
+    read = wire.listing(f'{{"markets":[{odd},{sound}],"cursor":"c"}}'.encode())
+
+    assert (read.listed.tickers, read.cursor, len(read.broken)) == ((T1,), "c", 1)
+
+
+def test_half_a_character_is_replaced_and_costs_nothing():
+    odd = r'"a\ud800b\\ud800\udc00c\ud83d\ude00"'
+    read, broken = wire.markets(page(market(title="HERE")).replace(b'"HERE"', odd.encode()))
+
+    assert not broken
+    assert "a\ufffdb\\ud800\ufffdc\U0001f600" in read[0].title
+
+
+def test_a_page_that_says_two_things_of_itself_is_refused():
+    for body in (
+        b'{"markets":[],"cursor":"","cursor":"c"}',
+        b'{"markets":[],"markets":null,"cursor":""}',
+    ):
+        with pytest.raises(ExchangeError, match="is there twice"):
+            wire.listing(body)
 
 
 def test_the_status_names_the_shards_that_are_paused():
