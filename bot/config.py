@@ -6,19 +6,31 @@ per problem; the value of a secret is never shown.
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from bot.core.limits import RiskLimits
 from bot.core.strategy import Thresholds
+from bot.settings_text import (
+    cleaned,
+    expanded,
+    has_comma,
+    host_name,
+    is_loopback,
+    key_id,
+    listed,
+    number_wanted,
+    shown,
+)
 
 VERSION = "0.1.0"
 PREFIXES = (
@@ -27,6 +39,7 @@ PREFIXES = (
 )
 
 _DATABASES = {"postgres", "postgresql", "postgresql+psycopg", "sqlite"}
+REST_PATH = "/trade-api/v2"
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
     "production": "https://external-api.kalshi.com/trade-api/v2",
@@ -44,10 +57,29 @@ class SettingsError(Exception):
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not value.isprintable() or " " in value:
         raise ValueError("must be an http:// or https:// address")
     return value.rstrip("/")
+
+
+def _rest_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must be an address without user, ? and #")
+    is_kalshi = (parts.hostname or "").endswith((".kalshi.com", ".kalshi.co"))
+    return url + REST_PATH if is_kalshi and not parts.path else url
+
+
+def _is_open_to_all(url: str) -> bool:
+    """Whether what is sent there can be read and changed on its way."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def _secret_http_url(value: SecretStr) -> SecretStr:
@@ -73,17 +105,15 @@ def _origin(value: str) -> str:
     return value.rstrip("/")
 
 
-def _listed(value: object) -> object:
-    return (
-        [part.strip() for part in value.split(",") if part.strip()]
-        if isinstance(value, str)
-        else value
-    )
+def _secret_key_id(value: SecretStr) -> SecretStr:
+    return SecretStr(key_id(value.get_secret_value()))
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+RestUrl = Annotated[str, AfterValidator(_rest_url)]
+AnyPath = Annotated[Path, AfterValidator(expanded)]
+HostName = Annotated[str, AfterValidator(host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 
 
@@ -91,7 +121,7 @@ class Settings(BaseSettings):
     """All settings, frozen; names are those of the environment, in lower case."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8"
+        frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig"
     )
 
     environment: str = Field("development", description="Name of the environment")
@@ -105,7 +135,7 @@ class Settings(BaseSettings):
         description="Web origins whose pages may read, comma separated; those named may also act",
     )
 
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
         ("*",), description="Names this service answers to, comma separated; * is any"
     )
     api_token: SecretStr | None = Field(
@@ -122,7 +152,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         10.0, ge=2, le=60, description="Seconds after which a silent leader is taken over from"
     )
-    kill_file: Path = Field(Path("KILL"), description="While this file exists, nothing is entered")
+    kill_file: AnyPath = Field(
+        Path("KILL"), description="While this file exists, nothing is entered"
+    )
 
     bot_mode: Literal["paper", "live"] = Field(
         "paper", description="paper = simulated trades over real books; live = real orders"
@@ -145,10 +177,10 @@ class Settings(BaseSettings):
         description="Cents per contract an entry must be expected to earn after spread and fees",
     )
     paper_cash: Amount = Field(Decimal(10_000), description="Dollars the paper account starts with")
-    model_path: Path | None = Field(
+    model_path: AnyPath | None = Field(
         None, description="The model; if empty, the one in models/ that suits BOT_INTERVAL"
     )
-    log_dir: Path = Field(Path("logs"), description="Folder of the CSV logs")
+    log_dir: AnyPath = Field(Path("logs"), description="Folder of the CSV logs")
     log_format: Literal["text", "json"] = Field(
         "text", description="json = one object a line on stdout"
     )
@@ -176,7 +208,7 @@ class Settings(BaseSettings):
     kalshi_env: KalshiEnv = Field(
         "production", description="production | demo | sim (the embedded simulated exchange)"
     )
-    kalshi_base_url: HttpUrl | None = Field(
+    kalshi_base_url: RestUrl | None = Field(
         None, description="Another address for the exchange's REST API"
     )
     kalshi_max_reads_per_second: float | None = Field(
@@ -185,7 +217,9 @@ class Settings(BaseSettings):
         le=1_000,
         description="Requests a second to the exchange: 3 if empty, 100 for the embedded one",
     )
-    kalshi_api_key: str | None = Field(None, description="Key id, for live trading")
+    kalshi_api_key: Annotated[SecretStr, AfterValidator(_secret_key_id)] | None = Field(
+        None, description="Key id, for live trading"
+    )
     kalshi_secret: SecretStr | None = Field(
         None, description="Private key in PEM, or the path of its file, for live trading"
     )
@@ -230,9 +264,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        lists = {"cors_origins", "allowed_hosts"} & values.keys()
-        return {**values, **{name: _listed(values[name]) for name in lists}}
+    def _as_meant(cls, values: dict[str, object]) -> dict[str, object]:
+        meant = cleaned(values)
+        lists = {"cors_origins", "allowed_hosts"} & meant.keys()
+        return {**meant, **{name: listed(meant[name]) for name in lists}}
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> Self:
@@ -266,6 +301,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "BOT_MODE: 'live' cannot trade on the embedded exchange: set KALSHI_BASE_URL to "
                 "that of `python -m bot simulate`, or BOT_MODE=paper"
+            )
+        if self.bot_mode == "live" and _is_open_to_all(self.base_url):
+            raise ValueError(
+                "KALSHI_BASE_URL: 'live' sends orders over https:// only, for http:// can be read "
+                "and changed on its way. Use https://, or BOT_MODE=paper"
             )
         return self
 
@@ -344,11 +384,31 @@ def load(env_file: Path | None = Path(".env"), **overrides: object) -> Settings:
 
 
 def misspelt(env_file: Path | None = Path(".env")) -> list[str]:
-    """A warning for each name that looks like ours but is no setting."""
+    """A warning for each name that looks like ours but is no setting, or that is set twice."""
     known = [name.upper() for name in Settings.model_fields]
-    in_file = dotenv_values(env_file) if env_file and env_file.is_file() else {}
+    in_file = _names_in(env_file) if env_file and env_file.is_file() else []
     names = {name.upper() for name in (*os.environ, *in_file) if name.upper().startswith(PREFIXES)}
-    return [_unknown(name, known) for name in sorted(names - set(known))]
+    unknown = [_unknown(name, known) for name in sorted(names - set(known))]
+    return [*unknown, *_twice(known, in_file)]
+
+
+def _names_in(env_file: Path) -> list[str]:
+    with env_file.open(encoding="utf-8-sig") as stream:
+        return [one.key for one in parse_stream(stream) if one.key]
+
+
+def _twice(known: Iterable[str], in_file: Iterable[str]) -> list[str]:
+    spelt = Counter(name.upper() for name in os.environ)
+    lines = Counter(name.upper() for name in in_file)
+    said = [
+        f"{name} is set in more than one spelling: keep one" for name in known if spelt[name] > 1
+    ]
+    said += [
+        f"{name} stands more than once in .env: the last one counts"
+        for name in known
+        if lines[name] > 1
+    ]
+    return said
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -358,15 +418,24 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _lines(error: ValidationError) -> list[str]:
     """`NAME=value: what is allowed`, without the value of a secret."""
-    return [_line(e["loc"], e["input"], e["msg"]) for e in error.errors(include_url=False)]
+    return [_line(e["loc"], e["input"], e["type"], e["msg"]) for e in error.errors()]
 
 
-def _line(location: tuple[int | str, ...], value: object, message: str) -> str:
+def _line(location: tuple[int | str, ...], value: object, kind: str, message: str) -> str:
     allowed = message.removeprefix("Value error, ")
     if not location:
         return allowed
-    field = str(location[0])
-    kind = Settings.model_fields.get(field)
-    secret = kind is not None and "Secret" in str(kind.annotation)
-    shown = "(hidden)" if secret else repr(value)
-    return f"{field.upper()}={shown}: {allowed}"
+    name = str(location[0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"{name.upper()}: {allowed}"
+    if kind.partition("_")[0] in _OF_NUMBERS:
+        number = "whole number" if field.annotation is int else "number"
+        allowed = number_wanted(number, field.metadata)
+        allowed += ", written without a comma: 1500 or 0.5" if has_comma(value) else ""
+    said = "(hidden)" if "Secret" in str(field.annotation) else shown(value)
+    return f"{name.upper()}={said}: {allowed}"
+
+
+#: How the kinds of pydantic's errors begin that are about numbers.
+_OF_NUMBERS = frozenset({"int", "float", "decimal", "finite", "greater", "less"})

@@ -138,7 +138,7 @@ def signer_of(settings: Settings, clock: Clock) -> Signer | None:
     key, secret = settings.kalshi_api_key, settings.kalshi_secret
     if settings.bot_mode == "paper" or key is None or secret is None:
         return None
-    return Signer(key, secret.get_secret_value(), clock)
+    return Signer(key.get_secret_value(), secret.get_secret_value(), clock)
 
 
 @asynccontextmanager

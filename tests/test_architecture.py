@@ -100,6 +100,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.operators",
             "bot.replay",
             "bot.service",
+            "bot.settings_text",
         ),
     ),
     (("api",), ("bot.research",)),

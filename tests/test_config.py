@@ -40,7 +40,7 @@ def test_the_defaults_are_those_of_the_users_document():
     [
         ("BOT_INTERVAL", "0"),
         ("BOT_INTERVAL", "60s"),
-        ("BOT_MODE", "Live "),
+        ("BOT_MODE", "Alive "),
         ("BOT_ENABLED", "perhaps"),
         ("BOT_MARKETS", "0"),
         ("BOT_ORDER_SIZE", "NaN"),
@@ -150,6 +150,28 @@ def test_a_name_that_is_nearly_right_is_pointed_out(tmp_path, monkeypatch):
 
     assert "BOT_INTERVALL is not a setting and is ignored; is it BOT_INTERVAL?" in warnings
     assert any(line.startswith("RISK_XYZZY is not a setting") for line in warnings)
+
+
+def test_a_name_that_is_set_twice_is_pointed_out(tmp_path, monkeypatch):
+    env_file = tmp_path / ".env"
+    env_file.write_text("BOT_INTERVAL=5\nPORT=9000\nexport BOT_INTERVAL=6\n")
+    monkeypatch.setenv("BOT_MODE", "paper")
+    monkeypatch.setenv("bot_mode", "paper")
+
+    warnings = config.misspelt(env_file)
+
+    assert "BOT_INTERVAL stands more than once in .env: the last one counts" in warnings
+    assert "BOT_MODE is set in more than one spelling: keep one" in warnings
+    assert config.load(env_file).bot_interval == 6
+
+
+def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_bytes(b"\xef\xbb\xbfBOT_INTERVAL=5\r\nPORT=9000\r\n")
+
+    settings = config.load(env_file)
+
+    assert (settings.bot_interval, settings.port) == (5, 9000)
 
 
 def test_the_base_url_follows_the_environment_unless_given():

@@ -43,7 +43,7 @@ def _retries_do_not_wait():
 
 
 def settings(**changes):
-    return config.load(None, **{"kalshi_base_url": "http://exchange.example", **changes})
+    return config.load(None, **{"kalshi_base_url": "https://exchange.example", **changes})
 
 
 @dataclass

@@ -52,7 +52,7 @@ def _pem(secret: str) -> bytes:
     text = secret
     if "-----BEGIN" not in secret:
         try:
-            text = Path(secret.strip()).expanduser().read_text(encoding="ascii")
+            text = _text(Path(secret.strip()).expanduser().read_bytes())
         except (OSError, ValueError, RuntimeError):
             raise ValueError(
                 f"KALSHI_SECRET is neither a PEM nor a file that can be read: {_REMEDY}"
@@ -64,6 +64,12 @@ def _pem(secret: str) -> bytes:
     lines = [body[start : start + 64] for start in range(0, len(body), 64)]
     whole = "\n".join((f"-----BEGIN {found[1]}-----", *lines, f"-----END {found[1]}-----", ""))
     return whole.encode()
+
+
+def _text(content: bytes) -> str:
+    # Editors of Windows begin a file with a mark of its encoding.
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _signature(pem: bytes) -> Callable[[bytes], bytes]:

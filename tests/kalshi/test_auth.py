@@ -77,6 +77,24 @@ def test_a_pem_may_lie_in_a_file(tmp_path):
     assert accepted(KeyKind.RSA, f" {file}\n")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda pem: b"\xef\xbb\xbf" + pem.encode(),
+        lambda pem: pem.replace("\n", "\r\n").encode(),
+        lambda pem: f'"{pem}"'.encode(),
+        lambda pem: pem.replace("\n", "\\n").encode(),
+        lambda pem: pem.encode("utf-16"),
+    ],
+    ids=["byte-order mark", "CRLF", "quoted", "escaped", "UTF-16"],
+)
+def test_a_pem_in_a_file_is_read_as_editors_leave_it(tmp_path, written):
+    file = tmp_path / "key.pem"
+    file.write_bytes(written(RSA_PEM))
+
+    assert accepted(KeyKind.RSA, str(file))
+
+
 def _locked() -> str:
     key = load_pem_private_key(RSA_PEM.encode(), None)
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))

@@ -1,0 +1,148 @@
+"""What people type into settings, as it was meant; and what to say where that is not certain.
+
+Hosts and editors add blanks, quotes, byte-order marks and line ends, and spell words in any case.
+Pure: text in, text out. Leaves out which settings there are (`config`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+#: Not seen, and in no value on purpose: byte-order mark, zero-width characters, soft hyphen.
+_UNSEEN: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
+_EDGES: Final = re.compile(rf"^[\s\x00-\x1f\x7f{_UNSEEN}]+|[\s\x00-\x1f\x7f{_UNSEEN}]+$")
+_QUOTES: Final = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
+_UNDERSCORES: Final = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d+)?")
+_COMMA: Final = re.compile(r"[+-]?[\d.,_]*\d,\d[\d.,_]*")
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
+_USER: Final = re.compile(r"://[^/]*@")
+
+#: Words that are known by other names as well.
+_ALIASES: Final = {"WARN": "WARNING"}
+_UPPER: Final = frozenset({"log_level"})
+_LOWER: Final = frozenset({"bot_mode", "kalshi_env", "log_format", "alert_format", "environment"})
+
+
+def trimmed(text: str) -> str:
+    r"""The text without blanks, unseen characters and one pair of quotes around it.
+
+    >>> trimmed(' "paper"\n')
+    'paper'
+    """
+    bare = _EDGES.sub("", text)
+    if len(bare) >= 2 and _QUOTES.get(bare[0]) == bare[-1]:
+        return _EDGES.sub("", bare[1:-1])
+    return bare
+
+
+def cleaned(values: Mapping[str, object]) -> dict[str, Any]:
+    """Settings as they were meant, by field; what is empty is absent."""
+    meant = {name: _cleaned(name, value) for name, value in values.items()}
+    return {name: value for name, value in meant.items() if value != ""}
+
+
+def _cleaned(name: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = trimmed(value)
+    if name in _UPPER:
+        return _ALIASES.get(text.upper(), text.upper())
+    if name in _LOWER:
+        return text.lower()
+    return text.replace("_", "") if _UNDERSCORES.fullmatch(text) else text
+
+
+def listed(value: object) -> object:
+    """The parts of a comma separated text, each as it was meant; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part for part in map(trimmed, value.split(",")) if part]
+
+
+def has_comma(value: object) -> bool:
+    """Whether it is a number with a comma: 1,500 may be 1500 or one and a half."""
+    return isinstance(value, str) and _COMMA.fullmatch(value) is not None
+
+
+def expanded(path: Path) -> Path:
+    """The path with `~` as the home it stands for. Raises ValueError if there is none."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("~ stands for no home folder here: write the whole path") from None
+
+
+def host_name(text: str) -> str:
+    """The bare name of what may be given as an address: `https://x.example:443/` is `x.example`.
+
+    Raises ValueError for what is none.
+    """
+    if text == "*":
+        return text
+    try:
+        name = _host_in(text.lower())
+    except ValueError:
+        name = ""
+    if not name:
+        raise ValueError("names like my-bot.up.railway.app or *.example.com, comma separated")
+    return name
+
+
+def _host_in(text: str) -> str:
+    bare = text.strip("[]")
+    if _is_address(bare):
+        return bare
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    # A port that is no number raises ValueError.
+    _ = parts.port
+    name = parts.hostname or ""
+    return name if _is_address(name) or _HOST.fullmatch(name) else ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(name: str) -> bool:
+    """Whether what is sent to that name stays on this machine."""
+    return name == "localhost" or (_is_address(name) and ip_address(name).is_loopback)
+
+
+def key_id(text: str) -> str:
+    """A key id as an HTTP header can carry it. Raises ValueError, without it, for what is none."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            "holds a character that no key id has, perhaps one that is not seen: "
+            "type it again instead of pasting it"
+        )
+    return text
+
+
+def shown(value: object) -> str:
+    """The value as an error may show it: no user and no password of an address."""
+    return _USER.sub("://***@", repr(value))
+
+
+def number_wanted(kind: str, bounds: Iterable[object]) -> str:
+    """What a number may be, from the bounds of its field.
+
+    >>> from annotated_types import Ge, Le
+    >>> number_wanted("whole number", [Ge(1), Le(60)])
+    'must be a whole number, at least 1, at most 60'
+    """
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    said = [
+        f"{word} {getattr(one, name)}"
+        for one in bounds
+        for name, word in words.items()
+        if getattr(one, name, None) is not None
+    ]
+    return ", ".join([f"must be a {kind}", *said])

@@ -1,0 +1,154 @@
+"""Settings as hosts, editors and people write them: meant so, or refused in a line."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot import config
+from bot.config import Settings, SettingsError
+from bot.settings_text import host_name, trimmed
+
+HOME = Path.home()
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "meant"),
+    [
+        ("BOT_MODE", "PAPER", "paper"),
+        ("BOT_MODE", '"paper"', "paper"),
+        ("BOT_MODE", " 'Paper' \r\n", "paper"),
+        ("BOT_MODE", "“paper”", "paper"),
+        ("KALSHI_ENV", "Production", "production"),
+        ("LOG_LEVEL", "info", "INFO"),
+        ("LOG_LEVEL", "warn", "WARNING"),
+        ("LOG_FORMAT", "JSON", "json"),
+        ("ALERT_FORMAT", "Slack", "slack"),
+        ("ENVIRONMENT", "Production", "production"),
+        ("ENVIRONMENT", "\ufeffdevelopment\u200b", "development"),
+        ("BOT_ENABLED", "Yes", True),
+        ("BOT_ENABLED", "on", True),
+        ("BOT_ENABLED", " False\n", False),
+        ("BOT_ENABLED", "OFF", False),
+        ("BOT_ENABLED", '"0"', False),
+        ("BOT_INTERVAL", " 5\n", 5),
+        ("BOT_INTERVAL", '""', 60),
+        ("BOT_INTERVAL", "  ", 60),
+        ("PAPER_CASH", "10_000", Decimal(10_000)),
+        ("BOT_MARKETS", "1_000", 1_000),
+        ("KILL_FILE", "~/KILL", HOME / "KILL"),
+        ("LOG_DIR", "~/x", HOME / "x"),
+        ("MODEL_PATH", "~/m.pkl", HOME / "m.pkl"),
+        ("LOG_DIR", ' "/tmp/x" ', Path("/tmp/x")),
+        ("KALSHI_BASE_URL", " https://a.example/x/ \n", "https://a.example/x"),
+        ("KALSHI_BASE_URL", "https://a.example//", "https://a.example"),
+        (
+            "KALSHI_BASE_URL",
+            "https://external-api.kalshi.com/",
+            "https://external-api.kalshi.com/trade-api/v2",
+        ),
+        ("ALLOWED_HOSTS", "https://x.up.railway.app", ("x.up.railway.app",)),
+        ("ALLOWED_HOSTS", "https://X.up.railway.app/, x:443", ("x.up.railway.app", "x")),
+        ("ALLOWED_HOSTS", "[::1]:8000,::1,127.0.0.1:80", ("::1", "::1", "127.0.0.1")),
+        ("ALLOWED_HOSTS", "*.example.com", ("*.example.com",)),
+        ("ALLOWED_HOSTS", "*", ("*",)),
+        ("CORS_ORIGINS", '"https://a.example", https://b.example/ ', None),
+    ],
+)
+def test_a_value_is_taken_as_it_was_meant(monkeypatch, name, text, meant):
+    monkeypatch.setenv(name, text)
+
+    found = getattr(config.load(None), name.lower())
+
+    assert found == (("https://a.example", "https://b.example") if meant is None else meant)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("BOT_INTERVAL", "0.5", "a whole number, at least 1, at most 86400"),
+        ("BOT_INTERVAL", "1m", "a whole number, at least 1"),
+        ("BOT_MARKETS", "NaN", "a whole number"),
+        ("BOT_MIN_EDGE", "nan", "at least -100"),
+        ("LEASE_SECONDS", "inf", "at most 60"),
+        ("PAPER_CASH", "inf", "a number, above 0"),
+        ("PAPER_CASH", "10,000", "without a comma: 1500 or 0.5"),
+        ("RISK_MAX_ORDER_COST", "1,5", "without a comma"),
+        ("BOT_ENABLED", "perhaps", "boolean"),
+        ("ALLOWED_HOSTS", "not a host", "names like my-bot.up.railway.app"),
+        ("ALLOWED_HOSTS", "x:port", "names like"),
+        ("KALSHI_BASE_URL", "https://[broken", "an http:// or https:// address"),
+        ("KALSHI_BASE_URL", "https://a.example:port", "an http:// or https:// address"),
+        ("KALSHI_BASE_URL", "https://a.example/?x=1", "without user, ? and #"),
+        ("LOG_DIR", "~nobody-of-that-name/x", "write the whole path"),
+    ],
+)
+def test_what_is_not_certain_is_refused_in_a_line(monkeypatch, name, text, said):
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(SettingsError) as caught:
+        config.load(None)
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}=")
+    assert said in problem
+    assert len(problem.splitlines()) == 1
+
+
+def test_a_key_id_is_taken_without_its_line_end(monkeypatch):
+    monkeypatch.setenv("KALSHI_API_KEY", "0f1c5b0e-87d1-4f0e-9d0c-7a1f4a0f2f11\n")
+
+    key = config.load(None).kalshi_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "0f1c5b0e-87d1-4f0e-9d0c-7a1f4a0f2f11"
+
+
+@pytest.mark.parametrize("odd", ["\u200b", "\n", " ", "é", "\x00x"])
+def test_a_key_id_that_no_header_can_carry_is_named_and_not_shown(odd):
+    with pytest.raises(SettingsError) as caught:
+        config.load(None, kalshi_api_key=f"0f1c5b0e-87d1{odd}4f0e")
+
+    (problem,) = caught.value.problems
+    assert problem.startswith("KALSHI_API_KEY=(hidden): holds a character")
+    assert "0f1c" not in problem
+
+
+@pytest.mark.parametrize("url", ["http://a.kalshi.com/x", "http://10.0.0.1/x"])
+def test_live_orders_do_not_leave_the_machine_without_encryption(url):
+    armed = {"bot_mode": "live", "api_token": "t", "kalshi_api_key": "k", "kalshi_secret": "s"}
+
+    with pytest.raises(SettingsError, match="https://"):
+        config.load(None, kalshi_base_url=url, **armed)
+
+    assert config.load(None, kalshi_base_url="http://127.0.0.1:9/x", **armed).bot_mode == "live"
+    assert config.load(None, kalshi_base_url="http://[::1]:9/x", **armed).bot_mode == "live"
+
+
+def test_a_password_in_an_address_is_not_shown(monkeypatch):
+    monkeypatch.setenv("KALSHI_BASE_URL", "https://me:hunter2@a.example/x")
+
+    with pytest.raises(SettingsError) as caught:
+        config.load(None)
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_only_a_pair_of_quotes_is_taken_off():
+    assert [trimmed(text) for text in ("'a", "a'", "\"a'", "'a'b'", "'")] == [
+        "'a",
+        "a'",
+        "\"a'",
+        "a'b",
+        "'",
+    ]
+
+
+def test_a_host_keeps_its_wildcard_without_its_port():
+    assert host_name("*.example.com:443") == "*.example.com"
