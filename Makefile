@@ -25,11 +25,11 @@ MINUTES ?= 10
 
 ## demo: the service on the embedded simulated exchange; no network, no account
 demo: $(VENV)/.run
-	$(DEMO) $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	exec env $(DEMO) $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
 ## run: the service on Kalshi's public data, paper mode
 run: $(VENV)/.run
-	$(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	exec $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev

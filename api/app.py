@@ -52,10 +52,12 @@ class Service(FastAPI):
             lifespan=lifespan,
             telemetry=_NO_TELEMETRY,
             responses=FAILED,
+            openapi_url=None,  # made once, not for each who asks: see `docs` as well
             docs_url=None,  # their viewers would come from elsewhere: see `docs`
             redoc_url=None,
         )
         self.state.facts = facts
+        self.state.documents = {}
         self._doors = doors
         self._edge = Edge(super().__call__, Cors(facts.cors_origins), doors, self._knows)
 

@@ -11,7 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+import msgspec
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from api.deps import CurrentFacts
@@ -63,6 +64,19 @@ async def docs(facts: CurrentFacts) -> Response:
 async def redoc(facts: CurrentFacts) -> Response:
     """ReDoc."""
     return _page("ReDoc", facts.name, _VIEWERS["redoc"])
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The document of this API; made once for each prefix it is served under."""
+    prefix = request.scope.get("root_path", "")
+    made: dict[str, bytes] = request.app.state.documents
+    if prefix not in made:
+        document = request.app.openapi()
+        if prefix:
+            document = {**document, "servers": [{"url": prefix}]}
+        made[prefix] = msgspec.json.encode(document)
+    return Response(made[prefix], media_type="application/json")
 
 
 def _page(kind: str, name: str, viewer: _Viewer) -> Response:

@@ -6,14 +6,16 @@ Everything else passes through and gets the security and CORS headers on its way
 answered like GET without the body.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import Doors, Refusal
+from api.auth import PROBES, Doors, Refusal
 from api.cors import Cors
 from api.errors import error_body
 from api.headers import (
@@ -53,7 +55,7 @@ class Edge:
 
     def open(self, board: Board, patience: Patience) -> Holds:
         """Answer from this board from now on; whoever waits, waits there."""
-        self._open = _Open(board, Holds(patience))
+        self._open = _Open(board, Holds(patience), asyncio.Semaphore(_TURNS))
         return self._open.holds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,16 +181,36 @@ class Edge:
             await send(message)
 
         asked = {**scope, "method": "GET", HEAD_ONLY: True} if head else scope
-        await self._app(asked, _bounded(receive), dressed)
+        if target.path in PROBES or scope["method"] not in _READS:
+            await self._app(asked, _bounded(receive), dressed)
+        else:
+            await self._in_turn(asked, _bounded(receive), dressed)
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make few answers at a time: however many ask, probes and orders to the bot get through.
+
+        A turn is over once the answer begins, for it may be sent to somebody slow.
+        """
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._opened().turns)
+
+            async def begun(message: Message) -> None:
+                await turn.aclose()
+                await send(message)
+
+            await self._app(scope, receive, begun)
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
     board: Board
     holds: Holds
+    turns: asyncio.Semaphore
 
 
 _READS: Final = frozenset({"GET", "HEAD"})
+#: Answers that are made at a time, of those that may take some time to make.
+_TURNS: Final = 4
 #: Statuses from here on are failures.
 _FAILURES: Final = 400
 #: The code with which a WebSocket is closed that may not be opened.

@@ -25,7 +25,7 @@ class Patience:
 
     news: float = 1.5
     refusal: float = 1.0
-    most: int = 64
+    most: int = 32
 
 
 USUAL: Final = Patience()
