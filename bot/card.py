@@ -7,6 +7,7 @@ a pickle can run code and must not be opened unless it is the one the card speak
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,6 +17,9 @@ from bot.core.drift import Spread
 
 #: What to do about any model that cannot be trusted.
 RETRAIN: Final = "train again with `python -m bot train TAPE --out models/`"
+
+#: Bytes beyond which a file is no card: ten times the longest that training has written.
+LARGEST_CARD: Final = 500_000
 
 
 class CardError(ValueError):
@@ -48,19 +52,18 @@ class Card:
     @classmethod
     def of(cls, whole: Mapping[str, Any]) -> Self:
         """The card as a value. Raises KeyError, ValueError, TypeError or AttributeError."""
-        ranges = whole["ranges"].items()
         return cls(
-            name=str(whole["name"]),
-            version=str(whole["version"]),
-            sha256=str(whole["sha256"]),
-            scikit_learn=str(whole["libraries"]["scikit-learn"]),
-            features=tuple(map(str, whole["features"])),
-            ranges={name: (float(low), float(high)) for name, (low, high) in ranges},
-            horizon=float(whole["label"]["horizon_seconds"]),
-            size=float(whole["label"]["size_cents"]),
-            factor=float(whole["expected_move"]["factor"]),
-            drift={name: Spread.of(name, one) for name, one in whole["drift"].items()},
-            cadences=tuple(map(float, whole["training"]["cadences_seconds"])),
+            name=_word(whole, "name"),
+            version=_word(whole, "version"),
+            sha256=_word(whole, "sha256"),
+            scikit_learn=_word(whole["libraries"], "scikit-learn"),
+            features=tuple(_text(one, "features") for one in _list(whole, "features")),
+            ranges={name: _range(name, one) for name, one in whole["ranges"].items()},
+            horizon=_above_zero(whole["label"], "horizon_seconds"),
+            size=_above_zero(whole["label"], "size_cents"),
+            factor=_above_zero(whole["expected_move"], "factor"),
+            drift={name: _spread(name, one) for name, one in whole["drift"].items()},
+            cadences=_cadences(whole["training"]),
             whole=whole,
         )
 
@@ -68,14 +71,19 @@ class Card:
 def read_card(path: Path) -> Card:
     """The card in a file. Raises CardError naming the file and what is wrong."""
     try:
-        whole = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        return Card.of(whole)
+        return Card.of(msgspec.json.decode(_content(path), type=dict[str, Any]))
     except OSError as error:
         raise CardError(f"the card {path} cannot be read ({error.strerror}); {RETRAIN}") from error
     except KeyError as error:
         raise CardError(f"the card {path} has no {error}; {RETRAIN}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CardError(f"the card {path} is broken ({error}); {RETRAIN}") from error
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_CARD:
+        raise ValueError(f"it is larger than {LARGEST_CARD:,} bytes")
+    return path.read_bytes()
 
 
 def too_slow(card: Card, interval: float) -> str | None:
@@ -101,10 +109,80 @@ def suited(folder: Path, interval: float) -> Path | None:
     return min((one for one in _models(folder) if one[0] >= interval), default=(0.0, None))[1]
 
 
+def unreadable(folder: Path) -> str | None:
+    """Why a model of the folder cannot be weighed against the others; None if all can.
+
+    Which of them suits is not known then: another one must not take its place in silence.
+    """
+    for path in sorted({one.with_suffix(".json") for one in folder.glob("*.pkl")}):
+        try:
+            read_card(path)
+        except CardError as error:
+            return f"{error}, or name the model to use in MODEL_PATH"
+    return None
+
+
 def _models(folder: Path) -> list[tuple[float, Path]]:
     """Horizons and files of the models whose cards can be read."""
     found: list[tuple[float, Path]] = []
     for path in sorted(folder.glob("*.json")):
         with suppress(CardError):
             found.append((read_card(path).horizon, path.with_suffix(".pkl")))
+    return found
+
+
+def _number(value: object, name: str) -> float:
+    # A number in quotes, or true, is a mistake of whoever wrote the card by hand.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{name} is {value!r}, no number")
+    return float(value)
+
+
+def _above_zero(part: Mapping[str, Any], name: str) -> float:
+    number = _number(part[name], name)
+    if number <= 0:
+        raise ValueError(f"{name} is {number:g}, not above 0")
+    return number
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} is {value!r}, no word")
+    return value
+
+
+def _word(part: Mapping[str, Any], name: str) -> str:
+    return _text(part[name], name)
+
+
+def _list(part: Mapping[str, Any], name: str) -> list[Any]:
+    found = part[name]
+    if not isinstance(found, list) or not found:
+        raise ValueError(f"{name} is {found!r}, no list")
+    return found
+
+
+def _range(name: str, pair: object) -> tuple[float, float]:
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise ValueError(f"the range of {name} is {pair!r}, no pair")
+    low, high = (_number(one, f"the range of {name}") for one in pair)
+    if low > high:
+        raise ValueError(f"the range of {name} begins at {low:g} and ends at {high:g}")
+    return low, high
+
+
+def _spread(name: str, part: Mapping[str, Any]) -> Spread:
+    edges = [_number(one, f"an edge of {name}") for one in _list(part, "edges")]
+    counts = [_number(one, f"a count of {name}") for one in _list(part, "counts")]
+    if edges != sorted(edges):
+        raise ValueError(f"the edges of {name} do not rise")
+    if any(one < 0 or one != int(one) for one in counts):
+        raise ValueError(f"the counts of {name} are no counts")
+    return Spread.of(name, part)
+
+
+def _cadences(part: Mapping[str, Any]) -> tuple[float, ...]:
+    found = tuple(_number(one, "cadences_seconds") for one in _list(part, "cadences_seconds"))
+    if min(found) <= 0:
+        raise ValueError(f"cadences_seconds has {min(found):g}, not above 0")
     return found

@@ -9,6 +9,7 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,7 +18,16 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from bot.card import RETRAIN, Card, CardError, farthest, read_card, suited, too_slow
+from bot.card import (
+    RETRAIN,
+    Card,
+    CardError,
+    farthest,
+    read_card,
+    suited,
+    too_slow,
+    unreadable,
+)
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
 from bot.ports import Opinions
@@ -26,10 +36,13 @@ from bot.ports import Opinions
 DEFAULT: Final = "gbm_label_up.pkl"
 #: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
+#: Bytes beyond which a file is not read: a thousand times what training writes.
+LARGEST_MODEL: Final = 100_000_000
 #: What unpickling raises for a file, and what it holds for its shape, if that is not a model.
 _NO_MODEL: Final = (
     *(pickle.UnpicklingError, InconsistentVersionWarning, ImportError, EOFError),
-    *(AttributeError, IndexError, KeyError, TypeError, ValueError),
+    *(AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError),
+    *(MemoryError, RecursionError),
 )
 
 
@@ -139,8 +152,11 @@ def calibrated(score: Floats, slope: float) -> Floats:
 def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelScorer | NoScorer:
     """The model at `path`, or without one that of the folder that suits books every `interval` s.
 
-    A model that looks less far ahead than the next book has no opinions, and says so.
+    A model that looks less far ahead than the next book has no opinions, and says so. Nor has any
+    while the card of one in the folder cannot be read: nobody knows then which of them suits.
     """
+    if path is None and (fault := unreadable(folder)):
+        return NoScorer(fault)
     model = load(
         path or suited(folder, interval) or farthest(folder) or folder / DEFAULT, folder=folder
     )
@@ -191,6 +207,8 @@ def _check_versions(path: Path, card: Card, feature_names: tuple[str, ...]) -> N
 
 def _opened(path: Path, card: Card) -> ModelScorer:
     try:
+        if path.stat().st_size > LARGEST_MODEL:
+            raise CardError(f"{path} is larger than {LARGEST_MODEL:,} bytes; {RETRAIN}")
         content = path.read_bytes()
     except OSError as error:
         raise CardError(f"{path} cannot be read ({error.strerror}); {RETRAIN}") from error
@@ -204,7 +222,12 @@ def _opened(path: Path, card: Card) -> ModelScorer:
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
             bundle = pickle.loads(content)
-        return ModelScorer(bundle["estimator"], bundle["uses"], float(bundle["slope"]), card)
+        uses, slope = bundle["uses"], float(bundle["slope"])
+        if not (isfinite(slope) and slope > 0):
+            raise ValueError(f"its slope is {slope}")
+        if len(set(uses)) != len(uses) or not uses:
+            raise ValueError("its columns are none, or one stands twice")
+        return ModelScorer(bundle["estimator"], uses, slope, card)
     except _NO_MODEL as error:
         raise CardError(f"{path} does not hold a model ({error!r}); {RETRAIN}") from error
 

@@ -15,7 +15,7 @@ from bot.card import Card, read_card, suited, too_slow
 from bot.core.features import FEATURE_NAMES, PARITY
 from bot.core.orderbook import Floats
 from bot.ports import Scorer
-from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, load
+from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
 
 USES = ("imb1", "spread")
 RANGES = {"imb1": [-1.0, 1.0], "spread": [1.0, 4.0], "vol60": [0.2, 5.0]}
@@ -188,6 +188,113 @@ def test_a_card_at_odds_with_the_service_is_refused_in_a_sentence(
     assert problem in fault
     assert "small" in fault
     assert "python -m bot train" in fault
+
+
+NAN, INFINITE = float("nan"), float("inf")
+FAULTY_VALUES: list[tuple[str, dict[str, Any]]] = [
+    ("horizon_seconds", {"label": {"horizon_seconds": 0, "size_cents": 1.0}}),
+    ("horizon_seconds", {"label": {"horizon_seconds": -10.0, "size_cents": 1.0}}),
+    ("horizon_seconds", {"label": {"horizon_seconds": "10", "size_cents": 1.0}}),
+    ("horizon_seconds", {"label": {"horizon_seconds": True, "size_cents": 1.0}}),
+    ("horizon_seconds", {"label": {"horizon_seconds": None, "size_cents": 1.0}}),
+    ("size_cents", {"label": {"horizon_seconds": 10.0, "size_cents": -1}}),
+    ("factor", {"expected_move": {"factor": -0.9}}),
+    ("factor", {"expected_move": {"factor": 0.0}}),
+    ("imb1", {"ranges": RANGES | {"imb1": [1.0, -1.0]}}),
+    ("imb1", {"ranges": RANGES | {"imb1": [1.0]}}),
+    ("imb1", {"ranges": RANGES | {"imb1": "12"}}),
+    ("imb1", {"ranges": RANGES | {"imb1": [None, 1.0]}}),
+    ("cadences_seconds", {"training": {"cadences_seconds": [0]}}),
+    ("cadences_seconds", {"training": {"cadences_seconds": []}}),
+    ("cadences_seconds", {"training": {"cadences_seconds": 1.0}}),
+    ("imb1", {"drift": {"imb1": {"edges": [1.0, 0.0], "counts": [1, 1, 1]}}}),
+    ("imb1", {"drift": {"imb1": {"edges": [0.0], "counts": [-1, 1]}}}),
+    ("imb1", {"drift": {"imb1": {"edges": [0.0], "counts": [0.5, 1]}}}),
+    ("version", {"version": 1}),
+    ("name", {"name": " "}),
+    ("sha256", {"sha256": None}),
+    ("features", {"features": "imb1"}),
+    ("features", {"features": [1]}),
+    ("scikit-learn", {"libraries": {"scikit-learn": 1.9}}),
+    ("broken", {"ranges": []}),
+    ("broken", {"label": []}),
+    ("larger than", {"note": "x" * 600_000}),
+]
+
+
+@pytest.mark.parametrize(("named", "changes"), FAULTY_VALUES)
+def test_a_card_with_an_impossible_value_is_refused_by_its_name(
+    tmp_path: Path, named: str, changes: dict[str, Any]
+) -> None:
+    fault = str(load(saved(tmp_path, **changes), folder=tmp_path).fault)
+
+    assert "small.json" in fault
+    assert named in fault
+    assert "python -m bot train" in fault
+
+
+@pytest.mark.parametrize("number", [NAN, INFINITE, -INFINITE])
+@pytest.mark.parametrize("place", ["label", "expected_move", "ranges", "training", "drift"])
+def test_what_is_no_number_is_refused_wherever_it_stands(
+    tmp_path: Path, place: str, number: float
+) -> None:
+    whole: dict[str, Any] = {
+        "label": {"horizon_seconds": number, "size_cents": 1.0},
+        "expected_move": {"factor": number},
+        "ranges": RANGES | {"spread": [0.0, number]},
+        "training": {"cadences_seconds": [number]},
+        "drift": {"imb1": {"edges": [number], "counts": [1, 1]}},
+    }
+    assert load(saved(tmp_path, **{place: whole[place]}), folder=tmp_path).fault is not None
+    with pytest.raises(ValueError, match="no number"):
+        Card.of(card(b"", **{place: whole[place]}))
+
+
+@pytest.mark.parametrize("slope", [NAN, INFINITE, 0.0, -1.0])
+def test_a_slope_that_is_none_is_refused(tmp_path: Path, slope: float) -> None:
+    assert "its slope is" in str(loaded(tmp_path, bundle(Lopsided(), slope)).fault)
+
+
+def test_coefficients_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = LogisticRegression().fit(np.array([[0.0, 0.0], [1.0, 1.0]]), [0, 1])
+    model.coef_ = model.coef_ * NAN
+
+    assert loaded(tmp_path, bundle(model)).fault is not None
+
+
+def test_a_model_cut_short_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    short = path.read_bytes()[:-20]
+    path.write_bytes(short)
+    path.with_suffix(".json").write_text(json.dumps(card(short)))
+
+    assert "does not hold a model" in str(load(path, folder=tmp_path).fault)
+
+
+def _two_models(folder: Path) -> None:
+    for name, horizon in (("ten", 10.0), ("sixty", 60.0)):
+        label = {"horizon_seconds": horizon, "size_cents": 1.0}
+        saved(folder, label=label, name=name)
+        for ending in (".pkl", ".json"):
+            (folder / f"small{ending}").rename(folder / f"{name}{ending}")
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]", "\ufeff{}", "[" * 100_000, None])
+def test_no_other_model_takes_the_place_of_one_whose_card_is_broken(
+    tmp_path: Path, broken: str | None
+) -> None:
+    _two_models(tmp_path)
+    assert chosen(None, 5.0, tmp_path).version == "abc"
+    if broken is None:
+        (tmp_path / "ten.json").unlink()
+    else:
+        (tmp_path / "ten.json").write_text(broken)
+
+    found = chosen(None, 5.0, tmp_path)
+
+    assert "ten.json" in str(found.fault)
+    assert "MODEL_PATH" in str(found.fault)
+    assert chosen(tmp_path / "sixty.pkl", 5.0, tmp_path).fault is None
 
 
 @pytest.mark.parametrize("holds", [b"text", {"estimator": Lopsided()}, {"uses": 1}, [1]])
