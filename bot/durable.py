@@ -22,6 +22,10 @@ class StoreError(Exception):
     """The database, or the way to it, failed; the message says what to do about it."""
 
 
+class StoreLostError(StoreError):
+    """The database that was open is not there any more: the term ends, and it is opened anew."""
+
+
 class LeaseLostError(Exception):
     """Somebody else leads by now. Nothing was written, and nothing more may be."""
 

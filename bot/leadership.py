@@ -15,7 +15,7 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from bot.durable import Lead, LeaseLostError, StoreError, Term
+from bot.durable import Lead, LeaseLostError, StoreError, StoreLostError, Term
 from bot.election import Candidate, Election, Engine, Offices, Onlooker
 from bot.ports import ExchangeError
 from bot.runner import pause
@@ -192,7 +192,7 @@ class Leadership:
             self._opening = group.create_task(self._reigned(offices, term), name="reign")
             await asyncio.wait({self._opening})
             renewals.cancel()
-        if self._lost:
+        if self._lost and self._role.store_fault is None:
             log.warning("Another process leads now; what this one had not kept is forgotten")
         self._stand(Role(store_fault=self._role.store_fault))
         with suppress(StoreError):
@@ -244,6 +244,9 @@ class Leadership:
                 await election.renew(term, self._who.seconds)
             except LeaseLostError:
                 self._lose()
+            except StoreLostError as error:
+                self._trouble(error)
+                self._lose()
             except StoreError as error:
                 self._trouble(error)
             else:
@@ -265,7 +268,7 @@ class Leadership:
 
     def _trouble(self, error: StoreError) -> None:
         if self._role.store_fault is None:
-            log.error("The database does not answer: %s", error)
+            log.error("The database cannot be used: %s", error)
         self._stand(replace(self._role, store_fault=str(error)))
         self.settled.set()
 

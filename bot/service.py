@@ -70,7 +70,9 @@ class Service:
 
     @asynccontextmanager
     async def _open_database(self) -> AsyncIterator[Database]:
-        async with opened(self._world.settings.database) as database:
+        # One that this process has had open is missed: no new one takes its place unasked.
+        may_begin = self._database is None
+        async with opened(self._world.settings.database, may_begin=may_begin) as database:
             self._database = database
             yield database
 
@@ -101,7 +103,9 @@ class Service:
         # What was shown of another leader's loop is not true of this one.
         self.board.status = self._world.standing.role().on(self._first)
         if (await database.kept(self.book)).commit == 0:
-            await database.open_book(term, self.book, await desk.cash(), now)
+            cash = await desk.cash()
+            await database.open_book(term, self.book, cash, now)
+            log.warning("A new account begins: %s with $%s in %s", self.book, cash, database.where)
         kept = await database.kept(self.book)
         store = database.store(term, self.book)
         with _legible(self.book):

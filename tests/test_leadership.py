@@ -10,7 +10,7 @@ from bot import command, leadership
 from bot.command import Command
 from bot.core.money import ZERO
 from bot.core.portfolio import Portfolio
-from bot.durable import Kept, Lead, LeaseLostError, News, StoreError, Term
+from bot.durable import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
 from bot.election import Candidate, Offices
 from bot.leadership import Leadership
 from bot.ports import ExchangeError
@@ -371,6 +371,23 @@ async def test_a_stop_holds_even_if_it_cannot_be_written_down(shared):
         shared.fails = None
         await until(lambda: shared.wanted.get("running") == "off")
         assert not a.engine.control.running
+
+
+async def test_a_database_that_is_lost_ends_the_term_and_is_opened_anew(shared):
+    async with Process(shared, "a").taking_part() as a:
+        first = a.engine
+        a.opens = StoreError("the file book.db is missing: put it back")
+        shared.fails = StoreLostError("the file book.db was deleted")
+
+        await until(lambda: a.part.role.store_fault == str(a.opens))
+
+        assert not a.part.sure()
+        assert a.part.engine is None
+        assert not first.control.running
+        assert "the file book.db was deleted" in [role.store_fault for role in a.roles]
+        shared.holder = a.opens = shared.fails = None
+        await until(lambda: a.part.sure() and a.part.role.store_fault is None)
+        await until(lambda: a.opened == 2)
 
 
 async def test_a_kill_holds_for_all_and_outlives_the_process(shared):

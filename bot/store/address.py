@@ -19,8 +19,11 @@ _ACCEPTED: Final = (
 _SERVERS: Final = {"postgres", "postgresql", "postgresql+psycopg"}
 
 
-def session(address: str) -> AbstractAsyncContextManager[Session]:
-    """Transactions with the database at an address. Raises StoreError if it cannot be used."""
+def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextManager[Session]:
+    """Transactions with the database at an address. Raises StoreError if it cannot be used.
+
+    Unless `may_begin`, a file has to be there.
+    """
     url = _read(address)
     if url.drivername in _SERVERS:
         return server.opened(url.set(drivername="postgresql+psycopg"))
@@ -28,7 +31,7 @@ def session(address: str) -> AbstractAsyncContextManager[Session]:
         raise StoreError(f"a database of kind '{url.drivername}' is not supported: {_ACCEPTED}")
     if url.database in {None, "", ":memory:"} or url.query or url.host:
         raise StoreError(f"SQLite needs the path of a file, and nothing else: {_ACCEPTED}")
-    return file.opened(url)
+    return file.opened(url, may_begin=may_begin)
 
 
 def _read(address: str) -> URL:

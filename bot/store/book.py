@@ -8,6 +8,7 @@ from bot.core.orders import Order
 from bot.durable import Done, StoreError
 from bot.store import leases, writing
 from bot.store.session import Session
+from bot.store.trace import Trace
 from bot.store.writing import Chapter, Page
 
 
@@ -35,21 +36,24 @@ class BookStore:
         """
         self._attempts += 1
         work = partial(self._commit, done=done, page=Page.of(done), attempt=self._attempts)
-        await self._session.write(work)
+        commit = await self._session.write(work)
         self._unsure = None
+        term, book = self._chapter.term, self._chapter.book
+        await self._session.trace(Trace(term.epoch, book, commit))
 
-    def _commit(self, connection: Connection, done: Done, page: Page, attempt: int) -> None:
+    def _commit(self, connection: Connection, done: Done, page: Page, attempt: int) -> int:
         leases.fence(connection, self._chapter.term)
         # A thread that nobody waits for any more may get its turn last, after the one that was
         # told the same again: it must write nothing. Within the fence nobody else can be writing.
         if attempt != self._attempts:
             raise StoreError("this commit was given up: another attempt was made since")
-        if self._has_arrived(connection, done):
-            return
+        if self._unsure is not None and self._has_arrived(connection, done):
+            return self._unsure[1]
         taken = len(page.rows.booked)
         commit, entry = writing.advance(connection, self._chapter.book, 1, taken)
         self._unsure = done, commit
         writing.write(connection, self._chapter, page, commit, entry - taken)
+        return commit
 
     def _has_arrived(self, connection: Connection, done: Done) -> bool:
         if self._unsure is None or self._unsure[0] is not done:

@@ -13,21 +13,27 @@ from functools import partial
 
 from sqlalchemy import select
 
-from bot.durable import Kept, Lead, News, Term
+from bot.durable import Kept, Lead, News, StoreError, Term
 from bot.store import address, leases, reading, retention, schema, writing
+from bot.store import trace as traces
 from bot.store.book import BookStore
 from bot.store.session import Session
+from bot.store.trace import Trace
 from bot.store.writing import Chapter
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator["Database"]:
+async def opened(url: str, *, may_begin: bool = True) -> AsyncIterator["Database"]:
     """The database at this address, its tables made or brought up to date.
 
+    Unless `may_begin`, a file that is missing is not made.
+
     Raises StoreError for an address that cannot be used, a server that does not answer, a file
-    that is no database, and a database of a newer version. Several processes may do this at once.
+    that is no database or has lost an account, and a database of a newer version. Several
+    processes may do this at once.
     """
-    async with address.session(url) as session:
+    async with address.session(url, may_begin=may_begin) as session:
+        await _refuse_an_older_copy(session)
         await schema.bring_up(session)
         yield Database(session)
 
@@ -56,7 +62,11 @@ class Database:
         if not await self._session.read(partial(leases.is_free, holder=holder)):
             return None
         taking = partial(leases.take, holder=holder, seconds=seconds, book=book)
-        return await self._session.write(taking)
+        term = await self._session.write(taking)
+        if term is not None:
+            commit = await self._session.read(partial(writing.newest, book=book))
+            await self._session.trace(Trace(term.epoch, book, commit))
+        return term
 
     async def renew(self, term: Term, seconds: float) -> None:
         """Let it last so many seconds from now. Raises LeaseLostError."""
@@ -112,3 +122,16 @@ class Database:
         The accounts of the book stay what they were, to the last digit.
         """
         return await retention.prune(self._session, Chapter(term, book), before)
+
+
+async def _refuse_an_older_copy(session: Session) -> None:
+    # The trace first: it never tells of more than the database has.
+    trace = await session.traced()
+    if trace is None:
+        return
+    lacks = await session.read(partial(traces.behind, trace=trace))
+    if lacks is not None:
+        raise StoreError(
+            f"{session.where} is not the one that was used last: {lacks}. Put that one back; if "
+            f"this one is meant, delete the file beside it that ends in {traces.SUFFIX}"
+        )

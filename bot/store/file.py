@@ -4,9 +4,13 @@ A statement at a time through an asynchronous driver costs the loop more than th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +19,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.durable import StoreError
-from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
+from bot.store import trace as traces
+from bot.store.presence import Presence
+from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded, said
+from bot.store.trace import Trace
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -25,13 +32,15 @@ _PRAGMAS: Final = (
 
 
 @asynccontextmanager
-async def opened(url: URL) -> AsyncIterator["FileSession"]:
+async def opened(url: URL, *, may_begin: bool = True) -> AsyncIterator["FileSession"]:
     """Transactions with the file of this address, made if it is missing, with its folder.
 
-    Raises StoreError if the folder cannot be made; nothing else is tried yet.
+    Raises StoreError if that cannot be done, or an account was lost with the file. Unless
+    `may_begin`, one that is missing is not made.
     """
     path = Path(url.database or "")
-    _make_folder(path.parent)
+    _make_missing(path, may_begin=may_begin)
+    presence = Presence(path)
     # The driver must not begin transactions of its own: `_begin` says which kind each one is.
     options: dict[str, Any] = {"isolation_level": None, "timeout": PATIENCE}
     engine = create_engine(
@@ -46,7 +55,7 @@ async def opened(url: URL) -> AsyncIterator["FileSession"]:
     event.listen(engine, "begin", _begin)
     threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
     try:
-        yield FileSession(engine, threads, f"the SQLite file {path.name}")
+        yield FileSession(engine, threads, presence, path)
     finally:
         threads.shutdown(wait=True, cancel_futures=True)
         engine.dispose()
@@ -55,29 +64,43 @@ async def opened(url: URL) -> AsyncIterator["FileSession"]:
 class FileSession:
     """A `Session` with a file of SQLite."""
 
-    def __init__(self, engine: Engine, threads: ThreadPoolExecutor, where: str) -> None:
-        self.where = where
+    def __init__(
+        self, engine: Engine, threads: ThreadPoolExecutor, presence: Presence, path: Path
+    ) -> None:
+        self.where = f"the SQLite file {path.name}"
+        self._path = path
         self._threads = threads
+        self._presence = presence
         self._readers = engine
         self._writers = engine.execution_options(writes=True)
 
+    async def traced(self) -> Trace | None:
+        """How far the file had got, by what lies beside it."""
+        return await self._run(partial(traces.read, self._path), ANSWER)
+
+    async def trace(self, trace: Trace) -> None:
+        """Leave beside the file how far it has got."""
+        await self._run(partial(traces.write, self._path, trace), ANSWER)
+
     async def read(self, work: Work[T]) -> T:
         """What `work` finds in one consistent state of the database."""
-        return await self._run(self._readers, work, ANSWER)
+        return await self._run(partial(self._done, self._readers, work), ANSWER)
 
     async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
         """Do this in one piece, or not at all."""
-        return await self._run(self._writers, work, seconds)
+        return await self._run(partial(self._done, self._writers, work), seconds)
 
-    async def _run(self, engine: Engine, work: Work[T], seconds: float) -> T:
+    async def _run(self, task: Callable[[], T], seconds: float) -> T:
         async with bounded(self.where, seconds):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, _done, engine, work)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, task)
 
-
-def _done(engine: Engine, work: Work[T]) -> T:
-    with engine.begin() as connection:
-        return work(connection)
+    def _done(self, engine: Engine, work: Work[T]) -> T:
+        self._presence.look()
+        with engine.begin() as connection:
+            result = work(connection)
+        # What went into a file that is gone by now was not kept.
+        self._presence.begun()
+        return result
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -91,6 +114,32 @@ def _begin(connection: Connection) -> None:
     # One that reads first and writes later could not wait for another writer: it would fail.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+def _make_missing(path: Path, *, may_begin: bool) -> None:
+    traces.refuse_a_loss(path)
+    if path.exists():
+        return
+    where = f"the SQLite file {path.name}"
+    if not may_begin:
+        raise StoreError(f"{where} is gone: put it back, or restart to begin a new account")
+    _make_folder(path.parent)
+    _make_file(path, where)
+
+
+def _make_file(path: Path, where: str) -> None:
+    """An empty database, there in one piece: an empty file is always one that was lost."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        # Another process may have been faster: its file stays.
+        with suppress(FileExistsError):
+            os.link(new, path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(said(where, error)) from error
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
+from bot.store.trace import Trace
 
 _MS: Final = int(PATIENCE * 1_000)
 _SETTINGS: Final = (
@@ -59,6 +60,13 @@ class ServerSession:
         self._readers = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
+
+    async def traced(self) -> Trace | None:
+        """Nothing lies beside a server."""
+        return None
+
+    async def trace(self, trace: Trace) -> None:
+        """Nothing is left beside a server."""
 
     async def read(self, work: Work[T]) -> T:
         """What `work` finds in one consistent state of the database."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.durable import StoreError
+from bot.store.trace import Trace
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -53,6 +54,14 @@ class Session(Protocol):
         """Which database this is, for people."""
         ...
 
+    async def traced(self) -> Trace | None:
+        """How far it had got, by what lies beside it; None if nothing does."""
+        ...
+
+    async def trace(self, trace: Trace) -> None:
+        """Leave beside it how far it has got."""
+        ...
+
     async def read(self, work: Work[T]) -> T:
         """What `work` finds in one consistent state of the database."""
         ...
@@ -71,10 +80,11 @@ async def bounded(where: str, seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds + GRACE), asyncio.timeout(seconds):
             yield
     except (SQLAlchemyError, OSError) as error:
-        raise StoreError(_said(where, error)) from error
+        raise StoreError(said(where, error)) from error
 
 
-def _said(where: str, error: SQLAlchemyError | OSError) -> str:
+def said(where: str, error: Exception) -> str:
+    """What went wrong and what to do about it, in a sentence."""
     if isinstance(error, TimeoutError | PoolTimeoutError):
         return f"{where} did not answer in time: {_REMEDY}"
     cause = error.orig if isinstance(error, DBAPIError) else error

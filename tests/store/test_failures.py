@@ -104,6 +104,12 @@ class Deaf:
         self.where = session.where
         self.lose = ""
 
+    async def traced(self):
+        return await self._session.traced()
+
+    async def trace(self, trace):
+        await self._session.trace(trace)
+
     async def read(self, work):
         return await self._session.read(work)
 
