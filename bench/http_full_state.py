@@ -67,6 +67,11 @@ def main(argv: list[str]) -> int:
             ):
                 asked = Question(ours, wanted.seconds, headers)
                 say(_compared(name, in_turn(asked, bare, wanted.rounds)))
+        with running("bench.service:unbounded") as unbounded:
+            known = [f"If-None-Match: {etag}"]
+            asked, bare = (Question(one, wanted.seconds, known) for one in (ours, unbounded))
+            say("304 against the same app served without bounds for connections")
+            say(_compared("304", in_turn(asked, bare, wanted.rounds)))
     return 0
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import BotControl, ServiceFacts
+from api.server import serve_within_bounds
 from bench import sample
 from bench.bot import joined
 from bench.exchange import Canned
@@ -26,6 +27,13 @@ PAUSE = 0.01
 
 def ours() -> FastAPI:
     """The app as it is served; only answers are asked of it, the bot and the journal are idle."""
+    app = unbounded()
+    serve_within_bounds(app)
+    return app
+
+
+def unbounded() -> FastAPI:
+    """The same, served by plain uvicorn."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[_Services]:
