@@ -25,6 +25,7 @@ from bot.csv_stats import LogFile, LogStats
 from bot.csv_tidy import Tidier, TidyRules
 from bot.journal_changes import Changes
 from bot.journal_fields import Cycles
+from bot.journal_repeats import Repeats
 from bot.journal_rows import LOGS, ROWS
 from bot.log_format import FORMATS
 
@@ -118,6 +119,7 @@ class CsvJournal:
         self._every_signal = every_signal
         self._changes = Changes()
         self._cycles = Cycles()
+        self._repeats = Repeats()
         self._failing: dict[str, str] = {}
         self._lost = 0
 
@@ -153,7 +155,9 @@ class CsvJournal:
         for event in events:
             if isinstance(event, CycleStarted):
                 self._cycles.begin(event)
-            journal_lines.say(event, self._cycles)
+                for repeat in self._repeats.due(event.at):
+                    journal_lines.say_repeat(repeat, self._cycles)
+            journal_lines.say(event, self._cycles, self._repeats)
             row = ROWS.get(type(event))
             if row is not None and self._is_worth_a_row(event):
                 name, cells = row

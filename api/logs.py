@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from math import inf
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, cast
+from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -69,12 +69,12 @@ async def rows(
             headers["content-encoding"] = "gzip"
         else:
             # How long it is unpacked nobody knows before the end.
-            file, size = cast("BinaryIO", gzip.GzipFile(fileobj=file)), None
+            size = None
     if size is not None:
         headers["content-length"] = str(size)
     if not wanted:
         file.close()
-        return Response(headers=headers, media_type="text/csv")
+        return StreamingResponse(iter(()), headers=headers, media_type="text/csv")
     return StreamingResponse(_chunks(file, size), headers=headers, media_type="text/csv")
 
 
@@ -110,10 +110,10 @@ def _part(log: Path, name: str) -> Path:
 
 
 async def _chunks(file: BinaryIO, size: int | None) -> AsyncIterator[bytes]:
-    """So many bytes of it: what is added meanwhile is not what was announced. None is all."""
-    left = inf if size is None else size
+    """So many bytes of it: what is added meanwhile is not what was announced. None unpacks it."""
+    left, source = (inf, gzip.GzipFile(fileobj=file)) if size is None else (size, file)
     with file:
-        while left > 0 and (chunk := await asyncio.to_thread(file.read, int(min(left, _CHUNK)))):
+        while left > 0 and (chunk := await asyncio.to_thread(source.read, int(min(left, _CHUNK)))):
             left -= len(chunk)
             yield chunk
 

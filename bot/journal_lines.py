@@ -34,6 +34,7 @@ from bot.core.events import (
 from bot.core.money import Contracts
 from bot.core.orders import Order, OrderStatus
 from bot.journal_fields import Cycles
+from bot.journal_repeats import Repeat, Repeats
 from bot.journal_rows import in_cents
 
 _main = logging.getLogger("main")
@@ -43,16 +44,30 @@ _whales = logging.getLogger("whale")
 _pnl = logging.getLogger("pnl")
 
 
-def say(event: Event, cycles: Cycles) -> None:
-    """Log an event's line, if it has one, with what makes its fields beside it."""
+def say(event: Event, cycles: Cycles, repeats: Repeats) -> None:
+    """Log an event's line, if it has one, with what makes its fields beside it.
+
+    What repeats others is told of with them, later; at DEBUG also at once.
+    """
     line = _LINES.get(type(event))
     if line is None:
         return
     logger, usual, words = line
+    if repeats.holds(event):
+        usual = logging.DEBUG
     judge = _LEVELS.get(type(event))
     level = judge(event) if judge is not None else usual
     if logger.isEnabledFor(level):
         logger.log(level, words(event), extra={"told": (event, cycles)})
+
+
+def say_repeat(repeat: Repeat, cycles: Cycles) -> None:
+    """Log the latest of several events as one line that counts them."""
+    logger, level, words = _LINES[type(repeat.latest)]
+    more = f"{repeat.more} more since {repeat.since:%H:%M:%S} UTC"
+    logger.log(
+        level, "%s | %s", words(repeat.latest), more, extra={"told": (repeat.latest, cycles)}
+    )
 
 
 def _started(event: CycleStarted) -> str:

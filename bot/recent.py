@@ -1,7 +1,7 @@
 """The newest events, as the service shows them: bounded lists, newest first."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,8 +20,9 @@ from bot.core.events import (
     RegimeChanged,
     WhaleSeen,
 )
+from bot.core.folding import about
 from bot.core.money import cents, measured, whole_cents
-from bot.core.orders import Execution, Order, OrderStatus
+from bot.core.orders import Order, OrderStatus
 from bot.durable import Kept, News
 from bot.notices import Notices
 from bot.timeline import Timeline
@@ -49,7 +50,7 @@ class Recent:
             case TimelineView() as entry:
                 self._timeline.add(entry)
             case NoticeView() as notice:
-                self._notices.add(notice, event.at, _about(event))
+                self._notices.add(notice, event.at, about(event))
         if isinstance(event, WhaleSeen):
             self._whales.appendleft(_whale(event))
 
@@ -179,22 +180,6 @@ def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = N
         count=1,
         first_timestamp=when,
     )
-
-
-def _about(event: Event) -> Hashable:
-    """What makes two notices one: the rule, or what failed; None for what stands for itself."""
-    match event:
-        case OrderRefused(reason=reason, rule=rule):
-            return OrderRefused, rule or reason
-        case EntriesStopped(reason=reason, rule=rule):
-            return EntriesStopped, rule or reason
-        case EntriesResumed(rule=rule):
-            return EntriesResumed, rule
-        case FetchFailed(what=what):
-            return FetchFailed, what
-        case OrderEnded(execution=Execution(fills=(), status=status, error=error)):
-            return OrderEnded, status, error
-    return None
 
 
 def _wish(order: Order) -> str:

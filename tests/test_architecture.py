@@ -49,6 +49,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.csv_stats",
             "bot.csv_account",
             "bot.journal_changes",
+            "bot.journal_repeats",
         ),
     ),
     (

@@ -237,6 +237,41 @@ def test_an_event_without_words_or_cells_is_passed_over(journal, tmp_path, capsy
     assert len(rows(tmp_path / "logs", "pnl")) == 1
 
 
+def refusals(minute: int, count: int) -> list[Event]:
+    at = NOW + timedelta(minutes=minute)
+    refused = [OrderRefused(at, ORDER, f"{n} of 100", "orders_per_minute") for n in range(count)]
+    failed = [FetchFailed(at, "order books", "timeout")] * count
+    return [CycleStarted(at, minute), *refused, *failed]
+
+
+@pytest.mark.usefixtures("stdout")
+def test_a_flood_is_a_line_at_once_and_one_a_minute_with_its_count(journal, capsys):
+    logging_utils.configure("INFO")
+
+    for minute, count in enumerate((83, 2, 0, 0, 1)):
+        journal.record(refusals(minute, count))
+
+    written = [line.split(" | ", 3)[3] for line in capsys.readouterr().out.splitlines()]
+    refused, failed = "REFUSED | KXINX-26JAN23 | buy 100 @ 52.50 |", "FETCH FAILED | order books |"
+    assert [line for line in written if not line.startswith("---")] == [
+        *(f"{refused} 0 of 100", f"{failed} timeout"),
+        f"{refused} 82 of 100 | 82 more since 22:15:02 UTC",
+        f"{failed} timeout | 82 more since 22:15:02 UTC",
+        f"{refused} 1 of 100 | 2 more since 22:16:02 UTC",
+        f"{failed} timeout | 2 more since 22:16:02 UTC",
+        *(f"{refused} 0 of 100", f"{failed} timeout"),
+    ]
+
+
+@pytest.mark.usefixtures("stdout")
+def test_at_debug_every_refusal_has_its_line_at_once(journal, capsys):
+    logging_utils.configure("DEBUG")
+
+    journal.record(refusals(0, 9))
+
+    assert capsys.readouterr().out.count("REFUSED | ") == 9
+
+
 @pytest.mark.usefixtures("stdout")
 def test_a_held_signal_is_silent_at_info_but_has_its_row(journal, tmp_path, capsys):
     logging_utils.configure("INFO")

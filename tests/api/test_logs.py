@@ -1,12 +1,15 @@
 """The CSV logs as they are sent: whole, in pieces, and never another file."""
 
 import asyncio
+import gzip
 import os
+import threading
 
 import httpx
 import pytest
 
 from api import logs
+from bot.csv_tidy import compress
 from bot.journal_rows import LOGS
 from tests.api.conftest import opened
 
@@ -140,6 +143,47 @@ async def test_older_parts_are_sent_by_their_file_names(world, client):
 
     assert answer.text == "rows of 2026-01-18.2"
     assert "trades_log.2026-01-18.2.csv" in answer.headers["content-disposition"]
+
+
+ROWS = "timestamp\r\n" + "".join(f"row {n}\r\n" for n in range(100_000))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accepted", ["gzip", "identity", "gzip;q=0", "*"])
+async def test_a_compressed_part_is_sent_by_the_name_it_had_before(world, client, method, accepted):
+    packed = gzip.compress(ROWS.encode())
+    (world.folder / "trades_log.2026-01-18.csv.gz").write_bytes(packed)
+    name = "trades_log.2026-01-18.csv"
+
+    assert (await client.get("/logs/stats")).json()["trades"]["parts"] == [name]
+    answer = await client.request(
+        method, f"/logs/trades.csv?part={name}", headers={"accept-encoding": accepted}
+    )
+
+    as_it_is = accepted in {"gzip", "*"}
+    assert answer.status_code == 200
+    assert answer.text == (ROWS if method == "GET" else "")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert answer.headers.get("content-encoding") == ("gzip" if as_it_is else None)
+    assert answer.headers.get("content-length") == (str(len(packed)) if as_it_is else None)
+    assert "accept-encoding" in answer.headers["vary"]
+
+
+async def test_a_part_that_is_compressed_while_it_is_asked_for_is_sent(world, client, monkeypatch):
+    plain = world.folder / "trades_log.2026-01-18.csv"
+    plain.write_text("rows")
+    found = logs._part
+
+    def late(log, name):
+        part = found(log, name)
+        if plain.exists():
+            compress(plain, threading.Event())
+        return part
+
+    monkeypatch.setattr(logs, "_part", late)
+
+    assert (await client.get(f"/logs/trades.csv?part={plain.name}")).text == "rows"
 
 
 @pytest.mark.parametrize("part", ["../secret.csv", "pnl_log.2026-01-17.csv", "trades_log.csv", ""])
