@@ -1,9 +1,11 @@
 """The older parts of CSV logs: small, few, readable; all logs together keep to their bound."""
 
+import errno
 import gzip
 import logging
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.events import Action
+from bot import csv_file
+from bot.core.events import Action, PnlMarked
 from bot.csv_parts import Parts
 from bot.csv_tidy import Tidier, TidyRules, compress
 from bot.journal_rows import LOGS
@@ -241,3 +244,49 @@ def test_a_day_of_a_thousand_quiet_markets_stays_small(tmp_path):
 
     lines = (tmp_path / "signals_log.csv").read_text().count("\n") - 1
     assert lines == 1_000
+
+
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ESTALE]
+
+
+@pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (csv_file, "_append"),
+        (csv_file.CsvFile, "_look"),
+        (csv_file.CsvFile, "_opened"),
+        (Parts, "all"),
+        (Path, "mkdir"),
+        (Path, "stat"),
+        (os, "fstat"),
+    ],
+)
+def test_no_error_of_the_disk_stops_who_writes_and_rows_come_again(
+    owner, name, number, tmp_path, monkeypatch
+):
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / "pnl_log.csv"))
+
+    with CsvJournal(tmp_path) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, broken)
+            journal.turn_to("a 1")
+            for minute in range(3):
+                journal.record([pnl_after(minute)])
+                journal.flush()
+            journal._tidier.wait()
+            shown = journal.fault
+        journal.record([pnl_after(9)])
+        journal.flush()
+        journal._tidier.wait()
+
+        assert journal.fault is None
+        assert shown is None or os.strerror(number) in shown
+        assert "2026-01-18T22:24:02" in (tmp_path / "pnl_log.csv").read_text()
+        if (owner, name) in {(csv_file, "_append"), (Parts, "all"), (csv_file.CsvFile, "_look")}:
+            assert shown is not None
+
+
+def pnl_after(minutes: int) -> PnlMarked:
+    return replace(pnl(), at=NOW + timedelta(minutes=minutes))
