@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from bot.alert_values import Alert
+from bot.outbound import DIRECT, Outbound
 
 Shape = Literal["discord", "slack", "json"]
 #: Whose webhooks have a shape of their own: a host, and all that are below it.
@@ -42,10 +43,15 @@ class Webhook:
     shape: Shape
     environment: str
     service: str = "kalshiproto"
+    outbound: Outbound = DIRECT
 
     @classmethod
     def of(
-        cls, address: str, shape: Literal["auto", "discord", "slack", "json"], environment: str
+        cls,
+        address: str,
+        shape: Literal["auto", "discord", "slack", "json"],
+        environment: str,
+        outbound: Outbound = DIRECT,
     ) -> Self:
         """The webhook at an address; "auto" goes by the host.
 
@@ -57,7 +63,8 @@ class Webhook:
             url = httpx.URL("")
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError("ALERT_WEBHOOK_URL must be an http:// or https:// address")
-        return cls(address, _shape(url.host) if shape == "auto" else shape, environment)
+        meant = _shape(url.host) if shape == "auto" else shape
+        return cls(address, meant, environment, outbound=outbound)
 
     @property
     def host(self) -> str:
@@ -77,7 +84,7 @@ class Webhook:
         auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
         if transport is None:
             # Reading the certificates keeps a processor busy for a tenth of a second.
-            transport = await asyncio.to_thread(httpx.AsyncHTTPTransport)
+            transport = await asyncio.to_thread(self.outbound.transport, self.address)
         below = _Addressed(transport, url)
         bare = url.copy_with(userinfo=b"", path="/", query=None, fragment=None)
         headers = {"Content-Type": "application/json"}

@@ -170,7 +170,7 @@ async def exchange(
     if settings.is_embedded:
         place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
         transport = httpx.ASGITransport(create_exchange_app(place, driver, clock))
-    async with open_http(settings.base_url, transport) as http:
+    async with open_http(settings.base_url, transport, settings.outbound) as http:
         yield KalshiClient(http, budget, clock)
 
 
@@ -263,7 +263,8 @@ def csv_journal(settings: Settings) -> CsvJournal:
 
 def _alerts(settings: Settings, service: Service) -> Alerts:
     url, shape = settings.alert_webhook_url, settings.alert_format
-    webhook = Webhook.of(url.get_secret_value(), shape, settings.environment) if url else None
+    where, way = settings.environment, settings.outbound
+    webhook = Webhook.of(url.get_secret_value(), shape, where, way) if url else None
     rules = AlertRules(settings.alert_whale_notional)
     return Alerts(webhook, rules, lambda: standing(service), service.clock)
 

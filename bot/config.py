@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from bot.core.limits import RiskLimits
 from bot.core.strategy import Thresholds
+from bot.outbound import Outbound, trusting
 from bot.settings_text import (
     cleaned,
     expanded,
@@ -29,7 +31,9 @@ from bot.settings_text import (
     key_id,
     listed,
     number_wanted,
+    proxy_address,
     shown,
+    words,
 )
 
 VERSION = "0.1.0"
@@ -87,6 +91,25 @@ def _secret_http_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _proxy(value: SecretStr) -> SecretStr:
+    return SecretStr(proxy_address(value.get_secret_value(), find_spec("socksio") is not None))
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        trusting(expanded(path))
+    except OSError as error:
+        reason = "there are no certificates in PEM there" if not error.strerror else error.strerror
+        raise ValueError(f"cannot be read ({reason}): correct it, or leave it empty") from None
+    return expanded(path)
+
+
+def _folder_of_certificates(path: Path) -> Path:
+    if not expanded(path).is_dir():
+        raise ValueError("is no folder: correct it, or leave it empty")
+    return expanded(path)
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     scheme = value.get_secret_value().partition("://")[0]
     if scheme not in _DATABASES:
@@ -113,6 +136,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 RestUrl = Annotated[str, AfterValidator(_rest_url)]
 AnyPath = Annotated[Path, AfterValidator(expanded)]
+Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 HostName = Annotated[str, AfterValidator(host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 
@@ -195,6 +219,19 @@ class Settings(BaseSettings):
     )
     log_keep_days: int = Field(14, ge=1, le=3_650, description="Days that old CSV logs are kept")
 
+    http_proxy: Proxy | None = Field(None, description="Proxy on the way to http:// addresses")
+    https_proxy: Proxy | None = Field(None, description="Proxy on the way to https:// addresses")
+    all_proxy: Proxy | None = Field(None, description="Proxy where neither of these is given")
+    no_proxy: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts, addresses and networks reached without a proxy, comma separated"
+    )
+    ssl_cert_file: Annotated[Path, AfterValidator(_certificates)] | None = Field(
+        None, description="Certificates to trust instead of the usual ones, a file"
+    )
+    ssl_cert_dir: Annotated[Path, AfterValidator(_folder_of_certificates)] | None = Field(
+        None, description="The same as a folder; SSL_CERT_FILE beats it"
+    )
+
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(
         None, description="Where alerts are sent: Discord, Slack, or anything that takes JSON"
     )
@@ -267,7 +304,9 @@ class Settings(BaseSettings):
     def _as_meant(cls, values: dict[str, object]) -> dict[str, object]:
         meant = cleaned(values)
         lists = {"cors_origins", "allowed_hosts"} & meant.keys()
-        return {**meant, **{name: listed(meant[name]) for name in lists}}
+        split = {name: listed(meant[name]) for name in lists}
+        exceptions = {"no_proxy": words(meant["no_proxy"])} if "no_proxy" in meant else {}
+        return {**meant, **split, **exceptions}
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> Self:
@@ -325,6 +364,17 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where the exchange's REST API is."""
         return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
+
+    @property
+    def outbound(self) -> Outbound:
+        """The way out, for whatever this process asks of others."""
+        ways = {"http": self.http_proxy, "https": self.https_proxy}
+        through = {scheme: one or self.all_proxy for scheme, one in ways.items()}
+        return Outbound(
+            proxies={s: one.get_secret_value() for s, one in through.items() if one},
+            direct=self.no_proxy,
+            certificates=self.ssl_cert_file or self.ssl_cert_dir,
+        )
 
     @property
     def exchange_name(self) -> str:
@@ -398,15 +448,13 @@ def _names_in(env_file: Path) -> list[str]:
 
 
 def _twice(known: Iterable[str], in_file: Iterable[str]) -> list[str]:
-    spelt = Counter(name.upper() for name in os.environ)
+    values = {name: {v for n, v in os.environ.items() if n.upper() == name} for name in known}
     lines = Counter(name.upper() for name in in_file)
     said = [
-        f"{name} is set in more than one spelling: keep one" for name in known if spelt[name] > 1
+        f"{n} is spelt in two ways with two values: keep one" for n in known if len(values[n]) > 1
     ]
     said += [
-        f"{name} stands more than once in .env: the last one counts"
-        for name in known
-        if lines[name] > 1
+        f"{n} stands more than once in .env: the last one counts" for n in known if lines[n] > 1
     ]
     return said
 

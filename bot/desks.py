@@ -148,7 +148,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
     if signer is None:
         yield PaperDesk(settings.paper_cash)
         return
-    async with open_http(settings.base_url) as http:
+    async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)
         patience = timedelta(seconds=PASSES * settings.bot_interval)

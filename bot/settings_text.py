@@ -21,6 +21,7 @@ _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _USER: Final = re.compile(r"://[^/]*@")
 
+_SOCKS: Final = frozenset({"socks5", "socks5h"})
 #: Words that are known by other names as well.
 _ALIASES: Final = {"WARN": "WARNING"}
 _UPPER: Final = frozenset({"log_level"})
@@ -61,6 +62,32 @@ def listed(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part for part in map(trimmed, value.split(",")) if part]
+
+
+def words(value: object) -> object:
+    """The parts of a text separated by commas or blanks; anything else as it is."""
+    return re.split(r"[\s,]+", value.strip(" ,")) if isinstance(value, str) else value
+
+
+def proxy_address(text: str, with_socks: bool) -> str:
+    """The address of a proxy; without a scheme it speaks HTTP.
+
+    `with_socks` is whether SOCKS can be spoken. Raises ValueError, without the address in it.
+    """
+    address = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(address)
+        known = bool(parts.hostname) and parts.port != 0 and address.isprintable()
+    except ValueError:
+        known = False
+    if not known or " " in address or parts.scheme not in {"http", "https", *_SOCKS}:
+        raise ValueError("must be http://host:port or socks5://host:port")
+    if parts.scheme in _SOCKS and not with_socks:
+        raise ValueError(
+            "a SOCKS proxy needs the package socksio: `pip install socksio`, name an http:// proxy "
+            "instead, or leave it empty"
+        )
+    return address.rstrip("/")
 
 
 def has_comma(value: object) -> bool:

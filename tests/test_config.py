@@ -156,12 +156,12 @@ def test_a_name_that_is_set_twice_is_pointed_out(tmp_path, monkeypatch):
     env_file = tmp_path / ".env"
     env_file.write_text("BOT_INTERVAL=5\nPORT=9000\nexport BOT_INTERVAL=6\n")
     monkeypatch.setenv("BOT_MODE", "paper")
-    monkeypatch.setenv("bot_mode", "paper")
+    monkeypatch.setenv("bot_mode", "PAPER")
 
     warnings = config.misspelt(env_file)
 
     assert "BOT_INTERVAL stands more than once in .env: the last one counts" in warnings
-    assert "BOT_MODE is set in more than one spelling: keep one" in warnings
+    assert "BOT_MODE is spelt in two ways with two values: keep one" in warnings
     assert config.load(env_file).bot_interval == 6
 
 

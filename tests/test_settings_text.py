@@ -152,3 +152,59 @@ def test_only_a_pair_of_quotes_is_taken_off():
 
 def test_a_host_keeps_its_wildcard_without_its_port():
     assert host_name("*.example.com:443") == "*.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "through"),
+    [
+        ("HTTPS_PROXY", "127.0.0.1:3128", {"https": "http://127.0.0.1:3128"}),
+        ("https_proxy", "http://p.example:1/", {"https": "http://p.example:1"}),
+        ("HTTP_PROXY", " http://me:pw@p.example:1\n", {"http": "http://me:pw@p.example:1"}),
+        (
+            "ALL_PROXY",
+            "p.example:8080",
+            {"http": "http://p.example:8080", "https": "http://p.example:8080"},
+        ),
+        ("ALL_PROXY", "", {}),
+    ],
+)
+def test_proxies_are_found_by_any_spelling(monkeypatch, name, text, through):
+    monkeypatch.setenv(name, text)
+
+    assert config.load(None).outbound.proxies == through
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080", "socksio"),
+        ("HTTPS_PROXY", "socks5h://me:hunter2@127.0.0.1:1080", "socksio"),
+        ("HTTPS_PROXY", "ftp://127.0.0.1:1", "must be http://host:port"),
+        ("HTTP_PROXY", "http://me:hunter2@[broken", "must be http://host:port"),
+        ("HTTP_PROXY", "http://me:hunter2@p.example:port", "must be http://host:port"),
+        ("HTTP_PROXY", "http://", "must be http://host:port"),
+        ("SSL_CERT_FILE", "/no/such", "cannot be read"),
+        ("SSL_CERT_FILE", "/dev/null", "cannot be read"),
+        ("SSL_CERT_DIR", "/no/such", "is no folder"),
+    ],
+)
+def test_a_way_out_that_leads_nowhere_is_named(monkeypatch, name, text, said):
+    monkeypatch.setattr("bot.config.find_spec", lambda _: None)
+    monkeypatch.setenv(name, text)
+
+    with pytest.raises(SettingsError) as caught:
+        config.load(None)
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name}=")
+    assert said in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "text", ["localhost,[::1]", "fd07:b51a:cc66:f0::/64", "*", " , ,", "a b", "[::1", "x:y", "::/z"]
+)
+def test_no_exception_from_proxies_keeps_it_from_starting(monkeypatch, text):
+    monkeypatch.setenv("NO_PROXY", text)
+
+    assert config.load(None).outbound.proxy("https://a.example/x") is None

@@ -22,6 +22,7 @@ from bot.kalshi.calls import Calls, Signature, parsed, refused_as
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.oddities import Oddities
 from bot.kalshi.terms import TermsCache, terms_of
+from bot.outbound import DIRECT, Outbound
 from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
 
 log = logging.getLogger("main")
@@ -33,14 +34,21 @@ PAGE = 1_000
 #: Eight times the listing of 2026; one that is longer is running in circles.
 MOST_PAGES = 1_000
 
+_LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0)
+
 
 def open_http(
-    base_url: str, transport: httpx.AsyncBaseTransport | None = None
+    base_url: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    outbound: Outbound = DIRECT,
 ) -> httpx.AsyncClient:
-    """The HTTP client for an exchange at that address; close it when done."""
+    """The HTTP client for an exchange at that address; close it when done.
+
+    It goes through the transport, or without one the way out that is given.
+    """
     return httpx.AsyncClient(
         base_url=base_url,
-        transport=transport,
+        transport=transport or outbound.transport(base_url, _LIMITS),
         # Without it the exchange may translate the titles of markets.
         headers={
             "Accept-Language": "en",
@@ -49,7 +57,6 @@ def open_http(
         },
         cookies=no_cookies(),
         timeout=httpx.Timeout(connect=5.0, read=10.0, write=5.0, pool=10.0),
-        limits=httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0),
         follow_redirects=False,
     )
 
