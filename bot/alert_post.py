@@ -102,9 +102,21 @@ class Post:
                 self._http.stream("POST", "/", content=body) as response,
             ):
                 status = response.status_code
-                return _Answer(f"HTTP {status}", status, _wait(response.headers.get("Retry-After")))
+                wait = _wait(response.headers.get("Retry-After"))
+                return _Answer(f"HTTP {status}{_pointing(response)}", status, wait)
         except (httpx.HTTPError, TimeoutError) as error:
             return _Answer(type(error).__name__)
+
+
+def _pointing(response: httpx.Response) -> str:
+    """Where a redirect points: the host alone, for an address of a webhook is a secret."""
+    if not response.has_redirect_location:
+        return ""
+    try:
+        host = httpx.URL(response.headers["location"]).host
+    except (httpx.InvalidURL, ValueError):
+        host = ""
+    return f", it points to {host[:253].encode('ascii', 'replace').decode() or 'nowhere'}"
 
 
 def _wait(seconds: str | None) -> float | None:

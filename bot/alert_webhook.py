@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Literal, Self
 
 import httpx
@@ -88,8 +89,10 @@ class Webhook:
         below = _Addressed(transport, url)
         bare = url.copy_with(userinfo=b"", path="/", query=None, fragment=None)
         headers = {"Content-Type": "application/json"}
+        # Whoever answers must not make us keep what it likes and send it back.
+        none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         async with httpx.AsyncClient(
-            transport=below, base_url=bare, auth=auth, headers=headers
+            transport=below, base_url=bare, auth=auth, headers=headers, cookies=none
         ) as http:
             yield http
 

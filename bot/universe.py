@@ -7,14 +7,15 @@ replaces those that closed. Nothing here decides what to trade.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from bot.core.market import Market
+from bot.census import BELIEVED_AFTER, Census
+from bot.core.market import Market, MarketStatus
 from bot.core.money import measured
 from bot.core.orderbook import Books, Floats
 from bot.ports import Clock, ExchangeError, MarketData, Terms
@@ -30,8 +31,19 @@ TERMS_PAUSE = 1.0
 TERMS_AGE = timedelta(minutes=1)
 #: Events asked about at once: few, so that the first markets have their fees soon.
 TERMS_BATCH = 20
+#: Seconds between two passes while most places are empty, doubled each time.
+LEAST_PAUSE = 5.0
+#: So many listed markets may be unknown to the exchange without a doubt.
+LEAST_SILENCE = 4
 #: A refresh replaces closed markets by the next in rank, and those again, so many times.
 ROUNDS = 3
+
+_OVER = frozenset(
+    {
+        *(MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.DISPUTED),
+        *(MarketStatus.AMENDED, MarketStatus.FINALIZED),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,11 @@ class Universe:
         self._terms: dict[str, Terms] = {}
         self._asked_at: dict[str, datetime] = {}
         self._heard = asyncio.Event()
+        self._short = asyncio.Event()
+        self._census = Census()
+        self._doubted = 0
+        #: Not open at the moment, but not over either: asked about again with each refresh.
+        self._paused: tuple[str, ...] = ()
         self._status = UniverseStatus(scanned=0, passes=0, last_pass=None, fault=None)
         self._faults: dict[str, str] = {}
 
@@ -102,12 +119,14 @@ class Universe:
         """One pass over the whole listing.
 
         Raises ExchangeError if it broke off; what it learnt until then counts, and nothing that
-        it did not see is dropped.
+        it did not see is dropped. Also raises it for a pass that cannot be true, of which nothing
+        counts.
         """
+        known = frozenset(self._ranking.tickers())
         self._ranking.begin()
         self._status = replace(self._status, scanned=0)
         try:
-            await self._read_listing()
+            self._believe(await self._read_listing(known), known)
         except ExchangeError as error:
             self._faults["scan"] = str(error)
             raise
@@ -140,14 +159,31 @@ class Universe:
             for task in tasks:
                 task.cancel()
 
-    async def _read_listing(self) -> None:
+    async def _read_listing(self, known: Collection[str]) -> Census:
+        census = Census()
         async for page in self._data.listing():
             self._ranking.add(page)
-            scanned = self._status.scanned + len(page.tickers)
-            self._status = replace(self._status, scanned=scanned)
+            census = census.after(page, known)
+            self._status = replace(self._status, scanned=census.open)
             self._heard.set()
-        if not self._status.scanned:
-            raise ExchangeError("the listing has no open market at all: it cannot be true")
+        return census
+
+    def _believe(self, census: Census, known: Collection[str]) -> None:
+        """Go by this pass from now on. Raises ExchangeError if it cannot be true."""
+        doubt = census.doubt(self._census, self._open_among(known))
+        # What stays so for long is no accident; only an exchange without a market never is true.
+        if doubt and (not census.open or self._doubted < BELIEVED_AFTER):
+            self._doubted += 1
+            self._ranking.reject()
+            raise ExchangeError(f"GET /markets: {doubt}; the ranking before it stays")
+        self._doubted, self._census = 0, census
+
+    def _open_among(self, known: Collection[str]) -> list[str]:
+        """The watched ones among these that are certainly open."""
+        if "refresh" in self._faults:
+            return []
+        now = self._clock.now()
+        return [t for t, market in self._watched.items() if t in known and market.is_open(now)]
 
     async def _first_page(self) -> None:
         """Wait until there is something to rank; raises ExchangeError if there is no market."""
@@ -156,34 +192,56 @@ class Universe:
                 async with asyncio.timeout(self._patience):
                     await self._heard.wait()
         if not self._ranking.tickers() and not self._held:
+            self._short.set()
             raise ExchangeError(self._faults.get("scan", "no open market is known yet"))
 
     async def _reread(self) -> None:
         known: dict[str, Market] = {}
         asked: set[str] = set()
-        now = self._clock.now()
+        apart = [*self._held, *self._paused]
         for _ in range(ROUNDS):
-            wanted = self._wanted(known, asked)
+            chosen = self._chosen(known, asked)
+            wanted = list(dict.fromkeys([*apart, *chosen]))
             if not wanted:
                 break
             found = await self._data.markets(wanted)
+            _refuse_silence(chosen, found)
             asked.update(wanted)
-            volumes = {t: _volume(found.get(t), now) for t in wanted}
-            kept = {t for t, volume in volumes.items() if volume is not None} | {*self._held}
-            known |= {t: m for t, m in found.items() if t in kept}
-            self._ranking.correct(volumes)
+            known |= self._sorted(wanted, found)
+            apart = []
         ranked = [t for t in self._ranking.tickers() if t in known][: self._size]
         held = self._last_known(known)
+        self._note_places(len(ranked))
         self._watched = self._with_terms({t: known[t] for t in ranked} | held)
 
-    def _wanted(self, known: Mapping[str, Market], asked: set[str]) -> list[str]:
-        """Held markets, and as many of the best as there are places, and a few; none twice."""
+    def _sorted(self, wanted: Sequence[str], found: Mapping[str, Market]) -> dict[str, Market]:
+        """Of the markets asked about those that are watched on; the ranking learns of all."""
+        now = self._clock.now()
+        volumes = {t: _volume(found.get(t), now) for t in wanted}
+        is_open = {t: volume for t, volume in volumes.items() if volume is not None}
+        paused = [t for t, m in found.items() if t not in is_open and _may_open(m)]
+        others = [t for t in self._paused if t not in volumes]
+        back = {t: is_open[t] for t in self._paused if t in is_open}
+        self._paused = tuple([*others, *paused][-self._size :])
+        self._ranking.correct(volumes)
+        self._ranking.open_again(back)
+        return {t: m for t, m in found.items() if t in is_open or t in self._held}
+
+    def _chosen(self, known: Mapping[str, Market], asked: set[str]) -> list[str]:
+        """As many of the best as there are places, and a few; none twice."""
         ranked = self._ranking.tickers()
         places = self._size - sum(ticker in known for ticker in ranked)
         best = [ticker for ticker in ranked if ticker not in asked]
-        chosen = best[: places + 2 + self._size // 20] if places > 0 else []
-        held = [ticker for ticker in self._held if ticker not in asked]
-        return list(dict.fromkeys([*held, *chosen]))
+        return best[: places + 2 + self._size // 20] if places > 0 else []
+
+    def _note_places(self, filled: int) -> None:
+        """Say so, and hurry, while fewer than half the places are filled that could be."""
+        if 2 * filled >= min(self._size, self._census.open):
+            self._short.clear()
+            self._faults.pop("places", None)
+            return
+        self._short.set()
+        self._faults["places"] = f"watching {filled} of {self._size} places"
 
     def _last_known(self, known: dict[str, Market]) -> dict[str, Market]:
         """The held markets, as of now or as last seen."""
@@ -217,6 +275,7 @@ class Universe:
         return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}
 
     async def _keep_scanning(self, pause: float) -> None:
+        hurry = LEAST_PAUSE
         while True:
             rest = pause
             try:
@@ -224,7 +283,16 @@ class Universe:
             except ExchangeError as error:
                 log.warning("The listing was not read to its end: %s", error)
                 rest = min(pause, PAUSE_AFTER_FAULT)
-            await asyncio.sleep(rest)
+            least = min(rest, hurry)
+            await asyncio.sleep(least)
+            if self._short.is_set():
+                # Ever less often: the exchange may have no more for hours.
+                hurry = min(2 * hurry, PAUSE)
+                continue
+            hurry = LEAST_PAUSE
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest - least):
+                    await self._short.wait()
 
     async def _keep_learning(self) -> None:
         while True:
@@ -237,6 +305,20 @@ def seconds_to_close(books: Books, markets: Mapping[str, Market]) -> Floats:
     closes = [markets[ticker].close_time.timestamp() for ticker in books.tickers]
     seconds: Floats = np.array(closes, dtype=np.float64) - books.seen_at
     return seconds
+
+
+def _refuse_silence(asked: Sequence[str], found: Mapping[str, Market]) -> None:
+    """Raise ExchangeError if most of these are said not to exist: a moment ago they were listed."""
+    absent = sum(ticker not in found for ticker in asked)
+    if absent >= LEAST_SILENCE and 2 * absent > len(asked):
+        raise ExchangeError(
+            f"GET /markets: {absent} of {len(asked)} listed markets are not told of"
+        )
+
+
+def _may_open(market: Market) -> bool:
+    """Whether a market that is not open may be again."""
+    return not market.is_combo and market.status not in _OVER
 
 
 def _volume(market: Market | None, now: datetime) -> float | None:

@@ -549,12 +549,15 @@ async def test_an_alert_is_given_up_after_five_minutes_and_a_line_says_so(caplog
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 413])
-async def test_what_cannot_pass_is_given_up_at_once(status):
-    elsewhere = {"Location": "https://evil.example"}
+async def test_what_cannot_pass_is_given_up_at_once(status, caplog):
+    elsewhere = {"Location": f"https://ann:secret@evil.example/{TOKEN}?{TOKEN}"}
     async with posting({"status_code": status, "headers": elsewhere}) as (post, server):
         assert not await post.deliver(alert())
 
     assert len(server.came) == 1
+    assert ("it points to evil.example" in caplog.text) == (status == 301)
+    assert TOKEN not in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.audiences",
             "bot.audit",
             "bot.brakes",
+            "bot.census",
             "bot.command",
             "bot.decide",
             "bot.decisions",

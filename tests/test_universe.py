@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.census import BELIEVED_AFTER
 from bot.clock import RecordedClock
 from bot.core.fees import FeeKind, FeeSchedule
 from bot.core.market import CENT_GRID, Market, MarketStatus
@@ -46,6 +47,7 @@ class FakeExchange:
     def __init__(self, volumes: Mapping[str, int], pages: int = 1) -> None:
         self.described = {ticker: described(ticker, v) for ticker, v in volumes.items()}
         self.pages = pages
+        self.cut_after = 0
         self.fails: set[str] = set()
         self.at_page: dict[int, Callable[[], None]] = {}
         self.asked: list[tuple[str, ...]] = []
@@ -64,7 +66,7 @@ class FakeExchange:
         return {t: self.described[t] for t in tickers if t in self.described}
 
     async def listing(self) -> AsyncIterator[Listed]:
-        for number in range(self.pages):
+        for number in range(self.cut_after or self.pages):
             self.at_page.get(number, lambda: None)()
             await asyncio.sleep(0)
             self._may_fail("listing")
@@ -233,17 +235,133 @@ async def test_a_refresh_gives_up_replacing_after_a_few_requests(clock):
     assert watched(universe) == []
 
 
-async def test_a_market_reopened_comes_back_with_the_next_pass(universe, exchange):
+async def test_a_market_reopened_comes_back_with_the_next_refresh(universe, exchange):
     await universe.scan()
     exchange.change("A", status=MarketStatus.INACTIVE)
     await universe.refresh()
     exchange.change("A", status=MarketStatus.ACTIVE)
     await universe.refresh()
-    assert watched(universe) == ["B", "C"]
 
+    assert watched(universe) == ["A", "B"]
+
+
+@pytest.fixture
+def many() -> FakeExchange:
+    return FakeExchange({f"T{n:03d}": 1_000 - n for n in range(200)}, pages=2)
+
+
+TOP = [f"T{n:03d}" for n in range(20)]
+
+
+@pytest.fixture
+async def wide(many: FakeExchange, clock: RecordedClock) -> Universe:
+    universe = Universe(many, clock, 20, patience=0.01)
     await universe.scan()
     await universe.refresh()
-    assert watched(universe) == ["A", "B"]
+    assert watched(universe) == TOP
+    return universe
+
+
+async def test_an_exchange_that_tells_of_no_market_for_a_while_costs_none(wide, many):
+    kept, many.described = many.described, {}
+    wide.hold(["T150"])
+    for _ in range(20):
+        with pytest.raises(ExchangeError, match="23 of 23 listed markets"):
+            await wide.refresh()
+        with pytest.raises(ExchangeError, match="no open market at all"):
+            await wide.scan()
+    assert watched(wide) == TOP
+    assert wide.status.fault is not None
+
+    many.described = kept
+    await wide.refresh()
+    await wide.scan()
+
+    assert watched(wide) == [*TOP, "T150"]
+    assert wide.status.fault is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": MarketStatus.INACTIVE},
+        {"status": MarketStatus.UNKNOWN},
+        {"close_time": NOON - timedelta(hours=1)},
+    ],
+)
+async def test_markets_that_all_pause_come_back_at_once_and_it_is_shown_meanwhile(
+    wide, many, change
+):
+    wide.hold(["T150"])
+    kept = dict(many.described)
+    for ticker in kept:
+        many.change(ticker, **change)
+    for _ in range(5):
+        await wide.refresh()
+    assert watched(wide) == ["T150"]
+    assert wide.status.fault == "watching 0 of 20 places"
+
+    many.described = kept
+    await wide.refresh()
+
+    assert len(watched(wide)) == 21
+    assert wide.status.fault is None
+
+
+async def test_a_listing_that_is_cut_off_in_the_middle_is_not_believed(wide, many):
+    many.pages = 8
+    many.cut_after = 5
+
+    with pytest.raises(ExchangeError, match="6 of 20 watched markets are open and not listed"):
+        await wide.scan()
+    await wide.refresh()
+
+    assert watched(wide) == TOP
+    assert "not listed" in (wide.status.fault or "")
+
+
+async def test_a_listing_that_shrinks_to_a_few_is_not_believed_unless_it_stays_so(wide, many):
+    many.cut_after, many.pages = 1, 3
+    wide._faults["refresh"] = "down"
+
+    for _ in range(BELIEVED_AFTER):
+        with pytest.raises(ExchangeError, match="shrank from 200 open markets to 67"):
+            await wide.scan()
+    await wide.scan()
+
+    assert wide._ranking.tickers()[1] == "T003"
+
+
+async def test_volumes_of_nothing_are_not_believed(wide, many):
+    for ticker in many.described:
+        many.change(ticker, volume_24h=Decimal(0))
+    before = wide._ranking.tickers()
+
+    with pytest.raises(ExchangeError, match="only 0 listed markets have a volume, 200 had one"):
+        await wide.scan()
+
+    assert wide._ranking.tickers() == before
+
+
+async def test_an_exchange_with_few_markets_lacks_none(clock):
+    universe = Universe(FakeExchange({"A": 1, "B": 2}), clock, 20)
+    await universe.scan()
+    await universe.refresh()
+
+    assert universe.status.fault is None
+
+
+async def test_with_most_places_empty_the_listing_is_read_again_soon(wide, many, monkeypatch):
+    monkeypatch.setattr("bot.universe.LEAST_PAUSE", 0.0)
+    stopping = asyncio.Event()
+    companion = asyncio.create_task(wide.keep_fresh(stopping, pause=1e9))
+    await until(lambda: wide.status.passes == 2)
+    for ticker in list(many.described)[:150]:
+        many.change(ticker, status=MarketStatus.FINALIZED)
+    await wide.refresh()
+    await until(lambda: "shrank" in (wide.status.fault or ""))
+    stopping.set()
+    await companion
 
 
 async def test_a_newer_volume_changes_the_rank_at_once(universe, exchange):
