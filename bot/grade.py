@@ -4,7 +4,6 @@ Grading and its figures are pure (`core.grading`, `core.performance`); this hold
 before a restart, grades come back from their events and what waits from memos.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +13,13 @@ import numpy as np
 
 from bot.core.edge import taker_rate
 from bot.core.events import Event, PredictionGraded
-from bot.core.grading import Grades, Predictions, predictions
+from bot.core.grading import Grades, predictions
 from bot.core.market import Market
 from bot.core.orderbook import Books, Floats
 from bot.core.performance import Performance, group_of, performance
 from bot.core.strategy import Thresholds
 from bot.durable import Kept, Memo, News
+from bot.graded import Graded
 from bot.observed import Judged
 from bot.waiting import Waiting
 
@@ -64,7 +64,7 @@ class Grader:
     def __init__(self, rules: GradeRules) -> None:
         self._rules = rules
         self._waiting = Waiting(rules.version)
-        self._grades: deque[PredictionGraded] = deque(maxlen=REMEMBERED)
+        self._grades = Graded(REMEMBERED)
         self._made = 0
         self._known: tuple[int, Mapping[str, Performance]] | None = None
 
@@ -94,7 +94,8 @@ class Grader:
         fates = self._waiting.grade(books, rules.patience, at.timestamp())
         self._remember(books, np.concatenate([part.scores for part in judged]), markets)
         events = _events(at, fates, judged[0].model_version, rules, markets)
-        self._grades.extend(events)
+        for event in events:
+            self._grades.add(event)
         self._made += len(events)
         return [*events]
 
@@ -115,7 +116,7 @@ class Grader:
             match event:
                 case PredictionGraded(exchange=exchange, model_version=version):
                     if (exchange, version) == ours:
-                        self._grades.append(event)
+                        self._grades.add(event)
         self._made += 1
 
     def _remember(self, books: Books, scores: Floats, markets: Mapping[str, Market]) -> None:
@@ -126,14 +127,14 @@ class Grader:
         self._waiting.add(predictions(books, scores, rates, self._rules.horizon, batch))
 
     def _groups(self) -> Mapping[str, Performance]:
-        groups = dict.fromkeys([ALL, *sorted({grade.group for grade in self._grades})])
-        return {group: self._performance(group) for group in groups}
+        by_group = {**self._grades.by_group(), ALL: self._grades.all()}
+        names = dict.fromkeys([ALL, *by_group])
+        return {name: self._performance(by_group[name]) for name in names}
 
-    def _performance(self, group: str) -> Performance:
-        chosen = [one for one in self._grades if group in {ALL, one.group}]
+    def _performance(self, grades: Grades) -> Performance:
         rules = self._rules
         return performance(
-            _as_columns(chosen),
+            grades,
             rules.size,
             rules.thresholds.enter_above,
             rules.thresholds.enter_below,
@@ -187,21 +188,3 @@ def _events(
 def _group(ticker: str, market: Market | None) -> str:
     known = market.series_ticker if market is not None else None
     return known or group_of(ticker)
-
-
-def _as_columns(grades: Sequence[PredictionGraded]) -> Grades:
-    """Grades as the figures need them: their prices are in `change` and `taker` already."""
-    made_at = np.array([one.made_at.timestamp() for one in grades])
-    unknown = np.full(len(grades), np.nan)
-    told = Predictions(
-        tickers=tuple([one.ticker for one in grades]),
-        made_at=made_at,
-        due_at=made_at,
-        score=np.array([one.score for one in grades]),
-        bid=unknown,
-        ask=unknown,
-        fee_rate=unknown,
-        batch=np.zeros(len(grades), dtype=np.int64),
-    )
-    taker = [np.nan if one.taker is None else one.taker for one in grades]
-    return Grades(told, np.array([one.change for one in grades]), np.array(taker))

@@ -73,6 +73,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.prints",
             "bot.whale_views",
             "bot.grade",
+            "bot.graded",
             "bot.model_watch",
             "bot.observed",
             "bot.parts",
