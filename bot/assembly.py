@@ -132,16 +132,17 @@ class Bot:
         self.trader.restore(kept)
         self.watch.restore(kept)
         self.cycle.restore(kept)
-        for reader in self._readers:
+        for reader in self.readers:
             reader.restore(kept)
 
     def catch_up(self, news: News) -> None:
         """What the leader kept since, as far as it is read here."""
-        for reader in self._readers:
+        for reader in self.readers:
             reader.catch_up(news)
 
     @property
-    def _readers(self) -> tuple["_Reader", ...]:
+    def readers(self) -> tuple["_Reader", ...]:
+        """What is read of the past; none of it trades."""
         return self.whales, self.model, self.decisions, self.recent
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from bot.core.limits import RiskLimits, Stop
 from bot.core.money import Dollars
 from bot.durable import Intents, Kept, Unkept
 
+T = TypeVar("T")
 BRAKES: Final = "brakes"
 STOP: Final = "stop"
 _OVER: Final[Mapping[str, str]] = {
@@ -137,5 +138,13 @@ class Guard:
     def restore(self, kept: Kept, equity: Dollars) -> None:
         """Everything as it was when this was kept, for an account that is worth this."""
         brakes, stop = (kept.memos.get(kind, {}).get("") for kind in (BRAKES, STOP))
-        self.brakes = msgspec.json.decode(brakes, type=Brakes) if brakes else Brakes.of(equity)
-        self.stop = msgspec.json.decode(stop, type=Stop) if stop else None
+        self.brakes = _read(brakes, BRAKES, Brakes) if brakes else Brakes.of(equity)
+        self.stop = _read(stop, STOP, Stop) if stop else None
+
+
+def _read(body: bytes, kind: str, of: type[T]) -> T:
+    # A halt that cannot be read must not count as none.
+    try:
+        return msgspec.json.decode(body, type=of)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"row kind={kind!r} of table memos: {error}") from error

@@ -70,7 +70,10 @@ class Cycle:
     def restore(self, kept: Kept) -> None:
         """Begin with the mood that was kept."""
         body = kept.memos.get(_MOOD, {}).get("")
-        self._mood = self._mood_kept = RegimeName(body.decode()) if body else RegimeName.CALM
+        known = (body or b"").decode(errors="replace")
+        # One that cannot be read is made anew by the next pass.
+        self._mood = RegimeName(known) if known in set(RegimeName) else RegimeName.CALM
+        self._mood_kept = self._mood
 
     async def run(self) -> str | None:
         """One pass; what the exchange failed at, None if nothing.

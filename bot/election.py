@@ -28,8 +28,8 @@ class Election(Protocol):
         """Who leads."""
         ...
 
-    async def kept(self, book: str) -> Kept:
-        """All that is kept of a book."""
+    async def seen(self, book: str) -> Kept:
+        """What is kept of a book, as far as those who look on need it."""
         ...
 
     async def news(self, book: str, after: int) -> News:

@@ -4,6 +4,7 @@ The portfolio is a value; this keeps the current one, and says what changed as e
 how orders come about (`trade`).
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -26,6 +27,8 @@ from bot.core.orders import Execution, Fill, Order
 from bot.core.portfolio import Portfolio, earned, split
 from bot.core.risk_checks import Place
 from bot.durable import Kept
+
+log = logging.getLogger("main")
 
 MARK = "mark"
 PLACE = "place"
@@ -186,4 +189,11 @@ def _whole(order: Order) -> Fill:
 
 
 def _decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
-    return {key: msgspec.json.decode(body, type=kind) for key, body in bodies.items()}
+    """What was noted of markets; what cannot be read is named and left out: it is made anew."""
+    found = {}
+    for key, body in bodies.items():
+        try:
+            found[key] = msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError as error:
+            log.warning("Memo %s of %s cannot be read (%s): left out", kind.__name__, key, error)
+    return found

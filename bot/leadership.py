@@ -166,7 +166,7 @@ class Leadership:
         book = lead.book or self._who.book
         if self._looking is None or self._looking[1].book != lead.book:
             onlooker = offices.onlooker()
-            kept = await election.kept(book)
+            kept = await election.seen(book)
             onlooker.begin(kept)
             self._looking = onlooker, lead, kept.commit
             self._switches.look_at(book)

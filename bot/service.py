@@ -102,7 +102,7 @@ class Service:
         now = self.clock.now()
         # What was shown of another leader's loop is not true of this one.
         self.board.status = self._world.standing.role().on(self._first)
-        if (await database.kept(self.book)).commit == 0:
+        if (await self._readable(database)).commit == 0:
             cash = await desk.cash()
             await database.open_book(term, self.book, cash, now)
             log.warning("A new account begins: %s with $%s in %s", self.book, cash, database.where)
@@ -127,6 +127,27 @@ class Service:
         )
         _adopt(bot, kept, now)
         return bot
+
+    async def _readable(self, database: Database) -> Kept:
+        """The book; if its account cannot be read, what was published last is shown all the same.
+
+        Raises StoreError.
+        """
+        try:
+            return await database.kept(self.book)
+        except StoreError:
+            with suppress(StoreError):
+                await self._show_last(database)
+            raise
+
+    async def _show_last(self, database: Database) -> None:
+        seen = await database.history(self.book)
+        bot = unkept(self._world)
+        with _legible(self.book):
+            for reader in bot.readers:
+                reader.restore(seen)
+        self.bot = bot
+        _adopt(bot, seen, self.clock.now())
 
     def _pruning(self, database: Database, term: Term) -> "Pruning":
         days = timedelta(days=self._world.settings.keep_days)
@@ -222,7 +243,8 @@ def _legible(whose: str) -> Iterator[None]:
         yield
     except (ValueError, msgspec.DecodeError) as error:
         raise StoreError(
-            f"what was kept of {whose} cannot be read: {error}. Run the version that wrote it"
+            f"what was kept of {whose} cannot be read: {error}. Run the version that wrote it, or "
+            "restore a copy of the database from before it"
         ) from error
 
 

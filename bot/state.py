@@ -142,7 +142,7 @@ def decoded(body: bytes) -> BotState:
     """A state that was published as JSON. Raises ValueError for what is none of this version."""
     try:
         return _reader.decode(body)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise ValueError(f"what was published cannot be read: {error}") from error
 
 

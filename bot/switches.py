@@ -60,7 +60,11 @@ class Switches:
     def resumed(self) -> datetime | None:
         """When an operator last let entries go on."""
         at = self._now().get(RESUMED)
-        return datetime.fromisoformat(at) if at else None
+        try:
+            return datetime.fromisoformat(at) if at else None
+        except ValueError:
+            # Whoever resumed has to say so again: entries stay stopped meanwhile.
+            return None
 
     def look_at(self, book: str) -> None:
         """It is about this book from now on; of another one nothing is known."""

@@ -66,7 +66,7 @@ class FakeElection:
         self._answer()
         return Lead(self.shared.holder, self.shared.epoch, BOOK)
 
-    async def kept(self, book):
+    async def seen(self, book):
         return Kept(self.shared.commit, Portfolio.of_cash(ZERO), published=self.shared.published)
 
     async def news(self, book, after):

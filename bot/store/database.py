@@ -6,7 +6,7 @@ in the middle of writing holds its file; PostgreSQL lets go of such a one.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -102,6 +102,17 @@ class Database:
     async def kept(self, book: str) -> Kept:
         """All that is kept of a book, as of one moment; nothing of one that was never opened."""
         found = await self._session.read(partial(reading.remains, book=book))
+        return await reading.kept(found, self.where)
+
+    async def seen(self, book: str) -> Kept:
+        """The same for those who look on: without the account if that cannot be read."""
+        with suppress(StoreError):
+            return await self.kept(book)
+        return await self.history(book)
+
+    async def history(self, book: str) -> Kept:
+        """The same without the account."""
+        found = await self._session.read(partial(reading.seen, book=book))
         return await reading.kept(found, self.where)
 
     async def news(self, book: str, after: int) -> News:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from bot.durable import Lead, LeaseLostError, Term
+from bot.store.legible import UnreadableError, check, unreadable
 from bot.store.tables import lease
 
 #: Seconds beyond which no lease is asked for.
@@ -45,6 +46,7 @@ def is_free(connection: Connection, holder: str) -> bool:
 
 def take(connection: Connection, holder: str, seconds: float, book: str) -> Term | None:
     """The next term for this holder, or None while somebody else has one."""
+    _checked(connection)
     moment = now(connection.dialect.name)
     taken = connection.scalar(
         update(lease)
@@ -81,11 +83,24 @@ def release(connection: Connection, term: Term) -> None:
 def lead(connection: Connection) -> Lead:
     """Who holds it at this moment."""
     holds = and_(lease.c.holder.is_not(None), lease.c.expires_at > now(connection.dialect.name))
+    _checked(connection)
     row = connection.execute(select(lease, holds.label("holds"))).one()
     started = None if row.started_at is None else datetime.fromtimestamp(row.started_at, UTC)
     return Lead(row.holder if row.holds else None, row.epoch, row.book, started)
 
 
+def _checked(connection: Connection) -> None:
+    """Raises UnreadableError for a lease that cannot be read, or of which there is none."""
+    row = connection.execute(select(lease)).first()
+    if row is None:
+        raise UnreadableError("table lease has no row")
+    check(lease, row._mapping)
+    if not 0 <= (row.started_at or 0) < _LAST:
+        raise unreadable(lease, row._mapping, f"started_at is {row.started_at}")
+
+
+#: Seconds UTC of the year 9999.
+_LAST: Final = 253_370_764_800
 #: Changes nothing, but holds the row. Made once: making a statement takes longer than running it.
 _FENCE: Final = (
     update(lease)

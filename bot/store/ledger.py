@@ -1,7 +1,7 @@
 """The accounts of a book as a fold: the opening, then all that moved its cash, in order."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -14,6 +14,7 @@ from bot.core.money import ZERO, Dollars
 from bot.core.orders import Fill, Order
 from bot.core.portfolio import Portfolio, Position
 from bot.durable import StoreError
+from bot.store.legible import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements
 
 #: Entries booked between two breaths of the event loop.
@@ -57,10 +58,21 @@ async def folded(ledger: Ledger, where: str) -> Portfolio:
             portfolio = booked(portfolio, entry)
         except ValueError as error:
             raise StoreError(
-                f"entry {number} of a ledger in {where} cannot be booked: {error}. "
+                f"entry {number} of a ledger in {where}, a row of table {_table(entry).name}, "
+                f"cannot be booked: {error}. "
                 "Restore a copy of the database from before it"
             ) from error
     return portfolio
+
+
+def _table(entry: Entry) -> Table:
+    match entry:
+        case Fill():
+            return fills
+        case Settled():
+            return settlements
+        case Moved():
+            return cash_movements
 
 
 def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
@@ -78,17 +90,11 @@ def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
 def ledger(connection: Connection, book: str, upto: int | None = None) -> Ledger:
     """What is kept of a book's accounts, up to and with an entry, or all."""
     row = connection.execute(select(openings).where(openings.c.book == book)).first()
-    entry, opening = (0, Portfolio.of_cash(ZERO)) if row is None else (row.entry, _opening(row))
+    entry, opening = _none() if row is None else built(openings, row, _opening)
     found: list[tuple[int, Entry]] = [
-        *((row.entry, _fill(row)) for row in _after(connection, fills, book, entry, upto)),
-        *(
-            (row.entry, Settled(row.ticker, row.payout))
-            for row in _after(connection, settlements, book, entry, upto)
-        ),
-        *(
-            (row.entry, Moved(row.amount))
-            for row in _after(connection, cash_movements, book, entry, upto)
-        ),
+        built(table, row, build)
+        for table, build in _ENTRIES.items()
+        for row in _after(connection, table, book, entry, upto)
     ]
     return Ledger(entry, opening, sorted(found, key=itemgetter(0)))
 
@@ -111,7 +117,8 @@ def unresolved(connection: Connection, book: str) -> tuple[Order, ...]:
     unknown = (orders.c.book == book, orders.c.ended_at.is_(None))
     order = (orders.c.epoch, orders.c.at, orders.c.client_order_id)
     return tuple(
-        _order(row) for row in connection.execute(select(orders).where(*unknown).order_by(*order))
+        built(orders, row, _order)
+        for row in connection.execute(select(orders).where(*unknown).order_by(*order))
     )
 
 
@@ -124,14 +131,21 @@ def _after(
     return iter(connection.execute(wanted))
 
 
-def _opening(row: Row[Any]) -> Portfolio:
+def _none() -> tuple[int, Portfolio]:
+    return 0, Portfolio.of_cash(ZERO)
+
+
+def _opening(row: Row[Any]) -> tuple[int, Portfolio]:
     held = msgspec.json.decode(row.positions, type=list[Position])
     positions = {position.ticker: position for position in held}
-    return Portfolio(row.start, row.cash, positions, row.realised, row.fees)
+    for one in held:
+        if not all(money.is_finite() for money in (one.size, one.cost, one.realised, one.fees)):
+            raise ValueError(f"the position in {one.ticker} is no number")
+    return row.entry, Portfolio(row.start, row.cash, positions, row.realised, row.fees)
 
 
-def _fill(row: Row[Any]) -> Fill:
-    return Fill(
+def _fill(row: Row[Any]) -> tuple[int, Entry]:
+    return row.entry, Fill(
         fill_id=row.fill_id,
         client_order_id=row.client_order_id,
         ticker=row.ticker,
@@ -143,5 +157,20 @@ def _fill(row: Row[Any]) -> Fill:
     )
 
 
+def _settled(row: Row[Any]) -> tuple[int, Entry]:
+    return row.entry, Settled(row.ticker, row.payout)
+
+
+def _moved(row: Row[Any]) -> tuple[int, Entry]:
+    return row.entry, Moved(row.amount)
+
+
 def _order(row: Row[Any]) -> Order:
     return Order(row.client_order_id, row.ticker, Side(row.side), row.size, row.limit, row.at)
+
+
+_ENTRIES: Final[Mapping[Table, Callable[[Row[Any]], tuple[int, Entry]]]] = {
+    fills: _fill,
+    settlements: _settled,
+    cash_movements: _moved,
+}

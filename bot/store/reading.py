@@ -6,16 +6,20 @@ it, with breaths of the event loop in between.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select
 
 from bot.core.events import Event
+from bot.core.money import ZERO
 from bot.core.orders import Order
+from bot.core.portfolio import Portfolio
 from bot.durable import Kept, Memo, News
 from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved
+from bot.store.legible import MOST, built, leave_out
 from bot.store.rows import NEWEST
 from bot.store.tables import events, memos, published, switches
 from bot.store.writing import newest
@@ -40,16 +44,23 @@ class Remains:
     published: bytes | None
 
 
-def remains(connection: Connection, book: str) -> Remains:
-    """All that is kept of a book; of events the newest of each kind."""
+def seen(connection: Connection, book: str) -> Remains:
+    """What those who look on need of a book: all but the account."""
+    nothing = Ledger(0, Portfolio.of_cash(ZERO), ())
     return Remains(
         commit=newest(connection, book),
-        ledger=ledger(connection, book),
-        unresolved=unresolved(connection, book),
+        ledger=nothing,
+        unresolved=(),
         events=_newest_events(connection, book, 0),
         memos=_memos(connection, book),
-        published=connection.scalar(select(published.c.body).where(published.c.book == book)),
+        published=_published(connection, book, -1),
     )
+
+
+def remains(connection: Connection, book: str) -> Remains:
+    """All that is kept of a book; of events the newest of each kind."""
+    account, open_orders = ledger(connection, book), unresolved(connection, book)
+    return replace(seen(connection, book), ledger=account, unresolved=open_orders)
 
 
 async def kept(found: Remains, where: str) -> Kept:
@@ -71,29 +82,30 @@ def news(connection: Connection, book: str, after: int) -> News:
         return News(commit)
     is_far = commit - after > FAR
     found = (_newest_events if is_far else _events)(connection, book, after)
-    shown = select(published.c.body).where(published.c.book == book, published.c.commit > after)
-    changed = select(memos.c.kind, memos.c.key, memos.c.body).where(
-        memos.c.book == book, memos.c.commit > after
-    )
+    changed = select(memos).where(memos.c.book == book, memos.c.commit > after)
     return News(
         commit=commit,
         events=tuple(rows.event_list(found)),
-        memos=tuple(Memo(*row) for row in connection.execute(changed)),
-        published=connection.scalar(shown),
+        memos=tuple(
+            Memo(row.kind, row.key, row.body)
+            for row in connection.execute(changed)
+            if not leave_out(memos, row._mapping)
+        ),
+        published=_published(connection, book, after),
     )
 
 
 def wanted(connection: Connection, book: str) -> dict[str, str]:
     """The switches of a book by name."""
-    found = select(switches.c.name, switches.c.value).where(switches.c.book == book)
-    return dict(connection.execute(found).all())
+    found = connection.execute(select(switches).where(switches.c.book == book))
+    return dict(built(switches, row, attrgetter("name", "value")) for row in found)
 
 
 def _events(connection: Connection, book: str, after: int) -> list[Found]:
     """All kept events of later commits, in their order."""
     later = (events.c.book == book, events.c.commit > after)
-    found = select(*_FOUND).where(*later).order_by(events.c.commit, events.c.place)
-    return [tuple(row) for row in connection.execute(found)]
+    wanted = select(*_FOUND).where(*later).order_by(events.c.commit, events.c.place)
+    return _sound(connection, wanted)
 
 
 def _newest_events(connection: Connection, book: str, after: int) -> list[Found]:
@@ -103,19 +115,37 @@ def _newest_events(connection: Connection, book: str, after: int) -> list[Found]
         of_kind = (events.c.book == book, events.c.kind == kind, events.c.commit > after)
         last_first = (events.c.commit.desc(), events.c.place.desc())
         wanted = select(*_FOUND).where(*of_kind).order_by(*last_first).limit(most)
-        found += [tuple(row) for row in connection.execute(wanted)]
+        found += _sound(connection, wanted)
     # Commit and place are one of a kind, so nothing after them is ever compared.
     return sorted(found)
 
 
 def _memos(connection: Connection, book: str) -> dict[str, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {}
-    known = select(memos.c.kind, memos.c.key, memos.c.body).where(
-        memos.c.book == book, memos.c.body.is_not(None)
-    )
-    for kind, key, body in connection.execute(known):
-        found.setdefault(kind, {})[key] = body
+    known = select(memos).where(memos.c.book == book, memos.c.body.is_not(None))
+    for row in connection.execute(known):
+        if not leave_out(memos, row._mapping):
+            found.setdefault(row.kind, {})[row.key] = row.body
     return found
+
+
+def _published(connection: Connection, book: str, after: int) -> bytes | None:
+    newer = (published.c.book == book, published.c.commit > after)
+    row = connection.execute(select(published).where(*newer)).first()
+    return None if row is None or leave_out(published, row._mapping) else row.body
+
+
+def _sound(connection: Connection, wanted: Select[Any]) -> list[Found]:
+    """Rows of events without those that cannot be read."""
+    found = connection.execute(wanted)
+    return [tuple(row) for row in found if _is_plain(row) or not leave_out(events, row._mapping)]
+
+
+def _is_plain(row: Row[Any]) -> bool:
+    # There are many, and checking each column takes its time.
+    commit, place, kind, body = tuple(row)
+    whole = type(commit) is int and type(place) is int and 0 < commit < MOST
+    return whole and type(kind) is str and type(body) is str
 
 
 async def _read(found: Sequence[Found]) -> list[Event]:

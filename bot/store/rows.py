@@ -74,7 +74,7 @@ def rows(happened: Iterable[Event]) -> Rows:
 
 def event_list(found: Iterable[tuple[int, int, str, str]]) -> list[Event]:
     """The events of rows of commit, place, kind and body, in their order."""
-    return [event for _, _, kind, body in found if (event := _event(kind, body)) is not None]
+    return [event for row in found if (event := _event(*row)) is not None]
 
 
 def order_row(order: Order) -> Values:
@@ -104,7 +104,7 @@ def _row(event: Event, kind: Kind) -> Values:
     }
 
 
-def _event(kind: str, body: str) -> Event | None:
+def _event(commit: int, place: int, kind: str, body: str) -> Event | None:
     decoder = _DECODERS.get(kind)
     if decoder is None:
         return None
@@ -112,7 +112,8 @@ def _event(kind: str, body: str) -> Event | None:
         return decoder.decode(body)
     except msgspec.DecodeError as error:
         # History that cannot be read must not keep the bot from its money, which lies elsewhere.
-        log.warning("An event kept as %s cannot be read (%s): it is left out", kind, error)
+        where = f"row commit={commit}, place={place} of table events"
+        log.warning("%s, an event kept as %s, cannot be read (%s): left out", where, kind, error)
         return None
 
 

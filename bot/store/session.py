@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.durable import StoreError
+from bot.store.legible import UnreadableError
 from bot.store.trace import Trace
 
 T = TypeVar("T")
@@ -38,11 +39,14 @@ _REMEDIES: Final = (
     ("No space left", "free some space on its disk"),
     ("locked", "another program holds it: let that one finish"),
     ("lock timeout", "another process holds it: let that one finish"),
+    ("timestamp too", "a row holds a time that is none: mend it, or restore a copy"),
+    ("out of range", "a row holds a number that is too large: mend it, or restore a copy"),
     ("authentication", "check user and password in DATABASE_URL"),
     ("does not exist", "create it, or check DATABASE_URL"),
     ("UNIQUE constraint", "something was to be kept twice, and was not"),
     ("unique constraint", "something was to be kept twice, and was not"),
 )
+_MEND: Final = "Restore a copy of the database from before it, or mend that row"
 _REMEDY: Final = "see that it runs and that DATABASE_URL is right"
 
 
@@ -79,6 +83,8 @@ async def bounded(where: str, seconds: float) -> AsyncIterator[None]:
         # a second one makes it drop the connection.
         async with asyncio.timeout(seconds + GRACE), asyncio.timeout(seconds):
             yield
+    except UnreadableError as error:
+        raise StoreError(f"{where}: {error}. {_MEND}") from error
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(said(where, error)) from error
 

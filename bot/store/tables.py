@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 
 class Exact(TypeDecorator[Decimal]):
-    """A finite decimal, to its last digit."""
+    """A finite decimal, to its last digit. What is none comes back as it lies there."""
 
     impl = Numeric
     cache_ok = True
@@ -53,11 +53,17 @@ class Exact(TypeDecorator[Decimal]):
         dialect: Dialect,  # noqa: ARG002  # SQLAlchemy gives it
     ) -> Decimal | None:
         """What comes back."""
-        return value if value is None else Decimal(value)
+        try:
+            return value if value is None else Decimal(value)
+        except (ArithmeticError, ValueError, TypeError):
+            return value  # type: ignore[return-value]  # see `legible`
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware time, to the microsecond; comes back in UTC, and sorts as it should."""
+    """An aware time, to the microsecond; comes back in UTC, and sorts as it should.
+
+    What is none comes back as it lies there.
+    """
 
     impl = DateTime
     cache_ok = True
@@ -84,8 +90,11 @@ class Moment(TypeDecorator[datetime]):
         """What comes back."""
         if value is None:
             return None
-        read = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return read.astimezone(UTC)
+        try:
+            read = datetime.fromisoformat(value) if isinstance(value, str) else value
+            return read.astimezone(UTC) if read.tzinfo else value  # type: ignore[return-value]
+        except (ValueError, OverflowError, AttributeError):
+            return value  # type: ignore[return-value]  # see `legible`
 
 
 metadata = MetaData()

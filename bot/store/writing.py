@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, update
@@ -14,6 +15,7 @@ from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from bot.core.orders import Order
 from bot.durable import Done, StoreError, Term
 from bot.store import leases
+from bot.store.legible import built, check
 from bot.store.rows import Rows, Values, memo_rows, order_row, rows
 from bot.store.tables import books, cash_movements, events, memos, orders, published, switches
 
@@ -90,7 +92,8 @@ def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
 
 def newest(connection: Connection, book: str) -> int:
     """The number of the newest commit of a book; 0 of one that was never opened."""
-    return connection.scalar(select(books.c.commit).where(books.c.book == book)) or 0
+    row = connection.execute(select(books).where(books.c.book == book)).first()
+    return 0 if row is None else built(books, row, attrgetter("commit"))
 
 
 def advance(connection: Connection, book: str, commits: int, entries: int) -> tuple[int, int]:
@@ -99,6 +102,7 @@ def advance(connection: Connection, book: str, commits: int, entries: int) -> tu
     given = connection.execute(_advance(connection.dialect.name), numbers).first()
     if given is None:
         raise StoreError(f"the book {book} was never opened: open_book comes first")
+    check(books, {"book": book, "commit": given.commit, "entry": given.entry})
     return given.commit, given.entry
 
 

@@ -211,7 +211,7 @@ async def test_an_event_that_cannot_be_read_is_left_out_and_said(led, caplog):
     change(led.url, update(events).where(events.c.place == 0).values(body="{}"))
 
     assert (await led.kept()).events == (failed(2),)
-    assert "FetchFailed cannot be read" in caplog.text
+    assert "FetchFailed, cannot be read" in caplog.text
 
 
 async def test_a_ledger_that_does_not_add_up_is_said_with_its_entry(led):
