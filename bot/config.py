@@ -21,6 +21,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from bot.core.limits import RiskLimits
 from bot.core.strategy import Thresholds
+from bot.durable import StoreError
 from bot.outbound import Outbound, trusting
 from bot.settings_text import (
     cleaned,
@@ -35,6 +36,7 @@ from bot.settings_text import (
     shown,
     words,
 )
+from bot.store import address
 
 VERSION = "0.1.0"
 PREFIXES = (
@@ -42,7 +44,6 @@ PREFIXES = (
     *("API_TOK", "API_READ", "ALERT_", "DATABASE_", "LEASE_", "KEEP_", "KILL_", "ALLOWED_"),
 )
 
-_DATABASES = {"postgres", "postgresql", "postgresql+psycopg", "sqlite"}
 REST_PATH = "/trade-api/v2"
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
@@ -111,10 +112,11 @@ def _folder_of_certificates(path: Path) -> Path:
 
 
 def _database_url(value: SecretStr) -> SecretStr:
-    scheme = value.get_secret_value().partition("://")[0]
-    if scheme not in _DATABASES:
-        raise ValueError("must begin with postgres://, postgresql:// or sqlite:///")
-    if scheme != "sqlite" and not urlsplit(value.get_secret_value()).path.strip("/"):
+    try:
+        url = address.read(value.get_secret_value())
+    except StoreError as error:
+        raise ValueError(str(error)) from None
+    if not url.database:
         raise ValueError("must name a database: postgres://user:password@host/name")
     return value
 

@@ -409,9 +409,9 @@ async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving
     let_go = asyncio.Event()
 
     @asynccontextmanager
-    async def slowly(url):
+    async def slowly(url, **how):
         await let_go.wait()
-        async with opened(url) as database:
+        async with opened(url, **how) as database:
             yield database
 
     monkeypatch.setattr(service_module, "opened", slowly)
@@ -426,7 +426,7 @@ async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving
 
 async def test_without_a_database_sigusr1_is_answered_in_the_log(here, monkeypatch, caplog):
     @asynccontextmanager
-    async def away(url):
+    async def away(url, **how):
         raise StoreError("no route to host")
         yield
 

@@ -4,26 +4,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sqlalchemy import URL, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
 from bot.store.trace import Trace
 
 _MS: Final = int(PATIENCE * 1_000)
-_SETTINGS: Final = (
-    f"SET statement_timeout = {_MS}",
+#: For each transaction anew: behind a pooler it may be on another connection of the server.
+_SETTINGS: Final = {
+    "statement_timeout": f"{_MS}",
     # Less than that, so that who waited for somebody hears of it.
-    f"SET lock_timeout = {_MS - 500}",
+    "lock_timeout": f"{_MS - 500}",
     # A leader that was paused within a transaction holds the row of the lease: let go of it.
-    f"SET idle_in_transaction_session_timeout = {_MS}",
-    "SET timezone = 'UTC'",
-    "SET synchronous_commit = on",
+    "idle_in_transaction_session_timeout": f"{_MS}",
+    "timezone": "UTC",
+    "synchronous_commit": "on",
+}
+_SET: Final = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items()
 )
-#: For libpq, unless the address says otherwise.
+#: For the client, unless the address says otherwise.
 _CONNECT: Final = {
+    # A statement prepared on one connection of the server is not known on the next.
+    "prepare_threshold": None,
     "connect_timeout": int(PATIENCE),
     "tcp_user_timeout": _MS,
     "application_name": "kalshiproto",
@@ -43,7 +47,7 @@ async def opened(url: URL) -> AsyncIterator["ServerSession"]:
         hide_parameters=True,
         connect_args={name: value for name, value in _CONNECT.items() if name not in url.query},
     )
-    event.listen(engine.sync_engine, "connect", _set_up)
+    event.listen(engine.sync_engine, "begin", _begin)
     where = f"the PostgreSQL database {url.database or ''} at {url.host or 'this machine'}"
     try:
         yield ServerSession(engine, where)
@@ -81,10 +85,5 @@ class ServerSession:
             return await connection.run_sync(work)
 
 
-def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for statement in _SETTINGS:
-        cursor.execute(statement)
-    cursor.close()
-    # A SET that is rolled back never was.
-    connection.commit()
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(_SET)

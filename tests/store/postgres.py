@@ -49,7 +49,7 @@ class Server:
                 [*command, "-p", str(self.port), "-k", place, *chosen],
                 stdout=log,
                 stderr=log,
-                user=_user(),
+                user=owner(),
                 cwd="/",
             )
         _until_ready(self._programs, self.port)
@@ -65,6 +65,10 @@ class Server:
         """A new, empty schema, which is all that whoever uses the address sees."""
         self._execute(f"CREATE SCHEMA {schema}")
         return f"{self._address}?options=-csearch_path%3D{schema}"
+
+    def create_database(self, name: str) -> None:
+        """A database of its own."""
+        self._execute(f"CREATE DATABASE {name}")
 
     def drop_connections(self) -> None:
         """What a restart of the server does to everybody."""
@@ -114,7 +118,7 @@ def running(folder: Path) -> Iterator[Server]:
     """A server whose files are in a new, empty folder that others may enter."""
     where = programs()
     assert where is not None, "PostgreSQL is not installed: apt-get install postgresql"
-    user = _user()
+    user = owner()
     folder.chmod(0o755)
     place = Path(tempfile.mkdtemp(dir=folder))
     if user:
@@ -132,7 +136,7 @@ def running(folder: Path) -> Iterator[Server]:
     ]
     subprocess.run([*begin, "-E", "UTF8", "--locale=C"], check=True, stdout=log, user=user)
     log.close()
-    server = Server(where, place, _free_port())
+    server = Server(where, place, free_port())
     server.start()
     try:
         yield server
@@ -140,7 +144,7 @@ def running(folder: Path) -> Iterator[Server]:
         server.stop()
 
 
-def _user() -> str | None:
+def owner() -> str | None:
     """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
     if os.geteuid() != 0:
         return None
@@ -148,7 +152,7 @@ def _user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))
         port: int = asked.getsockname()[1]
