@@ -26,8 +26,9 @@ from bot.csv_tidy import Tidier, TidyRules
 from bot.journal_changes import Changes
 from bot.journal_fields import Cycles
 from bot.journal_repeats import Repeats
-from bot.journal_rows import LOGS, ROWS
+from bot.journal_rows import LOGS, ROWS, Row
 from bot.log_format import FORMATS
+from bot.scrub import NOTHING, Scrubber
 
 __all__ = ["CsvJournal", "LogFile", "LogStats", "configure"]
 
@@ -43,8 +44,12 @@ MAX_TOTAL: Final = 500_000_000
 TIDY_EVERY: Final = timedelta(minutes=1)
 
 
-def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text") -> None:
-    """Log everything at `level` or above to stdout, uvicorn's own lines included.
+def configure(
+    level: str = "INFO",
+    log_format: Literal["text", "json"] = "text",
+    scrubber: Scrubber = NOTHING,
+) -> None:
+    """Log everything at `level` or above to stdout, uvicorn's own lines included, without secrets.
 
     As text for people, or one JSON object a line for what collects logs. May be called again;
     other handlers of the root logger are left alone.
@@ -52,7 +57,7 @@ def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text")
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h, _Stdout)]:
         root.removeHandler(handler)
-    root.addHandler(_Stdout(FORMATS[log_format]()))
+    root.addHandler(_Stdout(FORMATS[log_format](), scrubber))
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         theirs = logging.getLogger(name)
@@ -72,9 +77,10 @@ def configure(level: str = "INFO", log_format: Literal["text", "json"] = "text")
 class _Stdout(logging.StreamHandler[TextIO]):
     """Writes to whatever `sys.stdout` is now."""
 
-    def __init__(self, formatter: logging.Formatter) -> None:
+    def __init__(self, formatter: logging.Formatter, scrubber: Scrubber) -> None:
         logging.Handler.__init__(self)
         self.setFormatter(formatter)
+        self._scrubber = scrubber
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # read anew, as logging's last resort does
@@ -82,9 +88,10 @@ class _Stdout(logging.StreamHandler[TextIO]):
         return sys.stdout
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with what the terminal's encoding lacks spelt out."""
+        """The line without secrets, with what the terminal's encoding lacks spelt out."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
-        return super().format(record).encode(encoding, "backslashreplace").decode(encoding)
+        line = self._scrubber.text(super().format(record))
+        return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class CsvJournal:
@@ -95,7 +102,7 @@ class CsvJournal:
     and the oldest of what all of them together have beyond `max_total` bytes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a setting of its own
         self,
         folder: Path,
         max_bytes: int = MAX_BYTES,
@@ -103,6 +110,7 @@ class CsvJournal:
         max_total: int = MAX_TOTAL,
         *,
         every_signal: bool = False,
+        scrubber: Scrubber = NOTHING,
     ) -> None:
         """With `every_signal` also those have rows that say nothing new."""
         # At least half of the room is for older parts.
@@ -117,6 +125,7 @@ class CsvJournal:
         #: The account that the files are still to be begun for.
         self._account: str | None = None
         self._every_signal = every_signal
+        self._scrubber = scrubber
         self._changes = Changes()
         self._cycles = Cycles()
         self._repeats = Repeats()
@@ -134,6 +143,10 @@ class CsvJournal:
         for file in self._files.values():
             with suppress(OSError):  # what it could not write it said before
                 file.close()
+
+    def _clean(self, name: str, cells: Row) -> Row:
+        # Of all logs only that of trades quotes what somebody else said.
+        return tuple(map(self._scrubber.text, cells)) if name == "trades" else cells
 
     def turn_to(self, account: str) -> None:
         """From now on write the rows of this account, in files that hold no other's."""
@@ -161,7 +174,7 @@ class CsvJournal:
             row = ROWS.get(type(event))
             if row is not None and self._is_worth_a_row(event):
                 name, cells = row
-                self._files[name].add(cells(event), event.at)
+                self._files[name].add(self._clean(name, cells(event)), event.at)
         if events:
             self._tidy(events[-1].at)
         self._write([n for n, file in self._files.items() if file.pending_size > _FLUSH_AT])

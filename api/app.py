@@ -59,7 +59,8 @@ class Service(FastAPI):
         self.state.facts = facts
         self.state.documents = {}
         self._doors = doors
-        self._edge = Edge(super().__call__, Cors(facts.cors_origins), doors, self._knows)
+        cors, scrubber = Cors(facts.cors_origins), facts.scrubber
+        self._edge = Edge(super().__call__, cors, doors, self._knows, scrubber)
 
     def show(self, services: Services, patience: Patience = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""

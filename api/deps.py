@@ -16,6 +16,7 @@ from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
 from bot.ports import Clock, Journal
 from bot.prints import Coverage
+from bot.scrub import NOTHING, Scrubber
 from bot.state import Board, Snapshot
 from bot.views import Check, DecisionView
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord
@@ -109,6 +110,7 @@ class ServiceFacts:
     api_read_token: SecretStr | None = None
     enter_above: float = 0.60
     enter_below: float = 0.40
+    scrubber: Scrubber = NOTHING
 
 
 def facts_of(settings: Settings) -> ServiceFacts:
@@ -123,6 +125,7 @@ def facts_of(settings: Settings) -> ServiceFacts:
         api_read_token=settings.api_read_token,
         enter_above=settings.thresholds.enter_above,
         enter_below=settings.thresholds.enter_below,
+        scrubber=Scrubber(settings.secrets()),
     )
 
 

@@ -30,6 +30,7 @@ from api.headers import (
 from api.holds import Holds, Patience
 from api.paths import Target, located
 from api.ready import Ready, names
+from bot.scrub import NOTHING, Scrubber
 from bot.state import Board
 
 FULL: Final = "/state/full"
@@ -44,12 +45,18 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, cors: Cors, doors: Doors, knows: Callable[[str], bool]
+        self,
+        app: ASGIApp,
+        cors: Cors,
+        doors: Doors,
+        knows: Callable[[str], bool],
+        scrubber: Scrubber = NOTHING,
     ) -> None:
         self._app = app
         self._cors = cors
         self._doors = doors
         self._knows = knows
+        self._scrubber = scrubber
         self._open: _Open | None = None
         self._ready: Ready | None = None
 
@@ -155,7 +162,7 @@ class Edge:
     def _current(self) -> Ready:
         snapshot = self._opened().board.snapshot
         if self._ready is None or self._ready.snapshot is not snapshot:
-            self._ready = Ready.of(snapshot)
+            self._ready = Ready.of(snapshot, self._scrubber)
         return self._ready
 
     async def _preflight(self, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
@@ -178,6 +185,9 @@ class Edge:
                     await self._hold_back(headers, receive)
             elif head:
                 message = {**message, "body": b""}
+            elif message.get("body"):
+                # A secret is masked with as many stars: the length is still true.
+                message = {**message, "body": self._scrubber.answer(message["body"])}
             await send(message)
 
         asked = {**scope, "method": "GET", HEAD_ONLY: True} if head else scope

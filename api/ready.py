@@ -3,13 +3,14 @@
 Leaves out who asks (`edge`): origins and methods.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from starlette.types import Message
 
 from api.headers import NO_SNIFFING, POLICY, Headers
-from bot.state import Snapshot
+from bot.scrub import NOTHING, Scrubber
+from bot.state import Snapshot, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +32,29 @@ class Ready:
     packed: Form | None
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "Ready":
-        """The answers of a snapshot."""
+    def of(cls, snapshot: Snapshot, scrubber: Scrubber = NOTHING) -> "Ready":
+        """The answers of a snapshot, without secrets."""
+        made, snapshot = snapshot, _clean(snapshot, scrubber)
         etag = snapshot.etag.encode()
         if snapshot.gzip is None:
-            return cls(snapshot, _form(etag, snapshot.body), None)
+            return cls(made, _form(etag, snapshot.body), None)
         # A strong tag names bytes: the compressed ones need their own.
-        packed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
-        return cls(snapshot, _form(etag, snapshot.body), packed)
+        compressed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
+        return cls(made, _form(etag, snapshot.body), compressed)
 
     def form(self, accept_encoding: bytes | None) -> Form:
         """The representation for that Accept-Encoding."""
         if self.packed is not None and accept_encoding and accepts_gzip(accept_encoding):
             return self.packed
         return self.plain
+
+
+def _clean(snapshot: Snapshot, scrubber: Scrubber) -> Snapshot:
+    body = scrubber.answer(snapshot.body)
+    if body == snapshot.body:
+        return snapshot
+    clean = replace(snapshot, body=body)
+    return clean if snapshot.gzip is None else packed(clean)
 
 
 @lru_cache(maxsize=64)

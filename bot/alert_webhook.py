@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Literal, Self
 
@@ -18,6 +18,7 @@ import msgspec
 
 from bot.alert_values import Alert
 from bot.outbound import DIRECT, Outbound
+from bot.scrub import NOTHING, Scrubber
 
 Shape = Literal["discord", "slack", "json"]
 #: Whose webhooks have a shape of their own: a host, and all that are below it.
@@ -45,6 +46,7 @@ class Webhook:
     environment: str
     service: str = "kalshiproto"
     outbound: Outbound = DIRECT
+    scrubber: Scrubber = field(default=NOTHING, repr=False)
 
     @classmethod
     def of(
@@ -74,7 +76,8 @@ class Webhook:
 
     def body(self, alert: Alert) -> bytes:
         """The alert as JSON of the wanted shape."""
-        return msgspec.json.encode(_SHAPES[self.shape](alert, self))
+        clean = replace(alert, message=self.scrubber.text(alert.message))
+        return msgspec.json.encode(_SHAPES[self.shape](clean, self))
 
     @asynccontextmanager
     async def opened(

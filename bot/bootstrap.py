@@ -36,6 +36,7 @@ from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports import Clock
 from bot.prints import Coverage
+from bot.scrub import Scrubber
 from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
@@ -63,7 +64,7 @@ def settings() -> Settings:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
     except ValueError as error:
         sys.exit(f"The service cannot start:\n{error}")
-    configure(found.log_level, found.log_format)
+    configure(found.log_level, found.log_format, Scrubber(found.secrets()))
     for warning in config.misspelt():
         log.warning("%s", warning)
     return found
@@ -258,6 +259,7 @@ def csv_journal(settings: Settings) -> CsvJournal:
         max_bytes=int(settings.log_max_mb * MEGABYTE),
         keep_days=settings.log_keep_days,
         max_total=int(settings.log_max_total_mb * MEGABYTE),
+        scrubber=Scrubber(settings.secrets()),
     )
 
 
@@ -265,6 +267,8 @@ def _alerts(settings: Settings, service: Service) -> Alerts:
     url, shape = settings.alert_webhook_url, settings.alert_format
     where, way = settings.environment, settings.outbound
     webhook = Webhook.of(url.get_secret_value(), shape, where, way) if url else None
+    if webhook:
+        webhook = replace(webhook, scrubber=Scrubber(settings.secrets()))
     rules = AlertRules(settings.alert_whale_notional)
     return Alerts(webhook, rules, lambda: standing(service), service.clock)
 

@@ -6,6 +6,7 @@ per problem; the value of a secret is never shown.
 
 import difflib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -32,6 +33,7 @@ from bot.settings_text import (
     key_id,
     listed,
     number_wanted,
+    password_in,
     proxy_address,
     shown,
     words,
@@ -45,6 +47,9 @@ PREFIXES = (
 )
 
 REST_PATH = "/trade-api/v2"
+#: A part of a webhook's path that is shorter is a word such as `webhooks`.
+_LEAST_TOKEN = 9
+_PEM_FRAME = re.compile(r"-----[A-Z0-9 ]*-----")
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
     "production": "https://external-api.kalshi.com/trade-api/v2",
@@ -109,6 +114,22 @@ def _folder_of_certificates(path: Path) -> Path:
     if not expanded(path).is_dir():
         raise ValueError("is no folder: correct it, or leave it empty")
     return expanded(path)
+
+
+def _key_text(secret: str) -> str:
+    """The text of a private key, or of the file that is named; its name if it cannot be read."""
+    if "-----BEGIN" in secret:
+        return secret.replace("\\n", "\n")
+    try:
+        return Path(secret).expanduser().read_text(encoding="utf-8-sig").replace("\\n", "\n")
+    except (OSError, ValueError, RuntimeError):
+        return secret
+
+
+def _path(address: str) -> tuple[str, ...]:
+    """What of a webhook's address lets anybody post: its longer parts behind the host."""
+    rest = address.partition("://")[2].partition("/")[2]
+    return tuple(part for part in re.split(r"[/?&=#]", rest) if len(part) >= _LEAST_TOKEN)
 
 
 def _database_url(value: SecretStr) -> SecretStr:
@@ -376,6 +397,21 @@ class Settings(BaseSettings):
             proxies={s: one.get_secret_value() for s, one in through.items() if one},
             direct=self.no_proxy,
             certificates=self.ssl_cert_file or self.ssl_cert_dir,
+        )
+
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be shown: tokens, keys, passwords, the paths of webhooks."""
+        given = (
+            *(self.api_token, self.api_read_token, self.kalshi_api_key),
+            *(self.alert_webhook_url, self.database_url),
+            *(self.http_proxy, self.https_proxy, self.all_proxy),
+        )
+        values = [one.get_secret_value() if one else "" for one in given]
+        tokens, addresses = values[:3], values[3:]
+        pem = _key_text(self.kalshi_secret.get_secret_value()) if self.kalshi_secret else ""
+        passwords = [password_in(one) for one in addresses]
+        return tuple(
+            filter(None, [*tokens, _PEM_FRAME.sub("", pem), *_path(values[3]), *passwords])
         )
 
     @property

@@ -13,6 +13,7 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.record import Recorded, record
 from bot.recorder import Recorder
+from bot.scrub import Scrubber
 from bot.tape_format import TapeError
 from bot.universe import Universe
 from logging_utils import configure
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     """Record until told to stop; 1 if the exchange never showed a book."""
     options = _parser().parse_args(argv)
     settings = config.load()
-    configure(settings.log_level)
+    configure(settings.log_level, scrubber=Scrubber(settings.secrets()))
     recorded = asyncio.run(_recorded(options, settings))
     sys.stdout.write(
         f"{recorded.books:,} books in {recorded.looks:,} looks, {recorded.failures:,} of them "

@@ -138,6 +138,17 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def password_in(address: str) -> str:
+    """The password of an address, as written, with all that an unescaped @ may hide; '' if none.
+
+    >>> password_in("postgres://me:b@r@db.example/x")
+    'b@r'
+    """
+    rest = address.partition("://")[2]
+    # Whatever is wrong with the address: the last @ is the one before the host.
+    return rest.rpartition("@")[0].partition(":")[2]
+
+
 def is_loopback(name: str) -> bool:
     """Whether what is sent to that name stays on this machine."""
     return name == "localhost" or (_is_address(name) and ip_address(name).is_loopback)

@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[1]
 #: its own group and the rows inside its own; groups of one row do not know each other.
 ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("bot.core",),),
-    (("bot.ports", "bot.durable", "bot.form", "bot.memory", "bot.views"), ("bot.outbound",)),
+    (
+        ("bot.ports", "bot.durable", "bot.form", "bot.memory", "bot.views"),
+        ("bot.outbound",),
+        ("bot.scrub",),
+    ),
     (
         ("bot.kalshi",),
         ("bot.sim",),
