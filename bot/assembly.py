@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from bot.audiences import Audiences
 from bot.brakes import Safety
 from bot.card import Card
+from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.money import whole_cents
 from bot.core.strategy import Gates, Sizing
@@ -21,6 +22,7 @@ from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions
 from bot.durable import Kept, LeaseLostError, News, Store, Term, Unkept
+from bot.folded import Folded
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.keep import Keeper
@@ -159,7 +161,7 @@ def assembled(world: World, office: Office) -> Bot:
     follower, decisions, recent = Follower(data.markets), Decisions(), Recent()
     examiner = model_watch(world.model, settings)
     prints = Prints(data, watch.follows)
-    keeper = Keeper(office.store, world.journal)
+    keeper = Keeper(office.store, world.journal, Folded(stopwatch).say)
     trader = _trader(world, office, keeper)
     sources = Sources(
         trader=trader,

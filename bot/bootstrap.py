@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from bot.command import Command
 from bot.config import Settings, SettingsError
 from bot.decisions import Decisions
 from bot.desks import signer_of
+from bot.disk import DiskWatch
 from bot.durable import FLEETING, StoreError
 from bot.election import Candidate
 from bot.follow import Follower
@@ -41,6 +43,7 @@ from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.state import Board, Role
+from bot.store import address
 from bot.switches import Switches
 from logging_utils import CsvJournal, LogStats, configure
 
@@ -280,11 +283,19 @@ def _leadership(settings: Settings, book: str, switches: Switches) -> Leadership
     return Leadership(candidate, switches, stopwatch)
 
 
+def _folders(settings: Settings) -> list[Path]:
+    """Where the logs lie, and the database if it is a file."""
+    url = address.read(settings.database)
+    file = [Path(url.database or "").parent] if url.drivername == "sqlite" else []
+    return [settings.log_dir, *file]
+
+
 def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
     file = KillFile(settings.kill_file)
+    disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 
     def killed() -> str | None:
-        return file.reason() or leadership.killed
+        return file.reason() or disk.reason() or leadership.killed
 
     def role() -> Role:
         return replace(leadership.role, killed=killed())

@@ -7,7 +7,7 @@ back in bounded room: money is never among those given up.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from bot.core.events import Event, MarketSettled, OrderEnded
@@ -17,6 +17,8 @@ from bot.ports import Journal
 
 log = logging.getLogger("main")
 
+#: Writes a line into the log: level, words, values.
+Say = Callable[..., None]
 #: Events held back at most while nothing can be kept; the oldest go first.
 MOST: Final = 20_000
 #: Events written down between two breaths of the event loop.
@@ -68,11 +70,13 @@ class Keeper:
     `dropped` counts events that were given up because the database was away for too long.
     """
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, say: Say = log.log) -> None:
+        """`say` writes a line for operators, however often it is called."""
         self.fault: str | None = None
         self.dropped = 0
         self._store = store
         self._journal = journal
+        self._say = say
         self._stage: Stage = EmptyStage()
         self._remembering: tuple[Remembering, ...] = ()
         self._events: list[Event] = []
@@ -175,10 +179,11 @@ class Keeper:
 
     def _report(self, before: str | None) -> None:
         if self.fault and not before:
-            log.error("Nothing can be kept, no order is sent: %s", self.fault)
+            line = "Nothing can be kept, no order is sent: %s"
+            self._say(logging.ERROR, line, self.fault)
         elif before and not self.fault:
             lost = f"; {self.dropped} events were given up" if self.dropped else ""
-            log.warning("The database keeps everything again%s", lost)
+            self._say(logging.WARNING, "The database keeps everything again%s", lost)
 
     async def _tell(self) -> None:
         # Taken out as they are written: who waits here may be cancelled.

@@ -17,6 +17,7 @@ from typing import Final
 
 from bot.durable import Lead, LeaseLostError, StoreError, StoreLostError, Term
 from bot.election import Candidate, Election, Engine, Offices, Onlooker
+from bot.folded import Folded
 from bot.ports import ExchangeError
 from bot.runner import pause
 from bot.state import Role
@@ -52,6 +53,7 @@ class Leadership:
         self._on_role: Callable[[], None] = _nobody_hears
         self._switches = switches
         self._stopwatch = stopwatch
+        self._folded = Folded(stopwatch)
         self._role = Role()
         self._sure_until = -inf
         self._election: Election | None = None
@@ -268,14 +270,14 @@ class Leadership:
 
     def _trouble(self, error: StoreError) -> None:
         if self._role.store_fault is None:
-            log.error("The database cannot be used: %s", error)
+            self._folded.say(logging.ERROR, "The database cannot be used: %s", error)
         self._stand(replace(self._role, store_fault=str(error)))
         self.settled.set()
 
     def _stand(self, role: Role) -> None:
         if role != self._role:
             if self._role.store_fault and not role.store_fault:
-                log.warning("This is over: %s", self._role.store_fault)
+                self._folded.say(logging.WARNING, "This is over: %s", self._role.store_fault)
             self._role = role
             self._on_role()
 

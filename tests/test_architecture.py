@@ -22,6 +22,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.ports", "bot.durable", "bot.form", "bot.memory", "bot.views"),
         ("bot.outbound",),
         ("bot.scrub",),
+        ("bot.folded",),
     ),
     (
         ("bot.kalshi",),
@@ -40,6 +41,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),
+        ("bot.disk",),
         (
             "logging_utils",
             "bot.access_lines",
