@@ -26,7 +26,7 @@ MOST_HEADERS: Final = 100
 #: Bytes of an address; no client of ours comes near, and a line of the log shows less.
 MOST_URL: Final = 8_192
 #: Requests that may wait behind the one that is answered.
-MOST_PIPELINED: Final = 16
+MOST_PIPELINED: Final = 4
 #: Seconds for the whole of a request, from the first moment the client could send it.
 PATIENCE: Final = 10.0
 #: Seconds in which a client must take some of its answer.

@@ -220,7 +220,7 @@ class _Open:
 
 _READS: Final = frozenset({"GET", "HEAD"})
 #: Answers that are made at a time, of those that may take some time to make.
-_TURNS: Final = 4
+_TURNS: Final = 2
 #: Statuses from here on are failures.
 _FAILURES: Final = 400
 #: The code with which a WebSocket is closed that may not be opened.
