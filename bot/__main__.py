@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from bot.config import SettingsError
 from bot.ports import ExchangeError
 from bot.tape_format import TapeError
+from bot.terminal import spell_out
 
 
 class Command(NamedTuple):
@@ -42,6 +43,7 @@ def main(argv: Sequence[str], commands: Mapping[str, Command] = COMMANDS) -> int
 
     An unknown command or a wrong argument prints the usage and leaves with SystemExit(2).
     """
+    spell_out()
     name = _parser(commands).parse_args(argv[:1]).command
     try:
         code: int = importlib.import_module(commands[name].module).main(list(argv[1:]))

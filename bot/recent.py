@@ -119,7 +119,7 @@ def _opened(event: PositionOpened) -> TimelineView:
 
 
 def _closed(event: PositionClosed) -> TimelineView:
-    details = f"{event.how}, realised {event.realised:z+.2f} dollars"
+    details = f"{event.how}, realised {event.realised:+z.2f} dollars"
     return TimelineView(
         timestamp=event.at.isoformat(), type="CLOSE", ticker=event.ticker, details=details
     )
@@ -155,7 +155,7 @@ def _failed(event: FetchFailed) -> NoticeView:
 def _settled(event: MarketSettled) -> NoticeView:
     message = (
         f"{_size(event.size)} contracts paid {event.payout:f} dollars each, "
-        f"realised {event.realised:z+.2f} dollars"
+        f"realised {event.realised:+z.2f} dollars"
     )
     return _notice(event.at, "SETTLED", message, event.ticker)
 

@@ -41,6 +41,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),
+        ("bot.terminal",),
         ("bot.disk",),
         (
             "logging_utils",

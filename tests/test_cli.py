@@ -1,3 +1,4 @@
+import io
 import sys
 from types import ModuleType
 
@@ -92,3 +93,22 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
     assert ended.value.code == 0
     assert f"usage: python -m bot {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_terminal_knows_too_few_letters_for_a_command(
+    name: str, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    sys.stdout.write("start − fees")
+    sys.stderr.write("− × → ≥")
+
+    assert ended.value.code == 0
+    out.seek(0)
+    assert "start \\u2212 fees" in out.read()

@@ -1,6 +1,9 @@
 """A replay is the same cycle: the same books give the same decisions, and the accounts balance."""
 
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from math import isnan
@@ -26,7 +29,8 @@ from bot.watch import Watch
 from tests.fakes import ListJournal
 
 START = 1_790_000_000.0
-SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
 
 
 class SizeScorer:
@@ -164,6 +168,16 @@ def test_the_command_prints_what_it_came_to_and_writes_the_logs(recording, tmp_p
     assert "exact" in said
     assert "decisions   sha256" in said
     assert (out / "signals_log.csv").read_text().count("\n") == 61
+
+
+def test_the_command_prints_what_it_came_to_where_letters_are_few(recording, tmp_path):
+    told = [sys.executable, "-m", "bot", "replay", str(recording), "--out", str(tmp_path / "logs")]
+    few = os.environ | {"PYTHONIOENCODING": "cp1252"}
+
+    ended = subprocess.run(told, cwd=ROOT, env=few, capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert rb"realised 0 \u2212 fees 0: exact" in ended.stdout.replace(b"0.00", b"0")
 
 
 def test_logs_of_an_earlier_replay_do_not_grow(recording, tmp_path):

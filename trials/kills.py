@@ -27,6 +27,7 @@ from bot.core.money import whole_cents
 from bot.kalshi.venue import CERTAIN_AFTER
 from bot.state import decoded
 from bot.store.database import opened
+from bot.terminal import spell_out
 from bot.timeline import fairly
 from bot.views import BotState
 from trials import ledger
@@ -212,6 +213,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=200, help="kills in all")
     parser.add_argument("--lanes", type=int, default=4, help="services killed side by side")
     parser.add_argument("--seed", type=int, default=1, help="when to kill")
+    spell_out()
     wanted = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bot.terminal import spell_out
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed, exchange
 
@@ -171,6 +172,7 @@ def main(argv: Sequence[str]) -> int:
     """Soak for so many minutes; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m trials.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
+    spell_out()
     wanted = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -19,6 +19,7 @@ from typing import Final
 
 from sqlalchemy import create_engine, text
 
+from bot.terminal import spell_out
 from tests.store.postgres import Server, running
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed, exchange, until
@@ -229,6 +230,7 @@ def main(argv: Sequence[str]) -> int:
     """Try both databases; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m trials.takeovers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each kind on each database")
+    spell_out()
     wanted = parser.parse_args(argv)
     try:
         with tempfile.TemporaryDirectory() as root:

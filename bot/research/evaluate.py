@@ -18,7 +18,7 @@ from bot.research.dataset import Label, Samples, joined, samples
 from bot.research.fit import SEED, column_numbers, straight
 from bot.research.gain import gains
 from bot.research.metrics import reliability
-from bot.research.plots import draw, importance
+from bot.research.plots import draw, drawn, importance
 from bot.research.report import compared, measures
 from bot.research.runs import in_runs
 from bot.scorer import ModelScorer, load
@@ -26,7 +26,7 @@ from bot.tape import TapeError, read
 
 
 def main(argv: Sequence[str]) -> int:
-    """Evaluate as the command line says and print the figures; 0 if that could be done."""
+    """Evaluate as told and print the figures; 0 if all that was asked for is there."""
     options = _parser().parse_args(argv)
     try:
         scorer = _loaded(options.model)
@@ -35,25 +35,12 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"not evaluated: {error}\n")
         return 1
     text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
-    if options.plots and not _drawn(found, options.plots):
-        return 1
+    # The figures first: nothing that goes wrong with a picture may cost them.
     if options.json:
-        options.json.write_text(text + "\n")
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(text + "\n")
-    return 0
-
-
-def _drawn(found: Mapping[str, Any], folder: Path) -> bool:
-    """Whether the pictures could be drawn; what is missing is said."""
-    try:
-        draw(found, folder)
-    except ModuleNotFoundError as error:
-        sys.stderr.write(
-            f"no plots: {error.name} is missing; install it with "
-            "`pip install -r requirements-dev.txt`\n"
-        )
-        return False
-    return True
+    return 0 if not options.plots or drawn(lambda: draw(found, options.plots)) else 1
 
 
 def evaluated(

@@ -4,6 +4,7 @@ Needs Matplotlib, which is a tool for people and no part of the service: it is i
 when a picture is asked for.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,19 @@ def importance(
         shuffled[:, column] = features[dealt, column]
         lost[name] = whole - auc(score(shuffled), up)
     return dict(sorted(lost.items(), key=lambda item: -item[1]))
+
+
+def drawn(paint: Callable[[], object]) -> bool:
+    """Whether the pictures could be drawn; without the library for them that is said."""
+    try:
+        paint()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"no plots: {error.name} is missing; install it with "
+            "`pip install -r requirements-dev.txt`\n"
+        )
+        return False
+    return True
 
 
 def draw(found: Mapping[str, Any], folder: Path) -> list[Path]:

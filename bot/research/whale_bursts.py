@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from bot.core.whale_rules import WhaleRules
 from bot.core.whale_tape import Bursts, Tape
+from bot.terminal import spell_out
 
 _HEAD: Final = (
     *("series", "markets", "market-hours", "bursts", "one price", "three or more"),
@@ -30,6 +31,7 @@ _COLUMNS: Final = ["ts_ms", "ticker", "yes_px", "size", "taker_side"]
 
 def main(argv: Sequence[str]) -> int:
     """Print the table; 0."""
+    spell_out()
     parser = argparse.ArgumentParser(prog="python -m bot.research.whale_bursts")
     parser.add_argument("trades", type=Path, help="recorded trades (Parquet)")
     tickers, found = read(parser.parse_args(argv).trades)

@@ -21,6 +21,7 @@ from bot.core.whale_endings import Fate
 from bot.core.whale_rules import blank_rows
 from bot.core.whales import Traded, WhaleRules, WhaleType, measures, sight
 from bot.tape import Rows, Tape, TapeError, moments, read, transposed
+from bot.terminal import spell_out
 
 #: The threshold of the detectors that people use, for comparison.
 ABSOLUTE: Final = 5_000.0
@@ -55,6 +56,7 @@ class Seen:
 def main(argv: Sequence[str]) -> int:
     """Print the table that the command line asks for; 0 if every tape could be read."""
     options = _parser().parse_args(argv)
+    spell_out()
     print(_line(_HEAD))  # noqa: T201  # a command line's answer
     print(_line(["---"] * len(_HEAD)))  # noqa: T201
     for path in options.tapes:

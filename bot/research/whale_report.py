@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from bot.core.whale_rules import WhaleRules
+from bot.research.plots import drawn
 from bot.research.whale_calibration import in_runs, seen
 from bot.research.whale_detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
 from bot.research.whale_figures import false_alarms_per_hour, figures, lead
@@ -50,7 +51,7 @@ class Judging:
 
 
 def main(argv: Sequence[str], kinds: Sequence[Kind] = KINDS, null: Kind = NULL) -> int:
-    """Print the report on markets of these kinds and write what is asked for; 0."""
+    """Print the report on markets of these kinds, write what is asked for; 0 if all is there."""
     options = _parser().parse_args(argv)
     kinds = [each.times(options.scale) for each in kinds]
     judging = _judging(options, kinds, null.times(options.scale))
@@ -61,12 +62,14 @@ def main(argv: Sequence[str], kinds: Sequence[Kind] = KINDS, null: Kind = NULL) 
         options.json.parent.mkdir(parents=True, exist_ok=True)
         document = _document(rows, [each.kind for each in (*judging.judged, judging.null)], options)
         options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    if options.plots:
-        # Only who wants pictures needs the library for them.
-        from bot.research.whale_plots import draw  # noqa: PLC0415
+    return 0 if not options.plots or drawn(lambda: _draw(options.plots, rows)) else 1
 
-        draw(options.plots, rows)
-    return 0
+
+def _draw(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    # Only who wants pictures needs the library for them.
+    from bot.research.whale_plots import draw  # noqa: PLC0415
+
+    draw(folder, rows)
 
 
 def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:

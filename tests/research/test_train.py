@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,25 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert written(models)["test"]["metrics"]["rows"] >= found["metrics"]["rows"]
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert pictures == ["gain.png", "importance.png", "reliability.png"]
+
+
+def test_without_the_library_for_pictures_the_figures_are_written_all_the_same(
+    models: Path,
+    tape: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    answer = tmp_path / "a folder" / "answer.json"
+    told = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+
+    code = evaluate.main([*told, "--plots", str(tmp_path / "plots")])
+
+    said = capsys.readouterr()
+    assert code == 1, "a picture was asked for"
+    assert json.loads(answer.read_bytes()) == json.loads(said.out)
+    assert said.err.startswith("no plots: matplotlib.figure is missing")
 
 
 def test_markets_trained_on_are_judged_only_when_asked_for(

@@ -1,6 +1,7 @@
 """Detectors are judged fairly: matched one to one, tuned elsewhere, the same for all."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,3 +233,24 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
     told = {row["type"]: row["real_flags_per_hour"] is not None for row in rows}
     assert told.pop("sweep") is False
     assert all(told.values())
+
+
+def test_without_the_library_for_pictures_the_report_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "bot.research.whale_plots", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = tmp_path / "report.json"
+    where = ["--json", str(out), "--plots", str(tmp_path), "--data", str(tmp_path / "none")]
+
+    code = main(
+        [*where, "--cadence", "5", "--jobs", "1"],
+        kinds=[Kind("fast15m", 1, 300)],
+        null=Kind("null", 1, 300),
+    )
+
+    said = capsys.readouterr()
+    assert code == 1, "pictures were asked for"
+    assert json.loads(out.read_text(encoding="utf-8"))["detection"]
+    assert LIMITS[0] in said.out
+    assert said.err.startswith("no plots: matplotlib is missing")
