@@ -29,6 +29,7 @@ from bot.journal_repeats import Repeats
 from bot.journal_rows import LOGS, ROWS, Row
 from bot.log_format import FORMATS
 from bot.scrub import NOTHING, Scrubber
+from bot.view_faults import ViewFaults
 
 __all__ = ["CsvJournal", "LogFile", "LogStats", "configure"]
 
@@ -131,6 +132,8 @@ class CsvJournal:
         self._repeats = Repeats()
         self._failing: dict[str, str] = {}
         self._lost = 0
+        self._faults = ViewFaults()
+        self._odd: str | None = None
 
     def __enter__(self) -> Self:
         self._write(list(self._files))
@@ -161,27 +164,35 @@ class CsvJournal:
         lost = _fault("CSV rows are being lost", list(self._failing.values()))
         tidied = [self._tidier.fault] if self._tidier.fault else []
         kept = _fault("Older CSV logs cannot be tidied", tidied)
-        return " ".join(filter(None, (lost, _fault("CSV logs grow on", stuck), kept))) or None
+        grown = _fault("CSV logs grow on", stuck)
+        return " ".join(filter(None, (lost, grown, kept, self._odd))) or None
 
     def record(self, events: Sequence[Event]) -> None:
         """Write these down, in this order."""
-        for event in events:
-            if isinstance(event, CycleStarted):
-                self._cycles.begin(event)
-                for repeat in self._repeats.due(event.at):
-                    journal_lines.say_repeat(repeat, self._cycles)
-            journal_lines.say(event, self._cycles, self._repeats)
-            row = ROWS.get(type(event))
-            if row is not None and self._is_worth_a_row(event):
-                name, cells = row
-                self._files[name].add(self._clean(name, cells(event)), event.at)
+        self._faults.each("a row", self._write_down, events)
+        self._faults.each("a line", self._say, events)
         if events:
             self._tidy(events[-1].at)
         self._write([n for n, file in self._files.items() if file.pending_size > _FLUSH_AT])
 
     def flush(self) -> None:
         """Bring what was recorded to the files."""
+        self._odd = self._faults.taken()
         self._write([n for n, file in self._files.items() if file.pending or n in self._failing])
+
+    def _write_down(self, event: Event) -> None:
+        if isinstance(event, CycleStarted):
+            self._cycles.begin(event)
+        row = ROWS.get(type(event))
+        if row is not None and self._is_worth_a_row(event):
+            name, cells = row
+            self._files[name].add(self._clean(name, cells(event)), event.at)
+
+    def _say(self, event: Event) -> None:
+        if isinstance(event, CycleStarted):
+            for repeat in self._repeats.due(event.at):
+                journal_lines.say_repeat(repeat, self._cycles)
+        journal_lines.say(event, self._cycles, self._repeats)
 
     def _is_worth_a_row(self, event: Event) -> bool:
         if self._every_signal or not isinstance(event, SignalMade):

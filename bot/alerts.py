@@ -21,6 +21,7 @@ from bot.alert_values import Alert, AlertRules, Kind, Severity, alert_of
 from bot.alert_webhook import Webhook
 from bot.core.events import Event
 from bot.ports import Clock
+from bot.view_faults import ViewFaults
 
 __all__ = ["Alert", "AlertRules", "Alerts", "Kind", "Severity", "Standing", "Webhook"]
 
@@ -73,6 +74,7 @@ class Alerts:
         self._means = means or Means()
         self._gate = Gate()
         self._troubles = Troubles()
+        self._faults = ViewFaults()
         self._queue: list[Alert] = []
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
@@ -92,10 +94,8 @@ class Alerts:
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened; never waits."""
-        for event in events:
-            alert = alert_of(event, self._rules)
-            if alert is not None:
-                self.tell(alert)
+        self._faults.each("an alert", self._see, events)
+        self._faults.taken()
 
     def say(self, kind: Kind, severity: Severity, message: str) -> None:
         """Tell this, now; never waits."""
@@ -132,6 +132,11 @@ class Alerts:
             sender.cancel()
             self._part()
 
+    def _see(self, event: Event) -> None:
+        alert = alert_of(event, self._rules)
+        if alert is not None:
+            self.tell(alert)
+
     def _put(self, alert: Alert) -> None:
         self._queue.append(alert)
         if len(self._queue) > MOST:
@@ -156,8 +161,9 @@ class Alerts:
     async def _watch(self) -> None:
         while True:
             at = self._clock.now()
-            for alert in self._troubles.after(self._standing(), at):
-                self.tell(alert)
+            with self._faults.within("an alert"):
+                for alert in self._troubles.after(self._standing(), at):
+                    self.tell(alert)
             for alert in self._gate.due(at):
                 self._put(alert)
             await self._means.sleep(LOOK)

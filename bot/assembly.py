@@ -25,7 +25,7 @@ from bot.durable import Kept, LeaseLostError, News, Store, Term, Unkept
 from bot.folded import Folded
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
-from bot.keep import Keeper
+from bot.keep import Keeper, Remembering
 from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
 from bot.parts import Parts
@@ -33,10 +33,11 @@ from bot.ports import Clock, Journal, MarketData, Scorer, Venue
 from bot.prints import Prints, TradeSource
 from bot.publish import Publisher, Sources
 from bot.recent import Recent
-from bot.runner import Runner
+from bot.runner import Beat, Runner
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.trade import Trader
 from bot.universe import Universe
+from bot.view_faults import ViewFaults
 from bot.watch import Watch
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
@@ -128,24 +129,35 @@ class Bot:
     universe: Universe
     cycle: Cycle
     keeper: Keeper
+    faults: ViewFaults
 
     def restore(self, kept: Kept) -> None:
         """Everything as it was when this was kept."""
         self.trader.restore(kept)
         self.watch.restore(kept)
         self.cycle.restore(kept)
-        for reader in self.readers:
-            reader.restore(kept)
+        self.recall(kept)
+
+    def recall(self, kept: Kept) -> None:
+        """What is read of the past, as it was when this was kept; nothing that trades."""
+        for name, reader in self._readers.items():
+            with self.faults.within(name):
+                reader.restore(kept)
 
     def catch_up(self, news: News) -> None:
         """What the leader kept since, as far as it is read here."""
-        for reader in self.readers:
-            reader.catch_up(news)
+        for name, reader in self._readers.items():
+            with self.faults.within(name):
+                reader.catch_up(news)
 
     @property
-    def readers(self) -> tuple["_Reader", ...]:
-        """What is read of the past; none of it trades."""
-        return self.whales, self.model, self.decisions, self.recent
+    def _readers(self) -> dict[str, "_Reader"]:
+        return {
+            "the whales": self.whales,
+            "the grades": self.model,
+            "the decisions": self.decisions,
+            "the timeline": self.recent,
+        }
 
 
 class _Reader(Protocol):
@@ -158,7 +170,9 @@ def assembled(world: World, office: Office) -> Bot:
     settings, data, clock = world.settings, world.data, world.clock
     universe = Universe(data, clock, settings.bot_markets)
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
-    follower, decisions, recent = Follower(data.markets), Decisions(), Recent()
+    faults = ViewFaults()
+    follower, decisions = Follower(data.markets, faults=faults), Decisions(faults)
+    recent = Recent(faults)
     examiner = model_watch(world.model, settings)
     prints = Prints(data, watch.follows)
     keeper = Keeper(office.store, world.journal, Folded(stopwatch).say)
@@ -180,12 +194,26 @@ def assembled(world: World, office: Office) -> Bot:
         examiner=examiner,
         keeper=keeper,
         clock=clock,
-        audience=Audiences(publisher, follower, decisions),
+        audience=Audiences(
+            faults, {"the state": publisher, "the whales": follower, "the decisions": decisions}
+        ),
         prints=prints,
+        faults=faults,
     )
     cycle = Cycle(parts)
-    keeper.serve(publisher, (trader, watch, cycle, follower, examiner, decisions))
+    views: dict[str, Remembering] = {
+        "the whales": follower,
+        "the grades": examiner,
+        "the decisions": decisions,
+    }
+    keeper.serve(publisher, (trader, watch, cycle), views, faults)
     loop = _until_lost(cycle.run, office.lose)
+
+    def on_beat(beat: Beat) -> None:
+        # What cannot be shown of the loop must not end it.
+        with faults.within("the loop"):
+            publisher.on_beat(beat)
+
     return Bot(
         board=world.board,
         publisher=publisher,
@@ -194,12 +222,13 @@ def assembled(world: World, office: Office) -> Bot:
         model=examiner,
         decisions=decisions,
         recent=recent,
-        control=Runner(loop, universe.keep_fresh, clock, settings.bot_interval, publisher.on_beat),
+        control=Runner(loop, universe.keep_fresh, clock, settings.bot_interval, on_beat),
         trader=trader,
         watch=watch,
         universe=universe,
         cycle=cycle,
         keeper=keeper,
+        faults=faults,
     )
 
 

@@ -1,4 +1,4 @@
-"""Several audiences of the cycle as one."""
+"""Several audiences of the cycle as one; what one of them cannot show costs the others nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,24 +7,28 @@ from bot.core.events import Event
 from bot.core.market import Market
 from bot.core.regime import RegimeName
 from bot.parts import Audience
+from bot.view_faults import ViewFaults
 from bot.watch import Judged
 
 
 class Audiences:
-    """Tells each of them, in their order."""
+    """Tells each of them, in their order; the names are for people."""
 
-    def __init__(self, *audiences: Audience) -> None:
-        self._audiences = audiences
+    def __init__(self, faults: ViewFaults, audiences: Mapping[str, Audience]) -> None:
+        self._faults = faults
+        self._audiences = tuple(audiences.items())
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
-        for audience in self._audiences:
-            audience.see(events)
+        for name, audience in self._audiences:
+            with self._faults.within(name):
+                audience.see(events)
 
     def look(self, judged: Judged) -> None:
         """These books were judged."""
-        for audience in self._audiences:
-            audience.look(judged)
+        for name, audience in self._audiences:
+            with self._faults.within(name):
+                audience.look(judged)
 
     async def publish(
         self,
@@ -34,5 +38,6 @@ class Audiences:
         missing: Mapping[str, str],
     ) -> None:
         """The pass is over."""
-        for audience in self._audiences:
-            await audience.publish(at, mood, markets, missing)
+        for name, audience in self._audiences:
+            with self._faults.within(name):
+                await audience.publish(at, mood, markets, missing)

@@ -217,7 +217,8 @@ async def _ageing(service: Service) -> None:
     """Whatever the loop does, what is shown grows old."""
     while True:
         await asyncio.sleep(AGEING)
-        service.bot.publisher.age(service.clock.now())
+        with service.bot.faults.within("the age of what is shown"):
+            service.bot.publisher.age(service.clock.now())
 
 
 @asynccontextmanager

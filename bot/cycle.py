@@ -55,6 +55,7 @@ class Cycle:
         self._audience = parts.audience
         self._prints = parts.prints
         self._chunk = parts.chunk
+        self._faults = parts.faults
         self._number = 0
         self._mood = self._mood_kept = RegimeName.CALM
         self._fault: str | None = None
@@ -76,7 +77,7 @@ class Cycle:
         self._mood_kept = self._mood
 
     async def run(self) -> str | None:
-        """One pass; what the exchange failed at, None if nothing.
+        """One pass; what the exchange failed at or what cannot be shown, None if nothing.
 
         A failure is an event and leaves every position alone. Raises LeaseLostError if another
         process leads by now: then nothing of this pass was kept, shown or written down.
@@ -97,9 +98,14 @@ class Cycle:
                 await asyncio.sleep(0)
             judged.append(await self._pass(books, trades, markets))
         self._change_mood(judged, markets)
-        self._tell(self._examiner.grade(self._clock.now(), judged, markets))
+        with self._faults.within("the grades"):
+            self._tell(self._examiner.grade(self._clock.now(), judged, markets))
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
-        return self._fault
+        return self._what_failed()
+
+    def _what_failed(self) -> str | None:
+        shown = self._faults.taken()
+        return self._fault or shown
 
     async def _markets(self) -> Mapping[str, Market]:
         self._watchlist.hold(self._trader.held())

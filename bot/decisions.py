@@ -29,6 +29,7 @@ from bot.core.regime import RegimeName
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 from bot.observed import Judged
+from bot.view_faults import ViewFaults
 from bot.views import DecisionView, Direction, Refusal
 
 #: Passes that are remembered.
@@ -62,7 +63,8 @@ class _Pass(Struct, frozen=True, array_like=True):
 class Decisions:
     """The decisions of the last passes that judged anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: ViewFaults | None = None) -> None:
+        self._faults = faults or ViewFaults()
         self._form = Form("decisions", _Pass)
         self._passes: dict[int, _Pass] = {}
         self._changed: set[int] = set()
@@ -73,22 +75,7 @@ class Decisions:
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
-        for event in events:
-            match event:
-                case SignalMade():
-                    self._signals[event.ticker] = event
-                case OrderSubmitted(order=order):
-                    self._orders[order.ticker] = order
-                case OrderRefused(order=order):
-                    self._refusals[order.ticker] = event
-                case OrderUnresolved(order=order, reason=reason):
-                    self._came(order.client_order_id, f"not known yet: {reason}")
-                case OrderEnded(execution=execution):
-                    self._came(execution.order.client_order_id, _outcome(execution))
-                case CycleStarted(number=number):
-                    # What a pass that broke off decided is worth as much as any other.
-                    self._finish()
-                    self._begin(number)
+        self._faults.each("the decisions", self._see, events)
 
     def look(self, judged: Judged) -> None:
         """These books were judged."""
@@ -131,6 +118,23 @@ class Decisions:
     def catch_up(self, news: News) -> None:
         """Take over what the leader kept since."""
         self._take(news)
+
+    def _see(self, event: Event) -> None:
+        match event:
+            case SignalMade():
+                self._signals[event.ticker] = event
+            case OrderSubmitted(order=order):
+                self._orders[order.ticker] = order
+            case OrderRefused(order=order):
+                self._refusals[order.ticker] = event
+            case OrderUnresolved(order=order, reason=reason):
+                self._came(order.client_order_id, f"not known yet: {reason}")
+            case OrderEnded(execution=execution):
+                self._came(execution.order.client_order_id, _outcome(execution))
+            case CycleStarted(number=number):
+                # What a pass that broke off decided is worth as much as any other.
+                self._finish()
+                self._begin(number)
 
     def _take(self, source: Kept | News) -> None:
         found = [one for one in self._form.read(source).values() if one is not None]

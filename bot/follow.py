@@ -29,6 +29,7 @@ from bot.observed import Judged
 from bot.ports import ExchangeError
 from bot.tallies import Tallies
 from bot.trails import Trails, Wish
+from bot.view_faults import ViewFaults
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
 
 SETTLED: Final = len(HORIZONS)
@@ -64,8 +65,14 @@ class Follower:
     The history comes back from events, everything else from memos.
     """
 
-    def __init__(self, ask: Ask = nobody_knows, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        ask: Ask = nobody_knows,
+        capacity: int = CAPACITY,
+        faults: ViewFaults | None = None,
+    ) -> None:
         self._ask = ask
+        self._faults = faults or ViewFaults()
         self._form = Form("unscored", _Beside)
         self._trails = Trails(capacity)
         self._tallies = Tallies()
@@ -103,8 +110,7 @@ class Follower:
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
-        self._history.extendleft(record(e) for e in events if isinstance(e, WhaleSeen))
-        self._endings.extendleft(ended(e) for e in events if isinstance(e, WhaleEnded))
+        self._faults.each("the whales", self._see, events)
 
     def look(self, judged: Judged) -> None:
         """These books were judged."""
@@ -145,6 +151,13 @@ class Follower:
         )
         following, unscored = self._trails.count, dict(self._unscored)
         return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)
+
+    def _see(self, event: Event) -> None:
+        match event:
+            case WhaleSeen():
+                self._history.appendleft(record(event))
+            case WhaleEnded():
+                self._endings.appendleft(ended(event))
 
     def _beside(self, source: Kept | News) -> None:
         if (found := self._form.read(source).get("")) is not None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from bot.core.events import Event
 from bot.ports import Journal
+from bot.view_faults import ViewFaults
 
 
 class Teller(Protocol):
@@ -21,6 +22,8 @@ class Journals:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._tellers: tuple[Teller, ...] = ()
+        self._faults = ViewFaults()
+        self._odd: str | None = None
 
     def tell(self, *tellers: Teller) -> None:
         """From now on these hear of everything, too."""
@@ -29,13 +32,15 @@ class Journals:
     @property
     def fault(self) -> str | None:
         """Why rows are being lost, if they are."""
-        return self._journal.fault
+        return self._journal.fault or self._odd
 
     def record(self, events: Sequence[Event]) -> None:
         """Write these down and tell them."""
-        self._journal.record(events)
+        with self._faults.within("the logs"):
+            self._journal.record(events)
         for teller in self._tellers:
-            teller.see(events)
+            with self._faults.within(type(teller).__name__.lower()):
+                teller.see(events)
 
     def turn_to(self, account: str) -> None:
         """From now on what is recorded is of this account."""
@@ -43,4 +48,6 @@ class Journals:
 
     def flush(self) -> None:
         """Bring what was recorded to the files."""
-        self._journal.flush()
+        with self._faults.within("the logs"):
+            self._journal.flush()
+        self._odd = self._faults.taken()

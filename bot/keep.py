@@ -7,13 +7,14 @@ back in bounded room: money is never among those given up.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.orders import Order
 from bot.durable import Done, Memo, Store, StoreError
 from bot.ports import Journal
+from bot.view_faults import ViewFaults
 
 log = logging.getLogger("main")
 
@@ -79,6 +80,8 @@ class Keeper:
         self._say = say
         self._stage: Stage = EmptyStage()
         self._remembering: tuple[Remembering, ...] = ()
+        self._views: Mapping[str, Remembering] = {}
+        self._faults = ViewFaults()
         self._events: list[Event] = []
         self._memos: dict[tuple[str, str], Memo] = {}
         self._unsure: Done | None = None
@@ -92,10 +95,21 @@ class Keeper:
         """Events that are not kept yet."""
         return len(self._events) + (len(self._unsure.events) if self._unsure else 0)
 
-    def serve(self, stage: Stage, remembering: Sequence[Remembering]) -> None:
-        """Show on this stage, and keep what these remember, too."""
+    def serve(
+        self,
+        stage: Stage,
+        remembering: Sequence[Remembering],
+        views: Mapping[str, Remembering] | None = None,
+        faults: ViewFaults | None = None,
+    ) -> None:
+        """Show on this stage, and keep what these remember, too.
+
+        What a view remembers is kept if it can be: the account is kept without it.
+        """
         self._stage = stage
         self._remembering = tuple(remembering)
+        self._views = views or {}
+        self._faults = faults or self._faults
 
     async def intend(self, order: Order) -> None:
         """Write down an order before it is sent. Raises StoreError, LeaseLostError."""
@@ -118,10 +132,8 @@ class Keeper:
         try:
             async with self._lock:
                 await self._commit(self._stage.prepared())
-            if self._owes_money:
-                self._stage.show_role()
-            else:
-                self._stage.show()
+            with self._faults.within("the state"):
+                self._show()
         finally:
             await self._tell()
 
@@ -132,10 +144,22 @@ class Keeper:
                 await self._commit(body)
             await self._tell()
 
+    def _show(self) -> None:
+        if self._owes_money:
+            self._stage.show_role()
+        else:
+            self._stage.show()
+
     def _gather(self, events: Sequence[Event]) -> None:
         self._events += events
         for one in self._remembering:
-            self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
+            self._remember(one)
+        for name, one in self._views.items():
+            with self._faults.within(name):
+                self._remember(one)
+
+    def _remember(self, one: Remembering) -> None:
+        self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
 
     @property
     def _owes_money(self) -> bool:

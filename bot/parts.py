@@ -1,7 +1,7 @@
 """What a cycle works with, as Protocols, and the parts of one cycle joined."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from bot.core.whales import Traded
 from bot.keep import Keeper
 from bot.ports import BookAnswer, Clock
 from bot.trade import Trader
+from bot.view_faults import ViewFaults
 from bot.watch import Judged
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.
@@ -105,3 +106,4 @@ class Parts:
     audience: Audience
     prints: TradeWatch | None = None
     chunk: int = CHUNK
+    faults: ViewFaults = field(default_factory=ViewFaults)

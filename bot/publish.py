@@ -80,8 +80,8 @@ class Publisher:
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
+        self._recent.see(events)
         for event in events:
-            self._recent.add(event)
             match event:
                 case OrderRefused():
                     self._refusals[event.order.ticker] = event.reason

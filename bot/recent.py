@@ -1,7 +1,7 @@
 """The newest events, as the service shows them: bounded lists, newest first."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -26,6 +26,7 @@ from bot.core.orders import Order, OrderStatus
 from bot.durable import Kept, News
 from bot.notices import Notices
 from bot.timeline import Timeline
+from bot.view_faults import ViewFaults
 from bot.views import NoticeKind, NoticeView, TimelineView, WhaleView
 
 WHALES: Final = 200
@@ -36,10 +37,15 @@ NOTICES: Final = 200
 class Recent:
     """What happened lately. Fed with every event; those without a view leave no trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: ViewFaults | None = None) -> None:
+        self._faults = faults or ViewFaults()
         self._whales: deque[WhaleView] = deque(maxlen=WHALES)
         self._timeline = Timeline(TIMELINE)
         self._notices = Notices(NOTICES)
+
+    def see(self, events: Sequence[Event]) -> None:
+        """These happened; one that cannot be shown is a fault, and the others are shown."""
+        self._faults.each("the timeline", self.add, events)
 
     def add(self, event: Event) -> None:
         """Remember an event; older ones go if room runs out."""
@@ -59,13 +65,11 @@ class Recent:
         self._whales.clear()
         self._timeline.clear()
         self._notices.clear()
-        for event in kept.events:
-            self.add(event)
+        self.see(kept.events)
 
     def catch_up(self, news: News) -> None:
         """Take over what the leader kept since."""
-        for event in news.events:
-            self.add(event)
+        self.see(news.events)
 
     @property
     def whales(self) -> tuple[WhaleView, ...]:

@@ -26,6 +26,7 @@ from bot.ports import Clock
 from bot.state import decoded
 from bot.store.book import BookStore
 from bot.store.database import Database, opened
+from bot.views import BotState
 
 log = logging.getLogger("main")
 
@@ -66,7 +67,8 @@ class Service:
         if role.leader and not self.board.status.leader:
             # What was shown of another leader's loop is not true of this one.
             self.board.status = role.on(self._first)
-        self.bot.publisher.show_role()
+        with self.bot.faults.within("the role"):
+            self.bot.publisher.show_role()
 
     @asynccontextmanager
     async def _open_database(self) -> AsyncIterator[Database]:
@@ -143,9 +145,7 @@ class Service:
     async def _show_last(self, database: Database) -> None:
         seen = await database.history(self.book)
         bot = unkept(self._world)
-        with _legible(self.book):
-            for reader in bot.readers:
-                reader.restore(seen)
+        bot.recall(seen)
         self.bot = bot
         _adopt(bot, seen, self.clock.now())
 
@@ -197,7 +197,8 @@ class Reign:
             self._bot.trader.resume(resumed)
         await self._desk.look()
         self._bot.trader.look(self._clock.now())
-        self._bot.publisher.show_role()
+        with self._bot.faults.within("the role"):
+            self._bot.publisher.show_role()
         await self._bot.keeper.publish(self._bot.publisher.body)
         await self._pruning.prune()
 
@@ -226,14 +227,9 @@ class Onlooking:
         self._show(news.published)
 
     def _show(self, body: bytes | None) -> None:
-        if body is None:
-            return
-        try:
-            state = decoded(body)
-        except ValueError as error:
-            log.warning("The leader is of another version: %s", error)
-        else:
-            self._bot.publisher.imitate(state, self._clock.now())
+        if (state := _legible_state(body)) is not None:
+            with self._bot.faults.within("what the leader shows"):
+                self._bot.publisher.imitate(state, self._clock.now())
 
 
 @contextmanager
@@ -266,7 +262,19 @@ def _handed_on(kept: Kept) -> str | None:
 
 def _adopt(bot: Bot, kept: Kept, at: datetime) -> None:
     """Show what was published last until the first pass is over."""
-    if kept.published is None:
-        return
-    with suppress(ValueError):
-        bot.publisher.adopt(decoded(kept.published), at)
+    if (state := _legible_state(kept.published)) is not None:
+        with bot.faults.within("what was published"):
+            bot.publisher.adopt(state, at)
+    if fault := bot.faults.taken():
+        bot.board.status = replace(bot.board.status, last_error=fault, last_error_at=at)
+
+
+def _legible_state(body: bytes | None) -> BotState | None:
+    """What was published, unless nothing was, or another version did it, which is said."""
+    if body is None:
+        return None
+    try:
+        return decoded(body)
+    except ValueError as error:
+        log.warning("The leader is of another version: %s", error)
+        return None

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("bot.core",),),
     (
-        ("bot.ports", "bot.durable", "bot.form", "bot.memory", "bot.views"),
+        ("bot.ports", "bot.durable", "bot.form", "bot.memory", "bot.views", "bot.view_faults"),
         ("bot.outbound",),
         ("bot.scrub",),
         ("bot.folded",),
@@ -136,6 +136,8 @@ PURE_LIBRARIES = (sys.stdlib_module_names - IMPURE) | {"numpy"}
 
 #: They wait until something is due, by the clock that waiting itself goes by.
 PACERS = {"bot.runner", "bot.record"}
+#: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
+SURVIVORS = {"bot.runner", "bot.view_faults"}
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
@@ -245,13 +247,13 @@ def only_the_runner_starts_loose_tasks(module: str, tree: ast.Module) -> Iterato
             yield f"{module} may not start a task outside a TaskGroup"
 
 
-def only_the_runner_survives_everything(module: str, tree: ast.Module) -> Iterator[str]:
-    """Our own mistakes reach the runner; a cancellation is never swallowed."""
+def only_survivors_catch_everything(module: str, tree: ast.Module) -> Iterator[str]:
+    """Our own mistakes reach the runner, those of a view its fault; none eats a cancellation."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.ExceptHandler):
             continue
         caught = {_name(part) for part in ast.walk(node.type)} if node.type else {"BaseException"}
-        if module != "bot.runner" and caught & {"Exception", "BaseException"}:
+        if module not in SURVIVORS and caught & {"Exception", "BaseException"}:
             yield f"{module} may not catch every exception"
 
 
@@ -272,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     only_risk_approves,
     only_money_turns_floats_into_decimals,
     only_the_runner_starts_loose_tasks,
-    only_the_runner_survives_everything,
+    only_survivors_catch_everything,
     pydantic_stays_at_the_edges,
 )
 
