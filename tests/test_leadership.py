@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot import command, leadership
 from bot.command import Command
@@ -18,6 +20,8 @@ from bot.switches import Switches
 from tests.fakes import HandClock
 
 BOOK = "paper:test"
+#: Seconds of a lease: a hundredth of the real time.
+SECONDS = 0.05
 
 
 class Shared:
@@ -33,6 +37,7 @@ class Shared:
         self.fails = None
         self.published = None
         self.commit = 0
+        self.on_answer = lambda what: None
 
 
 class FakeElection:
@@ -49,6 +54,7 @@ class FakeElection:
             return None
         self.shared.epoch += 1
         self.shared.holder, self.shared.until = holder, self.shared.now + seconds
+        self.shared.on_answer("take")
         return Term(holder, self.shared.epoch)
 
     async def renew(self, term, seconds):
@@ -56,6 +62,7 @@ class FakeElection:
         if (self.shared.holder, self.shared.epoch) != (term.holder, term.epoch):
             raise LeaseLostError("another leads")
         self.shared.until = self.shared.now + seconds
+        self.shared.on_answer("renew")
 
     async def release(self, term):
         self._answer()
@@ -136,7 +143,7 @@ class Process:
         self.opened = 0
         self.roles = []
         switches = Switches(starts, HandClock(datetime(2026, 11, 22, tzinfo=UTC)))
-        self.part = Leadership(Candidate(name, 0.05, BOOK), switches, lambda: self.time)
+        self.part = Leadership(Candidate(name, SECONDS, BOOK), switches, lambda: self.time)
         self.command = Command(self.part, switches)
 
     def offices(self):
@@ -259,6 +266,46 @@ async def test_a_process_that_was_paused_is_not_sure_when_it_wakes(shared):
         assert not a.part.sure()
         assert a.part.seconds_sure == 0.0
         await until(a.part.sure)  # nobody took over: the next renewal says so
+
+
+async def test_a_leader_is_sure_for_less_time_than_its_lease_has(shared):
+    async with Process(shared, "a").taking_part() as a:
+        a.time += SECONDS * 0.79
+        assert a.part.sure()
+        a.time += SECONDS * 0.02
+
+        assert not a.part.sure(), "another may soon lead, and clocks differ"
+        assert a.part.seconds_sure == 0.0
+
+
+@pytest.mark.parametrize("asked", ["take", "renew"])
+async def test_a_lease_is_as_old_as_the_question_for_it_not_as_the_answer(shared, asked):
+    a = Process(shared, "a")
+
+    def slow(what):
+        if what == asked:
+            a.time += SECONDS / 2
+
+    shared.on_answer = slow
+    async with a.taking_part():
+        await until(lambda: asked == "take" or a.time)
+
+        assert a.part.seconds_sure <= SECONDS * 0.3 + 1e-9
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=8))
+def test_nobody_is_sure_of_a_lease_that_others_may_take(steps):
+    async def story():
+        shared = Shared()
+        a = Process(shared, "a")
+        async with a.taking_part():
+            for step in steps:
+                a.time += step * SECONDS
+                shared.now = a.time
+                assert not a.part.sure() or shared.now < shared.until
+                await asyncio.sleep(0)
+
+    asyncio.run(story())
 
 
 async def test_while_the_database_is_away_it_is_shown_and_recovery_is_automatic(shared):
