@@ -2,13 +2,14 @@
 
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.store import postgres
-from trials import takeovers
-from trials.kills import Lane
+from trials import ledger, takeovers
+from trials.kills import Lane, Outcome, unproven
 from trials.processes import Nursery, exchange
 
 
@@ -25,6 +26,30 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_booked_twice(tmp_
         lane.run(5)
 
     assert lane.survived == 5
+    assert lane.struck >= 2, "kills have to fall around orders"
+    assert lane.open_orders >= lane.struck
+    assert ledger.counts(lane.database)["fills"] > 0
+
+
+PROOF = Outcome("paper", 20, 15, 40, 200, 150, 3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (replace(PROOF, struck=0, orders=1, fills=0), "0 of 20 kills fell on an order"),
+        (replace(PROOF, struck=9), "9 of 20 kills fell on an order"),
+        (replace(PROOF, fills=0), "of 200 orders none was filled"),
+        (replace(PROOF, kills=0, struck=0), "nothing was killed"),
+    ],
+)
+def test_kills_that_prove_nothing_fail_and_say_so(outcome, why):
+    assert why in str(unproven([outcome]))
+    assert unproven([PROOF]) is None
+
+
+def test_one_lane_that_proves_nothing_is_not_made_up_for_by_another():
+    assert unproven([PROOF, replace(PROOF, mode="live", struck=1)])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,9 +1,10 @@
-"""`python -m trials.kills`: the service killed at random instants, again and again.
+"""`python -m trials.kills`: the service killed between its decisions and their fills.
 
-Each lane is a simulated exchange and a service trading there, over one SQLite file that lives
-through all of it. Half of the kills come at any time, half within a pass, where orders are written,
-sent and booked. After each, the file is examined; after each restart, the service must have found
-out what became of every order. In live mode the exchange's own record must be the ledger's.
+Each lane is a simulated exchange and a service that trades there in every pass, over one SQLite
+file that lives through all of it. Most kills come once an order is written down and before its
+fate is, the others at any time. After each, the file is examined; after each restart, the service
+must have found out what became of every order. In live mode the exchange's own record must be the
+ledger's. Kills that hardly ever fell on an order prove nothing: then the trial fails and says so.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,8 +66,14 @@ EAGER = {
 }
 #: How long after it was made it can be uncertain whether an order will ever arrive.
 CERTAIN_WITHIN = CERTAIN_AFTER + timedelta(seconds=15)
-#: Seconds after the start of a pass within which an aimed kill falls, and of one that is not.
-AIM, ANY = 0.08, 1.5
+#: The share of kills that are aimed at an order, and that of those which must hit one at least.
+AIMED, LEAST = 0.85, 0.5
+#: Seconds after an order is seen within which an aimed kill falls, and of one that is not aimed.
+AIM, ANY = 0.01, 1.5
+#: Seconds that an aimed kill waits for an order.
+ORDER_WITHIN = 20.0
+#: Whole passes, at most, before a kill: what was traded must have had a chance to be booked.
+PASSES = 2
 
 
 @dataclass
@@ -79,6 +87,8 @@ class Lane:
     dice: random.Random
     exchange: Exchange
     survived: int = 0
+    #: Kills that fell between an order and its fate, and the orders that were without one then.
+    struck: int = 0
     open_orders: int = 0
 
     @property
@@ -104,15 +114,18 @@ class Lane:
         """So many kills; raises TrialFailed with the first broken promise."""
         for _ in range(kills):
             service = self._start()
-            self._wait_to_kill(service)
+            epoch = service.status()["epoch"]
+            self._wait_to_kill(service, epoch)
             service.kill()
-            self.open_orders += len(ledger.unresolved(self.database))
+            hit = len(self._under_way(epoch))
+            self.struck += hit > 0
+            self.open_orders += hit
             self._examine()
             self.survived += 1
         self._finish()
 
     def _start(self) -> Started:
-        service = self.nursery.start(self.folder, self.settings)
+        service = self.nursery.start(self.folder, self.settings, restless=True)
         service.wait_for(lambda s: s["leader"] and s["loop_count"] >= 2, "a pass after a restart")
         doubtful = self._doubtful(service.status()["epoch"])
         self._demand(not doubtful, f"orders of earlier terms have no fate: {doubtful}")
@@ -125,13 +138,20 @@ class Lane:
         waiting = ledger.unresolved(self.database)
         return [name for name, sent, at in waiting if sent < epoch and at < known]
 
-    def _wait_to_kill(self, service: Started) -> None:
-        if self.dice.random() < 0.5:
+    def _wait_to_kill(self, service: Started, epoch: int) -> None:
+        if self.dice.random() > AIMED:
             sleep(self.dice.uniform(0.0, ANY))
             return
-        seen = service.words.count("--- Loop")
-        until(lambda: service.words.count("--- Loop") > seen, "another pass")
+        passes = service.status()["loop_count"] + self.dice.randint(0, PASSES)
+        service.wait_for(lambda s: s["loop_count"] >= passes, "another pass")
+        # Where no order comes the kill falls all the same: it counts as one that hit none.
+        with suppress(TrialFailed):
+            until(lambda: self._under_way(epoch), "an order", ORDER_WITHIN, every=0.001)
         sleep(self.dice.uniform(0.0, AIM))
+
+    def _under_way(self, epoch: int) -> list[str]:
+        """Orders of this term that were written down and have no fate yet."""
+        return [name for name, sent, _ in ledger.unresolved(self.database) if sent == epoch]
 
     def _examine(self) -> None:
         faults = ledger.broken(self.database)
@@ -226,7 +246,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def survived(kills: int, lanes: int, seed: int, folder: Path) -> str:
-    """What so many kills came to, half of the lanes in live mode. Raises TrialFailed."""
+    """What so many kills came to, every other lane in live mode. Raises TrialFailed."""
     nursery = Nursery()
     shares = [kills // lanes + (lane < kills % lanes) for lane in range(lanes)]
     with ThreadPoolExecutor(lanes) as threads:
@@ -234,10 +254,51 @@ def survived(kills: int, lanes: int, seed: int, folder: Path) -> str:
             threads.submit(_lane, lane, share, random.Random(seed * 1_000 + lane), folder, nursery)
             for lane, share in enumerate(shares)
         ]
-        return "\n".join(job.result() for job in jobs)
+        found = [job.result() for job in jobs]
+    if odd := unproven(found):
+        raise TrialFailed(f"this proves nothing: {odd}\n{_summary(found)}")
+    return _summary(found)
 
 
-def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: Nursery) -> str:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the kills of a lane came to."""
+
+    mode: str
+    kills: int
+    struck: int
+    open_orders: int
+    orders: int
+    fills: int
+    settlements: int
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"{self.mode}: {self.kills} kills survived, {self.struck} of them between a decision "
+            f"and its fill ({self.open_orders} orders had no fate then); {self.orders} orders, "
+            f"{self.fills} fills, {self.settlements} settlements, all booked once"
+        )
+
+
+def unproven(outcomes: Sequence[Outcome]) -> str | None:
+    """Why kills like these say nothing about what becomes of orders; None if they do."""
+    for one in outcomes:
+        if one.struck < LEAST * one.kills:
+            return f"{one.mode}: {one.struck} of {one.kills} kills fell on an order"
+        if one.kills and not one.fills:
+            return f"{one.mode}: of {one.orders} orders none was filled"
+    return None if any(one.kills for one in outcomes) else "nothing was killed"
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    struck, kills = sum(one.struck for one in outcomes), sum(one.kills for one in outcomes)
+    whole = f"{struck} of {kills} kills fell between a decision and its fill"
+    return "\n".join([*(one.line for one in outcomes), whole])
+
+
+def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: Nursery) -> Outcome:
     mode, place = ("paper", "live")[number % 2], folder / f"lane{number}"
     place.mkdir(parents=True)
     arguments = ("--seed", str(number), "--cash", "100000", "--speed", "1")
@@ -245,11 +306,7 @@ def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: N
         lane = Lane(number, mode, place, nursery, dice, market)
         lane.run(kills)
         done = ledger.counts(lane.database)
-        return (
-            f"{mode}: {lane.survived} kills survived, {lane.open_orders} orders among them whose "
-            f"fate was not known then; {done['orders']} orders, {done['fills']} fills, "
-            f"{done['settlements']} settlements, all booked once"
-        )
+        return Outcome(mode, lane.survived, lane.struck, lane.open_orders, **done)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,10 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from bot import scorer
 from bot.clock import SystemClock
 from bot.kalshi.auth import Signer
+from trials.restless import Restless
 
 ROOT: Final = Path(__file__).parents[1]
 HOST: Final = "127.0.0.1"
@@ -43,13 +45,18 @@ class TrialFailed(Exception):  # noqa: N818  # a verdict, not a mishap
 Found = TypeVar("Found")
 
 
-def until(condition: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
+def until(
+    condition: Callable[[], Found | None],
+    what: str,
+    seconds: float = PATIENCE,
+    every: float = 0.01,
+) -> Found:
     """What the condition gives once it is true; other processes set no event to wait for."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > end:
             raise TrialFailed(f"within {seconds:g} s it did not happen: {what}")
-        time.sleep(0.01)
+        time.sleep(every)
     return found
 
 
@@ -128,13 +135,18 @@ class Nursery:
             ["api.app", "bot.bootstrap", "uvicorn.protocols.http.httptools_impl", "uvloop"]
         )
 
-    def start(self, folder: Path, settings: Mapping[str, str]) -> "Started":
-        """A service with these settings, and no others; its words go to `stdout.txt` there."""
+    def start(
+        self, folder: Path, settings: Mapping[str, str], *, restless: bool = False
+    ) -> "Started":
+        """A service with these settings, and no others; its words go to `stdout.txt` there.
+
+        A restless one trades in every pass: its model is `trials.restless`, all else is the same.
+        """
         port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         process = self._context.Process(
-            target=_serve, args=(port, str(folder), {**kept, **settings}), daemon=True
+            target=_serve, args=(port, str(folder), {**kept, **settings}, restless), daemon=True
         )
         process.start()
         return Started(process, port, folder)
@@ -216,7 +228,7 @@ class Started:
         self._client.close()
 
 
-def _serve(port: int, folder: str, settings: dict[str, str]) -> None:
+def _serve(port: int, folder: str, settings: dict[str, str], restless: bool) -> None:
     """The service, in a process of its own."""
     words = os.open(f"{folder}/stdout.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(words, 1)
@@ -228,4 +240,6 @@ def _serve(port: int, folder: str, settings: dict[str, str]) -> None:
     sys.path.insert(0, str(ROOT))
     import uvicorn  # noqa: PLC0415  # in the child, where it is used
 
+    if restless:
+        setattr(scorer, "chosen", lambda *_: Restless())  # noqa: B010  # in this process alone
     uvicorn.run("main:app", host=HOST, port=port, log_level="warning", access_log=False)
