@@ -3,7 +3,8 @@ PYTHON ?= python3
 # From the command line, the environment, or .env.
 PORT ?= $(or $(shell sed -n 's/^PORT=["'\'']\{0,1\}\([0-9]*\).*/\1/p' .env 2>/dev/null),8000)
 HOST ?= $(or $(shell sed -n 's/^HOST=["'\'']\{0,1\}\([0-9A-Za-z.:-]*\).*/\1/p' .env 2>/dev/null),127.0.0.1)
-VENV := .venv
+# Of each Python its own: make test PYTHON=python3.13 VENV=.venv-3.13
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
@@ -18,9 +19,10 @@ DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_
 KILLS ?= 200
 ROUNDS ?= 5
 MINUTES ?= 10
+COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: clean
+.PHONY: clean money
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -33,7 +35,11 @@ run: $(VENV)/.run
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 2 $(COVERAGE)
+
+## money: the tests of money with the decimal that is written in Python
+money: $(VENV)/.dev
+	$(BIN)/python -m tests.pure_decimal tests/core tests/test_formats.py tests/test_paper.py tests/test_state.py
 
 ## check: format, lint, types
 check: $(VENV)/.dev
