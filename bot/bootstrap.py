@@ -217,8 +217,7 @@ async def _ageing(service: Service) -> None:
     """Whatever the loop does, what is shown grows old."""
     while True:
         await asyncio.sleep(AGEING)
-        with service.bot.faults.within("the age of what is shown"):
-            service.bot.publisher.age(service.clock.now())
+        service.bot.publisher.age(service.clock.now())
 
 
 @asynccontextmanager
