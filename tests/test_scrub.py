@@ -57,7 +57,7 @@ def gives_away(text, secret):
     return any(secret[at : at + PART] in text for at in range(max(1, len(secret) - PART + 1)))
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 @pytest.mark.parametrize("written", WRITINGS)
 def test_no_writing_of_a_secret_is_left(secret, written):
     told = f"ConnectError: {written(secret)} (see above)"
@@ -116,7 +116,7 @@ def test_what_is_no_secret_stays(text):
     assert SCRUBBER.text(text) == text
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 def test_an_answer_stays_the_json_it_was(secret):
     body = json.dumps({"reasons": [f'"{secret}"\n'], secret: 1, "n": 112233445566}).encode()
 
