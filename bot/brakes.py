@@ -87,8 +87,11 @@ class Guard:
         self.brakes = Brakes.of(equity)
         self.stop: Stop | None = None
 
-    def look(self, at: datetime, equity: Dollars) -> list[Event]:
-        """Look at the account and at the world; what is to be said about entries."""
+    def look(self, at: datetime, equity: Dollars | None) -> list[Event]:
+        """Look at the account and at the world; what is to be said about entries.
+
+        The equity is None while it does not come from prices that were seen: the last one stands.
+        """
         before, self.stop = self.stop, self.stop_now(at, equity)
         if (before and before.rule) == (self.stop and self.stop.rule):
             return []
@@ -97,9 +100,9 @@ class Guard:
             return [EntriesStopped(at, stop.reason, stop.rule, stop.value, stop.limit)]
         return [EntriesResumed(at, _OVER[before.rule], before.rule)] if before else []
 
-    def stop_now(self, at: datetime, equity: Dollars) -> Stop | None:
+    def stop_now(self, at: datetime, equity: Dollars | None) -> Stop | None:
         """What keeps an entry from being sent at this very moment."""
-        self.brakes = self.brakes.seen(at, equity)
+        self.brakes = self.brakes.seen(at, self.brakes.equity if equity is None else equity)
         return self.brakes.stopped(at, self._limits, self._safety.permit())
 
     def entered(self, at: datetime) -> None:

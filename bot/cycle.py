@@ -21,7 +21,7 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.market import Market
+from bot.core.market import Market, MarketStatus
 from bot.core.money import measured
 from bot.core.orderbook import Books
 from bot.core.regime import RegimeName
@@ -117,7 +117,9 @@ class Cycle:
         return self._watchlist.watched()
 
     async def _books(self, markets: Mapping[str, Market]) -> BookAnswer:
-        tickers = tuple(markets)
+        at = self._clock.now()
+        # What a closed market still shows, or shows no more, is no price of anything.
+        tickers = tuple([ticker for ticker, market in markets.items() if market.is_open(at)])
         try:
             answer = await self._data.books(tickers)
         except ExchangeError as error:
@@ -166,10 +168,11 @@ class Cycle:
     ) -> None:
         at = self._clock.now()
         self._tell(self._trader.settle(at, markets))
-        self._tell(self._trader.mark(at, answer.books))
+        self._tell(self._trader.mark(at, answer.books, markets))
         positions = len(self._trader.held())
         self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
-        await self._audience.publish(at, self._mood, markets, answer.missing)
+        missing = {t: _not_open(m) for t, m in markets.items() if not m.is_open(at)}
+        await self._audience.publish(at, self._mood, markets, {**missing, **answer.missing})
         await self._keep()
 
     async def _keep(self) -> None:
@@ -200,6 +203,12 @@ def _chunks(
         return iter(((books, traded),) if len(books) else ())
     cuts = (slice(start, start + size) for start in range(0, len(books), size))
     return ((books.take(cut), traded and traded.take(cut)) for cut in cuts)
+
+
+def _not_open(market: Market) -> str:
+    """Why nobody asked for the book of a market."""
+    status = market.status
+    return f"the market is {MarketStatus.CLOSED if status is MarketStatus.ACTIVE else status}"
 
 
 def _summary(missing: Mapping[str, str]) -> str:

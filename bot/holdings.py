@@ -24,7 +24,7 @@ from bot.core.marks import Mark, equity, mark, marks, unrealised
 from bot.core.money import ZERO, Contracts, Dollars
 from bot.core.orderbook import Books, OrderBook
 from bot.core.orders import Execution, Fill, Order
-from bot.core.portfolio import Portfolio, earned, split
+from bot.core.portfolio import Portfolio, Position, earned, split
 from bot.core.risk_checks import Place
 from bot.durable import Kept
 
@@ -43,6 +43,13 @@ class Holdings:
         self.portfolio = Portfolio.of_cash(cash)
         self.marks: dict[str, Mark] = {}
         self._places: dict[str, Place] = {}
+        # Marked at what they cost because no price was seen of them since.
+        self._assumed: set[str] = set()
+
+    @property
+    def sound_equity(self) -> Dollars | None:
+        """The equity if all of it comes from prices that were seen; None otherwise."""
+        return None if self._assumed & self.portfolio.positions.keys() else self.equity
 
     @property
     def equity(self) -> Dollars:
@@ -91,10 +98,13 @@ class Holdings:
                 events += self._settled(at, ticker, market.payout)
         return events
 
-    def mark(self, at: datetime, books: Books) -> PnlMarked:
+    def mark(self, at: datetime, books: Books, markets: Mapping[str, Market]) -> PnlMarked:
         """What everything is worth against these books, as one profit and loss row."""
         portfolio = self.portfolio
-        self.marks = marks(portfolio.positions, books, self.marks)
+        held = {t: markets[t] for t in portfolio.positions if t in markets}
+        closed = {t: market.outcome for t, market in held.items() if not market.is_open(at)}
+        self.marks = marks(portfolio.positions, books, self.marks, closed)
+        self._assumed.clear()
         positions = portfolio.positions.items()
         return PnlMarked(
             at=at,
@@ -122,16 +132,19 @@ class Holdings:
         self.portfolio = kept.portfolio
         known = _decoded(kept.memos.get(MARK, {}), Mark)
         self._places = _decoded(kept.memos.get(PLACE, {}), Place)
-        self.marks = {
-            ticker: known.get(ticker) or mark(position, None)
-            for ticker, position in kept.portfolio.positions.items()
-        }
+        positions = kept.portfolio.positions
+        last = {t: _resized(known.get(t), one) for t, one in positions.items()}
+        self.marks = {t: last[t] or mark(one, None) for t, one in positions.items()}
+        self._assumed = {t for t, known_mark in last.items() if known_mark is None}
 
     def _mark_one(self, ticker: str, book: OrderBook | None) -> None:
         position, last = self.portfolio.positions.get(ticker), self.marks.pop(ticker, None)
         if position is not None:
-            levels = book.against(position.side.opposite) if book is not None else None
-            self.marks[ticker] = mark(position, levels, last)
+            side = position.side
+            levels, rivals = (
+                (None, ()) if book is None else (book.against(side.opposite), book.against(side))
+            )
+            self.marks[ticker] = mark(position, levels, _resized(last, position), rivals)
 
     def _settled(self, at: datetime, ticker: str, payout: Dollars) -> list[Event]:
         before = self.portfolio
@@ -173,6 +186,11 @@ class Holdings:
 def opens(portfolio: Portfolio, order: Order) -> bool:
     """Whether an order would open or enlarge a position."""
     return bool(split(portfolio.size(order.ticker), order.side, order.size)[1])
+
+
+def _resized(last: Mark | None, position: Position) -> Mark | None:
+    """The last mark as one of this position, if it can be."""
+    return None if last is None else last.resized(position.size)
 
 
 def _whole(order: Order) -> Fill:

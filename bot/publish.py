@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import isnan
+from math import isnan, nan
 from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market import Market
@@ -215,8 +216,7 @@ class Publisher:
         judged, self._judged = self._judged, []
         fresh: set[str] = set()
         for part in judged:
-            fresh.update(part.seen.books.tickers)
-            self._look_at(part, markets)
+            fresh |= self._look_at(part, markets)
             await asyncio.sleep(0)
         self._refusals.clear()
         shown = self._shown(at, fresh, markets, missing)
@@ -225,13 +225,19 @@ class Publisher:
         apart = len(made.body) >= PACK_APART
         self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
 
-    def _look_at(self, judged: Judged, markets: Mapping[str, Market]) -> None:
-        rows = _rows(judged)
-        for ticker, seen_at, row in zip(
-            judged.seen.books.tickers, judged.seen.books.seen_at.tolist(), rows, strict=True
+    def _look_at(self, judged: Judged, markets: Mapping[str, Market]) -> set[str]:
+        """The markets that have a new view now: a book without any order keeps the last one."""
+        books, rows = judged.seen.books, _rows(judged)
+        shows = np.isfinite(books.best_bid) | np.isfinite(books.best_ask)
+        fresh: set[str] = set()
+        for ticker, seen_at, is_shown, row in zip(
+            books.tickers, books.seen_at.tolist(), shows.tolist(), rows, strict=True
         ):
-            self._views[ticker] = self._view(markets[ticker], row)
-            self._seen_at[ticker] = seen_at
+            if is_shown or ticker not in self._views:
+                self._views[ticker] = self._view(markets[ticker], row)
+                self._seen_at[ticker] = seen_at
+                fresh.add(ticker)
+        return fresh
 
     def _view(self, market: Market, row: "_Row") -> MarketView:
         size, notional, open_pnl = self._held(market.ticker)
@@ -277,14 +283,19 @@ class Publisher:
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> tuple[MarketView, ...]:
-        """The watched markets that were ever seen, in the order of the watchlist."""
+        """The watched markets that were ever seen or are held, in the order of the watchlist."""
         for gone in self._views.keys() - markets.keys():
             del self._views[gone], self._seen_at[gone]
+        held = self._from.trader.portfolio.positions
+        for ticker in (held.keys() & markets.keys()) - self._views.keys():
+            # Nothing has been seen of it since it was opened, which was at a price.
+            self._views[ticker] = self._view(markets[ticker], _UNSEEN)
+            self._seen_at[ticker] = held[ticker].opened_at.timestamp()
         return tuple(
             [
                 self._views[ticker]
                 if ticker in fresh
-                else self._stale(at, market, missing.get(ticker, "not asked for this time"))
+                else self._stale(at, market, missing.get(ticker, "its book is empty"))
                 for ticker, market in markets.items()
                 if ticker in self._views
             ]
@@ -360,6 +371,19 @@ class _Row(NamedTuple):
     score: float
     direction: int
     regime: int
+
+
+_UNSEEN: Final = _Row(
+    bid=_NO_BID,
+    ask=_NO_ASK,
+    bid_ratio=0.5,
+    imbalance_strength=0.0,
+    whale_count=0,
+    whale_max_size=0.0,
+    score=nan,
+    direction=0,
+    regime=0,
+)
 
 
 def _rows(judged: Judged) -> list[_Row]:

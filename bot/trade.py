@@ -131,10 +131,15 @@ class Trader:
         self._untold += self._holdings.settle(at, markets)
         return self._told()
 
-    def mark(self, at: datetime, books: Books) -> list[Event]:
-        """What everything is worth against these books, as one profit and loss row."""
+    def mark(
+        self, at: datetime, books: Books, markets: Mapping[str, Market] | None = None
+    ) -> list[Event]:
+        """What everything is worth against these books, as one profit and loss row.
+
+        A market that is not open is worth what it was worth last, or what it is going to pay.
+        """
         self._look(at)
-        self._untold.append(self._holdings.mark(at, books))
+        self._untold.append(self._holdings.mark(at, books, markets or {}))
         self._holdings.forget(self.unresolved)
         self._look(at)
         return self._told()
@@ -188,7 +193,7 @@ class Trader:
         return told
 
     def _look(self, at: datetime) -> None:
-        self._untold += self._guard.look(at, self.equity)
+        self._untold += self._guard.look(at, self._holdings.sound_equity)
 
     def _afforded(self, decision: Decision, edges: Edge | None, row: int) -> Decision:
         """The same, or to hold and why if an entry is stopped, or not expected to pay."""
@@ -230,7 +235,7 @@ class Trader:
         account = Account(
             portfolio=self._holdings.at_worst(self.unresolved),
             places=self._holdings.places,
-            stop=self._guard.stop_now(at, self.equity),
+            stop=self._guard.stop_now(at, self._holdings.sound_equity),
             entries=self._guard.brakes.entered_lately(at),
         )
         return risk.review(order, shown, account, self._rules.limits)

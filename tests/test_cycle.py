@@ -474,3 +474,23 @@ async def test_a_clock_that_differs_from_the_exchange_pauses_entries(skew, posit
     await bench.run(0.8)
 
     assert bench.position() == position
+
+
+async def test_what_a_closed_market_shows_is_neither_asked_for_nor_judged():
+    bench = Bench("A", "B")
+    await bench.run(0.8)
+    bench.exchange.change("A", status=MarketStatus.CLOSED)
+    bench.exchange.shown["A"] = OrderBook((), ())
+    before = bench.trader.equity
+
+    await bench.run(0.5)
+
+    assert [event.ticker for event in bench.journal.of(SignalMade)] == ["B"]
+    assert bench.position("A") == 100
+    assert bench.audience.missing == {"A": "the market is closed"}
+    assert bench.cycle._fault is None
+    assert bench.trader.equity <= before
+
+    bench.exchange.change("A", close_time=bench.clock.now(), status=MarketStatus.ACTIVE)
+    await bench.run(0.5)
+    assert bench.audience.missing == {"A": "the market is closed"}

@@ -493,3 +493,37 @@ async def test_before_the_first_pass_of_a_leader_its_cash_is_shown_and_no_market
     assert other.state["markets"] == []
     assert other.state["overview"]["equity"] == float(CASH)
     assert (other.board.status.last_update, other.board.status.leads) == (None, "web-1")
+
+
+@pytest.mark.parametrize("status", [MarketStatus.CLOSED, MarketStatus.INACTIVE])
+async def test_a_market_that_is_not_open_keeps_its_last_quotes_marked_stale(status):
+    shown = Shown()
+    await shown.run(0.8)
+    shown.exchange.shown["A"] = OrderBook((), ())
+
+    await shown.run(0.8)
+    assert (shown.market["yes_bid"], shown.market["yes_ask"]) == (52.0, 53.0)
+    assert shown.market["reason"] == "no sound book: its book is empty"
+
+    shown.exchange.change("A", status=status)
+    await shown.run(0.8)
+
+    market = shown.market
+    assert (market["yes_bid"], market["yes_ask"], market["spread"]) == (52.0, 53.0, 1.0)
+    assert (market["stale"], market["age_seconds"]) == (True, 20.0)
+    assert market["position_notional"] == 52.0
+    assert market["status"] == status
+    assert market["reason"] == f"no sound book: the market is {status}"
+
+
+async def test_a_closed_market_that_is_held_is_shown_though_no_book_of_it_was_ever_seen():
+    shown = Shown()
+    await shown.run(0.8)
+    shown.publisher._views.clear()
+    shown.exchange.change("A", status=MarketStatus.CLOSED)
+
+    await shown.run(0.8)
+
+    assert (shown.market["ticker"], shown.market["stale"]) == ("A", True)
+    assert shown.market["position_notional"] == 52.0
+    assert shown.market["age_seconds"] == 10.0

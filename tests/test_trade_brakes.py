@@ -1,5 +1,6 @@
 """What stops entries, when that is said, and that exits go on."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,13 +16,16 @@ from bot.core.events import (
     SignalMade,
 )
 from bot.core.limits import RiskLimits
+from bot.core.market import MarketStatus
 from bot.core.orderbook import OrderBook
+from bot.durable import Done
 from tests.strategies import ladder
 from tests.trading import Desk, only
 
 BUY, LEAVE = 0.8, 0.5
 #: 100 contracts bought at 53 c are worth 2 c each.
 CRASH = OrderBook(bids=ladder(("0.02", 300)), asks=ladder(("0.03", 300)))
+DEAR = OrderBook(bids=ladder(("0.89", 300)), asks=ladder(("0.90", 300)))
 
 
 def _told(events):
@@ -143,7 +147,7 @@ FRAGILE = RiskLimits(max_errors_per_minute=3, error_pause=120)
     "fails",
     [
         lambda desk: desk.trader.failed(desk.at),
-        lambda desk: desk.trader.fetched(desk.at, 20, 2),
+        lambda desk: desk.trader.fetched(desk.at, 20, 11),
         lambda desk: desk.trader.skewed(desk.at, 2.5),
     ],
 )
@@ -247,3 +251,83 @@ def test_a_kill_file_that_cannot_be_looked_for_counts_as_there(tmp_path):
 def test_where_nobody_objects_everything_is_allowed():
     assert Safety().permit() == Permit()
     assert Permit().stop is None
+
+
+def _near_certain(*tickers):
+    """A desk that holds winners at 90 c of markets that are about to close."""
+    desk = Desk(
+        *tickers, limits=RiskLimits(daily_loss_stop=Decimal(200), drawdown_halt=Decimal(500))
+    )
+    desk.books = dict.fromkeys(desk.markets, DEAR)
+    return desk
+
+
+def _become(desk, **changes):
+    """All markets of the desk are so now, and show no orders any more."""
+    desk.markets = {t: replace(market, **changes) for t, market in desk.markets.items()}
+    desk.books = dict.fromkeys(desk.markets, OrderBook((), ()))
+
+
+@pytest.mark.parametrize("count", [3, 11])
+async def test_winners_that_wait_for_their_payment_stop_nothing(count):
+    desk = _near_certain(*[f"W{number}" for number in range(count)])
+    await desk.run(BUY)
+    before = desk.trader.equity
+
+    _become(desk)
+    told = _told(await desk.run())
+    for status in (MarketStatus.CLOSED, MarketStatus.DETERMINED):
+        _become(desk, status=status, result="yes" if status is MarketStatus.DETERMINED else "")
+        told += _told(await desk.run())
+        assert desk.trader.equity >= before
+        assert all(
+            made.stale is (status is MarketStatus.CLOSED) for made in desk.trader.marks.values()
+        )
+        desk.restart()
+        assert desk.trader.equity >= before
+    determined = desk.trader.equity
+    _become(desk, status=MarketStatus.FINALIZED, result="yes")
+    told += _told(await desk.run())
+
+    assert told == []
+    assert not desk.trader.held()
+    assert desk.trader.equity == determined > before
+    assert desk.trader.entries_stopped is None
+
+
+async def test_a_loser_that_is_determined_stops_entries_before_it_is_paid():
+    desk = _near_certain("A", "B", "C")
+    await desk.run(BUY)
+
+    _become(desk, status=MarketStatus.DETERMINED, result="no")
+
+    assert _told(await desk.run()) == ["daily_loss_stop"]
+
+
+async def test_bids_that_vanish_are_no_loss_but_an_offer_for_a_cent_is():
+    desk = _near_certain("A", "B", "C")
+    await desk.run(BUY)
+    before = desk.trader.equity
+
+    desk.books = dict.fromkeys(desk.markets, OrderBook((), DEAR.asks))
+    assert _told(await desk.run()) == []
+    assert desk.trader.equity == before
+
+    desk.books = dict.fromkeys(desk.markets, OrderBook((), ladder(("0.01", 300))))
+    assert _told(await desk.run()) == ["daily_loss_stop"]
+
+
+async def test_a_position_at_cost_after_a_restart_moves_no_stop_until_a_price_is_seen():
+    desk = Desk(limits=RiskLimits(drawdown_halt=Decimal(30)))
+    await desk.run(BUY)
+    desk.books["A"] = OrderBook(bids=ladder(("0.10", 300)), asks=ladder(("0.11", 300)))
+    await desk.run()
+    desk.trader.resume(desk.at)
+    await desk.store.commit(Done((), desk.trader.memos()))
+    del desk.store.memos["mark"]
+
+    desk.restart()
+    desk.trader.look(desk.at)
+
+    assert _told(await desk.run()) == ["-drawdown_halt"]
+    assert desk.trader.entries_stopped is None

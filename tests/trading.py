@@ -163,7 +163,7 @@ class Desk:
         events = await self.trader.settle_fates(self.at)
         events += await self.trader.act(self.at, judged, self.markets)
         events += self.trader.settle(self.at, self.markets)
-        events += self.trader.mark(self.at, judged.seen.books)
+        events += self.trader.mark(self.at, judged.seen.books, self.markets)
         await self.store.commit(Done(events, self.trader.memos()))
         return events
 

@@ -4,13 +4,15 @@ Leaves out the order book (`orderbook`) and the fee formula (`fees`).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from bot.core.fees import FeeSchedule
-from bot.core.money import Contracts, Dollars, ceil_to, floor_to
+from bot.core.money import ONE, ZERO, Contracts, Dollars, ceil_to, floor_to
 
 
 class MarketStatus(StrEnum):
@@ -184,6 +186,24 @@ class Market:
         )
 
     @property
+    def outcome(self) -> Dollars | None:
+        """Dollars one YES contract pays as determined so far; None while that is open.
+
+        A plain result says so by itself; only any other one needs its settlement value.
+        """
+        if self.status not in _DETERMINED:
+            return None
+        value = self.settlement_value
+        return value if value is not None else _PAYS.get(self.result)
+
+    @property
     def payout(self) -> Dollars | None:
         """Dollars one YES contract pays, only once that can no longer change."""
-        return self.settlement_value if self.status is MarketStatus.FINALIZED else None
+        return self.outcome if self.status is MarketStatus.FINALIZED else None
+
+
+#: A result counts; while it is disputed nobody knows.
+_DETERMINED: Final = frozenset(
+    {MarketStatus.DETERMINED, MarketStatus.AMENDED, MarketStatus.FINALIZED}
+)
+_PAYS: Final[Mapping[str, Dollars]] = {"yes": ONE, "no": ZERO}

@@ -1,18 +1,24 @@
 """What closing now would fetch, and profit and loss from it.
 
-A mark is a liquidation value: the depth that is shown, walked from the best price down. What is
-larger than the book is worth nothing there. Fees of the closing are left out.
+A mark is a liquidation value: the depth that is shown, walked from the best price down; what is
+larger than the book counts at the last price shown. A side that nobody shows is no price of 0:
+there the last mark stands, unless the other side offers the same for less. Fees of the closing
+are left out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Self
+from decimal import Decimal
+from typing import Final, Self
 
 from bot.core.matching import taken
-from bot.core.money import ZERO, Contracts, Dollars
+from bot.core.money import ZERO, Contracts, Dollars, floor_to
 from bot.core.orderbook import Books, Level
-from bot.core.portfolio import Portfolio, Position, own_price
+from bot.core.portfolio import Portfolio, Position, own_price, paid
+
+#: Finer than any price times any size: shares of a value are cut to this.
+_VALUE_STEP: Final = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +32,63 @@ class Mark:
     value: Dollars
     stale: bool = False
 
+    def resized(self, size: Contracts) -> Self | None:
+        """What the same price makes of another size of the same side; None for the other side."""
+        if size == self.size:
+            return self
+        if size * self.size <= 0:
+            return None
+        return replace(self, size=size, value=floor_to(self.value * size / self.size, _VALUE_STEP))
 
-def mark(position: Position, levels: Iterable[Level] | None, last: Mark | None = None) -> Mark:
-    """The mark of a position against the levels that would close it; None where no book came."""
-    if levels is not None:
-        return Mark(position.size, _fetched(position, levels))
-    if last is not None and last.size == position.size:
-        return Mark(position.size, last.value, stale=True)
-    return Mark(position.size, position.cost, stale=True)
+
+def mark(
+    position: Position,
+    levels: Iterable[Level] | None,
+    last: Mark | None = None,
+    rivals: Iterable[Level] = (),
+) -> Mark:
+    """The mark of a position against the levels that would close it; None where no book came.
+
+    `rivals` are the levels of the other side, where the same is offered.
+    """
+    shown = () if levels is None else taken(levels, abs(position.size))
+    if shown:
+        return Mark(position.size, _fetched(position, shown))
+    value = last.value if last is not None and last.size == position.size else position.cost
+    for price, _ in rivals:
+        # Nobody pays more for it than it is offered for.
+        value = min(value, abs(position.size) * own_price(price, position.side))
+        break
+    return Mark(position.size, value, stale=True)
 
 
 def marks(
-    positions: Mapping[str, Position], books: Books, last: Mapping[str, Mark]
+    positions: Mapping[str, Position],
+    books: Books,
+    last: Mapping[str, Mark],
+    closed: Mapping[str, Dollars | None] | None = None,
 ) -> dict[str, Mark]:
-    """The marks of all positions; one whose market is not among the books keeps its last."""
+    """The marks of all positions; one whose market is not among the books keeps its last.
+
+    So does one whose market is `closed`, whatever its book: until it is known what that pays.
+    """
     if not positions:
         return {}
+    closed = closed or {}
     rows = {ticker: row for row, ticker in enumerate(books.tickers) if ticker in positions}
-    return {
-        ticker: mark(position, _closing(position, books, rows.get(ticker)), last.get(ticker))
-        for ticker, position in positions.items()
-    }
+    rows = {ticker: row for ticker, row in rows.items() if ticker not in closed}
+    found = {}
+    for ticker, position in positions.items():
+        payout = closed.get(ticker)
+        if payout is not None:
+            found[ticker] = Mark(position.size, paid(position, payout))
+        elif ticker in rows:
+            row, side = rows[ticker], position.side
+            closing, rivals = books.against(row, side.opposite), books.against(row, side)
+            found[ticker] = mark(position, closing, last.get(ticker), rivals)
+        else:
+            found[ticker] = mark(position, None, last.get(ticker))
+    return found
 
 
 def unrealised(position: Position, mark: Mark) -> Dollars:
@@ -84,11 +126,8 @@ class DayStart:
         return equity - self.equity
 
 
-def _closing(position: Position, books: Books, row: int | None) -> Iterable[Level] | None:
-    return None if row is None else books.against(row, position.side.opposite)
-
-
-def _fetched(position: Position, levels: Iterable[Level]) -> Dollars:
+def _fetched(position: Position, sold: tuple[Level, ...]) -> Dollars:
     side = position.side
-    sold = taken(levels, abs(position.size))
-    return sum((size * own_price(price, side) for price, size in sold), ZERO)
+    left = abs(position.size) - sum((size for _, size in sold), ZERO)
+    fetched = sum((size * own_price(price, side) for price, size in sold), ZERO)
+    return fetched + left * own_price(sold[-1].price, side)

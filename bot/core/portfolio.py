@@ -120,7 +120,7 @@ class Portfolio:
             raise ValueError(f"nothing of {ticker} is held, so nothing of it can settle")
         if not (payout.is_finite() and 0 <= payout <= 1):
             raise ValueError(f"{ticker} cannot pay {payout} a contract: needs 0 to 1")
-        proceeds = abs(held.size) * own_price(payout, held.side)
+        proceeds = paid(held, payout)
         ended = replace(held, size=ZERO)
         return self._booked(ticker, ended, proceeds, proceeds - held.cost, ZERO)
 
@@ -142,6 +142,11 @@ class Portfolio:
 def own_price(price: Dollars, side: Side) -> Dollars:
     """What one contract of a side costs at a YES price: that of YES, or of NO."""
     return price if side is Side.BUY else ONE - price
+
+
+def paid(position: Position, payout: Dollars) -> Dollars:
+    """What a position gets where one YES contract pays `payout` dollars."""
+    return abs(position.size) * own_price(payout, position.side)
 
 
 def split(held: Contracts, side: Side, size: Contracts) -> tuple[Contracts, Contracts]:

@@ -139,3 +139,27 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
 
     expected = replace(market, series_ticker="KXS", category="Sports", fees=fees)
     assert described == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "value", "pays"),
+    [
+        ("yes", None, 1),
+        ("no", None, 0),
+        ("scalar", None, None),
+        ("", None, None),
+        ("yes", "1", 1),
+        ("scalar", "0.37", "0.37"),
+        ("a new word", None, None),
+    ],
+)
+def test_a_result_pays_as_soon_as_it_cannot_change(result, value, pays):
+    told = {"result": result, "settlement_value": None if value is None else Decimal(value)}
+    pays = None if pays is None else Decimal(pays)
+
+    assert open_market(status=MarketStatus.FINALIZED, **told).payout == pays
+    for status in (MarketStatus.DETERMINED, MarketStatus.AMENDED):
+        market = open_market(status=status, **told)
+        assert (market.outcome, market.payout) == (pays, None)
+    for status in (MarketStatus.CLOSED, MarketStatus.DISPUTED, MarketStatus.ACTIVE):
+        assert open_market(status=status, **told).outcome is None

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import reduce
@@ -10,7 +11,7 @@ from bot.core.market import Side
 from bot.core.marks import DayStart, Mark, equity, mark, marks, unrealised
 from bot.core.money import ONE
 from bot.core.orderbook import Books, OrderBook
-from bot.core.portfolio import Portfolio, Position
+from bot.core.portfolio import Portfolio, Position, own_price
 from tests.strategies import NOON, SEEN_AT, books, fill, ladder, scaled, trades, two_sided_books
 
 START = Decimal(1_000)
@@ -26,7 +27,8 @@ def _held(size) -> Position:
 
 def _fetched(size, book) -> Decimal:
     position = _held(size)
-    return mark(position, book.against(position.side.opposite)).value
+    side = position.side
+    return mark(position, book.against(side.opposite), None, book.against(side)).value
 
 
 @pytest.mark.parametrize(
@@ -34,19 +36,54 @@ def _fetched(size, book) -> Decimal:
     [
         (10, "4.80"),
         (15, "6.80"),  # 10 at 0.48, 5 at 0.40
-        (100, "12.80"),  # what the book does not show is worth nothing
+        (100, "40.80"),  # what the book does not show counts at the last price it shows
         (-10, "5.00"),  # bought back at 0.50 a pair pays a dollar: half of it is left
         (-12, "5.80"),
-        (-100, "7.00"),
+        (-100, "41.00"),
     ],
 )
 def test_a_mark_is_what_closing_now_would_fetch(size, value):
     assert _fetched(Decimal(size), BOOK) == Decimal(value)
 
 
-def test_a_side_nobody_shows_is_worth_nothing():
-    assert _fetched(Decimal(10), OrderBook((), BOOK.asks)) == 0
-    assert _fetched(Decimal(-10), OrderBook(BOOK.bids, ())) == 0
+@pytest.mark.parametrize("size", [10, -10])
+def test_a_side_nobody_shows_is_no_price_of_nothing(size):
+    held = _held(size)
+    last = Mark(held.size, Decimal("4.2"))
+
+    assert mark(held, (), last) == Mark(held.size, Decimal("4.2"), stale=True)
+    assert mark(held, ()) == Mark(held.size, held.cost, stale=True)
+
+
+def test_nothing_is_worth_more_than_the_same_is_offered_for():
+    held, last = _held(10), Mark(Decimal(10), Decimal("9.6"))
+    no, of_no = _held(-10), Mark(Decimal(-10), Decimal("9.6"))
+
+    assert mark(held, (), last, ladder(("0.01", 5))) == Mark(held.size, Decimal("0.1"), stale=True)
+    assert mark(no, (), of_no, ladder(("0.97", 5))) == Mark(no.size, Decimal("0.3"), stale=True)
+    assert mark(held, (), last, ladder(("0.99", 5))).value == last.value
+
+
+def test_once_a_market_is_closed_the_last_mark_stands_and_then_its_result():
+    held, no = _held(10), replace(_held(-10), ticker="B")
+    positions = {"A": held, "B": no}
+    crash = OrderBook(bids=ladder(("0.01", 900)), asks=ladder(("0.99", 900)))
+    seen = Books.of([("A", SEEN_AT, crash), ("B", SEEN_AT, OrderBook((), ()))])
+    last = {"A": Mark(held.size, Decimal("9.9")), "B": Mark(no.size, Decimal("0.2"))}
+
+    waiting = marks(positions, seen, last, {"A": None, "B": None})
+    known = marks(positions, NO_BOOKS, waiting, {"A": ONE, "B": Decimal("0.3")})
+
+    assert waiting == {t: replace(one, stale=True) for t, one in last.items()}
+    assert known == {"A": Mark(held.size, Decimal(10)), "B": Mark(no.size, Decimal("7.0"))}
+
+
+def test_a_mark_of_another_size_is_the_same_price():
+    made = Mark(Decimal(10), Decimal(9), stale=True)
+
+    assert made.resized(Decimal(3)) == Mark(Decimal(3), Decimal("2.7"), stale=True)
+    assert made.resized(Decimal(10)) is made
+    assert made.resized(Decimal(-10)) is None
 
 
 def test_without_a_book_the_last_mark_is_kept_and_flagged():
@@ -99,7 +136,7 @@ def test_a_position_without_a_mark_has_no_equity():
         equity(portfolio, {})
 
 
-@given(books(), scaled(-500, 500, 2).filter(bool))
+@given(two_sided_books(), scaled(-500, 500, 2).filter(bool))
 def test_the_mark_of_no_in_the_mirror_is_the_same(book, size):
     assert _fetched(size, book) == _fetched(-size, book.mirror())
 
@@ -131,7 +168,53 @@ def test_no_mark_is_below_nothing_or_above_a_dollar_a_contract(fills, shown):
 
     for made in marks(portfolio.positions, seen, {}).values():
         assert 0 <= made.value < abs(made.size)
-        assert not made.stale
+
+
+@given(st.lists(books(), min_size=1, max_size=8), scaled(-500, 500, 2).filter(bool), st.booleans())
+def test_a_winner_from_its_close_to_its_payment_never_lowers_equity(shown, size, is_known):
+    account = Portfolio.of_cash(START).after(
+        fill(Side.BUY if size > 0 else Side.SELL, abs(size), "0.45")
+    )
+    last: dict[str, Mark] = {}
+    for book in shown:
+        last = marks(account.positions, Books.of([("A", SEEN_AT, book)]), last)
+    before, payout = equity(account, last), ONE if size > 0 else Decimal(0)
+
+    closed = marks(account.positions, Books.of([("A", SEEN_AT, shown[0])]), last, {"A": None})
+    known = marks(account.positions, NO_BOOKS, closed, {"A": payout if is_known else None})
+    settled = account.settle("A", payout)
+
+    assert equity(account, closed) == before
+    assert before <= equity(account, known) <= settled.cash
+    assert not is_known or equity(account, known) == settled.cash == account.cash + abs(size)
+
+
+@given(
+    st.lists(books(), max_size=8),
+    scaled(-500, 500, 2).filter(bool),
+    scaled(0, 1, 2),
+)
+def test_equity_moves_with_prices_and_results_and_nothing_else(shown, size, payout):
+    account = Portfolio.of_cash(START).after(
+        fill(Side.BUY if size > 0 else Side.SELL, abs(size), "0.45")
+    )
+    held = account.positions["A"]
+    last = {"A": Mark(held.size, held.cost)}
+    for book in shown:
+        before, last = (
+            last["A"].value,
+            marks(account.positions, Books.of([("A", SEEN_AT, book)]), last),
+        )
+        closing, rivals = book.against(held.side.opposite), book.against(held.side)
+        prices = [own_price(price, held.side) * abs(held.size) for price, _ in closing]
+        offer = [own_price(price, held.side) * abs(held.size) for price, _ in rivals[:1]]
+        seen = (min(prices), max(prices)) if prices else (min([before, *offer]), before)
+        assert seen[0] <= last["A"].value <= seen[1]
+    waiting = marks(account.positions, NO_BOOKS, last, {"A": None})
+    known = marks(account.positions, NO_BOOKS, waiting, {"A": payout})
+
+    assert waiting["A"].value == last["A"].value
+    assert equity(account, known) == account.settle("A", payout).cash
 
 
 def test_profit_of_the_day_is_counted_from_its_start():
