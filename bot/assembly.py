@@ -5,7 +5,7 @@ for each term and restored from what was kept, so nothing of a lost term lives o
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -15,6 +15,7 @@ from bot.brakes import Safety
 from bot.card import Card
 from bot.clock import stopwatch
 from bot.config import Settings
+from bot.core.market import Market
 from bot.core.money import whole_cents
 from bot.core.strategy import Gates, Sizing
 from bot.core.whale_rules import WhaleRules
@@ -57,6 +58,14 @@ class Model(Scorer, Protocol):
 
 class Exchange(MarketData, TradeSource, Protocol):
     """All that is read of the exchange."""
+
+    async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """Those of these markets that have left the live listing. May raise ExchangeError."""
+        ...
+
+    async def anywhere(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """These markets, listed or archived. May raise ExchangeError."""
+        ...
 
 
 def _nobody() -> Role:
@@ -168,10 +177,10 @@ class _Reader(Protocol):
 def assembled(world: World, office: Office) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     settings, data, clock = world.settings, world.data, world.clock
-    universe = Universe(data, clock, settings.bot_markets)
+    universe = Universe(data, clock, settings.bot_markets, archive=data.archived)
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
     faults = ViewFaults()
-    follower, decisions = Follower(data.markets, faults=faults), Decisions(faults)
+    follower, decisions = Follower(data.anywhere, faults=faults), Decisions(faults)
     recent = Recent(faults)
     examiner = model_watch(world.model, settings)
     prints = Prints(data, watch.follows)

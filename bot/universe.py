@@ -7,10 +7,11 @@ replaces those that closed. Nothing here decides what to trade.
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -44,6 +45,12 @@ _OVER = frozenset(
         *(MarketStatus.AMENDED, MarketStatus.FINALIZED),
     }
 )
+#: How often the archive is asked about the same held markets, and about how many at once.
+ARCHIVE_AGE: Final = timedelta(minutes=1)
+ARCHIVE_BATCH: Final = 20
+
+#: Where markets are looked up that have left the listing. May raise ExchangeError.
+Archive: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,20 @@ class Universe:
     """The watched markets, and what keeps them the right ones."""
 
     def __init__(
-        self, data: MarketData, clock: Clock, size: int, *, patience: float = 15.0
+        self,
+        data: MarketData,
+        clock: Clock,
+        size: int,
+        *,
+        patience: float = 15.0,
+        archive: Archive | None = None,
     ) -> None:
-        """Watch the top `size`; the first refresh waits `patience` seconds for a first page."""
+        """Watch the top `size`; the first refresh waits `patience` seconds for a first page.
+
+        Held markets that are listed no more are looked up in the `archive`.
+        """
         self._data = data
+        self._archive = archive
         self._clock = clock
         self._size = size
         self._patience = patience
@@ -76,6 +93,7 @@ class Universe:
         self._held: tuple[str, ...] = ()
         self._terms: dict[str, Terms] = {}
         self._asked_at: dict[str, datetime] = {}
+        self._archive_asked: tuple[tuple[str, ...], datetime] | None = None
         self._heard = asyncio.Event()
         self._short = asyncio.Event()
         self._census = Census()
@@ -210,6 +228,7 @@ class Universe:
             known |= self._sorted(wanted, found)
             apart = []
         ranked = [t for t in self._ranking.tickers() if t in known][: self._size]
+        known |= await self._put_away(known)
         held = self._last_known(known)
         self._note_places(len(ranked))
         self._watched = self._with_terms({t: known[t] for t in ranked} | held)
@@ -242,6 +261,25 @@ class Universe:
             return
         self._short.set()
         self._faults["places"] = f"watching {filled} of {self._size} places"
+
+    async def _put_away(self, known: Mapping[str, Market]) -> Mapping[str, Market]:
+        """The held markets that are not listed any more but archived: they have paid."""
+        lost = [ticker for ticker in self._held if ticker not in known]
+        if not lost or self._archive is None or not self._is_due(lost):
+            return {}
+        try:
+            return await self._archive(lost[:ARCHIVE_BATCH])
+        except ExchangeError as error:
+            log.warning("The archive could not be asked for %s: %s", ", ".join(lost), error)
+            return {}
+
+    def _is_due(self, lost: Sequence[str]) -> bool:
+        """Whether the archive was not asked about these lately."""
+        now, asked = self._clock.now(), self._archive_asked
+        if asked and asked[0] == tuple(lost) and abs(now - asked[1]) < ARCHIVE_AGE:
+            return False
+        self._archive_asked = tuple(lost), now
+        return True
 
     def _last_known(self, known: dict[str, Market]) -> dict[str, Market]:
         """The held markets, as of now or as last seen."""

@@ -33,6 +33,8 @@ DescribedT = TypeVar("DescribedT", Market, wire.Event)
 PAGE = 1_000
 #: Eight times the listing of 2026; one that is longer is running in circles.
 MOST_PAGES = 1_000
+#: Markets that one question looks up in the archive, each with a request.
+LOOKED_UP = 10
 
 _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0)
 
@@ -112,6 +114,25 @@ class KalshiClient:
                 raise page
             found |= self._once("GET /markets", page)
         return {ticker: found[ticker] for ticker in tickers if ticker in found}
+
+    async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """Those of these markets that have left the live listing for the archive, one by one.
+
+        Raises ExchangeError if any request failed.
+        """
+        found: dict[str, Market] = {}
+        for market in await together(self._archived, [(ticker,) for ticker in tickers]):
+            if isinstance(market, ExchangeError):
+                raise market
+            if market is not None:
+                found[market.ticker] = market
+        return found
+
+    async def anywhere(self, tickers: Sequence[str]) -> Mapping[str, Market]:
+        """The markets wherever they are by now; a few of those not listed are looked up at once."""
+        live = await self.markets(tickers)
+        gone = [ticker for ticker in tickers if ticker not in live]
+        return {**live, **await self.archived(gone[:LOOKED_UP])}
 
     async def listing(self) -> AsyncIterator[Listed]:
         """All open markets but combos, page by page; raises ExchangeError if it runs in circles."""
@@ -212,6 +233,19 @@ class KalshiClient:
         found, broken = await self._calls.read("/markets", params, wire.markets)
         self._oddities.note("GET /markets", broken)
         return found
+
+    async def _archived(self, batch: Sequence[str]) -> Market | None:
+        (ticker,) = batch
+        path = f"/historical/markets/{quote(ticker, safe='')}"
+        try:
+            market = await self._calls.read(path, (), wire.market)
+        except ExchangeError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        if market.ticker != ticker:
+            raise ExchangeError(f"GET {path}: the answer is about {market.ticker}")
+        return market
 
     def _once(self, asked: str, page: Sequence[DescribedT]) -> dict[str, DescribedT]:
         """Those of the page that are described in one way only, by ticker."""
