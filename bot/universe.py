@@ -204,12 +204,12 @@ class Universe:
         return [t for t, market in self._watched.items() if t in known and market.is_open(now)]
 
     async def _first_page(self) -> None:
-        """Wait until there is something to rank; raises ExchangeError if there is no market."""
-        if not self._ranking.tickers():
+        """Wait until there is something to ask about; ExchangeError if there is no market."""
+        if not self._ranking.tickers() and not self._paused:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._patience):
                     await self._heard.wait()
-        if not self._ranking.tickers() and not self._held:
+        if not (self._ranking.tickers() or self._held or self._paused):
             self._short.set()
             raise ExchangeError(self._faults.get("scan", "no open market is known yet"))
 

@@ -289,22 +289,23 @@ async def test_an_exchange_that_tells_of_no_market_for_a_while_costs_none(wide, 
         {"close_time": NOON - timedelta(hours=1)},
     ],
 )
+@pytest.mark.parametrize("held", [[], ["T150"]])
 async def test_markets_that_all_pause_come_back_at_once_and_it_is_shown_meanwhile(
-    wide, many, change
+    wide, many, change, held
 ):
-    wide.hold(["T150"])
+    wide.hold(held)
     kept = dict(many.described)
     for ticker in kept:
         many.change(ticker, **change)
     for _ in range(5):
         await wide.refresh()
-    assert watched(wide) == ["T150"]
+    assert watched(wide) == held
     assert wide.status.fault == "watching 0 of 20 places"
 
     many.described = kept
     await wide.refresh()
 
-    assert len(watched(wide)) == 21
+    assert len(watched(wide)) == 20 + len(held)
     assert wide.status.fault is None
 
 
