@@ -22,7 +22,7 @@ MINUTES ?= 10
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: clean money
+.PHONY: hostile clean money
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -82,6 +82,10 @@ takeovers: $(VENV)/.dev
 ## soak: the service for so many minutes on an exchange that fails on a schedule
 soak: $(VENV)/.dev
 	$(BIN)/python -m trials.soak --minutes $(MINUTES)
+
+## hostile: the service on an exchange that sends a hundred megabytes and gzip bombs; memory is bounded
+hostile: $(VENV)/.dev
+	$(BIN)/python -m trials.hostile
 
 ## conservation: a million random operations on the simulated exchange lose no contract, no cent
 conservation: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""The trials on real processes, in small; `make kills` and `make takeovers` are the long ones."""
+"""The trials on real processes, in small; `make` has the long ones: kills, takeovers, hostile."""
 
 import random
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.store import postgres
-from trials import ledger, takeovers
+from trials import hostile, ledger, takeovers
 from trials.kills import Lane, Outcome, unproven
 from trials.processes import Nursery, exchange
 
@@ -74,3 +74,13 @@ def test_of_two_processes_one_trades_whatever_becomes_of_the_other(tmp_path, url
         assert takeovers.farewell(pair) < takeovers.PROMISED
         takeovers.pause(pair, url)
         takeovers.fenced(takeovers.written(url).orders)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("attack", hostile.ATTACKS[:2], ids=["json", "bomb"])
+def test_an_exchange_that_sends_too_much_costs_no_memory_and_is_named(tmp_path, attack):
+    peak, told = hostile.held(attack, tmp_path, 3)
+
+    assert peak < hostile.MOST
+    assert "GET /markets: " in told
+    assert "8388608 bytes" in told

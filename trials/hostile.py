@@ -1,143 +1,194 @@
-"""Hostile visitors against a real service: `python -m trials.hostile [--seconds S] [--files N]`.
+"""`python -m trials.hostile`: the service on an exchange that sends too much; memory stays bounded.
 
-The service is started as the README says, over the embedded exchange. During each attack `/health`
-is asked for ten times a second on a new connection. A line each: how long that took, the memory,
-the lines of log, and the cycles that were made meanwhile. `--files` bounds the open files of the
-service. `--project` is the folder of another version to compare with.
+Each attack has a service of its own, whose exchange answers part of what it is asked with a
+hundred megabytes, a gzip bomb, or as much as is just let through. Prints the most memory the
+service ever held; fails above the limit, and if the service does not say what is wrong.
 """
 
 import argparse
-import os
-import re
-import subprocess
+import asyncio
+import json
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from trials.attacks import ATTACKS
-from trials.processes import HOST, ROOT, TrialFailed, free_port, until
+from trials.processes import HOST, Nursery, until
 
-#: Seconds that a visitor waits for `/health`.
-_PATIENCE: Final = 5.0
-#: Memory that nobody may make the service take, megabytes.
-_MOST_MEMORY: Final = 512
-_SETTINGS: Final = {"KALSHI_ENV": "sim", "BOT_INTERVAL": "2", "API_TOKEN": "a-token-for-trials"}
-_KEPT: Final = ("PATH", "HOME", "LANG")
+#: Megabytes that a service may hold whatever it is sent.
+MOST: Final = 512.0
+SECONDS: Final = 20.0
+_MEGABYTE: Final = 2**20
+_LEVEL: Final = b'["0.3400","60.25"],'
+_ENTRY: Final = b'{"ticker":"KXRAIN-A","status":"active","volume_24h_fp":"1.00","x":[1,2,3]},'
 
-
-def main(argv: Sequence[str]) -> int:
-    """Attack in each way, one after the other; not 0 if the service did not bear it."""
-    parser = argparse.ArgumentParser(prog="python -m trials.hostile", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each attack")
-    parser.add_argument("--files", type=int, help="open files that the service may have")
-    parser.add_argument("--project", type=Path, default=ROOT)
-    parser.add_argument("attacks", nargs="*", default=list(ATTACKS))
-    wanted = parser.parse_args(argv)
-    failed = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("nobody", *wanted.attacks):
-            with _service(Path(folder) / name, wanted.project, wanted.files) as service:
-                if not service.bears(name, wanted.seconds):
-                    failed.append(name)
-    _say(f"not borne: {', '.join(failed)}" if failed else "all were borne")
-    return 1 if failed else 0
+Body = Callable[[], Iterator[bytes]]
 
 
-class Attacked:
-    """The service that is attacked."""
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """What is answered, in place of something sound, to requests whose path begins so."""
 
-    def __init__(self, port: int, pid: int, words: Path) -> None:
-        self._port = port
-        self._status = Path(f"/proc/{pid}/status")
-        self._words = words
+    name: str
+    path: str
+    body: Body
+    is_gzip: bool = False
 
-    def answers(self) -> bool:
-        """Whether `/health` does."""
-        return self._health() is not None
 
-    def bears(self, name: str, seconds: float) -> bool:
-        """Attack it; whether it answers all the time, and keeps to its memory."""
-        lines = len(self._words.read_text().splitlines())
-        command = [sys.executable, "-m", "trials.attacks", name, str(self._port), str(seconds)]
-        attack = None if name == "nobody" else subprocess.Popen(command, cwd=ROOT)
-        try:
-            took, most = self._watched(seconds)
-        finally:
-            if attack is not None:
-                attack.kill()
-                attack.wait()
-        words = self._words.read_text().splitlines()[lines:]
-        cycles = sum("complete:" in line for line in words)
-        answered = sorted(one for one in took if one is not None)
-        p50, p99 = (_share(answered, share) * 1_000 for share in (0.5, 0.99))
-        _say(
-            f"{name:18} /health {len(answered):3} of {len(took):3}, p50 {p50:6.1f} ms, "
-            f"p99 {p99:6.1f} ms; memory {most:4.0f} MB; {cycles} cycles, {len(words)} lines"
-        )
-        return len(answered) == len(took) and most < _MOST_MEMORY
+def _megabytes(
+    count: int, piece: bytes, before: bytes = b"", after: bytes = b""
+) -> Iterator[bytes]:
+    part = piece * (_MEGABYTE // len(piece))
+    yield before
+    for _ in range(count):
+        yield part
+    yield after
 
-    def _watched(self, seconds: float) -> tuple[list[float | None], float]:
-        took: list[float | None] = []
-        most, end = 0.0, time.monotonic() + seconds
-        while time.monotonic() < end:
-            took.append(self._health())
-            most = max(most, self._memory())
-            time.sleep(max(0.0, 0.1 - (took[-1] or 0.0)))
-        return took, most
 
-    def _health(self) -> float | None:
-        began = time.perf_counter()
-        asking = HTTPConnection(HOST, self._port, timeout=_PATIENCE)
-        try:
-            asking.request("GET", "/health")
-            asking.getresponse().read()
-        except (OSError, HTTPException):
-            return None
-        finally:
-            asking.close()
-        return time.perf_counter() - began
+def _packed(body: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    for part in body:
+        yield packer.compress(part)
+    yield packer.flush()
 
-    def _memory(self) -> float:
-        found = re.search(r"VmRSS:\s+(\d+)", self._status.read_text())
-        return int(found[1]) / 1_000 if found else float("nan")
+
+def _listing() -> Iterator[bytes]:
+    return _megabytes(100, _ENTRY, b'{"cursor":"","markets":[', b"null]}")
+
+
+@cache
+def _bomb_bytes() -> bytes:
+    return b"".join(_packed(_megabytes(300, _ENTRY, b'{"cursor":"","markets":[', b"null]}")))
+
+
+def _bomb() -> Iterator[bytes]:
+    yield _bomb_bytes()
+
+
+def _levels(count: int) -> Iterator[bytes]:
+    before = b'{"orderbooks":[{"ticker":"KXRAIN-00","orderbook_fp":{"no_dollars":[],"yes_dollars":['
+    yield before + _LEVEL * (count - 1) + _LEVEL[:-1] + b"]}}]}"
+
+
+def _titles() -> Iterator[bytes]:
+    market = {**_market(0), "title": "\U0001f600" * (1_900_000 // 2)}
+    yield json.dumps({"markets": [market], "cursor": ""}, ensure_ascii=False).encode()
+
+
+ATTACKS: Final = (
+    Attack("100 MB of JSON to everything", "/", _listing),
+    Attack("a gzip bomb of 300 MB to everything", "/", _bomb, is_gzip=True),
+    Attack("a gzip bomb of 300 MB for books", "/markets/orderbooks", _bomb, is_gzip=True),
+    Attack("a book of 120,000 levels", "/markets/orderbooks", lambda: _levels(120_000)),
+    Attack("a title of 3.8 MB", "/markets?", _titles),
+)
+
+
+def _market(number: int) -> dict[str, object]:
+    return {
+        "ticker": f"KXRAIN-{number:02d}",
+        "event_ticker": "KXRAIN",
+        "title": "Rain",
+        "yes_sub_title": "Rain",
+        "status": "active",
+        "open_time": "2020-01-01T00:00:00Z",
+        "close_time": "2900-01-01T00:00:00Z",
+        "volume_24h_fp": f"{100 - number}.00",
+        "open_interest_fp": "1.00",
+        "result": "",
+        "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
+    }
+
+
+def _sound(path: str) -> bytes:
+    if path.startswith("/markets?"):
+        return json.dumps({"markets": [_market(n) for n in range(20)], "cursor": ""}).encode()
+    return b'{"orderbooks":[],"events":[],"trades":[],"cursor":""}'
 
 
 @contextmanager
-def _service(folder: Path, project: Path, files: int | None) -> Iterator[Attacked]:
-    folder.mkdir()
-    port, words = free_port(), folder / "stdout.txt"
-    command = [sys.executable, "-m", "uvicorn", "main:app", "--host", HOST, "--port", str(port)]
-    if files is not None:
-        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    settings = {**kept, **_SETTINGS, "LOG_DIR": str(folder)}
-    with words.open("w") as out:
-        process = subprocess.Popen(
-            command, cwd=project, env=settings, stdout=out, stderr=subprocess.STDOUT
-        )
+def hostile(attack: Attack) -> Iterator[tuple[str, Callable[[], int]]]:
+    """The address of such an exchange, and how often it attacked so far."""
+    loop = asyncio.new_event_loop()
+    attacks = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attacks
+        with suppress(ConnectionError, asyncio.IncompleteReadError), closing(writer):
+            request = await reader.readuntil(b"\r\n\r\n")
+            path = request.split(b" ")[1].decode()
+            is_attack = path.startswith(attack.path)
+            attacks += is_attack
+            packing = b"Content-Encoding: gzip\r\n" if is_attack and attack.is_gzip else b""
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + packing + b"\r\n")
+            for part in attack.body() if is_attack else [_sound(path)]:
+                writer.write(part)
+                await writer.drain()
+
+    server = loop.run_until_complete(asyncio.start_server(answer, HOST, 0))
+    port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
     try:
-        service = Attacked(port, process.pid, words)
-        until(lambda: process.poll() is not None or service.answers(), "the service starts")
-        if process.poll() is not None:
-            raise TrialFailed(words.read_text())
-        yield service
+        yield f"http://{HOST}:{port}", lambda: attacks
     finally:
-        process.terminate()
-        process.wait(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.run_until_complete(_ended(server))
+        loop.close()
 
 
-def _share(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
+async def _ended(server: asyncio.Server) -> None:
+    """Close it, and break off what it is still sending."""
+    server.close()
+    answers = asyncio.all_tasks() - {asyncio.current_task()}
+    for answer in answers:
+        answer.cancel()
+    await asyncio.gather(*answers, return_exceptions=True)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def held(attack: Attack, folder: Path, seconds: float) -> tuple[float, str]:
+    """The most megabytes a service held under this attack, and what it says is wrong."""
+    with hostile(attack) as (address, attacks):
+        settings = {
+            "KALSHI_ENV": "sim",
+            "KALSHI_BASE_URL": address,
+            "BOT_INTERVAL": "2",
+            "LOG_DIR": str(folder / "logs"),
+            "DATABASE_URL": f"sqlite:///{folder}/kept.db",
+        }
+        service = Nursery().start(folder, settings)
+        try:
+            until(attacks, "the service asks the exchange")
+            time.sleep(seconds)
+            health = service.get("/health") or {}
+            return service.peak, "; ".join(health.get("reasons", ["no answer"]))
+        finally:
+            service.end()
+
+
+def main(argv: Sequence[str]) -> int:
+    """All attacks one after the other; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trials.hostile", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    wanted = parser.parse_args(argv)
+    failed = False
+    for attack in ATTACKS:
+        with tempfile.TemporaryDirectory() as folder:
+            peak, told = held(attack, Path(folder), wanted.seconds)
+        sys.stdout.write(f"{attack.name}: {peak:.0f} MB at most; it says: {told[:200] or 'ok'}\n")
+        sys.stdout.flush()
+        failed = failed or peak > MOST
+    if failed:
+        sys.stdout.write(f"FAILED more than {MOST:.0f} MB\n")
+    return int(failed)
 
 
 if __name__ == "__main__":

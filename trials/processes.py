@@ -166,6 +166,13 @@ class Started:
         return self._process.is_alive()
 
     @property
+    def peak(self) -> float:
+        """The most megabytes it ever held in memory, as Linux tells it."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 1_024
+
+    @property
     def words(self) -> str:
         """All it said."""
         return (self.folder / "stdout.txt").read_text()
