@@ -12,8 +12,8 @@ from api.deps import CurrentFacts, CurrentServices, Services, refuse_foreign_pag
 from api.schemas import FOREIGN, INVALID
 from api.schemas_service import DemoPnl, DemoSignal, DemoWhale
 from bot.core.events import Action, Event, PnlMarked, SignalMade, WhaleSeen
-from bot.core.money import ZERO, exact
-from bot.core.whales import SideBias, Whale, WhaleType
+from bot.core.market.money import ZERO, exact
+from bot.core.whales.detector import SideBias, Whale, WhaleType
 
 router = APIRouter(
     prefix="/demo",

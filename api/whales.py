@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from api.deps import CurrentServices
 from api.schemas import INVALID
 from api.schemas_whales import WhaleHistory, WhaleScores
-from bot.core.whales import WhaleType
+from bot.core.whales.detector import WhaleType
 from bot.whale_views import LIMITS
 
 router = APIRouter(prefix="/whales", tags=["whales"])

@@ -24,7 +24,7 @@ from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config, scorer
 from bot.assembly import Model, trade_rules, watch_over
 from bot.config import Settings
-from bot.core.orderbook import Books
+from bot.core.market.orderbook import Books
 from bot.paper import PaperVenue
 from bot.replay import Replay, observed
 from bot.tape import Tape, read

@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
 from bench.common import in_turn, machine, ratio, say
-from bot.core.features import FEATURE_NAMES, PARITY, blank, measure
-from bot.core.orderbook import Books, Floats
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals.features import FEATURE_NAMES, PARITY, blank, measure
 from bot.scorer import MODELS, ModelScorer, load
 
 SIZES: Final = (1, 20, 100, 1_000)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from starlette.types import ASGIApp, Message, Scope
 
 from bench.common import machine, say
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.auth import KeyRing
 from bot.sim.events import BookDelta, SimEvent

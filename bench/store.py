@@ -23,9 +23,9 @@ from typing import Final, TypeAlias
 
 from bench.common import Round, machine, ratio, say
 from bot.core.events import Event, OrderEnded, PositionOpened, PredictionGraded, WhaleSeen
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.whales import Whale, WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.whales.detector import Whale, WhaleType
 from bot.durable import Done, Memo
 from bot.store import rows
 from bot.store.database import opened

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 
 from bench.common import machine, say
-from bot.core.orderbook import Books
-from bot.core.whale_rules import WhaleRules, blank_rows
-from bot.core.whale_tape import Tape
-from bot.core.whales import Traded, recent, sight
+from bot.core.market.orderbook import Books
+from bot.core.whales.detector import Traded, recent, sight
+from bot.core.whales.thresholds import WhaleRules, blank_rows
+from bot.core.whales.trades import Tape
 from bot.memory import Memory
 
 LEVELS: Final = 32

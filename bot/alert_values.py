@@ -14,9 +14,9 @@ from bot.core.events import (
     OrderUnresolved,
     WhaleSeen,
 )
-from bot.core.limits import Number
-from bot.core.money import Dollars, measured
-from bot.core.orders import OrderStatus
+from bot.core.market.money import Dollars, measured
+from bot.core.market.orders import OrderStatus
+from bot.core.risk.limits import Number
 
 #: The rules whose stops are troubles of `alert_troubles`, which knows when they are over.
 _LASTING: Final = ("killed", "lease", "database")

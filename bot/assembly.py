@@ -15,10 +15,10 @@ from bot.brakes import Safety
 from bot.card import Card
 from bot.clock import stopwatch
 from bot.config import Settings
-from bot.core.market import Market
-from bot.core.money import whole_cents
-from bot.core.strategy import Gates, Sizing
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.market import Market
+from bot.core.market.money import whole_cents
+from bot.core.signals.strategy import Gates, Sizing
+from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.core.events import Event
-from bot.core.market import Market
-from bot.core.regime import RegimeName
+from bot.core.market.market import Market
+from bot.core.signals.regime import RegimeName
 from bot.parts import Audience
 from bot.view_faults import ViewFaults
 from bot.watch import Judged

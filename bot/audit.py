@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from bot.core.money import ZERO
-from bot.core.portfolio import Portfolio
-from bot.core.reconcile import AccountNow, cash_differences, position_differences
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
+from bot.core.market.money import ZERO
 from bot.ports import Clock, ExchangeError
 from bot.trade import Trader
 

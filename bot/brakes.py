@@ -11,10 +11,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from bot.core.brakes import Brakes, Permit
 from bot.core.events import EntriesResumed, EntriesStopped, Event
-from bot.core.limits import RiskLimits, Stop
-from bot.core.money import Dollars
+from bot.core.market.money import Dollars
+from bot.core.risk.circuit_breakers import Brakes, Permit
+from bot.core.risk.limits import RiskLimits, Stop
 from bot.durable import Intents, Kept, Unkept
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from bot.core.drift import Spread
+from bot.core.model.drift import Spread
 
 #: What to do about any model that cannot be trusted.
 RETRAIN: Final = "train again with `python -m bot train TAPE --out models/`"

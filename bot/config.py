@@ -20,8 +20,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from bot.core.limits import RiskLimits
-from bot.core.strategy import Thresholds
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Thresholds
 from bot.durable import StoreError
 from bot.outbound import Outbound, trusting
 from bot.settings_text import (

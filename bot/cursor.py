@@ -12,11 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange
-from bot.core.money import ONE, ZERO, Contracts, exact
-from bot.core.orderbook import Books, Floats
-from bot.core.whales import Traded
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange
+from bot.core.market.money import ONE, ZERO, Contracts, exact
+from bot.core.market.orderbook import Books, Floats
+from bot.core.whales.detector import Traded
 from bot.ports import BookAnswer
 from bot.tape import Rows, Tape
 from bot.watch import Judged

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 
-from bot.core import regime
 from bot.core.events import (
     CycleFinished,
     CycleStarted,
@@ -21,11 +20,12 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.market import Market, MarketStatus
-from bot.core.money import measured
-from bot.core.orderbook import Books
-from bot.core.regime import RegimeName
-from bot.core.whales import Traded
+from bot.core.market.market import Market, MarketStatus
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Books
+from bot.core.signals import regime
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import Traded
 from bot.durable import Kept, Memo
 from bot.parts import Parts
 from bot.ports import BookAnswer, ExchangeError

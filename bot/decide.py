@@ -11,14 +11,14 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from bot.core import strategy
-from bot.core.edge import Edge, edge, expected_move, taker_rate
 from bot.core.events import Action, SignalMade
-from bot.core.features import FEATURE_NAMES
-from bot.core.limits import RiskLimits, Stop
-from bot.core.market import Market
-from bot.core.money import Contracts
-from bot.core.strategy import Sizing, Thresholds
+from bot.core.market.market import Market
+from bot.core.market.money import Contracts
+from bot.core.risk.limits import RiskLimits, Stop
+from bot.core.signals import strategy
+from bot.core.signals.expected_value import Edge, edge, expected_move, taker_rate
+from bot.core.signals.features import FEATURE_NAMES
+from bot.core.signals.strategy import Sizing, Thresholds
 from bot.watch import Judged
 
 ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)

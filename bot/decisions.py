@@ -23,9 +23,9 @@ from bot.core.events import (
     OrderUnresolved,
     SignalMade,
 )
-from bot.core.market import Market
-from bot.core.orders import Execution, Order
-from bot.core.regime import RegimeName
+from bot.core.market.market import Market
+from bot.core.market.orders import Execution, Order
+from bot.core.signals.regime import RegimeName
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 from bot.observed import Judged

@@ -14,7 +14,7 @@ from bot.assembly import Bot
 from bot.audit import EVERY, Audit
 from bot.clock import stopwatch
 from bot.config import Settings
-from bot.core.money import Dollars
+from bot.core.market.money import Dollars
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http

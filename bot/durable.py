@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event
-from bot.core.orders import Order
-from bot.core.portfolio import Portfolio
+from bot.core.market.orders import Order
 
 #: In the name of a book: its exchange ended with the process that made it, nobody comes back to it.
 FLEETING: Final = "@"

@@ -16,13 +16,13 @@ from typing import Final
 from msgspec import Struct
 
 from bot.core.events import Event, WhaleEnded, WhaleSeen
-from bot.core.fees import FeeSchedule
-from bot.core.market import Market
-from bot.core.money import measured
-from bot.core.orderbook import Books
-from bot.core.regime import RegimeName
-from bot.core.scoreboard import HORIZONS, Group, Moment, Touch, band, cost
-from bot.core.whales import SideBias, Whale
+from bot.core.market.fees import FeeSchedule
+from bot.core.market.market import Market
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Books
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import SideBias, Whale
+from bot.core.whales.markouts import HORIZONS, Group, Moment, Touch, band, cost
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 from bot.observed import Judged

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from bot.brakes import Safety
-from bot.core.brakes import Permit
-from bot.core.limits import Stop
-from bot.core.orders import Execution, Order, OrderStatus, Unresolved
-from bot.core.risk import Approved, Refused
+from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
+from bot.core.risk.circuit_breakers import Permit
+from bot.core.risk.limits import Stop
+from bot.core.risk.review import Approved, Refused
 from bot.durable import StoreError
 from bot.ports import Venue
 

@@ -11,13 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from bot.core.edge import taker_rate
 from bot.core.events import Event, PredictionGraded
-from bot.core.grading import Grades, predictions
-from bot.core.market import Market
-from bot.core.orderbook import Books, Floats
-from bot.core.performance import Performance, group_of, performance
-from bot.core.strategy import Thresholds
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books, Floats
+from bot.core.model.outcomes import Grades, predictions
+from bot.core.model.performance import Performance, group_of, performance
+from bot.core.signals.expected_value import taker_rate
+from bot.core.signals.strategy import Thresholds
 from bot.durable import Kept, Memo, News
 from bot.graded import Graded
 from bot.observed import Judged

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bot.core.events import PredictionGraded
-from bot.core.grading import Grades, Predictions
+from bot.core.model.outcomes import Grades, Predictions
 
 _SCORE, _CHANGE, _TAKER = range(3)
 

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
+from bot.core.account.portfolio import Portfolio, Position, earned, split
+from bot.core.account.valuation import Mark, equity, mark, marks, unrealised
 from bot.core.events import (
     Event,
     MarketSettled,
@@ -19,13 +21,11 @@ from bot.core.events import (
     PositionClosed,
     PositionOpened,
 )
-from bot.core.market import Market
-from bot.core.marks import Mark, equity, mark, marks, unrealised
-from bot.core.money import ZERO, Contracts, Dollars
-from bot.core.orderbook import Books, OrderBook
-from bot.core.orders import Execution, Fill, Order
-from bot.core.portfolio import Portfolio, Position, earned, split
-from bot.core.risk_checks import Place
+from bot.core.market.market import Market
+from bot.core.market.money import ZERO, Contracts, Dollars
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.market.orders import Execution, Fill, Order
+from bot.core.risk.checks import Place
 from bot.durable import Kept
 
 log = logging.getLogger("main")

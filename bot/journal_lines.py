@@ -31,8 +31,8 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.money import Contracts
-from bot.core.orders import Order, OrderStatus
+from bot.core.market.money import Contracts
+from bot.core.market.orders import Order, OrderStatus
 from bot.journal_fields import Cycles
 from bot.journal_repeats import Repeat, Repeats
 from bot.journal_rows import in_cents

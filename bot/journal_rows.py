@@ -21,8 +21,8 @@ from bot.core.events import (
     SignalMade,
     WhaleSeen,
 )
-from bot.core.money import Contracts, Dollars
-from bot.core.orders import OrderStatus
+from bot.core.market.money import Contracts, Dollars
+from bot.core.market.orders import OrderStatus
 
 Row = tuple[str, ...]
 

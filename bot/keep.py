@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from bot.core.events import Event, MarketSettled, OrderEnded
-from bot.core.orders import Order
+from bot.core.market.orders import Order
 from bot.durable import Done, Memo, Store, StoreError
 from bot.ports import Journal
 from bot.view_faults import ViewFaults

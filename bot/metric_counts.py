@@ -32,11 +32,11 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.money import measured
-from bot.core.orders import OrderStatus
-from bot.core.regime import REGIMES
-from bot.core.whale_endings import Fate
-from bot.core.whales import WhaleType
+from bot.core.market.money import measured
+from bot.core.market.orders import OrderStatus
+from bot.core.signals.regime import REGIMES
+from bot.core.whales.detector import WhaleType
+from bot.core.whales.endings import Fate
 
 OTHER: Final = "other"
 

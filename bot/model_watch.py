@@ -13,11 +13,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bot.core.drift import Drift, Spread, counted, psi, verdict
 from bot.core.events import Event
-from bot.core.features import FEATURE_NAMES
-from bot.core.market import Market
-from bot.core.orderbook import Floats
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Floats
+from bot.core.model.drift import Drift, Spread, counted, psi, verdict
+from bot.core.signals.features import FEATURE_NAMES
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 from bot.grade import Grader, TrackRecord

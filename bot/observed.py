@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core import regime
-from bot.core.orderbook import Books, Floats
-from bot.core.whale_sides import Measures
-from bot.core.whales import Ending, Recent, Whale
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals import regime
+from bot.core.whales.book_sides import Measures
+from bot.core.whales.detector import Ending, Recent, Whale
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

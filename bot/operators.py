@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from bot.alerts import Alerts, Standing
 from bot.assembly import Bot
-from bot.core.drift import Drift
-from bot.core.money import measured
+from bot.core.market.money import measured
+from bot.core.model.drift import Drift
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
 from bot.metrics import Gauges

@@ -9,13 +9,13 @@ that nobody lived to book has never traded.
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
-from bot.core.fees import FeeSchedule, OrderFees
-from bot.core.market import Side
-from bot.core.matching import walk, without
-from bot.core.money import ZERO, cents
-from bot.core.orderbook import Level, OrderBook
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.risk import Approved
+from bot.core.market.fees import FeeSchedule, OrderFees
+from bot.core.market.market import Side
+from bot.core.market.matching import walk, without
+from bot.core.market.money import ZERO, cents
+from bot.core.market.orderbook import Level, OrderBook
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.risk.review import Approved
 
 REMEMBERED_ORDERS: Final = 2_000
 REMEMBERED_BOOKS: Final = 2_000

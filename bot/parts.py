@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.events import Event
-from bot.core.market import Market
-from bot.core.orderbook import Books, Floats
-from bot.core.regime import RegimeName
-from bot.core.whales import Traded
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import Traded
 from bot.keep import Keeper
 from bot.ports import BookAnswer, Clock
 from bot.trade import Trader

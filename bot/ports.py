@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.core.events import Event
-from bot.core.fees import FeeSchedule
-from bot.core.market import Market
-from bot.core.orderbook import Books, Floats
-from bot.core.orders import Execution, Order, Unresolved
-from bot.core.risk import Approved
+from bot.core.market.fees import FeeSchedule
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books, Floats
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.review import Approved
 from bot.core.text import one_line
 
 #: Characters of what an error says.

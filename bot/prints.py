@@ -16,11 +16,11 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from bot.core.market import Side
-from bot.core.money import measured
-from bot.core.orderbook import Books, Floats
-from bot.core.whale_tape import Tape
-from bot.core.whales import Traded
+from bot.core.market.market import Side
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Books, Floats
+from bot.core.whales.detector import Traded
+from bot.core.whales.trades import Tape
 from bot.ports import ExchangeError
 
 log = logging.getLogger("main")

@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from bot.core.account.valuation import unrealised
 from bot.core.events import Event, OrderRefused, SignalMade
-from bot.core.market import Market
-from bot.core.marks import unrealised
-from bot.core.money import cents, measured, whole_cents
-from bot.core.orderbook import Floats
-from bot.core.regime import REGIMES, RegimeName
+from bot.core.market.market import Market
+from bot.core.market.money import cents, measured, whole_cents
+from bot.core.market.orderbook import Floats
+from bot.core.signals.regime import REGIMES, RegimeName
 from bot.ports import Journal, Scorer
 from bot.recent import Recent
 from bot.runner import Beat

@@ -21,8 +21,8 @@ from bot.core.events import (
     WhaleSeen,
 )
 from bot.core.folding import about
-from bot.core.money import cents, measured, whole_cents
-from bot.core.orders import Order, OrderStatus
+from bot.core.market.money import cents, measured, whole_cents
+from bot.core.market.orders import Order, OrderStatus
 from bot.durable import Kept, News
 from bot.notices import Notices
 from bot.timeline import Timeline

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.core.market import Market
-from bot.core.money import measured
-from bot.core.orderbook import Books, Floats
+from bot.core.market.market import Market
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Books, Floats
 from bot.ports import ExchangeError, MarketData
 from bot.runner import pause
 from bot.universe import seconds_to_close

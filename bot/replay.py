@@ -16,9 +16,9 @@ from datetime import datetime
 
 from bot.clock import RecordedClock
 from bot.core.events import CycleStarted, Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
-from bot.core.market import Market
-from bot.core.money import ZERO, Dollars
-from bot.core.regime import RegimeName
+from bot.core.market.market import Market
+from bot.core.market.money import ZERO, Dollars
+from bot.core.signals.regime import RegimeName
 from bot.cursor import Cursor, moment
 from bot.cycle import Cycle
 from bot.durable import Unkept

@@ -28,8 +28,8 @@ from bot.card import (
     too_slow,
     unreadable,
 )
-from bot.core.features import FEATURE_NAMES, PARITY
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.ports import Opinions
 
 #: The model that stands for all where no card can be read.

@@ -17,7 +17,7 @@ import msgspec
 
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
-from bot.core.money import whole_cents
+from bot.core.market.money import whole_cents
 from bot.desks import Desk
 from bot.durable import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.election import Control, Offices

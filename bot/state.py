@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from bot.core.regime import RegimeName
+from bot.core.signals.regime import RegimeName
 from bot.timeline import fairly
 from bot.views import BotState, BotView, Mode, Overview, RegimeView
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bot import tape_format
-from bot.core.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
+from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.tape_format import TapeError
 
 __all__ = ["Rows", "Tape", "TapeError", "moments", "read", "transposed"]

@@ -9,19 +9,20 @@ from datetime import datetime
 from typing import Final
 
 from bot.brakes import BRAKES, STOP, Guard, Safety
-from bot.core import risk, strategy
-from bot.core.edge import Edge
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.valuation import Mark
 from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, OrderUnresolved
-from bot.core.limits import Stop
-from bot.core.market import Market
-from bot.core.marks import Mark
-from bot.core.money import ZERO, Dollars
-from bot.core.orderbook import Books, OrderBook
-from bot.core.orders import Execution, Order, Unresolved
-from bot.core.portfolio import Portfolio
-from bot.core.risk import Approved, Refused
-from bot.core.risk_checks import Account, Shown
-from bot.core.strategy import Intent
+from bot.core.market.market import Market
+from bot.core.market.money import ZERO, Dollars
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk import review
+from bot.core.risk.checks import Account, Shown
+from bot.core.risk.limits import Stop
+from bot.core.risk.review import Approved, Refused
+from bot.core.signals import strategy
+from bot.core.signals.expected_value import Edge
+from bot.core.signals.strategy import Intent
 from bot.decide import ENTRIES, Decision, TradeRules, decided, signal
 from bot.durable import Kept, Memo
 from bot.gateway import Gateway
@@ -238,7 +239,7 @@ class Trader:
             stop=self._guard.stop_now(at, self._holdings.sound_equity),
             entries=self._guard.brakes.entered_lately(at),
         )
-        return risk.review(order, shown, account, self._rules.limits)
+        return review.review(order, shown, account, self._rules.limits)
 
     def _refused(self, at: datetime, no: Refused) -> None:
         self._untold.append(OrderRefused(at, no.order, no.reason, no.rule, no.value, no.limit))

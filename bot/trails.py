@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.core.scoreboard import Group, Moment
+from bot.core.whales.markouts import Group, Moment
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 

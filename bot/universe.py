@@ -16,9 +16,9 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from bot.census import BELIEVED_AFTER, Census
-from bot.core.market import Market, MarketStatus
-from bot.core.money import measured
-from bot.core.orderbook import Books, Floats
+from bot.core.market.market import Market, MarketStatus
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Books, Floats
 from bot.ports import Clock, ExchangeError, MarketData, Terms
 from bot.ranking import Ranking
 

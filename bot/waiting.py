@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bot.core.grading import CAPACITY, Grades, Predictions, graded, none_yet
-from bot.core.orderbook import Books
+from bot.core.market.orderbook import Books
+from bot.core.model.outcomes import CAPACITY, Grades, Predictions, graded, none_yet
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 

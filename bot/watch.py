@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core import features, regime, strategy, whale_orders, whale_rules, whales
-from bot.core.orderbook import Books, Floats
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_rules import WhaleRules
-from bot.core.whale_sides import measures
-from bot.core.whales import Traded
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals import features, regime, strategy
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales import detector, large_orders
+from bot.core.whales import thresholds as whale_rules
+from bot.core.whales.book_sides import measures
+from bot.core.whales.detector import Traded
+from bot.core.whales.thresholds import WhaleRules
 from bot.durable import Kept, Memo
 from bot.memory import Memory
 from bot.observed import Judged, Observed, joined
@@ -74,7 +76,7 @@ class Watch:
     def follows(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
         """Those with a large order that is followed, and when their last book was seen."""
         rows = self._memory.recall(tickers)["whales"]
-        busy = np.flatnonzero(whale_orders.is_busy(rows))
+        busy = np.flatnonzero(large_orders.is_busy(rows))
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
 
     def observe(
@@ -84,7 +86,7 @@ class Watch:
         rows = self._memory.recall(books.tickers)
         traded = traded or Traded.unknown(len(books))
         matrix, history = features.measure(books, _part(rows, "features"), seconds_to_close)
-        seen = whales.sight(books, _part(rows, "whales"), self._rules, traded)
+        seen = detector.sight(books, _part(rows, "whales"), self._rules, traded)
         regimes, moods = regime.classify(books, _part(rows, "regimes"))
         for name, part in (("features", history), ("whales", seen.rows), ("regimes", moods)):
             rows[name].view(_PLAIN[name])[:] = np.ascontiguousarray(part).view(_PLAIN[name])
@@ -101,7 +103,7 @@ class Watch:
             measures=measures(books),
             regimes=regimes,
             warm=regime.is_warm(moods),
-            recent=whales.recent(seen.rows, books.seen_at),
+            recent=detector.recent(seen.rows, books.seen_at),
             gated=tuple(gated),
             whale_rows=np.array([row for row, _ in found], dtype=np.intp),
             whales=tuple([whale for _, whale in found]),

@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from bot.core.events import WhaleEnded, WhaleSeen
-from bot.core.money import cents, measured, whole_cents
-from bot.core.scoreboard import Group, Tally, lead, verdict
-from bot.core.whales import Source
+from bot.core.market.money import cents, measured, whole_cents
+from bot.core.whales.detector import Source
+from bot.core.whales.markouts import Group, Tally, lead, verdict
 
 #: Said wherever the figures are shown.
 LIMITS: Final = (

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from bot.core.events import Event
-from bot.core.market import Market
-from bot.core.orderbook import Books, Floats, OrderBook
-from bot.core.regime import RegimeName
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books, Floats, OrderBook
+from bot.core.signals.regime import RegimeName
 from bot.ports import BookAnswer, ExchangeError, Opinions
 from bot.watch import Judged
 from tests.strategies import NOON

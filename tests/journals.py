@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.core.events import Action, OrderEnded, PnlMarked, SignalMade, WhaleSeen
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.whale_endings import Ending, Fate
-from bot.core.whales import SideBias, Whale, WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.whales.detector import SideBias, Whale, WhaleType
+from bot.core.whales.endings import Ending, Fate
 
 NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
 ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)

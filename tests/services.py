@@ -18,10 +18,10 @@ from bot.bootstrap import Running
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.core.events import WhaleSeen
-from bot.core.market import Side
-from bot.core.orderbook import OrderBook
-from bot.core.scoreboard import Group, Moment, Touch
-from bot.core.whales import WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orderbook import OrderBook
+from bot.core.whales.detector import WhaleType
+from bot.core.whales.markouts import Group, Moment, Touch
 from bot.durable import Done, Memo
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange

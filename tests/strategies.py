@@ -9,14 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.limits import RiskLimits
-from bot.core.market import CENT_GRID, Market, MarketStatus, PriceGrid, PriceRange, Side
-from bot.core.orderbook import Level, OrderBook
-from bot.core.orders import Fill, Order
-from bot.core.portfolio import Portfolio
-from bot.core.risk import Approved, review
-from bot.core.risk_checks import Account, Shown
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import CENT_GRID, Market, MarketStatus, PriceGrid, PriceRange, Side
+from bot.core.market.orderbook import Level, OrderBook
+from bot.core.market.orders import Fill, Order
+from bot.core.risk.checks import Account, Shown
+from bot.core.risk.limits import RiskLimits
+from bot.core.risk.review import Approved, review
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEEN_AT = NOON.timestamp()

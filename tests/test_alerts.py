@@ -28,9 +28,9 @@ from bot.core.events import (
     OrderUnresolved,
     WhaleSeen,
 )
-from bot.core.market import Side
-from bot.core.orders import Execution, Order, OrderStatus
-from bot.core.whales import SideBias, Whale, WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Order, OrderStatus
+from bot.core.whales.detector import SideBias, Whale, WhaleType
 from tests.fakes import HandClock
 from tests.strategies import NOON
 

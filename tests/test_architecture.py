@@ -214,7 +214,7 @@ def the_bot_cannot_read_the_truth(module: str, tree: ast.Module) -> Iterator[str
 
 def only_risk_approves(module: str, tree: ast.Module) -> Iterator[str]:
     """An `Approved` comes from `review`, and the seal stays where it is."""
-    if module == "bot.core.risk":
+    if module == "bot.core.risk.review":
         return
     if any(_name(call.func) == "Approved" for call in _calls(tree)):
         yield f"{module} may not make an Approved: ask risk.review"
@@ -225,7 +225,7 @@ def only_risk_approves(module: str, tree: ast.Module) -> Iterator[str]:
 
 def only_money_turns_floats_into_decimals(module: str, tree: ast.Module) -> Iterator[str]:
     """In the core, every other Decimal is written out or computed from Decimals."""
-    if _place(module) != (CORE, 0) or module == "bot.core.money":
+    if _place(module) != (CORE, 0) or module == "bot.core.market.money":
         return
     for call in _calls(tree):
         written = all(isinstance(argument, ast.Constant) for argument in call.args)
@@ -358,8 +358,8 @@ def test_every_place_is_taken() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "problem"),
     [
-        ("bot.core.fees", "from bot.ports import Clock", "may not know bot.ports.Clock"),
-        ("bot.core.fees", "from bot import clock", "may not know bot.clock"),
+        ("bot.core.market.fees", "from bot.ports import Clock", "may not know bot.ports.Clock"),
+        ("bot.core.market.fees", "from bot import clock", "may not know bot.clock"),
         ("bot.ports", "import bot.kalshi.client", "may not know bot.kalshi.client"),
         ("bot.paper", "from bot.clock import SystemClock", "may not know bot.clock.SystemClock"),
         ("bot.paper", "from bot.cycle import Cycle", "may not know bot.cycle.Cycle"),
@@ -371,10 +371,10 @@ def test_every_place_is_taken() -> None:
         ("api.app", "import main", "may not know main"),
         ("bot.helpers", "", "has no place"),
         ("bot.sim.server", "from bot.sim import cli", "may not know bot.sim.cli"),
-        ("bot.core.fees", "import asyncio", "pure and may not import asyncio"),
-        ("bot.core.fees", "from os.path import join", "pure and may not import os"),
-        ("bot.core.fees", "import httpx", "pure and may not import httpx"),
-        ("bot.core.fees", "def f():\n    return open('x')", "pure and may not call open"),
+        ("bot.core.market.fees", "import asyncio", "pure and may not import asyncio"),
+        ("bot.core.market.fees", "from os.path import join", "pure and may not import os"),
+        ("bot.core.market.fees", "import httpx", "pure and may not import httpx"),
+        ("bot.core.market.fees", "def f():\n    return open('x')", "pure and may not call open"),
         ("bot.cycle", "from time import monotonic", "may not import time"),
         ("bot.cycle", "import datetime\ndatetime.datetime.now()", "may not call datetime.now"),
         ("bot.cycle", "from datetime import date as d\nd.today()", "may not call d.today"),
@@ -387,10 +387,10 @@ def test_every_place_is_taken() -> None:
         ("bot.bootstrap", "from bot.sim.world.truth import Truth", "may not know what the part"),
         ("bot.trade", "risk.Approved(order, book)", "may not make an Approved"),
         ("bot.trade", "Approved(order, book)", "may not make an Approved"),
-        ("bot.paper", "from bot.core.risk import _SEAL", "may not touch the seal"),
+        ("bot.paper", "from bot.core.risk.review import _SEAL", "may not touch the seal"),
         ("bot.paper", "x = risk._SEAL", "may not touch the seal"),
-        ("bot.core.fees", "Decimal(price)", "may not make a Decimal of a value"),
-        ("bot.core.fees", "Decimal(0.1)", "may not make a Decimal of a value"),
+        ("bot.core.market.fees", "Decimal(price)", "may not make a Decimal of a value"),
+        ("bot.core.market.fees", "Decimal(0.1)", "may not make a Decimal of a value"),
         ("bot.cycle", "asyncio.create_task(f())", "outside a TaskGroup"),
         ("bot.cycle", "ensure_future(f())", "outside a TaskGroup"),
         ("bot.cycle", "try:\n    f()\nexcept (OSError, Exception):\n    pass", "every exception"),
@@ -409,9 +409,9 @@ def test_each_rule_bites(module: str, source: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("bot.core.fees", "import numpy as np\nfrom decimal import Decimal\nDecimal('0.1')"),
-        ("bot.core.risk", "Approved(order, book, fees, seen_at, _SEAL)"),
-        ("bot.core.money", "Decimal(repr(value))"),
+        ("bot.core.market.fees", "import numpy as np\nfrom decimal import Decimal\nDecimal('0.1')"),
+        ("bot.core.risk.review", "Approved(order, book, fees, seen_at, _SEAL)"),
+        ("bot.core.market.money", "Decimal(repr(value))"),
         ("bot.kalshi.client", "import httpx\nfrom bot.ports import ExchangeError"),
         ("bot.kalshi.client", "from bot.kalshi import wire"),
         ("bot.clock", "import time\ntime.perf_counter()\ndatetime.now(UTC)"),

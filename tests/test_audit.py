@@ -11,7 +11,7 @@ import pytest
 
 from bot import audit as module
 from bot.audit import ANSWER, EVERY, Audit
-from bot.core.reconcile import AccountNow
+from bot.core.account.reconcile import AccountNow
 from bot.ports import ExchangeError
 from tests.fakes import HandClock
 from tests.trading import Desk

@@ -20,13 +20,13 @@ from bot.core.events import (
     PositionOpened,
     SignalMade,
 )
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.limits import RiskLimits
-from bot.core.market import MarketStatus
-from bot.core.orderbook import OrderBook
-from bot.core.orders import OrderStatus
-from bot.core.strategy import Gates, Sizing, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import MarketStatus
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import OrderStatus
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Gates, Sizing, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.durable import Unkept

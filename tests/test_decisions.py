@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import (
     Action,
     CycleStarted,
@@ -17,14 +18,13 @@ from bot.core.events import (
     OrderUnresolved,
     SignalMade,
 )
-from bot.core.limits import Stop
-from bot.core.market import Side
-from bot.core.orderbook import Books, OrderBook
-from bot.core.orders import Execution, OrderStatus
-from bot.core.portfolio import Portfolio
-from bot.core.regime import RegimeName
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.market.orders import Execution, OrderStatus
+from bot.core.risk.limits import Stop
+from bot.core.signals.regime import RegimeName
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.decisions import CYCLES, Decisions
 from bot.durable import Kept, Memo, News
 from bot.views import Refusal

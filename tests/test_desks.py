@@ -11,9 +11,9 @@ import stamina
 from bot import config, desks
 from bot.assembly import Office, World, assembled, first_board, order_ids
 from bot.clock import SystemClock
-from bot.core.market import Side
-from bot.core.orders import Execution, OrderStatus
-from bot.core.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, OrderStatus
 from bot.desks import LiveDesk, PaperDesk, signer_of
 from bot.durable import Kept, Term, Unkept
 from bot.kalshi.client import KalshiClient

@@ -13,7 +13,7 @@ import stamina
 
 from bot import config
 from bot.assembly import World, first_board, unkept
-from bot.core.money import ZERO
+from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.ports import ExchangeError

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bot.durable
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, WhaleEnded, WhaleSeen
-from bot.core.market import MarketStatus, Side
-from bot.core.orderbook import Books, OrderBook
-from bot.core.portfolio import Portfolio
-from bot.core.regime import RegimeName
-from bot.core.scoreboard import Group, Moment, Touch
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_endings import Ending, Fate
-from bot.core.whale_rules import WhaleRules
-from bot.core.whales import Recent, SideBias, Whale, WhaleType
+from bot.core.market.market import MarketStatus, Side
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.signals.regime import RegimeName
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales.detector import Recent, SideBias, Whale, WhaleType
+from bot.core.whales.endings import Ending, Fate
+from bot.core.whales.markouts import Group, Moment, Touch
+from bot.core.whales.thresholds import WhaleRules
 from bot.durable import News
 from bot.follow import Follower
 from bot.ports import ExchangeError

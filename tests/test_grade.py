@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.drift import LEAST_ROWS, Spread
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, PredictionGraded
-from bot.core.features import FEATURE_NAMES
-from bot.core.grading import none_yet, predictions
-from bot.core.orderbook import Books, OrderBook
-from bot.core.portfolio import Portfolio
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.model.drift import LEAST_ROWS, Spread
+from bot.core.model.outcomes import none_yet, predictions
+from bot.core.signals.features import FEATURE_NAMES
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.durable import Kept, News
 from bot.grade import ALL, Grader, GradeRules
 from bot.model_watch import ModelWatch

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.events import PredictionGraded
-from bot.core.grading import Grades
+from bot.core.model.outcomes import Grades
 from bot.graded import Graded
 from tests.strategies import NOON
 

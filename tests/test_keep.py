@@ -6,8 +6,8 @@ import pytest
 
 from bot import keep
 from bot.core.events import CycleStarted, FetchFailed, MarketSettled
-from bot.core.market import Side
-from bot.core.orders import Order
+from bot.core.market.market import Side
+from bot.core.market.orders import Order
 from bot.durable import LeaseLostError, Memo, StoreError
 from bot.keep import Keeper
 

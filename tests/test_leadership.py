@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bot import command, leadership
 from bot.command import Command
-from bot.core.money import ZERO
-from bot.core.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.money import ZERO
 from bot.durable import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
 from bot.election import Candidate, Offices
 from bot.leadership import Leadership

@@ -24,7 +24,7 @@ from bot.core.events import (
     OrderUnresolved,
     WhaleEnded,
 )
-from bot.core.orders import Execution, OrderStatus
+from bot.core.market.orders import Execution, OrderStatus
 from bot.journal_fields import FIELDS
 from bot.journal_rows import plain
 from bot.log_format import json_lines, text_lines

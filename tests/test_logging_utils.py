@@ -38,8 +38,8 @@ from bot.core.events import (
     RegimeChanged,
     WhaleEnded,
 )
-from bot.core.orders import OrderStatus
-from bot.core.regime import RegimeName
+from bot.core.market.orders import OrderStatus
+from bot.core.signals.regime import RegimeName
 from bot.csv_parts import Part, Parts
 from bot.journal_rows import LOGS, cell, in_cents, plain
 from logging_utils import CsvJournal, LogStats

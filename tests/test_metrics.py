@@ -39,12 +39,12 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.limits import Stop
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.regime import RegimeName
-from bot.core.whale_endings import Ending, Fate
-from bot.core.whales import SideBias, Whale, WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.risk.limits import Stop
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import SideBias, Whale, WhaleType
+from bot.core.whales.endings import Ending, Fate
 from bot.kalshi.books import TOO_FINE
 from bot.metric_counts import failure_kind
 from bot.metric_gauges import READINGS

@@ -9,7 +9,7 @@ import pytest
 from bot import config
 from bot.alerts import AlertRules, Alerts, Webhook
 from bot.assembly import World, first_board, unkept
-from bot.core.drift import Drift
+from bot.core.model.drift import Drift
 from bot.durable import Kept
 from bot.election import Candidate
 from bot.kalshi.client import KalshiClient, open_http

@@ -4,11 +4,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.money import ZERO
-from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, OrderStatus
-from bot.core.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Execution, OrderStatus
 from bot.paper import PaperVenue
 from tests.strategies import (
     NOON,

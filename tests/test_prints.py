@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from bot.core.market import Side
-from bot.core.orderbook import Books, OrderBook
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Books, OrderBook
 from bot.ports import ExchangeError
 from bot.prints import PAGE, PAGES, Coverage, Prints
 from tests.strategies import NOON, ladder

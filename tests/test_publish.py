@@ -8,10 +8,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from bot.core.market import MarketStatus
-from bot.core.marks import unrealised
-from bot.core.money import whole_cents
-from bot.core.orderbook import OrderBook
+from bot.core.account.valuation import unrealised
+from bot.core.market.market import MarketStatus
+from bot.core.market.money import whole_cents
+from bot.core.market.orderbook import OrderBook
 from bot.decide import Worth
 from bot.keep import EmptyStage
 from bot.publish import PACK_APART, Publisher, Sources

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.core.market import CENT_GRID, Market, MarketStatus
-from bot.core.orderbook import Books, Level, OrderBook
+from bot.core.market.market import CENT_GRID, Market, MarketStatus
+from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.ports import BookAnswer, ExchangeError, Listed, Terms
 from bot.record import Recorded, record
 from bot.recorder import Recorder

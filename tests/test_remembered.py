@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec import Struct, defstruct
 
-from bot.core.money import ZERO
-from bot.core.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.money import ZERO
 from bot.durable import Kept, Memo, News
 from bot.form import Form
 
@@ -117,8 +117,8 @@ MARKS = """
 from bot.decisions import Decisions
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.model_watch import ModelWatch
 from bot.trails import Trails
 from bot.tallies import Tallies

@@ -14,10 +14,10 @@ import pytest
 
 from bot import replay_cli, scorer, tape
 from bot.__main__ import main as cli
-from bot.core.limits import RiskLimits
-from bot.core.orderbook import Books
-from bot.core.strategy import Gates, Sizing, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.orderbook import Books
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Gates, Sizing, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
 from bot.paper import PaperVenue
 from bot.ports import Opinions

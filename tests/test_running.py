@@ -16,7 +16,7 @@ from api.deps import facts_of
 from bot import audit, bootstrap, config, publish
 from bot import service as service_module
 from bot.bootstrap import running
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.durable import FLEETING, Done, Memo, StoreError, Term
 from bot.publish import Publisher
 from bot.sim.units import size_contracts

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from bot.card import Card, read_card, suited, too_slow
-from bot.core.features import FEATURE_NAMES, PARITY
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.ports import Scorer
 from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import (
     CycleStarted,
     EntriesResumed,
@@ -30,11 +31,10 @@ from bot.core.events import (
     RegimeChanged,
     WhaleSeen,
 )
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.portfolio import Portfolio
-from bot.core.regime import RegimeName
-from bot.core.whales import SideBias, Source, Whale, WhaleType
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import SideBias, Source, Whale, WhaleType
 from bot.durable import Kept, News
 from bot.notices import Notices
 from bot.recent import NOTICES, TIMELINE, WHALES, Recent

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import MAX_LEVELS, Books, Level, OrderBook
+from bot.core.market.orderbook import MAX_LEVELS, Books, Level, OrderBook
 from bot.recorder import Recorder
 from bot.tape import Tape, TapeError, moments, read, transposed
 from bot.tape_format import parts_folder

@@ -14,10 +14,10 @@ from bot.core.events import (
     PositionOpened,
     SignalMade,
 )
-from bot.core.limits import RiskLimits
-from bot.core.market import MarketStatus
-from bot.core.orders import OrderStatus
-from bot.core.strategy import Sizing
+from bot.core.market.market import MarketStatus
+from bot.core.market.orders import OrderStatus
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Sizing
 from bot.decide import TradeRules
 from bot.durable import Kept, LeaseLostError
 from bot.ports import ExchangeError

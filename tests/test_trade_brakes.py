@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from bot.brakes import KillFile, Safety
-from bot.core.brakes import Permit
 from bot.core.events import (
     EntriesResumed,
     EntriesStopped,
@@ -15,9 +14,10 @@ from bot.core.events import (
     OrderSubmitted,
     SignalMade,
 )
-from bot.core.limits import RiskLimits
-from bot.core.market import MarketStatus
-from bot.core.orderbook import OrderBook
+from bot.core.market.market import MarketStatus
+from bot.core.market.orderbook import OrderBook
+from bot.core.risk.circuit_breakers import Permit
+from bot.core.risk.limits import RiskLimits
 from bot.durable import Done
 from tests.strategies import ladder
 from tests.trading import Desk, only

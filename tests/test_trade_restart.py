@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.events import Event, OrderEnded
-from bot.core.limits import RiskLimits
-from bot.core.market import MarketStatus
-from bot.core.orderbook import OrderBook
+from bot.core.market.market import MarketStatus
+from bot.core.market.orderbook import OrderBook
+from bot.core.risk.limits import RiskLimits
 from tests.strategies import ladder
 from tests.trading import Desk, only
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bot.census import BELIEVED_AFTER
 from bot.clock import RecordedClock
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import CENT_GRID, Market, MarketStatus
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import CENT_GRID, Market, MarketStatus
 from bot.kalshi.books import nothing
 from bot.ports import BookAnswer, ExchangeError, Listed, Terms
 from bot.ranking import Ranking

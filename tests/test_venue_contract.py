@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.money import ZERO
-from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, Order, OrderStatus
-from bot.core.risk import Approved
+from bot.core.market.money import ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Execution, Order, OrderStatus
+from bot.core.risk.review import Approved
 from bot.paper import PaperVenue
 from bot.ports import Venue
 from tests.strategies import approved

@@ -16,8 +16,8 @@ from bot import (
 )
 from bot.audiences import Audiences
 from bot.bootstrap import running
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
-from bot.core.portfolio import Portfolio
 from bot.durable import Done, Kept, LeaseLostError
 from bot.journals import Journals
 from bot.model_watch import ModelWatch

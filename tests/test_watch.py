@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Books, OrderBook
-from bot.core.portfolio import Portfolio
-from bot.core.strategy import Gates, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.durable import Kept
 from bot.observed import joined
 from bot.watch import Watch

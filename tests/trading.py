@@ -9,15 +9,15 @@ from decimal import Decimal
 import numpy as np
 
 from bot.brakes import Safety
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, MarketSettled, OrderEnded
-from bot.core.limits import RiskLimits
-from bot.core.market import Market
-from bot.core.orderbook import Books, OrderBook
-from bot.core.orders import Execution, Order, Unresolved
-from bot.core.portfolio import Portfolio
-from bot.core.risk import Approved
-from bot.core.strategy import Gates, Sizing, Thresholds
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books, OrderBook
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.limits import RiskLimits
+from bot.core.risk.review import Approved
+from bot.core.signals.strategy import Gates, Sizing, Thresholds
+from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
 from bot.durable import Done, Kept, LeaseLostError, StoreError
 from bot.paper import PaperVenue

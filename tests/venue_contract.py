@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from bot.core.market import Side
-from bot.core.money import ONE, ZERO
-from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, Order, OrderStatus, Unresolved
+from bot.core.market.market import Side
+from bot.core.market.money import ONE, ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
 from bot.ports import Venue
 from tests.strategies import SEEN_AT, approved, ladder, order
 

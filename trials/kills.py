@@ -25,7 +25,7 @@ from bot.assembly import Bot, World, first_board, unkept
 from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
 from bot.core.events import Event
-from bot.core.money import whole_cents
+from bot.core.market.money import whole_cents
 from bot.kalshi.venue import CERTAIN_AFTER
 from bot.state import decoded
 from bot.store.database import opened

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 from bot.ports import Opinions
 
 #: What it thinks, one after the other: enter long, leave, enter short, leave.

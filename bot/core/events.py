@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from bot.core.limits import Number, Stop
-from bot.core.money import Contracts, Dollars
-from bot.core.orders import Execution, Order
-from bot.core.regime import RegimeName
-from bot.core.whales import Ending, Whale
+from bot.core.market.money import Contracts, Dollars
+from bot.core.market.orders import Execution, Order
+from bot.core.risk.limits import Number, Stop
+from bot.core.signals.regime import RegimeName
+from bot.core.whales.detector import Ending, Whale
 
 
 class Action(StrEnum):

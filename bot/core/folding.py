@@ -10,7 +10,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
 )
-from bot.core.orders import Execution
+from bot.core.market.orders import Execution
 
 
 def about(event: Event) -> Hashable:

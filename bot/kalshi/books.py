@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
-from bot.core.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
+from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.kalshi.shapes import MALFORMED, decode, outline
 from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.core.market import Market
+from bot.core.market.market import Market
 from bot.kalshi import books, wire
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together

@@ -5,9 +5,9 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Final
 
-from bot.core.market import Side
-from bot.core.money import ZERO, Contracts, cents
-from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO, Contracts, cents
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.kalshi import account, orders
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.trading import BOOK_SIDE

@@ -6,7 +6,7 @@ Fees change rarely and with notice; an hour is as old as they get here.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.core.fees import FeeSchedule
+from bot.core.market.fees import FeeSchedule
 from bot.kalshi.wire import Event, Series
 from bot.ports import Clock, Terms
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw
 
-from bot.core.market import Side
-from bot.core.money import Contracts, Dollars
-from bot.core.orders import Order
+from bot.core.market.market import Side
+from bot.core.market.money import Contracts, Dollars
+from bot.core.market.orders import Order
 from bot.kalshi import account, orders, reference, shapes
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.errors import NOT_SENT

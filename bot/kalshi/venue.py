@@ -14,9 +14,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from bot.core.orders import Execution, Order, Unresolved
-from bot.core.reconcile import AccountNow
-from bot.core.risk import Approved
+from bot.core.account.reconcile import AccountNow
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.review import Approved
 from bot.kalshi import orders, outcome
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.fence import Fence

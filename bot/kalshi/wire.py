@@ -14,9 +14,9 @@ from typing import Final, TypeAlias, TypeVar
 import numpy as np
 from msgspec import Raw
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
-from bot.core.money import Contracts, Dollars
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
+from bot.core.market.money import Contracts, Dollars
 from bot.core.text import one_line
 from bot.kalshi import shapes
 from bot.kalshi.shapes import MarketPage, decode, outline

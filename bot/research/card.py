@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 import sklearn
 
-from bot.core.drift import counted
-from bot.core.features import FEATURE_NAMES, FEATURES, Parity
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.model.drift import counted
+from bot.core.signals.features import FEATURE_NAMES, FEATURES, Parity
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
 from bot.research.fit import Fitted, column_numbers
 

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.features import FEATURES, blank, completed, standing
-from bot.core.history import HISTORY_COLUMNS, Touch, history, touch
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.feature_state import HISTORY_COLUMNS, Touch, history, touch
+from bot.core.signals.features import FEATURES, blank, completed, standing
 from bot.research.runs import Runs, event_of
 from bot.tape import Rows
 

@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 
 from bot.card import CardError
-from bot.core.drift import counted, psi
-from bot.core.features import FEATURE_NAMES
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.model.drift import counted, psi
+from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import Label, Samples, joined, samples
 from bot.research.fit import SEED, column_numbers, straight
 from bot.research.gain import gains

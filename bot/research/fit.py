@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bot.core.features import FEATURE_NAMES, PARITY
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.research.dataset import Samples
 from bot.research.metrics import Bools
 from bot.scorer import Estimator, calibrated

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from bot.core.fees import FeeKind, FeeSchedule, OrderFees
-from bot.core.money import exact, measured
-from bot.core.orderbook import Floats
+from bot.core.market.fees import FeeKind, FeeSchedule, OrderFees
+from bot.core.market.money import exact, measured
+from bot.core.market.orderbook import Floats
 from bot.research.dataset import Samples
 from bot.research.metrics import interval, redraws
 

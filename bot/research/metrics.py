@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.intp]

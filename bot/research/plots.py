@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from bot.core.features import FEATURE_NAMES
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES
 from bot.research.metrics import Bools, auc
 
 if TYPE_CHECKING:

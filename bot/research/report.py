@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 from bot.research.dataset import Samples
 from bot.research.metrics import METRICS, calibration_error, interval, redraws
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.core.orderbook import Books, Floats
+from bot.core.market.orderbook import Books, Floats
 from bot.tape import Rows, Tape
 
 

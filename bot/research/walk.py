@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from bot.core.edge import expected_move
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.expected_value import expected_move
 from bot.research.dataset import Label, Samples
 from bot.research.fit import SEED, Recipe, column_numbers, fitted
 from bot.research.metrics import log_loss

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from bot.core.whale_rules import WhaleRules
-from bot.core.whale_tape import Bursts, Tape
+from bot.core.whales.thresholds import WhaleRules
+from bot.core.whales.trades import Bursts, Tape
 from bot.terminal import spell_out
 
 _HEAD: Final = (

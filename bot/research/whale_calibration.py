@@ -16,10 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Books, Floats, complement
-from bot.core.whale_endings import Fate
-from bot.core.whale_rules import blank_rows
-from bot.core.whales import Traded, WhaleRules, WhaleType, measures, sight
+from bot.core.market.orderbook import Books, Floats, complement
+from bot.core.whales.detector import Traded, WhaleRules, WhaleType, measures, sight
+from bot.core.whales.endings import Fate
+from bot.core.whales.thresholds import blank_rows
 from bot.tape import Rows, Tape, TapeError, moments, read, transposed
 from bot.terminal import spell_out
 

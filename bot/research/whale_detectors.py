@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Books, Floats
-from bot.core.whale_rules import WhaleRules, blank_rows
-from bot.core.whales import SideBias, Source, Traded, Whale, WhaleType, sight
+from bot.core.market.orderbook import Books, Floats
+from bot.core.whales.detector import SideBias, Source, Traded, Whale, WhaleType, sight
+from bot.core.whales.thresholds import WhaleRules, blank_rows
 from bot.research.whale_markets import Scene
 from bot.research.whale_matching import Said
 from bot.research.whale_tracks import Track, Tracks

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 from bot.research.whale_matching import Score
 
 RESAMPLES: Final = 1000

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from bot.core.market import Side
-from bot.core.orderbook import Books, Floats
-from bot.core.whale_tape import Tape
-from bot.core.whales import Traded
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Books, Floats
+from bot.core.whales.detector import Traded
+from bot.core.whales.trades import Tape
 from bot.sim import events
 from bot.sim.exchange import Exchange
 from bot.sim.units import CONTRACT, DOLLAR_TICKS

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.market import Side
-from bot.core.orderbook import Floats
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Floats
 from bot.research.whale_markets import Scene
 from bot.sim.world.truth import Deed, Kind
 

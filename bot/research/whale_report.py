@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from bot.core.whale_rules import WhaleRules
+from bot.core.whales.thresholds import WhaleRules
 from bot.research.plots import drawn
 from bot.research.whale_calibration import in_runs, seen
 from bot.research.whale_detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Floats, complement
-from bot.core.whale_sides import Sides, sides
+from bot.core.market.orderbook import Floats, complement
+from bot.core.whales.book_sides import Sides, sides
 from bot.research.whale_calibration import in_runs, market_hours
 from bot.research.whale_markets import Scene
 from bot.tape import Tape, moments

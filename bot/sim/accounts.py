@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.events import Filled
 from bot.sim.orders import LiveOrder
 from bot.sim.units import DOLLAR_TICKS

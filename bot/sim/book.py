@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Protocol
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.orders import LiveOrder, Reason, SelfTrade
 from bot.sim.units import DOLLAR_TICKS
 

@@ -1,12 +1,12 @@
 """What a match does: moves money and positions, charges fees, tells the feed.
 
-The `Referee` of every book of the exchange. Fees are those of `bot.core.fees`, exactly.
+The `Referee` of every book of the exchange. Fees are those of `bot.core.market.fees`, exactly.
 """
 
 from dataclasses import dataclass
 
-from bot.core.fees import OrderFees
-from bot.core.market import Side
+from bot.core.market.fees import OrderFees
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.book import Verdict
 from bot.sim.events import BookDelta, Filled, OrderChanged, Traded

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from bot.core.fees import FeeKind
-from bot.core.market import CENT_GRID, MarketStatus, Side
+from bot.core.market.fees import FeeKind
+from bot.core.market.market import CENT_GRID, MarketStatus, Side
 from bot.sim.accounts import Account
 from bot.sim.errors import Rejected
 from bot.sim.exchange import Exchange, total_money

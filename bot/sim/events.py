@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.orders import OrderState, Reason
 
 

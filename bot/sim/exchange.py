@@ -7,7 +7,7 @@ Prices in ticks, sizes in units, money in micro-dollars (`units`).
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.core.market import PriceGrid
+from bot.core.market.market import PriceGrid
 from bot.sim import errors
 from bot.sim.accounts import Account, opened
 from bot.sim.archive import Archive

@@ -8,7 +8,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
-from bot.core.market import MarketStatus
+from bot.core.market.market import MarketStatus
 from bot.sim.exchange import Exchange
 from bot.sim.service import Service
 

@@ -6,7 +6,7 @@ Timed steps are promises on the agenda; the rest is done to a market from outsid
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.market import MarketStatus, PriceGrid
+from bot.core.market.market import MarketStatus, PriceGrid
 from bot.sim.accounts import Account, Position, SettlementRecord
 from bot.sim.archive import Archive
 from bot.sim.events import MarketChange, MarketChanged, PauseChanged, Settled

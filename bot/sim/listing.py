@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
-from bot.core.market import MarketStatus
+from bot.core.market.market import MarketStatus
 from bot.sim.paging import Key
 from bot.sim.specs import EventSpec
 from bot.sim.state import MarketState, State

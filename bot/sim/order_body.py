@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim import errors
 from bot.sim.body import Fields, required
 from bot.sim.orders import Amendment, LiveOrder, OrderRequest, SelfTrade, TimeInForce

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.core.fees import OrderFees
-from bot.core.market import Side
+from bot.core.market.fees import OrderFees
+from bot.core.market.market import Side
 
 
 class TimeInForce(StrEnum):

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from bot.core.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus, Side
 from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec
 from bot.sim.state import MarketState, State
 from bot.sim.units import DOLLAR_TICKS, PRICE_TEXT, size_text

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.events import Traded
 from bot.sim.history import Bar, Range, merged
 from bot.sim.render import moment_text

@@ -7,7 +7,7 @@ Money on these objects has six decimals; `revenue` and `value` of a settlement, 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account, Position, SettlementRecord
 from bot.sim.events import Filled
 from bot.sim.orders import LiveOrder

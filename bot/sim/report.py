@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.core.features import FEATURES, standing
-from bot.core.orderbook import Books, Floats
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals.features import FEATURES, standing
 from bot.sim.events import BookDelta, SimEvent, Traded
 from bot.sim.world.laboratory import Frames, Laboratory
 from bot.sim.world.plots import draw

@@ -6,9 +6,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import CENT_GRID, PriceGrid, PriceRange
-from bot.core.money import Dollars
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import CENT_GRID, PriceGrid, PriceRange
+from bot.core.market.money import Dollars
 from bot.sim.units import DOLLAR_TICKS, ticks
 
 #: The shards of the exchange, in Kalshi's words; cash on one does not back orders on another.

@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.core.fees import FeeSchedule
-from bot.core.market import MarketStatus
+from bot.core.market.fees import FeeSchedule
+from bot.core.market.market import MarketStatus
 from bot.sim.accounts import Account
 from bot.sim.book import Book
 from bot.sim.errors import EXCHANGE_PAUSED, MARKET_NOT_ACTIVE, MARKET_NOT_FOUND, TRADING_PAUSED

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.events import Filled, OrderChanged
 from bot.sim.orders import LiveOrder, Reason
 from bot.sim.state import State

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.events import BookDelta, Traded
 from bot.sim.state import MarketState, State
 from bot.sim.units import CONTRACT, PRICE_TEXT, size_text

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.fees import OrderFees
+from bot.core.market.fees import OrderFees
 from bot.sim import errors
 from bot.sim.accounts import Account
 from bot.sim.admission import Admission

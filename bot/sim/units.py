@@ -7,7 +7,7 @@ is then money in micro-dollars, exactly. The edges (specs, HTTP) speak Decimal a
 from decimal import Decimal
 from typing import Final
 
-from bot.core.money import Contracts, Dollars
+from bot.core.market.money import Contracts, Dollars
 
 #: Ticks in a dollar: a YES price lies strictly between 0 and this.
 DOLLAR_TICKS: Final = 10_000

@@ -4,7 +4,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from bot.core.orders import Order
+from bot.core.market.orders import Order
 from bot.durable import Done, StoreError
 from bot.store import leases, writing
 from bot.store.session import Session

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import Connection, Row, Table, select
 
-from bot.core.market import Side
-from bot.core.money import ZERO, Dollars
-from bot.core.orders import Fill, Order
-from bot.core.portfolio import Portfolio, Position
+from bot.core.account.portfolio import Portfolio, Position
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO, Dollars
+from bot.core.market.orders import Fill, Order
 from bot.durable import StoreError
 from bot.store.legible import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements

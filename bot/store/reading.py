@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, select
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event
-from bot.core.money import ZERO
-from bot.core.orders import Order
-from bot.core.portfolio import Portfolio
+from bot.core.market.money import ZERO
+from bot.core.market.orders import Order
 from bot.durable import Kept, Memo, News
 from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved

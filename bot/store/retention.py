@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
 
-from bot.core.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio
 from bot.durable import FLEETING
 from bot.store import leases
 from bot.store.ledger import Ledger, folded, ledger, opening_row

@@ -29,7 +29,7 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.orders import Fill, Order
+from bot.core.market.orders import Fill, Order
 from bot.durable import Memo
 from bot.store.tables import fills, settlements
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from bot.core.orders import Order
+from bot.core.market.orders import Order
 from bot.durable import Done, StoreError, Term
 from bot.store import leases
 from bot.store.legible import built, check

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from api.app import Service, create_app
 from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
-from bot.core.regime import RegimeName
-from bot.core.strategy import Thresholds
+from bot.core.signals.regime import RegimeName
+from bot.core.signals.strategy import Thresholds
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch

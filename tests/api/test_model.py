@@ -1,6 +1,6 @@
 """`/model` and `/model/performance`: honest without a model, complete with one."""
 
-from bot.core.strategy import Thresholds
+from bot.core.signals.strategy import Thresholds
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch
 from tests.api.conftest import opened

@@ -7,8 +7,8 @@ import pytest
 from api import schemas_whales as schemas
 from bot import whale_views
 from bot.core.events import WhaleEnded, WhaleSeen
-from bot.core.scoreboard import Group, Tally
-from bot.core.whales import WhaleType
+from bot.core.whales.detector import WhaleType
+from bot.core.whales.markouts import Group, Tally
 from bot.whale_views import line
 from tests.api.conftest import NOW, opened
 from tests.test_follow import ENDING, whale

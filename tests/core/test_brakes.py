@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.brakes import Brakes, Permit
-from bot.core.limits import RiskLimits, Stop
+from bot.core.risk.circuit_breakers import Brakes, Permit
+from bot.core.risk.limits import RiskLimits, Stop
 from tests.strategies import NOON, scaled
 
 START = Decimal(10_000)

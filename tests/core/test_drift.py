@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.drift import LEAST_ROWS, Drift, counted, psi, verdict
+from bot.core.model.drift import LEAST_ROWS, Drift, counted, psi, verdict
 
 EDGES = np.array([[-1.0, 0.0, 1.0]])
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.edge import edge, expected_move, taker_rate
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.orderbook import Books, Level, OrderBook
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.signals.expected_value import edge, expected_move, taker_rate
 from tests.strategies import two_sided_books
 
 FEES = np.array([taker_rate(FeeSchedule(FeeKind.QUADRATIC, Decimal(1)))])

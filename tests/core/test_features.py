@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.features import FEATURE_NAMES, FEATURES, MAX_GAP, PARITY, Rows, blank, measure
-from bot.core.history import mirrored
-from bot.core.orderbook import Books, Floats, Level, OrderBook
+from bot.core.market.orderbook import Books, Floats, Level, OrderBook
+from bot.core.signals.feature_state import mirrored
+from bot.core.signals.features import FEATURE_NAMES, FEATURES, MAX_GAP, PARITY, Rows, blank, measure
 from tests.strategies import books, two_sided_books
 
 HISTORY = [feature.name for feature in FEATURES if feature.is_history]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.fees import (
+from bot.core.market.fees import (
     BROKER_PRECISION,
     DIRECT_PRECISION,
     MAX_MULTIPLIER,
@@ -15,7 +15,7 @@ from bot.core.fees import (
     FeeSchedule,
     OrderFees,
 )
-from bot.core.money import ONE
+from bot.core.market.money import ONE
 from tests.strategies import TAKER, prices, schedules, sizes
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "kalshi" / "fixtures" / "fee_vectors.json"

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.grading import Grades, Predictions, graded, none_yet, predictions
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.performance import LEAST_MARKETS, group_of, performance
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.model.outcomes import Grades, Predictions, graded, none_yet, predictions
+from bot.core.model.performance import LEAST_MARKETS, group_of, performance
 
 RATE = 7.0
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import CENT_GRID, MarketStatus, PriceGrid, PriceRange, Side
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import CENT_GRID, MarketStatus, PriceGrid, PriceRange, Side
 from tests.strategies import (
     FINE_GRID,
     NOON,

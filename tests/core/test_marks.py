@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.marks import DayStart, Mark, equity, mark, marks, unrealised
-from bot.core.money import ONE
-from bot.core.orderbook import Books, OrderBook
-from bot.core.portfolio import Portfolio, Position, own_price
+from bot.core.account.portfolio import Portfolio, Position, own_price
+from bot.core.account.valuation import DayStart, Mark, equity, mark, marks, unrealised
+from bot.core.market.market import Side
+from bot.core.market.money import ONE
+from bot.core.market.orderbook import Books, OrderBook
 from tests.strategies import NOON, SEEN_AT, books, fill, ladder, scaled, trades, two_sided_books
 
 START = Decimal(1_000)

@@ -2,10 +2,10 @@ from decimal import Decimal
 
 from hypothesis import given
 
-from bot.core.market import Side
-from bot.core.matching import taken, walk, without
-from bot.core.money import ONE
-from bot.core.orderbook import OrderBook
+from bot.core.market.market import Side
+from bot.core.market.matching import taken, walk, without
+from bot.core.market.money import ONE
+from bot.core.market.orderbook import OrderBook
 from tests.strategies import books, ladder, prices, sides, sizes
 
 BOOK = OrderBook(

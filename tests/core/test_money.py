@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.money import CENT, ceil_to, cents, exact, floor_to, measured
+from bot.core.market.money import CENT, ceil_to, cents, exact, floor_to, measured
 from tests.strategies import scaled
 
 amounts = scaled(-(10**14), 10**14, 6)

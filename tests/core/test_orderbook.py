@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.orderbook import MAX_LEVELS, Books, Ladder, Level, OrderBook, columns, complement
+from bot.core.market.market import Side
+from bot.core.market.orderbook import (
+    MAX_LEVELS,
+    Books,
+    Ladder,
+    Level,
+    OrderBook,
+    columns,
+    complement,
+)
 from tests.strategies import books, ladder, prices, two_sided_books
 
 BOOK = OrderBook(bids=ladder(("0.48", 10), ("0.47", 20)), asks=ladder(("0.50", 5)))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.orders import Execution, OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, OrderStatus
 from tests.strategies import fill, fills, order
 
 

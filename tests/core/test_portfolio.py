@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.fees import OrderFees
-from bot.core.market import Side
-from bot.core.money import ONE, ZERO
-from bot.core.orders import Fill
-from bot.core.portfolio import Portfolio, Position, earned, own_price, split
+from bot.core.account.portfolio import Portfolio, Position, earned, own_price, split
+from bot.core.market.fees import OrderFees
+from bot.core.market.market import Side
+from bot.core.market.money import ONE, ZERO
+from bot.core.market.orders import Fill
 from tests.strategies import (
     NOON,
     TAKER,

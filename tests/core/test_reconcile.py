@@ -3,15 +3,15 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.portfolio import Portfolio
-from bot.core.reconcile import (
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import (
     CASH_TOLERANCE,
     AccountNow,
     cash_differences,
     differences,
     position_differences,
 )
+from bot.core.market.market import Side
 from tests.strategies import fill, scaled, trades
 
 CASH = Decimal(1000)

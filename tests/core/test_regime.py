@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Books
-from bot.core.regime import (
+from bot.core.market.orderbook import Books
+from bot.core.signals.regime import (
     REGIMES,
     WINDOW,
     RegimeName,

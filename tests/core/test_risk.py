@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule, OrderFees
-from bot.core.limits import RiskLimits, Stop
-from bot.core.market import CENT_GRID, MarketStatus, Side
-from bot.core.matching import walk
-from bot.core.money import CONTRACT_STEP, ONE, ZERO
-from bot.core.orderbook import OrderBook
-from bot.core.portfolio import Portfolio
-from bot.core.risk import Approved, Refused, review
-from bot.core.risk_checks import Account, Place, Shown
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.fees import FeeKind, FeeSchedule, OrderFees
+from bot.core.market.market import CENT_GRID, MarketStatus, Side
+from bot.core.market.matching import walk
+from bot.core.market.money import CONTRACT_STEP, ONE, ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.risk.checks import Account, Place, Shown
+from bot.core.risk.limits import RiskLimits, Stop
+from bot.core.risk.review import Approved, Refused, review
 from tests.strategies import (
     NO_LIMITS,
     NOON,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.scoreboard import (
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.whales.markouts import (
     HORIZONS,
     LEAST_MARKETS,
     Group,

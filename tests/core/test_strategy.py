@@ -7,9 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.events import Action
-from bot.core.market import CENT_GRID, PriceGrid, PriceRange, Side
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.strategy import Gates, Intent, Sizing, Thresholds, action, direction, gates, order_for
+from bot.core.market.market import CENT_GRID, PriceGrid, PriceRange, Side
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.signals.strategy import (
+    Gates,
+    Intent,
+    Sizing,
+    Thresholds,
+    action,
+    direction,
+    gates,
+    order_for,
+)
 
 USUAL = Thresholds()
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.whale_rules import FLAGS, FOLLOWED, blank_rows
-from bot.core.whales import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.whales.detector import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
+from bot.core.whales.thresholds import FLAGS, FOLLOWED, blank_rows
 from bot.memory import Memory
 
 QUICK = WhaleRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0)

@@ -5,12 +5,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from bot.core.market import Side
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.whale_endings import Fate
-from bot.core.whale_orders import State
-from bot.core.whale_rules import blank_rows
-from bot.core.whales import (
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.whales.detector import (
     Confidence,
     Ending,
     SideBias,
@@ -21,6 +18,9 @@ from bot.core.whales import (
     detect,
     sight,
 )
+from bot.core.whales.endings import Fate
+from bot.core.whales.large_orders import State
+from bot.core.whales.thresholds import blank_rows
 
 #: Nothing is so large, and no look so rare, that an order need not rest first.
 RULES = WhaleRules(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.whale_sides import sides
-from bot.core.whales import measures
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.whales.book_sides import sides
+from bot.core.whales.detector import measures
 
 
 def _side(first: int, step: int, sizes: list[int]) -> tuple[Level, ...]:

@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Books, Level, OrderBook
-from bot.core.whale_rules import blank_rows
-from bot.core.whale_tape import Bursts, Tape
-from bot.core.whales import SideBias, Source, Traded, Whale, WhaleRules, WhaleType, recent, sight
+from bot.core.market.orderbook import Books, Level, OrderBook
+from bot.core.whales.detector import (
+    SideBias,
+    Source,
+    Traded,
+    Whale,
+    WhaleRules,
+    WhaleType,
+    recent,
+    sight,
+)
+from bot.core.whales.thresholds import blank_rows
+from bot.core.whales.trades import Bursts, Tape
 
 #: second, YES price, contracts, whether the taker bought YES
 Trade = tuple[float, float, float, bool]

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from bot.core.market import Side
-from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, Order, Unresolved
+from bot.core.market.market import Side
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Execution, Order, Unresolved
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http

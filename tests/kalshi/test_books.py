@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import MAX_LEVELS, Level
+from bot.core.market.orderbook import MAX_LEVELS, Level
 from bot.kalshi import books as module
 from bot.kalshi.books import TOO_FINE, book, books, joined, nothing
 from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError

@@ -12,7 +12,7 @@ import respx
 import stamina
 
 from bot.clock import RecordedClock
-from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.kalshi.batches import ADDRESS_ROOM, BATCH
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

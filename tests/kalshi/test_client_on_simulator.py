@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot.clock import RecordedClock
-from bot.core.fees import FeeKind
+from bot.core.market.fees import FeeKind
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.sim.server import create_exchange_app

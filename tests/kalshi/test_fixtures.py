@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.market import Market
-from bot.core.orderbook import Books
+from bot.core.market.market import Market
+from bot.core.market.orderbook import Books
 from bot.kalshi import account, books, orders, reference, shapes, wire
 from bot.kalshi.frames import BookDelta, BookSnapshot, frame
 from bot.kalshi.shapes import decode

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.orderbook import MAX_LEVELS
+from bot.core.market.orderbook import MAX_LEVELS
 from bot.kalshi.books import books
 from bot.kalshi.wire import listing, markets
 from tests.kalshi.bodies import RECORDED, dump, entry, page

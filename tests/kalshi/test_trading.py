@@ -11,8 +11,8 @@ import httpx
 import pytest
 import stamina
 
-from bot.core.market import Side
-from bot.core.orders import Execution, OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, OrderStatus
 from bot.kalshi import account, outcome
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls, Write

@@ -13,12 +13,12 @@ import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.market import Side
-from bot.core.money import ZERO
-from bot.core.orderbook import OrderBook
-from bot.core.orders import Execution, OrderStatus, Unresolved
-from bot.core.portfolio import Portfolio
-from bot.core.reconcile import AccountNow, differences
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import AccountNow, differences
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Execution, OrderStatus, Unresolved
 from bot.kalshi.trading import KalshiTrading
 from bot.kalshi.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports import ExchangeError

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule
-from bot.core.market import CENT_GRID, Market, MarketStatus, Side
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.market import CENT_GRID, Market, MarketStatus, Side
 from bot.kalshi import wire
 from bot.ports import ExchangeError
 from tests.kalshi.bodies import T1, T2, T3, Json, dump, event, events, listed, market, page, series

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.core.features import FEATURE_NAMES, Rows, blank, measure
-from bot.core.orderbook import Books, Floats
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals.features import FEATURE_NAMES, Rows, blank, measure
 from bot.research.dataset import Label, joined, observations, samples
 from bot.research.runs import Runs, event_of, in_runs
 from bot.tape import Tape, read

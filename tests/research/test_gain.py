@@ -4,8 +4,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from bot.core.features import FEATURE_NAMES
-from bot.core.fees import FeeKind, FeeSchedule
+from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import Samples, joined
 from bot.research.gain import gains, outcomes, taker_fee
 

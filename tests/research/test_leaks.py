@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
-from bot.core.features import FEATURE_NAMES
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import Label, Samples, samples
 from bot.research.fit import CANDIDATES, fitted, known
 from bot.research.metrics import Bools, auc

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from bot.core.edge import expected_move
-from bot.core.features import FEATURE_NAMES, PARITY
+from bot.core.signals.expected_value import expected_move
+from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.research import card, evaluate, train
 from bot.research.dataset import Label, Samples, samples
 from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights

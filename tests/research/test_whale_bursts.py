@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bot.core.whale_rules import WhaleRules
+from bot.core.whales.thresholds import WhaleRules
 from bot.research.whale_bursts import main, read, unusual
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "trades.parquet"

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bot.core.whales import WhaleRules
+from bot.core.whales.detector import WhaleRules
 from bot.research.whale_calibration import ABSOLUTE, in_runs, main, seen
 from bot.tape import read
 from tests.research.tapes import made_tape

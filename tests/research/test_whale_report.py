@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.core.market import Side
-from bot.core.whale_rules import WhaleRules
+from bot.core.market.market import Side
+from bot.core.whales.thresholds import WhaleRules
 from bot.research.whale_detectors import ours, simple, thresholds
 from bot.research.whale_figures import figures, lead
 from bot.research.whale_markets import Kind, Prints, Scene, scene

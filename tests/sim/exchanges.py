@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.events import SimEvent
 from bot.sim.exchange import Exchange

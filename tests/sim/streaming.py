@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.exchange import Exchange
 from bot.sim.server import create_exchange_app
 from bot.sim.stream_socket import STREAM_PATH

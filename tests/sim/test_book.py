@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.fees import FeeKind, FeeSchedule, OrderFees
-from bot.core.market import Side
-from bot.core.money import ONE
+from bot.core.market.fees import FeeKind, FeeSchedule, OrderFees
+from bot.core.market.market import Side
+from bot.core.market.money import ONE
 from bot.sim.book import Book, Verdict
 from bot.sim.orders import LiveOrder, OrderRequest, Reason, SelfTrade
 from tests.sim.exchanges import START

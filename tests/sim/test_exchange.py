@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
-from bot.core.fees import FeeKind
-from bot.core.market import MarketStatus, Side
+from bot.core.market.fees import FeeKind
+from bot.core.market.market import MarketStatus, Side
 from bot.sim.errors import Rejected
 from bot.sim.events import (
     BookDelta,

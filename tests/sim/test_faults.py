@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.market import MarketStatus
+from bot.core.market.market import MarketStatus
 from bot.sim.accounts import Account
 from bot.sim.cli import parsed, simulated
 from bot.sim.fault_answers import REMEMBERED

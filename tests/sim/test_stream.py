@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.stream_channels import CHANNELS, ERRORS
 from bot.sim.stream_terms import Beat, StreamLimits, StreamTerms

@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.fault_kinds import FaultSpec, fault_spec
 from bot.sim.stream_socket import STREAM_PATH
 from bot.sim.stream_terms import Beat, StreamLimits, StreamTerms

@@ -4,7 +4,7 @@ from io import BytesIO, StringIO
 
 import pytest
 
-from bot.core.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus, Side
 from bot.sim.events import BookDelta, SimEvent
 from bot.sim.exchange import Exchange, total_money
 from bot.sim.log import EventLog

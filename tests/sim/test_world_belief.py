@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 from bot.sim.world.belief import Coin, Interval, Latent, News, normal_share, worth
 from bot.sim.world.dice import Dice, Drift, stream
 from bot.sim.world.presets import PRESETS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.market import CENT_GRID, Side
+from bot.core.market.market import CENT_GRID, Side
 from bot.sim.accounts import Account
 from bot.sim.exchange import Exchange
 from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bot.core.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus, Side
 from bot.sim.exchange import Exchange, total_money
 from bot.sim.orders import OrderRequest
 from bot.sim.units import CONTRACT, ticks, units

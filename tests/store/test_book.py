@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleStarted, OrderEnded
-from bot.core.orders import Execution, OrderStatus
-from bot.core.portfolio import Portfolio
+from bot.core.market.orders import Execution, OrderStatus
 from bot.durable import Done, Memo, News, StoreError
 from bot.store import reading, rows
 from bot.store.database import opened

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.events import MarketSettled, OrderEnded
-from bot.core.market import Side
-from bot.core.orders import Execution, Order, OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Order, OrderStatus
 from bot.durable import Done, StoreError
 from bot.store import rows
 from tests.store.values import CASH, amounts, kept_events, moments, order

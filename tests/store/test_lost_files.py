@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from bot.core.orders import Order
+from bot.core.market.orders import Order
 from bot.durable import StoreError, StoreLostError
 from bot.store.database import opened
 from bot.store.trace import SUFFIX

@@ -8,10 +8,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import FetchFailed
-from bot.core.market import Side
-from bot.core.orders import Fill, Order
-from bot.core.portfolio import Portfolio
+from bot.core.market.market import Side
+from bot.core.market.orders import Fill, Order
 from bot.durable import StoreError, Term
 from bot.store import schema
 from bot.store.database import opened

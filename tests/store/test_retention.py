@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.events import OrderEnded
-from bot.core.orders import Execution, Fill, Order, OrderStatus
-from bot.core.portfolio import Portfolio
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.durable import Done, Memo
 from bot.store import retention, rows
 from bot.store.tables import books

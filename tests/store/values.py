@@ -9,8 +9,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from bot.core import events as ev
-from bot.core.market import Side
-from bot.core.orders import Execution, Fill, Order, OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.durable import Done
 from bot.store.rows import KINDS
 from tests.strategies import NOON

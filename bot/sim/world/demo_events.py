@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from math import inf
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.specs import ComboLeg, SeriesSpec
 from bot.sim.world.listings import Rolling, Standing
 

@@ -2,7 +2,7 @@
 
 from heapq import heappop, heappush
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder
 from bot.sim.units import CENT

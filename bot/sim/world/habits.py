@@ -6,7 +6,7 @@ Prices in cents, sizes in contracts, times in seconds, rates per second unless s
 from dataclasses import dataclass
 from math import inf
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.world.belief import News
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bot.core.market import Side
-from bot.core.orderbook import Floats
+from bot.core.market.market import Side
+from bot.core.market.orderbook import Floats
 from bot.sim.exchange import Exchange
 from bot.sim.specs import SeriesSpec
 from bot.sim.units import CONTRACT, DOLLAR_TICKS

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder, OrderState
 from bot.sim.units import CONTRACT

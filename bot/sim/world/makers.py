@@ -7,7 +7,7 @@ is thin and the other one is thick: that is the signal in the imbalance of the b
 from bisect import bisect_left, bisect_right
 from math import exp
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.accounts import Account
 from bot.sim.orders import LiveOrder, OrderState
 from bot.sim.units import CENT, CONTRACT, DOLLAR_TICKS

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.core.market import PriceGrid, Side
+from bot.core.market.market import PriceGrid, Side
 from bot.sim.accounts import Account
 from bot.sim.errors import Rejected
 from bot.sim.exchange import Exchange

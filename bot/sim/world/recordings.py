@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Floats, complement
+from bot.core.market.orderbook import Floats, complement
 from bot.sim.world.laboratory import DEPTH, Frames, frames
 from bot.sim.world.statistics import CENT_MOVE, Figures, central, mid, summary
 

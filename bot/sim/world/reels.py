@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Floats, complement
+from bot.core.market.orderbook import Floats, complement
 from bot.sim.units import CONTRACT, DOLLAR_TICKS
 
 #: A silence of all markets longer than this is cut down to it, in seconds.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import inf
 
-from bot.core.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus, Side
 from bot.sim.exchange import Exchange
 from bot.sim.specs import ComboLeg, EventSpec, MarketSpec
 from bot.sim.units import DOLLAR_TICKS

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.orderbook import Floats
+from bot.core.market.orderbook import Floats
 from bot.sim.world.laboratory import Frames
 
 Figures = dict[str, float]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.core.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus, Side
 from bot.ports import Clock
 from bot.sim.accounts import Account
 from bot.sim.exchange import Exchange

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TextIO
 
-from bot.core.market import Side
+from bot.core.market.market import Side
 from bot.sim.units import CONTRACT, DOLLAR_TICKS
 
 #: Months of a demo; no experiment is as long.

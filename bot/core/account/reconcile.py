@@ -1,0 +1,56 @@
+"""Whether our accounts and those of the exchange agree: what it says now against what we booked.
+
+Leaves out why they differ, and what to do about it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.money import ZERO, Contracts, Dollars
+
+#: Cash may differ by this: the exchange writes a balance cut off to some digits.
+CASH_TOLERANCE: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNow:
+    """An account as the exchange tells it: dollars, and signed contracts by ticker (+ is YES)."""
+
+    cash: Dollars
+    positions: Mapping[str, Contracts]
+
+
+def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:
+    """Every difference as a sentence with both numbers; empty if all agrees."""
+    return [*position_differences(portfolio, account), *cash_differences(portfolio, account)]
+
+
+def position_differences(portfolio: Portfolio, account: AccountNow) -> list[str]:
+    """The markets in which the exchange says we hold something else than we booked, by ticker."""
+    tickers = sorted({*portfolio.positions, *account.positions})
+    sizes = [(t, portfolio.size(t), account.positions.get(t, ZERO)) for t in tickers]
+    return [
+        f"{ticker}: {_plain(booked)} contracts booked, {_plain(told)} at the exchange"
+        for ticker, booked, told in sizes
+        if booked != told
+    ]
+
+
+def cash_differences(
+    portfolio: Portfolio, account: AccountNow, tolerance: Dollars = CASH_TOLERANCE
+) -> list[str]:
+    """One sentence if the cash differs by more than the tolerance, in dollars; else none."""
+    more = account.cash - portfolio.cash
+    if abs(more) <= tolerance:
+        return []
+    return [
+        f"cash: ${_plain(portfolio.cash)} booked, ${_plain(account.cash)} at the exchange "
+        f"({more.normalize():+f})"
+    ]
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

@@ -1,0 +1,1 @@
+"""Prices, markets, order books, orders, fees and how orders match."""

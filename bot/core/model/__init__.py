@@ -1,0 +1,1 @@
+"""What became of predictions, and how far inputs have drifted."""

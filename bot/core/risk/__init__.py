@@ -1,0 +1,1 @@
+"""Limits, the review of each order, circuit breakers."""

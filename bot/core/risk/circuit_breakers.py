@@ -1,0 +1,175 @@
+"""What stops entries for a while: losses, failures of the exchange, and how many came lately.
+
+`Brakes` is a value; every change is the next one. It says why nothing may be entered now, the
+gravest reason first: what people or the process itself want (`Permit`), a drawdown, the loss of
+the day, a pause after failures. Exits are not its business. Leaves out what one order may cost
+(`risk`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from bot.core.account.valuation import DayStart
+from bot.core.market.money import ZERO, Dollars
+from bot.core.risk.limits import RiskLimits, Stop, in_dollars
+
+MINUTE: Final = timedelta(seconds=60)
+#: Beyond this share, broken books are a failure of the exchange; up to it, of their markets alone.
+MAX_BROKEN: Final = 0.5
+#: Seconds that our clock and the exchange's may differ.
+MAX_SKEW: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Whether anything may be entered at this moment, whatever the account says.
+
+    `killed` is why people want nothing entered; `sure` whether this process leads beyond doubt;
+    `fault` why nothing can be kept; `doubt` why our accounts are not trusted.
+    """
+
+    killed: str | None = None
+    sure: bool = True
+    fault: str | None = None
+    doubt: str | None = None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why not; None if it may."""
+        if self.killed is not None:
+            return Stop("killed", f"killed ({self.killed}): no entries until resumed, exits go on")
+        if not self.sure:
+            return Stop("lease", "it is not certain that this process leads: nothing is sent")
+        if self.fault is not None:
+            return Stop("database", f"nothing can be kept, so nothing is sent: {self.fault}")
+        if self.doubt is not None:
+            return Stop("audit", f"{self.doubt}: no entries until that is cleared, exits go on")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """The memory behind every stop; bounded by the limits it is asked with.
+
+    `equity` as last seen; `peak` the highest since an operator resumed last, or ever, and
+    `drawdown` the deepest fall below it. `day` is None before the first moment. `entries` and
+    `failures` are those of the last minute.
+    """
+
+    equity: Dollars
+    peak: Dollars
+    drawdown: Dollars = ZERO
+    day: DayStart | None = None
+    entries: tuple[datetime, ...] = ()
+    failures: tuple[datetime, ...] = ()
+    paused_until: datetime | None = None
+    resumed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, equity: Dollars) -> Self:
+        """Those of an account that begins with this."""
+        return cls(equity=equity, peak=equity)
+
+    @property
+    def daily_pnl(self) -> Dollars:
+        """Profit or loss since 00:00 UTC as last seen, fees included; 0 before the first moment."""
+        return self.day.pnl(self.equity) if self.day else ZERO
+
+    def seen(self, at: datetime, equity: Dollars) -> Self:
+        """After a look at the account. The first one of a day is what the day counts from."""
+        if self.day is not None and equity == self.equity and at.date() == self.day.day:
+            return self
+        peak = max(self.peak, equity)
+        return replace(
+            self,
+            equity=equity,
+            day=(self.day or DayStart.of(at, equity)).rolled(at, equity),
+            peak=peak,
+            drawdown=max(self.drawdown, peak - equity),
+        )
+
+    def entered(self, at: datetime, limits: RiskLimits) -> Self:
+        """After an entry was sent."""
+        most = limits.max_orders_per_minute
+        return self if most is None else replace(self, entries=_latest(self.entries, at, most))
+
+    def entered_lately(self, at: datetime) -> int:
+        """Entries sent within the minute before this moment."""
+        return sum(at - entry < MINUTE for entry in self.entries)
+
+    def failed(self, at: datetime, limits: RiskLimits) -> Self:
+        """After the exchange failed at something; one too many within a minute begins a pause."""
+        most = limits.max_errors_per_minute
+        if most is None:
+            return self
+        failures = _latest(self.failures, at, most)
+        until = at + timedelta(seconds=limits.error_pause)
+        paused_until = until if len(failures) >= most else self.paused_until
+        return replace(self, failures=failures, paused_until=paused_until)
+
+    def fetched(self, at: datetime, asked: int, broken: int, limits: RiskLimits) -> Self:
+        """After so many of the books asked for came broken."""
+        is_failure = broken > 1 and broken > MAX_BROKEN * asked
+        return self.failed(at, limits) if is_failure else self
+
+    def skewed(self, at: datetime, seconds: float, limits: RiskLimits) -> Self:
+        """After the clock of the exchange was found to differ by so much from ours."""
+        # Written so that NaN is a failure: an unknown difference is not a small one.
+        return self if abs(seconds) <= MAX_SKEW else self.failed(at, limits)
+
+    def resumed(self, at: datetime, equity: Dollars) -> Self:
+        """After an operator resumed at that moment: halt and pause are over. Told twice is once."""
+        if self.resumed_at is not None and at <= self.resumed_at:
+            return self
+        return replace(
+            self,
+            equity=equity,
+            peak=equity,
+            drawdown=ZERO,
+            failures=(),
+            paused_until=None,
+            resumed_at=at,
+        )
+
+    def stopped(self, at: datetime, limits: RiskLimits, permit: Permit) -> Stop | None:
+        """Why nothing may be entered at this moment: the gravest reason; None if it may."""
+        return (
+            permit.stop or self._halted(limits) or self._losing(limits) or self._paused(at, limits)
+        )
+
+    def _halted(self, limits: RiskLimits) -> Stop | None:
+        limit = limits.drawdown_halt
+        if limit is None or self.drawdown < limit:
+            return None
+        reason = (
+            f"equity fell ${self.drawdown:.2f} below its peak: no entries until an operator "
+            f"resumes, exits go on (RISK_DRAWDOWN_HALT {in_dollars(limit)})"
+        )
+        return Stop("drawdown_halt", reason, self.drawdown, limit)
+
+    def _losing(self, limits: RiskLimits) -> Stop | None:
+        lost, limit = -self.daily_pnl, limits.daily_loss_stop
+        if lost < limit:
+            return None
+        reason = (
+            f"${lost:.2f} lost today (UTC): no entries until 00:00 UTC, exits go on "
+            f"(RISK_DAILY_LOSS_STOP {in_dollars(limit)})"
+        )
+        return Stop("daily_loss_stop", reason, lost, limit)
+
+    def _paused(self, at: datetime, limits: RiskLimits) -> Stop | None:
+        until, most = self.paused_until, limits.max_errors_per_minute
+        if until is None or most is None or at >= until:
+            return None
+        reason = (
+            f"the exchange failed {most} times within 60 s: no entries until "
+            f"{until:%H:%M:%S} UTC, exits go on (RISK_MAX_ERRORS_PER_MINUTE)"
+        )
+        return Stop("error_breaker", reason, (until - at).total_seconds(), limits.error_pause)
+
+
+def _latest(times: Iterable[datetime], at: datetime, most: int) -> tuple[datetime, ...]:
+    """Those of the last minute and this one; the newest, if there are more than can matter."""
+    return (*(time for time in times if at - time < MINUTE), at)[-most:]

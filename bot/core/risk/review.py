@@ -1,0 +1,73 @@
+"""The gate before a venue: only `review` makes an `Approved`.
+
+Every order needs a market that is open, with known fees, a price on its grid and a fresh book.
+What opens or enlarges a position must also keep within the limits, at its worst: all of it
+filled, at the limit price. What only reduces a position passes those, so exits stay possible.
+
+The checks themselves are in `risk_checks`.
+"""
+
+from dataclasses import InitVar, dataclass
+from typing import Final, Self
+
+from bot.core.market.fees import FeeSchedule
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Order
+from bot.core.risk.checks import FOR_ALL, FOR_ENTRIES, Account, Case, Shown, first
+from bot.core.risk.limits import Number, RiskLimits, Stop
+
+_SEAL: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An order that passed risk, with the book it was judged on and the fees it will pay.
+
+    `book_seen_at` (seconds UTC) tells a venue whether it has seen this very book before. The
+    seal is `review`'s own: nobody else can make one of these (TypeError).
+    """
+
+    order: Order
+    book: OrderBook
+    fees: FeeSchedule
+    book_seen_at: float
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only risk.review approves an order: ask it")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order that did not pass, and why: in words, by rule, and in numbers if there are any."""
+
+    order: Order
+    reason: str
+    rule: str
+    value: Number | None = None
+    limit: Number | None = None
+
+    @classmethod
+    def by(cls, stop: Stop, order: Order) -> Self:
+        """An order that this keeps from passing."""
+        return cls(order, stop.reason, stop.rule, stop.value, stop.limit)
+
+
+def review(order: Order, shown: Shown, account: Account, limits: RiskLimits) -> Approved | Refused:
+    """The order with its passage, or the first reason why it has none.
+
+    Raises ValueError if the order is for another market than the one shown.
+    """
+    if order.ticker != shown.market.ticker:
+        raise ValueError(f"an order for {order.ticker} was shown {shown.market.ticker}")
+    fees = shown.market.fees
+    if fees is None or not fees.is_known:
+        charged = "not told yet" if fees is None else f"'{fees.kind}' times {fees.multiplier}"
+        return Refused(order, f"the fees of {order.ticker} are not known: {charged}", "fees")
+    case = Case(order, shown, account, limits, fees)
+    # An odd size has to be refused before anything is counted with it.
+    stop = first(FOR_ALL, case) or (first(FOR_ENTRIES, case) if case.opened else None)
+    if stop:
+        return Refused.by(stop, order)
+    return Approved(order, shown.book, fees, shown.seen_at, _SEAL)

@@ -1,0 +1,1 @@
+"""Features, regimes and the strategy on top of a score."""

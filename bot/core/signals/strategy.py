@@ -1,0 +1,198 @@
+"""From one score to one action: direction, entries and exits, and the order that carries it out.
+
+The score is the probability that YES goes up; everything follows from it and from the position.
+No opinion is never a reason to trade: it holds. What a row must have for an opinion is in
+`gates`. Leaves out how much may be risked (`risk`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import isnan
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.events import Action
+from bot.core.market.market import PriceGrid, Side
+from bot.core.market.money import ONE, Contracts, Dollars, cents
+from bot.core.market.orderbook import Books, Floats, OrderBook
+from bot.core.market.orders import Order
+
+Flags = NDArray[np.bool_]
+
+#: Differences of float prices are this close to the decimal that is meant.
+_ROUNDING: Final = 1e-9
+#: Prices of orders lie at least this far inside (0, 1); the finest step the wire can carry.
+_EDGE: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores at which positions begin and end.
+
+    Flat: long from `enter_above`, short down from `enter_below`. Long ends at or below
+    `exit_high`, short at or above `exit_low`. Raises ValueError unless
+    0 ≤ enter_below < exit_low ≤ exit_high < enter_above ≤ 1: otherwise the score that opens a
+    position could close it again at once.
+    """
+
+    enter_above: float = 0.60
+    enter_below: float = 0.40
+    exit_low: float = 0.45
+    exit_high: float = 0.55
+
+    def __post_init__(self) -> None:
+        outer = 0 <= self.enter_below < self.exit_low
+        if not (outer and self.exit_low <= self.exit_high < self.enter_above <= 1):
+            raise ValueError(
+                "thresholds must rise: 0 ≤ enter below < exit band from ≤ to < enter above ≤ 1; "
+                f"they are {self.enter_below}, {self.exit_low}, {self.exit_high}, "
+                f"{self.enter_above}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What a market must offer for an opinion on it: prices in dollars, times in seconds."""
+
+    lowest_price: float = 0.03
+    highest_price: float = 0.97
+    widest_spread: float = 0.10
+    fewest_observations: int = 3
+    least_seconds_to_close: float = 60.0
+    oldest_book: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An action to be carried out in one market; `position` is what is held there now."""
+
+    action: Action
+    ticker: str
+    position: Contracts
+    client_order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """Contracts of an entry, and how far past the best price a limit may go, in dollars."""
+
+    size: Contracts
+    max_slippage: Dollars
+
+
+def direction(scores: Floats, thresholds: Thresholds) -> NDArray[np.int8]:
+    """What each score says: +1 buy, −1 sell, 0 hold, also for NaN; shape (N,).
+
+    Raises ValueError for a score outside [0, 1], which is no probability.
+    """
+    # Written so that NaN passes: it is no opinion, not a wrong one.
+    if np.any((scores < 0) | (scores > 1)):
+        raise ValueError(
+            f"scores must lie in [0, 1]; they reach {np.nanmin(scores)} to "
+            f"{np.nanmax(scores)}: the scorer is broken"
+        )
+    buys = scores >= thresholds.enter_above
+    sells = scores <= thresholds.enter_below
+    return buys.astype(np.int8) - sells.astype(np.int8)
+
+
+def action(score: float | None, position: Contracts, thresholds: Thresholds) -> Action:
+    """What to do with a position, given the score; without a score always HOLD.
+
+    A position is never turned round in one step. Raises ValueError for a score outside [0, 1].
+    """
+    if score is None or isnan(score):
+        return Action.HOLD
+    if not 0 <= score <= 1:
+        raise ValueError(f"a score must lie in [0, 1], not {score}: the scorer is broken")
+    if position > 0:
+        return Action.EXIT if score <= thresholds.exit_high else Action.HOLD
+    if position < 0:
+        return Action.EXIT if score >= thresholds.exit_low else Action.HOLD
+    if score >= thresholds.enter_above:
+        return Action.ENTER_LONG
+    return Action.ENTER_SHORT if score <= thresholds.enter_below else Action.HOLD
+
+
+def gates(
+    books: Books, seconds_to_close: Floats, observations: Floats, age: Floats, limits: Gates
+) -> list[str | None]:
+    """Why there is no opinion on each book; None where there may be one.
+
+    Shapes (N,): seconds to close and age of the book in seconds, NaN if unknown; `observations`
+    is how many books of this market were seen. The first reason that applies is given.
+    """
+    reasons = _reasons(books, seconds_to_close, observations, age, limits)
+    answers = np.full(len(books), None, dtype=object)
+    for shut, why in reversed(list(reasons)):
+        answers[shut] = why
+    told: list[str | None] = answers.tolist()
+    return told
+
+
+def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) -> Order | None:
+    """The order that carries out an action on this book; None if there is nothing to trade with.
+
+    The limit is the best price it meets, worse by `max_slippage` at most, on the grid and inside
+    (0, 1). An exit is as large as the position.
+    """
+    side = _side(intent)
+    if side is None:
+        return None
+    touch = book.best_ask if side is Side.BUY else book.best_bid
+    if touch is None:
+        return None
+    furthest = touch + side.sign * sizing.max_slippage
+    limit = grid.to_tick(min(max(furthest, _EDGE), ONE - _EDGE), side)
+    if limit is None:
+        return None
+    size = abs(intent.position) if intent.action is Action.EXIT else sizing.size
+    return Order(intent.client_order_id, intent.ticker, side, size, limit, intent.at)
+
+
+def _side(intent: Intent) -> Side | None:
+    """Which way an action trades; None if it does not."""
+    match intent.action:
+        case Action.ENTER_LONG:
+            return Side.BUY
+        case Action.ENTER_SHORT:
+            return Side.SELL
+        case Action.EXIT if intent.position != 0:
+            return Side.SELL if intent.position > 0 else Side.BUY
+        case _:
+            return None
+
+
+def _reasons(
+    books: Books, seconds_to_close: Floats, observations: Floats, age: Floats, limits: Gates
+) -> Iterator[tuple[Flags, str]]:
+    """Each reason with the rows it applies to, the gravest first."""
+    no_bid, no_ask, mid = np.isnan(books.best_bid), np.isnan(books.best_ask), books.mid
+    spread = books.best_ask - books.best_bid
+    yield no_bid & no_ask, "the book is empty"
+    yield no_bid | no_ask, "the book has one side only"
+    # Written as "not within": an unknown age or closing time shuts the gate, too.
+    yield ~(age <= limits.oldest_book), f"the book is older than {limits.oldest_book:g} s"
+    yield (
+        ~(seconds_to_close >= limits.least_seconds_to_close),
+        f"the market closes within {limits.least_seconds_to_close:g} s, or no one knows when",
+    )
+    yield mid < limits.lowest_price - _ROUNDING, f"the price is below {_c(limits.lowest_price)}"
+    yield mid > limits.highest_price + _ROUNDING, f"the price is above {_c(limits.highest_price)}"
+    yield (
+        spread > limits.widest_spread + _ROUNDING,
+        f"the spread is wider than {_c(limits.widest_spread)}",
+    )
+    yield (
+        observations < limits.fewest_observations,
+        f"fewer than {limits.fewest_observations} books seen so far",
+    )
+
+
+def _c(price: float) -> str:
+    return f"{cents(price):g} c"

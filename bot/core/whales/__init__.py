@@ -1,0 +1,1 @@
+"""Large traders in order books and trades: rules with memory."""
