@@ -28,8 +28,8 @@ from bot.journal_fields import Cycles
 from bot.journal_repeats import Repeats
 from bot.journal_rows import LOGS, ROWS, Row
 from bot.log_format import FORMATS
+from bot.ports.view_faults import ViewFaults
 from bot.scrub import NOTHING, Scrubber
-from bot.view_faults import ViewFaults
 
 __all__ = ["CsvJournal", "LogFile", "LogStats", "configure"]
 

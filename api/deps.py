@@ -14,11 +14,11 @@ from api.headers import HEAD_ONLY
 from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.model_watch import ModelWatch
-from bot.ports import Clock, Journal
+from bot.ports.exchange import Clock, Journal
+from bot.ports.views import Check, DecisionView
 from bot.prints import Coverage
 from bot.scrub import NOTHING, Scrubber
 from bot.state import Board, Snapshot
-from bot.views import Check, DecisionView
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 

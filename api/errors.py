@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.durable import LeaseLostError, StoreError
 from bot.journal_rows import plain
+from bot.ports.persistence import LeaseLostError, StoreError
 
 _CODES: Final = {
     403: "foreign_origin",

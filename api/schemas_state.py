@@ -1,4 +1,4 @@
-"""Shapes of `/state` and `/bot/status`: those of `bot.views`; a test holds the two together."""
+"""Shapes of `/state` and `/bot/status`: those of `bot.ports.views`; a test holds the two together."""
 
 from typing import Literal
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from bot.ports.views import BotState, MarketView, TimelineView, WhaleView
 from bot.state import Board, BotStatus, first_state, packed, snapshot
-from bot.views import BotState, MarketView, TimelineView, WhaleView
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 MARKETS = 20

@@ -26,7 +26,7 @@ from bot.core.events import Event, OrderEnded, PositionOpened, PredictionGraded,
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.whales.detector import Whale, WhaleType
-from bot.durable import Done, Memo
+from bot.ports.persistence import Done, Memo
 from bot.store import rows
 from bot.store.database import opened
 

@@ -17,7 +17,7 @@ from bot.core.market.orderbook import Books
 from bot.core.whales.detector import Traded, recent, sight
 from bot.core.whales.thresholds import WhaleRules, blank_rows
 from bot.core.whales.trades import Tape
-from bot.memory import Memory
+from bot.signals.ticker_state import Memory
 
 LEVELS: Final = 32
 EVERY: Final = 5.0

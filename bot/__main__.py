@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from bot.config import SettingsError
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.tape_format import TapeError
 from bot.terminal import spell_out
 

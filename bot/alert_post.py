@@ -15,7 +15,7 @@ import httpx
 
 from bot.alert_values import Alert
 from bot.alert_webhook import Webhook
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 
 log = logging.getLogger("main")
 

@@ -20,8 +20,8 @@ from bot.alert_troubles import Standing, Troubles
 from bot.alert_values import Alert, AlertRules, Kind, Severity, alert_of
 from bot.alert_webhook import Webhook
 from bot.core.events import Event
-from bot.ports import Clock
-from bot.view_faults import ViewFaults
+from bot.ports.exchange import Clock
+from bot.ports.view_faults import ViewFaults
 
 __all__ = ["Alert", "AlertRules", "Alerts", "Kind", "Severity", "Standing", "Webhook"]
 

@@ -22,7 +22,6 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions
-from bot.durable import Kept, LeaseLostError, News, Store, Term, Unkept
 from bot.folded import Folded
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
@@ -30,7 +29,9 @@ from bot.keep import Keeper, Remembering
 from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
 from bot.parts import Parts
-from bot.ports import Clock, Journal, MarketData, Scorer, Venue
+from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
+from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
+from bot.ports.view_faults import ViewFaults
 from bot.prints import Prints, TradeSource
 from bot.publish import Publisher, Sources
 from bot.recent import Recent
@@ -38,7 +39,6 @@ from bot.runner import Beat, Runner
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.trade import Trader
 from bot.universe import Universe
-from bot.view_faults import ViewFaults
 from bot.watch import Watch
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.

@@ -7,7 +7,7 @@ from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.signals.regime import RegimeName
 from bot.parts import Audience
-from bot.view_faults import ViewFaults
+from bot.ports.view_faults import ViewFaults
 from bot.watch import Judged
 
 

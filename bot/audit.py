@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
 from bot.core.market.money import ZERO
-from bot.ports import Clock, ExchangeError
+from bot.ports.exchange import Clock, ExchangeError
 from bot.trade import Trader
 
 log = logging.getLogger("main")

@@ -26,7 +26,6 @@ from bot.config import Settings, SettingsError
 from bot.decisions import Decisions
 from bot.desks import signer_of
 from bot.disk import DiskWatch
-from bot.durable import FLEETING, StoreError
 from bot.election import Candidate
 from bot.follow import Follower
 from bot.journals import Journals
@@ -36,7 +35,8 @@ from bot.leadership import Leadership
 from bot.metrics import LoopLag, Metrics
 from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
-from bot.ports import Clock
+from bot.ports.exchange import Clock
+from bot.ports.persistence import FLEETING, StoreError
 from bot.prints import Coverage
 from bot.scrub import Scrubber
 from bot.service import Service

@@ -15,7 +15,7 @@ from bot.core.events import EntriesResumed, EntriesStopped, Event
 from bot.core.market.money import Dollars
 from bot.core.risk.circuit_breakers import Brakes, Permit
 from bot.core.risk.limits import RiskLimits, Stop
-from bot.durable import Intents, Kept, Unkept
+from bot.ports.persistence import Intents, Kept, Unkept
 
 T = TypeVar("T")
 BRAKES: Final = "brakes"

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from bot.ports import Listed
+from bot.ports.exchange import Listed
 
 #: The share that must be left of the open markets of the pass before, and of those with a volume.
 LEAST_SHARE: Final = 0.5

@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from bot.durable import StoreError
 from bot.leadership import Leadership
+from bot.ports.persistence import StoreError
 from bot.switches import KILLED, RUNNING, Switches
 
 log = logging.getLogger("main")

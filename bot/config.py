@@ -22,8 +22,8 @@ from pydantic_settings import SettingsError as SourceError
 
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Thresholds
-from bot.durable import StoreError
 from bot.outbound import Outbound, trusting
+from bot.ports.persistence import StoreError
 from bot.settings_text import (
     cleaned,
     expanded,

@@ -23,7 +23,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading import KalshiTrading
 from bot.kalshi.venue import LiveVenue
 from bot.paper import PaperVenue
-from bot.ports import Clock, Venue
+from bot.ports.exchange import Clock, Venue
 
 #: Signed reads and writes a second: well below what the lowest tier of an account may.
 SIGNED_READS: Final = 10.0

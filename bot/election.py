@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.durable import Kept, Lead, News, Term
+from bot.ports.persistence import Kept, Lead, News, Term
 
 
 class Election(Protocol):

@@ -13,8 +13,8 @@ from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
-from bot.durable import StoreError
-from bot.ports import Venue
+from bot.ports.exchange import Venue
+from bot.ports.persistence import StoreError
 
 
 @dataclass(frozen=True, slots=True)

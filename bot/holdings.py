@@ -26,7 +26,7 @@ from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Fill, Order
 from bot.core.risk.checks import Place
-from bot.durable import Kept
+from bot.ports.persistence import Kept
 
 log = logging.getLogger("main")
 

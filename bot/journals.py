@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.core.events import Event
-from bot.ports import Journal
-from bot.view_faults import ViewFaults
+from bot.ports.exchange import Journal
+from bot.ports.view_faults import ViewFaults
 
 
 class Teller(Protocol):

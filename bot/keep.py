@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.market.orders import Order
-from bot.durable import Done, Memo, Store, StoreError
-from bot.ports import Journal
-from bot.view_faults import ViewFaults
+from bot.ports.exchange import Journal
+from bot.ports.persistence import Done, Memo, Store, StoreError
+from bot.ports.view_faults import ViewFaults
 
 log = logging.getLogger("main")
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from bot.durable import Lead, LeaseLostError, StoreError, StoreLostError, Term
 from bot.election import Candidate, Election, Engine, Offices, Onlooker
 from bot.folded import Folded
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Lead, LeaseLostError, StoreError, StoreLostError, Term
 from bot.runner import pause
 from bot.state import Role
 from bot.switches import Switches

@@ -18,10 +18,10 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import Drift, Spread, counted, psi, verdict
 from bot.core.signals.features import FEATURE_NAMES
-from bot.durable import Kept, Memo, News
-from bot.form import Form
 from bot.grade import Grader, TrackRecord
 from bot.observed import Judged
+from bot.ports.checkpoint_codec import Form
+from bot.ports.persistence import Kept, Memo, News
 
 _SCORE: Final = "score"
 

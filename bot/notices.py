@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from bot.views import NoticeView
+from bot.ports.views import NoticeView
 
 #: What is repeated within this time belongs together.
 TOGETHER: Final = timedelta(minutes=10)

@@ -11,9 +11,9 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Traded
 from bot.keep import Keeper
-from bot.ports import BookAnswer, Clock
+from bot.ports.exchange import BookAnswer, Clock
+from bot.ports.view_faults import ViewFaults
 from bot.trade import Trader
-from bot.view_faults import ViewFaults
 from bot.watch import Judged
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.

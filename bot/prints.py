@@ -21,7 +21,7 @@ from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
 from bot.core.whales.detector import Traded
 from bot.core.whales.trades import Tape
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 log = logging.getLogger("main")
 

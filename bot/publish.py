@@ -20,7 +20,8 @@ from bot.core.market.market import Market
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orderbook import Floats
 from bot.core.signals.regime import REGIMES, RegimeName
-from bot.ports import Journal, Scorer
+from bot.ports.exchange import Journal, Scorer
+from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.recent import Recent
 from bot.runner import Beat
 from bot.state import (
@@ -36,7 +37,6 @@ from bot.state import (
     status_of,
 )
 from bot.trade import Trader
-from bot.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.watch import Judged
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.ports import Listed
+from bot.ports.exchange import Listed
 
 
 class Ranking:

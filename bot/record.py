@@ -14,7 +14,7 @@ import numpy as np
 from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
-from bot.ports import ExchangeError, MarketData
+from bot.ports.exchange import ExchangeError, MarketData
 from bot.runner import pause
 from bot.universe import seconds_to_close
 

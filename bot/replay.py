@@ -21,10 +21,10 @@ from bot.core.market.money import ZERO, Dollars
 from bot.core.signals.regime import RegimeName
 from bot.cursor import Cursor, moment
 from bot.cycle import Cycle
-from bot.durable import Unkept
 from bot.keep import Keeper
 from bot.parts import Parts
-from bot.ports import Journal
+from bot.ports.exchange import Journal
+from bot.ports.persistence import Unkept
 from bot.tape import Tape, moments, transposed
 from bot.trade import Trader
 from bot.watch import Judged, Observed, Watch, joined

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 
 log = logging.getLogger("main")
 

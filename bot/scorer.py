@@ -30,7 +30,7 @@ from bot.card import (
 )
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
-from bot.ports import Opinions
+from bot.ports.exchange import Opinions
 
 #: The model that stands for all where no card can be read.
 DEFAULT: Final = "gbm_label_up.pkl"

@@ -19,14 +19,14 @@ from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
 from bot.core.market.money import whole_cents
 from bot.desks import Desk
-from bot.durable import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.election import Control, Offices
 from bot.leadership import Leadership
-from bot.ports import Clock
+from bot.ports.exchange import Clock
+from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
+from bot.ports.views import BotState
 from bot.state import decoded
 from bot.store.book import BookStore
 from bot.store.database import Database, opened
-from bot.views import BotState
 
 log = logging.getLogger("main")
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.election import Election
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 
 RUNNING: Final = "running"
 KILLED: Final = "killed"

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.core.whales.markouts import ALL, Group, Moment, Tally
-from bot.durable import Kept, Memo, News
-from bot.form import Form
+from bot.ports.checkpoint_codec import Form
+from bot.ports.persistence import Kept, Memo, News
 
 #: Sums kept, of all markets together.
 SUMS: Final = 50_000

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from heapq import merge
 from operator import itemgetter
 
-from bot.views import TimelineView
+from bot.ports.views import TimelineView
 
 
 class Timeline:

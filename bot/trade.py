@@ -24,10 +24,10 @@ from bot.core.signals import strategy
 from bot.core.signals.expected_value import Edge
 from bot.core.signals.strategy import Intent
 from bot.decide import ENTRIES, Decision, TradeRules, decided, signal
-from bot.durable import Kept, Memo
 from bot.gateway import Gateway
 from bot.holdings import MARK, PLACE, Holdings, opens
-from bot.ports import Venue
+from bot.ports.exchange import Venue
+from bot.ports.persistence import Kept, Memo
 from bot.watch import Judged
 
 _KINDS: Final = (MARK, PLACE, BRAKES, STOP)

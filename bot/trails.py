@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bot.core.whales.markouts import Group, Moment
-from bot.durable import Kept, Memo, News
-from bot.form import Form
+from bot.ports.checkpoint_codec import Form
+from bot.ports.persistence import Kept, Memo, News
 
 
 class Wish(Struct, frozen=True, array_like=True):

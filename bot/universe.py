@@ -19,7 +19,7 @@ from bot.census import BELIEVED_AFTER, Census
 from bot.core.market.market import Market, MarketStatus
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
-from bot.ports import Clock, ExchangeError, MarketData, Terms
+from bot.ports.exchange import Clock, ExchangeError, MarketData, Terms
 from bot.ranking import Ranking
 
 log = logging.getLogger("main")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books
 from bot.core.model.outcomes import CAPACITY, Grades, Predictions, graded, none_yet
-from bot.durable import Kept, Memo, News
-from bot.form import Form
+from bot.ports.checkpoint_codec import Form
+from bot.ports.persistence import Kept, Memo, News
 
 _COLUMNS: Final = ("made_at", "due_at", "score", "bid", "ask", "fee_rate")
 

@@ -20,10 +20,10 @@ from bot.core.whales import thresholds as whale_rules
 from bot.core.whales.book_sides import measures
 from bot.core.whales.detector import Traded
 from bot.core.whales.thresholds import WhaleRules
-from bot.durable import Kept, Memo
-from bot.memory import Memory
 from bot.observed import Judged, Observed, joined
-from bot.ports import Scorer
+from bot.ports.exchange import Scorer
+from bot.ports.persistence import Kept, Memo
+from bot.signals.ticker_state import Memory
 
 __all__ = ["Judged", "Observed", "Watch", "joined"]
 

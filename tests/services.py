@@ -22,7 +22,7 @@ from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.markouts import Group, Moment, Touch
-from bot.durable import Done, Memo
+from bot.ports.persistence import Done, Memo
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange
 from bot.sim.faults import Faults

@@ -10,10 +10,10 @@ import pytest
 from bot import config
 from bot.assembly import World, first_board, unkept
 from bot.core.events import MarketSettled
-from bot.durable import Kept
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Kept
 from bot.sim.server import create_exchange_app
 from bot.universe import ARCHIVE_AGE, Universe
 from tests.fakes import FakeScorer, HandClock, ListJournal

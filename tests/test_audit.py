@@ -12,7 +12,7 @@ import pytest
 from bot import audit as module
 from bot.audit import ANSWER, EVERY, Audit
 from bot.core.account.reconcile import AccountNow
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from tests.fakes import HandClock
 from tests.trading import Desk
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.__main__ import COMMANDS, Command, main
 from bot.config import SettingsError
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.tape import TapeError
 
 

@@ -29,10 +29,10 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
-from bot.durable import Unkept
 from bot.keep import Keeper
 from bot.paper import PaperVenue
 from bot.parts import Parts
+from bot.ports.persistence import Unkept
 from bot.trade import Trader
 from bot.watch import Watch
 from tests.fakes import (

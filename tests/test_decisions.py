@@ -26,8 +26,8 @@ from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.decisions import CYCLES, Decisions
-from bot.durable import Kept, Memo, News
-from bot.views import Refusal
+from bot.ports.persistence import Kept, Memo, News
+from bot.ports.views import Refusal
 from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, fill, ladder, order

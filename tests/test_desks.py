@@ -15,11 +15,11 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, OrderStatus
 from bot.desks import LiveDesk, PaperDesk, signer_of
-from bot.durable import Kept, Term, Unkept
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.fence import MOST_CONTRACTS
 from bot.paper import PaperVenue
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Kept, Term, Unkept
 from bot.sim.units import CONTRACT
 from tests.fakes import FakeScorer, ListJournal
 from tests.kalshi.stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand

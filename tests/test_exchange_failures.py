@@ -16,7 +16,7 @@ from bot.assembly import World, first_board, unkept
 from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.sim.server import create_exchange_app
 from logging_utils import CsvJournal
 from tests.fakes import FakeScorer, HandClock

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.durable
+import bot.ports.persistence
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, WhaleEnded, WhaleSeen
 from bot.core.market.market import MarketStatus, Side
@@ -20,9 +20,9 @@ from bot.core.whales.detector import Recent, SideBias, Whale, WhaleType
 from bot.core.whales.endings import Ending, Fate
 from bot.core.whales.markouts import Group, Moment, Touch
 from bot.core.whales.thresholds import WhaleRules
-from bot.durable import News
 from bot.follow import Follower
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import News
 from bot.tallies import Tallies
 from bot.trails import Trails
 from bot.watch import Watch
@@ -290,7 +290,7 @@ class Kept:
             kind: dict(sorted(of_kind.items(), reverse=True))
             for kind, of_kind in self.memos.items()
         }
-        return bot.durable.Kept(1, CASH, events=tuple(self.events), memos=memos)
+        return bot.ports.persistence.Kept(1, CASH, events=tuple(self.events), memos=memos)
 
     def restored(self, **follower):
         again = Follower(**follower)

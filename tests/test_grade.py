@@ -17,9 +17,9 @@ from bot.core.model.outcomes import none_yet, predictions
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.durable import Kept, News
 from bot.grade import ALL, Grader, GradeRules
 from bot.model_watch import ModelWatch
+from bot.ports.persistence import Kept, News
 from bot.waiting import Waiting
 from bot.watch import Watch
 from tests.fakes import FakeScorer

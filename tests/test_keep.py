@@ -8,8 +8,8 @@ from bot import keep
 from bot.core.events import CycleStarted, FetchFailed, MarketSettled
 from bot.core.market.market import Side
 from bot.core.market.orders import Order
-from bot.durable import LeaseLostError, Memo, StoreError
 from bot.keep import Keeper
+from bot.ports.persistence import LeaseLostError, Memo, StoreError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from bot import command, leadership
 from bot.command import Command
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO
-from bot.durable import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
 from bot.election import Candidate, Offices
 from bot.leadership import Leadership
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
 from bot.switches import Switches
 from tests.fakes import HandClock
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bot.memory import Memory
+from bot.signals.ticker_state import Memory
 
 BLANK = np.array([(-1, 0.5)], dtype=[("count", np.int64), ("value", np.float64)])
 names = st.lists(st.integers(0, 150).map(lambda n: f"M{n}"), unique=True, max_size=40)

@@ -49,7 +49,7 @@ from bot.kalshi.books import TOO_FINE
 from bot.metric_counts import failure_kind
 from bot.metric_gauges import READINGS
 from bot.metrics import Gauges, LoopLag, Metrics, described
-from bot.ports import NOT_ANSWERED
+from bot.ports.exchange import NOT_ANSWERED
 from tests.strategies import NOON
 
 ORDER = Order("id-1", "KXA", Side.BUY, Decimal(10), Decimal("0.40"), NOON)

@@ -10,7 +10,6 @@ from bot import config
 from bot.alerts import AlertRules, Alerts, Webhook
 from bot.assembly import World, first_board, unkept
 from bot.core.model.drift import Drift
-from bot.durable import Kept
 from bot.election import Candidate
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -18,6 +17,7 @@ from bot.leadership import Leadership
 from bot.metric_gauges import READINGS
 from bot.model_watch import FeatureDrift
 from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
+from bot.ports.persistence import Kept
 from bot.state import bot_view
 from bot.switches import Switches
 from tests.api.conftest import full_state, market

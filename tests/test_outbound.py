@@ -13,7 +13,7 @@ from bot.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import load
 from bot.outbound import DIRECT, Outbound
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 PROXIES = {"http": "http://p.example:1", "https": "http://p.example:2"}
 

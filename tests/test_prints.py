@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, OrderBook
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.prints import PAGE, PAGES, Coverage, Prints
 from tests.strategies import NOON, ladder
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.market.market import CENT_GRID, Market, MarketStatus
 from bot.core.market.orderbook import Books, Level, OrderBook
-from bot.ports import BookAnswer, ExchangeError, Listed, Terms
+from bot.ports.exchange import BookAnswer, ExchangeError, Listed, Terms
 from bot.record import Recorded, record
 from bot.recorder import Recorder
 from bot.tape import TapeError, read

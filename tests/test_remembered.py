@@ -10,8 +10,8 @@ from msgspec import Struct, defstruct
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO
-from bot.durable import Kept, Memo, News
-from bot.form import Form
+from bot.ports.checkpoint_codec import Form
+from bot.ports.persistence import Kept, Memo, News
 
 
 class Place(NamedTuple):

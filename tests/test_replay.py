@@ -20,7 +20,7 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
 from bot.paper import PaperVenue
-from bot.ports import Opinions
+from bot.ports.exchange import Opinions
 from bot.recorder import Recorder
 from bot.replay import Replay, observed
 from bot.tape import Tape

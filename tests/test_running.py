@@ -17,7 +17,7 @@ from bot import audit, bootstrap, config, publish
 from bot import service as service_module
 from bot.bootstrap import running
 from bot.core.market.market import Side
-from bot.durable import FLEETING, Done, Memo, StoreError, Term
+from bot.ports.persistence import FLEETING, Done, Memo, StoreError, Term
 from bot.publish import Publisher
 from bot.sim.units import size_contracts
 from bot.store.book import BookStore

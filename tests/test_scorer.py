@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from bot.card import Card, read_card, suited, too_slow
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
-from bot.ports import Scorer
+from bot.ports.exchange import Scorer
 from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
 
 USES = ("imb1", "spread")

@@ -35,8 +35,9 @@ from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Source, Whale, WhaleType
-from bot.durable import Kept, News
 from bot.notices import Notices
+from bot.ports.persistence import Kept, News
+from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
 from bot.recent import NOTICES, TIMELINE, WHALES, Recent
 from bot.state import (
     Board,
@@ -49,7 +50,6 @@ from bot.state import (
     snapshot,
 )
 from bot.timeline import Timeline, fairly
-from bot.views import BotState, MarketView, NoticeView, TimelineView
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
 STATUS = BotStatus(running=False, bot_enabled=True, mode="paper", interval_seconds=60)

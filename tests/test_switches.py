@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.switches import KILLED, RUNNING, Switches
 from tests.fakes import HandClock
 from tests.test_leadership import FakeElection, Shared

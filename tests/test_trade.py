@@ -19,8 +19,8 @@ from bot.core.market.orders import OrderStatus
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Sizing
 from bot.decide import TradeRules
-from bot.durable import Kept, LeaseLostError
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Kept, LeaseLostError
 from tests.trading import BOOK, CASH, THRESHOLDS, Desk, only
 
 BUY, SELL, LEAVE = 0.8, 0.2, 0.5

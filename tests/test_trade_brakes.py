@@ -18,7 +18,7 @@ from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import RiskLimits
-from bot.durable import Done
+from bot.ports.persistence import Done
 from tests.strategies import ladder
 from tests.trading import Desk, only
 

@@ -18,12 +18,12 @@ from bot.audiences import Audiences
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
-from bot.durable import Done, Kept, LeaseLostError
 from bot.journals import Journals
 from bot.model_watch import ModelWatch
+from bot.ports.persistence import Done, Kept, LeaseLostError
+from bot.ports.view_faults import ViewFaults
 from bot.recent import Recent
 from bot.store.database import opened
-from bot.view_faults import ViewFaults
 from logging_utils import CsvJournal
 from tests.fakes import ListJournal
 from tests.services import TICKERS, account, held, in_lead, passes, place, remember, until

@@ -12,8 +12,8 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.durable import Kept
 from bot.observed import joined
+from bot.ports.persistence import Kept
 from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import SEEN_AT, ladder

@@ -19,9 +19,9 @@ from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
-from bot.durable import Done, Kept, LeaseLostError, StoreError
 from bot.paper import PaperVenue
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Done, Kept, LeaseLostError, StoreError
 from bot.trade import Trader
 from bot.watch import Judged, Watch
 from tests.fakes import FakeScorer

@@ -16,7 +16,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
-from bot.ports import Venue
+from bot.ports.exchange import Venue
 from tests.strategies import SEEN_AT, approved, ladder, order
 
 TICKER = "A"

@@ -27,11 +27,11 @@ from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents
 from bot.kalshi.venue import CERTAIN_AFTER
+from bot.ports.views import BotState
 from bot.state import decoded
 from bot.store.database import opened
 from bot.terminal import spell_out
 from bot.timeline import fairly
-from bot.views import BotState
 from trials import ledger
 from trials.processes import (
     PATIENCE,

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from bot.durable import Kept
+from bot.ports.persistence import Kept
 from trials.processes import fill_line
 
 ZERO: Final = Decimal(0)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from bot.core.market.orderbook import Floats
-from bot.ports import Opinions
+from bot.ports.exchange import Opinions
 
 #: What it thinks, one after the other: enter long, leave, enter short, leave.
 _ROUND: Final = np.array([0.9, 0.5, 0.1, 0.5])

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Bytes of a body, as they arrive and unpacked: three times the longest page there is.
 MOST_BYTES: Final = 8 * 2**20

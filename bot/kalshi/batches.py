@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: What one request may ask for: markets, and characters of tickers in its address.
 BATCH = 100

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.kalshi.shapes import MALFORMED, decode, outline
-from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError
+from bot.ports.exchange import NOT_ANSWERED, BookAnswer, ExchangeError
 
 #: The finest grid has 9,999 prices; a longer side would only cost memory.
 MOST_LEVELS = 10_000

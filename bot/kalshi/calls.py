@@ -24,7 +24,7 @@ from bot.kalshi.documents import refuse_excess
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.errors import error as refusal
 from bot.kalshi.limits import TokenBudget
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Seconds: one attempt in all, and all attempts of one request.
 ATTEMPT_PATIENCE: Final = 15.0

@@ -23,7 +23,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.oddities import Oddities
 from bot.kalshi.terms import TermsCache, terms_of
 from bot.outbound import DIRECT, Outbound
-from bot.ports import BookAnswer, Clock, ExchangeError, Listed, Terms
+from bot.ports.exchange import BookAnswer, Clock, ExchangeError, Listed, Terms
 
 log = logging.getLogger("main")
 

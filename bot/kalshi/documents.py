@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Elements of all lists and objects together; a page of a thousand markets has 80,000.
 MOST_ELEMENTS: Final = 500_000

@@ -8,7 +8,7 @@ import msgspec
 
 from bot.core.text import one_line
 from bot.kalshi.shapes import MALFORMED
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: The code of a request that never left this process: it certainly did nothing.
 NOT_SENT = "not_sent"

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.kalshi.trading import KalshiTrading
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 log = logging.getLogger("main")
 

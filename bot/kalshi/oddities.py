@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 
 log = logging.getLogger("main")
 

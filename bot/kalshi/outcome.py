@@ -11,7 +11,7 @@ from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.kalshi import account, orders
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.trading import BOOK_SIDE
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Refusals that say whose order it is, and answers given before the exchange was done.
 _EXISTS: Final = "order_already_exists"

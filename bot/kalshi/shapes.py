@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from bot.kalshi.documents import refuse_repetition, refuse_repetition_outside, whole_characters
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Dollars or contracts, never negative; and the same where a sign is meant.
 Amount: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,15}(\.[0-9]{1,15})?\Z")]

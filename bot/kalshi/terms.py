@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.core.market.fees import FeeSchedule
 from bot.kalshi.wire import Event, Series
-from bot.ports import Clock, Terms
+from bot.ports.exchange import Clock, Terms
 
 FRESH_FOR = timedelta(hours=1)
 

@@ -21,7 +21,7 @@ from bot.kalshi import account, orders, reference, shapes
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.shapes import decode, outline
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 
 #: Entries on one page: the most there can be; and pages of a listing that has an end.
 PAGE: Final = 1_000

@@ -21,7 +21,7 @@ from bot.kalshi import orders, outcome
 from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.fence import Fence
 from bot.kalshi.trading import KalshiTrading
-from bot.ports import Clock, ExchangeError
+from bot.ports.exchange import Clock, ExchangeError
 
 #: An order older than that is not sent any more: its book has moved, or this process was paused.
 SEND_WITHIN: Final = timedelta(seconds=15)

@@ -20,7 +20,7 @@ from bot.core.market.money import Contracts, Dollars
 from bot.core.text import one_line
 from bot.kalshi import shapes
 from bot.kalshi.shapes import MarketPage, decode, outline
-from bot.ports import ExchangeError, Listed
+from bot.ports.exchange import ExchangeError, Listed
 
 ShapeT = TypeVar("ShapeT")
 ValueT = TypeVar("ValueT")

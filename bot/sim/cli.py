@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bot.clock import SystemClock
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange
 from bot.sim.fault_install import install

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 from bot.sim import (
     limits,
     rest_account,

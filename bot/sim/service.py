@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import orjson
 from starlette.datastructures import Headers, QueryParams
 
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 from bot.sim.accounts import Account
 from bot.sim.auth import KeyRing
 from bot.sim.body import Fields, decoded

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from sqlalchemy import URL
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store import file, server
 from bot.store.session import Session
 

@@ -5,7 +5,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from bot.core.market.orders import Order
-from bot.durable import Done, StoreError
+from bot.ports.persistence import Done, StoreError
 from bot.store import leases, writing
 from bot.store.session import Session
 from bot.store.trace import Trace

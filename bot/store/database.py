@@ -13,7 +13,7 @@ from functools import partial
 
 from sqlalchemy import select
 
-from bot.durable import Kept, Lead, News, StoreError, Term
+from bot.ports.persistence import Kept, Lead, News, StoreError, Term
 from bot.store import address, leases, reading, retention, schema, writing
 from bot.store import trace as traces
 from bot.store.book import BookStore

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store import trace as traces
 from bot.store.presence import Presence
 from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded, said

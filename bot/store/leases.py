@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.durable import Lead, LeaseLostError, Term
+from bot.ports.persistence import Lead, LeaseLostError, Term
 from bot.store.legible import UnreadableError, check, unreadable
 from bot.store.tables import lease
 

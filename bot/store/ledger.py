@@ -13,7 +13,7 @@ from bot.core.account.portfolio import Portfolio, Position
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars
 from bot.core.market.orders import Fill, Order
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store.legible import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements
 

@@ -8,7 +8,7 @@ never opened here: closing one would drop the locks that this process has on it.
 from pathlib import Path
 from typing import Final
 
-from bot.durable import StoreLostError
+from bot.ports.persistence import StoreLostError
 
 #: The database, the commits that wait beside it, and their index with the locks of all processes.
 _SUFFIXES: Final = ("", "-wal", "-shm")

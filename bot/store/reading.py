@@ -16,7 +16,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event
 from bot.core.market.money import ZERO
 from bot.core.market.orders import Order
-from bot.durable import Kept, Memo, News
+from bot.ports.persistence import Kept, Memo, News
 from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved
 from bot.store.legible import MOST, built, leave_out

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
 
 from bot.core.account.portfolio import Portfolio
-from bot.durable import FLEETING
+from bot.ports.persistence import FLEETING
 from bot.store import leases
 from bot.store.ledger import Ledger, folded, ledger, opening_row
 from bot.store.rows import NEWEST

@@ -30,7 +30,7 @@ from bot.core.events import (
     WhaleSeen,
 )
 from bot.core.market.orders import Fill, Order
-from bot.durable import Memo
+from bot.ports.persistence import Memo
 from bot.store.tables import fills, settlements
 
 log = logging.getLogger("main")

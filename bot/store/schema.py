@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store.session import MIGRATION, Session
 
 FOLDER: Final = Path(__file__).parent / "migrations"

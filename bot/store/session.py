@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store.legible import UnreadableError
 from bot.store.trace import Trace
 

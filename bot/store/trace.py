@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, inspect, select, text
 
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store.tables import books, lease
 
 #: What the name of the trace adds to that of the file.

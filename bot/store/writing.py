@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from bot.core.market.orders import Order
-from bot.durable import Done, StoreError, Term
+from bot.ports.persistence import Done, StoreError, Term
 from bot.store import leases
 from bot.store.legible import built, check
 from bot.store.rows import Rows, Values, memo_rows, order_row, rows

@@ -19,9 +19,7 @@ from bot.core.signals.strategy import Thresholds
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.model_watch import ModelWatch
-from bot.prints import Coverage
-from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
-from bot.views import (
+from bot.ports.views import (
     BotState,
     Check,
     DecisionView,
@@ -31,6 +29,8 @@ from bot.views import (
     TimelineView,
     WhaleView,
 )
+from bot.prints import Coverage
+from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from logging_utils import CsvJournal, LogStats
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)

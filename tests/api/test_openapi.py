@@ -10,7 +10,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from api import schemas_state as schemas
 from api.throttle import SPAN
-from bot.views import NoticeKind
+from bot.ports.views import NoticeKind
 from logging_utils import CsvJournal
 from tests.api.conftest import OWNER, TOKENS, World, decision, full_state
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from api import schemas_bot, schemas_service, schemas_state
-from bot import views
-from bot.durable import LeaseLostError, StoreError
-from bot.views import Check
+from bot.ports import views
+from bot.ports.persistence import LeaseLostError, StoreError
+from bot.ports.views import Check
 from tests.api.conftest import STATUS, decision
 
 PAIRS = [

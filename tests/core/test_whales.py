@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.whales.detector import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
 from bot.core.whales.thresholds import FLAGS, FOLLOWED, blank_rows
-from bot.memory import Memory
+from bot.signals.ticker_state import Memory
 
 QUICK = WhaleRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0)
 #: Nothing is so large, and no look so rare, that an order need not rest first.

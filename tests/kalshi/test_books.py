@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.core.market.orderbook import MAX_LEVELS, Level
 from bot.kalshi import books as module
 from bot.kalshi.books import TOO_FINE, book, books, joined, nothing
-from bot.ports import NOT_ANSWERED, BookAnswer, ExchangeError
+from bot.ports.exchange import NOT_ANSWERED, BookAnswer, ExchangeError
 from tests.kalshi.bodies import T1, T2, T3, batch, dump, entry, sides
 
 prices = st.integers(1, 499).map(lambda mills: f"0.{mills:03d}0")

@@ -16,7 +16,7 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.kalshi.batches import ADDRESS_ROOM, BATCH
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.ports import NOT_ANSWERED, ExchangeError, Listed, Terms
+from bot.ports.exchange import NOT_ANSWERED, ExchangeError, Listed, Terms
 from tests.kalshi.bodies import (
     T1,
     T2,

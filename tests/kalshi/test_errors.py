@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.kalshi.errors import error
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from tests.kalshi.bodies import FIXTURES, dump
 
 RECORDED = FIXTURES / "errors.json"

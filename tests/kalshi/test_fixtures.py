@@ -15,7 +15,7 @@ from bot.core.market.orderbook import Books
 from bot.kalshi import account, books, orders, reference, shapes, wire
 from bot.kalshi.frames import BookDelta, BookSnapshot, frame
 from bot.kalshi.shapes import decode
-from bot.ports import BookAnswer, ExchangeError
+from bot.ports.exchange import BookAnswer, ExchangeError
 from tests.kalshi.bodies import FIXTURES, T1, dump
 
 pytestmark = pytest.mark.skipif(

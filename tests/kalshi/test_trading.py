@@ -21,7 +21,7 @@ from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.shapes import decode
 from bot.kalshi.trading import KalshiTrading
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.sim.auth import KeyRing
 from bot.sim.keys import KeyKind, made_key
 from tests.fakes import HandClock

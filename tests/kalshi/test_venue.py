@@ -21,7 +21,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Execution, OrderStatus, Unresolved
 from bot.kalshi.trading import KalshiTrading
 from bot.kalshi.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from bot.sim.fault_kinds import KINDS
 from bot.sim.keys import KeyKind, made_key
 from bot.sim.orders import TimeInForce

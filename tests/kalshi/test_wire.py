@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus, Side
 from bot.kalshi import wire
-from bot.ports import ExchangeError
+from bot.ports.exchange import ExchangeError
 from tests.kalshi.bodies import T1, T2, T3, Json, dump, event, events, listed, market, page, series
 
 READERS: list[Callable[[bytes], object]] = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, select
 
-from bot.durable import Done, Term
+from bot.ports.persistence import Done, Term
 from bot.store.book import BookStore
 from bot.store.database import Database, opened
 from bot.store.tables import metadata

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import config
-from bot.durable import StoreError
+from bot.ports.persistence import StoreError
 from bot.store import address
 from bot.store.database import opened
 from tests.store import pgbouncer

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleStarted, OrderEnded
 from bot.core.market.orders import Execution, OrderStatus
-from bot.durable import Done, Memo, News, StoreError
+from bot.ports.persistence import Done, Memo, News, StoreError
 from bot.store import reading, rows
 from bot.store.database import opened
 from bot.store.tables import books, events

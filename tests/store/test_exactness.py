@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.core.events import MarketSettled, OrderEnded
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Order, OrderStatus
-from bot.durable import Done, StoreError
+from bot.ports.persistence import Done, StoreError
 from bot.store import rows
 from tests.store.values import CASH, amounts, kept_events, moments, order
 from tests.strategies import NOON

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.clock import stopwatch
-from bot.durable import Done, StoreError
+from bot.ports.persistence import Done, StoreError
 from bot.store import address, schema
 from bot.store.book import BookStore
 from bot.store.database import Database, opened

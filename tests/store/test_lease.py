@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.clock import SystemClock
-from bot.durable import Done, LeaseLostError, Memo, StoreError, Term
+from bot.ports.persistence import Done, LeaseLostError, Memo, StoreError, Term
 from bot.store.database import opened
 from bot.store.tables import lease
 from tests.store.conftest import all_rows, change, engine

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from bot.core.market.orders import Order
-from bot.durable import StoreError, StoreLostError
+from bot.ports.persistence import StoreError, StoreLostError
 from bot.store.database import opened
 from bot.store.trace import SUFFIX
 from tests.store.conftest import begun

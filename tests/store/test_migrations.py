@@ -12,7 +12,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.events import FetchFailed
 from bot.core.market.market import Side
 from bot.core.market.orders import Fill, Order
-from bot.durable import StoreError, Term
+from bot.ports.persistence import StoreError, Term
 from bot.store import schema
 from bot.store.database import opened
 from bot.store.tables import metadata

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import OrderEnded
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.durable import Done, Memo
+from bot.ports.persistence import Done, Memo
 from bot.store import retention, rows
 from bot.store.tables import books
 from tests.store.conftest import change

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from bot.durable import Memo, StoreError
+from bot.ports.persistence import Memo, StoreError
 from bot.store.database import opened
 from bot.store.tables import metadata
 from tests.store.conftest import begun, change

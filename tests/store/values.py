@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core import events as ev
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.durable import Done
+from bot.ports.persistence import Done
 from bot.store.rows import KINDS
 from tests.strategies import NOON
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 from bot.sim.exchange import Exchange
 from bot.sim.world.demo_events import ROLLING, STANDING
 from bot.sim.world.driver import Driver

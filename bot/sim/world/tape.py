@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.core.market.market import MarketStatus, Side
-from bot.ports import Clock
+from bot.ports.exchange import Clock
 from bot.sim.accounts import Account
 from bot.sim.exchange import Exchange
 from bot.sim.orders import LiveOrder, OrderState

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.durable import Memo
-from bot.form import mark, warn
+from bot.ports.checkpoint_codec import mark, warn
+from bot.ports.persistence import Memo
 
 _MARK_BYTES: Final = 8
 #: The number of a row that nobody has.

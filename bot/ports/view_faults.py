@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
-from bot.durable import LeaseLostError
+from bot.ports.persistence import LeaseLostError
 
 log = logging.getLogger("main")
 

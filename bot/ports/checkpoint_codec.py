@@ -1,7 +1,7 @@
 """The form of a memo: JSON of a type, behind a mark of how that type is laid out.
 
 What was written in another layout, by an older version of the code, bears another mark: it is
-forgotten, with one line in the log, and never misread. Leaves out rows of NumPy (`bot.memory`).
+forgotten, with one line in the log, and never misread. Leaves out rows of NumPy (`bot.signals.ticker_state`).
 """
 
 import logging
@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from bot.durable import Kept, Memo, News
+from bot.ports.persistence import Kept, Memo, News
 
 log = logging.getLogger("main")
 

@@ -1,0 +1,1 @@
+"""What the bot asks of the outside: protocols, their values and errors."""

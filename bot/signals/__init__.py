@@ -1,0 +1,1 @@
+"""What the bot thinks of each market: features, whales, predictions."""
