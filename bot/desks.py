@@ -18,10 +18,10 @@ from bot.core.market.money import Dollars
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http
-from bot.kalshi.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.trading import KalshiTrading
-from bot.kalshi.venue import LiveVenue
+from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
+from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.venue import LiveVenue
 from bot.paper import PaperVenue
 from bot.ports.exchange import Clock, Venue
 

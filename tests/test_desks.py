@@ -16,7 +16,7 @@ from bot.core.market.market import Side
 from bot.core.market.orders import Execution, OrderStatus
 from bot.desks import LiveDesk, PaperDesk, signer_of
 from bot.kalshi.client import KalshiClient
-from bot.kalshi.fence import MOST_CONTRACTS
+from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.paper import PaperVenue
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Term, Unkept

@@ -45,7 +45,7 @@ from bot.core.risk.limits import Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale, WhaleType
 from bot.core.whales.endings import Ending, Fate
-from bot.kalshi.books import TOO_FINE
+from bot.kalshi.wire.books import TOO_FINE
 from bot.metric_counts import failure_kind
 from bot.metric_gauges import READINGS
 from bot.metrics import Gauges, LoopLag, Metrics, described

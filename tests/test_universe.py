@@ -13,7 +13,7 @@ from bot.census import BELIEVED_AFTER
 from bot.clock import RecordedClock
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus
-from bot.kalshi.books import nothing
+from bot.kalshi.wire.books import nothing
 from bot.ports.exchange import BookAnswer, ExchangeError, Listed, Terms
 from bot.ranking import Ranking
 from bot.universe import Universe

@@ -26,7 +26,7 @@ from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents
-from bot.kalshi.venue import CERTAIN_AFTER
+from bot.kalshi.trading.venue import CERTAIN_AFTER
 from bot.ports.views import BotState
 from bot.state import decoded
 from bot.store.database import opened

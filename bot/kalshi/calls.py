@@ -20,10 +20,10 @@ import stamina
 
 from bot.core.text import LONGEST
 from bot.kalshi.answers import whole
-from bot.kalshi.documents import refuse_excess
-from bot.kalshi.errors import NOT_SENT
-from bot.kalshi.errors import error as refusal
 from bot.kalshi.limits import TokenBudget
+from bot.kalshi.wire.documents import refuse_excess
+from bot.kalshi.wire.refusals import NOT_SENT
+from bot.kalshi.wire.refusals import error as refusal
 from bot.ports.exchange import ExchangeError
 
 #: Seconds: one attempt in all, and all attempts of one request.

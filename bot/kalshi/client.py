@@ -15,13 +15,14 @@ from urllib.parse import quote
 import httpx
 
 from bot.core.market.market import Market
-from bot.kalshi import books, wire
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
 from bot.kalshi.calls import Calls, Signature, parsed, refused_as
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.oddities import Oddities
 from bot.kalshi.terms import TermsCache, terms_of
+from bot.kalshi.wire import books
+from bot.kalshi.wire import markets as wire
+from bot.kalshi.wire.oddities import Oddities
 from bot.outbound import DIRECT, Outbound
 from bot.ports.exchange import BookAnswer, Clock, ExchangeError, Listed, Terms
 

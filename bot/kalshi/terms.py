@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.market.fees import FeeSchedule
-from bot.kalshi.wire import Event, Series
+from bot.kalshi.wire.markets import Event, Series
 from bot.ports.exchange import Clock, Terms
 
 FRESH_FOR = timedelta(hours=1)

@@ -16,10 +16,10 @@ from bot.core.market.orders import Execution, Order, Unresolved
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http
-from bot.kalshi.fence import Fence
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.trading import KalshiTrading
-from bot.kalshi.venue import CERTAIN_AFTER, LiveVenue, Patience
+from bot.kalshi.trading.fence import Fence
+from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.venue import CERTAIN_AFTER, LiveVenue, Patience
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange
 from bot.sim.fault_kinds import fault_spec

@@ -16,9 +16,9 @@ import stamina
 from bot.kalshi import answers, calls
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
-from bot.kalshi.documents import DEEPEST, MOST_ELEMENTS
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.outcome import is_final
+from bot.kalshi.trading.outcome import is_final
+from bot.kalshi.wire.documents import DEEPEST, MOST_ELEMENTS
 from bot.ports.exchange import ExchangeError
 from tests.fakes import HandClock
 from tests.kalshi.bodies import T1, T2, Json, batch, dump, entry, listed, page

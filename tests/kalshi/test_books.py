@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import MAX_LEVELS, Level
-from bot.kalshi import books as module
-from bot.kalshi.books import TOO_FINE, book, books, joined, nothing
+from bot.kalshi.wire import books as module
+from bot.kalshi.wire.books import TOO_FINE, book, books, joined, nothing
 from bot.ports.exchange import NOT_ANSWERED, BookAnswer, ExchangeError
 from tests.kalshi.bodies import T1, T2, T3, batch, dump, entry, sides
 

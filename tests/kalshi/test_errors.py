@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.kalshi.errors import error
+from bot.kalshi.wire.refusals import error
 from bot.ports.exchange import ExchangeError
 from tests.kalshi.bodies import FIXTURES, dump
 

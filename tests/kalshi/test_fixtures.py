@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books
-from bot.kalshi import account, books, orders, reference, shapes, wire
-from bot.kalshi.frames import BookDelta, BookSnapshot, frame
-from bot.kalshi.shapes import decode
+from bot.kalshi.wire import account, books, markets, orders, reference, shapes
+from bot.kalshi.wire.frames import BookDelta, BookSnapshot, frame
+from bot.kalshi.wire.shapes import decode
 from bot.ports.exchange import BookAnswer, ExchangeError
 from tests.kalshi.bodies import FIXTURES, T1, dump
 
@@ -36,14 +36,14 @@ def batch_of_books(body: bytes) -> BookAnswer:
 
 def states(body: bytes) -> list[Market]:
     """A collection of markets by state: each as the single route would send it."""
-    return [wire.market(dump({"market": m})) for m in json.loads(body).values()]
+    return [markets.market(dump({"market": m})) for m in json.loads(body).values()]
 
 
 def all_markets(body: bytes) -> tuple[Market, ...]:
-    found, broken = wire.markets(body)
+    found, broken = markets.markets(body)
     assert found
     assert not broken
-    assert wire.listing(body).tickers == tuple(one.ticker for one in found)
+    assert markets.listing(body).tickers == tuple(one.ticker for one in found)
     return found
 
 
@@ -60,18 +60,18 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "endpoint_costs.json": shape(account.EndpointCosts),
     "event_fee_changes.json": shape(reference.EventFeeChanges),
     "event_single.json": shape(shapes.SingleEvent),
-    "events_page.json": wire.events,
-    "events_page_nested.json": wire.events,
+    "events_page.json": markets.events,
+    "events_page_nested.json": markets.events,
     "exchange_schedule.json": shape(reference.Schedule),
-    "exchange_status.json": wire.exchange_status,
-    "exchange_status_exchange_pause.json": wire.exchange_status,
-    "exchange_status_trading_pause.json": wire.exchange_status,
+    "exchange_status.json": markets.exchange_status,
+    "exchange_status_exchange_pause.json": markets.exchange_status,
+    "exchange_status_trading_pause.json": markets.exchange_status,
     "fills.json": shape(account.FillPage),
     "historical_cutoff.json": shape(reference.ArchiveCutoff),
-    "market_mve.json": wire.market,
-    "market_single.json": wire.market,
+    "market_mve.json": markets.market,
+    "market_single.json": markets.market,
     "market_states.json": states,
-    "market_subpenny.json": wire.market,
+    "market_subpenny.json": markets.market,
     "markets_lastpage.json": all_markets,
     "markets_page.json": all_markets,
     "order_amend_request.json": shape(orders.AmendRequest),
@@ -96,10 +96,10 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "queue_positions.json": shape(orders.QueuePositions),
     "series_fee_changes.json": shape(reference.SeriesFeeChanges),
     "series_list.json": shape(shapes.SeriesList),
-    "series_single.json": wire.series,
+    "series_single.json": markets.series,
     "settlements.json": shape(account.SettlementPage),
-    "trades.json": wire.trades,
-    "trades_empty.json": wire.trades,
+    "trades.json": markets.trades,
+    "trades_empty.json": markets.trades,
 }
 #: Read by tests of their own: refusals, frames, and fees computed by the documented rule.
 ELSEWHERE = {"errors.json", "fee_vectors.json", "ws_session.jsonl", "README.md"}

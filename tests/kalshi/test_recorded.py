@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bot.core.market.orderbook import MAX_LEVELS
-from bot.kalshi.books import books
-from bot.kalshi.wire import listing, markets
+from bot.kalshi.wire.books import books
+from bot.kalshi.wire.markets import listing, markets
 from tests.kalshi.bodies import RECORDED, dump, entry, page
 
 pytestmark = pytest.mark.skipif(

@@ -13,14 +13,15 @@ import stamina
 
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, OrderStatus
-from bot.kalshi import account, outcome
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
-from bot.kalshi.errors import NOT_SENT
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.shapes import decode
-from bot.kalshi.trading import KalshiTrading
+from bot.kalshi.trading import outcome
+from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.wire import account
+from bot.kalshi.wire.refusals import NOT_SENT
+from bot.kalshi.wire.shapes import decode
 from bot.ports.exchange import ExchangeError
 from bot.sim.auth import KeyRing
 from bot.sim.keys import KeyKind, made_key
@@ -347,7 +348,7 @@ async def test_a_fill_that_cannot_be_read_is_an_error_and_never_left_out(odd):
 
 
 async def test_a_listing_without_an_end_is_an_error(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.MOST_PAGES", 3)
+    monkeypatch.setattr("bot.kalshi.trading.requests.MOST_PAGES", 3)
     numbers = iter(range(99))
 
     def say(_request):
@@ -371,7 +372,7 @@ async def test_positions_are_signed_and_come_from_all_pages():
 
 
 async def test_a_full_page_of_positions_without_a_word_on_the_next_is_an_error(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.PAGE", 2)
+    monkeypatch.setattr("bot.kalshi.trading.requests.PAGE", 2)
     full = {"market_positions": [position("A", "5.00"), position("B", "1.00")]}
     async with desk(saying(full)) as (trading, _):
         with pytest.raises(ExchangeError, match="not whole"):

@@ -19,8 +19,8 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Execution, OrderStatus, Unresolved
-from bot.kalshi.trading import KalshiTrading
-from bot.kalshi.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
+from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports.exchange import ExchangeError
 from bot.sim.fault_kinds import KINDS
 from bot.sim.keys import KeyKind, made_key
@@ -385,7 +385,7 @@ async def test_another_order_of_that_client_order_id_is_not_taken_for_it(changed
 
 
 async def test_only_so_many_names_are_remembered(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.venue.REMEMBERED_ORDERS", 2)
+    monkeypatch.setattr("bot.kalshi.trading.venue.REMEMBERED_ORDERS", 2)
     async with stand() as live:
         for name in ("c-1", "c-2", "c-3"):
             await live.trade(buying("1", name=name))

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus, Side
-from bot.kalshi import wire
+from bot.kalshi.wire import markets
 from bot.ports.exchange import ExchangeError
 from tests.kalshi.bodies import T1, T2, T3, Json, dump, event, events, listed, market, page, series
 
 READERS: list[Callable[[bytes], object]] = [
-    wire.listing,
-    wire.markets,
-    wire.market,
-    wire.events,
-    wire.series,
-    wire.trades,
-    wire.exchange_status,
+    markets.listing,
+    markets.markets,
+    markets.market,
+    markets.events,
+    markets.series,
+    markets.trades,
+    markets.exchange_status,
 ]
 TRADE = {
     "trade_id": "t-1",
@@ -36,7 +36,7 @@ STATUS = {"exchange_active": True, "trading_active": True}
 
 
 def one_market(**changes: object) -> Market:
-    return wire.market(dump({"market": market(**changes)}))
+    return markets.market(dump({"market": market(**changes)}))
 
 
 def without(document: Json, field: str) -> Json:
@@ -65,7 +65,7 @@ def test_a_market_reads_as_the_exchange_wrote_it():
 
 def test_a_word_the_exchange_has_not_used_yet_is_no_error():
     assert one_market(status="hibernating").status is MarketStatus.UNKNOWN
-    assert wire.series(series(fee_type="by_the_moon")).fees.kind is FeeKind.UNKNOWN
+    assert markets.series(series(fee_type="by_the_moon")).fees.kind is FeeKind.UNKNOWN
 
 
 def test_absent_and_null_optional_fields_read_alike():
@@ -78,12 +78,13 @@ def test_absent_and_null_optional_fields_read_alike():
 
 def test_a_null_list_is_an_empty_list():
     assert one_market(price_ranges=None).grid.ranges == ()
-    assert wire.markets(dump({"markets": None, "cursor": ""})) == ((), ())
-    assert wire.listing(dump({"markets": None, "cursor": ""})).tickers == ()
-    assert wire.events(dump({"events": None, "cursor": ""})) == ((), ())
-    assert wire.trades(dump({"trades": None, "cursor": ""})) == wire.TradePage((), "")
+    assert markets.markets(dump({"markets": None, "cursor": ""})) == ((), ())
+    assert markets.listing(dump({"markets": None, "cursor": ""})).tickers == ()
+    assert markets.events(dump({"events": None, "cursor": ""})) == ((), ())
+    assert markets.trades(dump({"trades": None, "cursor": ""})) == markets.TradePage((), "")
     assert (
-        wire.exchange_status(dump({**STATUS, "exchange_index_statuses": None})).paused_shards == ()
+        markets.exchange_status(dump({**STATUS, "exchange_index_statuses": None})).paused_shards
+        == ()
     )
 
 
@@ -114,7 +115,7 @@ def test_a_market_is_called_by_its_answer_then_its_question(question, answer, ti
 
 
 def test_a_market_that_names_no_answer_is_called_by_its_question():
-    read = wire.market(dump({"market": without(market(), "yes_sub_title")}))
+    read = markets.market(dump({"market": without(market(), "yes_sub_title")}))
 
     assert read.title == "Rain in New York?"
 
@@ -124,7 +125,7 @@ def test_a_market_that_names_no_answer_is_called_by_its_question():
 )
 def test_a_combo_is_known_by_its_collection_or_its_legs(marker):
     assert one_market(**marker).is_combo
-    assert wire.listing(page(listed(T1, **marker), listed(T2))).listed.tickers == (T2,)
+    assert markets.listing(page(listed(T1, **marker), listed(T2))).listed.tickers == (T2,)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_combo_is_known_by_its_collection_or_its_legs(marker):
 )
 def test_an_absent_required_field_is_named_and_never_assumed(field):
     with pytest.raises(ExchangeError, match=field):
-        wire.market(dump({"market": without(market(), field)}))
+        markets.market(dump({"market": without(market(), field)}))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_an_absent_required_field_is_named_and_never_assumed(field):
     ],
 )
 def test_a_market_with_a_broken_field_is_left_out_of_its_page_and_the_others_stay(field, value):
-    read, broken = wire.markets(page(market(T1), market(T2, **{field: value}), market(T3)))
+    read, broken = markets.markets(page(market(T1), market(T2, **{field: value}), market(T3)))
 
     assert [one.ticker for one in read] == [T1, T3]
     assert len(broken) == 1
@@ -182,7 +183,7 @@ def test_only_a_finalized_market_has_a_payout():
 
 
 def test_a_page_of_the_listing_keeps_what_is_active_and_no_combo():
-    read = wire.listing(
+    read = markets.listing(
         page(
             listed(T1, "12.50"),
             listed(T2, status="inactive"),
@@ -199,14 +200,14 @@ def test_a_page_of_the_listing_keeps_what_is_active_and_no_combo():
 
 
 def test_a_broken_entry_of_the_listing_is_left_out_and_named():
-    read = wire.listing(page(listed(T1, 12.5), listed(T2), 7, cursor="next"))
+    read = markets.listing(page(listed(T1, 12.5), listed(T2), 7, cursor="next"))
 
     assert read.listed.tickers == (T2,)
     assert [reason.partition(":")[0] for reason in read.broken] == ["entry 0", "entry 2"]
     assert read.cursor == "next"
 
 
-@pytest.mark.parametrize("reader", [wire.listing, wire.markets])
+@pytest.mark.parametrize("reader", [markets.listing, markets.markets])
 def test_a_page_without_a_cursor_is_not_the_last_page(reader):
     with pytest.raises(ExchangeError, match="cursor"):
         reader(dump({"markets": []}))
@@ -218,7 +219,7 @@ def test_an_event_overrides_what_it_says_and_leaves_the_rest_to_its_series():
         event("KXMLB-1", "KXMLB", fee_type_override="flat", fee_multiplier_override=0.5),
         event("KXMLB-2", "KXMLB", fee_type_override=None, fee_multiplier_override=0),
     )
-    (plain, both, waived), broken = wire.events(body)
+    (plain, both, waived), broken = markets.events(body)
 
     assert (plain.fee_kind, plain.fee_multiplier, plain.category) == (None, None, None)
     assert (both.fee_kind, both.fee_multiplier) == (FeeKind.FLAT, Decimal("0.5"))
@@ -228,16 +229,18 @@ def test_an_event_overrides_what_it_says_and_leaves_the_rest_to_its_series():
 
 @pytest.mark.parametrize("multiplier", [-1, 1e300, "NaN", "Infinity", True, 1000])
 def test_a_fee_multiplier_that_cannot_be_is_refused(multiplier):
-    found, broken = wire.events(events(event(), event("E-2", fee_multiplier_override=multiplier)))
+    found, broken = markets.events(
+        events(event(), event("E-2", fee_multiplier_override=multiplier))
+    )
 
     assert [one.ticker for one in found] == ["KXRAIN-26NOV23"]
     assert len(broken) == 1
     with pytest.raises(ExchangeError):
-        wire.series(series(multiplier=multiplier))
+        markets.series(series(multiplier=multiplier))
 
 
 def test_a_series_tells_fees_and_category():
-    read = wire.series(series(fee_type="quadratic_with_maker_fees", multiplier=0.5))
+    read = markets.series(series(fee_type="quadratic_with_maker_fees", multiplier=0.5))
 
     assert (read.ticker, read.category) == ("KXRAIN", "Weather")
     assert read.fees == FeeSchedule(FeeKind.WITH_MAKER_FEES, Decimal("0.5"))
@@ -245,7 +248,7 @@ def test_a_series_tells_fees_and_category():
 
 def test_trades_have_the_side_of_the_taker_at_a_yes_price():
     sold = {**TRADE, "trade_id": "t-2", "taker_book_side": "ask", "is_block_trade": True}
-    read = wire.trades(dump({"trades": [TRADE, sold], "cursor": "older"}))
+    read = markets.trades(dump({"trades": [TRADE, sold], "cursor": "older"}))
     first, second = read.trades
 
     assert (first.taker, first.price, first.count) == (Side.BUY, Decimal("0.37"), Decimal("12.5"))
@@ -272,7 +275,7 @@ def test_trades_have_the_side_of_the_taker_at_a_yes_price():
 )
 def test_a_trade_that_cannot_be_is_left_out_and_named(changes):
     odd = {**TRADE, "ticker": T2, **changes}
-    read = wire.trades(dump({"trades": [TRADE, odd], "cursor": "older"}))
+    read = markets.trades(dump({"trades": [TRADE, odd], "cursor": "older"}))
 
     assert ([trade.ticker for trade in read.trades], read.cursor) == ([T1], "older")
     assert read.doubtful == {T2}
@@ -281,7 +284,7 @@ def test_a_trade_that_cannot_be_is_left_out_and_named(changes):
 
 
 def test_a_trade_of_no_market_costs_no_market():
-    read = wire.trades(dump({"trades": [TRADE, {**TRADE, "ticker": ""}, 7], "cursor": ""}))
+    read = markets.trades(dump({"trades": [TRADE, {**TRADE, "ticker": ""}, 7], "cursor": ""}))
 
     assert (len(read.trades), len(read.broken), read.doubtful) == (1, 2, frozenset())
 
@@ -289,18 +292,20 @@ def test_a_trade_of_no_market_costs_no_market():
 @pytest.mark.parametrize("told", ["1e-999999", "0e-999999", "1" * 100_000, "0." + "1" * 100_000])
 def test_a_multiplier_with_more_digits_than_a_line_has_is_refused_in_a_short_sentence(told):
     with pytest.raises(ExchangeError, match="is no fee multiplier") as raised:
-        wire.series(series(multiplier=told))
+        markets.series(series(multiplier=told))
 
     assert len(str(raised.value)) < 200
 
 
 def test_words_of_the_exchange_are_one_bounded_line():
     hidden = "Rain\u202e in\u0000 New\nYork\u200b?"
-    first, second = wire.markets(page(market(title=hidden), market(T2, title="x" * 1_000_000)))[0]
+    first, second = markets.markets(page(market(title=hidden), market(T2, title="x" * 1_000_000)))[
+        0
+    ]
 
     assert "Rain in New York ?" in first.title
     assert len(second.title) < 700
-    assert wire.series(series(category="a\rb" + "x" * 1_000)).category == "a b" + "x" * 297 + "…"
+    assert markets.series(series(category="a\rb" + "x" * 1_000)).category == "a b" + "x" * 297 + "…"
 
 
 @pytest.mark.parametrize(
@@ -315,14 +320,14 @@ def test_words_of_the_exchange_are_one_bounded_line():
 )
 def test_an_odd_entry_costs_itself_alone(odd):
     sound = dump(listed(T1)).decode()
-    read = wire.listing(f'{{"markets":[{odd},{sound}],"cursor":"c"}}'.encode())
+    read = markets.listing(f'{{"markets":[{odd},{sound}],"cursor":"c"}}'.encode())
 
     assert (read.listed.tickers, read.cursor, len(read.broken)) == ((T1,), "c", 1)
 
 
 def test_half_a_character_is_replaced_and_costs_nothing():
     odd = r'"a\ud800b\\ud800\udc00c\ud83d\ude00"'
-    read, broken = wire.markets(page(market(title="HERE")).replace(b'"HERE"', odd.encode()))
+    read, broken = markets.markets(page(market(title="HERE")).replace(b'"HERE"', odd.encode()))
 
     assert not broken
     assert "a\ufffdb\\ud800\ufffdc\U0001f600" in read[0].title
@@ -334,7 +339,7 @@ def test_a_page_that_says_two_things_of_itself_is_refused():
         b'{"markets":[],"markets":null,"cursor":""}',
     ):
         with pytest.raises(ExchangeError, match="is there twice"):
-            wire.listing(body)
+            markets.listing(body)
 
 
 def test_the_status_names_the_shards_that_are_paused():
@@ -343,7 +348,7 @@ def test_the_status_names_the_shards_that_are_paused():
         {**STATUS, "exchange_index": 2, "trading_active": False},
     ]
     resumes = "2026-11-26T05:00:00-05:00"
-    read = wire.exchange_status(
+    read = markets.exchange_status(
         dump(
             {**STATUS, "exchange_estimated_resume_time": resumes, "exchange_index_statuses": shards}
         )
@@ -354,13 +359,13 @@ def test_the_status_names_the_shards_that_are_paused():
 
 
 SOUND: dict[Callable[[bytes], object], bytes] = {
-    wire.listing: page(listed(T1), cursor="c"),
-    wire.markets: page(market()),
-    wire.market: dump({"market": market()}),
-    wire.events: events(event()),
-    wire.series: series(),
-    wire.trades: dump({"trades": [TRADE], "cursor": ""}),
-    wire.exchange_status: dump(STATUS),
+    markets.listing: page(listed(T1), cursor="c"),
+    markets.markets: page(market()),
+    markets.market: dump({"market": market()}),
+    markets.events: events(event()),
+    markets.series: series(),
+    markets.trades: dump({"trades": [TRADE], "cursor": ""}),
+    markets.exchange_status: dump(STATUS),
 }
 names = st.sampled_from(
     ["markets", "cursor", "market", "event", "events", "series", "trades", "ticker", "status"]

@@ -17,10 +17,11 @@ from typing import Final
 from bot.core.account.reconcile import AccountNow
 from bot.core.market.orders import Execution, Order, Unresolved
 from bot.core.risk.review import Approved
-from bot.kalshi import orders, outcome
-from bot.kalshi.errors import NOT_SENT
-from bot.kalshi.fence import Fence
-from bot.kalshi.trading import KalshiTrading
+from bot.kalshi.trading import outcome
+from bot.kalshi.trading.fence import Fence
+from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.wire import orders
+from bot.kalshi.wire.refusals import NOT_SENT
 from bot.ports.exchange import Clock, ExchangeError
 
 #: An order older than that is not sent any more: its book has moved, or this process was paused.

@@ -17,10 +17,10 @@ from msgspec import Raw
 from bot.core.market.market import Side
 from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Order
-from bot.kalshi import account, orders, reference, shapes
 from bot.kalshi.calls import Calls, Write
-from bot.kalshi.errors import NOT_SENT
-from bot.kalshi.shapes import decode, outline
+from bot.kalshi.wire import account, orders, reference, shapes
+from bot.kalshi.wire.refusals import NOT_SENT
+from bot.kalshi.wire.shapes import decode, outline
 from bot.ports.exchange import ExchangeError
 
 #: Entries on one page: the most there can be; and pages of a listing that has an end.

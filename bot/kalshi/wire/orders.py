@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from msgspec import Raw, Struct
 
-from bot.kalshi.shapes import Amount, At, Id, Ticker, Word
+from bot.kalshi.wire.shapes import Amount, At, Id, Ticker, Word
 
 
 class OrderRequest(Struct, frozen=True, omit_defaults=True):

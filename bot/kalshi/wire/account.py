@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from msgspec import Struct
 
-from bot.kalshi.shapes import Amount, At, Id, SignedAmount, Ticker, Word
+from bot.kalshi.wire.shapes import Amount, At, Id, SignedAmount, Ticker, Word
 
 
 class Fill(Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from bot.kalshi.documents import refuse_repetition, refuse_repetition_outside, whole_characters
+from bot.kalshi.wire.documents import refuse_repetition, refuse_repetition_outside, whole_characters
 from bot.ports.exchange import ExchangeError
 
 #: Dollars or contracts, never negative; and the same where a sign is meant.

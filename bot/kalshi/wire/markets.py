@@ -18,8 +18,8 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
 from bot.core.market.money import Contracts, Dollars
 from bot.core.text import one_line
-from bot.kalshi import shapes
-from bot.kalshi.shapes import MarketPage, decode, outline
+from bot.kalshi.wire import shapes
+from bot.kalshi.wire.shapes import MarketPage, decode, outline
 from bot.ports.exchange import ExchangeError, Listed
 
 ShapeT = TypeVar("ShapeT")

@@ -8,9 +8,9 @@ from typing import Final
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, cents
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.kalshi import account, orders
-from bot.kalshi.errors import NOT_SENT
-from bot.kalshi.trading import BOOK_SIDE
+from bot.kalshi.trading.requests import BOOK_SIDE
+from bot.kalshi.wire import account, orders
+from bot.kalshi.wire.refusals import NOT_SENT
 from bot.ports.exchange import ExchangeError
 
 #: Refusals that say whose order it is, and answers given before the exchange was done.

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct
 
-from bot.kalshi.books import Plain
-from bot.kalshi.shapes import Amount, SignedAmount, Ticker, decode
+from bot.kalshi.wire.books import Plain
+from bot.kalshi.wire.shapes import Amount, SignedAmount, Ticker, decode
 
 
 class BookSnapshot(Struct, frozen=True):

@@ -7,7 +7,7 @@ anything else still does.
 import msgspec
 
 from bot.core.text import one_line
-from bot.kalshi.shapes import MALFORMED
+from bot.kalshi.wire.shapes import MALFORMED
 from bot.ports.exchange import ExchangeError
 
 #: The code of a request that never left this process: it certainly did nothing.

@@ -16,7 +16,7 @@ from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
-from bot.kalshi.shapes import MALFORMED, decode, outline
+from bot.kalshi.wire.shapes import MALFORMED, decode, outline
 from bot.ports.exchange import NOT_ANSWERED, BookAnswer, ExchangeError
 
 #: The finest grid has 9,999 prices; a longer side would only cost memory.

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bot.kalshi.shapes import Amount, At, Ticker
+from bot.kalshi.wire.shapes import Amount, At, Ticker
 
 
 class Quotes(Struct, frozen=True):

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bot.kalshi.trading import KalshiTrading
+from bot.kalshi.trading.requests import KalshiTrading
 from bot.ports.exchange import ExchangeError
 
 log = logging.getLogger("main")

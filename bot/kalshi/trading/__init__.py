@@ -1,0 +1,1 @@
+"""Live orders: requests, outcomes, the fence, the venue."""
