@@ -43,7 +43,7 @@ from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.state import Board, Role
-from bot.store import address
+from bot.store.connections import address
 from bot.switches import Switches
 from logging_utils import CsvJournal, LogStats, configure
 

@@ -38,7 +38,7 @@ from bot.settings_text import (
     shown,
     words,
 )
-from bot.store import address
+from bot.store.connections import address
 
 VERSION = "0.1.0"
 PREFIXES = (

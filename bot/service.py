@@ -25,7 +25,7 @@ from bot.ports.exchange import Clock
 from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.ports.views import BotState
 from bot.state import decoded
-from bot.store.book import BookStore
+from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 
 log = logging.getLogger("main")

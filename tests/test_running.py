@@ -20,7 +20,7 @@ from bot.core.market.market import Side
 from bot.ports.persistence import FLEETING, Done, Memo, StoreError, Term
 from bot.publish import Publisher
 from bot.sim.units import size_contracts
-from bot.store.book import BookStore
+from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 from tests.api.conftest import opened as asked
 from tests.services import (

@@ -14,11 +14,12 @@ from functools import partial
 from sqlalchemy import select
 
 from bot.ports.persistence import Kept, Lead, News, StoreError, Term
-from bot.store import address, leases, reading, retention, schema, writing
-from bot.store import trace as traces
-from bot.store.book import BookStore
-from bot.store.session import Session
-from bot.store.trace import Trace
+from bot.store import leases, reading, retention, schema, writing
+from bot.store.account_store import BookStore
+from bot.store.connections import address
+from bot.store.connections import trace as traces
+from bot.store.connections.session import Session
+from bot.store.connections.trace import Trace
 from bot.store.writing import Chapter
 
 

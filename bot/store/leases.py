@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from bot.ports.persistence import Lead, LeaseLostError, Term
-from bot.store.legible import UnreadableError, check, unreadable
+from bot.store.row_checks import UnreadableError, check, unreadable
 from bot.store.tables import lease
 
 #: Seconds beyond which no lease is asked for.

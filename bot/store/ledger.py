@@ -14,7 +14,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars
 from bot.core.market.orders import Fill, Order
 from bot.ports.persistence import StoreError
-from bot.store.legible import built
+from bot.store.row_checks import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements
 
 #: Entries booked between two breaths of the event loop.

@@ -19,7 +19,7 @@ from bot.core.market.orders import Order
 from bot.ports.persistence import Kept, Memo, News
 from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved
-from bot.store.legible import MOST, built, leave_out
+from bot.store.row_checks import MOST, built, leave_out
 from bot.store.rows import NEWEST
 from bot.store.tables import events, memos, published, switches
 from bot.store.writing import newest

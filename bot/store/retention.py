@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, t
 from bot.core.account.portfolio import Portfolio
 from bot.ports.persistence import FLEETING
 from bot.store import leases
+from bot.store.connections.session import Session, Work
 from bot.store.ledger import Ledger, folded, ledger, opening_row
 from bot.store.rows import NEWEST
-from bot.store.session import Session, Work
 from bot.store.tables import (
     books,
     cash_movements,

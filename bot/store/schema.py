@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from bot.ports.persistence import StoreError
-from bot.store.session import MIGRATION, Session
+from bot.store.connections.session import MIGRATION, Session
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 #: Any number that no other program uses: whoever holds it changes the tables.

@@ -15,7 +15,7 @@ from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from bot.core.market.orders import Order
 from bot.ports.persistence import Done, StoreError, Term
 from bot.store import leases
-from bot.store.legible import built, check
+from bot.store.row_checks import built, check
 from bot.store.rows import Rows, Values, memo_rows, order_row, rows
 from bot.store.tables import books, cash_movements, events, memos, orders, published, switches
 

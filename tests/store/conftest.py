@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, select
 
 from bot.ports.persistence import Done, Term
-from bot.store.book import BookStore
+from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 from bot.store.tables import metadata
 from tests.store import postgres

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot import config
 from bot.ports.persistence import StoreError
-from bot.store import address
+from bot.store.connections import address
 from bot.store.database import opened
 from tests.store import pgbouncer
 from tests.store.conftest import begun

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from bot.store import address
-from bot.store.session import CONNECTIONS
+from bot.store.connections import address
+from bot.store.connections.session import CONNECTIONS
 
 #: What asks a database how it commits, and the answers that are safe.
 ASKED: Mapping[str, Mapping[str, set[Any]]] = {

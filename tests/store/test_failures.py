@@ -6,8 +6,9 @@ import pytest
 
 from bot.clock import stopwatch
 from bot.ports.persistence import Done, StoreError
-from bot.store import address, schema
-from bot.store.book import BookStore
+from bot.store import schema
+from bot.store.account_store import BookStore
+from bot.store.connections import address
 from bot.store.database import Database, opened
 from bot.store.writing import Chapter
 from tests.store.conftest import begun

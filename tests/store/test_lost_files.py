@@ -8,8 +8,8 @@ import pytest
 
 from bot.core.market.orders import Order
 from bot.ports.persistence import StoreError, StoreLostError
+from bot.store.connections.trace import SUFFIX
 from bot.store.database import opened
-from bot.store.trace import SUFFIX
 from tests.store.conftest import begun
 from tests.store.values import BOOK, done, filled, order
 

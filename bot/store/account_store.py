@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from bot.core.market.orders import Order
 from bot.ports.persistence import Done, StoreError
 from bot.store import leases, writing
-from bot.store.session import Session
-from bot.store.trace import Trace
+from bot.store.connections.session import Session
+from bot.store.connections.trace import Trace
 from bot.store.writing import Chapter, Page
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.ports.persistence import StoreError
-from bot.store.legible import UnreadableError
-from bot.store.trace import Trace
+from bot.store.connections.trace import Trace
+from bot.store.row_checks import UnreadableError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]

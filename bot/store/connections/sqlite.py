@@ -19,10 +19,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.ports.persistence import StoreError
-from bot.store import trace as traces
-from bot.store.presence import Presence
-from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded, said
-from bot.store.trace import Trace
+from bot.store.connections import trace as traces
+from bot.store.connections.presence import Presence
+from bot.store.connections.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded, said
+from bot.store.connections.trace import Trace
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",

@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bot.store.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
-from bot.store.trace import Trace
+from bot.store.connections.session import ANSWER, CONNECTIONS, PATIENCE, T, Work, bounded
+from bot.store.connections.trace import Trace
 
 _MS: Final = int(PATIENCE * 1_000)
 #: For each transaction anew: behind a pooler it may be on another connection of the server.

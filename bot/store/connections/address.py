@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote
 from sqlalchemy import URL
 
 from bot.ports.persistence import StoreError
-from bot.store import file, server
-from bot.store.session import Session
+from bot.store.connections import postgres, sqlite
+from bot.store.connections.session import Session
 
 _ACCEPTED: Final = (
     "DATABASE_URL must be sqlite:///folder/file.db or postgres://user:password@host:port/database"
@@ -62,8 +62,8 @@ def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextMana
     """
     url = read(address)
     if url.drivername == "sqlite":
-        return file.opened(url, may_begin=may_begin)
-    return server.opened(url)
+        return sqlite.opened(url, may_begin=may_begin)
+    return postgres.opened(url)
 
 
 def read(address: str) -> URL:
