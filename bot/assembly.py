@@ -22,7 +22,6 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions
-from bot.folded import Folded
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.keep import Keeper, Remembering
@@ -37,6 +36,7 @@ from bot.publish import Publisher, Sources
 from bot.recent import Recent
 from bot.runner import Beat, Runner
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
+from bot.telemetry.folded_lines import Folded
 from bot.trade import Trader
 from bot.universe import Universe
 from bot.watch import Watch

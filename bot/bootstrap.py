@@ -32,7 +32,6 @@ from bot.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
-from bot.metrics import LoopLag, Metrics
 from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports.exchange import Clock
@@ -45,6 +44,7 @@ from bot.sim.world.demo import demo_exchange
 from bot.state import Board, Role
 from bot.store.connections import address
 from bot.switches import Switches
+from bot.telemetry.metrics import LoopLag, Metrics
 from logging_utils import CsvJournal, LogStats, configure
 
 log = logging.getLogger("main")

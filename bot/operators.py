@@ -14,10 +14,10 @@ from bot.core.market.money import measured
 from bot.core.model.drift import Drift
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
-from bot.metrics import Gauges
 from bot.ports.exchange import Clock
 from bot.ports.views import Check
 from bot.state import Board, BotStatus
+from bot.telemetry.metrics import Gauges
 
 #: The state is fresh for so many intervals, and for so many seconds at least.
 FRESH_INTERVALS: Final = 2

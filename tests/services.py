@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot import config, desks, leadership, loop_lag, scorer, universe
+from bot import config, desks, leadership, scorer, universe
 from bot.bootstrap import Running
 from bot.clock import SystemClock
 from bot.config import Settings
@@ -32,6 +32,7 @@ from bot.sim.specs import EventSpec, SeriesSpec
 from bot.sim.units import DOLLAR, ticks, units
 from bot.store.database import opened
 from bot.tallies import Tallies
+from bot.telemetry import loop_lag
 from tests.fakes import FakeScorer
 from tests.sim.exchanges import market_spec, request
 from tests.sim.streaming import served_over_tcp

@@ -29,7 +29,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ),
         ("bot.outbound",),
         ("bot.scrub",),
-        ("bot.folded",),
+        ("bot.telemetry.folded_lines",),
     ),
     (
         ("bot.kalshi",),
@@ -44,7 +44,12 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.alert_values",
             "bot.alert_webhook",
         ),
-        ("bot.metrics", "bot.metric_counts", "bot.metric_gauges", "bot.loop_lag"),
+        (
+            "bot.telemetry.metrics",
+            "bot.telemetry.counters",
+            "bot.telemetry.gauges",
+            "bot.telemetry.loop_lag",
+        ),
         ("bot.tape", "bot.tape_format", "bot.recorder"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),

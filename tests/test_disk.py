@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.disk import EVERY, LEAST, LOW, DiskWatch
-from bot.folded import WINDOW, Folded
+from bot.telemetry.folded_lines import WINDOW, Folded
 
 LOGS = Path("/somewhere/logs")
 

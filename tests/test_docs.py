@@ -11,7 +11,7 @@ from bot import config
 from bot.__main__ import COMMANDS
 from bot.config import Settings
 from bot.journal_rows import LOGS
-from bot.metrics import described
+from bot.telemetry.metrics import described
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

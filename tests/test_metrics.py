@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import metric_counts
 from bot.core.events import (
     Action,
     CycleFinished,
@@ -46,10 +45,11 @@ from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale, WhaleType
 from bot.core.whales.endings import Ending, Fate
 from bot.kalshi.wire.books import TOO_FINE
-from bot.metric_counts import failure_kind
-from bot.metric_gauges import READINGS
-from bot.metrics import Gauges, LoopLag, Metrics, described
 from bot.ports.exchange import NOT_ANSWERED
+from bot.telemetry import counters
+from bot.telemetry.counters import failure_kind
+from bot.telemetry.gauges import READINGS
+from bot.telemetry.metrics import Gauges, LoopLag, Metrics, described
 from tests.strategies import NOON
 
 ORDER = Order("id-1", "KXA", Side.BUY, Decimal(10), Decimal("0.40"), NOON)
@@ -185,7 +185,7 @@ def test_an_event_is_counted_where_it_belongs(event, name, labels, expected):
 def test_every_event_is_counted_or_left_out_on_purpose():
     left_out = {PnlMarked}  # the gauges say it, whenever they are read
 
-    assert set(metric_counts._VIEWS) | left_out == set(get_args(Event))
+    assert set(counters._VIEWS) | left_out == set(get_args(Event))
 
 
 @settings(max_examples=30)
@@ -232,7 +232,7 @@ def test_every_rule_that_stops_or_refuses_has_its_label():
     rules = set(re.findall(r'(?:\bStop|_above)\(\s*"([a-z_]+)"', sources))
 
     assert len(rules) > 15
-    known = (metric_counts.REFUSED.labels["rule"], metric_counts.HELD.labels["rule"])
+    known = (counters.REFUSED.labels["rule"], counters.HELD.labels["rule"])
     assert rules <= {rule for labels in known for rule in labels}
 
 

@@ -14,12 +14,12 @@ from bot.election import Candidate
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
-from bot.metric_gauges import READINGS
 from bot.model_watch import FeatureDrift
 from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
 from bot.ports.persistence import Kept
 from bot.state import bot_view
 from bot.switches import Switches
+from bot.telemetry.gauges import READINGS
 from tests.api.conftest import full_state, market
 from tests.fakes import FakeScorer, HandClock, ListJournal
 from tests.store.values import CASH, filled, order

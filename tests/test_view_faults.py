@@ -5,15 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot import (
-    decisions,
-    follow,
-    journal_lines,
-    journal_rows,
-    metrics,
-    publish,
-    recent,
-)
+from bot import decisions, follow, journal_lines, journal_rows, publish, recent
 from bot.audiences import Audiences
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
@@ -24,6 +16,7 @@ from bot.ports.persistence import Done, Kept, LeaseLostError
 from bot.ports.view_faults import ViewFaults
 from bot.recent import Recent
 from bot.store.database import opened
+from bot.telemetry import metrics
 from logging_utils import CsvJournal
 from tests.fakes import ListJournal
 from tests.services import TICKERS, account, held, in_lead, passes, place, remember, until

@@ -19,11 +19,11 @@ from prometheus_client import (
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from bot import loop_lag
 from bot.core.events import CycleFinished, CycleStarted, Event
-from bot.loop_lag import LoopLag
-from bot.metric_counts import COUNTERS, Tally, counts
-from bot.metric_gauges import PREFIX, READINGS, GaugeReader, Gauges
+from bot.telemetry import loop_lag
+from bot.telemetry.counters import COUNTERS, Tally, counts
+from bot.telemetry.gauges import PREFIX, READINGS, GaugeReader, Gauges
+from bot.telemetry.loop_lag import LoopLag
 
 __all__ = ["Gauges", "LoopLag", "Metrics", "described"]
 

@@ -11,7 +11,7 @@ from typing import Final
 from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from bot.metric_gauges import PREFIX
+from bot.telemetry.gauges import PREFIX
 
 #: Seconds between two measures, and how many of them the greatest lag is taken of: a minute.
 EVERY: Final = 0.5
