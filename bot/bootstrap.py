@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from bot import config, scorer
-from bot.alerts import AlertRules, Alerts, Kind, Severity, Webhook
+from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
 from bot.assembly import Exchange, Model, Standing, World, first_board
 from bot.brakes import KillFile
 from bot.clock import SystemClock, stopwatch

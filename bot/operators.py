@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median
 from typing import Final, Protocol
 
-from bot.alerts import Alerts, Standing
+from bot.alerts.dispatcher import Alerts, Standing
 from bot.assembly import Bot
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import alert_gate, alert_post, alert_webhook, alerts
-from bot.alert_gate import A_MINUTE, Gate
-from bot.alert_post import Post
-from bot.alert_troubles import TROUBLES, Standing, Troubles
-from bot.alert_values import Alert, AlertRules, Kind, Severity, alert_of
-from bot.alert_webhook import Webhook
-from bot.alerts import Alerts, Means
+from bot.alerts import dedup, delivery, dispatcher
+from bot.alerts import webhook as alert_webhook
+from bot.alerts.alert import Alert, AlertRules, Kind, Severity, alert_of
+from bot.alerts.conditions import TROUBLES, Standing, Troubles
+from bot.alerts.dedup import A_MINUTE, Gate
+from bot.alerts.delivery import Post
+from bot.alerts.dispatcher import Alerts, Means
+from bot.alerts.webhook import Webhook
 from bot.core.events import (
     CycleStarted,
     EntriesResumed,
@@ -238,7 +239,7 @@ def test_every_alert_is_let_through_waits_or_is_counted_and_no_minute_has_more_t
 
 
 def test_memory_of_what_was_told_is_bounded(monkeypatch):
-    monkeypatch.setattr(alert_gate, "MOST", 3)
+    monkeypatch.setattr(dedup, "MOST", 3)
     gate = Gate()
     for number in range(8):
         assert gate.passed(alert(f"KX{number}", seconds=number)) is not None
@@ -582,7 +583,7 @@ async def test_a_long_silence_fails_what_is_due_before_its_end_and_ends_within_a
 
 
 async def test_an_attempt_does_not_last_for_ever(monkeypatch):
-    monkeypatch.setattr(alert_post, "ATTEMPT", 0.01)
+    monkeypatch.setattr(delivery, "ATTEMPT", 0.01)
 
     async def hang(_):
         await asyncio.Event().wait()
@@ -629,7 +630,7 @@ async def test_what_is_seen_and_said_arrives_in_order():
         told.see([EntriesStopped(NOON, "lost", "daily_loss_stop")])
 
     assert came == ["started", "whale", "entries_stopped"]
-    assert told.counts == alerts.AlertCounts(sent=3)
+    assert told.counts == dispatcher.AlertCounts(sent=3)
     assert told.queued == 1  # the second whale waits for its time
 
 
@@ -650,17 +651,17 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
             told.see([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
             told.see([EntriesStopped(at, "lost", f"rule {minute}")])
         took = loop.time() - began
-        assert told.queued == alerts.MOST + 1
+        assert told.queued == dispatcher.MOST + 1
 
     assert took < 1.0
     # 241 were told and none went out: what is not among the 101 of the end was dropped before.
-    assert told.counts == alerts.AlertCounts(dropped=241)
+    assert told.counts == dispatcher.AlertCounts(dropped=241)
     assert told.queued == 0
     assert "The end came before 101 alerts could be sent" in caplog.text
 
 
 async def test_of_a_full_queue_the_least_urgent_and_oldest_goes_first(monkeypatch):
-    monkeypatch.setattr(alerts, "MOST", 3)
+    monkeypatch.setattr(dispatcher, "MOST", 3)
     told = Alerts(webhook(), RULES, standing, HandClock())
     severities = [Severity.CRITICAL, Severity.INFO, Severity.WARNING, Severity.WARNING]
 
@@ -681,7 +682,7 @@ async def test_without_a_webhook_nothing_is_told_and_nothing_piles_up():
         await asyncio.sleep(0)
         stopping.set()
 
-    assert (told.queued, told.counts) == (0, alerts.AlertCounts())
+    assert (told.queued, told.counts) == (0, dispatcher.AlertCounts())
 
 
 async def test_how_the_service_stands_is_looked_at_again_and_again():
@@ -699,7 +700,7 @@ async def test_how_the_service_stands_is_looked_at_again_and_again():
         return state
 
     async def sleep(seconds):
-        assert seconds == alerts.LOOK
+        assert seconds == dispatcher.LOOK
         clock.pass_by(60)
         await asyncio.sleep(0)
 
@@ -734,7 +735,7 @@ async def test_repeats_arrive_when_their_time_has_come():
     assert (
         came[1] == "large_bid of $40,000 in KXA: 30 times the median (and 1 more since 12:00 UTC)"
     )
-    assert told.counts == alerts.AlertCounts(sent=2, suppressed=1)
+    assert told.counts == dispatcher.AlertCounts(sent=2, suppressed=1)
 
 
 async def test_an_alert_reaches_a_real_server_and_no_log_line_shows_its_secret(caplog):

@@ -37,12 +37,12 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.paper",),
         ("bot.store",),
         (
-            "bot.alerts",
-            "bot.alert_gate",
-            "bot.alert_post",
-            "bot.alert_troubles",
-            "bot.alert_values",
-            "bot.alert_webhook",
+            "bot.alerts.dispatcher",
+            "bot.alerts.dedup",
+            "bot.alerts.delivery",
+            "bot.alerts.conditions",
+            "bot.alerts.alert",
+            "bot.alerts.webhook",
         ),
         (
             "bot.telemetry.metrics",

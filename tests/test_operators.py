@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot import config
-from bot.alerts import AlertRules, Alerts, Webhook
+from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
 from bot.assembly import World, first_board, unkept
 from bot.core.model.drift import Drift
 from bot.election import Candidate

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.alert_webhook import Webhook
+from bot.alerts.webhook import Webhook
 from bot.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import load

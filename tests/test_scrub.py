@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import logging_utils
 from bot import config
-from bot.alert_values import Alert, Kind, Severity
-from bot.alert_webhook import Webhook
+from bot.alerts.alert import Alert, Kind, Severity
+from bot.alerts.webhook import Webhook
 from bot.scrub import PART, Scrubber
 from bot.settings_text import password_in
 from bot.sim.keys import KeyKind, made_key

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from bot.alert_values import Alert, Kind, Severity
+from bot.alerts.alert import Alert, Kind, Severity
 
 #: About one thing there is one alert in this time.
 WINDOW: Final = timedelta(minutes=10)

@@ -13,8 +13,8 @@ from typing import Final
 
 import httpx
 
-from bot.alert_values import Alert
-from bot.alert_webhook import Webhook
+from bot.alerts.alert import Alert
+from bot.alerts.webhook import Webhook
 from bot.ports.exchange import Clock
 
 log = logging.getLogger("main")

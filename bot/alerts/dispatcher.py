@@ -14,11 +14,11 @@ from typing import Final
 
 import httpx
 
-from bot.alert_gate import Gate
-from bot.alert_post import Post
-from bot.alert_troubles import Standing, Troubles
-from bot.alert_values import Alert, AlertRules, Kind, Severity, alert_of
-from bot.alert_webhook import Webhook
+from bot.alerts.alert import Alert, AlertRules, Kind, Severity, alert_of
+from bot.alerts.conditions import Standing, Troubles
+from bot.alerts.dedup import Gate
+from bot.alerts.delivery import Post
+from bot.alerts.webhook import Webhook
 from bot.core.events import Event
 from bot.ports.exchange import Clock
 from bot.ports.view_faults import ViewFaults

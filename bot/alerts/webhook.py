@@ -16,7 +16,7 @@ from typing import Final, Literal, Self
 import httpx
 import msgspec
 
-from bot.alert_values import Alert
+from bot.alerts.alert import Alert
 from bot.outbound import DIRECT, Outbound
 from bot.scrub import NOTHING, Scrubber
 

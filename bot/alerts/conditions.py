@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.alert_values import Alert, Kind, Severity
+from bot.alerts.alert import Alert, Kind, Severity
 
 #: Errors and drift may last this long unsaid.
 PERSISTING: Final = timedelta(minutes=5)

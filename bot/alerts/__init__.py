@@ -1,0 +1,1 @@
+"""Alerts to webhooks: what is worth one, how often, how it is sent."""
