@@ -1,9 +1,9 @@
 """Stdout and the CSV logs: two views of the same events, and figures about the files.
 
 `configure` decides which lines there are on stdout and in which format; `CsvJournal` writes events
-down; `LogStats` reads figures of the files. What lines and rows say is in `bot.journal_lines` and
-`bot.journal_rows`, how a line looks in `bot.log_format`, how files are begun anew in
-`bot.csv_file`, what becomes of older ones in `bot.csv_tidy`.
+down; `LogStats` reads figures of the files. What lines and rows say is in `bot.journal.stdout_lines` and
+`bot.journal.csv_rows`, how a line looks in `bot.journal.formatters`, how files are begun anew in
+`bot.journal.csv_writer`, what becomes of older ones in `bot.journal.csv_retention`.
 """
 
 import logging
@@ -16,18 +16,18 @@ from typing import Final, Literal, Self, TextIO
 
 from stamina.instrumentation import set_on_retry_hooks
 
-from bot import journal_lines
-from bot.access_lines import AccessLines, ServerLines
 from bot.core.events import CycleStarted, Event, SignalMade
-from bot.csv_account import NAME, AccountMark
-from bot.csv_file import MAX_BYTES, CsvFile
-from bot.csv_stats import LogFile, LogStats
-from bot.csv_tidy import Tidier, TidyRules
-from bot.journal_changes import Changes
-from bot.journal_fields import Cycles
-from bot.journal_repeats import Repeats
-from bot.journal_rows import LOGS, ROWS, Row
-from bot.log_format import FORMATS
+from bot.journal import stdout_lines
+from bot.journal.access_lines import AccessLines, ServerLines
+from bot.journal.changes import Changes
+from bot.journal.csv_account import NAME, AccountMark
+from bot.journal.csv_retention import Tidier, TidyRules
+from bot.journal.csv_rows import LOGS, ROWS, Row
+from bot.journal.csv_stats import LogFile, LogStats
+from bot.journal.csv_writer import MAX_BYTES, CsvFile
+from bot.journal.formatters import FORMATS
+from bot.journal.json_fields import Cycles
+from bot.journal.repeats import Repeats
 from bot.ports.view_faults import ViewFaults
 from bot.scrub import NOTHING, Scrubber
 
@@ -191,8 +191,8 @@ class CsvJournal:
     def _say(self, event: Event) -> None:
         if isinstance(event, CycleStarted):
             for repeat in self._repeats.due(event.at):
-                journal_lines.say_repeat(repeat, self._cycles)
-        journal_lines.say(event, self._cycles, self._repeats)
+                stdout_lines.say_repeat(repeat, self._cycles)
+        stdout_lines.say(event, self._cycles, self._repeats)
 
     def _is_worth_a_row(self, event: Event) -> bool:
         if self._every_signal or not isinstance(event, SignalMade):

@@ -20,7 +20,7 @@ from api.headers import Headers, is_forwarded, is_page
 from api.hosts import Hosts, is_loopback, is_this_machine
 from api.paths import Target
 from api.throttle import Failures
-from bot.journal_rows import plain
+from bot.journal.csv_rows import plain
 
 log = logging.getLogger("main")
 

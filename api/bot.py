@@ -9,7 +9,7 @@ from api.deps import CurrentServices, refuse_foreign_pages
 from api.schemas import ACTING, INVALID
 from api.schemas_bot import Killed, Resumed, Started, Stopped
 from api.schemas_state import BotView
-from bot.journal_rows import plain
+from bot.journal.csv_rows import plain
 from bot.state import bot_view
 
 router = APIRouter(prefix="/bot", tags=["bot"])

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.journal_rows import plain
+from bot.journal.csv_rows import plain
 from bot.ports.persistence import LeaseLostError, StoreError
 
 _CODES: Final = {

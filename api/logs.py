@@ -15,8 +15,8 @@ from api.deps import BodyWanted, CurrentServices
 from api.ready import accepts_gzip
 from api.schemas import INVALID, MISSING, Responses
 from api.schemas_service import LogFile, LogsView
-from bot.csv_parts import COMPRESSED, Parts
-from bot.journal_rows import LOGS, plain
+from bot.journal.csv_rotation import COMPRESSED, Parts
+from bot.journal.csv_rows import LOGS, plain
 
 router = APIRouter(prefix="/logs", tags=["logs"])
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from bot.config import SettingsError
+from bot.journal.terminal import spell_out
 from bot.ports.exchange import ExchangeError
 from bot.tape_format import TapeError
-from bot.terminal import spell_out
 
 
 class Command(NamedTuple):

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bot import config, scorer, tape
 from bot.assembly import trade_rules, watch_over
-from bot.journal_rows import LOGS
+from bot.journal.csv_rows import LOGS
 from bot.paper import PaperVenue
 from bot.replay import Replay, Summary
 from bot.tape import TapeError

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from bot.access_lines import SPAN, AccessLines, ServerLines, fit
+from bot.journal.access_lines import SPAN, AccessLines, ServerLines, fit
 
 
 def record(path, status, at=0.0):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.csv_account import NAME, AccountMark, TakenError
-from bot.csv_parts import Parts
+from bot.journal.csv_account import NAME, AccountMark, TakenError
+from bot.journal.csv_rotation import Parts
 from logging_utils import CsvJournal
 from tests.journals import NOW, pnl
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.csv_file import CsvFile
-from bot.csv_parts import Parts
-from bot.journal_rows import cell, plain
+from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rows import cell, plain
+from bot.journal.csv_writer import CsvFile
 from tests.journals import FillingUp
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -359,7 +359,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from bot.csv_file import CsvFile
+from bot.journal.csv_writer import CsvFile
 
 file = CsvFile(Path(sys.argv[1]), ("timestamp", "text"), 1_000)
 at = datetime(2026, 11, 21, tzinfo=UTC)

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import csv_file
 from bot.core.events import Action, PnlMarked
-from bot.csv_parts import Parts
-from bot.csv_tidy import Tidier, TidyRules, compress
-from bot.journal_rows import LOGS
+from bot.journal import csv_writer
+from bot.journal.csv_retention import Tidier, TidyRules, compress
+from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rows import LOGS
 from logging_utils import CsvJournal
 from tests.journals import NOW, pnl, signal, whale
 
@@ -253,9 +253,9 @@ ERRORS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EDQUOT, errn
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (csv_file, "_append"),
-        (csv_file.CsvFile, "_look"),
-        (csv_file.CsvFile, "_opened"),
+        (csv_writer, "_append"),
+        (csv_writer.CsvFile, "_look"),
+        (csv_writer.CsvFile, "_opened"),
         (Parts, "all"),
         (Path, "mkdir"),
         (Path, "stat"),
@@ -284,7 +284,11 @@ def test_no_error_of_the_disk_stops_who_writes_and_rows_come_again(
         assert journal.fault is None
         assert shown is None or os.strerror(number) in shown
         assert "2026-01-18T22:24:02" in (tmp_path / "pnl_log.csv").read_text()
-        if (owner, name) in {(csv_file, "_append"), (Parts, "all"), (csv_file.CsvFile, "_look")}:
+        if (owner, name) in {
+            (csv_writer, "_append"),
+            (Parts, "all"),
+            (csv_writer.CsvFile, "_look"),
+        }:
             assert shown is not None
 
 

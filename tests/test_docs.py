@@ -10,7 +10,7 @@ from api.deps import facts_of
 from bot import config
 from bot.__main__ import COMMANDS
 from bot.config import Settings
-from bot.journal_rows import LOGS
+from bot.journal.csv_rows import LOGS
 from bot.telemetry.metrics import described
 
 ROOT = Path(__file__).parents[1]

@@ -25,9 +25,9 @@ from bot.core.events import (
     WhaleEnded,
 )
 from bot.core.market.orders import Execution, OrderStatus
-from bot.journal_fields import FIELDS
-from bot.journal_rows import plain
-from bot.log_format import json_lines, text_lines
+from bot.journal.csv_rows import plain
+from bot.journal.formatters import json_lines, text_lines
+from bot.journal.json_fields import FIELDS
 from logging_utils import CsvJournal
 from tests.journals import ENDING, NOW, ORDER, ended, fill, logging_restored, pnl, signal, whale
 

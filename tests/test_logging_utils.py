@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import logging_utils
-from bot import journal_lines
 from bot.core.events import (
     Action,
     CycleFinished,
@@ -40,8 +39,9 @@ from bot.core.events import (
 )
 from bot.core.market.orders import OrderStatus
 from bot.core.signals.regime import RegimeName
-from bot.csv_parts import Part, Parts
-from bot.journal_rows import LOGS, cell, in_cents, plain
+from bot.journal import stdout_lines
+from bot.journal.csv_rotation import Part, Parts
+from bot.journal.csv_rows import LOGS, cell, in_cents, plain
 from logging_utils import CsvJournal, LogStats
 from tests.journals import (
     ENDING,
@@ -216,7 +216,7 @@ def test_an_event_is_a_line_in_the_words_of_the_users_document(
 
 
 def test_every_line_there_is_has_its_example():
-    assert {type(event) for event, *_ in LINES} | {OrderEnded} == set(journal_lines._LINES)
+    assert {type(event) for event, *_ in LINES} | {OrderEnded} == set(stdout_lines._LINES)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from bot import decisions, follow, journal_lines, journal_rows, publish, recent
+from bot import decisions, follow, publish, recent
 from bot.audiences import Audiences
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
+from bot.journal import csv_rows, stdout_lines
 from bot.journals import Journals
 from bot.model_watch import ModelWatch
 from bot.ports.persistence import Done, Kept, LeaseLostError
@@ -99,7 +100,7 @@ async def test_grades_that_break_stop_no_accounting(monkeypatch):
 
 def test_a_row_that_cannot_be_written_costs_no_other(tmp_path, monkeypatch):
     with CsvJournal(tmp_path) as journal:
-        monkeypatch.setattr(journal_lines, "say", odd)
+        monkeypatch.setattr(stdout_lines, "say", odd)
         journal.record([CLOSED])
         journal.flush()
 
@@ -146,10 +147,9 @@ VIEWS = {
     "grading": lambda patch: patch.setattr(ModelWatch, "grade", odd),
     "state": lambda patch: patch.setattr(publish, "snapshot", odd),
     "published": lambda patch: patch.setattr(publish.Publisher, "adopt", odd),
-    "lines": lambda patch: patch.setattr(journal_lines, "say", odd),
+    "lines": lambda patch: patch.setattr(stdout_lines, "say", odd),
     "rows": lambda patch: [
-        patch.setitem(journal_rows.ROWS, kind, (name, odd))
-        for kind, (name, _) in journal_rows.ROWS.items()
+        patch.setitem(csv_rows.ROWS, kind, (name, odd)) for kind, (name, _) in csv_rows.ROWS.items()
     ],
     "counts": lambda patch: patch.setattr(metrics, "counts", odd),
 }

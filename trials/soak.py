@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bot.terminal import spell_out
+from bot.journal.terminal import spell_out
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed, exchange
 

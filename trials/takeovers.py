@@ -19,7 +19,7 @@ from typing import Final
 
 from sqlalchemy import create_engine, text
 
-from bot.terminal import spell_out
+from bot.journal.terminal import spell_out
 from tests.store.postgres import Server, running
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed, exchange, until

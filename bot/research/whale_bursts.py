@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from bot.core.whales.thresholds import WhaleRules
 from bot.core.whales.trades import Bursts, Tape
-from bot.terminal import spell_out
+from bot.journal.terminal import spell_out
 
 _HEAD: Final = (
     *("series", "markets", "market-hours", "bursts", "one price", "three or more"),

@@ -20,8 +20,8 @@ from bot.core.market.orderbook import Books, Floats, complement
 from bot.core.whales.detector import Traded, WhaleRules, WhaleType, measures, sight
 from bot.core.whales.endings import Fate
 from bot.core.whales.thresholds import blank_rows
+from bot.journal.terminal import spell_out
 from bot.tape import Rows, Tape, TapeError, moments, read, transposed
-from bot.terminal import spell_out
 
 #: The threshold of the detectors that people use, for comparison.
 ABSOLUTE: Final = 5_000.0

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from api import logs
-from bot.csv_tidy import compress
-from bot.journal_rows import LOGS
+from bot.journal.csv_retention import compress
+from bot.journal.csv_rows import LOGS
 from tests.api.conftest import opened
 
 #: To read so much would take minutes.

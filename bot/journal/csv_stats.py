@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.csv_parts import Parts
-from bot.journal_rows import LOGS
+from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rows import LOGS
 
 _CHUNK: Final = 1 << 20
 #: Bytes by which a file that was counted before is known again: about the last row.

@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from bot.csv_parts import COMPRESSED, Part, Parts
+from bot.journal.csv_rotation import COMPRESSED, Part, Parts
 
 log = logging.getLogger("main")
 

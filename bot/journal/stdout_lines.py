@@ -33,9 +33,9 @@ from bot.core.events import (
 )
 from bot.core.market.money import Contracts
 from bot.core.market.orders import Order, OrderStatus
-from bot.journal_fields import Cycles
-from bot.journal_repeats import Repeat, Repeats
-from bot.journal_rows import in_cents
+from bot.journal.csv_rows import in_cents
+from bot.journal.json_fields import Cycles
+from bot.journal.repeats import Repeat, Repeats
 
 _main = logging.getLogger("main")
 _signals = logging.getLogger("signals")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from re import compile as pattern
 from typing import Final
 
-from bot.journal_rows import plain
+from bot.journal.csv_rows import plain
 
 #: Seconds in which one line of a kind is enough.
 SPAN: Final = 60.0

@@ -19,7 +19,7 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import Final
 
-from bot.csv_parts import Parts, last_day, turned_day
+from bot.journal.csv_rotation import Parts, last_day, turned_day
 
 log = logging.getLogger("main")
 

@@ -16,8 +16,8 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, WrappedLogger
 
 from bot.core.events import Event
-from bot.journal_fields import FIELDS, Cycles, fields
-from bot.journal_rows import plain
+from bot.journal.csv_rows import plain
+from bot.journal.json_fields import FIELDS, Cycles, fields
 
 _Trace: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -1,0 +1,1 @@
+"""CSV logs and stdout lines: views of events."""
