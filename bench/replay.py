@@ -27,7 +27,7 @@ from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.paper import PaperVenue
 from bot.replay import Replay, observed
-from bot.tape import Tape, read
+from bot.tape.reader import Tape, read
 from bot.trade import Trader
 from bot.watch import Watch
 from logging_utils import CsvJournal

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from bot.config import SettingsError
 from bot.journal.terminal import spell_out
 from bot.ports.exchange import ExchangeError
-from bot.tape_format import TapeError
+from bot.tape.schema import TapeError
 
 
 class Command(NamedTuple):

@@ -11,10 +11,10 @@ from bot import config
 from bot.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import Settings
-from bot.record import Recorded, record
-from bot.recorder import Recorder
 from bot.scrub import Scrubber
-from bot.tape_format import TapeError
+from bot.tape.recording import Recorded, record
+from bot.tape.schema import TapeError
+from bot.tape.writer import Recorder
 from bot.universe import Universe
 from logging_utils import configure
 

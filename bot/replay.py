@@ -25,7 +25,7 @@ from bot.keep import Keeper
 from bot.parts import Parts
 from bot.ports.exchange import Journal
 from bot.ports.persistence import Unkept
-from bot.tape import Tape, moments, transposed
+from bot.tape.reader import Tape, moments, transposed
 from bot.trade import Trader
 from bot.watch import Judged, Observed, Watch, joined
 

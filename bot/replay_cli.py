@@ -10,12 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bot import config, scorer, tape
+from bot import config, scorer
 from bot.assembly import trade_rules, watch_over
 from bot.journal.csv_rows import LOGS
 from bot.paper import PaperVenue
 from bot.replay import Replay, Summary
-from bot.tape import TapeError
+from bot.tape import reader
+from bot.tape.reader import TapeError
 from bot.trade import Trader
 from logging_utils import CsvJournal, configure
 
@@ -27,7 +28,7 @@ def main(argv: list[str]) -> int:
     settings = config.load(**changes)
     configure(settings.log_level if options.verbose else "WARNING")
     logging.getLogger("main").debug("replaying %s", options.tape)
-    recording = tape.read(options.tape)
+    recording = reader.read(options.tape)
     _empty(options.out)
     model = scorer.chosen(settings.model_path, options.every)
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
@@ -68,7 +69,7 @@ async def _through(replay: Replay, every: float, books: int) -> None:
             bar.update(done - bar.n)
 
 
-def _tape_lines(recording: tape.Tape) -> Iterator[str]:
+def _tape_lines(recording: reader.Tape) -> Iterator[str]:
     for reason, rows in recording.skipped.items():
         yield f"left out    {rows:,} rows: {reason}"
 

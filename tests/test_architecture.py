@@ -50,7 +50,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.telemetry.gauges",
             "bot.telemetry.loop_lag",
         ),
-        ("bot.tape", "bot.tape_format", "bot.recorder"),
+        ("bot.tape.reader", "bot.tape.schema", "bot.tape.writer"),
         ("bot.scorer", "bot.card"),
         ("bot.clock",),
         ("bot.journal.terminal",),
@@ -101,7 +101,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.recent",
             "bot.timeline",
             "bot.notices",
-            "bot.record",
+            "bot.tape.recording",
             "bot.runner",
             "bot.state",
             "bot.tallies",
@@ -147,7 +147,7 @@ IMPURE = {
 PURE_LIBRARIES = (sys.stdlib_module_names - IMPURE) | {"numpy"}
 
 #: They wait until something is due, by the clock that waiting itself goes by.
-PACERS = {"bot.runner", "bot.record"}
+PACERS = {"bot.runner", "bot.tape.recording"}
 #: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
 SURVIVORS = {"bot.runner", "bot.ports.view_faults"}
 

@@ -7,7 +7,7 @@ import pytest
 from bot.__main__ import COMMANDS, Command, main
 from bot.config import SettingsError
 from bot.ports.exchange import ExchangeError
-from bot.tape import TapeError
+from bot.tape.reader import TapeError
 
 
 @pytest.fixture

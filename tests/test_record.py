@@ -10,9 +10,9 @@ import pytest
 from bot.core.market.market import CENT_GRID, Market, MarketStatus
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.ports.exchange import BookAnswer, ExchangeError, Listed, Terms
-from bot.record import Recorded, record
-from bot.recorder import Recorder
-from bot.tape import TapeError, read
+from bot.tape.reader import TapeError, read
+from bot.tape.recording import Recorded, record
+from bot.tape.writer import Recorder
 
 START = datetime(2026, 5, 11, tzinfo=UTC)
 BOOK = OrderBook((Level(Decimal("0.4"), Decimal(5)),), (Level(Decimal("0.5"), Decimal(6)),))

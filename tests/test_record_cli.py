@@ -12,9 +12,9 @@ import pytest
 
 from bot import __main__ as cli
 from bot import record_cli
-from bot.record import Recorded
-from bot.tape import TapeError, read
-from bot.tape_format import parts_folder
+from bot.tape.reader import TapeError, read
+from bot.tape.recording import Recorded
+from bot.tape.schema import parts_folder
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot import replay_cli, scorer, tape
+from bot import replay_cli, scorer
 from bot.__main__ import main as cli
 from bot.core.market.orderbook import Books
 from bot.core.risk.limits import RiskLimits
@@ -21,9 +21,10 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
 from bot.paper import PaperVenue
 from bot.ports.exchange import Opinions
-from bot.recorder import Recorder
 from bot.replay import Replay, observed
-from bot.tape import Tape
+from bot.tape import reader
+from bot.tape.reader import Tape
+from bot.tape.writer import Recorder
 from bot.trade import Trader
 from bot.watch import Watch
 from tests.fakes import ListJournal
@@ -131,7 +132,7 @@ def test_measuring_all_markets_at_once_is_measuring_them_moment_by_moment():
     at_once = watch().opinions(observed(recording, watch()))
 
     by_moment = watch()
-    for rows in tape.moments(recording.books, 1.0):
+    for rows in reader.moments(recording.books, 1.0):
         judged = by_moment.judge(recording.books.take(rows), recording.seconds_to_close[rows])
         same = at_once.take(rows)
         np.testing.assert_array_equal(judged.scores, same.scores)
@@ -209,7 +210,7 @@ def test_a_tape_that_is_none_is_told_in_a_line(tmp_path, capsys):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded books are not beside the project")
 @pytest.mark.parametrize("name", ["btc15m-l2-1s", "rest-books-hourly"])
 async def test_recorded_books_go_through_the_cycle_and_balance(name):
-    recording = tape.read(SHARED / f"{name}.parquet")
+    recording = reader.read(SHARED / f"{name}.parquet")
     first = recording.books.take(slice(0, 6_000))
     part = Tape(
         first,

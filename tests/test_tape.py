@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import MAX_LEVELS, Books, Level, OrderBook
-from bot.recorder import Recorder
-from bot.tape import Tape, TapeError, moments, read, transposed
-from bot.tape_format import parts_folder
+from bot.tape.reader import Tape, TapeError, moments, read, transposed
+from bot.tape.schema import parts_folder
+from bot.tape.writer import Recorder
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 START = datetime(2026, 5, 11, tzinfo=UTC).timestamp()
@@ -429,7 +429,7 @@ def test_memory_is_bounded_by_rows_and_by_time(tmp_path: Path, rows: int, second
 def test_a_recording_still_running_or_killed_is_read_from_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     code = (
-        "import os, signal; from pathlib import Path; from bot.recorder import Recorder\n"
+        "import os, signal; from pathlib import Path; from bot.tape.writer import Recorder\n"
         "from tests.test_tape import at, seen\n"
         f"with Recorder(Path({str(path)!r}), 'first', rows_per_part=1) as recorder:\n"
         "    recorder.record(seen(at(0)))\n"
@@ -503,7 +503,7 @@ def test_what_the_disk_refuses_is_a_tape_error(tmp_path: Path) -> None:
 def test_a_long_recording_is_joined_piece_by_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.recorder._ROWS_JOINED", 3)
+    monkeypatch.setattr("bot.tape.writer._ROWS_JOINED", 3)
     path = tmp_path / "a.parquet"
 
     with Recorder(path, "run", rows_per_part=1) as recorder:

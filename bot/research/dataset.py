@@ -17,7 +17,7 @@ from bot.core.market.orderbook import Floats
 from bot.core.signals.feature_state import HISTORY_COLUMNS, Touch, history, touch
 from bot.core.signals.features import FEATURES, blank, completed, standing
 from bot.research.runs import Runs, event_of
-from bot.tape import Rows
+from bot.tape.reader import Rows
 
 #: Mids outside are left alone: the grid is finer there, and some tapes are rounded to whole cents.
 LOWEST_MID, HIGHEST_MID = 0.10, 0.90

@@ -22,7 +22,7 @@ from bot.research.plots import draw, drawn, importance
 from bot.research.report import compared, measures
 from bot.research.runs import in_runs
 from bot.scorer import ModelScorer, load
-from bot.tape import TapeError, read
+from bot.tape.reader import TapeError, read
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bot.core.market.orderbook import Books, Floats
-from bot.tape import Rows, Tape
+from bot.tape.reader import Rows, Tape
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from bot.research.fit import BASELINES, CANDIDATES, SEED, Fitted, fitted, known,
 from bot.research.report import measures
 from bot.research.runs import in_runs
 from bot.research.walk import Trial, calibrating_slope, chosen, expected_factor, trial
-from bot.tape import TapeError, read
+from bot.tape.reader import TapeError, read
 
 #: Events before the test day without which nothing can be chosen by walking forward.
 LEAST_EVENTS: Final = 8

@@ -14,7 +14,7 @@ from bot.research.fit import SEED, Recipe, column_numbers, fitted
 from bot.research.metrics import log_loss
 from bot.research.report import compared
 from bot.scorer import calibrated
-from bot.tape import Rows
+from bot.tape.reader import Rows
 
 #: Folds scored; what comes before the first is only ever trained on.
 FOLDS: Final = 5

@@ -21,7 +21,7 @@ from bot.core.whales.detector import Traded, WhaleRules, WhaleType, measures, si
 from bot.core.whales.endings import Fate
 from bot.core.whales.thresholds import blank_rows
 from bot.journal.terminal import spell_out
-from bot.tape import Rows, Tape, TapeError, moments, read, transposed
+from bot.tape.reader import Rows, Tape, TapeError, moments, read, transposed
 
 #: The threshold of the detectors that people use, for comparison.
 ABSOLUTE: Final = 5_000.0

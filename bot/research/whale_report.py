@@ -22,7 +22,7 @@ from bot.research.whale_figures import false_alarms_per_hour, figures, lead
 from bot.research.whale_markets import KINDS, NULL, Kind, Scene, scene
 from bot.research.whale_matching import QUESTIONS, Said, Score, score, together
 from bot.research.whale_tracks import Tracks, recorded, tracks
-from bot.tape import Tape, read
+from bot.tape.reader import Tape, read
 
 OURS: Final = "ours"
 CADENCES: Final = (1.0, 5.0, 60.0)

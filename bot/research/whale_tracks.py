@@ -15,7 +15,7 @@ from bot.core.market.orderbook import Floats, complement
 from bot.core.whales.book_sides import Sides, sides
 from bot.research.whale_calibration import in_runs, market_hours
 from bot.research.whale_markets import Scene
-from bot.tape import Tape, moments
+from bot.tape.reader import Tape, moments
 
 IMBALANCE: Final = "high_imbalance"
 #: What is usual is that of so many samples, one every so many seconds.

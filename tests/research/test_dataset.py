@@ -8,7 +8,7 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURE_NAMES, Rows, blank, measure
 from bot.research.dataset import Label, joined, observations, samples
 from bot.research.runs import Runs, event_of, in_runs
-from bot.tape import Tape, read
+from bot.tape.reader import Tape, read
 from tests.research.tapes import LEVELS, made_tape
 
 LABEL = Label(horizon=10.0)

@@ -13,7 +13,7 @@ from bot.research.fit import CANDIDATES, fitted, known
 from bot.research.metrics import Bools, auc
 from bot.research.runs import in_runs
 from bot.research.walk import folds
-from bot.tape import read
+from bot.tape.reader import read
 
 TAPE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "btc15m-top5.parquet"
 needs_tape = pytest.mark.skipif(not TAPE.exists(), reason="the recorded books are not here")

@@ -23,7 +23,7 @@ from bot.research.walk import (
     trial,
 )
 from bot.scorer import ModelScorer, calibrated, load
-from bot.tape import read
+from bot.tape.reader import read
 from tests.research.tapes import made_tape
 
 HORIZON = 5.0

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.whales.detector import WhaleRules
 from bot.research.whale_calibration import ABSOLUTE, in_runs, main, seen
-from bot.tape import read
+from bot.tape.reader import read
 from tests.research.tapes import made_tape
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from bot import tape_format
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
-from bot.tape_format import TapeError
+from bot.tape import schema
+from bot.tape.schema import TapeError
 
 __all__ = ["Rows", "Tape", "TapeError", "moments", "read", "transposed"]
 
@@ -52,8 +52,8 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
     size columns be missing: then every size is NaN and the books serve to measure prices only.
     Raises TapeError if the file cannot be read, lacks a column, or has no sound book.
     """
-    table = tape_format.table(path, sizes_required=sizes_required)
-    yes, no = (_ladder(table, side) for side in tape_format.SIDES)
+    table = schema.table(path, sizes_required=sizes_required)
+    yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
     # A ticker stands on many rows, so while rows are checked each is named by its number.
     labels = tuple([str(row) for row in rows.tolist()])
@@ -148,10 +148,10 @@ def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter
 
 
 def _ladder(table: pa.Table, side: str) -> Ladder:
-    names = tape_format.price_names(side, table.column_names)
+    names = schema.price_names(side, table.column_names)
     price = np.column_stack([_numbers(table, name) for name in names])
     if _is_sized(table):
-        sizes = [_numbers(table, tape_format.size_name(name)) for name in names]
+        sizes = [_numbers(table, schema.size_name(name)) for name in names]
         size = np.column_stack(sizes)
     else:
         size = np.where(np.isnan(price), np.nan, 1.0)
@@ -173,8 +173,8 @@ def _picked(ladder: Ladder, rows: Rows) -> Ladder:
 
 def _is_sized(table: pa.Table) -> bool:
     names = table.column_names
-    prices = [name for side in tape_format.SIDES for name in tape_format.price_names(side, names)]
-    return all(tape_format.size_name(price) in names for price in prices)
+    prices = [name for side in schema.SIDES for name in schema.price_names(side, names)]
+    return all(schema.size_name(price) in names for price in prices)
 
 
 def _without_sizes(books: Books) -> Books:

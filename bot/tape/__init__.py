@@ -1,0 +1,1 @@
+"""Recorded order books: one format, written and read."""
