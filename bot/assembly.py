@@ -25,20 +25,20 @@ from bot.decisions import Decisions
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
 from bot.keep import Keeper, Remembering
+from bot.market_data.trade_feed import Prints, TradeSource
+from bot.market_data.universe import Universe
 from bot.model_watch import ModelWatch
 from bot.paper import PaperVenue
 from bot.parts import Parts
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
 from bot.ports.view_faults import ViewFaults
-from bot.prints import Prints, TradeSource
 from bot.publish import Publisher, Sources
 from bot.recent import Recent
 from bot.runner import Beat, Runner
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.telemetry.folded_lines import Folded
 from bot.trade import Trader
-from bot.universe import Universe
 from bot.watch import Watch
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.

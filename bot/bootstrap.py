@@ -32,11 +32,11 @@ from bot.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
+from bot.market_data.trade_feed import Coverage
 from bot.model_watch import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
-from bot.prints import Coverage
 from bot.scrub import Scrubber
 from bot.service import Service
 from bot.sim.server import create_exchange_app

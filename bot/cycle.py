@@ -26,10 +26,10 @@ from bot.core.market.orderbook import Books
 from bot.core.signals import regime
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Traded
+from bot.market_data.universe import seconds_to_close
 from bot.parts import Parts
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Kept, Memo
-from bot.universe import seconds_to_close
 from bot.watch import Judged
 
 #: Books from which on judging and trading are two pieces of work, not one.

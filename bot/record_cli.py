@@ -11,11 +11,11 @@ from bot import config
 from bot.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import Settings
+from bot.market_data.universe import Universe
 from bot.scrub import Scrubber
 from bot.tape.recording import Recorded, record
 from bot.tape.schema import TapeError
 from bot.tape.writer import Recorder
-from bot.universe import Universe
 from logging_utils import configure
 
 

@@ -12,10 +12,10 @@ from bot.assembly import World, first_board, unkept
 from bot.core.events import MarketSettled
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
+from bot.market_data.universe import ARCHIVE_AGE, Universe
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept
 from bot.sim.server import create_exchange_app
-from bot.universe import ARCHIVE_AGE, Universe
 from tests.fakes import FakeScorer, HandClock, ListJournal
 from tests.faults import at_once
 from tests.sim.exchanges import CLOSE, START, buy, exchange_with, sell

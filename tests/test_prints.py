@@ -9,8 +9,8 @@ import pytest
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, OrderBook
+from bot.market_data.trade_feed import PAGE, PAGES, Coverage, Prints
 from bot.ports.exchange import ExchangeError
-from bot.prints import PAGE, PAGES, Coverage, Prints
 from tests.strategies import NOON, ladder
 
 BOOK = OrderBook(bids=ladder(("0.42", 10)), asks=ladder(("0.44", 10)))

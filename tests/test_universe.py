@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.census import BELIEVED_AFTER
 from bot.clock import RecordedClock
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus
 from bot.kalshi.wire.books import nothing
+from bot.market_data.listing_check import BELIEVED_AFTER
+from bot.market_data.universe import Universe
+from bot.market_data.volume_ranking import Ranking
 from bot.ports.exchange import BookAnswer, ExchangeError, Listed, Terms
-from bot.ranking import Ranking
-from bot.universe import Universe
 from tests.strategies import NOON
 
 FEES = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
@@ -353,7 +353,7 @@ async def test_an_exchange_with_few_markets_lacks_none(clock):
 
 
 async def test_with_most_places_empty_the_listing_is_read_again_soon(wide, many, monkeypatch):
-    monkeypatch.setattr("bot.universe.LEAST_PAUSE", 0.0)
+    monkeypatch.setattr("bot.market_data.universe.LEAST_PAUSE", 0.0)
     stopping = asyncio.Event()
     companion = asyncio.create_task(wide.keep_fresh(stopping, pause=1e9))
     await until(lambda: wide.status.passes == 2)

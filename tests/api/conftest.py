@@ -18,6 +18,7 @@ from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.follow import Follower
 from bot.grade import Grader, GradeRules
+from bot.market_data.trade_feed import Coverage
 from bot.model_watch import ModelWatch
 from bot.ports.views import (
     BotState,
@@ -29,7 +30,6 @@ from bot.ports.views import (
     TimelineView,
     WhaleView,
 )
-from bot.prints import Coverage
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from logging_utils import CsvJournal, LogStats
 

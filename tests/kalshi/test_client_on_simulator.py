@@ -11,9 +11,9 @@ from bot.clock import RecordedClock
 from bot.core.market.fees import FeeKind
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
+from bot.market_data.universe import Universe
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
-from bot.universe import Universe
 from tests.strategies import NOON
 
 

@@ -15,12 +15,12 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from bot.census import BELIEVED_AFTER, Census
 from bot.core.market.market import Market, MarketStatus
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
+from bot.market_data.listing_check import BELIEVED_AFTER, Census
+from bot.market_data.volume_ranking import Ranking
 from bot.ports.exchange import Clock, ExchangeError, MarketData, Terms
-from bot.ranking import Ranking
 
 log = logging.getLogger("main")
 

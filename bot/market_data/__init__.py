@@ -1,0 +1,1 @@
+"""Which markets are worth watching, and what traded there."""
