@@ -27,9 +27,9 @@ from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.paper import PaperVenue
 from bot.replay import Replay, observed
+from bot.signals.analyzer import Watch
 from bot.tape.reader import Tape, read
 from bot.trade import Trader
-from bot.watch import Watch
 from logging_utils import CsvJournal
 
 #: Markets of the made-up tapes: what a cycle costs is shared by all its books.

@@ -36,10 +36,10 @@ from bot.ports.view_faults import ViewFaults
 from bot.publish import Publisher, Sources
 from bot.recent import Recent
 from bot.runner import Beat, Runner
+from bot.signals.analyzer import Watch
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.telemetry.folded_lines import Folded
 from bot.trade import Trader
-from bot.watch import Watch
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY: Final = 200

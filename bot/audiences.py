@@ -8,7 +8,7 @@ from bot.core.market.market import Market
 from bot.core.signals.regime import RegimeName
 from bot.parts import Audience
 from bot.ports.view_faults import ViewFaults
-from bot.watch import Judged
+from bot.signals.analyzer import Judged
 
 
 class Audiences:

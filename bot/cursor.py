@@ -18,8 +18,8 @@ from bot.core.market.money import ONE, ZERO, Contracts, exact
 from bot.core.market.orderbook import Books, Floats
 from bot.core.whales.detector import Traded
 from bot.ports.exchange import BookAnswer
+from bot.signals.analyzer import Judged
 from bot.tape.reader import Rows, Tape
-from bot.watch import Judged
 
 FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
 GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))

@@ -30,7 +30,7 @@ from bot.market_data.universe import seconds_to_close
 from bot.parts import Parts
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Kept, Memo
-from bot.watch import Judged
+from bot.signals.analyzer import Judged
 
 #: Books from which on judging and trading are two pieces of work, not one.
 BREATH = 20

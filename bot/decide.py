@@ -19,7 +19,7 @@ from bot.core.signals import strategy
 from bot.core.signals.expected_value import Edge, edge, expected_move, taker_rate
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Sizing, Thresholds
-from bot.watch import Judged
+from bot.signals.analyzer import Judged
 
 ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)
 _VOLATILITY: Final = FEATURE_NAMES.index("vol60")

@@ -26,11 +26,11 @@ from bot.core.events import (
 from bot.core.market.market import Market
 from bot.core.market.orders import Execution, Order
 from bot.core.signals.regime import RegimeName
-from bot.observed import Judged
 from bot.ports.checkpoint_codec import Form
 from bot.ports.persistence import Kept, Memo, News
 from bot.ports.view_faults import ViewFaults
 from bot.ports.views import DecisionView, Direction, Refusal
+from bot.signals.observations import Judged
 
 #: Passes that are remembered.
 CYCLES: Final = 20

@@ -23,11 +23,11 @@ from bot.core.market.orderbook import Books
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale
 from bot.core.whales.markouts import HORIZONS, Group, Moment, Touch, band, cost
-from bot.observed import Judged
 from bot.ports.checkpoint_codec import Form
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Memo, News
 from bot.ports.view_faults import ViewFaults
+from bot.signals.observations import Judged
 from bot.tallies import Tallies
 from bot.trails import Trails, Wish
 from bot.whale_views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record

@@ -19,8 +19,8 @@ from bot.core.model.performance import Performance, group_of, performance
 from bot.core.signals.expected_value import taker_rate
 from bot.core.signals.strategy import Thresholds
 from bot.graded import Graded
-from bot.observed import Judged
 from bot.ports.persistence import Kept, Memo, News
+from bot.signals.observations import Judged
 from bot.waiting import Waiting
 
 #: Grades that the figures are over: the newest.

@@ -24,6 +24,7 @@ from bot.ports.exchange import Journal, Scorer
 from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.recent import Recent
 from bot.runner import Beat
+from bot.signals.analyzer import Judged
 from bot.state import (
     UNKNOWN_REGIME,
     Board,
@@ -37,7 +38,6 @@ from bot.state import (
     status_of,
 )
 from bot.trade import Trader
-from bot.watch import Judged
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.
 STALE_AFTER: Final = 2

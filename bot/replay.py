@@ -25,9 +25,9 @@ from bot.keep import Keeper
 from bot.parts import Parts
 from bot.ports.exchange import Journal
 from bot.ports.persistence import Unkept
+from bot.signals.analyzer import Judged, Observed, Watch, joined
 from bot.tape.reader import Tape, moments, transposed
 from bot.trade import Trader
-from bot.watch import Judged, Observed, Watch, joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from bot.gateway import Gateway
 from bot.holdings import MARK, PLACE, Holdings, opens
 from bot.ports.exchange import Venue
 from bot.ports.persistence import Kept, Memo
-from bot.watch import Judged
+from bot.signals.analyzer import Judged
 
 _KINDS: Final = (MARK, PLACE, BRAKES, STOP)
 

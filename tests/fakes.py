@@ -11,7 +11,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats, OrderBook
 from bot.core.signals.regime import RegimeName
 from bot.ports.exchange import BookAnswer, ExchangeError, Opinions
-from bot.watch import Judged
+from bot.signals.analyzer import Judged
 from tests.strategies import NOON
 
 

@@ -94,7 +94,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.grade",
             "bot.graded",
             "bot.model_watch",
-            "bot.observed",
+            "bot.signals.observations",
             "bot.parts",
             "bot.publish",
             "bot.market_data.volume_ranking",
@@ -109,7 +109,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.trails",
             "bot.market_data.universe",
             "bot.waiting",
-            "bot.watch",
+            "bot.signals.analyzer",
         ),
     ),
     (

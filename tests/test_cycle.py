@@ -33,8 +33,8 @@ from bot.keep import Keeper
 from bot.paper import PaperVenue
 from bot.parts import Parts
 from bot.ports.persistence import Unkept
+from bot.signals.analyzer import Watch
 from bot.trade import Trader
-from bot.watch import Watch
 from tests.fakes import (
     FakeExchange,
     FakeScorer,

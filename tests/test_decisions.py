@@ -28,7 +28,7 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.decisions import CYCLES, Decisions
 from bot.ports.persistence import Kept, Memo, News
 from bot.ports.views import Refusal
-from bot.watch import Watch
+from bot.signals.analyzer import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, fill, ladder, order
 

@@ -23,9 +23,9 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.follow import Follower
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import News
+from bot.signals.analyzer import Watch
 from bot.tallies import Tallies
 from bot.trails import Trails
-from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

@@ -20,8 +20,8 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.grade import ALL, Grader, GradeRules
 from bot.model_watch import ModelWatch
 from bot.ports.persistence import Kept, News
+from bot.signals.analyzer import Watch
 from bot.waiting import Waiting
-from bot.watch import Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

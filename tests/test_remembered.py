@@ -123,7 +123,7 @@ from bot.model_watch import ModelWatch
 from bot.trails import Trails
 from bot.tallies import Tallies
 from bot.waiting import Waiting
-from bot.watch import Watch
+from bot.signals.analyzer import Watch
 one = ModelWatch(None, {}, Grader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
 forms = [one._form, Decisions()._form, Follower()._form, Trails(1)._form, Tallies()._form]
 forms += [Tallies()._sums_form, Waiting("")._batches, Waiting("")._counts]

@@ -22,11 +22,11 @@ from bot.decide import TradeRules
 from bot.paper import PaperVenue
 from bot.ports.exchange import Opinions
 from bot.replay import Replay, observed
+from bot.signals.analyzer import Watch
 from bot.tape import reader
 from bot.tape.reader import Tape
 from bot.tape.writer import Recorder
 from bot.trade import Trader
-from bot.watch import Watch
 from tests.fakes import ListJournal
 
 START = 1_790_000_000.0

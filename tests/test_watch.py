@@ -12,9 +12,9 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.observed import joined
 from bot.ports.persistence import Kept
-from bot.watch import Watch
+from bot.signals.analyzer import Watch
+from bot.signals.observations import joined
 from tests.fakes import FakeScorer
 from tests.strategies import SEEN_AT, ladder
 

@@ -22,8 +22,8 @@ from bot.decide import TradeRules
 from bot.paper import PaperVenue
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Done, Kept, LeaseLostError, StoreError
+from bot.signals.analyzer import Judged, Watch
 from bot.trade import Trader
-from bot.watch import Judged, Watch
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

@@ -20,9 +20,9 @@ from bot.core.whales import thresholds as whale_rules
 from bot.core.whales.book_sides import measures
 from bot.core.whales.detector import Traded
 from bot.core.whales.thresholds import WhaleRules
-from bot.observed import Judged, Observed, joined
 from bot.ports.exchange import Scorer
 from bot.ports.persistence import Kept, Memo
+from bot.signals.observations import Judged, Observed, joined
 from bot.signals.ticker_state import Memory
 
 __all__ = ["Judged", "Observed", "Watch", "joined"]
