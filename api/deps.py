@@ -14,7 +14,7 @@ from api.headers import HEAD_ONLY
 from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.market_data.trade_feed import Coverage
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
 from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber

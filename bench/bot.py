@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.exchange import Canned
-from bot import config, scorer
+from bot import config
 from bot.assembly import Bot, World, first_board, unkept
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
+from bot.model import scorer
 from logging_utils import CsvJournal
 
 #: Requests a second that nobody waits for.

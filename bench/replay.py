@@ -21,10 +21,11 @@ from typing import Final
 import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
-from bot import config, scorer
+from bot import config
 from bot.assembly import Model, trade_rules, watch_over
 from bot.config import Settings
 from bot.core.market.orderbook import Books
+from bot.model import scorer
 from bot.paper import PaperVenue
 from bot.replay import Replay, observed
 from bot.signals.analyzer import Watch

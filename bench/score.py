@@ -20,7 +20,7 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from bench.common import in_turn, machine, ratio, say
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY, blank, measure
-from bot.scorer import MODELS, ModelScorer, load
+from bot.model.scorer import MODELS, ModelScorer, load
 
 SIZES: Final = (1, 20, 100, 1_000)
 #: Levels a side of the books measured.

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 
 from bot.audiences import Audiences
 from bot.brakes import Safety
-from bot.card import Card
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.market import Market
@@ -23,11 +22,12 @@ from bot.cycle import Cycle
 from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions
 from bot.follow import Follower
-from bot.grade import Grader, GradeRules
 from bot.keep import Keeper, Remembering
 from bot.market_data.trade_feed import Prints, TradeSource
 from bot.market_data.universe import Universe
-from bot.model_watch import ModelWatch
+from bot.model.card import Card
+from bot.model.monitor import ModelWatch
+from bot.model.prediction_grader import Grader, GradeRules
 from bot.paper import PaperVenue
 from bot.parts import Parts
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from bot import config, scorer
+from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
 from bot.assembly import Exchange, Model, Standing, World, first_board
 from bot.brakes import KillFile
@@ -33,7 +33,8 @@ from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
 from bot.market_data.trade_feed import Coverage
-from bot.model_watch import ModelWatch
+from bot.model import scorer
+from bot.model.monitor import ModelWatch
 from bot.operators import Figures, Readiness, standing
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bot import config, scorer
+from bot import config
 from bot.assembly import trade_rules, watch_over
 from bot.journal.csv_rows import LOGS
+from bot.model import scorer
 from bot.paper import PaperVenue
 from bot.replay import Replay, Summary
 from bot.tape import reader

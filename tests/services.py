@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot import config, desks, leadership, scorer
+from bot import config, desks, leadership
 from bot.bootstrap import Running
 from bot.clock import SystemClock
 from bot.config import Settings
@@ -23,6 +23,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.markouts import Group, Moment, Touch
 from bot.market_data import universe
+from bot.model import scorer
 from bot.ports.persistence import Done, Memo
 from bot.sim.auth import KeyRing
 from bot.sim.exchange import Exchange

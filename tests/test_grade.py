@@ -17,11 +17,11 @@ from bot.core.model.outcomes import none_yet, predictions
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.grade import ALL, Grader, GradeRules
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
+from bot.model.pending_predictions import Waiting
+from bot.model.prediction_grader import ALL, Grader, GradeRules
 from bot.ports.persistence import Kept, News
 from bot.signals.analyzer import Watch
-from bot.waiting import Waiting
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.core.events import PredictionGraded
 from bot.core.model.outcomes import Grades
-from bot.graded import Graded
+from bot.model.grade_history import Graded
 from tests.strategies import NOON
 
 

@@ -14,7 +14,7 @@ from bot.election import Candidate
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
-from bot.model_watch import FeatureDrift
+from bot.model.monitor import FeatureDrift
 from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
 from bot.ports.persistence import Kept
 from bot.state import bot_view

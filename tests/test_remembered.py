@@ -116,13 +116,13 @@ def test_a_damaged_body_is_forgotten(at, caplog):
 MARKS = """
 from bot.decisions import Decisions
 from bot.follow import Follower
-from bot.grade import Grader, GradeRules
+from bot.model.prediction_grader import Grader, GradeRules
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
 from bot.trails import Trails
 from bot.tallies import Tallies
-from bot.waiting import Waiting
+from bot.model.pending_predictions import Waiting
 from bot.signals.analyzer import Watch
 one = ModelWatch(None, {}, Grader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
 forms = [one._form, Decisions()._form, Follower()._form, Trails(1)._form, Tallies()._form]

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot import replay_cli, scorer
+from bot import replay_cli
 from bot.__main__ import main as cli
 from bot.core.market.orderbook import Books
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.decide import TradeRules
+from bot.model import scorer
 from bot.paper import PaperVenue
 from bot.ports.exchange import Opinions
 from bot.replay import Replay, observed

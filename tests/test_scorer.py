@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from bot.card import Card, read_card, suited, too_slow
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.card import Card, read_card, suited, too_slow
+from bot.model.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
 from bot.ports.exchange import Scorer
-from bot.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
 
 USES = ("imb1", "spread")
 RANGES = {"imb1": [-1.0, 1.0], "spread": [1.0, 4.0], "vol60": [0.2, 5.0]}

@@ -12,7 +12,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
 from bot.journal import csv_rows, stdout_lines
 from bot.journals import Journals
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
 from bot.ports.persistence import Done, Kept, LeaseLostError
 from bot.ports.view_faults import ViewFaults
 from bot.recent import Recent

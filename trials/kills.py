@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
 
-from bot import config, scorer
+from bot import config
 from bot.assembly import Bot, World, first_board, unkept
 from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
@@ -28,6 +28,7 @@ from bot.core.events import Event
 from bot.core.market.money import whole_cents
 from bot.journal.terminal import spell_out
 from bot.kalshi.trading.venue import CERTAIN_AFTER
+from bot.model import scorer
 from bot.ports.views import BotState
 from bot.state import decoded
 from bot.store.database import opened

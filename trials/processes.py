@@ -24,9 +24,9 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from bot import scorer
 from bot.clock import SystemClock
 from bot.kalshi.auth import Signer
+from bot.model import scorer
 from trials.restless import Restless
 
 ROOT: Final = Path(__file__).parents[1]

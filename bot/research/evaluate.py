@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from bot.card import CardError
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import counted, psi
 from bot.core.signals.features import FEATURE_NAMES
+from bot.model.card import CardError
+from bot.model.scorer import ModelScorer, load
 from bot.research.dataset import Label, Samples, joined, samples
 from bot.research.fit import SEED, column_numbers, straight
 from bot.research.gain import gains
@@ -21,7 +22,6 @@ from bot.research.metrics import reliability
 from bot.research.plots import draw, drawn, importance
 from bot.research.report import compared, measures
 from bot.research.runs import in_runs
-from bot.scorer import ModelScorer, load
 from bot.tape.reader import TapeError, read
 
 

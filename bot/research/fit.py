@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.scorer import Estimator, calibrated
 from bot.research.dataset import Samples
 from bot.research.metrics import Bools
-from bot.scorer import Estimator, calibrated
 
 SEED: Final = 7
 

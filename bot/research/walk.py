@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.expected_value import expected_move
+from bot.model.scorer import calibrated
 from bot.research.dataset import Label, Samples
 from bot.research.fit import SEED, Recipe, column_numbers, fitted
 from bot.research.metrics import log_loss
 from bot.research.report import compared
-from bot.scorer import calibrated
 from bot.tape.reader import Rows
 
 #: Folds scored; what comes before the first is only ever trained on.

@@ -17,9 +17,9 @@ from bot.clock import RecordedClock
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.follow import Follower
-from bot.grade import Grader, GradeRules
 from bot.market_data.trade_feed import Coverage
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
+from bot.model.prediction_grader import Grader, GradeRules
 from bot.ports.views import (
     BotState,
     Check,

@@ -1,8 +1,8 @@
 """`/model` and `/model/performance`: honest without a model, complete with one."""
 
 from bot.core.signals.strategy import Thresholds
-from bot.grade import Grader, GradeRules
-from bot.model_watch import ModelWatch
+from bot.model.monitor import ModelWatch
+from bot.model.prediction_grader import Grader, GradeRules
 from tests.api.conftest import opened
 from tests.test_grade import Room, book, spread
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.signals.expected_value import expected_move
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.scorer import ModelScorer, calibrated, load
 from bot.research import card, evaluate, train
 from bot.research.dataset import Label, Samples, samples
 from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
@@ -22,7 +23,6 @@ from bot.research.walk import (
     folds,
     trial,
 )
-from bot.scorer import ModelScorer, calibrated, load
 from bot.tape.reader import read
 from tests.research.tapes import made_tape
 

@@ -18,7 +18,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import Drift, Spread, counted, psi, verdict
 from bot.core.signals.features import FEATURE_NAMES
-from bot.grade import Grader, TrackRecord
+from bot.model.prediction_grader import Grader, TrackRecord
 from bot.ports.checkpoint_codec import Form
 from bot.ports.persistence import Kept, Memo, News
 from bot.signals.observations import Judged

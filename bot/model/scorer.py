@@ -18,7 +18,9 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 
-from bot.card import (
+from bot.core.market.orderbook import Floats
+from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.card import (
     RETRAIN,
     Card,
     CardError,
@@ -28,14 +30,12 @@ from bot.card import (
     too_slow,
     unreadable,
 )
-from bot.core.market.orderbook import Floats
-from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.ports.exchange import Opinions
 
 #: The model that stands for all where no card can be read.
 DEFAULT: Final = "gbm_label_up.pkl"
 #: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
-MODELS: Final = Path(__file__).resolve().parents[1] / "models"
+MODELS: Final = Path(__file__).resolve().parents[2] / "models"
 #: Bytes beyond which a file is not read: a thousand times what training writes.
 LARGEST_MODEL: Final = 100_000_000
 #: What unpickling raises for a file, and what it holds for its shape, if that is not a model.

@@ -18,10 +18,10 @@ from bot.core.model.outcomes import Grades, predictions
 from bot.core.model.performance import Performance, group_of, performance
 from bot.core.signals.expected_value import taker_rate
 from bot.core.signals.strategy import Thresholds
-from bot.graded import Graded
+from bot.model.grade_history import Graded
+from bot.model.pending_predictions import Waiting
 from bot.ports.persistence import Kept, Memo, News
 from bot.signals.observations import Judged
-from bot.waiting import Waiting
 
 #: Grades that the figures are over: the newest.
 REMEMBERED: Final = 50_000

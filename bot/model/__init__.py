@@ -1,0 +1,1 @@
+"""The trained model: loading, scoring, grading its predictions."""
