@@ -26,11 +26,11 @@ from bot.assembly import Model, trade_rules, watch_over
 from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.model import scorer
-from bot.paper import PaperVenue
 from bot.replay import Replay, observed
 from bot.signals.analyzer import Watch
 from bot.tape.reader import Tape, read
-from bot.trade import Trader
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 from logging_utils import CsvJournal
 
 #: Markets of the made-up tapes: what a cycle costs is shared by all its books.

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.audiences import Audiences
-from bot.brakes import Safety
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.market import Market
@@ -19,7 +18,6 @@ from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
-from bot.decide import TradeRules, Worth
 from bot.decisions import Decisions
 from bot.follow import Follower
 from bot.keep import Keeper, Remembering
@@ -28,7 +26,6 @@ from bot.market_data.universe import Universe
 from bot.model.card import Card
 from bot.model.monitor import ModelWatch
 from bot.model.prediction_grader import Grader, GradeRules
-from bot.paper import PaperVenue
 from bot.parts import Parts
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
@@ -39,7 +36,10 @@ from bot.runner import Beat, Runner
 from bot.signals.analyzer import Watch
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.telemetry.folded_lines import Folded
-from bot.trade import Trader
+from bot.trading.decision import TradeRules, Worth
+from bot.trading.entry_guard import Safety
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY: Final = 200

@@ -19,7 +19,6 @@ import httpx
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
 from bot.assembly import Exchange, Model, Standing, World, first_board
-from bot.brakes import KillFile
 from bot.clock import SystemClock, stopwatch
 from bot.command import Command
 from bot.config import Settings, SettingsError
@@ -46,6 +45,7 @@ from bot.state import Board, Role
 from bot.store.connections import address
 from bot.switches import Switches
 from bot.telemetry.metrics import LoopLag, Metrics
+from bot.trading.entry_guard import KillFile
 from logging_utils import CsvJournal, LogStats, configure
 
 log = logging.getLogger("main")

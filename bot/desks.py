@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from bot.assembly import Bot
-from bot.audit import EVERY, Audit
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars
@@ -22,8 +21,9 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LiveVenue
-from bot.paper import PaperVenue
 from bot.ports.exchange import Clock, Venue
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.reconciliation import EVERY, Audit
 
 #: Signed reads and writes a second: well below what the lowest tier of an account may.
 SIGNED_READS: Final = 10.0

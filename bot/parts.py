@@ -14,7 +14,7 @@ from bot.keep import Keeper
 from bot.ports.exchange import BookAnswer, Clock
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Judged
-from bot.trade import Trader
+from bot.trading.trader import Trader
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.
 CHUNK = 100

@@ -37,7 +37,7 @@ from bot.state import (
     snapshot,
     status_of,
 )
-from bot.trade import Trader
+from bot.trading.trader import Trader
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.
 STALE_AFTER: Final = 2

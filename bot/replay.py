@@ -27,7 +27,7 @@ from bot.ports.exchange import Journal
 from bot.ports.persistence import Unkept
 from bot.signals.analyzer import Judged, Observed, Watch, joined
 from bot.tape.reader import Tape, moments, transposed
-from bot.trade import Trader
+from bot.trading.trader import Trader
 
 
 @dataclass(frozen=True, slots=True)

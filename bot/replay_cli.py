@@ -14,11 +14,11 @@ from bot import config
 from bot.assembly import trade_rules, watch_over
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer
-from bot.paper import PaperVenue
 from bot.replay import Replay, Summary
 from bot.tape import reader
 from bot.tape.reader import TapeError
-from bot.trade import Trader
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 from logging_utils import CsvJournal, configure
 
 

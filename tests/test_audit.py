@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from bot import audit as module
-from bot.audit import ANSWER, EVERY, Audit
 from bot.core.account.reconcile import AccountNow
 from bot.ports.exchange import ExchangeError
+from bot.trading import reconciliation as module
+from bot.trading.reconciliation import ANSWER, EVERY, Audit
 from tests.fakes import HandClock
 from tests.trading import Desk
 

@@ -28,13 +28,13 @@ from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
-from bot.decide import TradeRules, Worth
 from bot.keep import Keeper
-from bot.paper import PaperVenue
 from bot.parts import Parts
 from bot.ports.persistence import Unkept
 from bot.signals.analyzer import Watch
-from bot.trade import Trader
+from bot.trading.decision import TradeRules, Worth
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 from tests.fakes import (
     FakeExchange,
     FakeScorer,

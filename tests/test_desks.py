@@ -17,10 +17,10 @@ from bot.core.market.orders import Execution, OrderStatus
 from bot.desks import LiveDesk, PaperDesk, signer_of
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
-from bot.paper import PaperVenue
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Term, Unkept
 from bot.sim.units import CONTRACT
+from bot.trading.paper_venue import PaperVenue
 from tests.fakes import FakeScorer, ListJournal
 from tests.kalshi.stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand
 from tests.services import place

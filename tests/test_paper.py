@@ -9,7 +9,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Execution, OrderStatus
-from bot.paper import PaperVenue
+from bot.trading.paper_venue import PaperVenue
 from tests.strategies import (
     NOON,
     SEEN_AT,

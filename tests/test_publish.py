@@ -12,12 +12,12 @@ from bot.core.account.valuation import unrealised
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
-from bot.decide import Worth
 from bot.keep import EmptyStage
 from bot.publish import PACK_APART, Publisher, Sources
 from bot.recent import Recent
 from bot.runner import Beat
 from bot.state import Board, BotStatus, Role, decoded, first_state, snapshot
+from bot.trading.decision import Worth
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench
 

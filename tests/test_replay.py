@@ -18,16 +18,16 @@ from bot.core.market.orderbook import Books
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.decide import TradeRules
 from bot.model import scorer
-from bot.paper import PaperVenue
 from bot.ports.exchange import Opinions
 from bot.replay import Replay, observed
 from bot.signals.analyzer import Watch
 from bot.tape import reader
 from bot.tape.reader import Tape
 from bot.tape.writer import Recorder
-from bot.trade import Trader
+from bot.trading.decision import TradeRules
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 from tests.fakes import ListJournal
 
 START = 1_790_000_000.0

@@ -13,7 +13,7 @@ import pytest
 
 from api.app import create_app
 from api.deps import facts_of
-from bot import audit, bootstrap, config, publish
+from bot import bootstrap, config, publish
 from bot import service as service_module
 from bot.bootstrap import running
 from bot.core.market.market import Side
@@ -22,6 +22,7 @@ from bot.publish import Publisher
 from bot.sim.units import size_contracts
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
+from bot.trading import reconciliation
 from tests.api.conftest import opened as asked
 from tests.services import (
     CHEAPER,
@@ -545,7 +546,7 @@ def test_the_settings_of_a_sound_environment_are_taken_and_odd_names_told(
 
 
 async def test_a_live_account_is_traded_and_held_against_the_exchange(here, monkeypatch):
-    monkeypatch.setattr(audit, "EVERY", timedelta(seconds=0.2))
+    monkeypatch.setattr(reconciliation, "EVERY", timedelta(seconds=0.2))
     async with running(here.live()) as service:
         await in_lead(service)
         assert service.service.book == f"live:{here.settings().exchange_name}"

@@ -18,9 +18,9 @@ from bot.core.market.market import MarketStatus
 from bot.core.market.orders import OrderStatus
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Sizing
-from bot.decide import TradeRules
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, LeaseLostError
+from bot.trading.decision import TradeRules
 from tests.trading import BOOK, CASH, THRESHOLDS, Desk, only
 
 BUY, SELL, LEAVE = 0.8, 0.2, 0.5

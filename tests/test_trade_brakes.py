@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from bot.brakes import KillFile, Safety
 from bot.core.events import (
     EntriesResumed,
     EntriesStopped,
@@ -19,6 +18,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import RiskLimits
 from bot.ports.persistence import Done
+from bot.trading.entry_guard import KillFile, Safety
 from tests.strategies import ladder
 from tests.trading import Desk, only
 

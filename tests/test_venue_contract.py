@@ -8,8 +8,8 @@ from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Execution, Order, OrderStatus
 from bot.core.risk.review import Approved
-from bot.paper import PaperVenue
 from bot.ports.exchange import Venue
+from bot.trading.paper_venue import PaperVenue
 from tests.strategies import approved
 from tests.venue_contract import BOOK, PROMISES, SCENES, Promise, Scene, Stage, StageMaker
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from bot.brakes import Safety
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.market.market import Market
@@ -18,12 +17,13 @@ from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.decide import TradeRules
-from bot.paper import PaperVenue
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Done, Kept, LeaseLostError, StoreError
 from bot.signals.analyzer import Judged, Watch
-from bot.trade import Trader
+from bot.trading.decision import TradeRules
+from bot.trading.entry_guard import Safety
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

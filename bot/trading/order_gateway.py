@@ -8,13 +8,13 @@ between; so does one that an earlier process wrote down and did not live to see 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from bot.brakes import Safety
 from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
 from bot.ports.exchange import Venue
 from bot.ports.persistence import StoreError
+from bot.trading.entry_guard import Safety
 
 
 @dataclass(frozen=True, slots=True)

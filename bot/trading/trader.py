@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from bot.brakes import BRAKES, STOP, Guard, Safety
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.valuation import Mark
 from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, OrderUnresolved
@@ -23,12 +22,13 @@ from bot.core.risk.review import Approved, Refused
 from bot.core.signals import strategy
 from bot.core.signals.expected_value import Edge
 from bot.core.signals.strategy import Intent
-from bot.decide import ENTRIES, Decision, TradeRules, decided, signal
-from bot.gateway import Gateway
-from bot.holdings import MARK, PLACE, Holdings, opens
 from bot.ports.exchange import Venue
 from bot.ports.persistence import Kept, Memo
 from bot.signals.analyzer import Judged
+from bot.trading.account import MARK, PLACE, Holdings, opens
+from bot.trading.decision import ENTRIES, Decision, TradeRules, decided, signal
+from bot.trading.entry_guard import BRAKES, STOP, Guard, Safety
+from bot.trading.order_gateway import Gateway
 
 _KINDS: Final = (MARK, PLACE, BRAKES, STOP)
 

@@ -15,7 +15,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
 from bot.core.market.money import ZERO
 from bot.ports.exchange import Clock, ExchangeError
-from bot.trade import Trader
+from bot.trading.trader import Trader
 
 log = logging.getLogger("main")
 

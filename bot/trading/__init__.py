@@ -1,0 +1,1 @@
+"""What the bot does about its signals: decisions, orders, account, reconciliation."""
