@@ -19,7 +19,7 @@ from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
 from bot.state import Board, Snapshot
-from bot.whale_views import Scores, WhaleEnding, WhaleRecord
+from bot.whales.views import Scores, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 
 

@@ -1,4 +1,4 @@
-"""Shapes of `/whales`: those of `bot.whale_views`; a test holds the two together."""
+"""Shapes of `/whales`: those of `bot.whales.views`; a test holds the two together."""
 
 from typing import Literal, TypeAlias
 

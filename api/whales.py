@@ -12,7 +12,7 @@ from api.deps import CurrentServices
 from api.schemas import INVALID
 from api.schemas_whales import WhaleHistory, WhaleScores
 from bot.core.whales.detector import WhaleType
-from bot.whale_views import LIMITS
+from bot.whales.views import LIMITS
 
 router = APIRouter(prefix="/whales", tags=["whales"])
 

@@ -19,7 +19,6 @@ from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
 from bot.cycle import Cycle
 from bot.decisions import Decisions
-from bot.follow import Follower
 from bot.keep import Keeper, Remembering
 from bot.market_data.trade_feed import Prints, TradeSource
 from bot.market_data.universe import Universe
@@ -40,6 +39,7 @@ from bot.trading.decision import TradeRules, Worth
 from bot.trading.entry_guard import Safety
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
+from bot.whales.markout_tracker import Follower
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY: Final = 200

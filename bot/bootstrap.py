@@ -26,7 +26,6 @@ from bot.decisions import Decisions
 from bot.desks import signer_of
 from bot.disk import DiskWatch
 from bot.election import Candidate
-from bot.follow import Follower
 from bot.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -46,6 +45,7 @@ from bot.store.connections import address
 from bot.switches import Switches
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
+from bot.whales.markout_tracker import Follower
 from logging_utils import CsvJournal, LogStats, configure
 
 log = logging.getLogger("main")

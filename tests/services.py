@@ -33,8 +33,8 @@ from bot.sim.server import PREFIX, create_exchange_app
 from bot.sim.specs import EventSpec, SeriesSpec
 from bot.sim.units import DOLLAR, ticks, units
 from bot.store.database import opened
-from bot.tallies import Tallies
 from bot.telemetry import loop_lag
+from bot.whales.markout_stats import Tallies
 from tests.fakes import FakeScorer
 from tests.sim.exchanges import market_spec, request
 from tests.sim.streaming import served_over_tcp

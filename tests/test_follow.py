@@ -20,12 +20,12 @@ from bot.core.whales.detector import Recent, SideBias, Whale, WhaleType
 from bot.core.whales.endings import Ending, Fate
 from bot.core.whales.markouts import Group, Moment, Touch
 from bot.core.whales.thresholds import WhaleRules
-from bot.follow import Follower
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import News
 from bot.signals.analyzer import Watch
-from bot.tallies import Tallies
-from bot.trails import Trails
+from bot.whales.markout_stats import Tallies
+from bot.whales.markout_tracker import Follower
+from bot.whales.open_markouts import Trails
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 

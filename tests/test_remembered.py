@@ -115,13 +115,13 @@ def test_a_damaged_body_is_forgotten(at, caplog):
 #: Everything that is kept in a form, and a memory of rows.
 MARKS = """
 from bot.decisions import Decisions
-from bot.follow import Follower
+from bot.whales.markout_tracker import Follower
 from bot.model.prediction_grader import Grader, GradeRules
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.model.monitor import ModelWatch
-from bot.trails import Trails
-from bot.tallies import Tallies
+from bot.whales.open_markouts import Trails
+from bot.whales.markout_stats import Tallies
 from bot.model.pending_predictions import Waiting
 from bot.signals.analyzer import Watch
 one = ModelWatch(None, {}, Grader(GradeRules(1.0, 1.0, 1.0, Thresholds())))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot import decisions, follow, publish, recent
+from bot import decisions, publish, recent
 from bot.audiences import Audiences
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
@@ -18,6 +18,7 @@ from bot.ports.view_faults import ViewFaults
 from bot.recent import Recent
 from bot.store.database import opened
 from bot.telemetry import metrics
+from bot.whales import markout_tracker
 from logging_utils import CsvJournal
 from tests.fakes import ListJournal
 from tests.services import TICKERS, account, held, in_lead, passes, place, remember, until
@@ -137,9 +138,9 @@ def test_a_teller_that_breaks_keeps_the_others_from_nothing():
 #: Everything that makes something to look at, of what happened.
 VIEWS = {
     "timeline": lambda patch: [patch.setitem(recent._VIEWS, kind, odd) for kind in recent._VIEWS],
-    "whales": lambda patch: patch.setattr(follow, "record", odd),
-    "moments": lambda patch: patch.setattr(follow.Follower, "publish", odd_too),
-    "follower": lambda patch: patch.setattr(follow.Follower, "restore", odd),
+    "whales": lambda patch: patch.setattr(markout_tracker, "record", odd),
+    "moments": lambda patch: patch.setattr(markout_tracker.Follower, "publish", odd_too),
+    "follower": lambda patch: patch.setattr(markout_tracker.Follower, "restore", odd),
     "decisions": lambda patch: patch.setattr(decisions, "_outcome", odd),
     "passes": lambda patch: patch.setattr(decisions.Decisions, "restore", odd),
     "memos": lambda patch: patch.setattr(decisions.Decisions, "memos", odd),

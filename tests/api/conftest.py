@@ -16,7 +16,6 @@ from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
-from bot.follow import Follower
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelWatch
 from bot.model.prediction_grader import Grader, GradeRules
@@ -31,6 +30,7 @@ from bot.ports.views import (
     WhaleView,
 )
 from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
+from bot.whales.markout_tracker import Follower
 from logging_utils import CsvJournal, LogStats
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)

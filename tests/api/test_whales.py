@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from api import schemas_whales as schemas
-from bot import whale_views
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.markouts import Group, Tally
-from bot.whale_views import line
+from bot.whales import views
+from bot.whales.views import line
 from tests.api.conftest import NOW, opened
 from tests.test_follow import ENDING, whale
 
@@ -19,7 +19,7 @@ PAIRS["WhaleScores"] = "Scores"
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
-    view = getattr(whale_views, PAIRS[name])
+    view = getattr(views, PAIRS[name])
 
     assert tuple(getattr(schemas, name).model_fields) == view.__struct_fields__
 

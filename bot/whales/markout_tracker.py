@@ -28,9 +28,9 @@ from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Memo, News
 from bot.ports.view_faults import ViewFaults
 from bot.signals.observations import Judged
-from bot.tallies import Tallies
-from bot.trails import Trails, Wish
-from bot.whale_views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
+from bot.whales.markout_stats import Tallies
+from bot.whales.open_markouts import Trails, Wish
+from bot.whales.views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
 
 SETTLED: Final = len(HORIZONS)
 HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settlement")

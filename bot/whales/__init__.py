@@ -1,0 +1,1 @@
+"""What a whale was worth: markouts after each detection."""
