@@ -23,7 +23,7 @@ import orjson
 from bench.bot import joined
 from bench.common import Round, machine, quiet, ratio, say
 from bench.exchange import Canned
-from bot.cycle import Cycle
+from bot.engine.cycle import Cycle
 
 SIZES: Final = (20, 200, 1_000)
 WARM_UP: Final = 3

@@ -17,7 +17,7 @@ from bench.bot import joined
 from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
-from bot.runner import Beat, Runner
+from bot.engine.loop import Beat, Runner
 from bot.state import Board
 from logging_utils import LogStats
 

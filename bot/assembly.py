@@ -10,28 +10,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.audiences import Audiences
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
-from bot.cycle import Cycle
 from bot.decisions import Decisions
-from bot.keep import Keeper, Remembering
+from bot.engine.cycle import Cycle
+from bot.engine.loop import Beat, Runner
+from bot.engine.observers import Audiences
+from bot.engine.ports import Parts
+from bot.engine.unit_of_work import Keeper, Remembering
 from bot.market_data.trade_feed import Prints, TradeSource
 from bot.market_data.universe import Universe
 from bot.model.card import Card
 from bot.model.monitor import ModelWatch
 from bot.model.prediction_grader import Grader, GradeRules
-from bot.parts import Parts
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
 from bot.ports.view_faults import ViewFaults
 from bot.publish import Publisher, Sources
 from bot.recent import Recent
-from bot.runner import Beat, Runner
 from bot.signals.analyzer import Watch
 from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.telemetry.folded_lines import Folded

@@ -26,7 +26,7 @@ from bot.decisions import Decisions
 from bot.desks import signer_of
 from bot.disk import DiskWatch
 from bot.election import Candidate
-from bot.journals import Journals
+from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership

@@ -20,10 +20,10 @@ from bot.core.market.market import Market
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orderbook import Floats
 from bot.core.signals.regime import REGIMES, RegimeName
+from bot.engine.loop import Beat
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.recent import Recent
-from bot.runner import Beat
 from bot.signals.analyzer import Judged
 from bot.state import (
     UNKNOWN_REGIME,

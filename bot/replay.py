@@ -20,9 +20,9 @@ from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
 from bot.core.signals.regime import RegimeName
 from bot.cursor import Cursor, moment
-from bot.cycle import Cycle
-from bot.keep import Keeper
-from bot.parts import Parts
+from bot.engine.cycle import Cycle
+from bot.engine.ports import Parts
+from bot.engine.unit_of_work import Keeper
 from bot.ports.exchange import Journal
 from bot.ports.persistence import Unkept
 from bot.signals.analyzer import Judged, Observed, Watch, joined

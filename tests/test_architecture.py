@@ -73,7 +73,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     (
         (
-            "bot.audiences",
+            "bot.engine.observers",
             "bot.trading.reconciliation",
             "bot.trading.entry_guard",
             "bot.market_data.listing_check",
@@ -81,11 +81,11 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.trading.decision",
             "bot.decisions",
             "bot.election",
-            "bot.journals",
-            "bot.keep",
+            "bot.engine.journals",
+            "bot.engine.unit_of_work",
             "bot.leadership",
             "bot.switches",
-            "bot.cycle",
+            "bot.engine.cycle",
             "bot.whales.markout_tracker",
             "bot.trading.order_gateway",
             "bot.trading.account",
@@ -95,14 +95,14 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
             "bot.model.grade_history",
             "bot.model.monitor",
             "bot.signals.observations",
-            "bot.parts",
+            "bot.engine.ports",
             "bot.publish",
             "bot.market_data.volume_ranking",
             "bot.recent",
             "bot.timeline",
             "bot.notices",
             "bot.tape.recording",
-            "bot.runner",
+            "bot.engine.loop",
             "bot.state",
             "bot.whales.markout_stats",
             "bot.trading.trader",
@@ -147,9 +147,9 @@ IMPURE = {
 PURE_LIBRARIES = (sys.stdlib_module_names - IMPURE) | {"numpy"}
 
 #: They wait until something is due, by the clock that waiting itself goes by.
-PACERS = {"bot.runner", "bot.tape.recording"}
+PACERS = {"bot.engine.loop", "bot.tape.recording"}
 #: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
-SURVIVORS = {"bot.runner", "bot.ports.view_faults"}
+SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults"}
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
@@ -251,7 +251,7 @@ def only_money_turns_floats_into_decimals(module: str, tree: ast.Module) -> Iter
 
 def only_the_runner_starts_loose_tasks(module: str, tree: ast.Module) -> Iterator[str]:
     """All other tasks live in a TaskGroup."""
-    if module == "bot.runner":
+    if module == "bot.engine.loop":
         return
     for call in _calls(tree):
         loose = _owner(call.func) in {"asyncio", "loop", "get_running_loop", None}
@@ -382,10 +382,14 @@ def test_every_place_is_taken() -> None:
             "from bot.clock import SystemClock",
             "may not know bot.clock.SystemClock",
         ),
-        ("bot.trading.paper_venue", "from bot.cycle import Cycle", "may not know bot.cycle.Cycle"),
+        (
+            "bot.trading.paper_venue",
+            "from bot.engine.cycle import Cycle",
+            "may not know bot.engine.cycle.Cycle",
+        ),
         ("bot.sim.server", "from bot.kalshi import auth", "may not know bot.kalshi.auth"),
         (
-            "bot.cycle",
+            "bot.engine.cycle",
             "def f():\n    from bot import paper",
             "may not know bot.trading.paper_venue",
         ),
@@ -403,9 +407,13 @@ def test_every_place_is_taken() -> None:
         ("bot.core.market.fees", "from os.path import join", "pure and may not import os"),
         ("bot.core.market.fees", "import httpx", "pure and may not import httpx"),
         ("bot.core.market.fees", "def f():\n    return open('x')", "pure and may not call open"),
-        ("bot.cycle", "from time import monotonic", "may not import time"),
-        ("bot.cycle", "import datetime\ndatetime.datetime.now()", "may not call datetime.now"),
-        ("bot.cycle", "from datetime import date as d\nd.today()", "may not call d.today"),
+        ("bot.engine.cycle", "from time import monotonic", "may not import time"),
+        (
+            "bot.engine.cycle",
+            "import datetime\ndatetime.datetime.now()",
+            "may not call datetime.now",
+        ),
+        ("bot.engine.cycle", "from datetime import date as d\nd.today()", "may not call d.today"),
         ("api.app", "from datetime import datetime\ndatetime.utcnow()", "datetime.utcnow"),
         ("bot.market_data.universe", "loop.time()", "may not read the loop's time"),
         ("bot.kalshi.limits", "asyncio.get_running_loop().time()", "the loop's time"),
@@ -423,10 +431,14 @@ def test_every_place_is_taken() -> None:
         ("bot.trading.paper_venue", "x = risk._SEAL", "may not touch the seal"),
         ("bot.core.market.fees", "Decimal(price)", "may not make a Decimal of a value"),
         ("bot.core.market.fees", "Decimal(0.1)", "may not make a Decimal of a value"),
-        ("bot.cycle", "asyncio.create_task(f())", "outside a TaskGroup"),
-        ("bot.cycle", "ensure_future(f())", "outside a TaskGroup"),
-        ("bot.cycle", "try:\n    f()\nexcept (OSError, Exception):\n    pass", "every exception"),
-        ("bot.cycle", "try:\n    f()\nexcept:\n    pass", "every exception"),
+        ("bot.engine.cycle", "asyncio.create_task(f())", "outside a TaskGroup"),
+        ("bot.engine.cycle", "ensure_future(f())", "outside a TaskGroup"),
+        (
+            "bot.engine.cycle",
+            "try:\n    f()\nexcept (OSError, Exception):\n    pass",
+            "every exception",
+        ),
+        ("bot.engine.cycle", "try:\n    f()\nexcept:\n    pass", "every exception"),
         ("bot.state", "from pydantic import BaseModel", "may not import pydantic"),
     ],
 )
@@ -448,12 +460,15 @@ def test_each_rule_bites(module: str, source: str, problem: str) -> None:
         ("bot.kalshi.client", "from bot.kalshi import wire"),
         ("bot.clock", "import time\ntime.perf_counter()\ndatetime.now(UTC)"),
         ("bot.config", "import os\nos.environ\nfrom pydantic import Field"),
-        ("bot.cycle", "self.clock.now()\ngroup.create_task(f())\nfrom bot.state import Snapshot"),
-        ("bot.runner", "loop.time()"),
-        ("bot.runner", "asyncio.create_task(f())\ntry:\n    f()\nexcept Exception:\n    pass"),
+        (
+            "bot.engine.cycle",
+            "self.clock.now()\ngroup.create_task(f())\nfrom bot.state import Snapshot",
+        ),
+        ("bot.engine.loop", "loop.time()"),
+        ("bot.engine.loop", "asyncio.create_task(f())\ntry:\n    f()\nexcept Exception:\n    pass"),
         (
             "bot.bootstrap",
-            "from bot.trading.paper_venue import PaperVenue\nfrom bot.cycle import Cycle",
+            "from bot.trading.paper_venue import PaperVenue\nfrom bot.engine.cycle import Cycle",
         ),
         ("api.schemas", "from pydantic import BaseModel"),
         ("main", "from bot.bootstrap import service"),

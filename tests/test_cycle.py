@@ -27,9 +27,9 @@ from bot.core.market.orders import OrderStatus
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.cycle import Cycle
-from bot.keep import Keeper
-from bot.parts import Parts
+from bot.engine.cycle import Cycle
+from bot.engine.ports import Parts
+from bot.engine.unit_of_work import Keeper
 from bot.ports.persistence import Unkept
 from bot.signals.analyzer import Watch
 from bot.trading.decision import TradeRules, Worth

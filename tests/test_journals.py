@@ -1,7 +1,7 @@
 """One journal, several who hear of what is written there."""
 
 from bot.core.events import CycleStarted
-from bot.journals import Journals
+from bot.engine.journals import Journals
 from tests.fakes import ListJournal
 from tests.strategies import NOON
 

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from bot import keep
 from bot.core.events import CycleStarted, FetchFailed, MarketSettled
 from bot.core.market.market import Side
 from bot.core.market.orders import Order
-from bot.keep import Keeper
+from bot.engine import unit_of_work
+from bot.engine.unit_of_work import Keeper
 from bot.ports.persistence import LeaseLostError, Memo, StoreError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -219,7 +219,7 @@ async def test_what_a_lost_lease_left_is_neither_shown_nor_written(keeper, store
 
 
 async def test_room_is_bounded_but_money_is_never_given_up(keeper, store, monkeypatch):
-    monkeypatch.setattr(keep, "MOST", 5)
+    monkeypatch.setattr(unit_of_work, "MOST", 5)
     store.fails = StoreError("away")
     await keeper.keep([])  # what is tried now stays as it is
     await keeper.keep([settled("A"), *map(failed, range(10)), settled("B")])

@@ -12,10 +12,10 @@ from bot.core.account.valuation import unrealised
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
-from bot.keep import EmptyStage
+from bot.engine.loop import Beat
+from bot.engine.unit_of_work import EmptyStage
 from bot.publish import PACK_APART, Publisher, Sources
 from bot.recent import Recent
-from bot.runner import Beat
 from bot.state import Board, BotStatus, Role, decoded, first_state, snapshot
 from bot.trading.decision import Worth
 from tests.strategies import NOON, ladder

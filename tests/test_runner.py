@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot import runner as runner_module
-from bot.runner import Beat, Runner
+from bot.engine import loop as runner_module
+from bot.engine.loop import Beat, Runner
 
 
 class StandingClock:

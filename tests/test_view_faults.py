@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 
 from bot import decisions, publish, recent
-from bot.audiences import Audiences
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
+from bot.engine.journals import Journals
+from bot.engine.observers import Audiences
 from bot.journal import csv_rows, stdout_lines
-from bot.journals import Journals
 from bot.model.monitor import ModelWatch
 from bot.ports.persistence import Done, Kept, LeaseLostError
 from bot.ports.view_faults import ViewFaults

@@ -10,7 +10,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Traded
-from bot.keep import Keeper
+from bot.engine.unit_of_work import Keeper
 from bot.ports.exchange import BookAnswer, Clock
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Judged

@@ -26,8 +26,8 @@ from bot.core.market.orderbook import Books
 from bot.core.signals import regime
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Traded
+from bot.engine.ports import Parts
 from bot.market_data.universe import seconds_to_close
-from bot.parts import Parts
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Kept, Memo
 from bot.signals.analyzer import Judged

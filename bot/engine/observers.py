@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.signals.regime import RegimeName
-from bot.parts import Audience
+from bot.engine.ports import Audience
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Judged
 

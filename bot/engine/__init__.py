@@ -1,0 +1,1 @@
+"""When things happen: the cycle, its loop, the unit of work."""
