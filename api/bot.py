@@ -9,8 +9,8 @@ from api.deps import CurrentServices, refuse_foreign_pages
 from api.schemas import ACTING, INVALID
 from api.schemas_bot import Killed, Resumed, Started, Stopped
 from api.schemas_state import BotView
+from bot.dashboard.snapshot import bot_view
 from bot.journal.csv_rows import plain
-from bot.state import bot_view
 
 router = APIRouter(prefix="/bot", tags=["bot"])
 _own_pages_only = [Depends(refuse_foreign_pages)]

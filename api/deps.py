@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from api.headers import HEAD_ONLY
 from api.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
+from bot.dashboard.snapshot import Board, Snapshot
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelWatch
 from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
-from bot.state import Board, Snapshot
 from bot.whales.views import Scores, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 

@@ -30,8 +30,8 @@ from api.headers import (
 from api.holds import Holds, Patience
 from api.paths import Target, located
 from api.ready import Ready, names
+from bot.dashboard.snapshot import Board
 from bot.scrub import NOTHING, Scrubber
-from bot.state import Board
 
 FULL: Final = "/state/full"
 #: No route reads a body; a client that sends more than this is mistaken or hostile.

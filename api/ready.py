@@ -9,8 +9,8 @@ from functools import lru_cache
 from starlette.types import Message
 
 from api.headers import NO_SNIFFING, POLICY, Headers
+from bot.dashboard.snapshot import Snapshot, packed
 from bot.scrub import NOTHING, Scrubber
-from bot.state import Snapshot, packed
 
 
 @dataclass(frozen=True, slots=True)

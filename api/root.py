@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from api.deps import CurrentFacts, CurrentServices
 from api.schemas import Responses
 from api.schemas_service import HealthView, ReadyView, RootView
-from bot.state import Board, BotStatus
+from bot.dashboard.snapshot import Board, BotStatus
 
 router = APIRouter(tags=["service"])
 

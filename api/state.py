@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from api.deps import CurrentSnapshot
 from api.schemas import INVALID
 from api.schemas_state import BotState, Markets, Notices, Overview, Timeline, Whales
-from bot.timeline import fairly
+from bot.dashboard.timeline import fairly
 
 router = APIRouter(prefix="/state", tags=["state"])
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from bot.dashboard.snapshot import Board, BotStatus, first_state, packed, snapshot
 from bot.ports.views import BotState, MarketView, TimelineView, WhaleView
-from bot.state import Board, BotStatus, first_state, packed, snapshot
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 MARKETS = 20

@@ -17,8 +17,8 @@ from bench.bot import joined
 from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
+from bot.dashboard.snapshot import Board
 from bot.engine.loop import Beat, Runner
-from bot.state import Board
 from logging_utils import LogStats
 
 #: Seconds between the starts of two cycles: less than one takes, so that one is always running.

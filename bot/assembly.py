@@ -16,7 +16,10 @@ from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
-from bot.decisions import Decisions
+from bot.dashboard.activity_feed import Recent
+from bot.dashboard.decision_log import Decisions
+from bot.dashboard.publisher import Publisher, Sources
+from bot.dashboard.snapshot import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
 from bot.engine.loop import Beat, Runner
 from bot.engine.observers import Audiences
@@ -30,10 +33,7 @@ from bot.model.prediction_grader import Grader, GradeRules
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
 from bot.ports.view_faults import ViewFaults
-from bot.publish import Publisher, Sources
-from bot.recent import Recent
 from bot.signals.analyzer import Watch
-from bot.state import Board, BotStatus, Role, first_state, packed, snapshot
 from bot.telemetry.folded_lines import Folded
 from bot.trading.decision import TradeRules, Worth
 from bot.trading.entry_guard import Safety

@@ -22,7 +22,8 @@ from bot.assembly import Exchange, Model, Standing, World, first_board
 from bot.clock import SystemClock, stopwatch
 from bot.command import Command
 from bot.config import Settings, SettingsError
-from bot.decisions import Decisions
+from bot.dashboard.decision_log import Decisions
+from bot.dashboard.snapshot import Board, Role
 from bot.desks import signer_of
 from bot.disk import DiskWatch
 from bot.election import Candidate
@@ -40,7 +41,6 @@ from bot.scrub import Scrubber
 from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
-from bot.state import Board, Role
 from bot.store.connections import address
 from bot.switches import Switches
 from bot.telemetry.metrics import LoopLag, Metrics

@@ -12,11 +12,11 @@ from bot.alerts.dispatcher import Alerts, Standing
 from bot.assembly import Bot
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
+from bot.dashboard.snapshot import Board, BotStatus
 from bot.kalshi.limits import TokenBudget
 from bot.leadership import Leadership
 from bot.ports.exchange import Clock
 from bot.ports.views import Check
-from bot.state import Board, BotStatus
 from bot.telemetry.metrics import Gauges
 
 #: The state is fresh for so many intervals, and for so many seconds at least.

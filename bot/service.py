@@ -18,13 +18,13 @@ import msgspec
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
 from bot.core.market.money import whole_cents
+from bot.dashboard.snapshot import decoded
 from bot.desks import Desk
 from bot.election import Control, Offices
 from bot.leadership import Leadership
 from bot.ports.exchange import Clock
 from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.ports.views import BotState
-from bot.state import decoded
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 

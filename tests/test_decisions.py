@@ -25,7 +25,7 @@ from bot.core.risk.limits import Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.decisions import CYCLES, Decisions
+from bot.dashboard.decision_log import CYCLES, Decisions
 from bot.ports.persistence import Kept, Memo, News
 from bot.ports.views import Refusal
 from bot.signals.analyzer import Watch

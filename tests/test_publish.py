@@ -12,11 +12,11 @@ from bot.core.account.valuation import unrealised
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
+from bot.dashboard.activity_feed import Recent
+from bot.dashboard.publisher import PACK_APART, Publisher, Sources
+from bot.dashboard.snapshot import Board, BotStatus, Role, decoded, first_state, snapshot
 from bot.engine.loop import Beat
 from bot.engine.unit_of_work import EmptyStage
-from bot.publish import PACK_APART, Publisher, Sources
-from bot.recent import Recent
-from bot.state import Board, BotStatus, Role, decoded, first_state, snapshot
 from bot.trading.decision import Worth
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench

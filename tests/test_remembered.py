@@ -114,7 +114,7 @@ def test_a_damaged_body_is_forgotten(at, caplog):
 
 #: Everything that is kept in a form, and a memory of rows.
 MARKS = """
-from bot.decisions import Decisions
+from bot.dashboard.decision_log import Decisions
 from bot.whales.markout_tracker import Follower
 from bot.model.prediction_grader import Grader, GradeRules
 from bot.core.signals.strategy import Gates, Thresholds

@@ -13,12 +13,13 @@ import pytest
 
 from api.app import create_app
 from api.deps import facts_of
-from bot import bootstrap, config, publish
+from bot import bootstrap, config
 from bot import service as service_module
 from bot.bootstrap import running
 from bot.core.market.market import Side
+from bot.dashboard import publisher as publish
+from bot.dashboard.publisher import Publisher
 from bot.ports.persistence import FLEETING, Done, Memo, StoreError, Term
-from bot.publish import Publisher
 from bot.sim.units import size_contracts
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened

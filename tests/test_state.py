@@ -35,11 +35,9 @@ from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Source, Whale, WhaleType
-from bot.notices import Notices
-from bot.ports.persistence import Kept, News
-from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
-from bot.recent import NOTICES, TIMELINE, WHALES, Recent
-from bot.state import (
+from bot.dashboard.activity_feed import NOTICES, TIMELINE, WHALES, Recent
+from bot.dashboard.notices import Notices
+from bot.dashboard.snapshot import (
     Board,
     BotStatus,
     bot_view,
@@ -49,7 +47,9 @@ from bot.state import (
     regime_view,
     snapshot,
 )
-from bot.timeline import Timeline, fairly
+from bot.dashboard.timeline import Timeline, fairly
+from bot.ports.persistence import Kept, News
+from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
 STATUS = BotStatus(running=False, bot_enabled=True, mode="paper", interval_seconds=60)

@@ -5,17 +5,18 @@ from decimal import Decimal
 
 import pytest
 
-from bot import decisions, publish, recent
 from bot.bootstrap import running
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
+from bot.dashboard import activity_feed, decision_log
+from bot.dashboard import publisher as publish
+from bot.dashboard.activity_feed import Recent
 from bot.engine.journals import Journals
 from bot.engine.observers import Audiences
 from bot.journal import csv_rows, stdout_lines
 from bot.model.monitor import ModelWatch
 from bot.ports.persistence import Done, Kept, LeaseLostError
 from bot.ports.view_faults import ViewFaults
-from bot.recent import Recent
 from bot.store.database import opened
 from bot.telemetry import metrics
 from bot.whales import markout_tracker
@@ -66,7 +67,7 @@ def test_who_lost_the_lease_hears_of_it_whatever_was_to_be_shown():
 
 
 def test_of_what_is_restored_only_what_cannot_be_shown_is_missing(monkeypatch):
-    monkeypatch.setitem(recent._VIEWS, PositionClosed, odd)
+    monkeypatch.setitem(activity_feed._VIEWS, PositionClosed, odd)
     faults = ViewFaults()
     lately = Recent(faults)
 
@@ -137,13 +138,15 @@ def test_a_teller_that_breaks_keeps_the_others_from_nothing():
 
 #: Everything that makes something to look at, of what happened.
 VIEWS = {
-    "timeline": lambda patch: [patch.setitem(recent._VIEWS, kind, odd) for kind in recent._VIEWS],
+    "timeline": lambda patch: [
+        patch.setitem(activity_feed._VIEWS, kind, odd) for kind in activity_feed._VIEWS
+    ],
     "whales": lambda patch: patch.setattr(markout_tracker, "record", odd),
     "moments": lambda patch: patch.setattr(markout_tracker.Follower, "publish", odd_too),
     "follower": lambda patch: patch.setattr(markout_tracker.Follower, "restore", odd),
-    "decisions": lambda patch: patch.setattr(decisions, "_outcome", odd),
-    "passes": lambda patch: patch.setattr(decisions.Decisions, "restore", odd),
-    "memos": lambda patch: patch.setattr(decisions.Decisions, "memos", odd),
+    "decisions": lambda patch: patch.setattr(decision_log, "_outcome", odd),
+    "passes": lambda patch: patch.setattr(decision_log.Decisions, "restore", odd),
+    "memos": lambda patch: patch.setattr(decision_log.Decisions, "memos", odd),
     "grades": lambda patch: patch.setattr(ModelWatch, "restore", odd),
     "grading": lambda patch: patch.setattr(ModelWatch, "grade", odd),
     "state": lambda patch: patch.setattr(publish, "snapshot", odd),

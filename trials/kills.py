@@ -26,13 +26,13 @@ from bot.bootstrap import exchange as exchange_of
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents
+from bot.dashboard.snapshot import decoded
+from bot.dashboard.timeline import fairly
 from bot.journal.terminal import spell_out
 from bot.kalshi.trading.venue import CERTAIN_AFTER
 from bot.model import scorer
 from bot.ports.views import BotState
-from bot.state import decoded
 from bot.store.database import opened
-from bot.timeline import fairly
 from trials import ledger
 from trials.processes import (
     PATIENCE,

@@ -147,7 +147,7 @@ class DecisionView(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BotView(Struct, frozen=True, kw_only=True):
-    """How the bot is doing: `bot.state.BotStatus` as JSON."""
+    """How the bot is doing: `bot.dashboard.snapshot.BotStatus` as JSON."""
 
     running: bool
     bot_enabled: bool

@@ -16,6 +16,15 @@ from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
+from bot.dashboard.snapshot import (
+    Board,
+    BotStatus,
+    bot_view,
+    first_state,
+    packed,
+    regime_view,
+    snapshot,
+)
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelWatch
 from bot.model.prediction_grader import Grader, GradeRules
@@ -29,7 +38,6 @@ from bot.ports.views import (
     TimelineView,
     WhaleView,
 )
-from bot.state import Board, BotStatus, bot_view, first_state, packed, regime_view, snapshot
 from bot.whales.markout_tracker import Follower
 from logging_utils import CsvJournal, LogStats
 

@@ -14,7 +14,7 @@ from api import state
 from api.deps import ServiceFacts
 from api.edge import MAX_BODY
 from api.ready import accepts_gzip, names
-from bot.state import snapshot
+from bot.dashboard.snapshot import snapshot
 from tests.api.conftest import DASHBOARD, NOW, OWNER, TOKEN, World, full_state, opened
 
 FOREIGN = "https://evil.example"

@@ -9,8 +9,8 @@ import pytest
 from api import schemas_state as schemas
 from api.deps import facts_of
 from bot import config
+from bot.dashboard.snapshot import snapshot
 from bot.ports import views
-from bot.state import snapshot
 from tests.api.conftest import NOW, STATUS, World, full_state, market
 
 PAIRS = ["Overview", "RegimeView", "MarketView", "WhaleView", "TimelineView"]

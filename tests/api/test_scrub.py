@@ -5,8 +5,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from bot.dashboard.snapshot import Board, first_state, packed, snapshot
 from bot.scrub import Scrubber
-from bot.state import Board, first_state, packed, snapshot
 from tests.api.conftest import NOW, STATUS, World, opened
 
 SECRET = "b@rSecretTail"

@@ -20,12 +20,8 @@ from bot.core.market.market import Market
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orderbook import Floats
 from bot.core.signals.regime import REGIMES, RegimeName
-from bot.engine.loop import Beat
-from bot.ports.exchange import Journal, Scorer
-from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
-from bot.recent import Recent
-from bot.signals.analyzer import Judged
-from bot.state import (
+from bot.dashboard.activity_feed import Recent
+from bot.dashboard.snapshot import (
     UNKNOWN_REGIME,
     Board,
     BotStatus,
@@ -37,6 +33,10 @@ from bot.state import (
     snapshot,
     status_of,
 )
+from bot.engine.loop import Beat
+from bot.ports.exchange import Journal, Scorer
+from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
+from bot.signals.analyzer import Judged
 from bot.trading.trader import Trader
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.

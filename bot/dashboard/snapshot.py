@@ -15,8 +15,8 @@ from typing import Final, Literal
 import msgspec
 
 from bot.core.signals.regime import RegimeName
+from bot.dashboard.timeline import fairly
 from bot.ports.views import BotState, BotView, Mode, Overview, RegimeView
-from bot.timeline import fairly
 
 #: How many of the newest the dashboard gets each time; the routes by kind give more.
 SHOWN_WHALES: Final = 50

@@ -23,11 +23,11 @@ from bot.core.events import (
 from bot.core.folding import about
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orders import Order, OrderStatus
-from bot.notices import Notices
+from bot.dashboard.notices import Notices
+from bot.dashboard.timeline import Timeline
 from bot.ports.persistence import Kept, News
 from bot.ports.view_faults import ViewFaults
 from bot.ports.views import NoticeKind, NoticeView, TimelineView, WhaleView
-from bot.timeline import Timeline
 
 WHALES: Final = 200
 TIMELINE: Final = 500
