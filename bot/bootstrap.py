@@ -20,17 +20,18 @@ from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
 from bot.assembly import Exchange, Model, Standing, World, first_board
 from bot.clock import SystemClock, stopwatch
-from bot.command import Command
+from bot.cluster.leader_election import Leadership
+from bot.cluster.operator_commands import Command
+from bot.cluster.operator_flags import Switches
+from bot.cluster.ports import Candidate
 from bot.config import Settings, SettingsError
 from bot.dashboard.decision_log import Decisions
 from bot.dashboard.snapshot import Board, Role
 from bot.desks import signer_of
 from bot.disk import DiskWatch
-from bot.election import Candidate
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.leadership import Leadership
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelWatch
@@ -42,7 +43,6 @@ from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.store.connections import address
-from bot.switches import Switches
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
 from bot.whales.markout_tracker import Follower

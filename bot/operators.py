@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from bot.alerts.dispatcher import Alerts, Standing
 from bot.assembly import Bot
+from bot.cluster.leader_election import Leadership
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
 from bot.dashboard.snapshot import Board, BotStatus
 from bot.kalshi.limits import TokenBudget
-from bot.leadership import Leadership
 from bot.ports.exchange import Clock
 from bot.ports.views import Check
 from bot.telemetry.metrics import Gauges

@@ -17,11 +17,11 @@ import msgspec
 
 from bot import desks
 from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
+from bot.cluster.leader_election import Leadership
+from bot.cluster.ports import Control, Offices
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
 from bot.desks import Desk
-from bot.election import Control, Offices
-from bot.leadership import Leadership
 from bot.ports.exchange import Clock
 from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.ports.views import BotState

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from bot import config, desks, leadership
+from bot import config, desks
 from bot.bootstrap import Running
 from bot.clock import SystemClock
+from bot.cluster import leader_election
 from bot.config import Settings
 from bot.core.events import WhaleSeen
 from bot.core.market.market import Side
@@ -142,7 +143,7 @@ async def place(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Place]
     patch.setattr(loop_lag, "EVERY", 0.05)
     patch.setattr(desks, "SIGNED_READS", 1_000)
     patch.setattr(desks, "SIGNED_WRITES", 1_000)
-    patch.setattr(leadership, "RETRY", 0.05)
+    patch.setattr(leader_election, "RETRY", 0.05)
     async with served_over_tcp(app) as address:
         ready = Place(folder, exchange, app.state.faults, address)
         patch.setattr(scorer, "chosen", lambda *_: ready.scorer)

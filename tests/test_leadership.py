@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import command, leadership
-from bot.command import Command
+from bot.cluster import leader_election, operator_commands
+from bot.cluster.leader_election import Leadership
+from bot.cluster.operator_commands import Command
+from bot.cluster.operator_flags import Switches
+from bot.cluster.ports import Candidate, Offices
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO
-from bot.election import Candidate, Offices
-from bot.leadership import Leadership
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
-from bot.switches import Switches
 from tests.fakes import HandClock
 
 BOOK = "paper:test"
@@ -192,8 +192,8 @@ def shared():
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch):
-    monkeypatch.setattr(leadership, "RETRY", 0.01)
-    monkeypatch.setattr(command, "OBEY_WITHIN", 1.0)
+    monkeypatch.setattr(leader_election, "RETRY", 0.01)
+    monkeypatch.setattr(operator_commands, "OBEY_WITHIN", 1.0)
 
 
 async def until(condition):
@@ -383,7 +383,7 @@ async def test_stop_and_start_reach_the_leader_through_any_process(shared):
 
 
 async def test_a_leader_that_does_not_obey_is_told_of(shared, monkeypatch):
-    monkeypatch.setattr(command, "OBEY_WITHIN", 0.05)
+    monkeypatch.setattr(operator_commands, "OBEY_WITHIN", 0.05)
     shared.holder, shared.epoch, shared.until, shared.published = "dead", 1, 1e9, b"on"
     async with Process(shared, "b").taking_part() as b:
         with pytest.raises(StoreError, match="dead leads and has not obeyed"):

@@ -9,16 +9,16 @@ import pytest
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
 from bot.assembly import World, first_board, unkept
+from bot.cluster.leader_election import Leadership
+from bot.cluster.operator_flags import Switches
+from bot.cluster.ports import Candidate
 from bot.core.model.drift import Drift
 from bot.dashboard.snapshot import bot_view
-from bot.election import Candidate
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.leadership import Leadership
 from bot.model.monitor import FeatureDrift
 from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
 from bot.ports.persistence import Kept
-from bot.switches import Switches
 from bot.telemetry.gauges import READINGS
 from tests.api.conftest import full_state, market
 from tests.fakes import FakeScorer, HandClock, ListJournal

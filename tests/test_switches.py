@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.cluster.operator_flags import KILLED, RUNNING, Switches
 from bot.ports.persistence import StoreError
-from bot.switches import KILLED, RUNNING, Switches
 from tests.fakes import HandClock
 from tests.test_leadership import FakeElection, Shared
 

@@ -2,7 +2,7 @@
 
 A store keeps one *book* for one *term*: the orders, fills and settlements of an account, the
 events worth remembering, and memos: small named things of which only the latest counts. Leaves
-out how rows lie on the disk (`bot.store`) and who may lead (`bot.leadership`).
+out how rows lie on the disk (`bot.store`) and who may lead (`bot.cluster.leader_election`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,12 +15,12 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+from bot.cluster.operator_flags import Switches
+from bot.cluster.ports import Candidate, Election, Engine, Offices, Onlooker
 from bot.dashboard.snapshot import Role
-from bot.election import Candidate, Election, Engine, Offices, Onlooker
 from bot.engine.loop import pause
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Lead, LeaseLostError, StoreError, StoreLostError, Term
-from bot.switches import Switches
 from bot.telemetry.folded_lines import Folded
 
 log = logging.getLogger("main")

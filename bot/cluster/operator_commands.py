@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from bot.leadership import Leadership
+from bot.cluster.leader_election import Leadership
+from bot.cluster.operator_flags import KILLED, RUNNING, Switches
 from bot.ports.persistence import StoreError
-from bot.switches import KILLED, RUNNING, Switches
 
 log = logging.getLogger("main")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.election import Election
+from bot.cluster.ports import Election
 from bot.ports.exchange import Clock
 
 RUNNING: Final = "running"

@@ -1,0 +1,1 @@
+"""Which process trades: leader election and operator flags."""
