@@ -23,10 +23,10 @@ import numpy as np
 from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config
 from bot.assembly import Model, trade_rules, watch_over
+from bot.backtest.replay import Replay, observed
 from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.model import scorer
-from bot.replay import Replay, observed
 from bot.signals.analyzer import Watch
 from bot.tape.reader import Tape, read
 from bot.trading.paper_venue import PaperVenue

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from bot import config
 from bot.assembly import trade_rules, watch_over
+from bot.backtest.replay import Replay, Summary
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer
-from bot.replay import Replay, Summary
 from bot.tape import reader
 from bot.tape.reader import TapeError
 from bot.trading.paper_venue import PaperVenue

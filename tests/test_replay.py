@@ -14,13 +14,13 @@ import pytest
 
 from bot import replay_cli
 from bot.__main__ import main as cli
+from bot.backtest.replay import Replay, observed
 from bot.core.market.orderbook import Books
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.model import scorer
 from bot.ports.exchange import Opinions
-from bot.replay import Replay, observed
 from bot.signals.analyzer import Watch
 from bot.tape import reader
 from bot.tape.reader import Tape

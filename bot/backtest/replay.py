@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.backtest.tape_source import Cursor, moment
 from bot.clock import RecordedClock
 from bot.core.events import CycleStarted, Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
 from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
 from bot.core.signals.regime import RegimeName
-from bot.cursor import Cursor, moment
 from bot.engine.cycle import Cycle
 from bot.engine.ports import Parts
 from bot.engine.unit_of_work import Keeper
