@@ -3,7 +3,7 @@
 from api.app import create_app
 from api.deps import facts_of
 from api.server import serve_within_bounds
-from bot import bootstrap
+from bot.app import bootstrap
 
 settings = bootstrap.settings()
 app = create_app(lambda: bootstrap.running(settings), facts_of(settings))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config
-from bot.assembly import Bot, World, first_board, unkept
+from bot.app.composition import Bot, World, first_board, unkept
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

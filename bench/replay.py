@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config
-from bot.assembly import Model, trade_rules, watch_over
+from bot.app.composition import Model, trade_rules, watch_over
 from bot.backtest.replay import Replay, observed
 from bot.config import Settings
 from bot.core.market.orderbook import Books

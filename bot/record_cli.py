@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot import config
-from bot.bootstrap import exchange
+from bot.app.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.market_data.universe import Universe

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bot import config
-from bot.assembly import trade_rules, watch_over
+from bot.app.composition import trade_rules, watch_over
 from bot.backtest.replay import Replay, Summary
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from bot import config, desks
-from bot.bootstrap import Running
+from bot import config
+from bot.app import execution_backends
+from bot.app.bootstrap import Running
 from bot.clock import SystemClock
 from bot.cluster import leader_election
 from bot.config import Settings
@@ -141,8 +142,8 @@ async def place(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Place]
     app = create_exchange_app(exchange, Walled(exchange), SystemClock(), KeyRing({KEY.key_id: KEY}))
     patch.setattr(universe, "TERMS_PAUSE", 0.05)
     patch.setattr(loop_lag, "EVERY", 0.05)
-    patch.setattr(desks, "SIGNED_READS", 1_000)
-    patch.setattr(desks, "SIGNED_WRITES", 1_000)
+    patch.setattr(execution_backends, "SIGNED_READS", 1_000)
+    patch.setattr(execution_backends, "SIGNED_WRITES", 1_000)
     patch.setattr(leader_election, "RETRY", 0.05)
     async with served_over_tcp(app) as address:
         ready = Place(folder, exchange, app.state.faults, address)

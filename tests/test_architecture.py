@@ -54,7 +54,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("bot.model.scorer", "bot.model.card"),
         ("bot.clock",),
         ("bot.journal.terminal",),
-        ("bot.disk",),
+        ("bot.app.disk_space",),
         (
             "logging_utils",
             "bot.journal.access_lines",
@@ -114,14 +114,14 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     (
         (
-            "bot.assembly",
-            "bot.bootstrap",
+            "bot.app.composition",
+            "bot.app.bootstrap",
             "bot.config",
             "bot.backtest.tape_source",
-            "bot.desks",
-            "bot.operators",
+            "bot.app.execution_backends",
+            "bot.app.health",
             "bot.backtest.replay",
-            "bot.service",
+            "bot.app.node",
             "bot.settings_text",
         ),
     ),
@@ -395,10 +395,10 @@ def test_every_place_is_taken() -> None:
         ),
         (
             "bot.trading.trader",
-            "from bot.bootstrap import service",
-            "may not know bot.bootstrap.service",
+            "from bot.app.bootstrap import service",
+            "may not know bot.app.bootstrap.service",
         ),
-        ("bot.bootstrap", "import api.app", "may not know api.app"),
+        ("bot.app.bootstrap", "import api.app", "may not know api.app"),
         ("bot.research.fit", "from api import schemas", "may not know api.schemas"),
         ("api.app", "import main", "may not know main"),
         ("bot.helpers", "", "has no place"),
@@ -420,7 +420,11 @@ def test_every_place_is_taken() -> None:
         ("main", "import os\nos.environ['PORT']", "may not touch os.environ"),
         ("main", "import os\nos.getenv('PORT')", "may not touch os.getenv"),
         ("main", "from os import environ", "may not import os.environ"),
-        ("bot.bootstrap", "from bot.sim.world.truth import Truth", "may not know what the part"),
+        (
+            "bot.app.bootstrap",
+            "from bot.sim.world.truth import Truth",
+            "may not know what the part",
+        ),
         ("bot.trading.trader", "risk.Approved(order, book)", "may not make an Approved"),
         ("bot.trading.trader", "Approved(order, book)", "may not make an Approved"),
         (
@@ -467,11 +471,11 @@ def test_each_rule_bites(module: str, source: str, problem: str) -> None:
         ("bot.engine.loop", "loop.time()"),
         ("bot.engine.loop", "asyncio.create_task(f())\ntry:\n    f()\nexcept Exception:\n    pass"),
         (
-            "bot.bootstrap",
+            "bot.app.bootstrap",
             "from bot.trading.paper_venue import PaperVenue\nfrom bot.engine.cycle import Cycle",
         ),
         ("api.schemas", "from pydantic import BaseModel"),
-        ("main", "from bot.bootstrap import service"),
+        ("main", "from bot.app.bootstrap import service"),
     ],
 )
 def test_what_is_allowed_passes(module: str, source: str) -> None:

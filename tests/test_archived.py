@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot import config
-from bot.assembly import World, first_board, unkept
+from bot.app.composition import World, first_board, unkept
 from bot.core.events import MarketSettled
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

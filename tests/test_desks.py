@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import stamina
 
-from bot import config, desks
-from bot.assembly import Office, World, assembled, first_board, order_ids
+from bot import config
+from bot.app import execution_backends
+from bot.app.composition import Office, World, assembled, first_board, order_ids
+from bot.app.execution_backends import LiveDesk, PaperDesk, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, OrderStatus
-from bot.desks import LiveDesk, PaperDesk, signer_of
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.ports.exchange import ExchangeError
@@ -92,7 +93,7 @@ async def manned(live):
 
 
 async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
-    async with desks.opened(settings(paper_cash=1_234), SystemClock()) as desk:
+    async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as desk:
         assert isinstance(desk, PaperDesk)
         assert isinstance(desk.venue, PaperVenue)
         assert await desk.cash() == Decimal(1_234)
@@ -105,7 +106,7 @@ async def test_a_paper_desk_takes_no_notice_of_a_key():
     wrong = settings(kalshi_api_key="k", kalshi_secret="hunter2")
 
     assert signer_of(wrong, SystemClock()) is None
-    async with desks.opened(wrong, SystemClock()) as desk:
+    async with execution_backends.opened(wrong, SystemClock()) as desk:
         assert isinstance(desk, PaperDesk)
 
 
@@ -119,7 +120,7 @@ async def test_a_key_that_cannot_sign_is_refused_by_name_and_not_shown(secret):
     wrong = settings(**{**LIVE, "kalshi_secret": secret})
 
     with pytest.raises(ValueError, match="KALSHI_SECRET") as refused:
-        async with desks.opened(wrong, SystemClock()):
+        async with execution_backends.opened(wrong, SystemClock()):
             pass
 
     assert "hunter2" not in str(refused.value)
@@ -220,13 +221,13 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
     found = here.live(
         bot_order_size=size, risk_max_orders_per_minute=orders, risk_max_positions=positions
     )
-    async with desks.opened(found, SystemClock()) as desk:
+    async with execution_backends.opened(found, SystemClock()) as desk:
         await desk.begin(None)
 
     assert {group.limit for group in here.exchange.groups.of(here.ann)} == {limit * CONTRACT}
 
 
 async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
-    async with desks.opened(here.live(bot_interval=600), SystemClock()) as desk:
+    async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as desk:
         assert isinstance(desk, LiveDesk)
         assert desk._patience == timedelta(seconds=900)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.disk import EVERY, LEAST, LOW, DiskWatch
+from bot.app.disk_space import EVERY, LEAST, LOW, DiskWatch
 from bot.telemetry.folded_lines import WINDOW, Folded
 
 LOGS = Path("/somewhere/logs")

@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from bot import config
-from bot.assembly import World, first_board, unkept
+from bot.app.composition import World, first_board, unkept
 from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

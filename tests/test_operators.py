@@ -8,7 +8,8 @@ import pytest
 
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
-from bot.assembly import World, first_board, unkept
+from bot.app.composition import World, first_board, unkept
+from bot.app.health import FRESH_SECONDS, Figures, Readiness, standing
 from bot.cluster.leader_election import Leadership
 from bot.cluster.operator_flags import Switches
 from bot.cluster.ports import Candidate
@@ -17,7 +18,6 @@ from bot.dashboard.snapshot import bot_view
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.model.monitor import FeatureDrift
-from bot.operators import FRESH_SECONDS, Figures, Readiness, standing
 from bot.ports.persistence import Kept
 from bot.telemetry.gauges import READINGS
 from tests.api.conftest import full_state, market

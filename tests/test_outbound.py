@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.alerts.webhook import Webhook
-from bot.bootstrap import exchange
+from bot.app.bootstrap import exchange
 from bot.clock import SystemClock
 from bot.config import load
 from bot.outbound import DIRECT, Outbound

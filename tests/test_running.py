@@ -13,9 +13,10 @@ import pytest
 
 from api.app import create_app
 from api.deps import facts_of
-from bot import bootstrap, config
-from bot import service as service_module
-from bot.bootstrap import running
+from bot import config
+from bot.app import bootstrap
+from bot.app import node as service_module
+from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.dashboard import publisher as publish
 from bot.dashboard.publisher import Publisher

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.bootstrap import running
+from bot.app.bootstrap import running
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
 from bot.dashboard import activity_feed, decision_log

@@ -21,8 +21,8 @@ from pathlib import Path
 from time import sleep
 
 from bot import config
-from bot.assembly import Bot, World, first_board, unkept
-from bot.bootstrap import exchange as exchange_of
+from bot.app.bootstrap import exchange as exchange_of
+from bot.app.composition import Bot, World, first_board, unkept
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents

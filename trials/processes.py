@@ -132,7 +132,7 @@ class Nursery:
     def __init__(self) -> None:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
-            ["api.app", "bot.bootstrap", "uvicorn.protocols.http.httptools_impl", "uvloop"]
+            ["api.app", "bot.app.bootstrap", "uvicorn.protocols.http.httptools_impl", "uvloop"]
         )
 
     def start(

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final, Protocol
 
 from bot.alerts.dispatcher import Alerts, Standing
-from bot.assembly import Bot
+from bot.app.composition import Bot
 from bot.cluster.leader_election import Leadership
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
-from bot.assembly import Bot
+from bot.app.composition import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars

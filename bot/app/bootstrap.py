@@ -18,7 +18,11 @@ import httpx
 
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
-from bot.assembly import Exchange, Model, Standing, World, first_board
+from bot.app.composition import Exchange, Model, Standing, World, first_board
+from bot.app.disk_space import DiskWatch
+from bot.app.execution_backends import signer_of
+from bot.app.health import Figures, Readiness, standing
+from bot.app.node import Service
 from bot.clock import SystemClock, stopwatch
 from bot.cluster.leader_election import Leadership
 from bot.cluster.operator_commands import Command
@@ -27,19 +31,15 @@ from bot.cluster.ports import Candidate
 from bot.config import Settings, SettingsError
 from bot.dashboard.decision_log import Decisions
 from bot.dashboard.snapshot import Board, Role
-from bot.desks import signer_of
-from bot.disk import DiskWatch
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelWatch
-from bot.operators import Figures, Readiness, standing
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
-from bot.service import Service
 from bot.sim.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.store.connections import address

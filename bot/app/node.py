@@ -15,13 +15,13 @@ from typing import Final
 
 import msgspec
 
-from bot import desks
-from bot.assembly import Bot, Office, World, assembled, order_ids, unkept
+from bot.app import execution_backends
+from bot.app.composition import Bot, Office, World, assembled, order_ids, unkept
+from bot.app.execution_backends import Desk
 from bot.cluster.leader_election import Leadership
 from bot.cluster.ports import Control, Offices
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
-from bot.desks import Desk
 from bot.ports.exchange import Clock
 from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
 from bot.ports.views import BotState
@@ -87,7 +87,7 @@ class Service:
         database = self._database
         if database is None:  # pragma: no cover  # whoever leads has opened it
             raise StoreError("the database is not open")
-        async with desks.opened(self._world.settings, self.clock) as desk:
+        async with execution_backends.opened(self._world.settings, self.clock) as desk:
             self.bot = bot = await self._begun(database, term, desk, lose)
             try:
                 yield Reign(bot, self._world, desk, self._pruning(database, term))

@@ -1,0 +1,1 @@
+"""Chooses adapters, joins the parts, runs a node."""
