@@ -24,8 +24,8 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
-    "record": Command("bot.record_cli", "write the order books the exchange shows to a tape"),
-    "replay": Command("bot.replay_cli", "run the bot over a tape, on recorded time"),
+    "record": Command("bot.cli.record", "write the order books the exchange shows to a tape"),
+    "replay": Command("bot.cli.replay", "run the bot over a tape, on recorded time"),
     "train": Command("bot.research.train", "train the model on tapes"),
     "evaluate": Command("bot.research.evaluate", "judge a model on a tape"),
     "whale-report": Command("bot.research.whale_report", "judge the whale detectors"),

@@ -126,7 +126,7 @@ ROWS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ),
     ),
     (("api",), ("bot.research",)),
-    (("main", "bot.__main__", "bot.record_cli", "bot.replay_cli", "bot.sim.cli"),),
+    (("main", "bot.__main__", "bot.cli.record", "bot.cli.replay", "bot.sim.cli"),),
 )
 #: Row and group by name; the longest name that fits a module is its place.
 PLACES = {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bot import __main__ as cli
-from bot import record_cli
+from bot.cli import record
 from bot.tape.reader import TapeError, read
 from bot.tape.recording import Recorded
 from bot.tape.schema import parts_folder
@@ -67,7 +67,7 @@ def test_a_disk_that_fills_up_is_told_in_one_line(
     async def full(*_: object) -> Recorded:
         raise TapeError("a.parquet.parts: cannot be written (disk full)")
 
-    monkeypatch.setattr(record_cli, "record", full)
+    monkeypatch.setattr(record, "record", full)
 
     assert cli.main(["record", "--out", "a.parquet"]) == 1
     assert capsys.readouterr().err == "record: a.parquet.parts: cannot be written (disk full)\n"
@@ -80,7 +80,7 @@ def test_an_exchange_that_never_shows_a_book_is_a_failure(
         await asyncio.sleep(0)
         return Recorded(looks=3, failures=3)
 
-    monkeypatch.setattr(record_cli, "record", nothing)
+    monkeypatch.setattr(record, "record", nothing)
 
     assert cli.main(["record", "--out", "a.parquet", "--seconds", "0.01"]) == 1
     assert "no tape was written" in capsys.readouterr().out

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot import replay_cli
 from bot.__main__ import main as cli
 from bot.backtest.replay import Replay, observed
+from bot.cli import replay
 from bot.core.market.orderbook import Books
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
@@ -233,4 +233,4 @@ async def test_recorded_books_go_through_the_cycle_and_balance(name):
     assert summaries[0] == summaries[1]
     assert summaries[0].balances
     assert summaries[0].books == 6_000
-    assert list(replay_cli.lines(summaries[0]))
+    assert list(replay.lines(summaries[0]))
