@@ -89,7 +89,7 @@ hostile: $(VENV)/.dev
 
 ## conservation: a million random operations on the simulated exchange lose no contract, no cent
 conservation: $(VENV)/.dev
-	$(BIN)/python -m bot.sim.conservation
+	$(BIN)/python -m bot.sim.engine.conservation
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,15 +21,15 @@ from starlette.types import ASGIApp, Message, Scope
 
 from bench.common import machine, say
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.auth import KeyRing
-from bot.sim.events import BookDelta, SimEvent
-from bot.sim.exchange import Exchange
-from bot.sim.keys import KeyKind, made_key
-from bot.sim.orders import OrderRequest
-from bot.sim.server import PREFIX, create_exchange_app
-from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec
-from bot.sim.units import CENT, CONTRACT, DOLLAR
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.events import BookDelta, SimEvent
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.orders import OrderRequest
+from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
+from bot.sim.engine.units import CENT, CONTRACT, DOLLAR
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
+from bot.sim.rest.server import PREFIX, create_exchange_app
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 MARKETS = 100

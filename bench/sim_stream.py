@@ -15,16 +15,16 @@ from websockets.asyncio.client import connect
 
 from bench.common import machine, say
 from bench.sim_orders import Bench, Member, Still, cpu_seconds
-from bot.sim.events import BookDelta, SimEvent
-from bot.sim.server import create_exchange_app
-from bot.sim.stream_answers import answer
-from bot.sim.stream_hub import Hub
-from bot.sim.stream_render import market_id, milliseconds
-from bot.sim.stream_session import Session
-from bot.sim.stream_socket import STREAM_PATH
-from bot.sim.stream_terms import StreamLimits, StreamTerms
-from bot.sim.stream_wire import SERVED
-from bot.sim.units import PRICE_TEXT, size_text
+from bot.sim.engine.events import BookDelta, SimEvent
+from bot.sim.engine.units import PRICE_TEXT, size_text
+from bot.sim.rest.server import create_exchange_app
+from bot.sim.stream.answers import answer
+from bot.sim.stream.hub import Hub
+from bot.sim.stream.render import market_id, milliseconds
+from bot.sim.stream.session import Session
+from bot.sim.stream.socket import STREAM_PATH
+from bot.sim.stream.terms import StreamLimits, StreamTerms
+from bot.sim.stream.wire import SERVED
 
 OPERATIONS = 60_000
 #: Operations between two looks of the event loop.

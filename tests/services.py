@@ -27,13 +27,13 @@ from bot.core.whales.markouts import Group, Moment, Touch
 from bot.market_data import universe
 from bot.model import scorer
 from bot.ports.persistence import Done, Memo
-from bot.sim.auth import KeyRing
-from bot.sim.exchange import Exchange
-from bot.sim.faults import Faults
-from bot.sim.keys import KeyKind, made_key
-from bot.sim.server import PREFIX, create_exchange_app
-from bot.sim.specs import EventSpec, SeriesSpec
-from bot.sim.units import DOLLAR, ticks, units
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import EventSpec, SeriesSpec
+from bot.sim.engine.units import DOLLAR, ticks, units
+from bot.sim.faults.active import Faults
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
+from bot.sim.rest.server import PREFIX, create_exchange_app
 from bot.store.database import opened
 from bot.telemetry import loop_lag
 from bot.whales.markout_stats import Tallies

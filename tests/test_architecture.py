@@ -387,7 +387,7 @@ def test_every_place_is_taken() -> None:
             "from bot.engine.cycle import Cycle",
             "may not know bot.engine.cycle.Cycle",
         ),
-        ("bot.sim.server", "from bot.kalshi import auth", "may not know bot.kalshi.auth"),
+        ("bot.sim.rest.server", "from bot.kalshi import auth", "may not know bot.kalshi.auth"),
         (
             "bot.engine.cycle",
             "def f():\n    from bot import paper",
@@ -402,7 +402,7 @@ def test_every_place_is_taken() -> None:
         ("bot.research.fit", "from api import schemas", "may not know api.schemas"),
         ("api.app", "import main", "may not know main"),
         ("bot.helpers", "", "has no place"),
-        ("bot.sim.server", "from bot.sim import cli", "may not know bot.sim.cli"),
+        ("bot.sim.rest.server", "from bot.sim import cli", "may not know bot.sim.cli"),
         ("bot.core.market.fees", "import asyncio", "pure and may not import asyncio"),
         ("bot.core.market.fees", "from os.path import join", "pure and may not import os"),
         ("bot.core.market.fees", "import httpx", "pure and may not import httpx"),

@@ -15,7 +15,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.market_data.universe import ARCHIVE_AGE, Universe
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept
-from bot.sim.server import create_exchange_app
+from bot.sim.rest.server import create_exchange_app
 from tests.fakes import FakeScorer, HandClock, ListJournal
 from tests.faults import at_once
 from tests.sim.exchanges import CLOSE, START, buy, exchange_with, sell

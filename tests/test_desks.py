@@ -20,7 +20,7 @@ from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Kept, Term, Unkept
-from bot.sim.units import CONTRACT
+from bot.sim.engine.units import CONTRACT
 from bot.trading.paper_venue import PaperVenue
 from tests.fakes import FakeScorer, ListJournal
 from tests.kalshi.stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand

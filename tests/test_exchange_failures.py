@@ -17,7 +17,7 @@ from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.ports.exchange import ExchangeError
-from bot.sim.server import create_exchange_app
+from bot.sim.rest.server import create_exchange_app
 from logging_utils import CsvJournal
 from tests.fakes import FakeScorer, HandClock
 from tests.faults import BOOKS, STRANGE, TOTAL, FaultyTransport, at_once

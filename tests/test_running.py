@@ -21,7 +21,7 @@ from bot.core.market.market import Side
 from bot.dashboard import publisher as publish
 from bot.dashboard.publisher import Publisher
 from bot.ports.persistence import FLEETING, Done, Memo, StoreError, Term
-from bot.sim.units import size_contracts
+from bot.sim.engine.units import size_contracts
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 from bot.trading import reconciliation

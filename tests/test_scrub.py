@@ -16,7 +16,7 @@ from bot.alerts.alert import Alert, Kind, Severity
 from bot.alerts.webhook import Webhook
 from bot.scrub import PART, Scrubber
 from bot.settings_text import password_in
-from bot.sim.keys import KeyKind, made_key
+from bot.sim.rest.keys import KeyKind, made_key
 from tests.journals import logging_restored
 from tests.strategies import NOON
 

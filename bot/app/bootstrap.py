@@ -40,7 +40,7 @@ from bot.model.monitor import ModelWatch
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
-from bot.sim.server import create_exchange_app
+from bot.sim.rest.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from bot.store.connections import address
 from bot.telemetry.metrics import LoopLag, Metrics

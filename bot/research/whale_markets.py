@@ -17,9 +17,9 @@ from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Floats
 from bot.core.whales.detector import Traded
 from bot.core.whales.trades import Tape
-from bot.sim import events
-from bot.sim.exchange import Exchange
-from bot.sim.units import CONTRACT, DOLLAR_TICKS
+from bot.sim.engine import events
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 from bot.sim.world.laboratory import SETTLING, Laboratory
 from bot.sim.world.truth import Deed
 

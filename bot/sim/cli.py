@@ -15,16 +15,16 @@ from starlette.applications import Starlette
 
 from bot.clock import SystemClock
 from bot.ports.exchange import Clock
-from bot.sim.auth import KeyRing
-from bot.sim.exchange import Exchange
-from bot.sim.fault_install import install
-from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
-from bot.sim.keys import KeyKind, made_key, write_key_file
-from bot.sim.limits import TIERS, RateLimiter
-from bot.sim.server import PREFIX, create_exchange_app
-from bot.sim.specs import SHARDS
-from bot.sim.stream_wire import SERVED
-from bot.sim.units import micros
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import SHARDS
+from bot.sim.engine.units import micros
+from bot.sim.faults.install import install
+from bot.sim.faults.schedule import Schedule, ScheduleError, load_schedule
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key, write_key_file
+from bot.sim.rest.limits import TIERS, RateLimiter
+from bot.sim.rest.server import PREFIX, create_exchange_app
+from bot.sim.stream.wire import SERVED
 from bot.sim.world.demo import demo_exchange
 from bot.sim.world.driver import Driver
 from bot.sim.world.tape import tape_exchange

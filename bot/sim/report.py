@@ -17,7 +17,7 @@ import numpy as np
 
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURES, standing
-from bot.sim.events import BookDelta, SimEvent, Traded
+from bot.sim.engine.events import BookDelta, SimEvent, Traded
 from bot.sim.world.laboratory import Frames, Laboratory
 from bot.sim.world.plots import draw
 from bot.sim.world.recordings import (

@@ -20,14 +20,14 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import Fence
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import CERTAIN_AFTER, LiveVenue, Patience
-from bot.sim.auth import KeyRing
-from bot.sim.exchange import Exchange
-from bot.sim.fault_kinds import fault_spec
-from bot.sim.faults import Faults
-from bot.sim.keys import KeyKind, made_key
-from bot.sim.server import PREFIX, create_exchange_app
-from bot.sim.specs import EventSpec, SeriesSpec
-from bot.sim.units import DOLLAR, money_dollars, price_dollars, size_contracts, ticks, units
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import EventSpec, SeriesSpec
+from bot.sim.engine.units import DOLLAR, money_dollars, price_dollars, size_contracts, ticks, units
+from bot.sim.faults.active import Faults
+from bot.sim.faults.kinds import fault_spec
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
+from bot.sim.rest.server import PREFIX, create_exchange_app
 from tests.fakes import HandClock
 from tests.sim.exchanges import market_spec, request
 from tests.strategies import NOON, approved, ladder, order

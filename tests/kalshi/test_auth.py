@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bot.kalshi.auth import Signer
-from bot.sim.auth import MAX_SKEW_SECONDS, KeyRing
-from bot.sim.errors import Rejected
-from bot.sim.keys import KeyKind, made_key
+from bot.sim.engine.errors import Rejected
+from bot.sim.rest.auth import MAX_SKEW_SECONDS, KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
 from tests.fakes import HandClock
 from tests.strategies import NOON
 

@@ -12,7 +12,7 @@ from bot.core.market.fees import FeeKind
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.market_data.universe import Universe
-from bot.sim.server import create_exchange_app
+from bot.sim.rest.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
 from tests.strategies import NOON
 

@@ -23,8 +23,8 @@ from bot.kalshi.wire import account
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode
 from bot.ports.exchange import ExchangeError
-from bot.sim.auth import KeyRing
-from bot.sim.keys import KeyKind, made_key
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
 from tests.fakes import HandClock
 from tests.kalshi.bodies import Json, dump, page
 from tests.strategies import NOON, order

@@ -22,9 +22,9 @@ from bot.core.market.orders import Execution, OrderStatus, Unresolved
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports.exchange import ExchangeError
-from bot.sim.fault_kinds import KINDS
-from bot.sim.keys import KeyKind, made_key
-from bot.sim.orders import TimeInForce
+from bot.sim.engine.orders import TimeInForce
+from bot.sim.faults.kinds import KINDS
+from bot.sim.rest.keys import KeyKind, made_key
 from tests.kalshi.stand import (
     FAR,
     FAR_SHARD,

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.events import SimEvent
-from bot.sim.exchange import Exchange
-from bot.sim.orders import OrderRequest
-from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec
-from bot.sim.trading import Placed
-from bot.sim.units import CENT, CONTRACT, DOLLAR
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.events import SimEvent
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.orders import OrderRequest
+from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
+from bot.sim.engine.trading import Placed
+from bot.sim.engine.units import CENT, CONTRACT, DOLLAR
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CLOSE = START + timedelta(days=1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from bot.sim.exchange import Exchange
-from bot.sim.server import PREFIX, create_exchange_app
-from bot.sim.specs import ComboLeg, EventSpec, SeriesSpec, grid_of
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import ComboLeg, EventSpec, SeriesSpec, grid_of
+from bot.sim.rest.server import PREFIX, create_exchange_app
 from tests.sim.exchanges import CLOSE, START, buy, exchange_with, market_spec, member, sell
 
 SETTLED, CLOSED, HALTED, UNOPENED = "KXRAIN-OLD", "KXRAIN-CLOSED", "KXRAIN-HALT", "KXRAIN-NEW"

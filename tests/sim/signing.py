@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bot.sim.auth import ApiKey, KeyRing
-from bot.sim.keys import KeyKind, made_key
+from bot.sim.rest.auth import ApiKey, KeyRing
+from bot.sim.rest.keys import KeyKind, made_key
 from tests.sim.exchanges import START
 
 

@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
 from bot.core.market.market import Side
-from bot.sim.exchange import Exchange
-from bot.sim.server import create_exchange_app
-from bot.sim.stream_socket import STREAM_PATH
-from bot.sim.stream_wire import SERVED
-from bot.sim.units import PRICE_TEXT, size_text
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.units import PRICE_TEXT, size_text
+from bot.sim.rest.server import create_exchange_app
+from bot.sim.stream.socket import STREAM_PATH
+from bot.sim.stream.wire import SERVED
 from tests.sim.served import FixedClock, StillDriver
 from tests.sim.signing import Signer, signing
 

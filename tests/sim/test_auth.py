@@ -6,9 +6,9 @@ import httpx
 import orjson
 import pytest
 
-from bot.sim.auth import KeyRing
-from bot.sim.keys import KeyKind, made_key, write_key_file
-from bot.sim.limits import RateLimiter
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import KeyKind, made_key, write_key_file
+from bot.sim.rest.limits import RateLimiter
 from tests.sim.exchanges import MARKET, START, exchange_with, member
 from tests.sim.served import FixedClock, client
 from tests.sim.signing import Signer, signing

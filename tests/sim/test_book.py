@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bot.core.market.fees import FeeKind, FeeSchedule, OrderFees
 from bot.core.market.market import Side
 from bot.core.market.money import ONE
-from bot.sim.book import Book, Verdict
-from bot.sim.orders import LiveOrder, OrderRequest, Reason, SelfTrade
+from bot.sim.engine.book import Book, Verdict
+from bot.sim.engine.orders import LiveOrder, OrderRequest, Reason, SelfTrade
 from tests.sim.exchanges import START
 
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from bot.sim import cli
-from bot.sim.auth import ApiKey
 from bot.sim.cli import simulated
-from bot.sim.server import PREFIX
-from bot.sim.specs import SHARDS
+from bot.sim.engine.specs import SHARDS
+from bot.sim.rest.auth import ApiKey
+from bot.sim.rest.server import PREFIX
 from tests.sim.served import FixedClock
 from tests.sim.signing import Signer
 

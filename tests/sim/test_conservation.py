@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.sim import conservation
-from bot.sim.conservation import Chaos, run
-from bot.sim.units import DOLLAR
+from bot.sim.engine import conservation
+from bot.sim.engine.conservation import Chaos, run
+from bot.sim.engine.units import DOLLAR
 
 
 @settings(max_examples=15, deadline=None)

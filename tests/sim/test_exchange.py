@@ -8,8 +8,8 @@ import pytest
 
 from bot.core.market.fees import FeeKind
 from bot.core.market.market import MarketStatus, Side
-from bot.sim.errors import Rejected
-from bot.sim.events import (
+from bot.sim.engine.errors import Rejected
+from bot.sim.engine.events import (
     BookDelta,
     Filled,
     MarketChange,
@@ -18,12 +18,12 @@ from bot.sim.events import (
     SimEvent,
     Traded,
 )
-from bot.sim.exchange import total_money
-from bot.sim.log import EventLog
-from bot.sim.orders import Amendment, OrderState, Reason, SelfTrade, TimeInForce
-from bot.sim.specs import grid_of
-from bot.sim.units import CENT, CONTRACT, DOLLAR
-from bot.sim.week import next_pause
+from bot.sim.engine.exchange import total_money
+from bot.sim.engine.log import EventLog
+from bot.sim.engine.orders import Amendment, OrderState, Reason, SelfTrade, TimeInForce
+from bot.sim.engine.specs import grid_of
+from bot.sim.engine.units import CENT, CONTRACT, DOLLAR
+from bot.sim.engine.week import next_pause
 from tests.sim.exchanges import (
     CLOSE,
     MARKET,

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.market import MarketStatus
-from bot.sim.accounts import Account
 from bot.sim.cli import parsed, simulated
-from bot.sim.fault_answers import REMEMBERED
-from bot.sim.fault_install import install
-from bot.sim.fault_kinds import KINDS, BadFaultError, FaultSpec, described, fault_spec
-from bot.sim.fault_schedule import Schedule, ScheduleError, load_schedule
-from bot.sim.faults import Fault
-from bot.sim.server import create_exchange_app
-from bot.sim.stream_channels import CHANNELS
+from bot.sim.engine.accounts import Account
+from bot.sim.faults.active import Fault
+from bot.sim.faults.answers import REMEMBERED
+from bot.sim.faults.install import install
+from bot.sim.faults.kinds import KINDS, BadFaultError, FaultSpec, described, fault_spec
+from bot.sim.faults.schedule import Schedule, ScheduleError, load_schedule
+from bot.sim.rest.server import create_exchange_app
+from bot.sim.stream.channels import CHANNELS
 from bot.sim.world.demo import demo_exchange
 from tests.sim.exchanges import MARKET, START, buy, exchange_with, member, sell
 from tests.sim.served import FixedClock

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bot.sim.accounts import Account
-from bot.sim.fault_kinds import fault_spec
-from bot.sim.faults import Fault
+from bot.sim.engine.accounts import Account
+from bot.sim.faults.active import Fault
+from bot.sim.faults.kinds import fault_spec
 from tests.sim.exchanges import MARKET, buy, exchange_with, member, sell
 from tests.sim.streaming import Json, Peer, Streamed, peer
 

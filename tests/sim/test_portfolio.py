@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.sim.exchange import Exchange, total_money
-from bot.sim.rest_orders import LEGACY_ROUTES
-from bot.sim.server import ROUTES
-from bot.sim.specs import EventSpec, SeriesSpec
+from bot.sim.engine.exchange import Exchange, total_money
+from bot.sim.engine.specs import EventSpec, SeriesSpec
+from bot.sim.rest.orders import LEGACY_ROUTES
+from bot.sim.rest.server import ROUTES
 from tests.sim.exchanges import CLOSE, MARKET, START, buy, exchange_with, market_spec, member, sell
 from tests.sim.openapi import complaints, needs_spec
 from tests.sim.served import client

@@ -10,9 +10,9 @@ import pytest
 import uvicorn
 
 from bot.clock import SystemClock
-from bot.sim.auth import KeyRing
-from bot.sim.keys import made_key
-from bot.sim.server import PREFIX, create_exchange_app
+from bot.sim.rest.auth import KeyRing
+from bot.sim.rest.keys import made_key
+from bot.sim.rest.server import PREFIX, create_exchange_app
 from tests.sim.exchanges import CLOSE, MARKET, exchange_with, member, sell
 from tests.sim.served import StillDriver
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.sim import archive
-from bot.sim.exchange import Exchange
-from bot.sim.rest_orders import LEGACY_ROUTES
-from bot.sim.server import ROUTES, create_exchange_app
+from bot.sim.engine import archive
+from bot.sim.engine.exchange import Exchange
+from bot.sim.rest.orders import LEGACY_ROUTES
+from bot.sim.rest.server import ROUTES, create_exchange_app
 from tests.sim.exchanges import CLOSE, MARKET, START, buy, exchange_with, market_spec, member, sell
 from tests.sim.openapi import complaints, needs_spec, operations
 from tests.sim.served import (

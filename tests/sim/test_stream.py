@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.stream_channels import CHANNELS, ERRORS
-from bot.sim.stream_terms import Beat, StreamLimits, StreamTerms
-from bot.sim.units import DOLLAR
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.units import DOLLAR
+from bot.sim.stream.channels import CHANNELS, ERRORS
+from bot.sim.stream.terms import Beat, StreamLimits, StreamTerms
 from tests.sim.exchanges import (
     MARKET,
     START,

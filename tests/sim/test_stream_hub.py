@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from bot.sim.stream_channels import BOOK, CHANNELS, TICKER, TRADE
-from bot.sim.stream_hub import Audience, Hub
+from bot.sim.stream.channels import BOOK, CHANNELS, TICKER, TRADE
+from bot.sim.stream.hub import Audience, Hub
 from tests.sim.exchanges import MARKET, buy, exchange_with, member, sell
 
 

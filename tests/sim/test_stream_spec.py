@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.sim.stream_channels import CHANNELS
-from bot.sim.stream_terms import StreamLimits, StreamTerms
+from bot.sim.stream.channels import CHANNELS
+from bot.sim.stream.terms import StreamLimits, StreamTerms
 from tests.sim.asyncapi import PAYLOADS, complaints, needs_spec
 from tests.sim.exchanges import buy, sell
 from tests.sim.served import BUSY, COMBO, FINE, HALTED, UNOPENED, exchange_with_a_past

@@ -18,9 +18,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from bot.core.market.market import Side
-from bot.sim.fault_kinds import FaultSpec, fault_spec
-from bot.sim.stream_socket import STREAM_PATH
-from bot.sim.stream_terms import Beat, StreamLimits, StreamTerms
+from bot.sim.faults.kinds import FaultSpec, fault_spec
+from bot.sim.stream.socket import STREAM_PATH
+from bot.sim.stream.terms import Beat, StreamLimits, StreamTerms
 from tests.sim.exchanges import MARKET, exchange_with, member, request
 from tests.sim.streaming import PATIENCE, Json, Rebuilt, Streamed, served_over_tcp, tcp_client
 

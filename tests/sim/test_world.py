@@ -5,11 +5,11 @@ from io import BytesIO, StringIO
 import pytest
 
 from bot.core.market.market import MarketStatus, Side
-from bot.sim.events import BookDelta, SimEvent
-from bot.sim.exchange import Exchange, total_money
-from bot.sim.log import EventLog
-from bot.sim.specs import SeriesSpec
-from bot.sim.state import MarketState
+from bot.sim.engine.events import BookDelta, SimEvent
+from bot.sim.engine.exchange import Exchange, total_money
+from bot.sim.engine.log import EventLog
+from bot.sim.engine.specs import SeriesSpec
+from bot.sim.engine.state import MarketState
 from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
 from bot.sim.world.demo_events import STANDING
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, Driver

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from bot.core.market.market import CENT_GRID, Side
-from bot.sim.accounts import Account
-from bot.sim.exchange import Exchange
-from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
-from bot.sim.units import CENT, CONTRACT
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
+from bot.sim.engine.units import CENT, CONTRACT
 from bot.sim.world.dice import Dice
 from bot.sim.world.flow import Passers
 from bot.sim.world.habits import NOBODY_LARGE, Large, Maker

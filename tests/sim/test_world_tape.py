@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bot.core.market.market import MarketStatus, Side
-from bot.sim.exchange import Exchange, total_money
-from bot.sim.orders import OrderRequest
-from bot.sim.units import CONTRACT, ticks, units
+from bot.sim.engine.exchange import Exchange, total_money
+from bot.sim.engine.orders import OrderRequest
+from bot.sim.engine.units import CONTRACT, ticks, units
 from bot.sim.world.reels import LONGEST_SILENCE, read_tape
 from bot.sim.world.tape import TapeWorld, tape_exchange
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from math import exp
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.units import CENT, DOLLAR_TICKS
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.units import CENT, DOLLAR_TICKS
 from bot.sim.world.dice import Dice, Drift
 from bot.sim.world.flow import Passers
 from bot.sim.world.habits import Flow, Preset

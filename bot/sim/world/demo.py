@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.ports.exchange import Clock
-from bot.sim.exchange import Exchange
+from bot.sim.engine.exchange import Exchange
 from bot.sim.world.demo_events import ROLLING, STANDING
 from bot.sim.world.driver import Driver
 from bot.sim.world.listings import Calendar

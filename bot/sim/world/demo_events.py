@@ -11,7 +11,7 @@ from decimal import Decimal
 from math import inf
 
 from bot.core.market.market import Side
-from bot.sim.specs import ComboLeg, SeriesSpec
+from bot.sim.engine.specs import ComboLeg, SeriesSpec
 from bot.sim.world.listings import Rolling, Standing
 
 _CRYPTO, _SPORTS = 2, 3

@@ -3,9 +3,9 @@
 from heapq import heappop, heappush
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.orders import LiveOrder
-from bot.sim.units import CENT
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.orders import LiveOrder
+from bot.sim.engine.units import CENT
 from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Flow
 from bot.sim.world.pit import Pit, is_price, whole

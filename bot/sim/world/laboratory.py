@@ -8,9 +8,9 @@ import numpy as np
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Floats
-from bot.sim.exchange import Exchange
-from bot.sim.specs import SeriesSpec
-from bot.sim.units import CONTRACT, DOLLAR_TICKS
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import SeriesSpec
+from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 from bot.sim.world.listings import Calendar, lone
 from bot.sim.world.world import World
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import exp, log
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.orders import LiveOrder, OrderState
-from bot.sim.units import CONTRACT
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.orders import LiveOrder, OrderState
+from bot.sim.engine.units import CONTRACT
 from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Large
 from bot.sim.world.pit import Pit, is_price, whole

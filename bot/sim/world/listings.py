@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.core.market.market import CENT_GRID, PriceGrid, Side
-from bot.sim.specs import ComboLeg, EventSpec, MarketSpec, SeriesSpec, grid_of
+from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec, SeriesSpec, grid_of
 from bot.sim.world.belief import Interval
 from bot.sim.world.stage import Listing
 

@@ -8,9 +8,9 @@ from bisect import bisect_left, bisect_right
 from math import exp
 
 from bot.core.market.market import Side
-from bot.sim.accounts import Account
-from bot.sim.orders import LiveOrder, OrderState
-from bot.sim.units import CENT, CONTRACT, DOLLAR_TICKS
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.orders import LiveOrder, OrderState
+from bot.sim.engine.units import CENT, CONTRACT, DOLLAR_TICKS
 from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Maker
 from bot.sim.world.pit import Pit

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.market.market import PriceGrid, Side
-from bot.sim.accounts import Account
-from bot.sim.errors import Rejected
-from bot.sim.exchange import Exchange
-from bot.sim.orders import LiveOrder, OrderRequest, OrderState, TimeInForce
-from bot.sim.specs import grid_ticks
-from bot.sim.units import CENT, CONTRACT, DOLLAR_TICKS
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.errors import Rejected
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.orders import LiveOrder, OrderRequest, OrderState, TimeInForce
+from bot.sim.engine.specs import grid_ticks
+from bot.sim.engine.units import CENT, CONTRACT, DOLLAR_TICKS
 
 #: Makers do not use every price of a finer grid: half a cent apart is enough near the ends.
 _COARSE_NEAR_ENDS = CENT // 2

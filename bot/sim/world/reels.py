@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats, complement
-from bot.sim.units import CONTRACT, DOLLAR_TICKS
+from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 
 #: A silence of all markets longer than this is cut down to it, in seconds.
 LONGEST_SILENCE = 30.0

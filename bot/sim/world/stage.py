@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from math import inf
 
 from bot.core.market.market import MarketStatus, Side
-from bot.sim.exchange import Exchange
-from bot.sim.specs import ComboLeg, EventSpec, MarketSpec
-from bot.sim.units import DOLLAR_TICKS
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec
+from bot.sim.engine.units import DOLLAR_TICKS
 from bot.sim.world.belief import Belief, Coin, Interval, Latent
 from bot.sim.world.crowd import Crowd, House
 from bot.sim.world.dice import Dice

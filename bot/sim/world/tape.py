@@ -16,11 +16,11 @@ import numpy as np
 
 from bot.core.market.market import MarketStatus, Side
 from bot.ports.exchange import Clock
-from bot.sim.accounts import Account
-from bot.sim.exchange import Exchange
-from bot.sim.orders import LiveOrder, OrderState
-from bot.sim.specs import EventSpec, MarketSpec, SeriesSpec
-from bot.sim.units import DOLLAR_TICKS
+from bot.sim.engine.accounts import Account
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.orders import LiveOrder, OrderState
+from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
+from bot.sim.engine.units import DOLLAR_TICKS
 from bot.sim.world.driver import Driver
 from bot.sim.world.listings import TAPERED
 from bot.sim.world.pit import Pit

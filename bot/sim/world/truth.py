@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TextIO
 
 from bot.core.market.market import Side
-from bot.sim.units import CONTRACT, DOLLAR_TICKS
+from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 
 #: Months of a demo; no experiment is as long.
 DEEDS_KEPT = 200_000

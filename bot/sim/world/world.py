@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.sim.exchange import Exchange
-from bot.sim.specs import SeriesSpec
+from bot.sim.engine.exchange import Exchange
+from bot.sim.engine.specs import SeriesSpec
 from bot.sim.world.crowd import House
 from bot.sim.world.presets import PRESETS
 from bot.sim.world.stage import Listing, Stage, stage

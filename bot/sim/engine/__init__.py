@@ -1,0 +1,1 @@
+"""The exchange itself: matching, accounts, life cycle. No I/O, no clock."""

@@ -1,0 +1,116 @@
+"""Accounts of the simulated exchange: cash per shard, positions, and what trades do to both.
+
+Money in micro-dollars, sizes in units, prices in ticks. A long contract has cost its price, a
+short one (a NO contract) one dollar less the price; opposite positions net at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.market.market import Side
+from bot.sim.engine.events import Filled
+from bot.sim.engine.orders import LiveOrder
+from bot.sim.engine.units import DOLLAR_TICKS
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """One account's stake in one market; `size` is + for YES, − for NO.
+
+    `cost` is what the contracts now held have cost, fees left out; `traded` and `shares` are what
+    was ever paid and traded.
+    """
+
+    ticker: str
+    shard: int
+    updated: datetime
+    size: int = 0
+    cost: int = 0
+    realised: int = 0
+    fees: int = 0
+    traded: int = 0
+    shares: int = 0
+    is_settled: bool = False
+
+    def trade(self, side: Side, size: int, price: int) -> int:
+        """Take a trade in; what it does to the cash, fees left out."""
+        closing = min(size, -self.size * side.sign) if self.size * side.sign < 0 else 0
+        opening = size - closing
+        # One of our contracts costs `own` dollars; closing gives back a dollar less the other's.
+        own = price if side is Side.BUY else DOLLAR_TICKS - price
+        spent, fetched = opening * own, closing * (DOLLAR_TICKS - own)
+        if closing:
+            freed = self.cost * closing // abs(self.size)
+            self.cost -= freed
+            self.realised += fetched - freed
+        self.cost += spent
+        self.traded += size * own
+        self.shares += size
+        self.size += side.sign * size
+        return fetched - spent
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementRecord:
+    """What a market paid: the position it found, what that had cost, what came."""
+
+    ticker: str
+    event_ticker: str
+    shard: int
+    result: str
+    value: int
+    position: int
+    cost: int
+    fees: int
+    revenue: int
+    at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """One participant. House accounts may owe cash and keep no history.
+
+    `orders` are all orders ever (of members), `open_orders` those that rest. Only the exchange
+    changes an account.
+    """
+
+    name: str
+    user_id: str
+    is_house: bool
+    cash: dict[int, int]
+    positions: dict[str, Position] = field(default_factory=dict)
+    orders: dict[str, LiveOrder] = field(default_factory=dict)
+    open_orders: dict[str, LiveOrder] = field(default_factory=dict)
+    client_order_ids: set[str] = field(default_factory=set)
+    fills: list[Filled] = field(default_factory=list)
+    settlements: list[SettlementRecord] = field(default_factory=list)
+
+    def position(self, ticker: str) -> int:
+        """Units held: + YES, − NO."""
+        held = self.positions.get(ticker)
+        return held.size if held else 0
+
+    def cash_change(self, ticker: str, side: Side, size: int, price: int) -> int:
+        """What a trade would do to the cash, fees left out."""
+        held = self.position(ticker)
+        closing = min(size, -held * side.sign) if held * side.sign < 0 else 0
+        own = price if side is Side.BUY else DOLLAR_TICKS - price
+        return closing * DOLLAR_TICKS - size * own
+
+    def can_pay(self, shard: int, change: int) -> bool:
+        """Whether the cash of a shard bears this change; the house's always does."""
+        return self.is_house or change >= 0 or self.cash.get(shard, 0) + change >= 0
+
+    def held_in(self, ticker: str, shard: int, at: datetime) -> Position:
+        """The position in a market, begun if there is none."""
+        held = self.positions.get(ticker)
+        if held is None:
+            held = self.positions[ticker] = Position(ticker, shard, at)
+        held.updated = at
+        return held
+
+
+def opened(name: str, user_id: str, cash: Mapping[int, int], *, is_house: bool) -> Account:
+    """A new account with so many micro-dollars on each shard."""
+    return Account(name=name, user_id=user_id, is_house=is_house, cash=dict(cash))

@@ -1,0 +1,57 @@
+"""What becomes of markets that have paid: they leave the live listing for the archive.
+
+Without this an exchange that lists a market every few minutes would grow without end. A market
+that a member has ever held or ordered stays where it is, so that the member's own records can be
+read; so does an event as long as one of its markets is live.
+"""
+
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from bot.sim.engine.history import History
+from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.timers import Due
+
+#: Archived markets remembered; the oldest go first.
+ARCHIVE_KEPT: Final = 5_000
+#: Trades of a market kept once it has paid.
+TRADES_KEPT: Final = 20
+
+
+class Archive:
+    """Puts markets away some time after they have paid."""
+
+    def __init__(self, state: State, after: timedelta) -> None:
+        self._state = state
+        self.after = after
+
+    def settled(self, market: MarketState) -> None:
+        """Keep less of a market that has paid, and promise to put it away."""
+        while len(market.trades) > TRADES_KEPT:
+            market.trades.popleft()
+        self._state.agenda.add(self._state.now + self.after, Due.ARCHIVE, market.spec.ticker)
+
+    def put_away(self, market: MarketState) -> None:
+        """Take a market out of the live listing, unless a member's records speak of it."""
+        state, ticker = self._state, market.spec.ticker
+        if self._is_of_a_member(ticker):
+            return
+        event = market.spec.event_ticker
+        del state.markets[ticker]
+        state.event_markets[event].remove(ticker)
+        if not state.event_markets[event]:
+            del state.event_markets[event], state.events[event], state.event_updated[event]
+        # A copy: whatever was remembered about the live one goes with it.
+        state.archive[ticker] = replace(market, history=History(), trades=deque())
+        if len(state.archive) > ARCHIVE_KEPT:
+            del state.archive[next(iter(state.archive))]
+        state.listed += 1
+
+    def _is_of_a_member(self, ticker: str) -> bool:
+        return any(
+            ticker in account.positions
+            or any(order.ticker == ticker for order in account.orders.values())
+            for account in self._state.accounts.values()
+        )

@@ -1,0 +1,238 @@
+"""The life of markets: opening, halting, closing, determination, payment.
+
+Timed steps are promises on the agenda; the rest is done to a market from outside.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.core.market.market import MarketStatus, PriceGrid
+from bot.sim.engine.accounts import Account, Position, SettlementRecord
+from bot.sim.engine.archive import Archive
+from bot.sim.engine.events import MarketChange, MarketChanged, PauseChanged, Settled
+from bot.sim.engine.orders import Reason
+from bot.sim.engine.specs import grid_ticks
+from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.timers import Due
+from bot.sim.engine.trading import Trading
+from bot.sim.engine.units import BALANCE_STEP, DOLLAR_TICKS
+from bot.sim.engine.week import next_pause
+
+#: Ticks paid per YES contract by each plain result.
+PAYOUTS = {"yes": DOLLAR_TICKS, "no": 0}
+
+
+class Lifecycle:
+    """Moves markets through their states, and the exchange through time."""
+
+    def __init__(self, state: State, trading: Trading, archive: Archive) -> None:
+        self._state = state
+        self._trading = trading
+        self._archive = archive
+        self._steps = {
+            Due.OPEN: self._open,
+            Due.CLOSE: self._close,
+            Due.SETTLE: self._settle,
+            Due.ARCHIVE: archive.put_away,
+        }
+
+    def advance(self, to: datetime) -> None:
+        """Let time pass, doing what falls due on the way. Raises ValueError for going back."""
+        state = self._state
+        if to < state.now:
+            raise ValueError(f"time cannot go back from {state.now} to {to}")
+        while (promise := state.agenda.pop_until(to)) is not None:
+            at, due, key, account = promise
+            state.move_to(max(at, state.now))
+            self._do(due, key, account)
+            state.feed.flush()
+        state.move_to(to)
+
+    def keep_week(self) -> None:
+        """From now on pause trading early on Thursdays, New York time."""
+        self._state.keeps_week = True
+        start, end = next_pause(self._state.now)
+        self._state.agenda.add(start, Due.PAUSE, "")
+        self._state.agenda.add(end, Due.RESUME, "")
+
+    def begin(self, market: MarketState) -> None:
+        """Announce a new market and promise its opening and its close."""
+        self._announce(market, MarketChange.CREATED)
+        ticker = market.spec.ticker
+        self._state.agenda.add(market.spec.open_time, Due.OPEN, ticker)
+        self._state.agenda.add(market.close_time, Due.CLOSE, ticker)
+
+    def set_close_time(self, market: MarketState, at: datetime) -> None:
+        """Move the close, either way. Raises ValueError once the market is closed."""
+        if market.status in _OVER:
+            raise ValueError(f"{market.spec.ticker} is already {market.status}")
+        market.close_time = at
+        self._announce(market, MarketChange.CLOSE_DATE_UPDATED)
+        self._state.agenda.add(at, Due.CLOSE, market.spec.ticker)
+
+    def set_grid(self, market: MarketState, grid: PriceGrid, structure: str) -> None:
+        """Trade a market on another price grid; what rests stays where it is."""
+        market.allowed = grid_ticks(grid)
+        market.spec = replace(market.spec, grid=grid, price_level_structure=structure)
+        self._announce(market, MarketChange.GRID_UPDATED)
+
+    def halt(self, market: MarketState) -> None:
+        """Stop trading in one market; its orders rest on."""
+        self._expect(market, MarketStatus.ACTIVE)
+        self._become(market, MarketStatus.INACTIVE, MarketChange.DEACTIVATED)
+
+    def resume(self, market: MarketState) -> None:
+        """Trade a halted market again; that cancels all its resting orders."""
+        self._expect(market, MarketStatus.INACTIVE)
+        self._clear(market, Reason.HALT)
+        self._become(market, MarketStatus.ACTIVE, MarketChange.ACTIVATED)
+
+    def determine(self, market: MarketState, result: str, value: int | None) -> None:
+        """Say how a closed market ended; it pays after its settlement timer.
+
+        `value`, ticks per YES contract, is needed for and only for the result `scalar`.
+        """
+        self._expect(market, MarketStatus.CLOSED)
+        payout = PAYOUTS.get(result, value)
+        if payout is None or not 0 <= payout <= DOLLAR_TICKS:
+            raise ValueError(f"result {result} of {market.spec.ticker} cannot pay {value}")
+        market.result, market.value = result, payout
+        market.determined_at = self._state.now
+        self._become(market, MarketStatus.DETERMINED, MarketChange.DETERMINED)
+        wait = timedelta(seconds=market.spec.settlement_timer_seconds)
+        self._state.agenda.add(self._state.now + wait, Due.SETTLE, market.spec.ticker)
+
+    def pause(self, shard: int, *, trading: bool | None, exchange: bool | None) -> None:
+        """Stop or restart trading, or everything, on one shard; None leaves it as it is."""
+        state = self._state.shards[shard]
+        if trading is not None:
+            state.trading_active = trading
+        if exchange is not None:
+            state.exchange_active = exchange
+        if not (state.trading_active and state.exchange_active):
+            self._clear_paused(shard)
+        self._state.feed.emit(
+            PauseChanged(self._state.now, shard, state.trading_active, state.exchange_active)
+        )
+
+    def _do(self, due: Due, key: str, account: str) -> None:
+        if due is Due.EXPIRE:
+            self._expire(key, account)
+        elif due in {Due.PAUSE, Due.RESUME}:
+            for shard in range(len(self._state.shards)):
+                self.pause(shard, trading=due is Due.RESUME, exchange=None)
+            if due is Due.RESUME:
+                self.keep_week()
+        else:
+            self._steps[due](self._state.markets[key])
+
+    def _open(self, market: MarketState) -> None:
+        if market.status is MarketStatus.INITIALIZED:
+            self._become(market, MarketStatus.ACTIVE, MarketChange.OPENED)
+
+    def _close(self, market: MarketState) -> None:
+        # A close that was moved leaves its old promise behind.
+        if market.status in _OVER or market.close_time > self._state.now:
+            return
+        self._become(market, MarketStatus.CLOSED, MarketChange.CLOSED)
+        self._clear(market, Reason.CLOSE)
+
+    def _settle(self, market: MarketState) -> None:
+        market.settled_at = self._state.now
+        for account in self._state.accounts.values():
+            held = account.positions.get(market.spec.ticker)
+            if held is not None:
+                self._pay(account, market, held)
+        market.open_interest = 0
+        self._become(market, MarketStatus.FINALIZED, MarketChange.SETTLED)
+        self._archive.settled(market)
+
+    def _pay(self, account: Account, market: MarketState, held: Position) -> None:
+        value = market.value or 0
+        own = value if held.size > 0 else DOLLAR_TICKS - value
+        gross = abs(held.size) * own
+        # What a balance cannot hold stays with the exchange, as a fee.
+        residual = gross % BALANCE_STEP
+        revenue = gross - residual
+        account.cash[market.shard] = account.cash.get(market.shard, 0) + revenue
+        self._state.fee_pot += residual
+        held.fees += residual
+        self._write_down(account, market, held, revenue)
+        if held.size:
+            self._state.feed.emit(
+                Settled(
+                    self._state.now,
+                    account.name,
+                    held.ticker,
+                    held.size,
+                    revenue,
+                    residual,
+                )
+            )
+        held.realised += revenue - held.cost
+        held.size = held.cost = 0
+        held.is_settled = True
+        held.updated = self._state.now
+        if account.is_house:
+            del account.positions[held.ticker]
+
+    def _write_down(
+        self, account: Account, market: MarketState, held: Position, revenue: int
+    ) -> None:
+        if account.is_house:
+            return
+        account.settlements.append(
+            SettlementRecord(
+                ticker=held.ticker,
+                event_ticker=market.spec.event_ticker,
+                shard=market.shard,
+                result=market.result,
+                value=market.value or 0,
+                position=held.size,
+                cost=held.cost,
+                fees=held.fees,
+                revenue=revenue,
+                at=self._state.now,
+            )
+        )
+
+    def _expire(self, order_id: str, account: str) -> None:
+        order = self._state.accounts[account].open_orders.get(order_id)
+        if order is not None and order.expiration == self._state.now:
+            self._trading.withdraw(order, Reason.EXPIRY)
+
+    def _clear(self, market: MarketState, reason: Reason) -> None:
+        for order in tuple(market.book.orders()):
+            self._trading.withdraw(order, reason)
+
+    def _clear_paused(self, shard: int) -> None:
+        for account in self._state.accounts.values():
+            for order in tuple(account.open_orders.values()):
+                on_shard = self._state.markets[order.ticker].shard == shard
+                if on_shard and order.request.cancel_on_pause:
+                    self._trading.withdraw(order, Reason.HALT)
+
+    def _become(self, market: MarketState, status: MarketStatus, change: MarketChange) -> None:
+        market.status = status
+        self._announce(market, change)
+
+    def _announce(self, market: MarketState, change: MarketChange) -> None:
+        market.updated = self._state.now
+        market.version += 1
+        self._state.feed.emit(
+            MarketChanged(
+                self._state.now,
+                market.spec.ticker,
+                change,
+                market.close_time,
+                market.result,
+                market.value,
+            )
+        )
+
+    def _expect(self, market: MarketState, status: MarketStatus) -> None:
+        if market.status is not status:
+            raise ValueError(f"{market.spec.ticker} is {market.status}, not {status}")
+
+
+_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})

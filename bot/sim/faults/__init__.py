@@ -1,0 +1,1 @@
+"""Ways in which the simulated exchange fails on command."""

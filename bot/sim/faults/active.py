@@ -1,0 +1,182 @@
+"""The faults that are in force on a simulated exchange, and when each of them strikes.
+
+Each fault throws dice of its own, seeded by the exchange: the same seed, faults and requests
+give the same failures. Time is that of the service's clock.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from bot.sim.faults.frames import StreamFaults
+from bot.sim.faults.kinds import FaultSpec, described
+from bot.sim.faults.schedule import Schedule, Timed
+from bot.sim.faults.world import PAUSES, WORLD, Undo
+from bot.sim.rest.service import Service
+
+Json = dict[str, Any]
+
+FAULT_IDS: Final = "00fa"
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """A fault through its life. `fired` is how often it has struck."""
+
+    fault_id: str
+    spec: FaultSpec
+    begun: datetime
+    ends: datetime | None
+    dice: Random
+    fired: int = 0
+    is_over: bool = False
+    undo: Undo | None = None
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Whether neither its count nor its time is used up."""
+        return not self.is_over and (self.ends is None or now < self.ends)
+
+    def strikes(self, where: str) -> bool:
+        """Whether it strikes there this time. Throws its dice if it could."""
+        return self.spec.strikes(where) and self.dice.random() < self.spec.probability
+
+    def fire(self) -> None:
+        """Count that it struck."""
+        self.fired += 1
+        if self.spec.count is not None and self.fired >= self.spec.count:
+            self.is_over = True
+
+
+class Faults:
+    """All faults of one exchange."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._faults: dict[str, Fault] = {}
+        self._active: list[Fault] = []
+        self._waiting: list[tuple[datetime, datetime | None, FaultSpec]] = []
+        self.stream = StreamFaults(self)
+        #: Waits so many seconds before a slow answer.
+        self.sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+
+    @property
+    def now(self) -> datetime:
+        """The time of faults."""
+        return self._service.clock.now()
+
+    @property
+    def any_active(self) -> bool:
+        """Whether there is anything to ask for."""
+        return bool(self._active)
+
+    def add(self, spec: FaultSpec, until: datetime | None = None) -> Fault:
+        """Put a fault in force, until its duration or that moment has passed."""
+        now = self.now
+        if spec.duration is not None:
+            until = now + timedelta(seconds=spec.duration)
+        fault_id = self._service.state.ids.next(FAULT_IDS)
+        fault = Fault(fault_id, spec, now, until, Random(fault_id))
+        self._faults[fault_id] = fault
+        self._active.append(fault)
+        self._begin(fault)
+        return fault
+
+    def follow(self, schedule: Schedule) -> None:
+        """Put faults in force at their times from now on."""
+        start = self.now
+        self._waiting += [_dated(start, timed) for timed in schedule.entries]
+        self._waiting.sort(key=lambda one: one[0])
+        self.catch_up()
+
+    def drawn(self, where: str, kinds: Collection[str]) -> list[Fault]:
+        """The faults of these kinds that strike there now; who lets them strike fires them.
+
+        It may be asked in the midst of an operation, so nothing begins or ends here.
+        """
+        if not self._active:
+            return []
+        now = self.now
+        return [
+            fault
+            for fault in self._active
+            if fault.spec.kind in kinds and fault.is_in_force(now) and fault.strikes(where)
+        ]
+
+    def catch_up(self) -> None:
+        """End what is over and begin what is due."""
+        if not (self._active or self._waiting):
+            return
+        now = self.now
+        while self._waiting and self._waiting[0][0] <= now:
+            _, until, spec = self._waiting.pop(0)
+            self.add(spec, until)
+        for fault in self._active:
+            fault.is_over = not fault.is_in_force(now)
+        self._end_those_over()
+
+    def listing(self) -> list[Json]:
+        """Every fault since the last clearing, as JSON."""
+        self.catch_up()
+        return [self.told(fault) for fault in self._faults.values()]
+
+    def told(self, fault: Fault) -> Json:
+        """One fault as JSON."""
+        life = {"id": fault.fault_id, "active": not fault.is_over, "fired": fault.fired}
+        return {**life, **described(fault.spec)}
+
+    def waiting(self) -> int:
+        """How many scheduled faults have not begun."""
+        return len(self._waiting)
+
+    def clear(self) -> int:
+        """End all faults, those still to come too, and forget them; how many there were."""
+        count = len(self._faults) + len(self._waiting)
+        self._waiting.clear()
+        for fault in self._active:
+            fault.is_over = True
+        self._end_those_over()
+        self._faults.clear()
+        return count
+
+    def remove(self, fault_id: str) -> bool:
+        """End one fault and forget it; whether there was one."""
+        fault = self._faults.pop(fault_id, None)
+        if fault is None:
+            return False
+        fault.is_over = True
+        self._end_those_over()
+        return True
+
+    def _begin(self, fault: Fault) -> None:
+        begin = WORLD.get(fault.spec.kind)
+        if begin is not None and fault.dice.random() < fault.spec.probability:
+            self._service.driver.catch_up()
+            fault.undo = begin(self._service, fault.spec.parameters)
+            fault.fired += 1
+            fault.is_over = fault.undo is None
+
+    def _end_those_over(self) -> None:
+        over: Sequence[Fault] = [fault for fault in self._active if fault.is_over]
+        if not over:
+            return
+        self._active = [fault for fault in self._active if not fault.is_over]
+        for fault in over:
+            if fault.undo is not None:
+                self._service.driver.catch_up()
+                fault.undo()
+                self._renew(fault.spec.kind)
+
+    def _renew(self, kind: str) -> None:
+        """Begin the pauses in force again, which the end of another one has ended."""
+        if kind in PAUSES:
+            for fault in self._active:
+                if fault.spec.kind == kind and fault.undo is not None:
+                    WORLD[kind](self._service, fault.spec.parameters)
+
+
+def _dated(start: datetime, timed: Timed) -> tuple[datetime, datetime | None, FaultSpec]:
+    until = None if timed.until is None else start + timedelta(seconds=timed.until)
+    return start + timedelta(seconds=timed.at), until, timed.spec

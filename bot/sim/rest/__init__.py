@@ -1,0 +1,1 @@
+"""Kalshi's REST API over the simulated exchange."""

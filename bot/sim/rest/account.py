@@ -1,0 +1,78 @@
+"""An account's cash and limits: balance, transfers between shards, token buckets."""
+
+from typing import Final
+
+from bot.sim.engine import errors
+from bot.sim.rest.auth import READ
+from bot.sim.rest.body import Fields, required
+from bot.sim.rest.order_body import refuse_other_subaccount
+from bot.sim.rest.render_portfolio import balance_json
+from bot.sim.rest.service import Answer, Call, Route, answer
+
+TRANSFER_IDS: Final = "0005"
+#: Micro-dollars in the unit of transfers, a hundredth of a cent.
+_CENTICENT: Final = 100
+_TRANSFER: Final[Fields] = {
+    "client_transfer_id": "string",
+    "source": "string",
+    "destination": "string",
+    "amount": "int",
+    "source_exchange_shard": "int",
+    "destination_exchange_shard": "int",
+    "source_subaccount": "int",
+    "destination_subaccount": "int",
+}
+
+
+def balance(call: Call) -> Answer:
+    """Cash and what the positions are worth."""
+    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
+    shard = call.query.integer("exchange_index", 0, 100)
+    return answer(balance_json(call.state, call.account, shard))
+
+
+def limits(call: Call) -> Answer:
+    """The caller's token buckets."""
+    tier, name = call.service.limiter.tier, call.service.limiter.tier_name
+    grant = {"exchange_instance": "event_contract", "level": name, "source": "manual"}
+    return answer(
+        {
+            "usage_tier": name,
+            "read": {
+                "refill_rate": tier.read,
+                "bucket_capacity": tier.read * tier.read_burst,
+            },
+            "write": {
+                "refill_rate": tier.write,
+                "bucket_capacity": tier.write * tier.write_burst,
+            },
+            "grants": [] if name == "basic" else [grant],
+        }
+    )
+
+
+def transfer(call: Call) -> Answer:
+    """Move cash from one shard to another."""
+    fields = call.fields("IntraExchangeInstanceTransferRequest", _TRANSFER)
+    required(fields, "source", "destination", "amount")
+    for side in ("source", "destination"):
+        if fields[side] != "event_contract":
+            raise errors.INVALID_PARAMETERS(f"{side} must be event_contract")
+        refuse_other_subaccount(fields.get(f"{side}_subaccount"))
+    shards = [fields.get(f"{side}_exchange_shard", 0) for side in ("source", "destination")]
+    if not all(0 <= shard < len(call.state.shards) for shard in shards):
+        raise errors.INVALID_PARAMETERS("no such shard")
+    if fields["amount"] <= 0:
+        raise errors.INVALID_PARAMETERS("amount must be above 0")
+    source, destination = shards
+    call.exchange.transfer(call.account, source, destination, fields["amount"] * _CENTICENT)
+    return answer({"transfer_id": call.state.ids.next(TRANSFER_IDS)})
+
+
+_MOVE: Final = "/portfolio/intra_exchange_instance_transfer"
+
+ROUTES: Final = (
+    Route("GET", "/portfolio/balance", "GetBalance", balance, "read::portfolio_balance"),
+    Route("GET", "/account/limits", "GetAccountApiLimits", limits, READ),
+    Route("POST", _MOVE, "IntraExchangeInstanceTransfer", transfer, "write::transfer"),
+)

@@ -1,0 +1,94 @@
+"""Operations on the exchange itself: status, schedule, cutoffs, costs."""
+
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+
+from bot.sim.engine.week import hours
+from bot.sim.rest.render import moment_text
+from bot.sim.rest.service import Answer, Call, Route, answer
+
+#: How long a member's orders stay in the live data; here they are never put away sooner.
+ORDER_ARCHIVE_AGE: Final = timedelta(days=14)
+_PREFIX: Final = "/trade-api/v2"
+
+
+def status(call: Call) -> Answer:
+    """Whether the exchange and trading are on, over all and by shard; the first shard leads."""
+    shards = [
+        {
+            "exchange_index": index,
+            "description": shard.description,
+            "exchange_active": shard.exchange_active,
+            "trading_active": shard.trading_active and shard.exchange_active,
+            "intra_exchange_transfers_active": shard.exchange_active,
+        }
+        for index, shard in enumerate(call.state.shards)
+    ]
+    words = ("exchange_active", "trading_active", "intra_exchange_transfers_active")
+    first = {word: shards[0][word] for word in words}
+    return answer({**first, "exchange_index_statuses": shards})
+
+
+def schedule(call: Call) -> Answer:
+    """The trading week in New York time, as this exchange keeps it."""
+    week = hours(paused=call.state.keeps_week)
+    return answer({"schedule": {"standard_hours": [week], "maintenance_windows": []}})
+
+
+def user_data_timestamp(call: Call) -> Answer:
+    """How far the portfolio reads have caught up: here always to the present."""
+    return answer({"as_of_time": moment_text(call.exchange.now)})
+
+
+def historical_cutoff(call: Call) -> Answer:
+    """Where the archive begins, for each kind of data."""
+    old = moment_text(call.exchange.now - call.exchange.archive.after)
+    return answer(
+        {
+            "market_settled_ts": old,
+            "trades_created_ts": old,
+            "market_positions_last_updated_ts": old,
+            "orders_updated_ts": moment_text(_midnight(call.exchange.now - ORDER_ARCHIVE_AGE)),
+        }
+    )
+
+
+def endpoint_costs(_call: Call) -> Answer:
+    """The operations that do not cost the default."""
+    return answer({"default_cost": 10, "endpoint_costs": list(_COSTS)})
+
+
+def fee_changes(_call: Call) -> Answer:
+    """Scheduled changes of series fees: never any here."""
+    return answer({"series_fee_change_arr": []})
+
+
+def event_fee_changes(_call: Call) -> Answer:
+    """Scheduled fee overrides of events: never any here."""
+    return answer({"event_fee_changes": [], "cursor": ""})
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime.combine(at.date(), time(), at.tzinfo)
+
+
+def _cost(method: str, path: str, cost: int) -> dict[str, Any]:
+    return {"method": method, "path": f"{_PREFIX}{path}", "cost": cost}
+
+
+_COSTS: Final = (
+    _cost("DELETE", "/portfolio/events/orders", 2),
+    _cost("DELETE", "/portfolio/events/orders/:order_id", 2),
+    _cost("DELETE", "/portfolio/events/orders/batched", 2),
+    _cost("GET", "/portfolio/orders/:order_id", 2),
+)
+
+ROUTES: Final = (
+    Route("GET", "/exchange/status", "GetExchangeStatus", status),
+    Route("GET", "/exchange/schedule", "GetExchangeSchedule", schedule),
+    Route("GET", "/exchange/user_data_timestamp", "GetUserDataTimestamp", user_data_timestamp),
+    Route("GET", "/historical/cutoff", "GetHistoricalCutoff", historical_cutoff),
+    Route("GET", "/account/endpoint_costs", "GetAccountEndpointCosts", endpoint_costs),
+    Route("GET", "/series/fee_changes", "GetSeriesFeeChanges", fee_changes),
+    Route("GET", "/events/fee_changes", "GetEventFeeChanges", event_fee_changes),
+)
