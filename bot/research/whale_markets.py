@@ -20,7 +20,7 @@ from bot.core.whales.trades import Tape
 from bot.sim.engine import events
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
-from bot.sim.world.laboratory import SETTLING, Laboratory
+from bot.sim.world.experiment import SETTLING, Laboratory
 from bot.sim.world.truth import Deed
 
 #: Levels a side that are seen: enough that what moves a few cents stays in view, as in the

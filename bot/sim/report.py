@@ -18,7 +18,7 @@ import numpy as np
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURES, standing
 from bot.sim.engine.events import BookDelta, SimEvent, Traded
-from bot.sim.world.laboratory import Frames, Laboratory
+from bot.sim.world.experiment import Frames, Laboratory
 from bot.sim.world.plots import draw
 from bot.sim.world.recordings import (
     feed_rates,

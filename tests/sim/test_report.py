@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bot.sim.world.laboratory import DEPTH, Frames, Laboratory
+from bot.sim.world.experiment import DEPTH, Frames, Laboratory
 from bot.sim.world.recordings import feed_rates, recorded, snapshots, volume_rate, weather
 from bot.sim.world.statistics import mid, summary
 

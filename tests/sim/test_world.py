@@ -13,7 +13,7 @@ from bot.sim.engine.state import MarketState
 from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
 from bot.sim.world.demo_events import STANDING
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, Driver
-from bot.sim.world.laboratory import START, Laboratory
+from bot.sim.world.experiment import START, Laboratory
 from bot.sim.world.listings import Calendar, lone
 from bot.sim.world.truth import How, Kind
 from bot.sim.world.world import World

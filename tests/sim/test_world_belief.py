@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from bot.core.market.orderbook import Floats
 from bot.sim.world.belief import Coin, Interval, Latent, News, normal_share, worth
-from bot.sim.world.dice import Dice, Drift, stream
 from bot.sim.world.presets import PRESETS
+from bot.sim.world.rng_stream import Dice, Drift, stream
 
 PARTITION = (Interval(high=-0.6), Interval(-0.6, 0.1), Interval(0.1, 0.8), Interval(0.8))
 

@@ -9,15 +9,15 @@ from bot.sim.engine.accounts import Account
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
 from bot.sim.engine.units import CENT, CONTRACT
-from bot.sim.world.dice import Dice
-from bot.sim.world.flow import Passers
+from bot.sim.world.experiment import START
 from bot.sim.world.habits import NOBODY_LARGE, Large, Maker
-from bot.sim.world.laboratory import START
-from bot.sim.world.large import Giants
+from bot.sim.world.large_traders import Giants
 from bot.sim.world.listings import TAPERED
 from bot.sim.world.makers import MakerDesk
-from bot.sim.world.pit import Pit, rungs, whole
+from bot.sim.world.market_adapter import Pit, rungs, whole
+from bot.sim.world.noise_flow import Passers
 from bot.sim.world.presets import SLOW_DAY
+from bot.sim.world.rng_stream import Dice
 from bot.sim.world.truth import How, Kind, Truth
 
 BOTH = dict.fromkeys(Side, 1.0)

@@ -3,7 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from bot.sim.world.laboratory import Laboratory
+from bot.sim.world.experiment import Laboratory
 from bot.sim.world.statistics import ahead, auc, central, imbalance, mid, moves, signal, summary
 
 

@@ -11,7 +11,7 @@ from bot.core.market.market import MarketStatus, Side
 from bot.sim.engine.exchange import Exchange, total_money
 from bot.sim.engine.orders import OrderRequest
 from bot.sim.engine.units import CONTRACT, ticks, units
-from bot.sim.world.reels import LONGEST_SILENCE, read_tape
+from bot.sim.world.book_series import LONGEST_SILENCE, read_tape
 from bot.sim.world.tape import TapeWorld, tape_exchange
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import erfc, exp, inf, isinf, sqrt
 from typing import Protocol
 
-from bot.sim.world.dice import Dice, Drift
+from bot.sim.world.rng_stream import Dice, Drift
 
 _SQRT_HALF = sqrt(0.5)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from bot.core.market.market import CENT_GRID, PriceGrid, Side
 from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec, SeriesSpec, grid_of
 from bot.sim.world.belief import Interval
-from bot.sim.world.stage import Listing
+from bot.sim.world.live_event import Listing
 
 #: Fine near the ends, whole cents between: the grid of 15-minute markets.
 TAPERED = grid_of(("0", "0.1", "0.001"), ("0.1", "0.9", "0.01"), ("0.9", "1", "0.001"))

@@ -11,9 +11,9 @@ from bot.core.market.market import Side
 from bot.sim.engine.accounts import Account
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import CENT, CONTRACT, DOLLAR_TICKS
-from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Maker
-from bot.sim.world.pit import Pit
+from bot.sim.world.market_adapter import Pit
+from bot.sim.world.rng_stream import Dice
 
 #: What a quote in a gap of the ladder is divided by.
 _GAP = 8.0

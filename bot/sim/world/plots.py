@@ -11,7 +11,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from bot.sim.world.laboratory import DEPTH, Frames
+from bot.sim.world.experiment import DEPTH, Frames
 from bot.sim.world.statistics import central, imbalance, mid, moves, signal
 
 _HORIZONS = (1, 2, 5, 10, 20, 30, 60, 120)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats, complement
-from bot.sim.world.laboratory import DEPTH, Frames, frames
+from bot.sim.world.experiment import DEPTH, Frames, frames
 from bot.sim.world.statistics import CENT_MOVE, Figures, central, mid, summary
 
 

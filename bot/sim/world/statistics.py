@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
-from bot.sim.world.laboratory import Frames
+from bot.sim.world.experiment import Frames
 
 Figures = dict[str, float]
 

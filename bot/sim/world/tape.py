@@ -21,10 +21,10 @@ from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
 from bot.sim.engine.units import DOLLAR_TICKS
+from bot.sim.world.book_series import Reel, read_tape
 from bot.sim.world.driver import Driver
 from bot.sim.world.listings import TAPERED
-from bot.sim.world.pit import Pit
-from bot.sim.world.reels import Reel, read_tape
+from bot.sim.world.market_adapter import Pit
 
 #: A market is listed this long before its first row.
 _BEFORE = timedelta(minutes=15)

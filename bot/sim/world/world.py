@@ -10,9 +10,9 @@ from typing import Protocol
 
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import SeriesSpec
-from bot.sim.world.crowd import House
+from bot.sim.world.agents import House
+from bot.sim.world.live_event import Listing, Stage, stage
 from bot.sim.world.presets import PRESETS
-from bot.sim.world.stage import Listing, Stage, stage
 from bot.sim.world.truth import Kind, Truth
 
 

@@ -6,9 +6,9 @@ from bot.core.market.market import Side
 from bot.sim.engine.accounts import Account
 from bot.sim.engine.orders import LiveOrder
 from bot.sim.engine.units import CENT
-from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Flow
-from bot.sim.world.pit import Pit, is_price, whole
+from bot.sim.world.market_adapter import Pit, is_price, whole
+from bot.sim.world.rng_stream import Dice
 
 #: How likely each further step away from the best price is left out.
 _CLOSENESS = 0.30

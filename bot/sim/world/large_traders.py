@@ -12,9 +12,9 @@ from bot.core.market.market import Side
 from bot.sim.engine.accounts import Account
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import CONTRACT
-from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Large
-from bot.sim.world.pit import Pit, is_price, whole
+from bot.sim.world.market_adapter import Pit, is_price, whole
+from bot.sim.world.rng_stream import Dice
 from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
 
 _USUAL_HALF_LIFE = 120.0

@@ -7,12 +7,12 @@ from math import exp
 from bot.core.market.market import Side
 from bot.sim.engine.accounts import Account
 from bot.sim.engine.units import CENT, DOLLAR_TICKS
-from bot.sim.world.dice import Dice, Drift
-from bot.sim.world.flow import Passers
 from bot.sim.world.habits import Flow, Preset
-from bot.sim.world.large import Giants
+from bot.sim.world.large_traders import Giants
 from bot.sim.world.makers import MakerDesk
-from bot.sim.world.pit import Pit
+from bot.sim.world.market_adapter import Pit
+from bot.sim.world.noise_flow import Passers
+from bot.sim.world.rng_stream import Dice, Drift
 from bot.sim.world.truth import Kind, Truth
 
 

@@ -9,12 +9,12 @@ from bot.core.market.market import MarketStatus, Side
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec
 from bot.sim.engine.units import DOLLAR_TICKS
+from bot.sim.world.agents import Crowd, House
 from bot.sim.world.belief import Belief, Coin, Interval, Latent
-from bot.sim.world.crowd import Crowd, House
-from bot.sim.world.dice import Dice
 from bot.sim.world.habits import Preset
-from bot.sim.world.pit import Pit, whole
+from bot.sim.world.market_adapter import Pit, whole
 from bot.sim.world.presets import PRESETS
+from bot.sim.world.rng_stream import Dice
 from bot.sim.world.truth import Truth
 
 _PLAY_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})
