@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "replay": Command("bot.cli.replay", "run the bot over a tape, on recorded time"),
     "train": Command("bot.research.train", "train the model on tapes"),
     "evaluate": Command("bot.research.evaluate", "judge a model on a tape"),
-    "whale-report": Command("bot.research.whale_report", "judge the whale detectors"),
+    "whale-report": Command("bot.research.whales.report", "judge the whale detectors"),
     "simulate": Command("bot.sim.cli", "serve the simulated exchange over HTTP"),
 }
 

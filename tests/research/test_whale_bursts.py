@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bot.core.whales.thresholds import WhaleRules
-from bot.research.whale_bursts import main, read, unusual
+from bot.research.whales.bursts import main, read, unusual
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "trades.parquet"
 ORDINARY = [(second, 0.50, 10.0, "yes") for second in range(0, 200, 2)]

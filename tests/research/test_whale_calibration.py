@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bot.core.whales.detector import WhaleRules
-from bot.research.whale_calibration import ABSOLUTE, in_runs, main, seen
+from bot.research.whales.calibration import ABSOLUTE, in_runs, main, seen
 from bot.tape.reader import read
 from tests.research.tapes import made_tape
 

@@ -11,12 +11,12 @@ import pytest
 
 from bot.core.market.market import Side
 from bot.core.whales.thresholds import WhaleRules
-from bot.research.whale_detectors import ours, simple, thresholds
-from bot.research.whale_figures import figures, lead
-from bot.research.whale_markets import Kind, Prints, Scene, scene
-from bot.research.whale_matching import QUESTIONS, WARM_UP, Said, Score, score, together
-from bot.research.whale_report import LIMITS, main, tuned
-from bot.research.whale_tracks import tracks
+from bot.research.whales.detectors import ours, simple, thresholds
+from bot.research.whales.figures import figures, lead
+from bot.research.whales.markets import Kind, Prints, Scene, scene
+from bot.research.whales.matching import QUESTIONS, WARM_UP, Said, Score, score, together
+from bot.research.whales.report import LIMITS, main, tuned
+from bot.research.whales.tracks import tracks
 from bot.sim.world import truth
 from bot.sim.world.truth import Deed, How
 from tests.research.test_whale_calibration import CALM
@@ -238,7 +238,7 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
 def test_without_the_library_for_pictures_the_report_is_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "bot.research.whale_plots", raising=False)
+    monkeypatch.delitem(sys.modules, "bot.research.whales.plots", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     out = tmp_path / "report.json"
     where = ["--json", str(out), "--plots", str(tmp_path), "--data", str(tmp_path / "none")]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats, complement
 from bot.core.whales.book_sides import Sides, sides
-from bot.research.whale_calibration import in_runs, market_hours
-from bot.research.whale_markets import Scene
+from bot.research.whales.calibration import in_runs, market_hours
+from bot.research.whales.markets import Scene
 from bot.tape.reader import Tape, moments
 
 IMBALANCE: Final = "high_imbalance"

@@ -1,4 +1,4 @@
-"""`python -m bot.research.whale_bursts TRADES`: how large takers' bursts are on recorded trades.
+"""`python -m bot.research.whales.bursts TRADES`: how large takers' bursts are on recorded trades.
 
 Prints a Markdown table by series: bursts, how many prices they walk through, their sizes, and how
 many a market-hour pass what the sweep rule asks of the tape alone. Recorded trades come without
@@ -32,7 +32,7 @@ _COLUMNS: Final = ["ts_ms", "ticker", "yes_px", "size", "taker_side"]
 def main(argv: Sequence[str]) -> int:
     """Print the table; 0."""
     spell_out()
-    parser = argparse.ArgumentParser(prog="python -m bot.research.whale_bursts")
+    parser = argparse.ArgumentParser(prog="python -m bot.research.whales.bursts")
     parser.add_argument("trades", type=Path, help="recorded trades (Parquet)")
     tickers, found = read(parser.parse_args(argv).trades)
     series = np.array([ticker.partition("-")[0] for ticker in tickers])

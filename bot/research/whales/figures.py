@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bot.core.market.orderbook import Floats
-from bot.research.whale_matching import Score
+from bot.research.whales.matching import Score
 
 RESAMPLES: Final = 1000
 _SEED: Final = 0

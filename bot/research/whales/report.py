@@ -16,12 +16,12 @@ from typing import Final, Self
 
 from bot.core.whales.thresholds import WhaleRules
 from bot.research.plots import drawn
-from bot.research.whale_calibration import in_runs, seen
-from bot.research.whale_detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
-from bot.research.whale_figures import false_alarms_per_hour, figures, lead
-from bot.research.whale_markets import KINDS, NULL, Kind, Scene, scene
-from bot.research.whale_matching import QUESTIONS, Said, Score, score, together
-from bot.research.whale_tracks import Tracks, recorded, tracks
+from bot.research.whales.calibration import in_runs, seen
+from bot.research.whales.detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
+from bot.research.whales.figures import false_alarms_per_hour, figures, lead
+from bot.research.whales.markets import KINDS, NULL, Kind, Scene, scene
+from bot.research.whales.matching import QUESTIONS, Said, Score, score, together
+from bot.research.whales.tracks import Tracks, recorded, tracks
 from bot.tape.reader import Tape, read
 
 OURS: Final = "ours"
@@ -67,7 +67,7 @@ def main(argv: Sequence[str], kinds: Sequence[Kind] = KINDS, null: Kind = NULL) 
 
 def _draw(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
     # Only who wants pictures needs the library for them.
-    from bot.research.whale_plots import draw  # noqa: PLC0415
+    from bot.research.whales.plots import draw  # noqa: PLC0415
 
     draw(folder, rows)
 

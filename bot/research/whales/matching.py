@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Floats
-from bot.research.whale_markets import Scene
+from bot.research.whales.markets import Scene
 from bot.sim.world.truth import Deed, Kind
 
 #: Nobody is judged before that many seconds: what is usual has to be seen first.

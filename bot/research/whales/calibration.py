@@ -1,4 +1,4 @@
-"""`python -m bot.research.whale_calibration TAPE…`: how often the whale rules speak on real books.
+"""`python -m bot.research.whales.calibration TAPE…`: how often the whale rules speak on real books.
 
 Runs the rules with their committed thresholds over recordings, as somebody sees them who looks
 every so many seconds, and prints a Markdown table: detections per market-hour by tape, cadence and
@@ -187,7 +187,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bot.research.whale_calibration", description=__doc__
+        prog="python -m bot.research.whales.calibration", description=__doc__
     )
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
     parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 5.0, 60.0])

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Books, Floats
 from bot.core.whales.detector import SideBias, Source, Traded, Whale, WhaleType, sight
 from bot.core.whales.thresholds import WhaleRules, blank_rows
-from bot.research.whale_markets import Scene
-from bot.research.whale_matching import Said
-from bot.research.whale_tracks import Track, Tracks
+from bot.research.whales.markets import Scene
+from bot.research.whales.matching import Said
+from bot.research.whales.tracks import Track, Tracks
 
 #: The types of the comparison by the types of the rules.
 TYPES: Final[Mapping[WhaleType, str]] = MappingProxyType(

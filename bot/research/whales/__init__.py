@@ -1,0 +1,1 @@
+"""Whale detection against the simulator's ground truth."""
