@@ -2,7 +2,7 @@
 
 from api.app import create_app
 from api.deps import facts_of
-from api.server import serve_within_bounds
+from api.serving.server import serve_within_bounds
 from bot.app import bootstrap
 
 settings = bootstrap.settings()

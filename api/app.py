@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from starlette.routing import Match
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api import bot, decisions, demo, docs, errors, logs, model, root, state, whales
-from api.auth import Doors
-from api.cors import Cors
+from api import errors
 from api.deps import OpenServices, ServiceFacts, Services
-from api.edge import Edge
-from api.holds import LET_GO, USUAL, Holds, Patience
-from api.schemas import FAILED
+from api.middleware import Edge
+from api.routes import bot, decisions, demo, docs, logs, model, root, state, whales
+from api.schemas.common import FAILED
+from api.security.auth import Doors
+from api.security.cors import Cors
+from api.serving.holds import LET_GO, USUAL, Holds, Patience
 from bot.clock import stopwatch
 
 log = logging.getLogger("main")

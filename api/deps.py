@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 from fastapi import Depends, HTTPException, Request
 from pydantic import SecretStr
 
-from api.headers import HEAD_ONLY
-from api.hosts import Hosts, is_fixed
+from api.security.headers import HEAD_ONLY
+from api.security.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
 from bot.dashboard.snapshot import Board, Snapshot
 from bot.market_data.trade_feed import Coverage

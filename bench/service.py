@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import BotControl, ServiceFacts
-from api.server import serve_within_bounds
+from api.serving.server import serve_within_bounds
 from bench import sample
 from bench.bot import joined
 from bench.exchange import Canned

@@ -53,7 +53,7 @@ _PEM_FRAME = re.compile(r"-----[A-Z0-9 ]*-----")
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
     "production": "https://external-api.kalshi.com/trade-api/v2",
-    "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
+    "demo": "https://external-api.routes.demo.kalshi.co/trade-api/v2",
     "sim": "http://sim.invalid/trade-api/v2",
 }
 

@@ -399,7 +399,7 @@ def test_every_place_is_taken() -> None:
             "may not know bot.app.bootstrap.service",
         ),
         ("bot.app.bootstrap", "import api.app", "may not know api.app"),
-        ("bot.research.fit", "from api import schemas", "may not know api.schemas"),
+        ("bot.research.fit", "from api import schemas", "may not know api.schemas.common"),
         ("api.app", "import main", "may not know main"),
         ("bot.helpers", "", "has no place"),
         ("bot.sim.rest.server", "from bot.sim import cli", "may not know bot.sim.cli"),
@@ -474,7 +474,7 @@ def test_each_rule_bites(module: str, source: str, problem: str) -> None:
             "bot.app.bootstrap",
             "from bot.trading.paper_venue import PaperVenue\nfrom bot.engine.cycle import Cycle",
         ),
-        ("api.schemas", "from pydantic import BaseModel"),
+        ("api.schemas.common", "from pydantic import BaseModel"),
         ("main", "from bot.app.bootstrap import service"),
     ],
 )

@@ -175,7 +175,9 @@ def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
 
 
 def test_the_base_url_follows_the_environment_unless_given():
-    assert config.load(None, kalshi_env="demo").base_url.startswith("https://external-api.demo")
+    assert config.load(None, kalshi_env="demo").base_url.startswith(
+        "https://external-api.routes.demo"
+    )
     assert (
         config.load(None, kalshi_base_url="http://127.0.0.1:9/x/").base_url
         == "http://127.0.0.1:9/x"

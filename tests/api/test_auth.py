@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.auth import Doors
-from api.paths import Target
-from api.throttle import MOST, MOST_IN_ALL, ROOM, SPAN, Failures
+from api.security.auth import Doors
+from api.security.paths import Target
+from api.security.throttle import MOST, MOST_IN_ALL, ROOM, SPAN, Failures
 from tests.api.conftest import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, World, opened
 
 APP = World(Path("never opened")).app()

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from api import state
 from api.deps import ServiceFacts
-from api.edge import MAX_BODY
-from api.ready import accepts_gzip, names
+from api.middleware import MAX_BODY
+from api.routes import state
+from api.routes.ready import accepts_gzip, names
 from bot.dashboard.snapshot import snapshot
 from tests.api.conftest import DASHBOARD, NOW, OWNER, TOKEN, World, full_state, opened
 

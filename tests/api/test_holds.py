@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from api.app import create_app
-from api.holds import Holds, Patience
+from api.serving.holds import Holds, Patience
 from tests.api.conftest import DASHBOARD, READER, TOKENS, full_state, opened
 
 #: Nothing here ends by the clock, but for what is meant to.

@@ -8,7 +8,7 @@ import threading
 import httpx
 import pytest
 
-from api import logs
+from api.routes import logs
 from bot.journal.csv_retention import compress
 from bot.journal.csv_rows import LOGS
 from tests.api.conftest import opened

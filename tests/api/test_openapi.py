@@ -8,8 +8,8 @@ import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from schemathesis.core.parameters import ParameterLocation
 
-from api import schemas_state as schemas
-from api.throttle import SPAN
+from api.schemas import state as schemas
+from api.security.throttle import SPAN
 from bot.ports.views import NoticeKind
 from logging_utils import CsvJournal
 from tests.api.conftest import OWNER, TOKENS, World, decision, full_state

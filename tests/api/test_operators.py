@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from api import schemas_bot, schemas_service, schemas_state
+from api.schemas import bot, service, state
 from bot.ports import views
 from bot.ports.persistence import LeaseLostError, StoreError
 from bot.ports.views import Check
 from tests.api.conftest import STATUS, decision
 
 PAIRS = [
-    (schemas_bot.DecisionView, views.DecisionView),
-    (schemas_bot.RefusalView, views.Refusal),
-    (schemas_service.CheckView, views.Check),
+    (bot.DecisionView, views.DecisionView),
+    (bot.RefusalView, views.Refusal),
+    (service.CheckView, views.Check),
 ]
 
 
@@ -43,7 +43,7 @@ async def test_one_check_that_fails_makes_it_unready_and_says_which(world, clien
     answer = await client.get("/ready")
 
     assert answer.status_code == 503
-    shown = schemas_service.ReadyView.model_validate(answer.json())
+    shown = service.ReadyView.model_validate(answer.json())
     assert not shown.ready
     assert [name for name, check in shown.checks.items() if not check.ok] == ["database"]
     assert (await client.head("/ready")).status_code == 503
@@ -66,7 +66,7 @@ async def test_decisions_come_with_their_numbers(world, client):
 
     answer = (await client.get("/decisions", params={"ticker": "KXRAIN"})).json()
 
-    shown = schemas_bot.Decisions.model_validate(answer)
+    shown = bot.Decisions.model_validate(answer)
     assert (shown.count, shown.decisions[0].order) == (2, "buy 100 @ 52.50")
     assert answer["decisions"][1]["refusal"] == {
         "rule": "max_market_exposure",
@@ -124,7 +124,7 @@ async def test_who_no_longer_leads_asks_for_another_try(world, client):
 async def test_the_status_says_who_leads(world, client):
     world.board.status = replace(STATUS, leader=False, leads="another", epoch=7)
 
-    shown = schemas_state.BotView.model_validate((await client.get("/bot/status")).json())
+    shown = state.BotView.model_validate((await client.get("/bot/status")).json())
 
     assert (shown.leader, shown.leads, shown.epoch) == (False, "another", 7)
     assert (shown.killed, shown.store_fault) == (None, None)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from api import schemas_state as schemas
 from api.deps import facts_of
+from api.schemas import state as schemas
 from bot import config
 from bot.dashboard.snapshot import snapshot
 from bot.ports import views

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.connections import MOST_BYTES, Bounds, Room
+from api.serving.connections import MOST_BYTES, Bounds, Room
 from trials.processes import free_port
 
 ROOT = Path(__file__).parents[2]

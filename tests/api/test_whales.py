@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api import schemas_whales as schemas
+from api.schemas import whales as schemas
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.markouts import Group, Tally

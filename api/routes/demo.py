@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.deps import CurrentFacts, CurrentServices, Services, refuse_foreign_pages
-from api.schemas import FOREIGN, INVALID
-from api.schemas_service import DemoPnl, DemoSignal, DemoWhale
+from api.schemas.common import FOREIGN, INVALID
+from api.schemas.service import DemoPnl, DemoSignal, DemoWhale
 from bot.core.events import Action, Event, PnlMarked, SignalMade, WhaleSeen
 from bot.core.market.money import ZERO, exact
 from bot.core.whales.detector import SideBias, Whale, WhaleType

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas import Count, Shape, Share, Time
+from api.schemas.common import Count, Shape, Share, Time
 
 
 class RootView(Shape):

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from api.connections import Room, bounded, most_connections
+from api.serving.connections import Room, bounded, most_connections
 
 log: Final = logging.getLogger("uvicorn.error")
 

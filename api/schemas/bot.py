@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas import Count, Number, Shape, Share, Ticker, Time
+from api.schemas.common import Count, Number, Shape, Share, Ticker, Time
 
 
 class Started(Shape):

@@ -12,7 +12,7 @@ import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from api.holds import LET_GO
+from api.serving.holds import LET_GO
 from bot.clock import stopwatch
 
 if sys.platform != "win32":

@@ -12,9 +12,9 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.deps import BodyWanted, CurrentServices
-from api.ready import accepts_gzip
-from api.schemas import INVALID, MISSING, Responses
-from api.schemas_service import LogFile, LogsView
+from api.routes.ready import accepts_gzip
+from api.schemas.common import INVALID, MISSING, Responses
+from api.schemas.service import LogFile, LogsView
 from bot.journal.csv_rotation import COMPRESSED, Parts
 from bot.journal.csv_rows import LOGS, plain
 

@@ -6,8 +6,8 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from api.deps import CurrentServices
-from api.schemas import INVALID
-from api.schemas_bot import Decisions
+from api.schemas.bot import Decisions
+from api.schemas.common import INVALID
 
 router = APIRouter(prefix="/decisions", tags=["bot"])
 

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from starlette.types import Scope
 
 from api.deps import ServiceFacts
-from api.headers import Headers, is_forwarded, is_page
-from api.hosts import Hosts, is_loopback, is_this_machine
-from api.paths import Target
-from api.throttle import Failures
+from api.security.headers import Headers, is_forwarded, is_page
+from api.security.hosts import Hosts, is_loopback, is_this_machine
+from api.security.paths import Target
+from api.security.throttle import Failures
 from bot.journal.csv_rows import plain
 
 log = logging.getLogger("main")

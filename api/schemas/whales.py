@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from api.schemas import Cents, Count, Number, Shape, Strength, Ticker, Time
+from api.schemas.common import Cents, Count, Number, Shape, Strength, Ticker, Time
 
 
 class WhaleRecord(Shape):

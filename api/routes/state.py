@@ -6,8 +6,8 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from api.deps import CurrentSnapshot
-from api.schemas import INVALID
-from api.schemas_state import BotState, Markets, Notices, Overview, Timeline, Whales
+from api.schemas.common import INVALID
+from api.schemas.state import BotState, Markets, Notices, Overview, Timeline, Whales
 from bot.dashboard.timeline import fairly
 
 router = APIRouter(prefix="/state", tags=["state"])

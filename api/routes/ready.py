@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from starlette.types import Message
 
-from api.headers import NO_SNIFFING, POLICY, Headers
+from api.security.headers import NO_SNIFFING, POLICY, Headers
 from bot.dashboard.snapshot import Snapshot, packed
 from bot.scrub import NOTHING, Scrubber
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 
 from api.deps import CurrentServices
-from api.schemas_model import DriftView, ModelView, PerformanceView, TrackRecordView
+from api.schemas.model import DriftView, ModelView, PerformanceView, TrackRecordView
 
 router = APIRouter(prefix="/model", tags=["model"])
 

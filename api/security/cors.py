@@ -6,7 +6,7 @@ origin (its sender says so): caches must not give one page's answer to another.
 
 from collections.abc import Sequence
 
-from api.headers import Headers
+from api.security.headers import Headers
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas import Cents, Count, Number, Shape, Share, Strength, Ticker, Time
+from api.schemas.common import Cents, Count, Number, Shape, Share, Strength, Ticker, Time
 
 
 class Overview(Shape):

@@ -15,10 +15,11 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import PROBES, Doors, Refusal
-from api.cors import Cors
 from api.errors import error_body
-from api.headers import (
+from api.routes.ready import Ready, names
+from api.security.auth import PROBES, Doors, Refusal
+from api.security.cors import Cors
+from api.security.headers import (
     ENCRYPTED_ONLY,
     HEAD_ONLY,
     STANDARD,
@@ -27,9 +28,8 @@ from api.headers import (
     is_browser,
     standard,
 )
-from api.holds import Holds, Patience
-from api.paths import Target, located
-from api.ready import Ready, names
+from api.security.paths import Target, located
+from api.serving.holds import Holds, Patience
 from bot.dashboard.snapshot import Board
 from bot.scrub import NOTHING, Scrubber
 

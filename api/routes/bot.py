@@ -6,9 +6,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import CurrentServices, refuse_foreign_pages
-from api.schemas import ACTING, INVALID
-from api.schemas_bot import Killed, Resumed, Started, Stopped
-from api.schemas_state import BotView
+from api.schemas.bot import Killed, Resumed, Started, Stopped
+from api.schemas.common import ACTING, INVALID
+from api.schemas.state import BotView
 from bot.dashboard.snapshot import bot_view
 from bot.journal.csv_rows import plain
 

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from api.deps import CurrentServices
-from api.schemas import INVALID
-from api.schemas_whales import WhaleHistory, WhaleScores
+from api.schemas.common import INVALID
+from api.schemas.whales import WhaleHistory, WhaleScores
 from bot.core.whales.detector import WhaleType
 from bot.whales.views import LIMITS
 

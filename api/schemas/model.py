@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schemas import Count, Number, Shape, Share
+from api.schemas.common import Count, Number, Shape, Share
 
 
 class DriftView(Shape):

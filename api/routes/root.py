@@ -7,8 +7,8 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from api.deps import CurrentFacts, CurrentServices
-from api.schemas import Responses
-from api.schemas_service import HealthView, ReadyView, RootView
+from api.schemas.common import Responses
+from api.schemas.service import HealthView, ReadyView, RootView
 from bot.dashboard.snapshot import Board, BotStatus
 
 router = APIRouter(tags=["service"])

@@ -1,0 +1,1 @@
+"""Who may ask what: tokens, hosts, origins, headers, throttling."""
