@@ -23,7 +23,7 @@ from bot.journal.changes import Changes
 from bot.journal.csv_account import NAME, AccountMark
 from bot.journal.csv_retention import Tidier, TidyRules
 from bot.journal.csv_rows import LOGS, ROWS, Row
-from bot.journal.csv_stats import LogFile, LogStats
+from bot.journal.csv_stats import LogFileStats, LogStats
 from bot.journal.csv_writer import MAX_BYTES, CsvFile
 from bot.journal.formatters import FORMATS
 from bot.journal.json_fields import Cycles
@@ -31,7 +31,7 @@ from bot.journal.repeats import Repeats
 from bot.ports.view_faults import ViewFaults
 from bot.scrub import NOTHING, Scrubber
 
-__all__ = ["CsvJournal", "LogFile", "LogStats", "configure"]
+__all__ = ["CsvJournal", "LogFileStats", "LogStats", "configure"]
 
 log = logging.getLogger("main")
 

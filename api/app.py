@@ -11,10 +11,10 @@ from starlette.types import Lifespan, Receive, Scope, Send
 
 from api import errors
 from api.deps import OpenServices, ServiceFacts, Services
-from api.middleware import Edge
+from api.middleware import EdgeMiddleware
 from api.routes import bot, decisions, demo, docs, logs, model, root, state, whales
 from api.schemas.common import FAILED
-from api.security.auth import Doors
+from api.security.auth import AccessPolicy
 from api.security.cors import Cors
 from api.serving.holds import LET_GO, USUAL, Holds, Patience
 from bot.clock import stopwatch
@@ -41,10 +41,12 @@ _NO_TELEMETRY: Final[Any] = dict.fromkeys(
 )
 
 
-class Service(FastAPI):
+class BotService(FastAPI):
     """FastAPI with the edge outside of all its own layers, error answers included."""
 
-    def __init__(self, facts: ServiceFacts, doors: Doors, lifespan: Lifespan["Service"]) -> None:
+    def __init__(
+        self, facts: ServiceFacts, doors: AccessPolicy, lifespan: Lifespan["BotService"]
+    ) -> None:
         super().__init__(
             title=facts.name,
             version=facts.version,
@@ -61,7 +63,7 @@ class Service(FastAPI):
         self.state.documents = {}
         self._doors = doors
         cors, scrubber = Cors(facts.cors_origins), facts.scrubber
-        self._edge = Edge(super().__call__, cors, doors, self._knows, scrubber)
+        self._edge = EdgeMiddleware(super().__call__, cors, doors, self._knows, scrubber)
 
     def show(self, services: Services, patience: Patience = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""
@@ -89,23 +91,23 @@ def create_app(
     facts: ServiceFacts,
     seconds: Callable[[], float] = stopwatch,
     patience: Patience = USUAL,
-) -> Service:
+) -> BotService:
     """The app; it enters `open_services()` when it starts and leaves it when it stops.
 
     `seconds` is a clock that never jumps, for the limit of failed attempts; `patience` is how long
     pages are kept waiting.
     """
-    doors = Doors(facts, seconds)
+    doors = AccessPolicy(facts, seconds)
 
     @asynccontextmanager
-    async def lifespan(app: Service) -> AsyncIterator[Mapping[str, Any]]:
+    async def lifespan(app: BotService) -> AsyncIterator[Mapping[str, Any]]:
         for warning in doors.warnings():
             log.warning("%s", warning)
         async with open_services() as services:
             holds = app.show(services, patience)
             yield {LET_GO: holds.let_go}
 
-    app = Service(facts, doors, lifespan)
+    app = BotService(facts, doors, lifespan)
     errors.install(app)
     for part in (root, docs, state, bot, decisions, whales, model, logs, demo):
         app.include_router(part.router)

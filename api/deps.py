@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from api.security.headers import HEAD_ONLY
 from api.security.hosts import Hosts, is_fixed
 from bot.config import VERSION, Settings
-from bot.dashboard.snapshot import Board, Snapshot
+from bot.dashboard.snapshot import Snapshot, SnapshotHolder
 from bot.market_data.trade_feed import Coverage
-from bot.model.monitor import ModelWatch
+from bot.model.monitor import ModelMonitor
 from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
@@ -133,7 +133,7 @@ class Services(Protocol):
     """The open service: what bot there is, its switches, and where events are written."""
 
     @property
-    def board(self) -> Board:
+    def board(self) -> SnapshotHolder:
         """Where the bot puts what it sees."""
         ...
 
@@ -168,7 +168,7 @@ class Services(Protocol):
         ...
 
     @property
-    def model(self) -> ModelWatch:
+    def model(self) -> ModelMonitor:
         """The model's card, drift and track record."""
         ...
 

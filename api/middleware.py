@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_body
 from api.routes.ready import Ready, names
-from api.security.auth import PROBES, Doors, Refusal
+from api.security.auth import PROBES, AccessPolicy, AccessRefusal
 from api.security.cors import Cors
 from api.security.headers import (
     ENCRYPTED_ONLY,
@@ -30,7 +30,7 @@ from api.security.headers import (
 )
 from api.security.paths import Target, located
 from api.serving.holds import Holds, Patience
-from bot.dashboard.snapshot import Board
+from bot.dashboard.snapshot import SnapshotHolder
 from bot.scrub import NOTHING, Scrubber
 
 FULL: Final = "/state/full"
@@ -38,7 +38,7 @@ FULL: Final = "/state/full"
 MAX_BODY: Final = 16_384
 
 
-class Edge:
+class EdgeMiddleware:
     """An ASGI app around the service's own; it answers once the service was opened to it.
 
     `knows` tells whether the service has a path.
@@ -48,7 +48,7 @@ class Edge:
         self,
         app: ASGIApp,
         cors: Cors,
-        doors: Doors,
+        doors: AccessPolicy,
         knows: Callable[[str], bool],
         scrubber: Scrubber = NOTHING,
     ) -> None:
@@ -60,7 +60,7 @@ class Edge:
         self._open: _Open | None = None
         self._ready: Ready | None = None
 
-    def open(self, board: Board, patience: Patience) -> Holds:
+    def open(self, board: SnapshotHolder, patience: Patience) -> Holds:
         """Answer from this board from now on; whoever waits, waits there."""
         self._open = _Open(board, Holds(patience), asyncio.Semaphore(_TURNS))
         return self._open.holds
@@ -148,7 +148,7 @@ class Edge:
         return cors + ENCRYPTED_ONLY if came_encrypted(scope, headers) else cors
 
     async def _refuse(
-        self, refusal: Refusal, scope: Scope, headers: dict[bytes, bytes], send: Send
+        self, refusal: AccessRefusal, scope: Scope, headers: dict[bytes, bytes], send: Send
     ) -> None:
         body = error_body(refusal.status, refusal.message, code=refusal.code)
         extra = self._extra(scope, headers) + refusal.headers
@@ -213,7 +213,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    board: Board
+    board: SnapshotHolder
     holds: Holds
     turns: asyncio.Semaphore
 

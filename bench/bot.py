@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config
-from bot.app.composition import Bot, World, first_board, unkept
+from bot.app.composition import Bot, NodeContext, first_board, unkept
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -27,7 +27,7 @@ async def joined(exchange: Canned, folder: Path) -> AsyncIterator[Bot]:
         with CsvJournal(folder) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             board = first_board(settings, model, clock.now())
-            bot = unkept(World(settings, model, data, journal, clock, board))
+            bot = unkept(NodeContext(settings, model, data, journal, clock, board))
             await bot.universe.scan()
             await bot.cycle.run()
             await bot.universe.learn()

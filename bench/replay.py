@@ -27,7 +27,7 @@ from bot.backtest.replay import Replay, observed
 from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.model import scorer
-from bot.signals.analyzer import Watch
+from bot.signals.analyzer import Analyzer
 from bot.tape.reader import Tape, read
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
@@ -133,7 +133,7 @@ class _Bench:
         async for _ in replay.run(self.every):
             pass
 
-    def _watch(self) -> Watch:
+    def _watch(self) -> Analyzer:
         markets = len(set(self.tape.books.tickers))
         return watch_over(self.model, self.settings, capacity=markets)
 

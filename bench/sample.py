@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bot.dashboard.snapshot import Board, BotStatus, first_state, packed, snapshot
+from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.ports.views import BotState, MarketView, TimelineView, WhaleView
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -13,7 +13,7 @@ WHALES = 24
 ENTRIES = 60
 
 
-def board() -> Board:
+def board() -> SnapshotHolder:
     """A board with that state, serialised and compressed like a cycle leaves it."""
     status = BotStatus(
         running=True, bot_enabled=True, mode="paper", interval_seconds=60.0, loop_count=60
@@ -29,7 +29,7 @@ def board() -> Board:
         notices=(),
         bot=first.bot,
     )
-    return Board(packed(snapshot(state, NOON)), status)
+    return SnapshotHolder(packed(snapshot(state, NOON)), status)
 
 
 def _ticker(number: int) -> str:

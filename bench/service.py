@@ -17,8 +17,8 @@ from bench.bot import joined
 from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
-from bot.dashboard.snapshot import Board
-from bot.engine.loop import Beat, Runner
+from bot.dashboard.snapshot import SnapshotHolder
+from bot.engine.loop import BotLoop, LoopStatus
 from logging_utils import LogStats
 
 #: Seconds between the starts of two cycles: less than one takes, so that one is always running.
@@ -49,7 +49,7 @@ def at_work(markets: str) -> FastAPI:
     async def opened() -> AsyncIterator[_Services]:
         with TemporaryDirectory() as folder:
             async with joined(Canned(int(markets)), Path(folder)) as bot:
-                runner = Runner(bot.cycle.run, _alone, SystemClock(), PAUSE, _unheard)
+                runner = BotLoop(bot.cycle.run, _alone, SystemClock(), PAUSE, _unheard)
                 try:
                     yield _Services(board=bot.board, control=runner)
                 finally:
@@ -62,7 +62,7 @@ async def _alone(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-def _unheard(_beat: Beat) -> None:
+def _unheard(_beat: LoopStatus) -> None:
     """Nobody is shown the loop's own state."""
 
 
@@ -86,7 +86,7 @@ class _Idle:
 
 @dataclass(frozen=True, slots=True)
 class _Services:
-    board: Board = field(default_factory=sample.board)
+    board: SnapshotHolder = field(default_factory=sample.board)
     control: BotControl = field(default_factory=_Idle)
     journal: _Idle = field(default_factory=_Idle)
     log_stats: LogStats = field(default_factory=lambda: LogStats(Path("logs")))

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from bench.common import machine, say
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.events import BookDelta, SimEvent
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import OrderRequest
@@ -212,7 +212,7 @@ async def books(bench: Bench, http: httpx.AsyncClient) -> dict[str, float]:
     return measured
 
 
-def touch(bench: Bench, account: Account) -> None:
+def touch(bench: Bench, account: MemberAccount) -> None:
     """Change one level of every book."""
     for ticker in bench.tickers:
         bench.exchange.place(account, OrderRequest(ticker, Side.BUY, CONTRACT, 30 * CENT))

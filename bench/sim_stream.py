@@ -21,7 +21,7 @@ from bot.sim.rest.server import create_exchange_app
 from bot.sim.stream.answers import answer
 from bot.sim.stream.hub import Hub
 from bot.sim.stream.render import market_id, milliseconds
-from bot.sim.stream.session import Session
+from bot.sim.stream.session import StreamSession
 from bot.sim.stream.socket import STREAM_PATH
 from bot.sim.stream.terms import StreamLimits, StreamTerms
 from bot.sim.stream.wire import SERVED
@@ -104,7 +104,7 @@ def stream_alone(deltas: list[BookDelta], readers: int = 1) -> float:
     bench = Bench()
     hub = Hub(bench.exchange)
     sessions = [
-        Session(hub, "member", may_read=True, limits=LIMITS, fate=Unspoiled())
+        StreamSession(hub, "member", may_read=True, limits=LIMITS, fate=Unspoiled())
         for _ in range(readers)
     ]
     for session in sessions:
@@ -123,7 +123,9 @@ def stream_alone(deltas: list[BookDelta], readers: int = 1) -> float:
 def with_engine(count: int, *, streamed: bool) -> float:
     """Deltas a second of an exchange at work, with one subscriber in-process or with none."""
     bench = Bench()
-    session = Session(Hub(bench.exchange), "member", may_read=True, limits=LIMITS, fate=Unspoiled())
+    session = StreamSession(
+        Hub(bench.exchange), "member", may_read=True, limits=LIMITS, fate=Unspoiled()
+    )
     if streamed:
         answer(session, subscribe_text(bench))
 

@@ -26,7 +26,7 @@ from bot.core.events import Event, OrderEnded, PositionOpened, PredictionGraded,
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.whales.detector import Whale, WhaleType
-from bot.ports.persistence import Done, Memo
+from bot.ports.persistence import CommitBatch, StateRecord
 from bot.store import rows
 from bot.store.database import opened
 
@@ -70,7 +70,7 @@ class Floor:
         for statement in _TABLES:
             self._connection.execute(statement)
 
-    async def commit(self, done: Done) -> None:
+    async def commit(self, done: CommitBatch) -> None:
         """All of it, in a thread."""
         await asyncio.to_thread(self._commit, done)
 
@@ -82,11 +82,13 @@ class Floor:
         """No more of it."""
         self._connection.close()
 
-    def _commit(self, done: Done) -> None:
+    def _commit(self, done: CommitBatch) -> None:
         bodies = [row["body"] for row in rows.rows(done.events).events]
         self._write(bodies, done.memos, done.published)
 
-    def _write(self, bodies: Sequence[str], memos: Sequence[Memo], published: bytes | None) -> None:
+    def _write(
+        self, bodies: Sequence[str], memos: Sequence[StateRecord], published: bytes | None
+    ) -> None:
         run = self._connection
         run.execute("BEGIN IMMEDIATE")
         run.executemany("INSERT INTO events (body) VALUES (?)", [(body,) for body in bodies])
@@ -147,17 +149,19 @@ def _report(what: str, rounds: Rounds) -> None:
     )
 
 
-def _cycle(name: str, dice: Random) -> tuple[Order, Done]:
+def _cycle(name: str, dice: Random) -> tuple[Order, CommitBatch]:
     """An order, and a cycle that filled it; every byte of every memo is new."""
     tickers = [f"KXMADEUP-26NOV22-{number}" for number in range(MARKETS)]
     order = Order(name, tickers[0], Side.BUY, Decimal(100), Decimal("0.41"), NOON)
     memos = [
-        Memo(kind, ticker, dice.randbytes(size))
+        StateRecord(kind, ticker, dice.randbytes(size))
         for ticker in tickers
         for kind, size in PARTS.items()
     ]
-    decisions = Memo("decisions", "", dice.randbytes(DECISIONS))
-    return order, Done(_events(order, tickers), [*memos, decisions], dice.randbytes(PUBLISHED))
+    decisions = StateRecord("decisions", "", dice.randbytes(DECISIONS))
+    return order, CommitBatch(
+        _events(order, tickers), [*memos, decisions], dice.randbytes(PUBLISHED)
+    )
 
 
 def _events(order: Order, tickers: Sequence[str]) -> list[Event]:

@@ -14,10 +14,10 @@ import numpy as np
 
 from bench.common import machine, say
 from bot.core.market.orderbook import Books
-from bot.core.whales.detector import Traded, recent, sight
+from bot.core.whales.detector import TradesBetween, recent, sight
 from bot.core.whales.thresholds import WhaleRules, blank_rows
-from bot.core.whales.trades import Tape
-from bot.signals.ticker_state import Memory
+from bot.core.whales.trades import MarketTrades
+from bot.signals.ticker_state import TickerState
 
 LEVELS: Final = 32
 EVERY: Final = 5.0
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     """Prints microseconds per market; 1 if they are above the limit."""
     options = _parser().parse_args(argv)
     tickers = tuple([f"KXMADEUP-{number}" for number in range(options.markets)])
-    memory, rng = Memory(blank_rows(), options.markets), np.random.default_rng(7)
+    memory, rng = TickerState(blank_rows(), options.markets), np.random.default_rng(7)
     spent, said = [], 0
     for look in range(options.looks):
         shown = books(tickers, look * EVERY, rng)
@@ -66,13 +66,13 @@ def books(tickers: tuple[str, ...], at: float, rng: np.random.Generator) -> Book
     )
 
 
-def trades(count: int, at: float, rng: np.random.Generator) -> Traded:
+def trades(count: int, at: float, rng: np.random.Generator) -> TradesBetween:
     """Two trades a market, all of them known."""
     row = np.repeat(np.arange(count), 2)
     price = 0.45 + 0.01 * rng.integers(0, 2, len(row)).astype(np.float64)
     size = np.round(rng.lognormal(3.0, 1.5, len(row)))
-    tape = Tape(row, np.full(len(row), at), price, size, rng.random(len(row)) < 0.5)
-    return Traded.of(np.ones(count, dtype=np.bool_), tape)
+    tape = MarketTrades(row, np.full(len(row), at), price, size, rng.random(len(row)) < 0.5)
+    return TradesBetween.of(np.ones(count, dtype=np.bool_), tape)
 
 
 def _parser() -> argparse.ArgumentParser:

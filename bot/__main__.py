@@ -16,20 +16,20 @@ from bot.ports.exchange import ExchangeError
 from bot.tape.schema import TapeError
 
 
-class Command(NamedTuple):
+class CliCommand(NamedTuple):
     """A module with `main(argv: list[str]) -> int`, and what it is for."""
 
     module: str
     purpose: str
 
 
-COMMANDS: Final[Mapping[str, Command]] = {
-    "record": Command("bot.cli.record", "write the order books the exchange shows to a tape"),
-    "replay": Command("bot.cli.replay", "run the bot over a tape, on recorded time"),
-    "train": Command("bot.research.train", "train the model on tapes"),
-    "evaluate": Command("bot.research.evaluate", "judge a model on a tape"),
-    "whale-report": Command("bot.research.whales.report", "judge the whale detectors"),
-    "simulate": Command("bot.sim.cli", "serve the simulated exchange over HTTP"),
+COMMANDS: Final[Mapping[str, CliCommand]] = {
+    "record": CliCommand("bot.cli.record", "write the order books the exchange shows to a tape"),
+    "replay": CliCommand("bot.cli.replay", "run the bot over a tape, on recorded time"),
+    "train": CliCommand("bot.research.train", "train the model on tapes"),
+    "evaluate": CliCommand("bot.research.evaluate", "judge a model on a tape"),
+    "whale-report": CliCommand("bot.research.whales.report", "judge the whale detectors"),
+    "simulate": CliCommand("bot.sim.cli", "serve the simulated exchange over HTTP"),
 }
 
 #: What a user can put right; anything else is a defect and keeps its trace.
@@ -38,7 +38,7 @@ EXPECTED: Final = (TapeError, SettingsError, ExchangeError)
 INTERRUPTED: Final = 130
 
 
-def main(argv: Sequence[str], commands: Mapping[str, Command] = COMMANDS) -> int:
+def main(argv: Sequence[str], commands: Mapping[str, CliCommand] = COMMANDS) -> int:
     """The exit code of the command named first, run with the arguments after it.
 
     An unknown command or a wrong argument prints the usage and leaves with SystemExit(2).
@@ -56,7 +56,7 @@ def main(argv: Sequence[str], commands: Mapping[str, Command] = COMMANDS) -> int
     return code
 
 
-def _parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
+def _parser(commands: Mapping[str, CliCommand]) -> argparse.ArgumentParser:
     width = max(map(len, commands))
     lines = [f"  {name:{width}}  {command.purpose}" for name, command in commands.items()]
     parser = argparse.ArgumentParser(

@@ -11,7 +11,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats, OrderBook
 from bot.core.signals.regime import RegimeName
 from bot.ports.exchange import BookAnswer, ExchangeError, Opinions
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 from tests.strategies import NOON
 
 
@@ -118,7 +118,7 @@ class Nobody:
     def see(self, events: Sequence[Event]) -> None:
         pass
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         pass
 
     async def publish(
@@ -136,6 +136,6 @@ class NoExaminer:
     """Grades nothing."""
 
     def grade(
-        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> Sequence[Event]:
         return ()

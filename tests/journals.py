@@ -12,7 +12,7 @@ from bot.core.events import Action, OrderEnded, PnlMarked, SignalMade, WhaleSeen
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.whales.detector import SideBias, Whale, WhaleType
-from bot.core.whales.endings import Ending, Fate
+from bot.core.whales.endings import Ending, EndingKind
 
 NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
 ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
@@ -50,7 +50,7 @@ ENDING = Ending(
     left_at=30.0,
     interval=5.0,
     traded=0.0,
-    fate=Fate.CANCELLED,
+    fate=EndingKind.CANCELLED,
 )
 
 

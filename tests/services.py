@@ -23,10 +23,10 @@ from bot.core.events import WhaleSeen
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.whales.detector import WhaleType
-from bot.core.whales.markouts import Group, Moment, Touch
+from bot.core.whales.markouts import BestQuotes, Group, MarkoutSample
 from bot.market_data import universe
 from bot.model import scorer
-from bot.ports.persistence import Done, Memo
+from bot.ports.persistence import CommitBatch, StateRecord
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import EventSpec, SeriesSpec
 from bot.sim.engine.units import DOLLAR, ticks, units
@@ -36,7 +36,7 @@ from bot.sim.rest.keys import KeyKind, made_key
 from bot.sim.rest.server import PREFIX, create_exchange_app
 from bot.store.database import opened
 from bot.telemetry import loop_lag
-from bot.whales.markout_stats import Tallies
+from bot.whales.markout_stats import MarkoutStats
 from tests.fakes import FakeScorer
 from tests.sim.exchanges import market_spec, request
 from tests.sim.streaming import served_over_tcp
@@ -153,18 +153,18 @@ async def place(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Place]
         yield ready
 
 
-async def remember(settings: Settings, book: str, *more: Memo) -> None:
+async def remember(settings: Settings, book: str, *more: StateRecord) -> None:
     """Write a book as an earlier process left it: two whales, what one came to, and more."""
-    tallies, seen_at = Tallies(), SystemClock().now() - timedelta(hours=2)
+    tallies, seen_at = MarkoutStats(), SystemClock().now() - timedelta(hours=2)
     group = Group(WhaleType.LARGE_BID.value, "30-70", "Climate")
-    touch = Touch(seen_at.timestamp(), 0.48, 0.50)
-    tallies.note(Moment("KXA", group, 1, touch, 2.0, is_whale=True), 0, 1.5)
+    touch = BestQuotes(seen_at.timestamp(), 0.48, 0.50)
+    tallies.note(MarkoutSample("KXA", group, 1, touch, 2.0, is_whale=True), 0, 1.5)
     whales = [WhaleSeen(seen_at, whale(ticker)) for ticker in ("KXA", "KXB")]
     async with opened(settings.database) as database:
         term = await database.take("an earlier process", 60, book)
         assert term is not None
         await database.open_book(term, book, settings.paper_cash, seen_at)
-        await database.store(term, book).commit(Done(whales, [*tallies.memos(), *more]))
+        await database.store(term, book).commit(CommitBatch(whales, [*tallies.memos(), *more]))
         await database.release(term)
 
 

@@ -14,7 +14,7 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus, PriceGrid, PriceRange, Side
 from bot.core.market.orderbook import Level, OrderBook
 from bot.core.market.orders import Fill, Order
-from bot.core.risk.checks import Account, Shown
+from bot.core.risk.checks import AccountRisk, Shown
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved, review
 
@@ -166,10 +166,10 @@ def open_market(ticker: str = "A", **changes: Any) -> Market:
     return Market(ticker=ticker, **(terms | changes))
 
 
-def rich_account(portfolio: Portfolio | None = None) -> Account:
+def rich_account(portfolio: Portfolio | None = None) -> AccountRisk:
     """An account that can pay for anything."""
     held = portfolio or Portfolio.of_cash(Decimal(10**9))
-    return Account(held)
+    return AccountRisk(held)
 
 
 def approved(

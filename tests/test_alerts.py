@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from bot.alerts import dedup, delivery, dispatcher
 from bot.alerts import webhook as alert_webhook
-from bot.alerts.alert import Alert, AlertRules, Kind, Severity, alert_of
-from bot.alerts.conditions import TROUBLES, Standing, Troubles
+from bot.alerts.alert import Alert, AlertKind, AlertRules, Severity, alert_of
+from bot.alerts.conditions import TROUBLES, NodeCondition, Troubles
 from bot.alerts.dedup import A_MINUTE, Gate
 from bot.alerts.delivery import Post
 from bot.alerts.dispatcher import Alerts, Means
@@ -39,7 +39,7 @@ TOKEN = "s3cr3t-t0ken"
 ADDRESS = f"https://hooks.example.com/services/T0/{TOKEN}?key={TOKEN}"
 RULES = AlertRules(Decimal(10_000))
 ORDER = Order("id-1", "KXA", Side.BUY, Decimal(10), Decimal("0.40"), NOON)
-WELL = Standing(leader=True, running=True, leads="a", cycle_age=3.0)
+WELL = NodeCondition(leader=True, running=True, leads="a", cycle_age=3.0)
 
 
 def whale(notional, ticker="KXA", at=NOON):
@@ -61,7 +61,7 @@ def whale(notional, ticker="KXA", at=NOON):
 
 def alert(about=None, severity=Severity.INFO, seconds=0.0, message="something"):
     at = NOON + timedelta(seconds=seconds)
-    return Alert(Kind.WHALE, severity, message, at, about=about)
+    return Alert(AlertKind.WHALE, severity, message, at, about=about)
 
 
 def webhook(shape="json", address=ADDRESS):
@@ -91,14 +91,17 @@ def test_a_whale_says_what_where_and_why():
 @pytest.mark.parametrize(
     ("event", "kind"),
     [
-        (EntriesStopped(NOON, "lost", "daily_loss_stop"), Kind.ENTRIES_STOPPED),
-        (EntriesStopped(NOON, "fell", "drawdown_halt"), Kind.ENTRIES_STOPPED),
-        (EntriesStopped(NOON, "failed", "error_breaker"), Kind.ENTRIES_STOPPED),
+        (EntriesStopped(NOON, "lost", "daily_loss_stop"), AlertKind.ENTRIES_STOPPED),
+        (EntriesStopped(NOON, "fell", "drawdown_halt"), AlertKind.ENTRIES_STOPPED),
+        (EntriesStopped(NOON, "failed", "error_breaker"), AlertKind.ENTRIES_STOPPED),
         (EntriesStopped(NOON, "killed", "killed"), None),
-        (EntriesResumed(NOON, "over", "error_breaker"), Kind.ENTRIES_RESUMED),
+        (EntriesResumed(NOON, "over", "error_breaker"), AlertKind.ENTRIES_RESUMED),
         (EntriesResumed(NOON, "over", "database"), None),
-        (OrderUnresolved(NOON, ORDER, "timeout"), Kind.ORDER_UNRESOLVED),
-        (OrderEnded(NOON, Execution(ORDER, "", OrderStatus.ERROR, (), "no")), Kind.ORDER_FAILED),
+        (OrderUnresolved(NOON, ORDER, "timeout"), AlertKind.ORDER_UNRESOLVED),
+        (
+            OrderEnded(NOON, Execution(ORDER, "", OrderStatus.ERROR, (), "no")),
+            AlertKind.ORDER_FAILED,
+        ),
         (OrderEnded(NOON, Execution(ORDER, "", OrderStatus.CANCELED)), None),
         (CycleStarted(NOON, 1), None),
     ],
@@ -199,7 +202,7 @@ def test_a_summary_waits_for_room_too():
         gate.passed(alert(severity=Severity.CRITICAL, seconds=61))
 
     assert gate.due(NOON + timedelta(seconds=62)) == []
-    assert [one.kind for one in gate.due(NOON + timedelta(seconds=121))] == [Kind.HELD_BACK]
+    assert [one.kind for one in gate.due(NOON + timedelta(seconds=121))] == [AlertKind.HELD_BACK]
 
 
 def test_what_has_waited_and_meets_a_flood_is_part_of_its_summary():
@@ -230,7 +233,7 @@ def test_every_alert_is_let_through_waits_or_is_counted_and_no_minute_has_more_t
         through = [passed] if (passed := gate.passed(one)) else []
         if number % every == 0:
             due = gate.due(one.at)
-            summed += sum(late.kind is Kind.HELD_BACK for late in due)
+            summed += sum(late.kind is AlertKind.HELD_BACK for late in due)
             through += due
         out += [one.at for _ in through]
 
@@ -264,14 +267,14 @@ def looks(*standings, every=5.0):
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"running": False}, Kind.TRADING_STOPPED),
-        ({"running": False, "loop_fault": "the loop ended"}, Kind.TRADING_STOPPED),
-        ({"killed": "the file KILL exists"}, Kind.KILLED),
-        ({"leader": False, "leads": "b"}, Kind.LEASE_LOST),
-        ({"store_fault": "disk full"}, Kind.DATABASE),
-        ({"cycle_age": 301.0}, Kind.LATE),
-        ({"model_fault": "no file"}, Kind.MODEL),
-        ({"journal_fault": "disk full"}, Kind.LOGS),
+        ({"running": False}, AlertKind.TRADING_STOPPED),
+        ({"running": False, "loop_fault": "the loop ended"}, AlertKind.TRADING_STOPPED),
+        ({"killed": "the file KILL exists"}, AlertKind.KILLED),
+        ({"leader": False, "leads": "b"}, AlertKind.LEASE_LOST),
+        ({"store_fault": "disk full"}, AlertKind.DATABASE),
+        ({"cycle_age": 301.0}, AlertKind.LATE),
+        ({"model_fault": "no file"}, AlertKind.MODEL),
+        ({"journal_fault": "disk full"}, AlertKind.LOGS),
     ],
 )
 def test_a_trouble_is_told_at_once_and_once_and_its_end_too(change, kind):
@@ -280,12 +283,15 @@ def test_a_trouble_is_told_at_once_and_once_and_its_end_too(change, kind):
 
     assert said[1:3] == [[kind], []]
     assert said[3:15] == [[]] * 12
-    assert said[15:] == [[Kind.RECOVERED], []]
+    assert said[15:] == [[AlertKind.RECOVERED], []]
 
 
 @pytest.mark.parametrize(
     ("change", "kind"),
-    [({"error": "order books: HTTP 503"}, Kind.ERRORS), ({"drifted": ("spread",)}, Kind.DRIFT)],
+    [
+        ({"error": "order books: HTTP 503"}, AlertKind.ERRORS),
+        ({"drifted": ("spread",)}, AlertKind.DRIFT),
+    ],
 )
 def test_errors_and_drift_are_told_once_they_have_lasted_5_minutes(change, kind):
     ill = replace(WELL, **change)
@@ -299,7 +305,7 @@ def test_a_trouble_that_comes_and_goes_is_one():
 
     said = looks(*[ill, WELL] * 10, every=20.0)
 
-    assert said == [[Kind.DATABASE]] + [[]] * 19
+    assert said == [[AlertKind.DATABASE]] + [[]] * 19
 
 
 def test_the_end_of_a_trouble_says_how_long_it_lasted():
@@ -317,7 +323,7 @@ def test_the_end_of_a_trouble_says_how_long_it_lasted():
 
 
 def test_who_stands_by_is_silent_about_trading_but_not_about_the_database():
-    ill = Standing(
+    ill = NodeCondition(
         leader=False,
         running=False,
         leads="b",
@@ -328,7 +334,7 @@ def test_who_stands_by_is_silent_about_trading_but_not_about_the_database():
     )
 
     assert looks(*[ill] * 90) == [[]] * 90
-    assert looks(replace(ill, store_fault="gone"))[0] == [Kind.DATABASE]
+    assert looks(replace(ill, store_fault="gone"))[0] == [AlertKind.DATABASE]
 
 
 def test_a_bot_that_was_never_started_was_not_stopped():
@@ -341,13 +347,18 @@ def test_a_new_term_starts_with_nothing_held_against_it():
     idle = replace(WELL, running=False)
     aside = replace(WELL, leader=False, leads="b", store_fault="gone")
 
-    assert looks(WELL, idle, aside, idle) == [[], [Kind.TRADING_STOPPED], [Kind.DATABASE], []]
+    assert looks(WELL, idle, aside, idle) == [
+        [],
+        [AlertKind.TRADING_STOPPED],
+        [AlertKind.DATABASE],
+        [],
+    ]
 
 
 def test_nobody_leading_is_told_after_a_minute():
-    nobody = Standing(leader=False, running=False)
+    nobody = NodeCondition(leader=False, running=False)
 
-    assert looks(*[nobody] * 5, every=30.0) == [[], [], [Kind.NO_LEADER], [], []]
+    assert looks(*[nobody] * 5, every=30.0) == [[], [], [AlertKind.NO_LEADER], [], []]
     assert looks(*[replace(nobody, store_fault="gone")] * 5, every=30.0)[1:] == [[]] * 4
 
 
@@ -362,7 +373,7 @@ def test_a_trouble_is_not_over_because_nobody_can_tell(ill, unclear):
     dark = replace(WELL, **unclear)
     said = looks(WELL, replace(WELL, **ill), *[dark] * 30, replace(WELL, **ill))
 
-    assert all(Kind.RECOVERED not in kinds for kinds in said[2:])
+    assert all(AlertKind.RECOVERED not in kinds for kinds in said[2:])
     assert said[-1] == []
 
 
@@ -379,7 +390,7 @@ def test_a_lost_lease_names_who_has_it_now():
 def test_a_cycle_is_late_after_three_intervals_and_never_before_5_minutes(interval, late):
     said = looks(replace(WELL, cycle_age=700.0, interval=interval))
 
-    assert (said == [[Kind.LATE]]) == late
+    assert (said == [[AlertKind.LATE]]) == late
 
 
 def test_every_trouble_has_a_kind_of_its_own():
@@ -625,7 +636,7 @@ async def test_what_is_seen_and_said_arrives_in_order():
         return httpx.Response(204)
 
     async with running(app) as told:
-        told.say(Kind.STARTED, Severity.INFO, "started")
+        told.say(AlertKind.STARTED, Severity.INFO, "started")
         told.see([CycleStarted(NOON, 1), whale(20_000), whale(20_000), whale(1, "KXB")])
         told.see([EntriesStopped(NOON, "lost", "daily_loss_stop")])
 
@@ -642,7 +653,7 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
         await asyncio.Event().wait()
 
     async with running(hang, farewell=0.01) as told:
-        told.say(Kind.STARTED, Severity.INFO, "started")
+        told.say(AlertKind.STARTED, Severity.INFO, "started")
         await asked.wait()
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -776,4 +787,4 @@ async def test_an_alert_reaches_a_real_server_and_no_log_line_shows_its_secret(c
 def test_what_lasts_is_told_by_troubles_alone():
     told_by_troubles = {trouble.kind for trouble in TROUBLES}
 
-    assert {Kind.KILLED, Kind.LEASE_LOST, Kind.DATABASE} < told_by_troubles
+    assert {AlertKind.KILLED, AlertKind.LEASE_LOST, AlertKind.DATABASE} < told_by_troubles

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from bot import config
-from bot.app.composition import World, first_board, unkept
+from bot.app.composition import NodeContext, first_board, unkept
 from bot.core.events import MarketSettled
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.market_data.universe import ARCHIVE_AGE, Universe
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Kept
+from bot.ports.persistence import Checkpoint
 from bot.sim.rest.server import create_exchange_app
 from tests.fakes import FakeScorer, HandClock, ListJournal
 from tests.faults import at_once
@@ -51,7 +51,7 @@ class Stand:
 
     def bot(self, kept=None):
         board = first_board(self._settings, self.model, self.clock.now())
-        world = World(self._settings, self.model, self.data, self.journal, self.clock, board)
+        world = NodeContext(self._settings, self.model, self.data, self.journal, self.clock, board)
         bot = unkept(world)
         if kept is not None:
             bot.restore(kept)
@@ -104,7 +104,7 @@ async def _with_positions(stand):
 async def test_what_was_archived_while_the_service_was_off_is_paid(stand):
     before = (await _with_positions(stand)).trader.portfolio
     stand.pay()
-    bot = stand.bot(Kept(1, before, (), (), {}))
+    bot = stand.bot(Checkpoint(1, before, (), (), {}))
 
     await bot.cycle.run()
 

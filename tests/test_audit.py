@@ -12,7 +12,7 @@ import pytest
 from bot.core.account.reconcile import AccountNow
 from bot.ports.exchange import ExchangeError
 from bot.trading import reconciliation as module
-from bot.trading.reconciliation import ANSWER, EVERY, Audit
+from bot.trading.reconciliation import ANSWER, EVERY, Reconciliation
 from tests.fakes import HandClock
 from tests.trading import Desk
 
@@ -44,7 +44,7 @@ class Room:
     desk: Desk
     told: Told
     clock: HandClock
-    audit: Audit
+    audit: Reconciliation
 
     def say(self, **positions):
         sizes = {ticker: Decimal(size) for ticker, size in positions.items()}
@@ -65,7 +65,7 @@ async def roomed(**options):
     desk = Desk("A", "B")
     await desk.act({"A": 0.9})
     told, clock = Told(AccountNow(desk.trader.portfolio.cash, {"A": TEN})), HandClock()
-    return Room(desk, told, clock, Audit(told, desk.trader, clock, **options))
+    return Room(desk, told, clock, Reconciliation(told, desk.trader, clock, **options))
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ from types import ModuleType
 
 import pytest
 
-from bot.__main__ import COMMANDS, Command, main
+from bot.__main__ import COMMANDS, CliCommand, main
 from bot.config import SettingsError
 from bot.ports.exchange import ExchangeError
 from bot.tape.reader import TapeError
 
 
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Command]:
+def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, CliCommand]:
     """One command that answers the number of its arguments, or raises what it was told to."""
     raised: dict[str, BaseException] = {
         "no tape": TapeError("a.parquet: no such tape"),
@@ -29,11 +29,14 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, Command]:
     module = ModuleType("counting")
     module.__dict__["main"] = count
     monkeypatch.setitem(sys.modules, "counting", module)
-    return {"count": Command("counting", "counts"), "gone": Command("no_such", "never imported")}
+    return {
+        "count": CliCommand("counting", "counts"),
+        "gone": CliCommand("no_such", "never imported"),
+    }
 
 
 def test_a_command_gets_the_arguments_after_it_and_gives_the_exit_code(
-    commands: dict[str, Command],
+    commands: dict[str, CliCommand],
 ) -> None:
     assert main(["count"], commands) == 0
     assert main(["count", "--help", "record", "-x"], commands) == 3
@@ -49,7 +52,7 @@ def test_a_command_gets_the_arguments_after_it_and_gives_the_exit_code(
     ],
 )
 def test_what_a_user_can_put_right_is_told_without_a_trace(
-    commands: dict[str, Command],
+    commands: dict[str, CliCommand],
     capsys: pytest.CaptureFixture[str],
     argument: str,
     code: int,
@@ -59,7 +62,7 @@ def test_what_a_user_can_put_right_is_told_without_a_trace(
     assert capsys.readouterr() == ("", said)
 
 
-def test_a_defect_keeps_its_trace(commands: dict[str, Command]) -> None:
+def test_a_defect_keeps_its_trace(commands: dict[str, CliCommand]) -> None:
     with pytest.raises(ZeroDivisionError):
         main(["count", "defect"], commands)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.journal.csv_account import NAME, AccountMark, TakenError
-from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rotation import RotatedParts
 from logging_utils import CsvJournal
 from tests.journals import NOW, pnl
 
@@ -23,7 +23,7 @@ def write(folder: Path, account: str, times: int = 1) -> None:
 
 def counts(folder: Path) -> list[int]:
     """Rows of each P&L file, the one that grows last."""
-    files = [one.path for one in Parts(folder / "pnl_log.csv").listed()]
+    files = [one.path for one in RotatedParts(folder / "pnl_log.csv").listed()]
     return [file.read_text().count("\n") - 1 for file in (*files, folder / "pnl_log.csv")]
 
 

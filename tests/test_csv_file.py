@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rotation import RotatedParts
 from bot.journal.csv_rows import cell, plain
 from bot.journal.csv_writer import CsvFile
 from tests.journals import FillingUp
@@ -260,7 +260,7 @@ def test_who_reads_a_file_keeps_it(path, begin):
     write(file, day(0), text="old")
     with path.open() as reader:
         write(file, day(1), text="new")
-        Parts(path).expire(date(2030, 1, 1), 1)
+        RotatedParts(path).expire(date(2030, 1, 1), 1)
 
         assert "old" in reader.read()
     assert "old" not in path.read_text()
@@ -268,7 +268,7 @@ def test_who_reads_a_file_keeps_it(path, begin):
 
 def test_a_death_after_the_rename_loses_nothing(path, begin):
     write(begin(), day(0), text="old")
-    Parts(path).put_away(day(0).date())
+    RotatedParts(path).put_away(day(0).date())
 
     write(begin(), day(0), text="new")
 
@@ -344,7 +344,7 @@ def test_only_parts_of_this_file_that_are_old_enough_are_deleted(path, caplog):
     stubborn = path.with_name("file.2026-11-09.csv")
     stubborn.mkdir()
 
-    Parts(path).expire(day(0).date(), keep_days=10)
+    RotatedParts(path).expire(day(0).date(), keep_days=10)
 
     assert sorted(one.name for one in path.parent.iterdir()) == sorted([*others, stubborn.name])
     (message,) = caplog.messages
@@ -352,7 +352,7 @@ def test_only_parts_of_this_file_that_are_old_enough_are_deleted(path, caplog):
 
 
 def test_where_no_folder_is_nothing_is_old(tmp_path):
-    Parts(tmp_path / "none" / "file.csv").expire(date(2026, 1, 1), 1)
+    RotatedParts(tmp_path / "none" / "file.csv").expire(date(2026, 1, 1), 1)
 
 
 WRITER = """

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bot.core.events import Action, PnlMarked
 from bot.journal import csv_writer
 from bot.journal.csv_retention import Tidier, TidyRules, compress
-from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rotation import RotatedParts
 from bot.journal.csv_rows import LOGS
 from logging_utils import CsvJournal
 from tests.journals import NOW, pnl, signal, whale
@@ -57,7 +57,7 @@ def test_older_parts_are_compressed_and_read_back_whole(tmp_path):
     assert gzip.decompress(packed.read_bytes()) == TEXT.encode()
     assert packed.stat().st_size < len(TEXT) / 5
     assert packed.stat().st_mtime == 1
-    listed = Parts(tmp_path / "signals_log.csv").listed()
+    listed = RotatedParts(tmp_path / "signals_log.csv").listed()
     assert [one.name for one in listed] == [path.name]
 
 
@@ -66,7 +66,7 @@ def test_a_new_part_never_takes_the_name_of_a_compressed_one(tmp_path):
     (tmp_path / "pnl_log.2026-11-21.csv.gz").write_bytes(gzip.compress(b"old"))
     growing.write_text("new")
 
-    Parts(growing).put_away(TODAY)
+    RotatedParts(growing).put_away(TODAY)
 
     assert (tmp_path / "pnl_log.2026-11-21.2.csv").read_text() == "new"
 
@@ -76,7 +76,7 @@ def test_a_death_while_compressing_loses_nothing(tmp_path):
     path.write_text(TEXT, newline="")
     path.with_name(f"{path.name}.gz.tmp").write_bytes(b"half of it")
     path.with_name(f"{path.name}.gz").write_bytes(b"finished, but the other is still there")
-    assert [one.path for one in Parts(tmp_path / "signals_log.csv").listed()] == [path]
+    assert [one.path for one in RotatedParts(tmp_path / "signals_log.csv").listed()] == [path]
 
     tidied(tmp_path)
 
@@ -172,12 +172,12 @@ def test_a_folder_that_cannot_be_read_is_a_fault_until_it_can(tmp_path, monkeypa
     caplog.set_level(logging.WARNING, "main")
     broken = OSError(5, "Input/output error", str(tmp_path))
 
-    def failing(_: Parts) -> list[object]:
+    def failing(_: RotatedParts) -> list[object]:
         raise broken
 
     with CsvJournal(tmp_path) as journal:
         with monkeypatch.context() as patch:
-            patch.setattr(Parts, "all", failing)
+            patch.setattr(RotatedParts, "all", failing)
             for minute in range(3):
                 at = NOW + timedelta(minutes=minute)
                 journal.record([signal(at=at)])
@@ -256,7 +256,7 @@ ERRORS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EDQUOT, errn
         (csv_writer, "_append"),
         (csv_writer.CsvFile, "_look"),
         (csv_writer.CsvFile, "_opened"),
-        (Parts, "all"),
+        (RotatedParts, "all"),
         (Path, "mkdir"),
         (Path, "stat"),
         (os, "fstat"),
@@ -286,7 +286,7 @@ def test_no_error_of_the_disk_stops_who_writes_and_rows_come_again(
         assert "2026-01-18T22:24:02" in (tmp_path / "pnl_log.csv").read_text()
         if (owner, name) in {
             (csv_writer, "_append"),
-            (Parts, "all"),
+            (RotatedParts, "all"),
             (csv_writer.CsvFile, "_look"),
         }:
             assert shown is not None

@@ -28,10 +28,10 @@ from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.engine.cycle import Cycle
-from bot.engine.ports import Parts
-from bot.engine.unit_of_work import Keeper
-from bot.ports.persistence import Unkept
-from bot.signals.analyzer import Watch
+from bot.engine.ports import CycleParts
+from bot.engine.unit_of_work import UnitOfWork
+from bot.ports.persistence import NullStore
+from bot.signals.analyzer import Analyzer
 from bot.trading.decision import TradeRules, Worth
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
@@ -69,11 +69,11 @@ class Bench:
         )
         ids = (f"o{number}" for number in itertools.count(1))
         self.trader = Trader(PaperVenue(), rules, CASH, ids)
-        self.keeper = Keeper(Unkept(), self.journal)
+        self.keeper = UnitOfWork(NullStore(), self.journal)
         gates = Gates(fewest_observations=0)
-        watch = Watch(self.scorer, thresholds, gates, WhaleRules(), 100)
+        watch = Analyzer(self.scorer, thresholds, gates, WhaleRules(), 100)
         self.cycle = Cycle(
-            Parts(
+            CycleParts(
                 data=self.exchange,
                 watchlist=self.exchange,
                 judge=watch,

@@ -25,10 +25,10 @@ from bot.core.risk.limits import Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.dashboard.decision_log import CYCLES, Decisions
-from bot.ports.persistence import Kept, Memo, News
-from bot.ports.views import Refusal
-from bot.signals.analyzer import Watch
+from bot.dashboard.decision_log import CYCLES, DecisionLog
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
+from bot.ports.views import RefusalView
+from bot.signals.analyzer import Analyzer
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, fill, ladder, order
 
@@ -57,10 +57,10 @@ class Room:
 
     def __init__(self, opinion=0.7):
         gates = Gates(fewest_observations=0)
-        self.watch = Watch(FakeScorer(opinion), Thresholds(), gates, WhaleRules())
-        self.decisions = Decisions()
+        self.watch = Analyzer(FakeScorer(opinion), Thresholds(), gates, WhaleRules())
+        self.decisions = DecisionLog()
         self.kept: dict[str, bytes] = {}
-        self.told: list[Memo] = []
+        self.told: list[StateRecord] = []
         self.now = NOON
 
     async def go(self, number, *events, tickers=("A",)):
@@ -76,8 +76,10 @@ class Room:
         self.kept |= {memo.key: memo.body for memo in self.told if memo.body is not None}
 
     def restored(self):
-        again = Decisions()
-        again.restore(Kept(1, Portfolio.of_cash(Decimal(1)), memos={"decisions": dict(self.kept)}))
+        again = DecisionLog()
+        again.restore(
+            Checkpoint(1, Portfolio.of_cash(Decimal(1)), memos={"decisions": dict(self.kept)})
+        )
         return again
 
     def of(self, ticker=None, limit=500):
@@ -132,7 +134,7 @@ async def test_an_entry_that_was_held_back_names_its_rule_and_its_numbers():
 
     (shown,) = room.of("A")
     assert (shown.action, shown.reason) == ("hold", stop.reason)
-    assert shown.refusal == Refusal("min_edge", 0.1, 1.0)
+    assert shown.refusal == RefusalView("min_edge", 0.1, 1.0)
 
 
 async def test_a_rule_without_numbers_has_none():
@@ -254,13 +256,13 @@ async def test_a_restart_changes_nothing_although_numbers_begin_anew(before):
 
 
 async def test_whoever_looks_on_sees_the_same():
-    room, onlooker = Room(), Decisions()
-    onlooker.restore(Kept(0, Portfolio.of_cash(Decimal(1))))
+    room, onlooker = Room(), DecisionLog()
+    onlooker.restore(Checkpoint(0, Portfolio.of_cash(Decimal(1))))
     wish = order(Side.BUY, 100, "0.53")
     ended = OrderEnded(NOON, Execution(wish, "o-1", OrderStatus.CANCELED))
     for number, extra in enumerate((OrderSubmitted(NOON, wish), signal("B", NOON), ended)):
         await room.go(number, extra, signal("A", NOON))
-        onlooker.catch_up(News(number, memos=tuple(room.told)))
+        onlooker.catch_up(CommittedChanges(number, memos=tuple(room.told)))
 
         assert onlooker.of(None, 99) == room.of()
     assert onlooker.memos() == []

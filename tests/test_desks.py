@@ -10,8 +10,8 @@ import stamina
 
 from bot import config
 from bot.app import execution_backends
-from bot.app.composition import Office, World, assembled, first_board, order_ids
-from bot.app.execution_backends import LiveDesk, PaperDesk, signer_of
+from bot.app.composition import NodeContext, TermResources, assembled, first_board, order_ids
+from bot.app.execution_backends import LiveBackend, PaperBackend, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
@@ -19,7 +19,7 @@ from bot.core.market.orders import Execution, OrderStatus
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Kept, Term, Unkept
+from bot.ports.persistence import Checkpoint, NullStore, Term
 from bot.sim.engine.units import CONTRACT
 from bot.trading.paper_venue import PaperVenue
 from tests.fakes import FakeScorer, ListJournal
@@ -52,7 +52,7 @@ class Manned:
     """A live desk with the bot that trades there."""
 
     live: Any
-    desk: LiveDesk
+    desk: LiveBackend
     bot: Any
 
     async def submit(self, wish):
@@ -68,7 +68,7 @@ class Manned:
 
 
 def desk_on(live):
-    return LiveDesk(live.trading, LIMIT, live.clock)
+    return LiveBackend(live.trading, LIMIT, live.clock)
 
 
 async def manned(live):
@@ -79,10 +79,10 @@ async def manned(live):
     model, data = FakeScorer(), KalshiClient(live.calls._http, live.calls._budget, live.clock)
     found = settings(paper_cash=cash)
     board = first_board(found, model, live.clock.now())
-    world = World(found, model, data, ListJournal(), live.clock, board)
-    office = Office(Unkept(), desk.venue, order_ids(Term("me", 1), live.clock.now()))
+    world = NodeContext(found, model, data, ListJournal(), live.clock, board)
+    office = TermResources(NullStore(), desk.venue, order_ids(Term("me", 1), live.clock.now()))
     bot = assembled(world, office)
-    bot.restore(Kept(1, Portfolio.of_cash(cash)))
+    bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
     desk.join(bot)
     await bot.universe.scan()
     await bot.universe.refresh()
@@ -94,7 +94,7 @@ async def manned(live):
 
 async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
     async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as desk:
-        assert isinstance(desk, PaperDesk)
+        assert isinstance(desk, PaperBackend)
         assert isinstance(desk.venue, PaperVenue)
         assert await desk.cash() == Decimal(1_234)
         assert await desk.begin("what a live term handed on") is None
@@ -107,7 +107,7 @@ async def test_a_paper_desk_takes_no_notice_of_a_key():
 
     assert signer_of(wrong, SystemClock()) is None
     async with execution_backends.opened(wrong, SystemClock()) as desk:
-        assert isinstance(desk, PaperDesk)
+        assert isinstance(desk, PaperBackend)
 
 
 # Live
@@ -229,5 +229,5 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
 
 async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
     async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as desk:
-        assert isinstance(desk, LiveDesk)
+        assert isinstance(desk, LiveBackend)
         assert desk._patience == timedelta(seconds=900)

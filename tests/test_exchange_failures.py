@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from bot import config
-from bot.app.composition import World, first_board, unkept
+from bot.app.composition import NodeContext, first_board, unkept
 from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -112,7 +112,7 @@ async def _stand(folder):
         with CsvJournal(folder) as journal:
             data = KalshiClient(http, budget, clock)
             board = first_board(settings, model, clock.now())
-            bot = unkept(World(settings, model, data, journal, clock, board))
+            bot = unkept(NodeContext(settings, model, data, journal, clock, board))
             yield Stand(bot, clock, model, transport)
 
 

@@ -16,16 +16,16 @@ from bot.core.market.market import MarketStatus, Side
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
-from bot.core.whales.detector import Recent, SideBias, Whale, WhaleType
-from bot.core.whales.endings import Ending, Fate
-from bot.core.whales.markouts import Group, Moment, Touch
+from bot.core.whales.detector import RecentWhales, SideBias, Whale, WhaleType
+from bot.core.whales.endings import Ending, EndingKind
+from bot.core.whales.markouts import BestQuotes, Group, MarkoutSample
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import News
-from bot.signals.analyzer import Watch
-from bot.whales.markout_stats import Tallies
-from bot.whales.markout_tracker import Follower
-from bot.whales.open_markouts import Trails
+from bot.ports.persistence import CommittedChanges
+from bot.signals.analyzer import Analyzer
+from bot.whales.markout_stats import MarkoutStats
+from bot.whales.markout_tracker import MarkoutTracker
+from bot.whales.open_markouts import OpenMarkoutBook
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 
@@ -53,19 +53,19 @@ class Room:
     """A follower and the market it watches."""
 
     def __init__(self, ask=None, **follower):
-        self.follower = Follower(ask, **follower) if ask else Follower(**follower)
+        self.follower = MarkoutTracker(ask, **follower) if ask else MarkoutTracker(**follower)
         self.markets = {t: open_market(t, category="Weather") for t in "ABCDEFGHIJKL"}
         self.now = NOON
 
     def judged(self, bid, ask, whales, quiet, tickers):
-        watch = Watch(FakeScorer(), Thresholds(), Gates(), WhaleRules())
+        watch = Analyzer(FakeScorer(), Thresholds(), Gates(), WhaleRules())
         shown = OrderBook(ladder(*([(bid, 10)] if bid else [])), ladder((ask, 10)))
         books = Books.of([(t, self.now.timestamp(), shown) for t in tickers])
         seen = watch.observe(books, np.full(len(books), 3_600.0))
         count = np.full(len(books), 0.0 if quiet else 1.0)
         seen = replace(
             seen,
-            recent=Recent(count, count),
+            recent=RecentWhales(count, count),
             whale_rows=np.array([tickers.index(w.ticker) for w in whales], dtype=np.intp),
             whales=tuple(whales),
         )
@@ -232,7 +232,7 @@ async def test_a_type_that_loses_in_many_markets_is_shown_as_such():
 
 
 def test_the_history_is_newest_first_and_can_be_narrowed():
-    follower = Follower()
+    follower = MarkoutTracker()
     spoof = whale("B", kind=WhaleType.SPOOF_SUSPECTED)
     later = NOON + timedelta(minutes=1)
     follower.see([WhaleSeen(NOON, whale("A")), WhaleSeen(later, spoof)])
@@ -261,7 +261,7 @@ ENDING = Ending(
     left_at=30.0,
     interval=5.0,
     traded=0.0,
-    fate=Fate.CANCELLED,
+    fate=EndingKind.CANCELLED,
 )
 
 
@@ -271,11 +271,11 @@ class Kept:
     def __init__(self):
         self.events: list[Event] = []
         self.memos: dict[str, dict[str, bytes]] = {}
-        self.news = News(0)
+        self.news = CommittedChanges(0)
 
     def take(self, follower, events=()):
         memos = follower.memos()
-        self.news = News(1, tuple(events), tuple(memos))
+        self.news = CommittedChanges(1, tuple(events), tuple(memos))
         self.events += events
         for memo in memos:
             of_kind = self.memos.setdefault(memo.kind, {})
@@ -290,10 +290,10 @@ class Kept:
             kind: dict(sorted(of_kind.items(), reverse=True))
             for kind, of_kind in self.memos.items()
         }
-        return bot.ports.persistence.Kept(1, CASH, events=tuple(self.events), memos=memos)
+        return bot.ports.persistence.Checkpoint(1, CASH, events=tuple(self.events), memos=memos)
 
     def restored(self, **follower):
-        again = Follower(**follower)
+        again = MarkoutTracker(**follower)
         again.restore(self.kept)
         return again
 
@@ -350,7 +350,7 @@ async def go_on(room, step, followers):
 async def test_a_restored_follower_goes_on_as_if_nothing_had_happened(story, data, capacity):
     stop = data.draw(st.integers(0, len(story)))
     room, kept = Room(capacity=capacity), Kept()
-    onlooker = Follower(capacity=capacity)
+    onlooker = MarkoutTracker(capacity=capacity)
     for step in story[:stop]:
         kept.take(room.follower, await go_on(room, step, [room.follower]))
         onlooker.catch_up(kept.news)
@@ -419,18 +419,18 @@ async def test_when_it_was_asked_last_is_remembered():
 
 def moment(ticker):
     group = Group("large_bid", "30-70", "Weather")
-    return Moment(ticker, group, 1, Touch(0.0, 0.4, 0.5), 1.0, is_whale=True)
+    return MarkoutSample(ticker, group, 1, BestQuotes(0.0, 0.4, 0.5), 1.0, is_whale=True)
 
 
 def test_the_order_in_which_markets_go_survives_a_restart():
-    trails, kept = Trails(capacity=3), Kept()
+    trails, kept = OpenMarkoutBook(capacity=3), Kept()
     for ticker in "CBAD":
         trails.follow(ticker, [moment(ticker)], [])
     kept.take(trails)
     trails.to_back(["C"])
     kept.take(trails)
 
-    again = Trails(capacity=3)
+    again = OpenMarkoutBook(capacity=3)
     again.restore(kept.kept)
 
     assert list(again) == list(trails) == ["B", "A", "D", "C"]
@@ -438,11 +438,11 @@ def test_the_order_in_which_markets_go_survives_a_restart():
 
 
 def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_first():
-    tallies, kept = Tallies(capacity=4), Kept()
+    tallies, kept = MarkoutStats(capacity=4), Kept()
     for ticker in "ABA":
         tallies.note(moment(ticker), 0, 1.0)
     kept.take(tallies)
-    again = Tallies(capacity=4)
+    again = MarkoutStats(capacity=4)
     again.restore(kept.kept)
 
     for one in (tallies, again):
@@ -465,7 +465,7 @@ async def test_what_was_there_before_is_gone_once_another_state_is_restored():
     room.follower.restore(Kept().kept)
     await room.publish()
 
-    assert everything(room.follower) == everything(Follower())
+    assert everything(room.follower) == everything(MarkoutTracker())
 
 
 @pytest.mark.parametrize("spoilt", [0, 9])

@@ -17,11 +17,11 @@ from bot.core.model.outcomes import none_yet, predictions
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.model.monitor import ModelWatch
-from bot.model.pending_predictions import Waiting
-from bot.model.prediction_grader import ALL, Grader, GradeRules
-from bot.ports.persistence import Kept, News
-from bot.signals.analyzer import Watch
+from bot.model.monitor import ModelMonitor
+from bot.model.pending_predictions import PendingPredictions
+from bot.model.prediction_grader import ALL, GradeRules, PredictionGrader
+from bot.ports.persistence import Checkpoint, CommittedChanges
+from bot.signals.analyzer import Analyzer
 from tests.fakes import FakeScorer
 from tests.strategies import NOON, ladder, open_market
 
@@ -40,8 +40,8 @@ class Room:
     def __init__(self, opinion=0.8, rules=RULES):
         self.scorer = FakeScorer(opinion)
         gates = Gates(fewest_observations=0)
-        self.watch = Watch(self.scorer, Thresholds(), gates, WhaleRules())
-        self.grader = Grader(rules)
+        self.watch = Analyzer(self.scorer, Thresholds(), gates, WhaleRules())
+        self.grader = PredictionGrader(rules)
         self.markets = {t: open_market(t, series_ticker="KXS") for t in "ABCDEF"}
 
     def see(self, seconds, **shown):
@@ -136,11 +136,11 @@ class Disk:
     def __init__(self):
         self.events: list[Event] = []
         self.memos: dict[str, dict[str, bytes]] = {}
-        self.news = News(0)
+        self.news = CommittedChanges(0)
 
     def take(self, source, events=()):
         memos = source.memos()
-        self.news = News(1, tuple(events), tuple(memos))
+        self.news = CommittedChanges(1, tuple(events), tuple(memos))
         self.events += events
         for memo in memos:
             of_kind = self.memos.setdefault(memo.kind, {})
@@ -152,10 +152,10 @@ class Disk:
     def kept(self):
         # A database has no order of its own.
         memos = {kind: dict(sorted(of_kind.items())) for kind, of_kind in self.memos.items()}
-        return Kept(1, Portfolio.of_cash(Decimal(1)), events=tuple(self.events), memos=memos)
+        return Checkpoint(1, Portfolio.of_cash(Decimal(1)), events=tuple(self.events), memos=memos)
 
     def restored(self, rules=RULES):
-        again = Grader(rules)
+        again = PredictionGrader(rules)
         again.restore(self.kept)
         return again
 
@@ -173,7 +173,7 @@ moments = st.tuples(
 @given(st.lists(moments, min_size=2, max_size=25), st.data())
 def test_a_restored_grader_goes_on_as_if_nothing_had_happened(story, data):
     stop = data.draw(st.integers(0, len(story)))
-    room, disk, onlooker, now = Room(), Disk(), Grader(RULES), 0
+    room, disk, onlooker, now = Room(), Disk(), PredictionGrader(RULES), 0
     room.markets["D"] = replace(room.markets["D"], fees=None)
     for gap, shown in story[:stop]:
         now += gap
@@ -215,7 +215,11 @@ def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded(
 
 
 def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
-    room, disk, onlooker = Room(rules=replace(RULES, horizon=20.0)), Disk(), Waiting("fake_v1")
+    room, disk, onlooker = (
+        Room(rules=replace(RULES, horizon=20.0)),
+        Disk(),
+        PendingPredictions("fake_v1"),
+    )
     for second in range(12):
         room.see(second, A=CALM, B=CALM)
         disk.take(room.grader)
@@ -235,13 +239,13 @@ def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
 
 
 def test_what_there_is_no_room_for_is_struck_out():
-    waiting, disk = Waiting("v1", capacity=12), Disk()
+    waiting, disk = PendingPredictions("v1", capacity=12), Disk()
     books = Books.of([(f"M{n}", NOON.timestamp(), CALM) for n in range(5)])
     for _ in range(5):
         waiting.add(predictions(books, np.full(5, 0.7), np.full(5, np.nan), 10.0, waiting.batch))
         disk.take(waiting)
 
-    again = Waiting("v1")
+    again = PendingPredictions("v1")
     again.restore(disk.kept)
 
     assert (len(waiting), waiting.lapsed) == (len(again), again.lapsed) == (12, 13)
@@ -250,19 +254,19 @@ def test_what_there_is_no_room_for_is_struck_out():
 
 
 def test_more_at_once_than_there_is_room_for_waits_as_far_as_there_is():
-    waiting, disk = Waiting("v1", capacity=3), Disk()
+    waiting, disk = PendingPredictions("v1", capacity=3), Disk()
     books = Books.of([(f"M{n}", NOON.timestamp(), CALM) for n in range(5)])
 
     waiting.add(predictions(books, np.full(5, 0.7), np.full(5, np.nan), 10.0))
 
     disk.take(waiting)
-    again = Waiting("v1")
+    again = PendingPredictions("v1")
     again.restore(disk.kept)
     assert (len(again), again.lapsed) == (3, 2)
 
 
 def test_nothing_predicted_takes_no_room():
-    waiting = Waiting("v1")
+    waiting = PendingPredictions("v1")
 
     waiting.add(none_yet())
 
@@ -302,7 +306,7 @@ def spread(*edges):
 
 def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
     room = Room(opinion=0.8)
-    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
+    watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
     judged = _judged(room, LEAST_ROWS)
 
     assert watch.drift()["score"].verdict == "unknown"
@@ -317,11 +321,11 @@ def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
 
 def test_what_came_in_today_survives_a_restart():
     room, disk = Room(opinion=0.8), Disk()
-    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
-    onlooker = ModelWatch({}, spread(-0.5, 0.0, 0.5), Grader(RULES))
+    watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
+    onlooker = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
     disk.take(watch, watch.grade(NOON, [_judged(room, LEAST_ROWS)], room.markets))
     onlooker.catch_up(disk.news)
-    again = ModelWatch({}, spread(-0.5, 0.0, 0.5), Grader(RULES))
+    again = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
     again.restore(disk.kept)
 
     assert again.drift() == onlooker.drift() == watch.drift()
@@ -338,9 +342,9 @@ def test_what_came_in_today_survives_a_restart():
 
 def test_counts_in_the_bins_of_another_card_are_forgotten():
     room, disk = Room(opinion=0.8), Disk()
-    watch = ModelWatch({}, spread(-0.5, 0.0, 0.5), room.grader)
+    watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
     disk.take(watch, watch.grade(NOON, [_judged(room, 7)], room.markets))
-    again = ModelWatch({}, spread(-0.4, 0.0, 0.5), Grader(RULES))
+    again = ModelMonitor({}, spread(-0.4, 0.0, 0.5), PredictionGrader(RULES))
 
     again.restore(disk.kept)
 
@@ -349,7 +353,7 @@ def test_counts_in_the_bins_of_another_card_are_forgotten():
 
 def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
     room = Room(opinion=None)
-    watch = ModelWatch({}, spread(0.0), room.grader)
+    watch = ModelMonitor({}, spread(0.0), room.grader)
 
     watch.grade(NOON, [_judged(room, 5)], room.markets)
 
@@ -358,7 +362,7 @@ def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
 
 def test_without_a_card_there_is_no_drift():
     room = Room()
-    watch = ModelWatch(None, {}, room.grader)
+    watch = ModelMonitor(None, {}, room.grader)
 
     watch.grade(NOON, [_judged(room, 3)], room.markets)
 

@@ -8,8 +8,8 @@ from bot.core.events import CycleStarted, FetchFailed, MarketSettled
 from bot.core.market.market import Side
 from bot.core.market.orders import Order
 from bot.engine import unit_of_work
-from bot.engine.unit_of_work import Keeper
-from bot.ports.persistence import LeaseLostError, Memo, StoreError
+from bot.engine.unit_of_work import UnitOfWork
+from bot.ports.persistence import LeaseLostError, StateRecord, StoreError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -104,7 +104,7 @@ def memory():
 
 @pytest.fixture
 def keeper(store, journal, stage, memory):
-    made = Keeper(store, journal)
+    made = UnitOfWork(store, journal)
     made.serve(stage, (memory,))
     return made
 
@@ -122,13 +122,13 @@ def order():
 
 
 async def test_a_pass_is_kept_in_one_piece(keeper, store, memory):
-    memory.next = [Memo("mood", "", b"calm")]
+    memory.next = [StateRecord("mood", "", b"calm")]
 
     await keeper.keep([failed(1), settled("A")])
 
     (done,) = store.done
     assert list(done.events) == [failed(1), settled("A")]
-    assert list(done.memos) == [Memo("mood", "", b"calm")]
+    assert list(done.memos) == [StateRecord("mood", "", b"calm")]
     assert done.published == b"{}"
 
 
@@ -168,7 +168,7 @@ async def test_a_lost_answer_does_not_keep_anything_twice(keeper, store, journal
 async def test_the_latest_memo_of_a_name_is_kept(keeper, store, memory):
     store.fails = StoreError("away")
     for body in (b"1", b"2", b"3"):
-        memory.next = [Memo("k", "x", body)]
+        memory.next = [StateRecord("k", "x", body)]
         await keeper.keep([])
     store.fails = None
 

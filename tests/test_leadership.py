@@ -9,14 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cluster import leader_election, operator_commands
-from bot.cluster.leader_election import Leadership
-from bot.cluster.operator_commands import Command
-from bot.cluster.operator_flags import Switches
-from bot.cluster.ports import Candidate, Offices
+from bot.cluster.leader_election import LeaderElection
+from bot.cluster.operator_commands import OperatorCommands
+from bot.cluster.operator_flags import OperatorFlags
+from bot.cluster.ports import Candidate, NodeFactories
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Kept, Lead, LeaseLostError, News, StoreError, StoreLostError, Term
+from bot.ports.persistence import (
+    Checkpoint,
+    CommittedChanges,
+    LeaseLostError,
+    LeaseState,
+    StoreError,
+    StoreLostError,
+    Term,
+)
 from tests.fakes import HandClock
 
 BOOK = "paper:test"
@@ -71,13 +79,15 @@ class FakeElection:
 
     async def lead(self):
         self._answer()
-        return Lead(self.shared.holder, self.shared.epoch, BOOK)
+        return LeaseState(self.shared.holder, self.shared.epoch, BOOK)
 
     async def seen(self, book):
-        return Kept(self.shared.commit, Portfolio.of_cash(ZERO), published=self.shared.published)
+        return Checkpoint(
+            self.shared.commit, Portfolio.of_cash(ZERO), published=self.shared.published
+        )
 
     async def news(self, book, after):
-        return News(self.shared.commit, published=self.shared.published)
+        return CommittedChanges(self.shared.commit, published=self.shared.published)
 
     async def switch(self, book, name, value, at):
         self._answer()
@@ -142,12 +152,12 @@ class Process:
         self.opening = None
         self.opened = 0
         self.roles = []
-        switches = Switches(starts, HandClock(datetime(2026, 11, 22, tzinfo=UTC)))
-        self.part = Leadership(Candidate(name, SECONDS, BOOK), switches, lambda: self.time)
-        self.command = Command(self.part, switches)
+        switches = OperatorFlags(starts, HandClock(datetime(2026, 11, 22, tzinfo=UTC)))
+        self.part = LeaderElection(Candidate(name, SECONDS, BOOK), switches, lambda: self.time)
+        self.command = OperatorCommands(self.part, switches)
 
     def offices(self):
-        return Offices(
+        return NodeFactories(
             database=self._database,
             engine=self._engine,
             onlooker=lambda: FakeOnlooker(self),

@@ -40,7 +40,7 @@ from bot.core.events import (
 from bot.core.market.orders import OrderStatus
 from bot.core.signals.regime import RegimeName
 from bot.journal import stdout_lines
-from bot.journal.csv_rotation import Part, Parts
+from bot.journal.csv_rotation import Part, RotatedParts
 from bot.journal.csv_rows import LOGS, cell, in_cents, plain
 from logging_utils import CsvJournal, LogStats
 from tests.journals import (
@@ -577,7 +577,7 @@ def test_a_file_is_begun_anew_before_it_is_too_large(tmp_path):
 class Refusing:
     """Takes no file until it is told to."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: RotatedParts) -> None:
         self.parts = parts
         self.refuses = True
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bot.signals.ticker_state import Memory
+from bot.signals.ticker_state import TickerState
 
 BLANK = np.array([(-1, 0.5)], dtype=[("count", np.int64), ("value", np.float64)])
 names = st.lists(st.integers(0, 150).map(lambda n: f"M{n}"), unique=True, max_size=40)
@@ -17,15 +17,15 @@ def _rows(counts) -> NDArray[np.void]:
 
 
 def test_a_ticker_never_seen_is_blank():
-    assert Memory(BLANK).recall(["A", "B"]).tolist() == [(-1, 0.5), (-1, 0.5)]
+    assert TickerState(BLANK).recall(["A", "B"]).tolist() == [(-1, 0.5), (-1, 0.5)]
 
 
 def test_asking_for_nothing_gives_nothing():
-    assert len(Memory(BLANK).recall([])) == 0
+    assert len(TickerState(BLANK).recall([])) == 0
 
 
 def test_what_is_recalled_is_a_copy():
-    memory = Memory(BLANK)
+    memory = TickerState(BLANK)
     memory.keep(["A"], _rows([7]))
 
     memory.recall(["A"])["count"] = 8
@@ -34,7 +34,7 @@ def test_what_is_recalled_is_a_copy():
 
 
 def test_a_blank_row_is_not_spoilt_by_whoever_gets_it():
-    memory = Memory(BLANK)
+    memory = TickerState(BLANK)
 
     memory.recall(["A"])["count"] = 8
 
@@ -42,7 +42,7 @@ def test_a_blank_row_is_not_spoilt_by_whoever_gets_it():
 
 
 def test_the_longest_unseen_is_forgotten_first():
-    memory = Memory(BLANK, capacity=2)
+    memory = TickerState(BLANK, capacity=2)
     memory.keep(["A", "B"], _rows([1, 2]))
     memory.keep(["A"], _rows([3]))
     memory.keep(["C"], _rows([4]))
@@ -52,7 +52,7 @@ def test_the_longest_unseen_is_forgotten_first():
 
 
 def test_more_at_once_than_there_is_room_for_keeps_the_last():
-    memory = Memory(BLANK, capacity=2)
+    memory = TickerState(BLANK, capacity=2)
 
     memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
 
@@ -60,7 +60,7 @@ def test_more_at_once_than_there_is_room_for_keeps_the_last():
 
 
 def test_it_grows_with_what_it_has_to_remember():
-    memory, tickers = Memory(BLANK), [f"M{n}" for n in range(200)]
+    memory, tickers = TickerState(BLANK), [f"M{n}" for n in range(200)]
 
     for start in (0, 100):
         memory.keep(tickers[start : start + 100], _rows(range(start, start + 100)))
@@ -70,12 +70,12 @@ def test_it_grows_with_what_it_has_to_remember():
 
 def test_a_memory_without_room_is_refused():
     with pytest.raises(ValueError, match="room for one ticker at least"):
-        Memory(BLANK, capacity=0)
+        TickerState(BLANK, capacity=0)
 
 
 @given(st.lists(names, max_size=12), st.integers(1, 120))
 def test_a_memory_is_a_bounded_dictionary_in_order_of_last_sight(batches, capacity):
-    memory = Memory(BLANK, capacity)
+    memory = TickerState(BLANK, capacity)
     model: dict[str, int] = {}
     for stamp, batch in enumerate(batches):
         memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
@@ -94,7 +94,7 @@ class Told:
     """A memory and the database it tells its memos to."""
 
     def __init__(self, capacity=5_000):
-        self.memory = Memory(BLANK, capacity)
+        self.memory = TickerState(BLANK, capacity)
         self.kept: dict[str, bytes] = {}
 
     def tell(self):
@@ -108,7 +108,7 @@ class Told:
         return {memo.key for memo in memos}
 
     def restored(self, capacity=5_000):
-        again = Memory(BLANK, capacity)
+        again = TickerState(BLANK, capacity)
         again.restore("rows", dict(reversed(self.kept.items())))
         return again
 
@@ -145,7 +145,7 @@ def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(capl
     told.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
     told.tell()
     told.kept["B"] = told.kept["B"][:-1]
-    other = Memory(BLANK.astype([("count", np.float64), ("value", np.float64)]))
+    other = TickerState(BLANK.astype([("count", np.float64), ("value", np.float64)]))
 
     other.restore("rows", told.kept)
 

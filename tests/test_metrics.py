@@ -43,7 +43,7 @@ from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.risk.limits import Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale, WhaleType
-from bot.core.whales.endings import Ending, Fate
+from bot.core.whales.endings import Ending, EndingKind
 from bot.kalshi.wire.books import TOO_FINE
 from bot.ports.exchange import NOT_ANSWERED
 from bot.telemetry import counters
@@ -70,7 +70,9 @@ WHALE = Whale(
     side_bias=SideBias.BUY,
     why="large",
 )
-ENDING = Ending("KXA", Side.BUY, Decimal("0.4"), Decimal(9_000), 1.0, 9.0, 2.0, None, Fate.MOVED)
+ENDING = Ending(
+    "KXA", Side.BUY, Decimal("0.4"), Decimal(9_000), 1.0, 9.0, 2.0, None, EndingKind.MOVED
+)
 
 
 def signal(action):

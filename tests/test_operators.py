@@ -8,17 +8,17 @@ import pytest
 
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
-from bot.app.composition import World, first_board, unkept
-from bot.app.health import FRESH_SECONDS, Figures, Readiness, standing
-from bot.cluster.leader_election import Leadership
-from bot.cluster.operator_flags import Switches
+from bot.app.composition import NodeContext, first_board, unkept
+from bot.app.health import FRESH_SECONDS, MetricReadings, ReadinessChecks, standing
+from bot.cluster.leader_election import LeaderElection
+from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
 from bot.core.model.drift import Drift
 from bot.dashboard.snapshot import bot_view
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.model.monitor import FeatureDrift
-from bot.ports.persistence import Kept
+from bot.ports.persistence import Checkpoint
 from bot.telemetry.gauges import READINGS
 from tests.api.conftest import full_state, market
 from tests.fakes import FakeScorer, HandClock, ListJournal
@@ -38,9 +38,11 @@ class Open:
         self.seconds = 0.0
         self.budget = TokenBudget(lambda: self.seconds, rate=5.0)
         exchange = KalshiClient(open_http("http://exchange.example"), self.budget, self.clock)
-        self.bot = unkept(World(found, model, exchange, ListJournal(), self.clock, self.board))
+        self.bot = unkept(
+            NodeContext(found, model, exchange, ListJournal(), self.clock, self.board)
+        )
         who = Candidate("web-1", 10.0, "paper:sim")
-        self.control = Leadership(who, Switches(True, self.clock), lambda: self.seconds)
+        self.control = LeaderElection(who, OperatorFlags(True, self.clock), lambda: self.seconds)
         self.alerts = Alerts(
             Webhook.of("http://alerts.example/hook", "json", "test"),
             AlertRules(Decimal(10_000)),
@@ -59,10 +61,10 @@ class Open:
         self.bot.publisher.adopt(shown, at)
 
     def check(self, name):
-        return Readiness(self).checks()[name]
+        return ReadinessChecks(self).checks()[name]
 
     def figures(self):
-        return Figures(self, self.budget, self.alerts).read()
+        return MetricReadings(self, self.budget, self.alerts).read()
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def test_the_state_of_a_leader_that_died_grows_old_though_it_says_that_it_runs(s
 
 
 def test_all_checks_are_there(service):
-    assert set(Readiness(service).checks()) == {"data", "database", "lease"}
+    assert set(ReadinessChecks(service).checks()) == {"data", "database", "lease"}
 
 
 # Figures
@@ -173,7 +175,7 @@ def test_who_stands_by_tells_what_is_shown_and_nothing_of_an_account_of_its_own(
 def test_who_leads_tells_the_account_to_the_cent(service):
     bought = filled(order()).execution
     portfolio = service.bot.trader.portfolio.of_cash(CASH).after(*bought.fills)
-    service.bot.restore(Kept(1, portfolio))
+    service.bot.restore(Checkpoint(1, portfolio))
     service.ran()
 
     figures = service.figures()

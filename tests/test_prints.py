@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, OrderBook
-from bot.market_data.trade_feed import PAGE, PAGES, Coverage, Prints
+from bot.market_data.trade_feed import PAGE, PAGES, Coverage, TradeFeed
 from bot.ports.exchange import ExchangeError
 from tests.strategies import NOON, ladder
 
@@ -70,7 +70,7 @@ async def second_look(prints, *tickers):
 
 async def test_before_the_first_look_nothing_is_known_and_nothing_asked():
     source = Source([Sale()])
-    prints = Prints(source, nobody)
+    prints = TradeFeed(source, nobody)
 
     traded = await prints.since(books("A"))
 
@@ -81,7 +81,7 @@ async def test_before_the_first_look_nothing_is_known_and_nothing_asked():
 
 async def test_one_list_tells_the_trades_of_every_watched_market():
     source = Source([Sale(), Sale("B", taker=Side.BUY, price=Decimal("0.44")), Sale("ELSEWHERE")])
-    prints = Prints(source, nobody)
+    prints = TradeFeed(source, nobody)
 
     traded = await second_look(prints, "A", "B", "C")
 
@@ -94,7 +94,7 @@ async def test_one_list_tells_the_trades_of_every_watched_market():
 async def test_trades_meet_the_side_they_took_from_at_its_owners_price():
     sales = [Sale(), Sale(price=Decimal("0.41")), Sale(taker=Side.BUY, price=Decimal("0.44"))]
 
-    traded = await second_look(Prints(Source(sales), nobody), "A")
+    traded = await second_look(TradeFeed(Source(sales), nobody), "A")
 
     assert traded.volume.tolist() == [[200.0, 100.0]]
     assert traded.reach.tolist() == [[0.41, 0.56]]
@@ -105,7 +105,7 @@ async def test_trades_meet_the_side_they_took_from_at_its_owners_price():
     "sale", [Sale(is_block=True), Sale(at=NOON + timedelta(seconds=1)), Sale(at=NOON - MINUTE)]
 )
 async def test_what_was_agreed_elsewhere_or_at_another_time_met_nobody(sale):
-    traded = await second_look(Prints(Source([sale]), nobody), "A")
+    traded = await second_look(TradeFeed(Source([sale]), nobody), "A")
 
     assert traded.volume.tolist() == [[0.0, 0.0]]
     assert np.isinf(traded.reach).all()
@@ -114,7 +114,7 @@ async def test_what_was_agreed_elsewhere_or_at_another_time_met_nobody(sale):
 
 @pytest.mark.parametrize("source", [Source(fails=True), Source([Sale()] * 3, most=2)])
 async def test_where_the_list_failed_or_does_not_reach_back_trades_are_unknown(source, caplog):
-    prints = Prints(source, nobody)
+    prints = TradeFeed(source, nobody)
 
     traded = await second_look(prints, "A")
 
@@ -126,7 +126,7 @@ async def test_where_the_list_failed_or_does_not_reach_back_trades_are_unknown(s
 
 async def test_a_list_that_is_cut_off_still_tells_the_trades_of_markets_seen_since():
     sales = [Sale(at=NOON - timedelta(seconds=s)) for s in (1, 20, 50)]
-    prints = Prints(Source(sales, most=2), nobody)
+    prints = TradeFeed(Source(sales, most=2), nobody)
     await prints.since(books("A", at=NOON - MINUTE))
     await prints.since(books("B", at=NOON - timedelta(seconds=20)))
 
@@ -137,7 +137,7 @@ async def test_a_list_that_is_cut_off_still_tells_the_trades_of_markets_seen_sin
 
 
 async def test_a_market_that_one_answer_missed_is_asked_about_since_its_own_last_book():
-    prints = Prints(Source([Sale(at=NOON - timedelta(seconds=90))]), nobody)
+    prints = TradeFeed(Source([Sale(at=NOON - timedelta(seconds=90))]), nobody)
     await prints.since(books("A", "B", at=NOON - 2 * MINUTE))
     await prints.since(books("B", at=NOON - MINUTE))
 
@@ -148,7 +148,7 @@ async def test_a_market_that_one_answer_missed_is_asked_about_since_its_own_last
 
 async def test_a_market_not_looked_at_for_an_hour_is_a_new_one():
     source = Source()
-    prints = Prints(source, nobody)
+    prints = TradeFeed(source, nobody)
     await prints.since(books("A", at=NOON - 61 * MINUTE))
     await prints.since(books("B", at=NOON - MINUTE))
 
@@ -159,7 +159,7 @@ async def test_a_market_not_looked_at_for_an_hour_is_a_new_one():
 
 async def test_what_the_list_does_not_tell_of_followed_markets_is_asked_one_by_one():
     source = Source([Sale(at=NOON - timedelta(seconds=s)) for s in range(3)], most=2)
-    prints = Prints(source, lambda _: [("A", (NOON - MINUTE).timestamp())])
+    prints = TradeFeed(source, lambda _: [("A", (NOON - MINUTE).timestamp())])
 
     traded = await second_look(prints, "A", "B")
 
@@ -170,7 +170,7 @@ async def test_what_the_list_does_not_tell_of_followed_markets_is_asked_one_by_o
 
 async def test_a_followed_market_of_an_earlier_life_is_asked_since_its_own_last_book():
     source = Source([Sale(at=NOON - 2 * MINUTE)])
-    prints = Prints(source, lambda _: [("A", (NOON - 3 * MINUTE).timestamp())])
+    prints = TradeFeed(source, lambda _: [("A", (NOON - 3 * MINUTE).timestamp())])
 
     traded = await prints.since(books("A"))
 
@@ -183,10 +183,10 @@ async def test_an_answer_of_one_market_that_failed_or_falls_short_leaves_its_tra
 
     async def alone(**changes):
         source = Source([Sale()] * PAGE, most=0, **changes)
-        return await second_look(Prints(source, lambda _: [("A", last)]), "A")
+        return await second_look(TradeFeed(source, lambda _: [("A", last)]), "A")
 
     enough = Source([*[Sale()] * (PAGE - 1), Sale(at=NOON - 60 * MINUTE)], most=0)
-    whole = await second_look(Prints(enough, lambda _: [("A", last)]), "A")
+    whole = await second_look(TradeFeed(enough, lambda _: [("A", last)]), "A")
 
     assert np.isnan((await alone(fails_apart=True)).volume).all()
     assert np.isnan((await alone()).volume).all()
@@ -195,7 +195,7 @@ async def test_an_answer_of_one_market_that_failed_or_falls_short_leaves_its_tra
 
 async def test_a_followed_market_whose_last_book_is_not_known_is_not_asked_about():
     source = Source(fails=True)
-    prints = Prints(source, lambda _: [("A", float("nan"))])
+    prints = TradeFeed(source, lambda _: [("A", float("nan"))])
 
     assert np.isnan((await prints.since(books("A"))).volume).all()
     assert not source.asked
@@ -203,7 +203,7 @@ async def test_a_followed_market_whose_last_book_is_not_known_is_not_asked_about
 
 async def test_where_too_many_are_followed_they_have_their_turn():
     source, tickers = Source(fails=True), ("A", "B", "C")
-    prints = Prints(source, lambda known: [(t, 0.0) for t in known], most=2)
+    prints = TradeFeed(source, lambda known: [(t, 0.0) for t in known], most=2)
 
     for _ in range(3):
         await prints.since(books(*tickers))
@@ -213,7 +213,7 @@ async def test_where_too_many_are_followed_they_have_their_turn():
 
 async def test_why_trades_are_unknown_is_said_once_while_it_lasts(caplog):
     source = Source(fails=True)
-    prints = Prints(source, nobody)
+    prints = TradeFeed(source, nobody)
     for minute in range(3):
         await prints.since(books("A", at=NOON + minute * MINUTE))
     source.fails = False
@@ -226,7 +226,7 @@ async def test_why_trades_are_unknown_is_said_once_while_it_lasts(caplog):
 
 
 async def test_a_trade_that_cannot_be_read_costs_its_own_market_alone():
-    prints = Prints(Source([Sale(ticker="B")], doubtful=frozenset({"A", "Z"})), nobody)
+    prints = TradeFeed(Source([Sale(ticker="B")], doubtful=frozenset({"A", "Z"})), nobody)
 
     traded = await second_look(prints, "A", "B", "C")
 
@@ -235,7 +235,7 @@ async def test_a_trade_that_cannot_be_read_costs_its_own_market_alone():
 
 
 async def test_a_trade_of_an_unwatched_market_that_cannot_be_read_costs_nothing():
-    prints = Prints(Source([Sale()], doubtful=frozenset({"Z"})), nobody)
+    prints = TradeFeed(Source([Sale()], doubtful=frozenset({"Z"})), nobody)
 
     assert not np.isnan((await second_look(prints, "A", "B")).volume).any()
     assert prints.coverage == Coverage(2, 2, None)

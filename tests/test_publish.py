@@ -12,11 +12,11 @@ from bot.core.account.valuation import unrealised
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
-from bot.dashboard.activity_feed import Recent
+from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.publisher import PACK_APART, Publisher, Sources
-from bot.dashboard.snapshot import Board, BotStatus, Role, decoded, first_state, snapshot
-from bot.engine.loop import Beat
-from bot.engine.unit_of_work import EmptyStage
+from bot.dashboard.snapshot import BotStatus, Role, SnapshotHolder, decoded, first_state, snapshot
+from bot.engine.loop import LoopStatus
+from bot.engine.unit_of_work import NullView
 from bot.trading.decision import Worth
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench
@@ -29,8 +29,8 @@ class Shown(Bench):
 
     def __init__(self, *tickers, **options):
         super().__init__(*tickers, **options)
-        self.board = Board(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
-        self.recent = Recent()
+        self.board = SnapshotHolder(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
+        self.recent = ActivityFeed()
         self.universe_fault = None
         self.role = Role()
         sources = Sources(
@@ -249,7 +249,7 @@ async def test_the_status_carries_every_fault():
 
 def test_a_beat_is_shown_at_once_and_the_last_error_stays():
     shown = Shown()
-    failed = Beat(running=True, count=1, last_finish=NOON, error="boom")
+    failed = LoopStatus(running=True, count=1, last_finish=NOON, error="boom")
 
     shown.publisher.on_beat(failed)
     assert (shown.board.status.error, shown.board.status.last_error_at) == ("boom", NOON)
@@ -263,7 +263,7 @@ async def test_a_stopped_loop_is_shown_as_stopped_in_the_state_itself():
     shown = Shown()
     await shown.run(0.8)
 
-    shown.publisher.on_beat(Beat(running=False, count=1))
+    shown.publisher.on_beat(LoopStatus(running=False, count=1))
 
     assert shown.state["bot"]["running"] is False
 
@@ -322,7 +322,7 @@ async def test_an_entry_held_back_shows_its_direction_and_the_reason():
 async def waiting(*tickers):
     """A pass whose state waits to be shown, beside what was shown before it."""
     shown = Shown(*tickers)
-    shown.keeper.serve(EmptyStage(), ())
+    shown.keeper.serve(NullView(), ())
     before = shown.board.snapshot
     await shown.run(0.8)
     return shown, before
@@ -421,7 +421,7 @@ async def test_who_looks_on_shows_what_the_leader_shows_but_its_own_role():
 
 async def test_after_a_restart_the_state_is_there_but_the_status_is_its_own():
     leader, state = await published("A", "B")
-    leader.publisher.on_beat(Beat(running=True, count=9, error="boom"))
+    leader.publisher.on_beat(LoopStatus(running=True, count=9, error="boom"))
     again = heir(leader, leader=True, leads="web-2", epoch=5)
 
     again.publisher.adopt(state, again.clock.now())

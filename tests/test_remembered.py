@@ -10,8 +10,8 @@ from msgspec import Struct, defstruct
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO
-from bot.ports.checkpoint_codec import Form
-from bot.ports.persistence import Kept, Memo, News
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 
 class Place(NamedTuple):
@@ -25,16 +25,16 @@ class Thing(Struct, frozen=True, array_like=True):
     day: date | None = None
 
 
-def kept(**memos: bytes) -> Kept:
-    return Kept(1, Portfolio.of_cash(ZERO), memos={"things": memos})
+def kept(**memos: bytes) -> Checkpoint:
+    return Checkpoint(1, Portfolio.of_cash(ZERO), memos={"things": memos})
 
 
-def body(memo: Memo) -> bytes:
+def body(memo: StateRecord) -> bytes:
     assert memo.body is not None
     return memo.body
 
 
-FORM = Form("things", Thing)
+FORM = RecordCodec("things", Thing)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_a_thing_comes_back_as_it_was(thing):
 
     assert (memo.kind, memo.key) == ("things", "k")
     assert FORM.read(kept(k=body(memo))) == {"k": thing}
-    assert FORM.read(News(1, memos=(memo,))) == {"k": thing}
+    assert FORM.read(CommittedChanges(1, memos=(memo,))) == {"k": thing}
 
 
 def test_what_is_forgotten_is_none_and_other_kinds_are_passed_over(caplog):
-    gone, other = FORM.memo("k", None), Memo("others", "k", b"?")
+    gone, other = FORM.memo("k", None), StateRecord("others", "k", b"?")
 
     assert gone.body is None
-    assert FORM.read(News(1, memos=(gone, other))) == {"k": None}
-    assert FORM.read(Kept(1, Portfolio.of_cash(ZERO), memos={"others": {"k": b"?"}})) == {}
+    assert FORM.read(CommittedChanges(1, memos=(gone, other))) == {"k": None}
+    assert FORM.read(Checkpoint(1, Portfolio.of_cash(ZERO), memos={"others": {"k": b"?"}})) == {}
     assert caplog.messages == []
 
 
@@ -84,7 +84,10 @@ class Swapped(NamedTuple):
 def test_any_other_layout_is_forgotten_and_not_misread(other, caplog):
     memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
 
-    assert Form("things", other).read(kept(k=body(memo), l=body(memo))) == {"k": None, "l": None}
+    assert RecordCodec("things", other).read(kept(k=body(memo), l=body(memo))) == {
+        "k": None,
+        "l": None,
+    }
     assert caplog.messages == ["2 memos of kind things have another layout and are forgotten"]
 
 
@@ -97,7 +100,7 @@ def test_words_about_a_type_and_what_a_field_begins_with_are_no_part_of_its_layo
     )
     memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
 
-    (again,) = Form("things", same).read(kept(k=body(memo))).values()
+    (again,) = RecordCodec("things", same).read(kept(k=body(memo))).values()
 
     assert again is not None
     assert again.name == "a"  # type: ignore[attr-defined]  # a type made here
@@ -148,8 +151,8 @@ def test_the_same_code_has_the_same_marks_in_every_process():
 
 
 def test_moments_come_back_to_the_microsecond():
-    form = Form("moments", datetime)
+    form = RecordCodec("moments", datetime)
     at = datetime(2026, 1, 18, 22, 15, 0, 123_457, tzinfo=UTC)
 
     memos = {"k": body(form.memo("k", at))}
-    assert form.read(Kept(1, Portfolio.of_cash(ZERO), memos={"moments": memos})) == {"k": at}
+    assert form.read(Checkpoint(1, Portfolio.of_cash(ZERO), memos={"moments": memos})) == {"k": at}

@@ -21,7 +21,7 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.model import scorer
 from bot.ports.exchange import Opinions
-from bot.signals.analyzer import Watch
+from bot.signals.analyzer import Analyzer
 from bot.tape import reader
 from bot.tape.reader import Tape
 from bot.tape.writer import Recorder
@@ -70,7 +70,7 @@ def made_up(markets=4, seconds=120, seed=3):
 
 
 def watch(markets=10):
-    return Watch(SizeScorer(), Thresholds(), Gates(), WhaleRules(), markets)
+    return Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), markets)
 
 
 def trader():
@@ -224,7 +224,7 @@ async def test_recorded_books_go_through_the_cycle_and_balance(name):
     model = scorer.load(scorer.MODELS / scorer.DEFAULT)
     summaries = []
     for _ in range(2):
-        looking = Watch(model, Thresholds(), Gates(), WhaleRules(), 10_000)
+        looking = Analyzer(model, Thresholds(), Gates(), WhaleRules(), 10_000)
         run = Replay(part, looking, trader(), ListJournal())
         async for _ in run.run(1.0):
             continue

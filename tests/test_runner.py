@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine import loop as runner_module
-from bot.engine.loop import Beat, Runner
+from bot.engine.loop import BotLoop, LoopStatus
 
 
 class StandingClock:
@@ -20,10 +20,10 @@ class Loop:
 
     def __init__(self, *, interval=0.0, cycle=None, companion=None):
         self.cycles = 0
-        self.beats: list[Beat] = []
+        self.beats: list[LoopStatus] = []
         self._seen = asyncio.Event()
         self._cycle = cycle
-        self.runner = Runner(
+        self.runner = BotLoop(
             self._pass, companion or self._idle, StandingClock(), interval, self.beats.append
         )
 

@@ -20,7 +20,7 @@ from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.dashboard import publisher as publish
 from bot.dashboard.publisher import Publisher
-from bot.ports.persistence import FLEETING, Done, Memo, StoreError, Term
+from bot.ports.persistence import FLEETING, CommitBatch, StateRecord, StoreError, Term
 from bot.sim.engine.units import size_contracts
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
@@ -444,7 +444,7 @@ async def test_without_a_database_sigusr1_is_answered_in_the_log(here, monkeypat
 
 async def test_what_another_version_kept_ends_the_term_and_not_the_process(here):
     settings = here.settings()
-    await remember(settings, f"paper:{settings.exchange_name}", Memo("brakes", "", b"[1]"))
+    await remember(settings, f"paper:{settings.exchange_name}", StateRecord("brakes", "", b"[1]"))
     async with running(settings) as service:
         fault = await until(lambda: service.board.status.store_fault)
 
@@ -461,7 +461,7 @@ async def test_a_leader_of_another_version_is_led_by_and_its_page_is_not_shown(h
         assert term is not None
         await database.open_book(term, book, settings.paper_cash, NOON)
         store = database.store(term, book)
-        await store.commit(Done(published=b'{"shape": "of another version"}'))
+        await store.commit(CommitBatch(published=b'{"shape": "of another version"}'))
         async with running(settings) as service:
             await until(lambda: service.board.status.leads == "newer")
             assert "The leader is of another version" in caplog.text

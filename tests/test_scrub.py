@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import logging_utils
 from bot import config
-from bot.alerts.alert import Alert, Kind, Severity
+from bot.alerts.alert import Alert, AlertKind, Severity
 from bot.alerts.webhook import Webhook
 from bot.scrub import PART, Scrubber
 from bot.settings_text import password_in
@@ -177,7 +177,7 @@ def test_neither_lines_nor_traces_tell_a_secret(capsys, log_format):
 @pytest.mark.parametrize("shape", ["discord", "slack", "json"])
 def test_no_alert_tells_a_secret(shape):
     hook = replace(Webhook.of("https://hook.example/x", shape, "test"), scrubber=SCRUBBER)
-    alert = Alert(Kind.STARTED, Severity.INFO, f"failed: {KEY_ID} tok-4f1Bq9_zLw2", NOON)
+    alert = Alert(AlertKind.STARTED, Severity.INFO, f"failed: {KEY_ID} tok-4f1Bq9_zLw2", NOON)
 
     said = hook.body(alert).decode()
 

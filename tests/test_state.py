@@ -35,11 +35,11 @@ from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Source, Whale, WhaleType
-from bot.dashboard.activity_feed import NOTICES, TIMELINE, WHALES, Recent
+from bot.dashboard.activity_feed import NOTICES, TIMELINE, WHALES, ActivityFeed
 from bot.dashboard.notices import Notices
 from bot.dashboard.snapshot import (
-    Board,
     BotStatus,
+    SnapshotHolder,
     bot_view,
     decoded,
     first_state,
@@ -48,7 +48,7 @@ from bot.dashboard.snapshot import (
     snapshot,
 )
 from bot.dashboard.timeline import Timeline, fairly
-from bot.ports.persistence import Kept, News
+from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
@@ -166,7 +166,7 @@ TIMELINE_CASES: list[tuple[Event, str, str]] = [
 
 @pytest.mark.parametrize(("event", "type_", "details"), TIMELINE_CASES)
 def test_the_timeline_has_the_four_types_of_the_dashboard(event, type_, details):
-    recent = Recent()
+    recent = ActivityFeed()
     recent.add(event)
 
     (entry,) = recent.timeline
@@ -210,7 +210,7 @@ NOTICE_CASES: list[tuple[Event, str, str]] = [
 
 @pytest.mark.parametrize(("event", "kind", "message"), NOTICE_CASES)
 def test_everything_else_is_a_notice(event, kind, message):
-    recent = Recent()
+    recent = ActivityFeed()
     recent.add(event)
 
     (notice,) = recent.notices
@@ -219,7 +219,7 @@ def test_everything_else_is_a_notice(event, kind, message):
 
 
 def test_what_went_as_wished_or_says_nothing_leaves_no_trace():
-    recent = Recent()
+    recent = ActivityFeed()
     recent.add(CycleStarted(NOW, 1))
     recent.add(OrderEnded(NOW, Execution(ORDER, "o-1", OrderStatus.FILLED, (FILL,))))
 
@@ -227,7 +227,7 @@ def test_what_went_as_wished_or_says_nothing_leaves_no_trace():
 
 
 def test_memory_is_bounded_and_newest_first():
-    recent = Recent()
+    recent = ActivityFeed()
     for number in range(TIMELINE + 10):
         recent.add(a_whale(number))
         recent.add(FetchFailed(NOW, str(number), "timeout"))
@@ -244,7 +244,7 @@ def refused(second, reason="100 a minute", rule="orders_per_minute"):
 
 
 def test_refusals_by_one_rule_are_one_notice_with_their_count():
-    recent = Recent()
+    recent = ActivityFeed()
     for second in range(83):
         recent.add(refused(second, f"{second} of 100 a minute"))
         recent.add(FetchFailed(NOW + timedelta(seconds=second), "order books", "timeout"))
@@ -259,7 +259,7 @@ def test_refusals_by_one_rule_are_one_notice_with_their_count():
 
 
 def test_a_refusal_long_after_the_last_begins_another_notice():
-    recent = Recent()
+    recent = ActivityFeed()
     for second in (0, 600, 1_201):
         recent.add(refused(second))
 
@@ -267,7 +267,7 @@ def test_a_refusal_long_after_the_last_begins_another_notice():
 
 
 def test_what_stands_for_itself_is_never_folded():
-    recent = Recent()
+    recent = ActivityFeed()
     for _ in range(2):
         recent.add(MarketSettled(NOW, "KX", Decimal(1), Decimal(-5), Decimal("-2.5")))
         recent.add(OrderEnded(NOW, Execution(ORDER, "o", OrderStatus.PARTIALLY_FILLED, (FILL,))))
@@ -295,7 +295,7 @@ def test_notices_lose_no_count_and_keep_the_order_of_time(story):
 
 
 def test_many_trades_bury_no_whale():
-    recent = Recent()
+    recent = ActivityFeed()
     for number in range(10):
         recent.add(a_whale(number))
     for second in range(TIMELINE):
@@ -328,14 +328,14 @@ def test_each_type_gets_its_share_of_the_timeline_and_no_room_is_wasted(kinds, r
 
 @pytest.mark.parametrize("source", Source)
 def test_a_whale_says_whether_books_or_trades_showed_it(source):
-    seen, recent = a_whale(), Recent()
+    seen, recent = a_whale(), ActivityFeed()
     recent.add(replace(seen, whale=replace(seen.whale, source=source)))
 
     assert recent.whales[0].source == source.value
 
 
 def test_a_state_from_before_whales_had_a_source_can_be_read():
-    recent = Recent()
+    recent = ActivityFeed()
     recent.add(a_whale())
     body = snapshot(changed(a_state(), whales=recent.whales), NOW).body
     earlier = json.loads(body)
@@ -351,16 +351,16 @@ EVENTS: list[Event] = [event for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]
 def test_what_lately_happened_comes_back_from_events_in_its_order(story, data):
     stop = data.draw(st.integers(0, len(story)))
     nobody = Portfolio.of_cash(Decimal(1))
-    one, again, onlooker = Recent(), Recent(), Recent()
+    one, again, onlooker = ActivityFeed(), ActivityFeed(), ActivityFeed()
     for event in story:
         one.add(event)
     again.add(a_whale(7))
 
-    again.restore(Kept(1, nobody, events=tuple(story[:stop])))
-    onlooker.restore(Kept(1, nobody, events=tuple(story[:stop])))
+    again.restore(Checkpoint(1, nobody, events=tuple(story[:stop])))
+    onlooker.restore(Checkpoint(1, nobody, events=tuple(story[:stop])))
     for event in story[stop:]:
         again.add(event)
-    onlooker.catch_up(News(2, tuple(story[stop:])))
+    onlooker.catch_up(CommittedChanges(2, tuple(story[stop:])))
 
     assert [(each.whales, each.timeline, each.notices) for each in (again, onlooker)] == [
         (one.whales, one.timeline, one.notices)
@@ -368,7 +368,7 @@ def test_what_lately_happened_comes_back_from_events_in_its_order(story, data):
 
 
 def test_a_whale_without_bias_says_so():
-    recent = Recent()
+    recent = ActivityFeed()
     seen = a_whale()
     recent.add(replace(seen, whale=replace(seen.whale, side_bias=None)))
 
@@ -377,7 +377,7 @@ def test_a_whale_without_bias_says_so():
 
 
 def test_everything_recent_can_be_shown():
-    recent = Recent()
+    recent = ActivityFeed()
     for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]:
         recent.add(event)
     state = changed(
@@ -388,7 +388,7 @@ def test_everything_recent_can_be_shown():
 
 
 def test_the_board_shows_what_was_put_there_last():
-    board = Board(snapshot(a_state(), NOW), STATUS)
+    board = SnapshotHolder(snapshot(a_state(), NOW), STATUS)
     board.snapshot = newer = snapshot(a_state(a_market()), NOW)
 
     assert (board.snapshot, board.status) == (newer, STATUS)

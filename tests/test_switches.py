@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.cluster.operator_flags import KILLED, RUNNING, Switches
+from bot.cluster.operator_flags import KILLED, RUNNING, OperatorFlags
 from bot.ports.persistence import StoreError
 from tests.fakes import HandClock
 from tests.test_leadership import FakeElection, Shared
@@ -40,7 +40,7 @@ class Room:
         self.mine, self.theirs = (self.switches() for _ in range(2))
 
     def switches(self, starts=True):
-        made = Switches(starts, self.clock)
+        made = OperatorFlags(starts, self.clock)
         made.look_at(BOOK)
         return made
 
@@ -212,7 +212,7 @@ async def test_a_wish_goes_to_the_book_it_was_meant_for(room):
 
 
 def test_what_is_wanted_of_no_book_is_not_wanted(room):
-    switches = Switches(True, room.clock)
+    switches = OperatorFlags(True, room.clock)
 
     switches.set(KILLED, "odd prices")
     switches.look_at(BOOK)
@@ -241,7 +241,7 @@ async def test_an_answer_about_the_book_before_says_nothing_of_this_one(room):
 
 
 async def test_before_a_book_is_looked_at_nothing_is_asked(room):
-    switches = Switches(True, room.clock)
+    switches = OperatorFlags(True, room.clock)
     room.shared.fails = StoreError("away")
 
     await room.sync(switches)

@@ -19,7 +19,7 @@ from bot.core.market.orders import OrderStatus
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Sizing
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Kept, LeaseLostError
+from bot.ports.persistence import Checkpoint, LeaseLostError
 from bot.trading.decision import TradeRules
 from tests.trading import BOOK, CASH, THRESHOLDS, Desk, only
 
@@ -346,7 +346,7 @@ async def test_a_position_whose_mark_was_not_kept_is_worth_its_cost_and_says_so(
     await desk.run(BUY)
     kept = desk.store.kept()
 
-    desk.trader.restore(Kept(kept.commit, kept.portfolio))
+    desk.trader.restore(Checkpoint(kept.commit, kept.portfolio))
 
     assert desk.trader.marks["A"].stale
     assert desk.trader.equity == kept.portfolio.cash + kept.portfolio.exposure

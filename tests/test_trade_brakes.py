@@ -17,7 +17,7 @@ from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import RiskLimits
-from bot.ports.persistence import Done
+from bot.ports.persistence import CommitBatch
 from bot.trading.entry_guard import KillFile, Safety
 from tests.strategies import ladder
 from tests.trading import Desk, only
@@ -323,7 +323,7 @@ async def test_a_position_at_cost_after_a_restart_moves_no_stop_until_a_price_is
     desk.books["A"] = OrderBook(bids=ladder(("0.10", 300)), asks=ladder(("0.11", 300)))
     await desk.run()
     desk.trader.resume(desk.at)
-    await desk.store.commit(Done((), desk.trader.memos()))
+    await desk.store.commit(CommitBatch((), desk.trader.memos()))
     del desk.store.memos["mark"]
 
     desk.restart()

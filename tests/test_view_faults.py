@@ -10,12 +10,12 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleFinished, FetchFailed, PositionClosed
 from bot.dashboard import activity_feed, decision_log
 from bot.dashboard import publisher as publish
-from bot.dashboard.activity_feed import Recent
+from bot.dashboard.activity_feed import ActivityFeed
 from bot.engine.journals import Journals
-from bot.engine.observers import Audiences
+from bot.engine.observers import Observers
 from bot.journal import csv_rows, stdout_lines
-from bot.model.monitor import ModelWatch
-from bot.ports.persistence import Done, Kept, LeaseLostError
+from bot.model.monitor import ModelMonitor
+from bot.ports.persistence import Checkpoint, CommitBatch, LeaseLostError
 from bot.ports.view_faults import ViewFaults
 from bot.store.database import opened
 from bot.telemetry import metrics
@@ -69,9 +69,9 @@ def test_who_lost_the_lease_hears_of_it_whatever_was_to_be_shown():
 def test_of_what_is_restored_only_what_cannot_be_shown_is_missing(monkeypatch):
     monkeypatch.setitem(activity_feed._VIEWS, PositionClosed, odd)
     faults = ViewFaults()
-    lately = Recent(faults)
+    lately = ActivityFeed(faults)
 
-    lately.restore(Kept(1, Portfolio.of_cash(Decimal(1)), events=(FAILED, CLOSED, FAILED)))
+    lately.restore(Checkpoint(1, Portfolio.of_cash(Decimal(1)), events=(FAILED, CLOSED, FAILED)))
 
     assert lately.timeline == ()
     assert [(notice.kind, notice.count) for notice in lately.notices] == [("FETCH_FAILED", 2)]
@@ -142,13 +142,13 @@ VIEWS = {
         patch.setitem(activity_feed._VIEWS, kind, odd) for kind in activity_feed._VIEWS
     ],
     "whales": lambda patch: patch.setattr(markout_tracker, "record", odd),
-    "moments": lambda patch: patch.setattr(markout_tracker.Follower, "publish", odd_too),
-    "follower": lambda patch: patch.setattr(markout_tracker.Follower, "restore", odd),
+    "moments": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "publish", odd_too),
+    "follower": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "restore", odd),
     "decisions": lambda patch: patch.setattr(decision_log, "_outcome", odd),
-    "passes": lambda patch: patch.setattr(decision_log.Decisions, "restore", odd),
-    "memos": lambda patch: patch.setattr(decision_log.Decisions, "memos", odd),
-    "grades": lambda patch: patch.setattr(ModelWatch, "restore", odd),
-    "grading": lambda patch: patch.setattr(ModelWatch, "grade", odd),
+    "passes": lambda patch: patch.setattr(decision_log.DecisionLog, "restore", odd),
+    "memos": lambda patch: patch.setattr(decision_log.DecisionLog, "memos", odd),
+    "grades": lambda patch: patch.setattr(ModelMonitor, "restore", odd),
+    "grading": lambda patch: patch.setattr(ModelMonitor, "grade", odd),
     "state": lambda patch: patch.setattr(publish, "snapshot", odd),
     "published": lambda patch: patch.setattr(publish.Publisher, "adopt", odd),
     "lines": lambda patch: patch.setattr(stdout_lines, "say", odd),
@@ -199,7 +199,7 @@ async def test_a_published_state_that_is_cut_off_keeps_nobody_from_leading(tmp_p
         async with opened(settings.database) as database:
             term = await database.take("an earlier process", 60, book)
             assert term is not None
-            await database.store(term, book).commit(Done(published=b'{"overview": {"mo'))
+            await database.store(term, book).commit(CommitBatch(published=b'{"overview": {"mo'))
             await database.release(term)
 
         async with running(settings) as service:
@@ -222,4 +222,4 @@ def one_of(what, faults):
             if what == "publish":
                 odd()
 
-    return Audiences(faults, {"one": Breaking()})
+    return Observers(faults, {"one": Breaking()})

@@ -12,8 +12,8 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.ports.persistence import Kept
-from bot.signals.analyzer import Watch
+from bot.ports.persistence import Checkpoint
+from bot.signals.analyzer import Analyzer
 from bot.signals.observations import joined
 from tests.fakes import FakeScorer
 from tests.strategies import SEEN_AT, ladder
@@ -30,7 +30,7 @@ APPEARS, VANISHES = [PLAIN, PLAIN, LARGE], [PLAIN, PLAIN, LARGE, PLAIN, PLAIN]
 
 
 def watch():
-    return Watch(FakeScorer(0.7), Thresholds(), Gates(fewest_observations=0), RULES)
+    return Analyzer(FakeScorer(0.7), Thresholds(), Gates(fewest_observations=0), RULES)
 
 
 def books(moment, **shown):
@@ -77,7 +77,7 @@ def test_a_restored_watch_judges_all_further_books_alike(batches, data):
         look(first, books(5 * moment, **batch))
         kept |= {memo.key: memo.body for memo in first.memos() if memo.body is not None}
     second = watch()
-    second.restore(Kept(stop, Portfolio.of_cash(Decimal(1)), memos={"watch": kept}))
+    second.restore(Checkpoint(stop, Portfolio.of_cash(Decimal(1)), memos={"watch": kept}))
 
     assert second.memos() == []
     assert second.follows("ABCD") == first.follows("ABCD")

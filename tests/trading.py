@@ -18,8 +18,8 @@ from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Done, Kept, LeaseLostError, StoreError
-from bot.signals.analyzer import Judged, Watch
+from bot.ports.persistence import Checkpoint, CommitBatch, LeaseLostError, StoreError
+from bot.signals.analyzer import Analyzer, Predictions
 from bot.trading.decision import TradeRules
 from bot.trading.entry_guard import Safety
 from bot.trading.paper_venue import PaperVenue
@@ -56,7 +56,7 @@ class FakeStore:
         self.intended[order.client_order_id] = order
         self.meanwhile()
 
-    async def commit(self, done: Done) -> None:
+    async def commit(self, done: CommitBatch) -> None:
         self.commits += 1
         for event in done.events:
             self._fold(event)
@@ -67,10 +67,10 @@ class FakeStore:
                 bodies[memo.key] = memo.body
         self.events += done.events
 
-    def kept(self) -> Kept:
+    def kept(self) -> Checkpoint:
         unresolved = tuple(o for name, o in self.intended.items() if name not in self.ended)
         memos = {kind: dict(bodies) for kind, bodies in self.memos.items()}
-        return Kept(self.commits, self.portfolio, unresolved, tuple(self.events), memos)
+        return Checkpoint(self.commits, self.portfolio, unresolved, tuple(self.events), memos)
 
     def _fold(self, event: Event) -> None:
         match event:
@@ -142,11 +142,11 @@ class Desk:
         self.trader = self._hired()
         self.trader.restore(self.store.kept())
 
-    def judged(self, scores: Mapping[str, float]) -> Judged:
+    def judged(self, scores: Mapping[str, float]) -> Predictions:
         """These opinions of the books as they are now; no opinion of the others."""
         shown = [t for t in self.books if t in self.markets]
         books = Books.of([(t, self.at.timestamp(), self.books[t]) for t in shown])
-        watch = Watch(FakeScorer(), THRESHOLDS, Gates(fewest_observations=0), WhaleRules(), 100)
+        watch = Analyzer(FakeScorer(), THRESHOLDS, Gates(fewest_observations=0), WhaleRules(), 100)
         judged = watch.judge(books, np.full(len(books), 86_400.0))
         return replace(judged, scores=np.array([scores.get(t, np.nan) for t in shown]))
 
@@ -164,7 +164,7 @@ class Desk:
         events += await self.trader.act(self.at, judged, self.markets)
         events += self.trader.settle(self.at, self.markets)
         events += self.trader.mark(self.at, judged.seen.books, self.markets)
-        await self.store.commit(Done(events, self.trader.memos()))
+        await self.store.commit(CommitBatch(events, self.trader.memos()))
         return events
 
     def pass_by(self, seconds: float) -> None:

@@ -22,7 +22,7 @@ from time import sleep
 
 from bot import config
 from bot.app.bootstrap import exchange as exchange_of
-from bot.app.composition import Bot, World, first_board, unkept
+from bot.app.composition import Bot, NodeContext, first_board, unkept
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents
@@ -205,7 +205,7 @@ async def _restored(settings: Mapping[str, str], database: Path) -> list[str]:
     async with exchange_of(found, clock) as data:
         model = scorer.chosen(found.model_path, found.bot_interval)
         board = first_board(found, model, clock.now())
-        bot = unkept(World(found, model, data, _Nowhere(), clock, board))
+        bot = unkept(NodeContext(found, model, data, _Nowhere(), clock, board))
     bot.restore(kept)
     return ledger.differences(kept, database) + _otherwise(bot, decoded(kept.published))
 

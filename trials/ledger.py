@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from bot.ports.persistence import Kept
+from bot.ports.persistence import Checkpoint
 from trials.processes import fill_line
 
 ZERO: Final = Decimal(0)
@@ -106,7 +106,7 @@ def counts(database: Path) -> dict[str, int]:
     return {name: _rows(database, f"SELECT count(*) FROM {name}")[0][0] for name in tables}
 
 
-def differences(kept: Kept, database: Path) -> list[str]:
+def differences(kept: Checkpoint, database: Path) -> list[str]:
     """Where the service's own fold says otherwise, and where its accounts do not add up."""
     ours, theirs = account(database), kept.portfolio
     positions = {ticker: position.size for ticker, position in theirs.positions.items()}

@@ -15,7 +15,7 @@ from api.deps import BodyWanted, CurrentServices
 from api.routes.ready import accepts_gzip
 from api.schemas.common import INVALID, MISSING, Responses
 from api.schemas.service import LogFile, LogsView
-from bot.journal.csv_rotation import COMPRESSED, Parts
+from bot.journal.csv_rotation import COMPRESSED, RotatedParts
 from bot.journal.csv_rows import LOGS, plain
 
 router = APIRouter(prefix="/logs", tags=["logs"])
@@ -102,7 +102,7 @@ def _open(log: Path, part: str | None) -> BinaryIO:
 
 
 def _part(log: Path, name: str) -> Path:
-    parts = {one.name: one.path for one in Parts(log).listed()}
+    parts = {one.name: one.path for one in RotatedParts(log).listed()}
     if name not in parts:
         there = ", ".join(parts) or "none yet"
         raise HTTPException(404, f"There is no part {_said(name)} of {log.name}; there are {there}")

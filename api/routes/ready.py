@@ -14,7 +14,7 @@ from bot.scrub import NOTHING, Scrubber
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class AnswerFormat:
     """One representation of a snapshot: its tag, its body, the headers with and without it."""
 
     etag: bytes
@@ -28,8 +28,8 @@ class Ready:
     """A snapshot's representations; `packed` None means that there is none compressed."""
 
     snapshot: Snapshot
-    plain: Form
-    packed: Form | None
+    plain: AnswerFormat
+    packed: AnswerFormat | None
 
     @classmethod
     def of(cls, snapshot: Snapshot, scrubber: Scrubber = NOTHING) -> "Ready":
@@ -42,7 +42,7 @@ class Ready:
         compressed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
         return cls(made, _form(etag, snapshot.body), compressed)
 
-    def form(self, accept_encoding: bytes | None) -> Form:
+    def form(self, accept_encoding: bytes | None) -> AnswerFormat:
         """The representation for that Accept-Encoding."""
         if self.packed is not None and accept_encoding and accepts_gzip(accept_encoding):
             return self.packed
@@ -87,7 +87,7 @@ def names(etags: bytes, etag: bytes) -> bool:
     return listed == [b"*"] or any(one.removeprefix(b"W/") == etag for one in listed)
 
 
-def _form(etag: bytes, body: bytes, encoding: Headers | None = None) -> Form:
+def _form(etag: bytes, body: bytes, encoding: Headers | None = None) -> AnswerFormat:
     kept = [
         (b"etag", etag),
         # Kept by browsers, but asked for anew each time.
@@ -103,4 +103,4 @@ def _form(etag: bytes, body: bytes, encoding: Headers | None = None) -> Form:
         *(encoding or []),
     ]
     message: Message = {"type": "http.response.body", "body": body}
-    return Form(etag, message, [*described, *kept], kept)
+    return AnswerFormat(etag, message, [*described, *kept], kept)

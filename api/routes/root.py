@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from api.deps import CurrentFacts, CurrentServices
 from api.schemas.common import Responses
 from api.schemas.service import HealthView, ReadyView, RootView
-from bot.dashboard.snapshot import Board, BotStatus
+from bot.dashboard.snapshot import BotStatus, SnapshotHolder
 
 router = APIRouter(tags=["service"])
 
@@ -74,7 +74,7 @@ async def metrics(services: CurrentServices) -> Response:
     return Response(body, headers={"content-type": kind})
 
 
-def faults(board: Board, now: datetime) -> list[str]:
+def faults(board: SnapshotHolder, now: datetime) -> list[str]:
     """What is wrong, a sentence each; empty if all is well. A bot that was stopped is well."""
     status = board.status
     known = (

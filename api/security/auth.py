@@ -40,7 +40,7 @@ _SHOWN_ADDRESS: Final = 45
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class AccessRefusal:
     """A closed door: the status of the answer, a word for programs and a sentence for people."""
 
     status: int
@@ -49,7 +49,7 @@ class Refusal:
     headers: Headers = field(default_factory=list)
 
 
-class Doors:
+class AccessPolicy:
     """Answers who may do what. Tokens are kept as digests, made once.
 
     A right token is always good. Addresses are shared: behind a proxy all visitors have that of
@@ -76,7 +76,9 @@ class Doors:
             return bool(self._readers) and not (path in OPEN or is_page(path))
         return method != "OPTIONS" and self._writer is not None
 
-    def refusal(self, scope: Scope, target: Target, headers: dict[bytes, bytes]) -> Refusal | None:
+    def refusal(
+        self, scope: Scope, target: Target, headers: dict[bytes, bytes]
+    ) -> AccessRefusal | None:
         """Why this request may not pass; None if it may. A WebSocket reads."""
         method, path = scope.get("method", "GET"), target.path
         if not self._hosts.welcome(headers.get(b"host")) and path not in PROBES:
@@ -108,7 +110,7 @@ class Doors:
             )
         return lines
 
-    def _by_path(self, method: str, target: Target, scope: Scope) -> Refusal | None:
+    def _by_path(self, method: str, target: Target, scope: Scope) -> AccessRefusal | None:
         """The read door: for GET, and for the token that may only read."""
         if self._reader is None:
             return _NO_READ_DOOR
@@ -123,7 +125,7 @@ class Doors:
         target: Target,
         scope: Scope,
         headers: dict[bytes, bytes],
-    ) -> Refusal | None:
+    ) -> AccessRefusal | None:
         brought = _brought(headers.get(b"authorization", b""))
         if _is_one_of(brought, wanted):
             return None
@@ -131,7 +133,7 @@ class Doors:
             return _READS_ONLY
         return self._failed(target, scope, "a wrong token" if brought else "no token")
 
-    def _failed(self, target: Target, scope: Scope, why: str) -> Refusal:
+    def _failed(self, target: Target, scope: Scope, why: str) -> AccessRefusal:
         client = scope.get("client")
         address = plain(str(client[0]))[:_SHOWN_ADDRESS] if client else "an unknown address"
         standing = self._failures.add(address)
@@ -157,26 +159,26 @@ class Doors:
         )
 
 
-_UNKNOWN_HOST: Final = Refusal(
+_UNKNOWN_HOST: Final = AccessRefusal(
     400, "unknown_host", "This service does not go by that name: list it in ALLOWED_HOSTS"
 )
-_SET_TOKEN: Final = Refusal(
+_SET_TOKEN: Final = AccessRefusal(
     403,
     "no_token_set",
     "Set API_TOKEN and bring it as a bearer token: without it only the machine of a service in "
     "development may act",
 )
-_NO_READ_DOOR: Final = Refusal(
+_NO_READ_DOOR: Final = AccessRefusal(
     404, "not_found", "There is no /r/TOKEN without API_READ_TOKEN; reading is open: leave it out"
 )
-_GET_ONLY: Final = Refusal(
+_GET_ONLY: Final = AccessRefusal(
     405,
     "method_not_allowed",
     "A token in the path is for GET: to act, bring API_TOKEN as a bearer token",
     [(b"allow", b"GET")],
 )
-_READS_ONLY: Final = Refusal(403, "reads_only", "This token may read only: bring API_TOKEN")
-_NO_TOKEN: Final = Refusal(
+_READS_ONLY: Final = AccessRefusal(403, "reads_only", "This token may read only: bring API_TOKEN")
+_NO_TOKEN: Final = AccessRefusal(
     401,
     "unauthorized",
     "Send the header `Authorization: Bearer TOKEN` with API_TOKEN, or API_READ_TOKEN to read",
@@ -184,9 +186,9 @@ _NO_TOKEN: Final = Refusal(
 )
 
 
-def _too_many(wait: int) -> Refusal:
+def _too_many(wait: int) -> AccessRefusal:
     message = f"Too many requests without the right token: ask again in {wait} s"
-    return Refusal(429, "too_many_requests", message, [(b"retry-after", str(wait).encode())])
+    return AccessRefusal(429, "too_many_requests", message, [(b"retry-after", str(wait).encode())])
 
 
 def _digest(token: SecretStr | None) -> bytes | None:

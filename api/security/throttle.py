@@ -18,7 +18,7 @@ ROOM: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AttemptStatus:
     """The seconds to wait, 0 unless it was one failure too many, and what is worth a line.
 
     `unsaid` counts the failures of that address since the last line on it; None asks for none.
@@ -60,17 +60,17 @@ class Failures:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, address: str) -> Standing:
+    def add(self, address: str) -> AttemptStatus:
         """Count a failure, unless it is one too many; where that leaves the address."""
         now = self._seconds()
         record = self._of(_household(address))
         wait = max(_wait(record.times, MOST, now), _wait(self._all, MOST_IN_ALL, now))
         if wait:
             record.unsaid += 1
-            return Standing(wait)
+            return AttemptStatus(wait)
         record.times.append(now)
         self._all.append(now)
-        return Standing(unsaid=record.line(now))
+        return AttemptStatus(unsaid=record.line(now))
 
     def _of(self, household: str) -> _Record:
         record = self._records.setdefault(household, _Record())

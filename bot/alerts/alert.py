@@ -30,7 +30,7 @@ class Severity(IntEnum):
     CRITICAL = 2
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What it is about."""
 
     STARTED = "started"
@@ -62,7 +62,7 @@ class Alert:
     news of one thing, of which the latest counts; None is about nothing else.
     """
 
-    kind: Kind
+    kind: AlertKind
     severity: Severity
     message: str
     at: datetime
@@ -90,7 +90,7 @@ def _whale(event: WhaleSeen, rules: AlertRules) -> Alert | None:
     if whale.notional < limit:
         return None
     return Alert(
-        Kind.WHALE,
+        AlertKind.WHALE,
         Severity.INFO,
         f"{whale.type} of ${whale.notional:,.0f} in {whale.ticker}: {whale.why}",
         event.at,
@@ -105,7 +105,7 @@ def _entries_stopped(event: EntriesStopped, _: AlertRules) -> Alert | None:
     if event.rule in _LASTING:
         return None
     return Alert(
-        Kind.ENTRIES_STOPPED,
+        AlertKind.ENTRIES_STOPPED,
         Severity.CRITICAL,
         f"Entries stopped: {event.reason}",
         event.at,
@@ -119,14 +119,14 @@ def _entries_resumed(event: EntriesResumed, _: AlertRules) -> Alert | None:
     if event.rule in _LASTING:
         return None
     message = f"Entries go on: {event.reason}"
-    kind, about = Kind.ENTRIES_RESUMED, f"entries {event.rule}"
+    kind, about = AlertKind.ENTRIES_RESUMED, f"entries {event.rule}"
     return Alert(kind, Severity.INFO, message, event.at, about=about)
 
 
 def _order_unresolved(event: OrderUnresolved, _: AlertRules) -> Alert:
     name, ticker = event.order.client_order_id, event.order.ticker
     return Alert(
-        Kind.ORDER_UNRESOLVED,
+        AlertKind.ORDER_UNRESOLVED,
         Severity.CRITICAL,
         f"Order {name} in {ticker} may have traded, its fate is not known: {event.reason}",
         event.at,
@@ -141,7 +141,7 @@ def _order_failed(event: OrderEnded, _: AlertRules) -> Alert | None:
         return None
     order = done.order
     return Alert(
-        Kind.ORDER_FAILED,
+        AlertKind.ORDER_FAILED,
         Severity.WARNING,
         f"Order {order.client_order_id} in {order.ticker} failed: {done.error}",
         event.at,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.alerts.alert import Alert, Kind, Severity
+from bot.alerts.alert import Alert, AlertKind, Severity
 
 #: Errors and drift may last this long unsaid.
 PERSISTING: Final = timedelta(minutes=5)
@@ -24,7 +24,7 @@ _NOW: Final = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class NodeCondition:
     """How the service stands; a fault is a sentence, None where all is well.
 
     `leads` names whoever leads. `error` is what the last cycle failed at. `cycle_age` is seconds
@@ -50,7 +50,7 @@ class Standing:
 class _Seen:
     """How it stands, and whether this process has ever led, and has run since it leads."""
 
-    now: Standing
+    now: NodeCondition
     led: bool
     ran: bool
 
@@ -66,7 +66,7 @@ class Trouble:
     While it is `unclear` whether there is one, it neither begins nor ends.
     """
 
-    kind: Kind
+    kind: AlertKind
     severity: Severity
     patience: timedelta
     found: Callable[[_Seen], str | None]
@@ -92,7 +92,7 @@ class Troubles:
         self._ran = False
         self._cases = {trouble.kind: _Case() for trouble in TROUBLES}
 
-    def after(self, standing: Standing, at: datetime) -> list[Alert]:
+    def after(self, standing: NodeCondition, at: datetime) -> list[Alert]:
         """What has to be said now."""
         self._led = self._led or standing.leader
         self._ran = standing.leader and (self._ran or standing.running)
@@ -118,7 +118,7 @@ class Troubles:
             return None
         self._cases[trouble.kind] = _Case()
         lasted = _spoken(case.calm - (case.since or case.calm))
-        return Alert(Kind.RECOVERED, Severity.INFO, f"{trouble.over}, after {lasted}", at)
+        return Alert(AlertKind.RECOVERED, Severity.INFO, f"{trouble.over}, after {lasted}", at)
 
 
 def _lasting(trouble: Trouble, case: _Case, message: str, at: datetime) -> Alert | None:
@@ -172,7 +172,7 @@ def _drifted(seen: _Seen) -> str | None:
     return f"Unlike what the model was trained on: {', '.join(names)}" if names else None
 
 
-def _fault(what: str, read: Callable[[Standing], str | None]) -> Callable[[_Seen], str | None]:
+def _fault(what: str, read: Callable[[NodeCondition], str | None]) -> Callable[[_Seen], str | None]:
     def found(seen: _Seen) -> str | None:
         fault = read(seen.now)
         return f"{what}: {fault}" if fault else None
@@ -188,33 +188,37 @@ _LOGS: Final = _fault("Rows of the logs are being lost", lambda now: now.journal
 
 TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(
-        *(Kind.LEASE_LOST, Severity.CRITICAL, _NOW, _lease_lost),
+        *(AlertKind.LEASE_LOST, Severity.CRITICAL, _NOW, _lease_lost),
         over="This process leads again",
         anywhere=True,
         unclear=_unknown_leader,
     ),
     Trouble(
-        *(Kind.NO_LEADER, Severity.CRITICAL, LEADERLESS, _no_leader),
+        *(AlertKind.NO_LEADER, Severity.CRITICAL, LEADERLESS, _no_leader),
         over="There is a leader again",
         anywhere=True,
         unclear=_unknown_leader,
     ),
     Trouble(
-        *(Kind.DATABASE, Severity.CRITICAL, _NOW, _STORE),
+        *(AlertKind.DATABASE, Severity.CRITICAL, _NOW, _STORE),
         over="The database keeps everything again",
         anywhere=True,
     ),
-    Trouble(Kind.TRADING_STOPPED, Severity.CRITICAL, _NOW, _stopped, "The bot runs again"),
-    Trouble(Kind.KILLED, Severity.CRITICAL, _NOW, _KILLED, "The kill switch is off again"),
+    Trouble(AlertKind.TRADING_STOPPED, Severity.CRITICAL, _NOW, _stopped, "The bot runs again"),
+    Trouble(AlertKind.KILLED, Severity.CRITICAL, _NOW, _KILLED, "The kill switch is off again"),
     Trouble(
-        *(Kind.LATE, Severity.CRITICAL, _NOW, _late),
+        *(AlertKind.LATE, Severity.CRITICAL, _NOW, _late),
         over="Cycles end again",
         unclear=_is_stopped,
     ),
-    Trouble(Kind.ERRORS, Severity.WARNING, PERSISTING, _ERRORS, "Cycles work again"),
+    Trouble(AlertKind.ERRORS, Severity.WARNING, PERSISTING, _ERRORS, "Cycles work again"),
     Trouble(
-        Kind.DRIFT, Severity.WARNING, PERSISTING, _drifted, "No feature is known to drift any more"
+        AlertKind.DRIFT,
+        Severity.WARNING,
+        PERSISTING,
+        _drifted,
+        "No feature is known to drift any more",
     ),
-    Trouble(Kind.MODEL, Severity.WARNING, _NOW, _MODEL, "There is a model to trust again"),
-    Trouble(Kind.LOGS, Severity.WARNING, _NOW, _LOGS, "The logs are written again"),
+    Trouble(AlertKind.MODEL, Severity.WARNING, _NOW, _MODEL, "There is a model to trust again"),
+    Trouble(AlertKind.LOGS, Severity.WARNING, _NOW, _LOGS, "The logs are written again"),
 )

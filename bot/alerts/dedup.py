@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from bot.alerts.alert import Alert, Kind, Severity
+from bot.alerts.alert import Alert, AlertKind, Severity
 
 #: About one thing there is one alert in this time.
 WINDOW: Final = timedelta(minutes=10)
@@ -41,7 +41,7 @@ class Gate:
         self.suppressed = 0
         self._said: OrderedDict[str, _Said] = OrderedDict()
         self._lately: deque[datetime] = deque(maxlen=max(A_MINUTE.values()))
-        self._held: Counter[Kind] = Counter()
+        self._held: Counter[AlertKind] = Counter()
         self._held_since: datetime | None = None
 
     @property
@@ -82,7 +82,7 @@ class Gate:
         message = f"Too many alerts at once; {self._held.total()} were held back: {kinds}"
         self._held.clear()
         self._held_since = None
-        return self._let_through(Alert(Kind.HELD_BACK, Severity.WARNING, message, at), at)
+        return self._let_through(Alert(AlertKind.HELD_BACK, Severity.WARNING, message, at), at)
 
     def _has_room(self, severity: Severity, at: datetime) -> bool:
         return sum(at - sent < MINUTE for sent in self._lately) < A_MINUTE[severity]

@@ -14,8 +14,8 @@ from typing import Final
 
 import httpx
 
-from bot.alerts.alert import Alert, AlertRules, Kind, Severity, alert_of
-from bot.alerts.conditions import Standing, Troubles
+from bot.alerts.alert import Alert, AlertKind, AlertRules, Severity, alert_of
+from bot.alerts.conditions import NodeCondition, Troubles
 from bot.alerts.dedup import Gate
 from bot.alerts.delivery import Post
 from bot.alerts.webhook import Webhook
@@ -23,7 +23,7 @@ from bot.core.events import Event
 from bot.ports.exchange import Clock
 from bot.ports.view_faults import ViewFaults
 
-__all__ = ["Alert", "AlertRules", "Alerts", "Kind", "Severity", "Standing", "Webhook"]
+__all__ = ["Alert", "AlertKind", "AlertRules", "Alerts", "NodeCondition", "Severity", "Webhook"]
 
 log = logging.getLogger("main")
 
@@ -62,7 +62,7 @@ class Alerts:
         self,
         webhook: Webhook | None,
         rules: AlertRules,
-        standing: Callable[[], Standing],
+        standing: Callable[[], NodeCondition],
         clock: Clock,
         means: Means | None = None,
     ) -> None:
@@ -97,7 +97,7 @@ class Alerts:
         self._faults.each("an alert", self._see, events)
         self._faults.taken()
 
-    def say(self, kind: Kind, severity: Severity, message: str) -> None:
+    def say(self, kind: AlertKind, severity: Severity, message: str) -> None:
         """Tell this, now; never waits."""
         self.tell(Alert(kind, severity, message, self._clock.now()))
 

@@ -17,26 +17,26 @@ from pathlib import Path
 import httpx
 
 from bot import config
-from bot.alerts.dispatcher import AlertRules, Alerts, Kind, Severity, Webhook
-from bot.app.composition import Exchange, Model, Standing, World, first_board
+from bot.alerts.dispatcher import AlertKind, AlertRules, Alerts, Severity, Webhook
+from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_board
 from bot.app.disk_space import DiskWatch
 from bot.app.execution_backends import signer_of
-from bot.app.health import Figures, Readiness, standing
-from bot.app.node import Service
+from bot.app.health import MetricReadings, ReadinessChecks, standing
+from bot.app.node import Node
 from bot.clock import SystemClock, stopwatch
-from bot.cluster.leader_election import Leadership
-from bot.cluster.operator_commands import Command
-from bot.cluster.operator_flags import Switches
+from bot.cluster.leader_election import LeaderElection
+from bot.cluster.operator_commands import OperatorCommands
+from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
 from bot.config import Settings, SettingsError
-from bot.dashboard.decision_log import Decisions
-from bot.dashboard.snapshot import Board, Role
+from bot.dashboard.decision_log import DecisionLog
+from bot.dashboard.snapshot import Role, SnapshotHolder
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
-from bot.model.monitor import ModelWatch
+from bot.model.monitor import ModelMonitor
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
@@ -45,7 +45,7 @@ from bot.sim.world.demo import demo_exchange
 from bot.store.connections import address
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
-from bot.whales.markout_tracker import Follower
+from bot.whales.markout_tracker import MarkoutTracker
 from logging_utils import CsvJournal, LogStats, configure
 
 log = logging.getLogger("main")
@@ -78,16 +78,16 @@ def settings() -> Settings:
 class Running:
     """The open service with all that the API needs of it, whichever process leads."""
 
-    service: Service
-    command: Command
+    service: Node
+    command: OperatorCommands
     journal: CsvJournal
     metrics: Metrics
-    readiness: Readiness
+    readiness: ReadinessChecks
     log_stats: LogStats
     log_folder: Path
 
     @property
-    def board(self) -> Board:
+    def board(self) -> SnapshotHolder:
         """Where the bot puts what it sees."""
         return self.service.board
 
@@ -97,17 +97,17 @@ class Running:
         return self.service.clock
 
     @property
-    def control(self) -> Command:
+    def control(self) -> OperatorCommands:
         """The loop's switch."""
         return self.command
 
     @property
-    def kill(self) -> Command:
+    def kill(self) -> OperatorCommands:
         """The switch that stops entries."""
         return self.command
 
     @property
-    def whales(self) -> Follower:
+    def whales(self) -> MarkoutTracker:
         """The detections of late, and what detections came to."""
         return self.service.bot.whales
 
@@ -117,12 +117,12 @@ class Running:
         return self.service.bot.prints.coverage if self.board.status.leader else None
 
     @property
-    def model(self) -> ModelWatch:
+    def model(self) -> ModelMonitor:
         """The model's card, drift and track record."""
         return self.service.bot.model
 
     @property
-    def decisions(self) -> Decisions:
+    def decisions(self) -> DecisionLog:
         """Why there was a trade, or none."""
         return self.service.bot.decisions
 
@@ -136,17 +136,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = _book(settings, clock)
-            switches = Switches(settings.bot_enabled, clock)
+            switches = OperatorFlags(settings.bot_enabled, clock)
             leadership = _leadership(settings, book, switches)
-            command = Command(leadership, switches)
+            command = OperatorCommands(leadership, switches)
             board = first_board(settings, model, clock.now())
             stands = _how_it_stands(settings, leadership)
             journals = Journals(journal)
-            world = World(settings, model, data, journals, clock, board, stands)
-            service = Service(world, book, leadership)
+            world = NodeContext(settings, model, data, journals, clock, board, stands)
+            service = Node(world, book, leadership)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
-            metrics = Metrics(Figures(service, budget, alerts).read, lag)
+            metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
             journals.tell(metrics, alerts)
             _greet(settings, model)
             async with (
@@ -159,7 +159,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                     command=command,
                     journal=journal,
                     metrics=metrics,
-                    readiness=Readiness(service),
+                    readiness=ReadinessChecks(service),
                     log_stats=LogStats(settings.log_dir),
                     log_folder=settings.log_dir,
                 )
@@ -168,7 +168,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def exchange(
     settings: Settings, clock: Clock, budget: TokenBudget | None = None
-) -> AsyncIterator[Exchange]:
+) -> AsyncIterator[ExchangeAccess]:
     """Market data from the exchange that the settings name; for `sim`, one inside this process."""
     transport = None
     budget = budget or TokenBudget(stopwatch, settings.reads_per_second)
@@ -180,7 +180,7 @@ async def exchange(
 
 
 @asynccontextmanager
-async def _taking_part(service: Service, companions: Sequence[Companion]) -> AsyncIterator[None]:
+async def _taking_part(service: Node, companions: Sequence[Companion]) -> AsyncIterator[None]:
     leadership, stopping = service.control, asyncio.Event()
     async with _or_the_process_ends(), asyncio.TaskGroup() as group:
         part = group.create_task(leadership.run(service.offices()), name="leadership")
@@ -214,7 +214,7 @@ async def _or_the_process_ends() -> AsyncIterator[None]:
             signal.raise_signal(signal.SIGTERM)
 
 
-async def _ageing(service: Service) -> None:
+async def _ageing(service: Node) -> None:
     """Whatever the loop does, what is shown grows old."""
     while True:
         await asyncio.sleep(AGEING)
@@ -222,7 +222,7 @@ async def _ageing(service: Service) -> None:
 
 
 @asynccontextmanager
-async def _killed_by_signal(command: Command) -> AsyncIterator[None]:
+async def _killed_by_signal(command: OperatorCommands) -> AsyncIterator[None]:
     """SIGUSR1 is the kill switch, where a process can be sent one."""
     # Only the main thread hears of signals; a test client runs elsewhere.
     hears = hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread()
@@ -238,7 +238,7 @@ async def _killed_by_signal(command: Command) -> AsyncIterator[None]:
             loop.remove_signal_handler(signal.SIGUSR1)
 
 
-async def _kill(command: Command) -> None:
+async def _kill(command: OperatorCommands) -> None:
     try:
         await command.kill("SIGUSR1 was sent")
     except StoreError as error:
@@ -249,11 +249,11 @@ async def _kill(command: Command) -> None:
 async def _told(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
     """Whoever gets alerts hears that this process begins and ends."""
     what = f"{settings.bot_mode} mode on {settings.exchange_name}"
-    alerts.say(Kind.STARTED, Severity.INFO, f"The service has started: {what}")
+    alerts.say(AlertKind.STARTED, Severity.INFO, f"The service has started: {what}")
     try:
         yield
     finally:
-        alerts.say(Kind.STOPPED, Severity.INFO, f"The service ends: {what}")
+        alerts.say(AlertKind.STOPPED, Severity.INFO, f"The service ends: {what}")
 
 
 def csv_journal(settings: Settings) -> CsvJournal:
@@ -267,7 +267,7 @@ def csv_journal(settings: Settings) -> CsvJournal:
     )
 
 
-def _alerts(settings: Settings, service: Service) -> Alerts:
+def _alerts(settings: Settings, service: Node) -> Alerts:
     url, shape = settings.alert_webhook_url, settings.alert_format
     where, way = settings.environment, settings.outbound
     webhook = Webhook.of(url.get_secret_value(), shape, where, way) if url else None
@@ -277,11 +277,11 @@ def _alerts(settings: Settings, service: Service) -> Alerts:
     return Alerts(webhook, rules, lambda: standing(service), service.clock)
 
 
-def _leadership(settings: Settings, book: str, switches: Switches) -> Leadership:
+def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> LeaderElection:
     # Of one machine, two processes may have had the same number, one after the other.
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     candidate = Candidate(holder, settings.lease_seconds, book)
-    return Leadership(candidate, switches, stopwatch)
+    return LeaderElection(candidate, switches, stopwatch)
 
 
 def _folders(settings: Settings) -> list[Path]:
@@ -291,7 +291,7 @@ def _folders(settings: Settings) -> list[Path]:
     return [settings.log_dir, *file]
 
 
-def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
+def _how_it_stands(settings: Settings, leadership: LeaderElection) -> RoleStatus:
     file = KillFile(settings.kill_file)
     disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 
@@ -301,7 +301,7 @@ def _how_it_stands(settings: Settings, leadership: Leadership) -> Standing:
     def role() -> Role:
         return replace(leadership.role, killed=killed())
 
-    return Standing(role, leadership.sure, killed, lambda: leadership.resumed)
+    return RoleStatus(role, leadership.sure, killed, lambda: leadership.resumed)
 
 
 def _book(settings: Settings, clock: Clock) -> str:

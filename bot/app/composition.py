@@ -16,30 +16,37 @@ from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
-from bot.dashboard.activity_feed import Recent
-from bot.dashboard.decision_log import Decisions
+from bot.dashboard.activity_feed import ActivityFeed
+from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.publisher import Publisher, Sources
-from bot.dashboard.snapshot import Board, BotStatus, Role, first_state, packed, snapshot
+from bot.dashboard.snapshot import BotStatus, Role, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
-from bot.engine.loop import Beat, Runner
-from bot.engine.observers import Audiences
-from bot.engine.ports import Parts
-from bot.engine.unit_of_work import Keeper, Remembering
-from bot.market_data.trade_feed import Prints, TradeSource
+from bot.engine.loop import BotLoop, LoopStatus
+from bot.engine.observers import Observers
+from bot.engine.ports import CycleParts
+from bot.engine.unit_of_work import Stateful, UnitOfWork
+from bot.market_data.trade_feed import TradeFeed, TradeSource
 from bot.market_data.universe import Universe
 from bot.model.card import Card
-from bot.model.monitor import ModelWatch
-from bot.model.prediction_grader import Grader, GradeRules
+from bot.model.monitor import ModelMonitor
+from bot.model.prediction_grader import GradeRules, PredictionGrader
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
-from bot.ports.persistence import Kept, LeaseLostError, News, Store, Term, Unkept
+from bot.ports.persistence import (
+    Checkpoint,
+    CommittedChanges,
+    LeaseLostError,
+    NullStore,
+    Store,
+    Term,
+)
 from bot.ports.view_faults import ViewFaults
-from bot.signals.analyzer import Watch
+from bot.signals.analyzer import Analyzer
 from bot.telemetry.folded_lines import Folded
 from bot.trading.decision import TradeRules, Worth
 from bot.trading.entry_guard import Safety
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
-from bot.whales.markout_tracker import Follower
+from bot.whales.markout_tracker import MarkoutTracker
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY: Final = 200
@@ -56,7 +63,7 @@ class Model(Scorer, Protocol):
         ...
 
 
-class Exchange(MarketData, TradeSource, Protocol):
+class ExchangeAccess(MarketData, TradeSource, Protocol):
     """All that is read of the exchange."""
 
     async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
@@ -81,7 +88,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RoleStatus:
     """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
 
     `resumed` is when an operator last let entries go on. As it stands: a process that is alone.
@@ -94,20 +101,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class NodeContext:
     """What lives as long as the process."""
 
     settings: Settings
     model: Model
-    data: Exchange
+    data: ExchangeAccess
     journal: Journal
     clock: Clock
-    board: Board
-    standing: Standing = Standing()
+    board: SnapshotHolder
+    standing: RoleStatus = RoleStatus()
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class TermResources:
     """What is there for one term only: the store, the venue, names for orders.
 
     `lose` is called when a write finds that another process leads. `objection` is why the desk
@@ -125,35 +132,35 @@ class Office:
 class Bot:
     """The joined parts: the first seven are read from, `control` runs the others."""
 
-    board: Board
+    board: SnapshotHolder
     publisher: Publisher
-    whales: Follower
-    prints: Prints
-    model: ModelWatch
-    decisions: Decisions
-    recent: Recent
-    control: Runner
+    whales: MarkoutTracker
+    prints: TradeFeed
+    model: ModelMonitor
+    decisions: DecisionLog
+    recent: ActivityFeed
+    control: BotLoop
     trader: Trader
-    watch: Watch
+    watch: Analyzer
     universe: Universe
     cycle: Cycle
-    keeper: Keeper
+    keeper: UnitOfWork
     faults: ViewFaults
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Everything as it was when this was kept."""
         self.trader.restore(kept)
         self.watch.restore(kept)
         self.cycle.restore(kept)
         self.recall(kept)
 
-    def recall(self, kept: Kept) -> None:
+    def recall(self, kept: Checkpoint) -> None:
         """What is read of the past, as it was when this was kept; nothing that trades."""
         for name, reader in self._readers.items():
             with self.faults.within(name):
                 reader.restore(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """What the leader kept since, as far as it is read here."""
         for name, reader in self._readers.items():
             with self.faults.within(name):
@@ -170,21 +177,21 @@ class Bot:
 
 
 class _Reader(Protocol):
-    def restore(self, kept: Kept) -> None: ...
-    def catch_up(self, news: News) -> None: ...
+    def restore(self, kept: Checkpoint) -> None: ...
+    def catch_up(self, news: CommittedChanges) -> None: ...
 
 
-def assembled(world: World, office: Office) -> Bot:
+def assembled(world: NodeContext, office: TermResources) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     settings, data, clock = world.settings, world.data, world.clock
     universe = Universe(data, clock, settings.bot_markets, archive=data.archived)
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
     faults = ViewFaults()
-    follower, decisions = Follower(data.anywhere, faults=faults), Decisions(faults)
-    recent = Recent(faults)
+    follower, decisions = MarkoutTracker(data.anywhere, faults=faults), DecisionLog(faults)
+    recent = ActivityFeed(faults)
     examiner = model_watch(world.model, settings)
-    prints = Prints(data, watch.follows)
-    keeper = Keeper(office.store, world.journal, Folded(stopwatch).say)
+    prints = TradeFeed(data, watch.follows)
+    keeper = UnitOfWork(office.store, world.journal, Folded(stopwatch).say)
     trader = _trader(world, office, keeper)
     sources = Sources(
         trader=trader,
@@ -195,7 +202,7 @@ def assembled(world: World, office: Office) -> Bot:
         role=lambda: _with_fault(world.standing.role(), keeper),
     )
     publisher = Publisher(world.board, sources)
-    parts = Parts(
+    parts = CycleParts(
         data=data,
         watchlist=universe,
         judge=watch,
@@ -203,14 +210,14 @@ def assembled(world: World, office: Office) -> Bot:
         examiner=examiner,
         keeper=keeper,
         clock=clock,
-        audience=Audiences(
+        audience=Observers(
             faults, {"the state": publisher, "the whales": follower, "the decisions": decisions}
         ),
         prints=prints,
         faults=faults,
     )
     cycle = Cycle(parts)
-    views: dict[str, Remembering] = {
+    views: dict[str, Stateful] = {
         "the whales": follower,
         "the grades": examiner,
         "the decisions": decisions,
@@ -218,7 +225,7 @@ def assembled(world: World, office: Office) -> Bot:
     keeper.serve(publisher, (trader, watch, cycle), views, faults)
     loop = _until_lost(cycle.run, office.lose)
 
-    def on_beat(beat: Beat) -> None:
+    def on_beat(beat: LoopStatus) -> None:
         # What cannot be shown of the loop must not end it.
         with faults.within("the loop"):
             publisher.on_beat(beat)
@@ -231,7 +238,7 @@ def assembled(world: World, office: Office) -> Bot:
         model=examiner,
         decisions=decisions,
         recent=recent,
-        control=Runner(loop, universe.keep_fresh, clock, settings.bot_interval, on_beat),
+        control=BotLoop(loop, universe.keep_fresh, clock, settings.bot_interval, on_beat),
         trader=trader,
         watch=watch,
         universe=universe,
@@ -241,12 +248,14 @@ def assembled(world: World, office: Office) -> Bot:
     )
 
 
-def unkept(world: World) -> Bot:
+def unkept(world: NodeContext) -> Bot:
     """A bot that keeps nothing and pretends to trade: to be read from, or for a trial."""
-    return assembled(world, Office(Unkept(), PaperVenue(), order_ids(ALONE, world.clock.now())))
+    return assembled(
+        world, TermResources(NullStore(), PaperVenue(), order_ids(ALONE, world.clock.now()))
+    )
 
 
-def first_board(settings: Settings, model: Model, at: datetime) -> Board:
+def first_board(settings: Settings, model: Model, at: datetime) -> SnapshotHolder:
     """What is shown before anything is known."""
     status = BotStatus(
         running=False,
@@ -257,7 +266,7 @@ def first_board(settings: Settings, model: Model, at: datetime) -> Board:
         model_fault=model.fault,
     )
     state = first_state(whole_cents(settings.paper_cash), status)
-    return Board(packed(snapshot(state, at)), status)
+    return SnapshotHolder(packed(snapshot(state, at)), status)
 
 
 #: The term of a process that shares nothing with anybody.
@@ -273,11 +282,11 @@ def order_ids(term: Term, started_at: datetime) -> Iterator[str]:
     return (f"{prefix}-{number:06d}" for number in itertools.count(1))
 
 
-def watch_over(model: Model, settings: Settings, capacity: int) -> Watch:
+def watch_over(model: Model, settings: Settings, capacity: int) -> Analyzer:
     """The rules that look at books, as the settings want them."""
     horizon = model.card.horizon if model.card else 0.0
     gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
-    return Watch(model, settings.thresholds, gates, WhaleRules(), capacity)
+    return Analyzer(model, settings.thresholds, gates, WhaleRules(), capacity)
 
 
 def trade_rules(settings: Settings, model: Model) -> TradeRules:
@@ -293,20 +302,22 @@ def trade_rules(settings: Settings, model: Model) -> TradeRules:
     )
 
 
-def model_watch(model: Model, settings: Settings) -> ModelWatch:
+def model_watch(model: Model, settings: Settings) -> ModelMonitor:
     """What grades the model."""
     card = model.card
     if card is None:
-        return ModelWatch(None, {}, Grader(GradeRules(0.0, 0.0, 0.0, settings.thresholds)))
+        return ModelMonitor(
+            None, {}, PredictionGrader(GradeRules(0.0, 0.0, 0.0, settings.thresholds))
+        )
     patience = GRADE_PATIENCE * settings.bot_interval
     exchange = settings.exchange_name
     rules = GradeRules(
         card.horizon, card.size, patience, settings.thresholds, exchange, card.version
     )
-    return ModelWatch(card.whole, card.drift, Grader(rules))
+    return ModelMonitor(card.whole, card.drift, PredictionGrader(rules))
 
 
-def _trader(world: World, office: Office, keeper: Keeper) -> Trader:
+def _trader(world: NodeContext, office: TermResources, keeper: UnitOfWork) -> Trader:
     standing = world.standing
     safety = Safety(
         store=keeper,
@@ -319,7 +330,7 @@ def _trader(world: World, office: Office, keeper: Keeper) -> Trader:
     return Trader(office.venue, rules, world.settings.paper_cash, office.order_ids, safety)
 
 
-def _with_fault(role: Role, keeper: Keeper) -> Role:
+def _with_fault(role: Role, keeper: UnitOfWork) -> Role:
     return replace(role, store_fault=role.store_fault or keeper.fault)
 
 

@@ -23,7 +23,7 @@ from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LiveVenue
 from bot.ports.exchange import Clock, Venue
 from bot.trading.paper_venue import PaperVenue
-from bot.trading.reconciliation import EVERY, Audit
+from bot.trading.reconciliation import EVERY, Reconciliation
 
 #: Signed reads and writes a second: well below what the lowest tier of an account may.
 SIGNED_READS: Final = 10.0
@@ -35,7 +35,7 @@ RUNAWAY: Final = 2
 PASSES: Final = 1.5
 
 
-class Desk(Protocol):
+class ExecutionBackend(Protocol):
     """What the orders of a term need."""
 
     @property
@@ -68,7 +68,7 @@ class Desk(Protocol):
         ...
 
 
-class PaperDesk:
+class PaperBackend:
     """Pretend orders: nobody has to be shut out, and nobody else has accounts."""
 
     objection = None
@@ -92,7 +92,7 @@ class PaperDesk:
         """Nothing to look after."""
 
 
-class LiveDesk:
+class LiveBackend:
     """Real orders of one account."""
 
     def __init__(
@@ -103,7 +103,7 @@ class LiveDesk:
         self._clock = clock
         self._patience = patience
         self._bot: Bot | None = None
-        self._audit: Audit | None = None
+        self._audit: Reconciliation | None = None
 
     @property
     def objection(self) -> str | None:
@@ -121,7 +121,7 @@ class LiveDesk:
     def join(self, bot: Bot) -> None:
         """Its accounts are held against the exchange's, its markets tell their shards."""
         self._bot = bot
-        self._audit = Audit(self.venue, bot.trader, self._clock, self._patience)
+        self._audit = Reconciliation(self.venue, bot.trader, self._clock, self._patience)
 
     async def look(self) -> None:
         """Hold the accounts against each other."""
@@ -142,17 +142,17 @@ def signer_of(settings: Settings, clock: Clock) -> Signer | None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
+async def opened(settings: Settings, clock: Clock) -> AsyncIterator[ExecutionBackend]:
     """The desk that the settings ask for. Raises ValueError for a key that cannot sign."""
     signer = signer_of(settings, clock)
     if signer is None:
-        yield PaperDesk(settings.paper_cash)
+        yield PaperBackend(settings.paper_cash)
         return
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)
         patience = timedelta(seconds=PASSES * settings.bot_interval)
-        yield LiveDesk(KalshiTrading(reads, writes), _runaway(settings), clock, patience)
+        yield LiveBackend(KalshiTrading(reads, writes), _runaway(settings), clock, patience)
 
 
 def _runaway(settings: Settings) -> int:

@@ -8,12 +8,12 @@ from datetime import datetime
 from statistics import median
 from typing import Final, Protocol
 
-from bot.alerts.dispatcher import Alerts, Standing
+from bot.alerts.dispatcher import Alerts, NodeCondition
 from bot.app.composition import Bot
-from bot.cluster.leader_election import Leadership
+from bot.cluster.leader_election import LeaderElection
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
-from bot.dashboard.snapshot import Board, BotStatus
+from bot.dashboard.snapshot import BotStatus, SnapshotHolder
 from bot.kalshi.limits import TokenBudget
 from bot.ports.exchange import Clock
 from bot.ports.views import Check
@@ -33,7 +33,7 @@ class Open(Protocol):
         ...
 
     @property
-    def board(self) -> Board:
+    def board(self) -> SnapshotHolder:
         """What is shown."""
         ...
 
@@ -43,12 +43,12 @@ class Open(Protocol):
         ...
 
     @property
-    def control(self) -> Leadership:
+    def control(self) -> LeaderElection:
         """Who leads."""
         ...
 
 
-class Readiness:
+class ReadinessChecks:
     """Whether requests may be sent here."""
 
     def __init__(self, service: Open) -> None:
@@ -88,7 +88,7 @@ def _lease(status: BotStatus) -> Check:
     return Check(ok=True, detail=f"{who} leads, term {status.epoch}")
 
 
-class Figures:
+class MetricReadings:
     """The gauges of the open service, read at each scrape."""
 
     def __init__(self, service: Open, budget: TokenBudget, alerts: Alerts) -> None:
@@ -145,10 +145,10 @@ class Figures:
         )
 
 
-def standing(service: Open) -> Standing:
+def standing(service: Open) -> NodeCondition:
     """How the service stands, for alerts."""
     status = service.board.status
-    return Standing(
+    return NodeCondition(
         leader=status.leader,
         running=status.running,
         leads=status.leads,

@@ -16,14 +16,22 @@ from typing import Final
 import msgspec
 
 from bot.app import execution_backends
-from bot.app.composition import Bot, Office, World, assembled, order_ids, unkept
-from bot.app.execution_backends import Desk
-from bot.cluster.leader_election import Leadership
-from bot.cluster.ports import Control, Offices
+from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
+from bot.app.execution_backends import ExecutionBackend
+from bot.cluster.leader_election import LeaderElection
+from bot.cluster.ports import LoopControl, NodeFactories
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
 from bot.ports.exchange import Clock
-from bot.ports.persistence import Done, Kept, LeaseLostError, Memo, News, StoreError, Term
+from bot.ports.persistence import (
+    Checkpoint,
+    CommitBatch,
+    CommittedChanges,
+    LeaseLostError,
+    StateRecord,
+    StoreError,
+    Term,
+)
 from bot.ports.views import BotState
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
@@ -39,10 +47,10 @@ FENCE: Final = "fence"
 ACCOUNT: Final = "account"
 
 
-class Service:
+class Node:
     """What the API needs, and what leading and looking on mean here."""
 
-    def __init__(self, world: World, book: str, leadership: Leadership) -> None:
+    def __init__(self, world: NodeContext, book: str, leadership: LeaderElection) -> None:
         self.board = world.board
         self.clock = world.clock
         self.control = leadership
@@ -52,9 +60,9 @@ class Service:
         self._first = world.board.status
         self._database: Database | None = None
 
-    def offices(self) -> Offices:
+    def offices(self) -> NodeFactories:
         """How leadership opens what it needs."""
-        return Offices(
+        return NodeFactories(
             database=self._open_database,
             engine=self._reign,
             onlooker=self._look_on,
@@ -78,19 +86,19 @@ class Service:
             self._database = database
             yield database
 
-    def _look_on(self) -> "Onlooking":
+    def _look_on(self) -> "StandbySession":
         self.bot = unkept(self._world)
-        return Onlooking(self.bot, self.clock)
+        return StandbySession(self.bot, self.clock)
 
     @asynccontextmanager
-    async def _reign(self, term: Term, lose: Callable[[], None]) -> AsyncIterator["Reign"]:
+    async def _reign(self, term: Term, lose: Callable[[], None]) -> AsyncIterator["LeaderSession"]:
         database = self._database
         if database is None:  # pragma: no cover  # whoever leads has opened it
             raise StoreError("the database is not open")
         async with execution_backends.opened(self._world.settings, self.clock) as desk:
             self.bot = bot = await self._begun(database, term, desk, lose)
             try:
-                yield Reign(bot, self._world, desk, self._pruning(database, term))
+                yield LeaderSession(bot, self._world, desk, self._pruning(database, term))
             finally:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
@@ -98,7 +106,7 @@ class Service:
                     await bot.keeper.publish(bot.publisher.body)
 
     async def _begun(
-        self, database: Database, term: Term, desk: Desk, lose: Callable[[], None]
+        self, database: Database, term: Term, desk: ExecutionBackend, lose: Callable[[], None]
     ) -> Bot:
         """The bot as the term before left it, and that one shut out."""
         now = self.clock.now()
@@ -113,9 +121,11 @@ class Service:
         with _legible(self.book):
             handed_on = await desk.begin(_handed_on(kept))
         if handed_on is not None:
-            await store.commit(Done(memos=[Memo(FENCE, "", handed_on.encode())]))
+            await store.commit(CommitBatch(memos=[StateRecord(FENCE, "", handed_on.encode())]))
         self._world.journal.turn_to(f"{self.book} {await _account(store, kept)}")
-        office = Office(store, desk.venue, order_ids(term, now), lose, lambda: desk.objection)
+        office = TermResources(
+            store, desk.venue, order_ids(term, now), lose, lambda: desk.objection
+        )
         bot = assembled(self._world, office)
         with _legible(self.book):
             bot.restore(kept)
@@ -130,7 +140,7 @@ class Service:
         _adopt(bot, kept, now)
         return bot
 
-    async def _readable(self, database: Database) -> Kept:
+    async def _readable(self, database: Database) -> Checkpoint:
         """The book; if its account cannot be read, what was published last is shown all the same.
 
         Raises StoreError.
@@ -149,12 +159,12 @@ class Service:
         self.bot = bot
         _adopt(bot, seen, self.clock.now())
 
-    def _pruning(self, database: Database, term: Term) -> "Pruning":
+    def _pruning(self, database: Database, term: Term) -> "RetentionTask":
         days = timedelta(days=self._world.settings.keep_days)
-        return Pruning(database, term, self.book, days, self.clock)
+        return RetentionTask(database, term, self.book, days, self.clock)
 
 
-class Pruning:
+class RetentionTask:
     """Lets go of what is too old, now and then."""
 
     def __init__(
@@ -176,10 +186,12 @@ class Pruning:
             log.debug("%d old rows let go of", gone)
 
 
-class Reign:
+class LeaderSession:
     """A bot that leads."""
 
-    def __init__(self, bot: Bot, world: World, desk: Desk, pruning: Pruning) -> None:
+    def __init__(
+        self, bot: Bot, world: NodeContext, desk: ExecutionBackend, pruning: RetentionTask
+    ) -> None:
         self._bot = bot
         self._desk = desk
         self._resumed = world.standing.resumed
@@ -187,7 +199,7 @@ class Reign:
         self._pruning = pruning
 
     @property
-    def control(self) -> Control:
+    def control(self) -> LoopControl:
         """The loop's switch."""
         return self._bot.control
 
@@ -203,7 +215,7 @@ class Reign:
         await self._pruning.prune()
 
 
-class Onlooking:
+class StandbySession:
     """A bot that does nothing but show what the leader's does."""
 
     def __init__(self, bot: Bot, clock: Clock) -> None:
@@ -215,13 +227,13 @@ class Onlooking:
         """Whether the leader's loop runs, as it says itself."""
         return self._bot.board.status.running
 
-    def begin(self, kept: Kept) -> None:
+    def begin(self, kept: Checkpoint) -> None:
         """Everything of a book is this."""
         with _legible("the leader"):
             self._bot.restore(kept)
         self._show(kept.published)
 
-    def see(self, news: News) -> None:
+    def see(self, news: CommittedChanges) -> None:
         """And this came after it."""
         self._bot.catch_up(news)
         self._show(news.published)
@@ -244,23 +256,23 @@ def _legible(whose: str) -> Iterator[None]:
         ) from error
 
 
-async def _account(store: BookStore, kept: Kept) -> str:
+async def _account(store: BookStore, kept: Checkpoint) -> str:
     """What tells this account from any other, also of the same name in another database."""
     body = kept.memos.get(ACCOUNT, {}).get("")
     if body is not None:
         return body.decode()
     name = secrets.token_hex(8)
-    await store.commit(Done(memos=[Memo(ACCOUNT, "", name.encode())]))
+    await store.commit(CommitBatch(memos=[StateRecord(ACCOUNT, "", name.encode())]))
     return name
 
 
-def _handed_on(kept: Kept) -> str | None:
+def _handed_on(kept: Checkpoint) -> str | None:
     """What the term before handed on."""
     body = kept.memos.get(FENCE, {}).get("")
     return body.decode() if body else None
 
 
-def _adopt(bot: Bot, kept: Kept, at: datetime) -> None:
+def _adopt(bot: Bot, kept: Checkpoint, at: datetime) -> None:
     """Show what was published last until the first pass is over."""
     if (state := _legible_state(kept.published)) is not None:
         with bot.faults.within("what was published"):

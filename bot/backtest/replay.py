@@ -21,11 +21,11 @@ from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
 from bot.core.signals.regime import RegimeName
 from bot.engine.cycle import Cycle
-from bot.engine.ports import Parts
-from bot.engine.unit_of_work import Keeper
+from bot.engine.ports import CycleParts
+from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.exchange import Journal
-from bot.ports.persistence import Unkept
-from bot.signals.analyzer import Judged, Observed, Watch, joined
+from bot.ports.persistence import NullStore
+from bot.signals.analyzer import Analyzer, Observations, Predictions, joined
 from bot.tape.reader import Tape, moments, transposed
 from bot.trading.trader import Trader
 
@@ -61,7 +61,7 @@ class Summary:
 class Replay:
     """One run of a tape through a cycle."""
 
-    def __init__(self, tape: Tape, watch: Watch, trader: Trader, journal: Journal) -> None:
+    def __init__(self, tape: Tape, watch: Analyzer, trader: Trader, journal: Journal) -> None:
         self._tape = tape
         self._watch = watch
         self._trader = trader
@@ -77,13 +77,13 @@ class Replay:
         judged = self._watch.opinions(observed(self._tape, self._watch))
         cursor = Cursor(self._tape, judged)
         clock = RecordedClock(moment(self._tape.books.seen_at[0]))
-        parts = Parts(
+        parts = CycleParts(
             data=cursor,
             watchlist=cursor,
             judge=cursor,
             trader=self._trader,
             examiner=_Lenient(),
-            keeper=Keeper(Unkept(), _Unhurried(self._journal)),
+            keeper=UnitOfWork(NullStore(), _Unhurried(self._journal)),
             clock=clock,
             audience=self._tally,
             chunk=len(self._tape.books),
@@ -123,7 +123,7 @@ class Replay:
         )
 
 
-def observed(tape: Tape, watch: Watch) -> Observed:
+def observed(tape: Tape, watch: Analyzer) -> Observations:
     """Every book of the tape measured, each with the memory of its market's earlier ones."""
     places = list(transposed(tape.books))
     parts = [watch.observe(tape.books.take(rows), tape.seconds_to_close[rows]) for rows in places]
@@ -188,7 +188,7 @@ class _Tally:
                     self.refusals += 1
                     self._decided(event.at, event.order, event.reason)
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """Nothing is shown."""
 
     async def publish(

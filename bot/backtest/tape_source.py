@@ -16,9 +16,9 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.market.money import ONE, ZERO, Contracts, exact
 from bot.core.market.orderbook import Books, Floats
-from bot.core.whales.detector import Traded
+from bot.core.whales.detector import TradesBetween
 from bot.ports.exchange import BookAnswer
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 from bot.tape.reader import Rows, Tape
 
 FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
@@ -30,7 +30,7 @@ _AFTER: Final = timedelta(days=365)
 class Cursor:
     """The tape as source of books, watchlist and judge, standing at one moment."""
 
-    def __init__(self, tape: Tape, judged: Judged) -> None:
+    def __init__(self, tape: Tape, judged: Predictions) -> None:
         self._judged = judged
         self._markets = markets_of(tape)
         self._held: tuple[str, ...] = ()
@@ -60,8 +60,8 @@ class Cursor:
         self,
         books: Books,  # noqa: ARG002  # as above
         seconds_to_close: Floats,  # noqa: ARG002
-        traded: Traded | None = None,  # noqa: ARG002
-    ) -> Judged:
+        traded: TradesBetween | None = None,  # noqa: ARG002
+    ) -> Predictions:
         """What was made of the books of this moment."""
         return self._now
 

@@ -15,12 +15,12 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from bot.cluster.operator_flags import Switches
-from bot.cluster.ports import Candidate, Election, Engine, Offices, Onlooker
+from bot.cluster.operator_flags import OperatorFlags
+from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories, Standby
 from bot.dashboard.snapshot import Role
 from bot.engine.loop import pause
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Lead, LeaseLostError, StoreError, StoreLostError, Term
+from bot.ports.persistence import LeaseLostError, LeaseState, StoreError, StoreLostError, Term
 from bot.telemetry.folded_lines import Folded
 
 log = logging.getLogger("main")
@@ -35,7 +35,7 @@ RETRY: Final = 2.0
 LONGEST_RETRY: Final = 60.0
 
 
-class Leadership:
+class LeaderElection:
     """Leads whenever it can, and looks on otherwise.
 
     `settled` is set once it is known, for the first time, how this process stands.
@@ -44,7 +44,7 @@ class Leadership:
     def __init__(
         self,
         candidate: Candidate,
-        switches: Switches,
+        switches: OperatorFlags,
         stopwatch: Callable[[], float],
     ) -> None:
         """`stopwatch` is in seconds and never jumps; it goes on while the process is paused."""
@@ -56,9 +56,9 @@ class Leadership:
         self._folded = Folded(stopwatch)
         self._role = Role()
         self._sure_until = -inf
-        self._election: Election | None = None
+        self._election: LeaseStore | None = None
         self._engine: Engine | None = None
-        self._looking: tuple[Onlooker, Lead, int] | None = None
+        self._looking: tuple[Standby, LeaseState, int] | None = None
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
@@ -112,7 +112,7 @@ class Leadership:
             return 0.0
         return max(self._sure_until - self._stopwatch(), 0.0)
 
-    async def run(self, offices: Offices) -> None:
+    async def run(self, offices: NodeFactories) -> None:
         """Take part until `end`; a database that cannot be opened is tried again."""
         self._on_role = offices.on_role
         while not self._ending:
@@ -151,7 +151,7 @@ class Leadership:
         self._looked.clear()
         await self._looked.wait()
 
-    async def _take_part(self, election: Election, offices: Offices) -> None:
+    async def _take_part(self, election: LeaseStore, offices: NodeFactories) -> None:
         while not self._ending:
             began = self._stopwatch()
             term = await election.take(self._who.holder, self._who.seconds, self._who.book)
@@ -163,7 +163,7 @@ class Leadership:
                 await self._lead(election, offices, term, began)
             await self._rest(self._who.seconds / LOOKS)
 
-    async def _look_on(self, election: Election, offices: Offices) -> None:
+    async def _look_on(self, election: LeaseStore, offices: NodeFactories) -> None:
         lead = await election.lead()
         book = lead.book or self._who.book
         if self._looking is None or self._looking[1].book != lead.book:
@@ -181,7 +181,9 @@ class Leadership:
         self._looking = onlooker, lead, news.commit
         self._looked.set()
 
-    async def _lead(self, election: Election, offices: Offices, term: Term, began: float) -> None:
+    async def _lead(
+        self, election: LeaseStore, offices: NodeFactories, term: Term, began: float
+    ) -> None:
         self._lost = False
         self._prolong(began)
         self._switches.look_at(self._who.book)
@@ -202,7 +204,7 @@ class Leadership:
         if self._bar is not None:
             await self._rest(min(RETRY * 2**self._tries, LONGEST_RETRY))
 
-    async def _reigned(self, offices: Offices, term: Term) -> None:
+    async def _reigned(self, offices: NodeFactories, term: Term) -> None:
         try:
             await self._reign(offices, term)
         except LeaseLostError:
@@ -216,7 +218,7 @@ class Leadership:
             self._engine = None
             self.settled.set()
 
-    async def _reign(self, offices: Offices, term: Term) -> None:
+    async def _reign(self, offices: NodeFactories, term: Term) -> None:
         async with offices.engine(term, self._lose) as engine:
             # From here on it is asked to end, and not broken off.
             self._engine, self._opening, self._bar = engine, None, None
@@ -238,7 +240,7 @@ class Leadership:
         self._said_stopped = not self._switches.runs
         await (engine.control.start() if self._switches.runs else engine.control.stop())
 
-    async def _renewals(self, election: Election, term: Term) -> None:
+    async def _renewals(self, election: LeaseStore, term: Term) -> None:
         while not self._lost:
             await asyncio.sleep(self._who.seconds / BEATS)
             began = self._stopwatch()

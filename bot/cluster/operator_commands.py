@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from bot.cluster.leader_election import Leadership
-from bot.cluster.operator_flags import KILLED, RUNNING, Switches
+from bot.cluster.leader_election import LeaderElection
+from bot.cluster.operator_flags import KILLED, RUNNING, OperatorFlags
 from bot.ports.persistence import StoreError
 
 log = logging.getLogger("main")
@@ -19,10 +19,10 @@ log = logging.getLogger("main")
 OBEY_WITHIN: Final = 15.0
 
 
-class Command:
+class OperatorCommands:
     """What operators may want. Every method may raise StoreError: then nothing has changed."""
 
-    def __init__(self, leadership: Leadership, switches: Switches) -> None:
+    def __init__(self, leadership: LeaderElection, switches: OperatorFlags) -> None:
         self._leadership = leadership
         self._switches = switches
 

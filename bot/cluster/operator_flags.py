@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.cluster.ports import Election
+from bot.cluster.ports import LeaseStore
 from bot.ports.exchange import Clock
 
 RUNNING: Final = "running"
@@ -20,7 +20,7 @@ _UNKNOWN: Final = "not known yet whether operators allow it: the database has no
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _FlagChange:
     """What somebody wanted of a book, and when."""
 
     book: str
@@ -28,7 +28,7 @@ class _Wish:
     at: datetime
 
 
-class Switches:
+class OperatorFlags:
     """The switches of the book that is looked at, as last read, and those set since."""
 
     def __init__(self, starts: bool, clock: Clock) -> None:
@@ -37,7 +37,7 @@ class Switches:
         self._clock = clock
         self._book: str | None = None
         self._read: dict[str, str] | None = None
-        self._wishes: dict[str, _Wish] = {}
+        self._wishes: dict[str, _FlagChange] = {}
         # An answer that comes late must not take the place of a newer one.
         self._lock = asyncio.Lock()
 
@@ -79,13 +79,13 @@ class Switches:
     def set(self, name: str, value: str) -> None:
         """From now on it is so, for the book that is looked at. Without one, nothing is."""
         if self._book is not None:
-            self._wishes[name] = _Wish(self._book, value, self._clock.now())
+            self._wishes[name] = _FlagChange(self._book, value, self._clock.now())
 
     def withdraw(self) -> None:
         """Nobody wants any more what could not be written down."""
         self._wishes.clear()
 
-    async def sync(self, election: Election) -> None:
+    async def sync(self, election: LeaseStore) -> None:
         """Write down what was set and read what others set. Raises StoreError."""
         async with self._lock:
             if (book := self._book) is None:

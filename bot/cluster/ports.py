@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.ports.persistence import Kept, Lead, News, Term
+from bot.ports.persistence import Checkpoint, CommittedChanges, LeaseState, Term
 
 
-class Election(Protocol):
+class LeaseStore(Protocol):
     """A database in which processes agree on who leads. Every method may raise StoreError."""
 
     async def take(self, holder: str, seconds: float, book: str) -> Term | None:
@@ -24,15 +24,15 @@ class Election(Protocol):
         """Let somebody else lead."""
         ...
 
-    async def lead(self) -> Lead:
+    async def lead(self) -> LeaseState:
         """Who leads."""
         ...
 
-    async def seen(self, book: str) -> Kept:
+    async def seen(self, book: str) -> Checkpoint:
         """What is kept of a book, as far as those who look on need it."""
         ...
 
-    async def news(self, book: str, after: int) -> News:
+    async def news(self, book: str, after: int) -> CommittedChanges:
         """What was kept after a commit."""
         ...
 
@@ -45,7 +45,7 @@ class Election(Protocol):
         ...
 
 
-class Control(Protocol):
+class LoopControl(Protocol):
     """Starts and stops a loop."""
 
     async def start(self) -> bool:
@@ -61,7 +61,7 @@ class Engine(Protocol):
     """What a leader runs in its term."""
 
     @property
-    def control(self) -> Control:
+    def control(self) -> LoopControl:
         """The loop's switch."""
         ...
 
@@ -70,7 +70,7 @@ class Engine(Protocol):
         ...
 
 
-class Onlooker(Protocol):
+class Standby(Protocol):
     """What serves reads while another process leads."""
 
     @property
@@ -78,11 +78,11 @@ class Onlooker(Protocol):
         """Whether the leader's loop runs, as far as is known."""
         ...
 
-    def begin(self, kept: Kept) -> None:
+    def begin(self, kept: Checkpoint) -> None:
         """Everything of a book is this."""
         ...
 
-    def see(self, news: News) -> None:
+    def see(self, news: CommittedChanges) -> None:
         """And this came after it."""
         ...
 
@@ -101,13 +101,13 @@ OpenEngine = Callable[[Term, Callable[[], None]], AbstractAsyncContextManager[En
 
 
 @dataclass(frozen=True, slots=True)
-class Offices:
+class NodeFactories:
     """How to open what a process needs: the database, the engine of a leader, an onlooker.
 
     `on_role` hears of every change of how this process stands.
     """
 
-    database: Callable[[], AbstractAsyncContextManager[Election]]
+    database: Callable[[], AbstractAsyncContextManager[LeaseStore]]
     engine: OpenEngine
-    onlooker: Callable[[], Onlooker]
+    onlooker: Callable[[], Standby]
     on_role: Callable[[], None]

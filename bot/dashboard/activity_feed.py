@@ -25,7 +25,7 @@ from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orders import Order, OrderStatus
 from bot.dashboard.notices import Notices
 from bot.dashboard.timeline import Timeline
-from bot.ports.persistence import Kept, News
+from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.ports.view_faults import ViewFaults
 from bot.ports.views import NoticeKind, NoticeView, TimelineView, WhaleView
 
@@ -34,7 +34,7 @@ TIMELINE: Final = 500
 NOTICES: Final = 200
 
 
-class Recent:
+class ActivityFeed:
     """What happened lately. Fed with every event; those without a view leave no trace."""
 
     def __init__(self, faults: ViewFaults | None = None) -> None:
@@ -60,14 +60,14 @@ class Recent:
         if isinstance(event, WhaleSeen):
             self._whales.appendleft(_whale(event))
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with what was kept: all that is shown comes from events alone."""
         self._whales.clear()
         self._timeline.clear()
         self._notices.clear()
         self.see(kept.events)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self.see(news.events)
 

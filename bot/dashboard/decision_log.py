@@ -26,11 +26,11 @@ from bot.core.events import (
 from bot.core.market.market import Market
 from bot.core.market.orders import Execution, Order
 from bot.core.signals.regime import RegimeName
-from bot.ports.checkpoint_codec import Form
-from bot.ports.persistence import Kept, Memo, News
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.view_faults import ViewFaults
-from bot.ports.views import DecisionView, Direction, Refusal
-from bot.signals.observations import Judged
+from bot.ports.views import DecisionView, Direction, RefusalView
+from bot.signals.observations import Predictions
 
 #: Passes that are remembered.
 CYCLES: Final = 20
@@ -49,7 +49,7 @@ class _Decision(Struct, frozen=True, array_like=True, gc=False):
     order_id: str | None = None
     order: str | None = None
     outcome: str | None = None
-    refusal: Refusal | None = None
+    refusal: RefusalView | None = None
 
 
 class _Pass(Struct, frozen=True, array_like=True):
@@ -60,12 +60,12 @@ class _Pass(Struct, frozen=True, array_like=True):
     decisions: list[_Decision]
 
 
-class Decisions:
+class DecisionLog:
     """The decisions of the last passes that judged anything."""
 
     def __init__(self, faults: ViewFaults | None = None) -> None:
         self._faults = faults or ViewFaults()
-        self._form = Form("decisions", _Pass)
+        self._form = RecordCodec("decisions", _Pass)
         self._passes: dict[int, _Pass] = {}
         self._changed: set[int] = set()
         self._serial = 0
@@ -77,7 +77,7 @@ class Decisions:
         """These happened."""
         self._faults.each("the decisions", self._see, events)
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """These books were judged."""
         tickers = judged.seen.books.tickers
         for ticker, way in zip(tickers, judged.directions.tolist(), strict=True):
@@ -100,13 +100,13 @@ class Decisions:
         """The decisions about a market, or about all, newest first, so many at most."""
         return tuple(islice(self._views(ticker), limit))
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """The passes that were made or changed since this was asked last."""
         changed = sorted(self._changed & self._passes.keys())
         self._changed.clear()
         return [self._form.memo(str(serial % CYCLES), self._passes[serial]) for serial in changed]
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with the passes that were kept."""
         self._passes.clear()
         self._places.clear()
@@ -115,7 +115,7 @@ class Decisions:
         self._begin(0)
         self._take(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self._take(news)
 
@@ -136,7 +136,7 @@ class Decisions:
                 self._finish()
                 self._begin(number)
 
-    def _take(self, source: Kept | News) -> None:
+    def _take(self, source: Checkpoint | CommittedChanges) -> None:
         found = [one for one in self._form.read(source).values() if one is not None]
         for one in sorted(found, key=lambda one: one.serial):
             self._add(one)
@@ -181,14 +181,14 @@ class Decisions:
         ticker = signal.ticker
         about = (signal.at, ticker, signal.score, direction, signal.action)
         if refused := self._refusals.get(ticker):
-            refusal = Refusal(refused.rule, _float(refused.value), _float(refused.limit))
+            refusal = RefusalView(refused.rule, _float(refused.value), _float(refused.limit))
             wish = _wish(refused.order)
             return _Decision(*about, refused.reason, order=wish, refusal=refusal)
         if order := self._orders.get(ticker):
             name = order.client_order_id
             return _Decision(*about, signal.reason, name, _wish(order), self._outcomes.get(name))
         if stop := signal.stop:
-            refusal = Refusal(stop.rule, _float(stop.value), _float(stop.limit))
+            refusal = RefusalView(stop.rule, _float(stop.value), _float(stop.limit))
             return _Decision(*about, signal.reason, refusal=refusal)
         return _Decision(*about, signal.reason)
 

@@ -20,23 +20,23 @@ from bot.core.market.market import Market
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orderbook import Floats
 from bot.core.signals.regime import REGIMES, RegimeName
-from bot.dashboard.activity_feed import Recent
+from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.snapshot import (
     UNKNOWN_REGIME,
-    Board,
     BotStatus,
     Role,
     Snapshot,
+    SnapshotHolder,
     bot_view,
     packed,
     regime_view,
     snapshot,
     status_of,
 )
-from bot.engine.loop import Beat
+from bot.engine.loop import LoopStatus
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
 #: Intervals after which a book that was not renewed is old, and the least interval for that.
@@ -59,7 +59,7 @@ class Sources:
     trader: Trader
     scorer: Scorer
     journal: Journal
-    recent: Recent
+    recent: ActivityFeed
     universe_fault: Callable[[], str | None]
     role: Callable[[], Role]
 
@@ -67,14 +67,14 @@ class Sources:
 class Publisher:
     """Turns what passes through a cycle into the next snapshot on the board."""
 
-    def __init__(self, board: Board, sources: Sources) -> None:
+    def __init__(self, board: SnapshotHolder, sources: Sources) -> None:
         self._board = board
         # What is shown, before it grew old: every process lets it grow old by itself.
         self._plain = board.snapshot
         self._from = sources
         self._recent = sources.recent
         self._made: tuple[BotStatus, Snapshot] | None = None
-        self._judged: list[Judged] = []
+        self._judged: list[Predictions] = []
         self._views: dict[str, MarketView] = {}
         self._seen_at: dict[str, float] = {}
         self._refusals: dict[str, str] = {}
@@ -89,7 +89,7 @@ class Publisher:
                 case SignalMade(reason=str(reason), ticker=ticker) if reason:
                     self._refusals[ticker] = reason
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """These books were judged."""
         self._judged.append(judged)
 
@@ -143,7 +143,7 @@ class Publisher:
         self._board.status = self._from.role().on(status_of(state.bot))
         self.adopt(state, at)
 
-    def on_beat(self, beat: Beat) -> None:
+    def on_beat(self, beat: LoopStatus) -> None:
         """The loop itself changed: that is shown at once, not at the end of the cycle."""
         status = self._board.status
         changed = (status.running, status.error) != (beat.running, beat.error)
@@ -225,7 +225,7 @@ class Publisher:
         apart = len(made.body) >= PACK_APART
         self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
 
-    def _look_at(self, judged: Judged, markets: Mapping[str, Market]) -> set[str]:
+    def _look_at(self, judged: Predictions, markets: Mapping[str, Market]) -> set[str]:
         """The markets that have a new view now: a book without any order keeps the last one."""
         books, rows = judged.seen.books, _rows(judged)
         shows = np.isfinite(books.best_bid) | np.isfinite(books.best_ask)
@@ -386,7 +386,7 @@ _UNSEEN: Final = _Row(
 )
 
 
-def _rows(judged: Judged) -> list[_Row]:
+def _rows(judged: Predictions) -> list[_Row]:
     books, measures = judged.seen.books, judged.seen.measures
     columns = (
         _cents(books.best_bid, _NO_BID),

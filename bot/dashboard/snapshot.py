@@ -95,7 +95,7 @@ class Snapshot:
     gzip: bytes | None = None
 
 
-class Board:
+class SnapshotHolder:
     """The one cell that changes: the bot writes it, the API reads it."""
 
     __slots__ = ("_changed", "_snapshot", "status")

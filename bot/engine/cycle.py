@@ -25,12 +25,12 @@ from bot.core.market.money import measured
 from bot.core.market.orderbook import Books
 from bot.core.signals import regime
 from bot.core.signals.regime import RegimeName
-from bot.core.whales.detector import Traded
-from bot.engine.ports import Parts
+from bot.core.whales.detector import TradesBetween
+from bot.engine.ports import CycleParts
 from bot.market_data.universe import seconds_to_close
 from bot.ports.exchange import BookAnswer, ExchangeError
-from bot.ports.persistence import Kept, Memo
-from bot.signals.analyzer import Judged
+from bot.ports.persistence import Checkpoint, StateRecord
+from bot.signals.analyzer import Predictions
 
 #: Books from which on judging and trading are two pieces of work, not one.
 BREATH = 20
@@ -44,7 +44,7 @@ class Cycle:
     and what was fetched, is said at once. What a pass that broke off did is kept by the next.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: CycleParts) -> None:
         self._data = parts.data
         self._watchlist = parts.watchlist
         self._judge = parts.judge
@@ -61,14 +61,14 @@ class Cycle:
         self._fault: str | None = None
         self._untold: list[Event] = []
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """The mood of all markets, if it changed since this was asked last."""
         if self._mood is self._mood_kept:
             return []
         self._mood_kept = self._mood
-        return [Memo(_MOOD, "", self._mood.value.encode())]
+        return [StateRecord(_MOOD, "", self._mood.value.encode())]
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with the mood that was kept."""
         body = kept.memos.get(_MOOD, {}).get("")
         known = (body or b"").decode(errors="replace")
@@ -134,12 +134,12 @@ class Cycle:
             self._failed("order books", _summary(answer.missing))
         return answer
 
-    async def _traded(self, books: Books) -> Traded | None:
+    async def _traded(self, books: Books) -> TradesBetween | None:
         return await self._prints.since(books) if self._prints is not None else None
 
     async def _pass(
-        self, books: Books, traded: Traded | None, markets: Mapping[str, Market]
-    ) -> Judged:
+        self, books: Books, traded: TradesBetween | None, markets: Mapping[str, Market]
+    ) -> Predictions:
         at = self._clock.now()
         judged = self._judge.judge(books, seconds_to_close(books, markets), traded)
         if len(books) > BREATH:
@@ -150,7 +150,7 @@ class Cycle:
         self._audience.look(judged)
         return judged
 
-    def _change_mood(self, judged: Sequence[Judged], markets: Mapping[str, Market]) -> None:
+    def _change_mood(self, judged: Sequence[Predictions], markets: Mapping[str, Market]) -> None:
         if not judged:
             return
         tickers = [ticker for part in judged for ticker in part.seen.books.tickers]
@@ -197,8 +197,8 @@ NO_BOOKS = Books.of([])
 
 
 def _chunks(
-    books: Books, traded: Traded | None, size: int
-) -> Iterator[tuple[Books, Traded | None]]:
+    books: Books, traded: TradesBetween | None, size: int
+) -> Iterator[tuple[Books, TradesBetween | None]]:
     if len(books) <= size:
         return iter(((books, traded),) if len(books) else ())
     cuts = (slice(start, start + size) for start in range(0, len(books), size))

@@ -8,7 +8,7 @@ from bot.ports.exchange import Journal
 from bot.ports.view_faults import ViewFaults
 
 
-class Teller(Protocol):
+class EventListener(Protocol):
     """Hears what happened."""
 
     def see(self, events: Sequence[Event]) -> None:
@@ -21,11 +21,11 @@ class Journals:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._tellers: tuple[Teller, ...] = ()
+        self._tellers: tuple[EventListener, ...] = ()
         self._faults = ViewFaults()
         self._odd: str | None = None
 
-    def tell(self, *tellers: Teller) -> None:
+    def tell(self, *tellers: EventListener) -> None:
         """From now on these hear of everything, too."""
         self._tellers = tellers
 

@@ -19,7 +19,7 @@ STOP_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class LoopStatus:
     """What is known of the loop itself.
 
     `error` is that of the last cycle, None once one works again; `fault` is why a loop that
@@ -34,7 +34,7 @@ class Beat:
     fault: str | None = None
 
 
-class Runner:
+class BotLoop:
     """Runs a cycle every `interval` seconds beside a companion that lives as long as the loop."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Runner:
         companion: Callable[[asyncio.Event], Awaitable[None]],
         clock: Clock,
         interval: float,
-        on_beat: Callable[[Beat], None],
+        on_beat: Callable[[LoopStatus], None],
     ) -> None:
         """`cycle` is one pass and answers what the exchange failed at, None if nothing.
 
@@ -56,13 +56,13 @@ class Runner:
         self._clock = clock
         self._interval = interval
         self._on_beat = on_beat
-        self._beat = Beat()
+        self._beat = LoopStatus()
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._lock = asyncio.Lock()
 
     @property
-    def beat(self) -> Beat:
+    def beat(self) -> LoopStatus:
         """The loop's own state, now."""
         return self._beat
 

@@ -6,15 +6,15 @@ from datetime import datetime
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.signals.regime import RegimeName
-from bot.engine.ports import Audience
+from bot.engine.ports import CycleObserver
 from bot.ports.view_faults import ViewFaults
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 
 
-class Audiences:
+class Observers:
     """Tells each of them, in their order; the names are for people."""
 
-    def __init__(self, faults: ViewFaults, audiences: Mapping[str, Audience]) -> None:
+    def __init__(self, faults: ViewFaults, audiences: Mapping[str, CycleObserver]) -> None:
         self._faults = faults
         self._audiences = tuple(audiences.items())
 
@@ -24,7 +24,7 @@ class Audiences:
             with self._faults.within(name):
                 audience.see(events)
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """These books were judged."""
         for name, audience in self._audiences:
             with self._faults.within(name):

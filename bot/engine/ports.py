@@ -9,11 +9,11 @@ from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.regime import RegimeName
-from bot.core.whales.detector import Traded
-from bot.engine.unit_of_work import Keeper
+from bot.core.whales.detector import TradesBetween
+from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.exchange import BookAnswer, Clock
 from bot.ports.view_faults import ViewFaults
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
 #: Markets judged between two breaths of the event loop: about 5 ms of work.
@@ -44,10 +44,12 @@ class Watchlist(Protocol):
         ...
 
 
-class Judge(Protocol):
+class Predictor(Protocol):
     """Says what books mean."""
 
-    def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
+    def judge(
+        self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
+    ) -> Predictions:
         """One opinion per book; each ticker at most once. `traded` None: nobody asked."""
         ...
 
@@ -55,29 +57,29 @@ class Judge(Protocol):
 class TradeWatch(Protocol):
     """Knows what traded between two books, where that matters."""
 
-    async def since(self, books: Books) -> Traded:
+    async def since(self, books: Books) -> TradesBetween:
         """What traded between the last book of each market and this one, as far as is known."""
         ...
 
 
-class Examiner(Protocol):
+class PredictionReviewer(Protocol):
     """Holds predictions against what came of them."""
 
     def grade(
-        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> Sequence[Event]:
         """What these books say of earlier predictions; those of these books are remembered."""
         ...
 
 
-class Audience(Protocol):
+class CycleObserver(Protocol):
     """Who is shown what a pass saw."""
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
         ...
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """These books were judged."""
         ...
 
@@ -93,17 +95,17 @@ class Audience(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class CycleParts:
     """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
 
     data: BookSource
     watchlist: Watchlist
-    judge: Judge
+    judge: Predictor
     trader: Trader
-    examiner: Examiner
-    keeper: Keeper
+    examiner: PredictionReviewer
+    keeper: UnitOfWork
     clock: Clock
-    audience: Audience
+    audience: CycleObserver
     prints: TradeWatch | None = None
     chunk: int = CHUNK
     faults: ViewFaults = field(default_factory=ViewFaults)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.market.orders import Order
 from bot.ports.exchange import Journal
-from bot.ports.persistence import Done, Memo, Store, StoreError
+from bot.ports.persistence import CommitBatch, StateRecord, Store, StoreError
 from bot.ports.view_faults import ViewFaults
 
 log = logging.getLogger("main")
@@ -27,15 +27,15 @@ BATCH: Final = 100
 _MONEY: Final = (OrderEnded, MarketSettled)
 
 
-class Remembering(Protocol):
+class Stateful(Protocol):
     """Has memory between passes that must outlive the process."""
 
-    def memos(self) -> Sequence[Memo]:
+    def memos(self) -> Sequence[StateRecord]:
         """What changed since this was asked last."""
         ...
 
 
-class Stage(Protocol):
+class StateView(Protocol):
     """Where the state of a pass waits until it may be seen."""
 
     def prepared(self) -> bytes | None:
@@ -51,7 +51,7 @@ class Stage(Protocol):
         ...
 
 
-class EmptyStage:
+class NullView:
     """Shows nothing: for replays."""
 
     def prepared(self) -> bytes | None:
@@ -65,7 +65,7 @@ class EmptyStage:
         """Nothing."""
 
 
-class Keeper:
+class UnitOfWork:
     """Between the cycle and the store. `fault` says why nothing can be kept, None if all is well.
 
     `dropped` counts events that were given up because the database was away for too long.
@@ -78,13 +78,13 @@ class Keeper:
         self._store = store
         self._journal = journal
         self._say = say
-        self._stage: Stage = EmptyStage()
-        self._remembering: tuple[Remembering, ...] = ()
-        self._views: Mapping[str, Remembering] = {}
+        self._stage: StateView = NullView()
+        self._remembering: tuple[Stateful, ...] = ()
+        self._views: Mapping[str, Stateful] = {}
         self._faults = ViewFaults()
         self._events: list[Event] = []
-        self._memos: dict[tuple[str, str], Memo] = {}
-        self._unsure: Done | None = None
+        self._memos: dict[tuple[str, str], StateRecord] = {}
+        self._unsure: CommitBatch | None = None
         self._published: bytes | None = None
         # The loop and whoever publishes between two passes.
         self._lock = asyncio.Lock()
@@ -97,9 +97,9 @@ class Keeper:
 
     def serve(
         self,
-        stage: Stage,
-        remembering: Sequence[Remembering],
-        views: Mapping[str, Remembering] | None = None,
+        stage: StateView,
+        remembering: Sequence[Stateful],
+        views: Mapping[str, Stateful] | None = None,
         faults: ViewFaults | None = None,
     ) -> None:
         """Show on this stage, and keep what these remember, too.
@@ -158,7 +158,7 @@ class Keeper:
             with self._faults.within(name):
                 self._remember(one)
 
-    def _remember(self, one: Remembering) -> None:
+    def _remember(self, one: Stateful) -> None:
         self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
 
     @property
@@ -180,15 +180,15 @@ class Keeper:
             self._bound()
         self._report(before)
 
-    async def _try(self, done: Done) -> None:
+    async def _try(self, done: CommitBatch) -> None:
         self._unsure = done
         await self._store.commit(done)
         self._unsure = None
         self._published = done.published or self._published
         self._kept += done.events
 
-    def _next(self, published: bytes | None) -> Done:
-        done = Done(tuple(self._events), tuple(self._memos.values()), published)
+    def _next(self, published: bytes | None) -> CommitBatch:
+        done = CommitBatch(tuple(self._events), tuple(self._memos.values()), published)
         self._events = []
         self._memos = {}
         return done

@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from bot.journal.csv_rotation import COMPRESSED, Part, Parts
+from bot.journal.csv_rotation import COMPRESSED, Part, RotatedParts
 
 log = logging.getLogger("main")
 
@@ -103,8 +103,8 @@ class Tidier:
     def _tidy(self, day: date) -> None:
         try:
             for path in self._logs.values():
-                Parts(path).expire(day, self._rules.keep_days)
-                self._compress(_there(Parts(path).listed))
+                RotatedParts(path).expire(day, self._rules.keep_days)
+                self._compress(_there(RotatedParts(path).listed))
         finally:
             # On a disk that is full this is all that can be done.
             self._bound()
@@ -124,7 +124,7 @@ class Tidier:
         found = [
             (name in _MONEY, part)
             for name, path in self._logs.items()
-            for part in _there(Parts(path).all)
+            for part in _there(RotatedParts(path).all)
         ]
         excess = sum(_size(part.path) for _, part in found) - room
         gone = []

@@ -43,7 +43,7 @@ class Part:
         return self.path.name.removesuffix(COMPRESSED)
 
 
-class Parts:
+class RotatedParts:
     """The complete parts of the log whose growing part is `path`."""
 
     def __init__(self, path: Path) -> None:

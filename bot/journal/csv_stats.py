@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.journal.csv_rotation import Parts
+from bot.journal.csv_rotation import RotatedParts
 from bot.journal.csv_rows import LOGS
 
 _CHUNK: Final = 1 << 20
@@ -13,7 +13,7 @@ _TAIL: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFileStats:
     """One CSV log as it lies there; `line_count` includes the header.
 
     `parts` are the names of the complete parts beside it, oldest first; they are not counted.
@@ -46,21 +46,21 @@ class LogStats:
         self._shown = folder.name if folder.is_absolute() else folder.as_posix()
         self._known: dict[str, _Counted] = {}
 
-    def read(self) -> dict[str, LogFile]:
+    def read(self) -> dict[str, LogFileStats]:
         """The figures now, by the log's name. Blocking: call it in a thread."""
         return {name: self._log_file(one.file) for name, one in LOGS.items()}
 
-    def _log_file(self, file: str) -> LogFile:
+    def _log_file(self, file: str) -> LogFileStats:
         shown, parts = f"{self._shown}/{file}", self._parts(file)
         try:
             counted = self._counted(file)
         except OSError:
-            return LogFile(False, shown, 0, 0, parts)
-        return LogFile(True, shown, counted.size, counted.lines, parts)
+            return LogFileStats(False, shown, 0, 0, parts)
+        return LogFileStats(True, shown, counted.size, counted.lines, parts)
 
     def _parts(self, file: str) -> tuple[str, ...]:
         try:
-            return tuple(part.name for part in Parts(self._folder / file).listed())
+            return tuple(part.name for part in RotatedParts(self._folder / file).listed())
         except OSError:
             return ()
 

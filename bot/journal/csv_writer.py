@@ -19,7 +19,7 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import Final
 
-from bot.journal.csv_rotation import Parts, last_day, turned_day
+from bot.journal.csv_rotation import RotatedParts, last_day, turned_day
 
 log = logging.getLogger("main")
 
@@ -44,7 +44,7 @@ class CsvFile:
         Only a part of a single row may be larger than `max_bytes`.
         """
         self.path = path
-        self.parts = Parts(path)
+        self.parts = RotatedParts(path)
         self.stuck: str | None = None
         self._header = ",".join(columns).encode()
         self._max_bytes = max_bytes

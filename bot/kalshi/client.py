@@ -28,7 +28,7 @@ from bot.ports.exchange import BookAnswer, Clock, ExchangeError, Listed, Terms
 
 log = logging.getLogger("main")
 
-DescribedT = TypeVar("DescribedT", Market, wire.Event)
+DescribedT = TypeVar("DescribedT", Market, wire.EventTerms)
 
 #: Markets on one page of the listing, and trades on one of theirs: the most there can be.
 PAGE = 1_000
@@ -174,7 +174,7 @@ class KalshiClient:
             log.warning("%d fees stay unknown for now: %s", len(failures), failures[0])
         return found
 
-    async def trades(self, ticker: str, limit: int = 100) -> tuple[wire.Trade, ...]:
+    async def trades(self, ticker: str, limit: int = 100) -> tuple[wire.PublicTrade, ...]:
         """The latest trades of a market, newest first; ExchangeError if one cannot be read."""
         params = [("ticker", ticker), ("limit", str(limit))]
         page = await self._calls.read("/markets/trades", params, wire.trades)
@@ -186,7 +186,7 @@ class KalshiClient:
 
     async def recent_trades(
         self, since: datetime, pages: int
-    ) -> tuple[tuple[wire.Trade, ...], bool, frozenset[str]]:
+    ) -> tuple[tuple[wire.PublicTrade, ...], bool, frozenset[str]]:
         """The trades of all markets from `since` on, newest first, and whether those are all.
 
         They are not all if so many pages, one request each, do not reach back so far. Last the
@@ -194,7 +194,7 @@ class KalshiClient:
         """
         # Whole seconds, rounded down: a few trades too many are better than one too few.
         params = [("limit", str(PAGE)), ("min_ts", str(int(since.timestamp())))]
-        found: dict[str, wire.Trade] = {}
+        found: dict[str, wire.PublicTrade] = {}
         doubtful: frozenset[str] = frozenset()
         cursor = ""
         for _ in range(pages):
@@ -279,13 +279,13 @@ class KalshiClient:
                 failures.append(error)
         return found
 
-    async def _events(self, tickers: Sequence[str]) -> tuple[wire.Event, ...]:
+    async def _events(self, tickers: Sequence[str]) -> tuple[wire.EventTerms, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
         found, broken = await self._calls.read("/events", params, wire.events)
         self._oddities.note("GET /events", broken)
         return found
 
-    async def _series(self, ticker: str) -> wire.Series:
+    async def _series(self, ticker: str) -> wire.SeriesTerms:
         known = self._cache.series(ticker)
         if known is None:
             path = f"/series/{quote(ticker, safe='')}"

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.core.market.fees import FeeSchedule
-from bot.kalshi.wire.markets import Event, Series
+from bot.kalshi.wire.markets import EventTerms, SeriesTerms
 from bot.ports.exchange import Clock, Terms
 
 FRESH_FOR = timedelta(hours=1)
 
 
-def terms_of(event: Event, series: Series) -> Terms:
+def terms_of(event: EventTerms, series: SeriesTerms) -> Terms:
     """The terms in force: what the event overrides, and the rest from its series."""
     multiplier = event.fee_multiplier
     fees = FeeSchedule(
@@ -30,7 +30,7 @@ class TermsCache:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._terms: dict[str, tuple[datetime, Terms]] = {}
-        self._series: dict[str, tuple[datetime, Series]] = {}
+        self._series: dict[str, tuple[datetime, SeriesTerms]] = {}
 
     def split(self, events: Sequence[str]) -> tuple[dict[str, Terms], list[str]]:
         """The terms still fresh, and the events whose terms have to be read."""
@@ -43,12 +43,12 @@ class TermsCache:
         now = self._clock.now()
         self._terms |= {event: (now, kept) for event, kept in terms.items()}
 
-    def series(self, ticker: str) -> Series | None:
+    def series(self, ticker: str) -> SeriesTerms | None:
         """The series, if it was read within the hour."""
         kept = self._series.get(ticker)
         return kept[1] if kept else None
 
-    def keep_series(self, series: Series) -> None:
+    def keep_series(self, series: SeriesTerms) -> None:
         """Remember it from now on."""
         self._series[series.ticker] = (self._clock.now(), series)
 

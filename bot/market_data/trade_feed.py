@@ -19,8 +19,8 @@ import numpy as np
 from bot.core.market.market import Side
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
-from bot.core.whales.detector import Traded
-from bot.core.whales.trades import Tape
+from bot.core.whales.detector import TradesBetween
+from bot.core.whales.trades import MarketTrades
 from bot.ports.exchange import ExchangeError
 
 log = logging.getLogger("main")
@@ -35,7 +35,7 @@ FORGOTTEN: Final = 3_600.0
 _NEW: Final = "some markets were not looked at before"
 
 
-class Print(Protocol):
+class ReportedTrade(Protocol):
     """Contracts that changed hands at a YES price."""
 
     @property
@@ -72,13 +72,13 @@ class Print(Protocol):
 class TradeSource(Protocol):
     """Where trades come from."""
 
-    async def trades(self, ticker: str, limit: int) -> Sequence[Print]:
+    async def trades(self, ticker: str, limit: int) -> Sequence[ReportedTrade]:
         """The latest trades of a market, newest first. Raises ExchangeError."""
         ...
 
     async def recent_trades(
         self, since: datetime, pages: int
-    ) -> tuple[Sequence[Print], bool, frozenset[str]]:
+    ) -> tuple[Sequence[ReportedTrade], bool, frozenset[str]]:
         """The trades of all markets from `since` on, newest first, and whether those are all.
 
         Last the markets of trades that could not be read. Raises ExchangeError.
@@ -110,13 +110,13 @@ class _Recent:
     Those of `doubtful` markets are not known at all.
     """
 
-    prints: Sequence[Print] = ()
+    prints: Sequence[ReportedTrade] = ()
     reach: float = inf
     reason: str | None = None
     doubtful: frozenset[str] = frozenset()
 
 
-class Prints:
+class TradeFeed:
     """Asks what traded since it was asked last."""
 
     def __init__(self, source: TradeSource, follows: Follows, most: int = MOST) -> None:
@@ -133,7 +133,7 @@ class Prints:
         """What is known of the trades before the books of the last cycle."""
         return self._coverage
 
-    async def since(self, books: Books) -> Traded:
+    async def since(self, books: Books) -> TradesBetween:
         """What traded between the last book of each market and this one, as far as is known."""
         followed = dict(self._follows(books.tickers))
         before = {**self._looked, **followed}
@@ -150,7 +150,7 @@ class Prints:
             known[rows[ticker]] = answer is not None
             found += answer or ()
         self._note(len(books), int(known.sum()), recent.reason)
-        return Traded.of(known, _tape(found, rows, since, books.seen_at))
+        return TradesBetween.of(known, _tape(found, rows, since, books.seen_at))
 
     def _look(self, books: Books) -> None:
         seen = dict(zip(books.tickers, books.seen_at.tolist(), strict=True))
@@ -183,7 +183,7 @@ class Prints:
         self._turn += self._most
         return [*tickers[start:], *tickers[:start]][: self._most]
 
-    async def _answer(self, ticker: str, since: float) -> Sequence[Print] | None:
+    async def _answer(self, ticker: str, since: float) -> Sequence[ReportedTrade] | None:
         """The trades of one market since then; None if those are not known."""
         if not isfinite(since):
             return None
@@ -207,11 +207,13 @@ def _doubts(tickers: frozenset[str]) -> str | None:
     return f"a trade of {', '.join(sorted(tickers)[:3])} could not be read" if tickers else None
 
 
-def _tape(prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until: Floats) -> Tape:
+def _tape(
+    prints: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
+) -> MarketTrades:
     """Of these trades, what met the books between those moments, by row."""
     found = list(_met(prints, rows, since, until))
     row, at, price, size, buys = zip(*found, strict=True) if found else ((),) * 5
-    return Tape(
+    return MarketTrades(
         row=np.array(row, dtype=np.intp),
         at=np.array(at, dtype=np.float64),
         price=np.array(price, dtype=np.float64),
@@ -221,7 +223,7 @@ def _tape(prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until
 
 
 def _met(
-    prints: Sequence[Print], rows: Mapping[str, int], since: Floats, until: Floats
+    prints: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
 ) -> Iterator[tuple[int, float, float, float, bool]]:
     for one in prints:
         row, at = rows[one.ticker], one.at.timestamp()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bot.core.events import PredictionGraded
-from bot.core.model.outcomes import Grades, Predictions
+from bot.core.model.outcomes import Grades, PredictionBatch
 
 _SCORE, _CHANGE, _TAKER = range(3)
 
@@ -63,7 +63,7 @@ class Graded:
         """These as the figures need them: their prices are in `change` and `taker` already."""
         columns = self._columns[:, places]
         unknown = np.full(len(places), np.nan)
-        told = Predictions(
+        told = PredictionBatch(
             tickers=tuple([self._tickers[place] for place in places]),
             made_at=unknown,
             due_at=unknown,

@@ -18,10 +18,10 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import Drift, Spread, counted, psi, verdict
 from bot.core.signals.features import FEATURE_NAMES
-from bot.model.prediction_grader import Grader, TrackRecord
-from bot.ports.checkpoint_codec import Form
-from bot.ports.persistence import Kept, Memo, News
-from bot.signals.observations import Judged
+from bot.model.prediction_grader import PredictionGrader, TrackRecord
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
+from bot.signals.observations import Predictions
 
 _SCORE: Final = "score"
 
@@ -43,11 +43,14 @@ class _Today(Struct, frozen=True, array_like=True):
     counts: list[list[int]]
 
 
-class ModelWatch:
+class ModelMonitor:
     """Shown what was judged; asked how the model is doing."""
 
     def __init__(
-        self, card: Mapping[str, Any] | None, spreads: Mapping[str, Spread], grader: Grader
+        self,
+        card: Mapping[str, Any] | None,
+        spreads: Mapping[str, Spread],
+        grader: PredictionGrader,
     ) -> None:
         """`card` is that of the model, as written, None without one; `spreads` are its drift."""
         self.card = card
@@ -58,10 +61,10 @@ class ModelWatch:
         self._live = np.zeros_like(self._trained)
         self._bins = blake2b(repr(spreads).encode(), digest_size=8).hexdigest()
         self._day: date | None = None
-        self._form = Form("drift", _Today)
+        self._form = RecordCodec("drift", _Today)
         self._is_told = True
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """What changed since this was asked last."""
         memos = self._grader.memos()
         if not self._is_told and self._day is not None:
@@ -70,20 +73,20 @@ class ModelWatch:
         self._is_told = True
         return memos
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with the grades and the counts of the day that were kept."""
         self._begin(None)
         self._is_told = True
         self._grader.restore(kept)
         self._take(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self._grader.catch_up(news)
         self._take(news)
 
     def grade(
-        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> list[Event]:
         """Grade earlier predictions; count what these books look like."""
         self._begin(at.date())
@@ -112,20 +115,20 @@ class ModelWatch:
             self._day = day
             self._live = np.zeros_like(self._trained)
 
-    def _take(self, source: Kept | News) -> None:
+    def _take(self, source: Checkpoint | CommittedChanges) -> None:
         found = self._form.read(source).get("")
         if found is not None and found.bins == self._bins:
             self._day = found.day
             self._live = np.array(found.counts, dtype=np.int64)
 
-    def _count(self, part: Judged) -> None:
+    def _count(self, part: Predictions) -> None:
         # Only what the model was asked about: books it never sees say nothing of its world.
         asked = np.isfinite(part.scores)
         if self._names and asked.any():
             self._live += counted(self._columns(part, asked), self._edges)
             self._is_told = False
 
-    def _columns(self, part: Judged, rows: NDArray[np.bool_]) -> Floats:
+    def _columns(self, part: Predictions, rows: NDArray[np.bool_]) -> Floats:
         columns = [
             part.scores[rows]
             if name == _SCORE

@@ -12,9 +12,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books
-from bot.core.model.outcomes import CAPACITY, Grades, Predictions, graded, none_yet
-from bot.ports.checkpoint_codec import Form
-from bot.ports.persistence import Kept, Memo, News
+from bot.core.model.outcomes import CAPACITY, Grades, PredictionBatch, graded, none_yet
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 _COLUMNS: Final = ("made_at", "due_at", "score", "bid", "ask", "fee_rate")
 
@@ -34,7 +34,7 @@ class _Lapsed(Struct, frozen=True, array_like=True):
     count: int
 
 
-class Waiting:
+class PendingPredictions:
     """The predictions of one version of the model that wait, and how many of it `lapsed`."""
 
     def __init__(self, version: str, capacity: int = CAPACITY) -> None:
@@ -42,8 +42,8 @@ class Waiting:
         self.lapsed = 0
         self._capacity = capacity
         self._version = version
-        self._batches = Form("waiting", _Batch)
-        self._counts = Form("lapsed", _Lapsed)
+        self._batches = RecordCodec("waiting", _Batch)
+        self._counts = RecordCodec("lapsed", _Lapsed)
         self._told_lapsed = 0
         self._predictions = none_yet()
         self._next = 0
@@ -66,7 +66,7 @@ class Waiting:
             self._compare(before)
         return fates
 
-    def add(self, made: Predictions) -> None:
+    def add(self, made: PredictionBatch) -> None:
         """Wait for these, too; the oldest lapse if there is no room."""
         if len(made):
             before = self._predictions
@@ -77,7 +77,7 @@ class Waiting:
             if dropped and len(before):
                 self._compare(before)
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """The batches that changed since this was asked last, and how many lapsed."""
         changed, self._changed = self._changed, {}
         memos = [self._batches.memo(str(number), self._batch(number)) for number in changed]
@@ -86,17 +86,17 @@ class Waiting:
         self._told_lapsed = self.lapsed
         return memos
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with what was kept of this version of the model; the rest is struck out."""
         self._predictions = none_yet()
         self._next = self.lapsed = self._told_lapsed = 0
         self._changed = self._take(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self._take(news)
 
-    def _take(self, source: Kept | News) -> dict[int, None]:
+    def _take(self, source: Checkpoint | CommittedChanges) -> dict[int, None]:
         """Take these over; the batches that are of no use any more."""
         found = {int(key): one for key, one in self._batches.read(source).items()}
         ours = {n: one for n, one in found.items() if one and one.version == self._version}
@@ -115,7 +115,7 @@ class Waiting:
             whole, _ = whole.and_then(_predictions(number, batch))
         self._predictions = whole.take(np.argsort(whole.batch, kind="stable"))
 
-    def _compare(self, before: Predictions) -> None:
+    def _compare(self, before: PredictionBatch) -> None:
         """Note the batches of which fewer wait than before."""
         first = before.batch[0]
         then = np.bincount(before.batch - first)
@@ -134,8 +134,8 @@ class Waiting:
         return _Batch(self._version, waiting.tickers[first:past], body)
 
 
-def _predictions(number: int, batch: _Batch) -> Predictions:
+def _predictions(number: int, batch: _Batch) -> PredictionBatch:
     count = len(batch.tickers)
     columns: NDArray[np.float64] = np.frombuffer(batch.columns, dtype="<f8").reshape(-1, count)
     named = dict(zip(_COLUMNS, columns, strict=True))
-    return Predictions(tickers=batch.tickers, batch=np.full(count, number), **named)
+    return PredictionBatch(tickers=batch.tickers, batch=np.full(count, number), **named)

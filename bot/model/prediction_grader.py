@@ -19,9 +19,9 @@ from bot.core.model.performance import Performance, group_of, performance
 from bot.core.signals.expected_value import taker_rate
 from bot.core.signals.strategy import Thresholds
 from bot.model.grade_history import Graded
-from bot.model.pending_predictions import Waiting
-from bot.ports.persistence import Kept, Memo, News
-from bot.signals.observations import Judged
+from bot.model.pending_predictions import PendingPredictions
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
+from bot.signals.observations import Predictions
 
 #: Grades that the figures are over: the newest.
 REMEMBERED: Final = 50_000
@@ -58,33 +58,33 @@ class TrackRecord:
     groups: Mapping[str, Performance]
 
 
-class Grader:
+class PredictionGrader:
     """Waits for horizons and remembers the grades."""
 
     def __init__(self, rules: GradeRules) -> None:
         self._rules = rules
-        self._waiting = Waiting(rules.version)
+        self._waiting = PendingPredictions(rules.version)
         self._grades = Graded(REMEMBERED)
         self._made = 0
         self._known: tuple[int, Mapping[str, Performance]] | None = None
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """What changed of what waits since this was asked last."""
         return self._waiting.memos()
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with the grades of this version on this exchange, and with what waits."""
         self._grades.clear()
         self._learn(kept.events)
         self._waiting.restore(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self._learn(news.events)
         self._waiting.catch_up(news)
 
     def grade(
-        self, at: datetime, judged: Sequence[Judged], markets: Mapping[str, Market]
+        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> list[Event]:
         """Grade what these books decide, then remember what was predicted of them."""
         if not judged:

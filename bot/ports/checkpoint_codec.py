@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from bot.ports.persistence import Kept, Memo, News
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 log = logging.getLogger("main")
 
@@ -21,7 +21,7 @@ _UNWRITTEN: Final = frozenset({"cls", "default", "default_factory", "required"})
 _MARK_BYTES: Final = 4
 
 
-class Form(Generic[T]):
+class RecordCodec(Generic[T]):
     """How things of one type are kept as memos of one kind, and how they come back."""
 
     def __init__(self, kind: str, of: type[T]) -> None:
@@ -30,12 +30,12 @@ class Form(Generic[T]):
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(of)
 
-    def memo(self, key: str, thing: T | None) -> Memo:
+    def memo(self, key: str, thing: T | None) -> StateRecord:
         """The memo of a thing; None is a memo that it is forgotten. It holds no NaN."""
         body = None if thing is None else self._mark + self._encoder.encode(thing)
-        return Memo(self.kind, key, body)
+        return StateRecord(self.kind, key, body)
 
-    def read(self, source: Kept | News) -> dict[str, T | None]:
+    def read(self, source: Checkpoint | CommittedChanges) -> dict[str, T | None]:
         """The things by key; None for what is forgotten, of another layout, or damaged."""
         bodies = changes(source, self.kind)
         things = {key: self._thing(body) for key, body in bodies.items()}
@@ -51,9 +51,9 @@ class Form(Generic[T]):
             return None
 
 
-def changes(source: Kept | News, kind: str) -> Mapping[str, bytes | None]:
+def changes(source: Checkpoint | CommittedChanges, kind: str) -> Mapping[str, bytes | None]:
     """The bodies of one kind by key; None is one that is forgotten."""
-    if isinstance(source, Kept):
+    if isinstance(source, Checkpoint):
         return source.memos.get(kind, {})
     return {memo.key: memo.body for memo in source.memos if memo.kind == kind}
 

@@ -39,7 +39,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Memo:
+class StateRecord:
     """A thing remembered under a name; a later one of that name takes its place.
 
     `body` is what its owner makes of it; None means that it is forgotten.
@@ -51,7 +51,7 @@ class Memo:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CommitBatch:
     """What one pass of the loop leaves behind, kept in one piece or not at all.
 
     `events` in the order in which they happened; those that are not worth keeping are passed
@@ -59,12 +59,12 @@ class Done:
     """
 
     events: Sequence[Event] = ()
-    memos: Sequence[Memo] = ()
+    memos: Sequence[StateRecord] = ()
     published: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Checkpoint:
     """What a store holds of a book, up to and with `commit`.
 
     `portfolio` is the fold of all that was booked. `unresolved` are orders written down before
@@ -81,17 +81,17 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class CommittedChanges:
     """What was kept after a commit: for those who look on. `published` None means unchanged."""
 
     commit: int
     events: tuple[Event, ...] = ()
-    memos: tuple[Memo, ...] = ()
+    memos: tuple[StateRecord, ...] = ()
     published: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
+class LeaseState:
     """Who leads now, as the database knows it; `holder` None if nobody does.
 
     `started_at` is when that term began, `book` what it is about.
@@ -118,16 +118,16 @@ class Store(Protocol):
         """Write down an order before it is sent; returns once it is on the disk."""
         ...
 
-    async def commit(self, done: Done) -> None:
+    async def commit(self, done: CommitBatch) -> None:
         """Keep all of it, in one transaction."""
         ...
 
 
-class Unkept:
+class NullStore:
     """A store that keeps nothing: for replays and tests, where there is nothing to come back to."""
 
     async def intend(self, order: Order) -> None:
         """Nothing is written down."""
 
-    async def commit(self, done: Done) -> None:
+    async def commit(self, done: CommitBatch) -> None:
         """Nothing is kept."""

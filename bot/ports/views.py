@@ -119,7 +119,7 @@ class NoticeView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     first_timestamp: str = ""
 
 
-class Refusal(Struct, frozen=True, gc=False):
+class RefusalView(Struct, frozen=True, gc=False):
     """Which rule barred an order, the number that broke it and the limit; null if it has none."""
 
     rule: str
@@ -143,7 +143,7 @@ class DecisionView(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
     order: str | None
     outcome: str | None
-    refusal: Refusal | None
+    refusal: RefusalView | None
 
 
 class BotView(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
-from bot.core.signals.feature_state import HISTORY_COLUMNS, Touch, history, touch
+from bot.core.signals.feature_state import HISTORY_COLUMNS, BboHistory, history, touch
 from bot.core.signals.features import FEATURES, blank, completed, standing
 from bot.research.runs import Runs, event_of
 from bot.tape.reader import Rows
@@ -142,7 +142,7 @@ def _histories(runs: Runs) -> Floats:
     for step in range(int(length.max(initial=0))):
         running = int(np.searchsorted(-length, -step))
         rows = start[:running] + step
-        now = Touch(*(column[rows] for column in columns))
+        now = BboHistory(*(column[rows] for column in columns))
         moved[rows], remembered[:running] = history(now, remembered[:running])
     return moved
 

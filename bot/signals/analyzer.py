@@ -18,14 +18,14 @@ from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales import detector, large_orders
 from bot.core.whales import thresholds as whale_rules
 from bot.core.whales.book_sides import measures
-from bot.core.whales.detector import Traded
+from bot.core.whales.detector import TradesBetween
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import Scorer
-from bot.ports.persistence import Kept, Memo
-from bot.signals.observations import Judged, Observed, joined
-from bot.signals.ticker_state import Memory
+from bot.ports.persistence import Checkpoint, StateRecord
+from bot.signals.observations import Observations, Predictions, joined
+from bot.signals.ticker_state import TickerState
 
-__all__ = ["Judged", "Observed", "Watch", "joined"]
+__all__ = ["Analyzer", "Observations", "Predictions", "joined"]
 
 _KIND: Final = "watch"
 #: All that is remembered of a market.
@@ -40,7 +40,7 @@ _ROW: Final = np.dtype(
 _PLAIN: Final = {name: np.dtype((np.void, _ROW[name].itemsize)) for name in _ROW.names or ()}
 
 
-class Watch:
+class Analyzer:
     """Looks at books with the memory of earlier ones, and asks the model."""
 
     def __init__(
@@ -56,17 +56,19 @@ class Watch:
         self._thresholds = thresholds
         self._gates = gates
         self._rules = rules
-        self._memory = Memory(_blank(), capacity)
+        self._memory = TickerState(_blank(), capacity)
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """What is remembered of the markets seen since this was asked last, one memo each."""
         return self._memory.memos(_KIND)
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with what was remembered of each market."""
         self._memory.restore(_KIND, kept.memos.get(_KIND, {}))
 
-    def judge(self, books: Books, seconds_to_close: Floats, traded: Traded | None = None) -> Judged:
+    def judge(
+        self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
+    ) -> Predictions:
         """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
 
         `traded` is what traded since the book before of each market; None where nobody asked.
@@ -80,11 +82,11 @@ class Watch:
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
 
     def observe(
-        self, books: Books, seconds_to_close: Floats, traded: Traded | None = None
-    ) -> Observed:
+        self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
+    ) -> Observations:
         """All measurements of these books; each ticker at most once."""
         rows = self._memory.recall(books.tickers)
-        traded = traded or Traded.unknown(len(books))
+        traded = traded or TradesBetween.unknown(len(books))
         matrix, history = features.measure(books, _part(rows, "features"), seconds_to_close)
         seen = detector.sight(books, _part(rows, "whales"), self._rules, traded)
         regimes, moods = regime.classify(books, _part(rows, "regimes"))
@@ -96,7 +98,7 @@ class Watch:
         # These books are what just came: how old they are counts when they are kept for later.
         fresh = np.zeros(len(books))
         gated = strategy.gates(books, seconds_to_close, observations, fresh, self._gates)
-        return Observed(
+        return Observations(
             books=books,
             mids=books.mid,
             features=matrix,
@@ -110,12 +112,12 @@ class Watch:
             endings=tuple(sorted(seen.endings, key=itemgetter(0))),
         )
 
-    def opinions(self, seen: Observed) -> Judged:
+    def opinions(self, seen: Observations) -> Predictions:
         """What the model makes of the measurements."""
         opinions = self._scorer.judge(seen.features)
         reasons = _first_reasons(seen.gated, opinions.reasons)
         scores = np.where([reason is None for reason in reasons], opinions.score, np.nan)
-        return Judged(
+        return Predictions(
             seen=seen,
             scores=scores,
             directions=strategy.direction(scores, self._thresholds),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals import regime
 from bot.core.whales.book_sides import Measures
-from bot.core.whales.detector import Ending, Recent, Whale
+from bot.core.whales.detector import Ending, RecentWhales, Whale
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,7 +22,7 @@ Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observations:
     """N books with all that was measured of them; row i belongs to `books.tickers[i]`.
 
     `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
@@ -37,18 +37,18 @@ class Observed:
     measures: Measures
     regimes: regime.Codes
     warm: regime.Flags
-    recent: Recent
+    recent: RecentWhales
     gated: tuple[str | None, ...]
     whale_rows: Rows
     whales: tuple[Whale, ...]
     endings: tuple[tuple[int, Ending], ...]
 
-    def take(self, rows: Rows) -> "Observed":
+    def take(self, rows: Rows) -> "Observations":
         """The books of these rows, which rise."""
         where = _dense(rows)
         first, past = np.searchsorted(self.whale_rows, (rows[0], rows[-1] + 1)).tolist()
         found = [k for k in range(first, past) if self.whale_rows[k] in rows]
-        return Observed(
+        return Observations(
             books=self.books.take(where),
             mids=self.mids[where],
             features=self.features[where],
@@ -64,22 +64,22 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Predictions:
     """What is thought of N books: `scores` (N,), NaN for no opinion, with `reasons` why.
 
     `directions` (N,): +1 buy, −1 sell, 0 hold. `model_version` is that of the file that decided.
     """
 
-    seen: Observed
+    seen: Observations
     scores: Floats
     directions: NDArray[np.int8]
     reasons: tuple[str | None, ...]
     model_version: str
 
-    def take(self, rows: Rows) -> "Judged":
+    def take(self, rows: Rows) -> "Predictions":
         """What is thought of the books of these rows, which rise."""
         where = _dense(rows)
-        return Judged(
+        return Predictions(
             seen=self.seen.take(rows),
             scores=self.scores[where],
             directions=self.directions[where],
@@ -88,7 +88,7 @@ class Judged:
         )
 
 
-def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> Observed:
+def joined(books: Books, parts: Sequence[Observations], places: Sequence[Rows]) -> Observations:
     """Parts as one, in the order of `books`: row i of part k is row `places[k][i]` of it."""
     order = np.argsort(np.concatenate(places))
     gated = np.concatenate([np.array(part.gated, dtype=object) for part in parts])[order]
@@ -97,7 +97,7 @@ def joined(books: Books, parts: Sequence[Observed], places: Sequence[Rows]) -> O
     )
     found = [whale for part in parts for whale in part.whales]
     by_row = np.argsort(whale_rows, kind="stable")
-    return Observed(
+    return Observations(
         books=books,
         mids=books.mid,
         features=np.concatenate([part.features for part in parts])[order],
@@ -117,7 +117,7 @@ def _taken(endings: Sequence[tuple[int, Ending]], rows: Rows) -> tuple[tuple[int
     return tuple([(int(np.searchsorted(rows, row)), end) for row, end in endings if row in rows])
 
 
-def _put(parts: Sequence[Observed], places: Sequence[Rows]) -> tuple[tuple[int, Ending], ...]:
+def _put(parts: Sequence[Observations], places: Sequence[Rows]) -> tuple[tuple[int, Ending], ...]:
     put = [
         (int(place[row]), end)
         for part, place in zip(parts, places, strict=True)

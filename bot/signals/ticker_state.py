@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.ports.checkpoint_codec import mark, warn
-from bot.ports.persistence import Memo
+from bot.ports.persistence import StateRecord
 
 _MARK_BYTES: Final = 8
 #: The number of a row that nobody has.
 _NEVER: Final = -1
 
 
-class Memory:
+class TickerState:
     """Rows of one structured dtype, by ticker; a ticker never seen reads as `blank`."""
 
     def __init__(self, blank: NDArray[np.void], capacity: int = 5_000) -> None:
@@ -62,14 +62,14 @@ class Memory:
         self._rows["sight"][index] = np.arange(self._sights, self._sights + len(index))
         self._sights += len(index)
 
-    def memos(self, kind: str) -> list[Memo]:
+    def memos(self, kind: str) -> list[StateRecord]:
         """The rows kept since this was asked last, and who was forgotten."""
-        memos = [Memo(kind, one, None) for one in self._gone if one not in self._slots]
+        memos = [StateRecord(kind, one, None) for one in self._gone if one not in self._slots]
         raw, size = self._rows.view(np.uint8).data, self._rows.itemsize
         count = int((self._rows["sight"] >= self._told).sum())
         # Slots are in the order of sight, so those of late are the last ones.
         memos += [
-            Memo(kind, ticker, bytes(raw[slot * size : (slot + 1) * size]))
+            StateRecord(kind, ticker, bytes(raw[slot * size : (slot + 1) * size]))
             for ticker, slot in islice(reversed(self._slots.items()), count)
         ]
         self._gone.clear()

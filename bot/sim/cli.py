@@ -19,14 +19,14 @@ from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import SHARDS
 from bot.sim.engine.units import micros
 from bot.sim.faults.install import install
-from bot.sim.faults.schedule import Schedule, ScheduleError, load_schedule
+from bot.sim.faults.schedule import FaultSchedule, ScheduleError, load_schedule
 from bot.sim.rest.auth import KeyRing
 from bot.sim.rest.keys import KeyKind, made_key, write_key_file
 from bot.sim.rest.limits import TIERS, RateLimiter
 from bot.sim.rest.server import PREFIX, create_exchange_app
 from bot.sim.stream.wire import SERVED
 from bot.sim.world.demo import demo_exchange
-from bot.sim.world.driver import Driver
+from bot.sim.world.driver import WorldDriver
 from bot.sim.world.tape import tape_exchange
 
 MEMBER = "member"
@@ -71,7 +71,7 @@ def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     return app
 
 
-def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, Driver]:
+def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, WorldDriver]:
     """The made-up world, or the one of a recording; a recording that is none ends the process."""
     if arguments.tape is None:
         return demo_exchange(clock, arguments.seed, arguments.speed)
@@ -95,7 +95,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     add("--tier", choices=sorted(TIERS), help="rate limits of this tier; none if left out")
     add("--weekly-pause", action="store_true", help="pause early on Thursdays, as Kalshi does")
     add("--limit-public", action="store_true", help="limit unsigned reads too")
-    add("--faults", type=_schedule, default=Schedule(), help="a script of faults to fail by")
+    add("--faults", type=_schedule, default=FaultSchedule(), help="a script of faults to fail by")
     return parser.parse_args(argv)
 
 
@@ -106,7 +106,7 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _schedule(text: str) -> Schedule:
+def _schedule(text: str) -> FaultSchedule:
     try:
         return load_schedule(Path(text))
     except ScheduleError as error:

@@ -18,7 +18,7 @@ import numpy as np
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURES, standing
 from bot.sim.engine.events import BookDelta, SimEvent, Traded
-from bot.sim.world.experiment import Frames, Laboratory
+from bot.sim.world.experiment import Experiment, Frames
 from bot.sim.world.plots import draw
 from bot.sim.world.recordings import (
     feed_rates,
@@ -94,7 +94,7 @@ RUNS = (
 
 def simulated(run: Run, seed: int) -> tuple[Frames, Figures]:
     """The frames of a run, and its figures, rates a market and second among them."""
-    laboratory = Laboratory(run.preset, run.markets, seed)
+    laboratory = Experiment(run.preset, run.markets, seed)
     counts: Counter[type] = Counter()
 
     def count(event: SimEvent) -> None:

@@ -5,9 +5,9 @@ from functools import partial
 from sqlalchemy import Connection
 
 from bot.core.market.orders import Order
-from bot.ports.persistence import Done, StoreError
+from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import leases, writing
-from bot.store.connections.session import Session
+from bot.store.connections.session import StoreSession
 from bot.store.connections.trace import Trace
 from bot.store.writing import Chapter, Page
 
@@ -15,10 +15,10 @@ from bot.store.writing import Chapter, Page
 class BookStore:
     """A `durable.Store`. What it was told and could not write, it must be told again."""
 
-    def __init__(self, session: Session, chapter: Chapter) -> None:
+    def __init__(self, session: StoreSession, chapter: Chapter) -> None:
         self._session = session
         self._chapter = chapter
-        self._unsure: tuple[Done, int] | None = None
+        self._unsure: tuple[CommitBatch, int] | None = None
         self._attempts = 0
 
     async def intend(self, order: Order) -> None:
@@ -28,7 +28,7 @@ class BookStore:
         """
         await self._session.write(partial(writing.intend, chapter=self._chapter, order=order))
 
-    async def commit(self, done: Done) -> None:
+    async def commit(self, done: CommitBatch) -> None:
         """Keep all of it, in one transaction.
 
         One that failed may have arrived all the same. Told again with that very object, this
@@ -41,7 +41,7 @@ class BookStore:
         term, book = self._chapter.term, self._chapter.book
         await self._session.trace(Trace(term.epoch, book, commit))
 
-    def _commit(self, connection: Connection, done: Done, page: Page, attempt: int) -> int:
+    def _commit(self, connection: Connection, done: CommitBatch, page: Page, attempt: int) -> int:
         leases.fence(connection, self._chapter.term)
         # A thread that nobody waits for any more may get its turn last, after the one that was
         # told the same again: it must write nothing. Within the fence nobody else can be writing.
@@ -55,7 +55,7 @@ class BookStore:
         writing.write(connection, self._chapter, page, commit, entry - taken)
         return commit
 
-    def _has_arrived(self, connection: Connection, done: Done) -> bool:
+    def _has_arrived(self, connection: Connection, done: CommitBatch) -> bool:
         if self._unsure is None or self._unsure[0] is not done:
             return False
         # Nobody else writes while the term lasts: that number can be no other commit.

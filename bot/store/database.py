@@ -13,12 +13,12 @@ from functools import partial
 
 from sqlalchemy import select
 
-from bot.ports.persistence import Kept, Lead, News, StoreError, Term
+from bot.ports.persistence import Checkpoint, CommittedChanges, LeaseState, StoreError, Term
 from bot.store import leases, reading, retention, schema, writing
 from bot.store.account_store import BookStore
 from bot.store.connections import address
 from bot.store.connections import trace as traces
-from bot.store.connections.session import Session
+from bot.store.connections.session import StoreSession
 from bot.store.connections.trace import Trace
 from bot.store.writing import Chapter
 
@@ -42,7 +42,7 @@ async def opened(url: str, *, may_begin: bool = True) -> AsyncIterator["Database
 class Database:
     """See the module. Terms fence whatever is written to a book: LeaseLostError, and no row."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: StoreSession) -> None:
         self._session = session
 
     @property
@@ -77,7 +77,7 @@ class Database:
         """Others may lead at once; one that was lost already is no error."""
         await self._session.write(partial(leases.release, term=term))
 
-    async def lead(self) -> Lead:
+    async def lead(self) -> LeaseState:
         """Who leads at this moment."""
         return await self._session.read(leases.lead)
 
@@ -100,23 +100,23 @@ class Database:
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
         )
 
-    async def kept(self, book: str) -> Kept:
+    async def kept(self, book: str) -> Checkpoint:
         """All that is kept of a book, as of one moment; nothing of one that was never opened."""
         found = await self._session.read(partial(reading.remains, book=book))
         return await reading.kept(found, self.where)
 
-    async def seen(self, book: str) -> Kept:
+    async def seen(self, book: str) -> Checkpoint:
         """The same for those who look on: without the account if that cannot be read."""
         with suppress(StoreError):
             return await self.kept(book)
         return await self.history(book)
 
-    async def history(self, book: str) -> Kept:
+    async def history(self, book: str) -> Checkpoint:
         """The same without the account."""
         found = await self._session.read(partial(reading.seen, book=book))
         return await reading.kept(found, self.where)
 
-    async def news(self, book: str, after: int) -> News:
+    async def news(self, book: str, after: int) -> CommittedChanges:
         """What came after a commit: of what lies far back, only the newest events."""
         return await self._session.read(partial(reading.news, book=book, after=after))
 
@@ -136,7 +136,7 @@ class Database:
         return await retention.prune(self._session, Chapter(term, book), before)
 
 
-async def _refuse_an_older_copy(session: Session) -> None:
+async def _refuse_an_older_copy(session: StoreSession) -> None:
     # The trace first: it never tells of more than the database has.
     trace = await session.traced()
     if trace is None:

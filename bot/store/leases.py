@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ports.persistence import Lead, LeaseLostError, Term
+from bot.ports.persistence import LeaseLostError, LeaseState, Term
 from bot.store.row_checks import UnreadableError, check, unreadable
 from bot.store.tables import lease
 
@@ -80,13 +80,13 @@ def release(connection: Connection, term: Term) -> None:
     connection.execute(given_up)
 
 
-def lead(connection: Connection) -> Lead:
+def lead(connection: Connection) -> LeaseState:
     """Who holds it at this moment."""
     holds = and_(lease.c.holder.is_not(None), lease.c.expires_at > now(connection.dialect.name))
     _checked(connection)
     row = connection.execute(select(lease, holds.label("holds"))).one()
     started = None if row.started_at is None else datetime.fromtimestamp(row.started_at, UTC)
-    return Lead(row.holder if row.holds else None, row.epoch, row.book, started)
+    return LeaseState(row.holder if row.holds else None, row.epoch, row.book, started)
 
 
 def _checked(connection: Connection) -> None:

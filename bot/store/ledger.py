@@ -22,7 +22,7 @@ BATCH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettlementEntry:
     """A market paid `payout` dollars per YES contract."""
 
     ticker: str
@@ -30,13 +30,13 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class CashEntry:
     """Cash came, or went if below 0, in dollars."""
 
     amount: Dollars
 
 
-Entry: TypeAlias = Fill | Settled | Moved
+Entry: TypeAlias = Fill | SettlementEntry | CashEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def _table(entry: Entry) -> Table:
     match entry:
         case Fill():
             return fills
-        case Settled():
+        case SettlementEntry():
             return settlements
-        case Moved():
+        case CashEntry():
             return cash_movements
 
 
@@ -80,9 +80,9 @@ def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
     match entry:
         case Fill():
             return portfolio.after(entry)
-        case Settled():
+        case SettlementEntry():
             return portfolio.settle(entry.ticker, entry.payout)
-        case Moved():
+        case CashEntry():
             amount = entry.amount
             return replace(portfolio, start=portfolio.start + amount, cash=portfolio.cash + amount)
 
@@ -158,11 +158,11 @@ def _fill(row: Row[Any]) -> tuple[int, Entry]:
 
 
 def _settled(row: Row[Any]) -> tuple[int, Entry]:
-    return row.entry, Settled(row.ticker, row.payout)
+    return row.entry, SettlementEntry(row.ticker, row.payout)
 
 
 def _moved(row: Row[Any]) -> tuple[int, Entry]:
-    return row.entry, Moved(row.amount)
+    return row.entry, CashEntry(row.amount)
 
 
 def _order(row: Row[Any]) -> Order:

@@ -16,7 +16,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event
 from bot.core.market.money import ZERO
 from bot.core.market.orders import Order
-from bot.ports.persistence import Kept, Memo, News
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved
 from bot.store.row_checks import MOST, built, leave_out
@@ -63,9 +63,9 @@ def remains(connection: Connection, book: str) -> Remains:
     return replace(seen(connection, book), ledger=account, unresolved=open_orders)
 
 
-async def kept(found: Remains, where: str) -> Kept:
+async def kept(found: Remains, where: str) -> Checkpoint:
     """The same as values. Raises StoreError if the ledger does not add up."""
-    return Kept(
+    return Checkpoint(
         commit=found.commit,
         portfolio=await folded(found.ledger, where),
         unresolved=found.unresolved,
@@ -75,19 +75,19 @@ async def kept(found: Remains, where: str) -> Kept:
     )
 
 
-def news(connection: Connection, book: str, after: int) -> News:
+def news(connection: Connection, book: str, after: int) -> CommittedChanges:
     """What came after a commit; one look at one row while that is nothing."""
     commit = newest(connection, book)
     if commit == after:
-        return News(commit)
+        return CommittedChanges(commit)
     is_far = commit - after > FAR
     found = (_newest_events if is_far else _events)(connection, book, after)
     changed = select(memos).where(memos.c.book == book, memos.c.commit > after)
-    return News(
+    return CommittedChanges(
         commit=commit,
         events=tuple(rows.event_list(found)),
         memos=tuple(
-            Memo(row.kind, row.key, row.body)
+            StateRecord(row.kind, row.key, row.body)
             for row in connection.execute(changed)
             if not leave_out(memos, row._mapping)
         ),

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, t
 from bot.core.account.portfolio import Portfolio
 from bot.ports.persistence import FLEETING
 from bot.store import leases
-from bot.store.connections.session import Session, Work
+from bot.store.connections.session import StoreSession, Work
 from bot.store.ledger import Ledger, folded, ledger, opening_row
 from bot.store.rows import NEWEST
 from bot.store.tables import (
@@ -41,7 +41,7 @@ _ENTRIES: Final = (fills, settlements, cash_movements)
 _OF_BOOK: Final = (events, fills, settlements, cash_movements, openings, memos, published, orders)
 
 
-async def prune(session: Session, chapter: Chapter, before: datetime) -> int:
+async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> int:
     """Delete what is older; how many rows that were. Raises LeaseLostError."""
     gone = await _fold(session, chapter, before)
     for work in (_old_events, _old_orders):
@@ -55,7 +55,7 @@ async def prune(session: Session, chapter: Chapter, before: datetime) -> int:
     return gone
 
 
-async def _fold(session: Session, chapter: Chapter, before: datetime) -> int:
+async def _fold(session: StoreSession, chapter: Chapter, before: datetime) -> int:
     gone = 0
     while True:
         old = await session.read(partial(_old_entries, book=chapter.book, before=before))
@@ -67,7 +67,7 @@ async def _fold(session: Session, chapter: Chapter, before: datetime) -> int:
         )
 
 
-async def _crowded_out(session: Session, chapter: Chapter) -> int:
+async def _crowded_out(session: StoreSession, chapter: Chapter) -> int:
     gone = 0
     for kind in NEWEST:
         last = await session.read(partial(_last_in_room, book=chapter.book, kind=kind))
@@ -77,7 +77,7 @@ async def _crowded_out(session: Session, chapter: Chapter) -> int:
     return gone
 
 
-async def _all(session: Session, work: Work[int]) -> int:
+async def _all(session: StoreSession, work: Work[int]) -> int:
     gone = 0
     while step := await session.write(work):
         gone += step

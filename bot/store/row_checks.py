@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 from sqlalchemy import Column, Double, Integer, LargeBinary, Row, RowMapping, Table, Text
 
-from bot.store.tables import Exact, Moment
+from bot.store.tables import Exact, UtcTimestamp
 
 log = logging.getLogger("main")
 
@@ -76,7 +76,7 @@ def _fits(column: Column[Any], value: object) -> bool:
     kind = column.type
     if isinstance(kind, Exact):
         return isinstance(value, Decimal) and value.is_finite()
-    if isinstance(kind, Moment):
+    if isinstance(kind, UtcTimestamp):
         return isinstance(value, datetime)
     if isinstance(kind, Integer):
         return isinstance(value, int) and abs(value) < MOST

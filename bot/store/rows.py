@@ -30,7 +30,7 @@ from bot.core.events import (
     WhaleSeen,
 )
 from bot.core.market.orders import Fill, Order
-from bot.ports.persistence import Memo
+from bot.ports.persistence import StateRecord
 from bot.store.tables import fills, settlements
 
 log = logging.getLogger("main")
@@ -41,7 +41,7 @@ Booked: TypeAlias = Iterator[tuple[Table, Values]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EventKind:
     """How events of a kind are kept; of how many, at most, a leader is reminded."""
 
     newest: int
@@ -89,13 +89,13 @@ def order_row(order: Order) -> Values:
     }
 
 
-def memo_rows(kept: Sequence[Memo]) -> list[Values]:
+def memo_rows(kept: Sequence[StateRecord]) -> list[Values]:
     """The memos, without book and commit; the last of a name is the one that counts."""
     last = {(memo.kind, memo.key): memo.body for memo in kept}
     return [{"kind": kind, "key": key, "body": body} for (kind, key), body in last.items()]
 
 
-def _row(event: Event, kind: Kind) -> Values:
+def _row(event: Event, kind: EventKind) -> Values:
     return {
         "kind": type(event).__name__,
         "ticker": _plain(kind.ticker(event) or "") or None,
@@ -171,20 +171,20 @@ def _no_market(_: Event) -> None:
 
 #: All that is kept. The lists that people see show 500 of the timeline and 200 notices; an order
 #: that was filled is no notice, so more of these are needed to fill theirs.
-KINDS: Final[Mapping[type[Event], Kind]] = {
-    WhaleSeen: Kind(2_000, attrgetter("whale.ticker"), _no_cash),
-    WhaleEnded: Kind(2_000, attrgetter("ending.ticker"), _no_cash),
-    PredictionGraded: Kind(50_000, attrgetter("ticker"), _no_cash),
-    PositionOpened: Kind(500, attrgetter("ticker"), _no_cash),
-    PositionClosed: Kind(500, attrgetter("ticker"), _no_cash),
-    RegimeChanged: Kind(500, _no_market, _no_cash),
-    EntriesStopped: Kind(200, _no_market, _no_cash),
-    EntriesResumed: Kind(200, _no_market, _no_cash),
-    OrderUnresolved: Kind(200, attrgetter("order.ticker"), _no_cash),
-    OrderRefused: Kind(200, attrgetter("order.ticker"), _no_cash),
-    OrderEnded: Kind(2_000, attrgetter("execution.order.ticker"), _filled),
-    FetchFailed: Kind(200, _no_market, _no_cash),
-    MarketSettled: Kind(200, attrgetter("ticker"), _settled),
+KINDS: Final[Mapping[type[Event], EventKind]] = {
+    WhaleSeen: EventKind(2_000, attrgetter("whale.ticker"), _no_cash),
+    WhaleEnded: EventKind(2_000, attrgetter("ending.ticker"), _no_cash),
+    PredictionGraded: EventKind(50_000, attrgetter("ticker"), _no_cash),
+    PositionOpened: EventKind(500, attrgetter("ticker"), _no_cash),
+    PositionClosed: EventKind(500, attrgetter("ticker"), _no_cash),
+    RegimeChanged: EventKind(500, _no_market, _no_cash),
+    EntriesStopped: EventKind(200, _no_market, _no_cash),
+    EntriesResumed: EventKind(200, _no_market, _no_cash),
+    OrderUnresolved: EventKind(200, attrgetter("order.ticker"), _no_cash),
+    OrderRefused: EventKind(200, attrgetter("order.ticker"), _no_cash),
+    OrderEnded: EventKind(2_000, attrgetter("execution.order.ticker"), _filled),
+    FetchFailed: EventKind(200, _no_market, _no_cash),
+    MarketSettled: EventKind(200, attrgetter("ticker"), _settled),
 }
 #: How many of each kind a leader is reminded of, by the name that it has in the database.
 NEWEST: Final[Mapping[str, int]] = {kind.__name__: how.newest for kind, how in KINDS.items()}

@@ -9,14 +9,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from bot.ports.persistence import StoreError
-from bot.store.connections.session import MIGRATION, Session
+from bot.store.connections.session import MIGRATION, StoreSession
 
 FOLDER: Final = Path(__file__).parent / "migrations"
 #: Any number that no other program uses: whoever holds it changes the tables.
 _ADVISORY_LOCK: Final = 7_310_588_142
 
 
-async def bring_up(session: Session) -> None:
+async def bring_up(session: StoreSession) -> None:
     """Add what the database lacks. Raises StoreError, also for one of a newer version."""
     script = ScriptDirectory.from_config(config())
     known = [revision.revision for revision in script.walk_revisions()]

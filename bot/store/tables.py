@@ -59,7 +59,7 @@ class Exact(TypeDecorator[Decimal]):
             return value  # type: ignore[return-value]  # see `legible`
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcTimestamp(TypeDecorator[datetime]):
     """An aware time, to the microsecond; comes back in UTC, and sorts as it should.
 
     What is none comes back as it lies there.
@@ -114,7 +114,7 @@ books = Table(
     "books",
     metadata,
     Column("book", Text, primary_key=True),
-    Column("opened_at", Moment, nullable=False),
+    Column("opened_at", UtcTimestamp, nullable=False),
     Column("commit", BigInteger, nullable=False),
     Column("entry", BigInteger, nullable=False),
     Column("written_at", Double, nullable=False),
@@ -142,12 +142,12 @@ orders = Table(
     Column("side", Text, nullable=False),
     Column("size", Exact, nullable=False),
     Column("limit", Exact, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("status", Text),
     Column("order_id", Text),
     Column("error", Text),
-    Column("ended_at", Moment),
+    Column("ended_at", UtcTimestamp),
     Index("orders_by_end", "book", "ended_at"),
 )
 
@@ -163,7 +163,7 @@ fills = Table(
     Column("size", Exact, nullable=False),
     Column("price", Exact, nullable=False),
     Column("fee", Exact, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
     UniqueConstraint("book", "fill_id", name="fill_once"),
     Index("fills_by_order", "client_order_id"),
 )
@@ -177,7 +177,7 @@ settlements = Table(
     Column("payout", Exact, nullable=False),
     Column("size", Exact, nullable=False),
     Column("realised", Exact, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
 )
 
 cash_movements = Table(
@@ -187,7 +187,7 @@ cash_movements = Table(
     _entry(),
     Column("amount", Exact, nullable=False),
     Column("why", Text, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
     UniqueConstraint("book", "at", "why", name="movement_once"),
 )
 
@@ -212,7 +212,7 @@ events = Table(
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("ticker", Text),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
     Column("body", Text, nullable=False),
     Index("events_by_kind", "book", "kind", "commit", "place"),
     Index("events_by_time", "book", "at"),
@@ -244,5 +244,5 @@ switches = Table(
     Column("book", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
 )

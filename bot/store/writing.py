@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from bot.core.market.orders import Order
-from bot.ports.persistence import Done, StoreError, Term
+from bot.ports.persistence import CommitBatch, StoreError, Term
 from bot.store import leases
 from bot.store.row_checks import built, check
 from bot.store.rows import Rows, Values, memo_rows, order_row, rows
@@ -43,7 +43,7 @@ class Page:
     published: bytes | None
 
     @classmethod
-    def of(cls, done: Done) -> "Page":
+    def of(cls, done: CommitBatch) -> "Page":
         """The rows of what was done."""
         return cls(rows(done.events), memo_rows(done.memos), done.published)
 

@@ -21,7 +21,7 @@ from bot.ports.exchange import ExchangeError, MarketData
 log = logging.getLogger("main")
 
 
-class Watchlist(Protocol):
+class RecordedWatchlist(Protocol):
     """Which markets are looked at, as last described by the exchange."""
 
     async def refresh(self) -> None:
@@ -62,7 +62,11 @@ class Recorded:
 
 
 async def record(
-    data: MarketData, watchlist: Watchlist, sink: Sink, every: float, stopping: asyncio.Event
+    data: MarketData,
+    watchlist: RecordedWatchlist,
+    sink: Sink,
+    every: float,
+    stopping: asyncio.Event,
 ) -> Recorded:
     """Look every `every` seconds until `stopping` is set.
 
@@ -77,7 +81,9 @@ async def record(
     return recorded
 
 
-async def _look(data: MarketData, watchlist: Watchlist, sink: Sink, before: Recorded) -> Recorded:
+async def _look(
+    data: MarketData, watchlist: RecordedWatchlist, sink: Sink, before: Recorded
+) -> Recorded:
     await _refresh(watchlist)
     markets = watchlist.watched()
     if not markets:
@@ -100,7 +106,7 @@ async def _look(data: MarketData, watchlist: Watchlist, sink: Sink, before: Reco
     return Recorded(before.looks + 1, before.books + len(books), before.failures)
 
 
-async def _refresh(watchlist: Watchlist) -> None:
+async def _refresh(watchlist: RecordedWatchlist) -> None:
     try:
         await watchlist.refresh()
     except ExchangeError as error:

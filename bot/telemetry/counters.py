@@ -36,13 +36,13 @@ from bot.core.market.money import measured
 from bot.core.market.orders import OrderStatus
 from bot.core.signals.regime import REGIMES
 from bot.core.whales.detector import WhaleType
-from bot.core.whales.endings import Fate
+from bot.core.whales.endings import EndingKind
 
 OTHER: Final = "other"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class EventCounters:
     """A counter: its name without the prefix, what it counts, its labels with their values."""
 
     name: str
@@ -59,7 +59,7 @@ class Tally:
         return tuple(value if value in known else OTHER for value, known in allowed)
 
 
-Count: TypeAlias = tuple[Tally, tuple[str, ...], float]
+Count: TypeAlias = tuple[EventCounters, tuple[str, ...], float]
 
 #: What a failed fetch was after, in the words of `FetchFailed.what` with an underscore.
 _ASKED: Final = ("markets", "order_books", OTHER)
@@ -95,50 +95,58 @@ _RULES: Final = (
     *("unresolved", *_STOPS),
 )
 
-CYCLES_STARTED = Tally("cycles_started_total", "Cycles that began")
-CYCLES = Tally("cycles_total", "Cycles that came to their end")
-BOOKS = Tally("books_total", "Order books asked for", {"result": ("sound", "missing")})
-FETCH_ERRORS = Tally(
+CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles that began")
+CYCLES = EventCounters("cycles_total", "Cycles that came to their end")
+BOOKS = EventCounters("books_total", "Order books asked for", {"result": ("sound", "missing")})
+FETCH_ERRORS = EventCounters(
     "fetch_errors_total",
     "What the exchange failed at: what was asked for, and how it failed",
     {"what": _ASKED, "kind": (*_KINDS, OTHER)},
 )
-SIGNALS = Tally("signals_total", "Signals by action", {"action": tuple(Action)})
-SUBMITTED = Tally("orders_submitted_total", "Orders that passed risk and went to the venue")
-ENDED = Tally("orders_total", "Orders by what became of them", {"status": tuple(OrderStatus)})
-UNRESOLVED = Tally("orders_unresolved_total", "Orders whose fate was not known at once")
-REFUSED = Tally("refusals_total", "Orders that were not sent, by the rule", {"rule": _RULES})
-HELD = Tally(
+SIGNALS = EventCounters("signals_total", "Signals by action", {"action": tuple(Action)})
+SUBMITTED = EventCounters("orders_submitted_total", "Orders that passed risk and went to the venue")
+ENDED = EventCounters(
+    "orders_total", "Orders by what became of them", {"status": tuple(OrderStatus)}
+)
+UNRESOLVED = EventCounters("orders_unresolved_total", "Orders whose fate was not known at once")
+REFUSED = EventCounters(
+    "refusals_total", "Orders that were not sent, by the rule", {"rule": _RULES}
+)
+HELD = EventCounters(
     "entries_held_back_total",
     "Entries held back before they were orders, by the rule",
     {"rule": ("min_edge", *_STOPS)},
 )
-STOPS = Tally("entry_stops_total", "Times that entries were stopped, by rule", {"rule": _STOPS})
-RESUMED = Tally("entry_resumes_total", "Times that entries went on, by rule", {"rule": _STOPS})
-FILLS = Tally("fills_total", "Fills")
-CONTRACTS = Tally("filled_contracts_total", "Contracts that changed hands")
-FEES = Tally("fees_dollars_total", "Fees of fills, dollars")
-OPENED = Tally("positions_opened_total", "Positions opened")
-CLOSED = Tally(
+STOPS = EventCounters(
+    "entry_stops_total", "Times that entries were stopped, by rule", {"rule": _STOPS}
+)
+RESUMED = EventCounters(
+    "entry_resumes_total", "Times that entries went on, by rule", {"rule": _STOPS}
+)
+FILLS = EventCounters("fills_total", "Fills")
+CONTRACTS = EventCounters("filled_contracts_total", "Contracts that changed hands")
+FEES = EventCounters("fees_dollars_total", "Fees of fills, dollars")
+OPENED = EventCounters("positions_opened_total", "Positions opened")
+CLOSED = EventCounters(
     "positions_closed_total",
     "Positions closed, by an order or by settlement",
     {"how": ("order", "settlement", OTHER)},
 )
-SETTLED = Tally("settlements_total", "Held markets that were settled")
-WHALES = Tally("whales_total", "Whales by type", {"type": tuple(WhaleType)})
-WHALES_ENDED = Tally(
-    "whales_ended_total", "Large orders that are gone, by fate", {"fate": tuple(Fate)}
+SETTLED = EventCounters("settlements_total", "Held markets that were settled")
+WHALES = EventCounters("whales_total", "Whales by type", {"type": tuple(WhaleType)})
+WHALES_ENDED = EventCounters(
+    "whales_ended_total", "Large orders that are gone, by fate", {"fate": tuple(EndingKind)}
 )
-REGIMES_CHANGED = Tally(
+REGIMES_CHANGED = EventCounters(
     "regime_changes_total", "Changes of the regime, by the new one", {"regime": tuple(REGIMES)}
 )
-GRADES = Tally(
+GRADES = EventCounters(
     "grades_total",
     "Predictions whose horizon has passed, by whether the mid went their way",
     {"result": ("right", "wrong", "unmoved")},
 )
 
-COUNTERS: Final[tuple[Tally, ...]] = (
+COUNTERS: Final[tuple[EventCounters, ...]] = (
     *(CYCLES_STARTED, CYCLES, BOOKS, FETCH_ERRORS, SIGNALS, SUBMITTED, ENDED, UNRESOLVED),
     *(
         REFUSED,
@@ -169,11 +177,11 @@ def failure_kind(reason: str) -> str:
     return next((kind for kind, sign in _KINDS.items() if sign.search(reason)), OTHER)
 
 
-def _one(tally: Tally) -> Callable[[object], Iterable[Count]]:
+def _one(tally: EventCounters) -> Callable[[object], Iterable[Count]]:
     return lambda _: ((tally, (), 1.0),)
 
 
-def _by(tally: Tally, value: Callable[[Any], str]) -> Callable[[Any], Iterable[Count]]:
+def _by(tally: EventCounters, value: Callable[[Any], str]) -> Callable[[Any], Iterable[Count]]:
     # Made once: a cycle over a thousand markets asks a thousand times for one of four.
     known = {values[0]: ((tally, values, 1.0),) for values in tally.all_values()}
     other = ((tally, (OTHER,), 1.0),)

@@ -21,7 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot.core.events import CycleFinished, CycleStarted, Event
 from bot.telemetry import loop_lag
-from bot.telemetry.counters import COUNTERS, Tally, counts
+from bot.telemetry.counters import COUNTERS, EventCounters, counts
 from bot.telemetry.gauges import PREFIX, READINGS, GaugeReader, Gauges
 from bot.telemetry.loop_lag import LoopLag
 
@@ -53,7 +53,7 @@ class Metrics:
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
         # Summed up first: a cycle over a thousand markets is a thousand signals of four kinds.
-        sums: defaultdict[tuple[Tally, tuple[str, ...]], float] = defaultdict(float)
+        sums: defaultdict[tuple[EventCounters, tuple[str, ...]], float] = defaultdict(float)
         for event in events:
             self._time(event)
             for tally, values, amount in counts(event):
@@ -97,7 +97,7 @@ class _Plain:
             yield metric
 
 
-def _counter(tally: Tally) -> Counter:
+def _counter(tally: EventCounters) -> Counter:
     """A counter that has all its series, at 0: a rate over the first event needs the 0."""
     counter = Counter(PREFIX + tally.name, tally.help, tuple(tally.labels), registry=None)
     for values in filter(None, tally.all_values()):

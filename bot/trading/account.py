@@ -26,7 +26,7 @@ from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Fill, Order
 from bot.core.risk.checks import Place
-from bot.ports.persistence import Kept
+from bot.ports.persistence import Checkpoint
 
 log = logging.getLogger("main")
 
@@ -36,7 +36,7 @@ PLACE = "place"
 T = TypeVar("T")
 
 
-class Holdings:
+class TradingAccount:
     """Keeps the account; `marks` are by ticker of what is held."""
 
     def __init__(self, cash: Dollars) -> None:
@@ -127,7 +127,7 @@ class Holdings:
         seen = {(MARK, ticker): encode(mark) for ticker, mark in self.marks.items()}
         return seen | {(PLACE, ticker): encode(place) for ticker, place in self._places.items()}
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Everything as it was when this was kept."""
         self.portfolio = kept.portfolio
         known = _decoded(kept.memos.get(MARK, {}), Mark)

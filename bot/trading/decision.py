@@ -16,10 +16,10 @@ from bot.core.market.market import Market
 from bot.core.market.money import Contracts
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.core.signals import strategy
-from bot.core.signals.expected_value import Edge, edge, expected_move, taker_rate
+from bot.core.signals.expected_value import ExpectedValue, edge, expected_move, taker_rate
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Sizing, Thresholds
-from bot.signals.analyzer import Judged
+from bot.signals.analyzer import Predictions
 
 ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)
 _VOLATILITY: Final = FEATURE_NAMES.index("vol60")
@@ -51,7 +51,7 @@ class TradeRules:
         """These rules with the limits that make sense on recorded books."""
         return replace(self, limits=self.limits.on_tape())
 
-    def edges(self, judged: Judged, markets: Mapping[str, Market]) -> Edge | None:
+    def edges(self, judged: Predictions, markets: Mapping[str, Market]) -> ExpectedValue | None:
         """What each score is worth after costs; None where the model does not say."""
         worth, seen = self.worth, judged.seen
         if worth is None or not judged.directions.any():
@@ -61,7 +61,7 @@ class TradeRules:
         move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
         return edge(seen.books, move, np.array(rates))
 
-    def too_dear(self, edges: Edge | None, row: int) -> Stop | None:
+    def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
         """Why an entry is not expected to pay; None if it is, or if nobody knows."""
         if edges is None:
             return None
@@ -94,7 +94,7 @@ def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str |
 
 
 def signal(
-    at: datetime, judged: Judged, row: int, decision: Decision, after: Contracts
+    at: datetime, judged: Predictions, row: int, decision: Decision, after: Contracts
 ) -> SignalMade:
     """What is told of one opinion; `after` is the position that it really led to."""
     mid = float(judged.seen.mids[row])

@@ -13,9 +13,9 @@ import msgspec
 
 from bot.core.events import EntriesResumed, EntriesStopped, Event
 from bot.core.market.money import Dollars
-from bot.core.risk.circuit_breakers import Brakes, Permit
+from bot.core.risk.circuit_breakers import CircuitBreakers, Permit
 from bot.core.risk.limits import RiskLimits, Stop
-from bot.ports.persistence import Intents, Kept, Unkept
+from bot.ports.persistence import Checkpoint, Intents, NullStore
 
 T = TypeVar("T")
 BRAKES: Final = "brakes"
@@ -49,7 +49,7 @@ class Safety:
     stands, nobody objects and nothing is kept: for replays and tests.
     """
 
-    store: Intents = field(default_factory=Unkept)
+    store: Intents = field(default_factory=NullStore)
     killed: Callable[[], str | None] = _nothing
     sure: Callable[[], bool] = _certain
     fault: Callable[[], str | None] = _nothing
@@ -78,13 +78,13 @@ class KillFile:
         return f"the file {self._path} exists"
 
 
-class Guard:
+class EntryGuard:
     """Keeps the brakes of an account; `stop` is what stopped entries when it looked last."""
 
     def __init__(self, limits: RiskLimits, safety: Safety, equity: Dollars) -> None:
         self._limits = limits
         self._safety = safety
-        self.brakes = Brakes.of(equity)
+        self.brakes = CircuitBreakers.of(equity)
         self.stop: Stop | None = None
 
     def look(self, at: datetime, equity: Dollars | None) -> list[Event]:
@@ -138,10 +138,12 @@ class Guard:
         stop = {} if self.stop is None else {(STOP, ""): encode(self.stop)}
         return {(BRAKES, ""): encode(self.brakes), **stop}
 
-    def restore(self, kept: Kept, equity: Dollars) -> None:
+    def restore(self, kept: Checkpoint, equity: Dollars) -> None:
         """Everything as it was when this was kept, for an account that is worth this."""
         brakes, stop = (kept.memos.get(kind, {}).get("") for kind in (BRAKES, STOP))
-        self.brakes = _read(brakes, BRAKES, Brakes) if brakes else Brakes.of(equity)
+        self.brakes = (
+            _read(brakes, BRAKES, CircuitBreakers) if brakes else CircuitBreakers.of(equity)
+        )
         self.stop = _read(stop, STOP, Stop) if stop else None
 
 

@@ -29,7 +29,7 @@ class Sent:
     answer: Execution | Unresolved | None = None
 
 
-class Gateway:
+class OrderGateway:
     """Sends approved orders, and asks for the fate of those that have none yet."""
 
     def __init__(self, venue: Venue, safety: Safety) -> None:

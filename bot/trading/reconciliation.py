@@ -34,7 +34,7 @@ class Accounts(Protocol):
         ...
 
 
-class Audit:
+class Reconciliation:
     """The accounts of a trader, held against the exchange's now and then.
 
     `objection` is why nothing may be entered, None if all agrees.

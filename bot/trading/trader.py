@@ -16,19 +16,19 @@ from bot.core.market.money import ZERO, Dollars
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
 from bot.core.risk import review
-from bot.core.risk.checks import Account, Shown
+from bot.core.risk.checks import AccountRisk, Shown
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
 from bot.core.signals import strategy
-from bot.core.signals.expected_value import Edge
+from bot.core.signals.expected_value import ExpectedValue
 from bot.core.signals.strategy import Intent
 from bot.ports.exchange import Venue
-from bot.ports.persistence import Kept, Memo
-from bot.signals.analyzer import Judged
-from bot.trading.account import MARK, PLACE, Holdings, opens
+from bot.ports.persistence import Checkpoint, StateRecord
+from bot.signals.analyzer import Predictions
+from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, TradeRules, decided, signal
-from bot.trading.entry_guard import BRAKES, STOP, Guard, Safety
-from bot.trading.order_gateway import Gateway
+from bot.trading.entry_guard import BRAKES, STOP, EntryGuard, Safety
+from bot.trading.order_gateway import OrderGateway
 
 _KINDS: Final = (MARK, PLACE, BRAKES, STOP)
 
@@ -51,9 +51,9 @@ class Trader:
         safety = safety or Safety()
         self._rules = rules
         self._order_ids = order_ids
-        self._gateway = Gateway(venue, safety)
-        self._guard = Guard(rules.limits, safety, cash)
-        self._holdings = Holdings(cash)
+        self._gateway = OrderGateway(venue, safety)
+        self._guard = EntryGuard(rules.limits, safety, cash)
+        self._holdings = TradingAccount(cash)
         self._doubted: set[str] = set()
         self._untold: list[Event] = []
         self._kept: dict[tuple[str, str], bytes] = {}
@@ -105,7 +105,9 @@ class Trader:
             self._answered(at, answer)
         return self._told()
 
-    async def act(self, at: datetime, judged: Judged, markets: Mapping[str, Market]) -> list[Event]:
+    async def act(
+        self, at: datetime, judged: Predictions, markets: Mapping[str, Market]
+    ) -> list[Event]:
         """Trade on these opinions; what happened, each signal before its orders.
 
         Raises LeaseLostError if the order of one could not be written down for that.
@@ -168,15 +170,17 @@ class Trader:
         """
         self._guard.resume(at, self.equity)
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """What changed since this was asked last, besides the portfolio and its orders."""
         now = self._holdings.bodies() | self._guard.bodies()
-        gone = [Memo(kind, key, None) for kind, key in self._kept if (kind, key) not in now]
-        new = [Memo(*name, body) for name, body in now.items() if self._kept.get(name) != body]
+        gone = [StateRecord(kind, key, None) for kind, key in self._kept if (kind, key) not in now]
+        new = [
+            StateRecord(*name, body) for name, body in now.items() if self._kept.get(name) != body
+        ]
         self._kept = now
         return gone + new
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Everything as it was when this was kept."""
         self._holdings.restore(kept)
         self._gateway.restore(kept.unresolved)
@@ -196,7 +200,7 @@ class Trader:
     def _look(self, at: datetime) -> None:
         self._untold += self._guard.look(at, self._holdings.sound_equity)
 
-    def _afforded(self, decision: Decision, edges: Edge | None, row: int) -> Decision:
+    def _afforded(self, decision: Decision, edges: ExpectedValue | None, row: int) -> Decision:
         """The same, or to hold and why if an entry is stopped, or not expected to pay."""
         if decision.action not in ENTRIES:
             return decision
@@ -233,7 +237,7 @@ class Trader:
     def _reviewed(self, at: datetime, order: Order, shown: Shown) -> Approved | Refused:
         if stop := self._gateway.waits_for(order.ticker):
             return Refused.by(stop, order)
-        account = Account(
+        account = AccountRisk(
             portfolio=self._holdings.at_worst(self.unresolved),
             places=self._holdings.places,
             stop=self._guard.stop_now(at, self._holdings.sound_equity),

@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bot.core.whales.markouts import ALL, Group, Moment, Tally
-from bot.ports.checkpoint_codec import Form
-from bot.ports.persistence import Kept, Memo, News
+from bot.core.whales.markouts import ALL, Group, MarkoutSample, MarkoutTally
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 #: Sums kept, of all markets together.
 SUMS: Final = 50_000
@@ -24,7 +24,7 @@ class _Tallied(Struct, frozen=True, array_like=True):
     group: Group
     step: int
     is_whale: bool
-    tally: Tally
+    tally: MarkoutTally
 
 
 class _Sums(Struct, array_like=True):
@@ -37,14 +37,14 @@ class _Sums(Struct, array_like=True):
     by_name: dict[str, tuple[int, float]]
 
 
-class Tallies:
+class MarkoutStats:
     """The tallies, each of a group at a horizon, of whales or of their matches."""
 
     def __init__(self, capacity: int = SUMS) -> None:
         """`capacity` is how many sums are kept at most."""
         self._capacity = capacity
-        self._form = Form("tallies", _Tallied)
-        self._sums_form = Form("sums", _Sums)
+        self._form = RecordCodec("tallies", _Tallied)
+        self._sums_form = RecordCodec("sums", _Sums)
         self._tallies: dict[str, _Tallied] = {}
         self._sums: dict[str, _Sums] = {}
         self._place = 0
@@ -52,40 +52,44 @@ class Tallies:
         self._changed: dict[str, None] = {}
         self._heard: dict[str, None] = {}
 
-    def pairs(self) -> Iterator[tuple[Group, int, Tally, Tally]]:
+    def pairs(self) -> Iterator[tuple[Group, int, MarkoutTally, MarkoutTally]]:
         """By group and horizon the tally of whales and that of their matches."""
         known = {(one.group, one.step, one.is_whale): one.tally for one in self._tallies.values()}
         for group, step in sorted({(group, step) for group, step, _ in known}):
-            whales = known.get((group, step, True), Tally())
-            yield group, step, whales, known.get((group, step, False), Tally())
+            whales = known.get((group, step, True), MarkoutTally())
+            yield group, step, whales, known.get((group, step, False), MarkoutTally())
 
-    def note(self, moment: Moment, step: int, net: float | None) -> None:
+    def note(self, moment: MarkoutSample, step: int, net: float | None) -> None:
         """A moment came to `net` cents at a horizon; None if that could not be seen."""
         whole = Group(moment.group.type, ALL, ALL)
         for group in (moment.group, whole):
             name = _name(group, step, moment.is_whale)
-            known = self._tallies.get(name) or _Tallied(group, step, moment.is_whale, Tally())
+            known = self._tallies.get(name) or _Tallied(
+                group, step, moment.is_whale, MarkoutTally()
+            )
             self._tallies[name] = replace(known, tally=self._with(name, known.tally, moment, net))
             self._changed[name] = None
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """The tallies and the markets that changed since this was asked last."""
         changed, self._changed = self._changed, {}
         heard, self._heard = self._heard, {}
         tallies = [self._form.memo(name, self._tallies.get(name)) for name in changed]
         return tallies + [self._sums_form.memo(ticker, self._sums.get(ticker)) for ticker in heard]
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Begin with what was kept."""
         self._tallies.clear()
         self._sums.clear()
         self._changed, self._heard = self._take(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self._take(news)
 
-    def _take(self, source: Kept | News) -> tuple[dict[str, None], dict[str, None]]:
+    def _take(
+        self, source: Checkpoint | CommittedChanges
+    ) -> tuple[dict[str, None], dict[str, None]]:
         """Take these over; the tallies and the markets that cannot be read."""
         tallies, found = self._form.read(source), self._sums_form.read(source)
         self._tallies |= {name: one for name, one in tallies.items() if one is not None}
@@ -97,7 +101,9 @@ class Tallies:
         self._count = sum(len(one.by_name) for _, one in left)
         return {name: None for name, one in tallies.items() if one is None}, gone
 
-    def _with(self, name: str, tally: Tally, moment: Moment, net: float | None) -> Tally:
+    def _with(
+        self, name: str, tally: MarkoutTally, moment: MarkoutSample, net: float | None
+    ) -> MarkoutTally:
         if net is None:
             return tally.missed()
         sums = self._heard_of(moment.ticker)

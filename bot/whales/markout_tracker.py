@@ -22,14 +22,14 @@ from bot.core.market.money import measured
 from bot.core.market.orderbook import Books
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale
-from bot.core.whales.markouts import HORIZONS, Group, Moment, Touch, band, cost
-from bot.ports.checkpoint_codec import Form
+from bot.core.whales.markouts import HORIZONS, BestQuotes, Group, MarkoutSample, band, cost
+from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import Kept, Memo, News
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.view_faults import ViewFaults
-from bot.signals.observations import Judged
-from bot.whales.markout_stats import Tallies
-from bot.whales.open_markouts import Trails, Wish
+from bot.signals.observations import Predictions
+from bot.whales.markout_stats import MarkoutStats
+from bot.whales.open_markouts import ControlRequest, OpenMarkoutBook
 from bot.whales.views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
 
 SETTLED: Final = len(HORIZONS)
@@ -59,7 +59,7 @@ class _Beside(Struct, frozen=True, array_like=True):
     asked_at: float | None = None
 
 
-class Follower:
+class MarkoutTracker:
     """The detections of late, and what those before came to.
 
     The history comes back from events, everything else from memos.
@@ -73,24 +73,24 @@ class Follower:
     ) -> None:
         self._ask = ask
         self._faults = faults or ViewFaults()
-        self._form = Form("unscored", _Beside)
-        self._trails = Trails(capacity)
-        self._tallies = Tallies()
+        self._form = RecordCodec("unscored", _Beside)
+        self._trails = OpenMarkoutBook(capacity)
+        self._tallies = MarkoutStats()
         self._history: deque[WhaleRecord] = deque(maxlen=HISTORY)
         self._endings: deque[WhaleEnding] = deque(maxlen=HISTORY)
-        self._judged: list[Judged] = []
+        self._judged: list[Predictions] = []
         self._unscored: Counter[str] = Counter()
         self._asked_at: float | None = None
         self._told = _Beside()
 
-    def memos(self) -> list[Memo]:
+    def memos(self) -> list[StateRecord]:
         """What changed since this was asked last."""
         beside = _Beside(dict(self._unscored), self._asked_at)
         before, self._told = self._told, beside
         news = [] if beside == before else [self._form.memo("", beside)]
         return news + self._trails.memos() + self._tallies.memos()
 
-    def restore(self, kept: Kept) -> None:
+    def restore(self, kept: Checkpoint) -> None:
         """Go on exactly where this was kept."""
         self._history.clear()
         self._endings.clear()
@@ -101,7 +101,7 @@ class Follower:
         self._tallies.restore(kept)
         self._beside(kept)
 
-    def catch_up(self, news: News) -> None:
+    def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self.see(news.events)
         self._trails.catch_up(news)
@@ -112,7 +112,7 @@ class Follower:
         """These happened."""
         self._faults.each("the whales", self._see, events)
 
-    def look(self, judged: Judged) -> None:
+    def look(self, judged: Predictions) -> None:
         """These books were judged."""
         self._judged.append(judged)
 
@@ -159,7 +159,7 @@ class Follower:
             case WhaleEnded():
                 self._endings.appendleft(ended(event))
 
-    def _beside(self, source: Kept | News) -> None:
+    def _beside(self, source: Checkpoint | CommittedChanges) -> None:
         if (found := self._form.read(source).get("")) is not None:
             self._recall(found)
 
@@ -168,7 +168,7 @@ class Follower:
         self._asked_at = beside.asked_at
         self._told = beside
 
-    def _move_on(self, judged: Judged) -> None:
+    def _move_on(self, judged: Predictions) -> None:
         """Look at the price of whatever has reached a horizon."""
         books = judged.seen.books
         for row, ticker in enumerate(books.tickers):
@@ -177,7 +177,7 @@ class Follower:
                 moved = [self._moved(one, touch) for one in self._trails.moments(ticker)]
                 self._trails.renew(ticker, moved)
 
-    def _moved(self, moment: Moment, touch: Touch) -> Moment:
+    def _moved(self, moment: MarkoutSample, touch: BestQuotes) -> MarkoutSample:
         while touch.at >= moment.due:
             late = touch.at > moment.too_late
             if isnan(touch.mid) and not late:
@@ -186,7 +186,7 @@ class Follower:
             moment = replace(moment, step=moment.step + 1)
         return moment
 
-    def _begin(self, judged: Judged, markets: Mapping[str, Market]) -> None:
+    def _begin(self, judged: Predictions, markets: Mapping[str, Market]) -> None:
         books = judged.seen.books
         rows = judged.seen.whale_rows.tolist()
         for row, whale in zip(rows, judged.seen.whales, strict=True):
@@ -196,28 +196,28 @@ class Follower:
             if self._trails.wishes(ticker) and quiet[row] and row not in rows:
                 self._begin_matches(ticker, _touch(books, row), markets[ticker].fees)
 
-    def _begin_whale(self, whale: Whale, touch: Touch, market: Market) -> None:
+    def _begin_whale(self, whale: Whale, touch: BestQuotes, market: Market) -> None:
         way = {SideBias.BUY: 1, SideBias.SELL: -1, None: 0}[whale.side_bias]
         price = cost(touch, way, market.fees)
         if not way or isnan(price):
             self._unscored["no direction" if not way else "no price or fee"] += 1
             return
         group = Group(whale.type.value, band(touch.mid), market.category or "unknown")
-        moment = Moment(whale.ticker, group, way, touch, price, is_whale=True)
-        self._follow([moment], [*self._trails.wishes(whale.ticker), Wish(group, way)])
+        moment = MarkoutSample(whale.ticker, group, way, touch, price, is_whale=True)
+        self._follow([moment], [*self._trails.wishes(whale.ticker), ControlRequest(group, way)])
 
-    def _begin_matches(self, ticker: str, touch: Touch, fees: FeeSchedule | None) -> None:
+    def _begin_matches(self, ticker: str, touch: BestQuotes, fees: FeeSchedule | None) -> None:
         found, left = [], []
         for wish in self._trails.wishes(ticker):
             price = cost(touch, wish.way, fees)
             if isnan(price) or band(touch.mid) != wish.group.band:
                 left.append(wish)
                 continue
-            found.append(Moment(ticker, wish.group, wish.way, touch, price, is_whale=False))
+            found.append(MarkoutSample(ticker, wish.group, wish.way, touch, price, is_whale=False))
         if found:
             self._follow(found, left)
 
-    def _follow(self, moments: Sequence[Moment], wishes: Sequence[Wish]) -> None:
+    def _follow(self, moments: Sequence[MarkoutSample], wishes: Sequence[ControlRequest]) -> None:
         """Follow these of one market; these matches are looked for there from now on."""
         self._trails.follow(moments[0].ticker, moments, wishes)
         while (ticker := self._trails.crowded_out()) is not None:
@@ -258,6 +258,6 @@ class Follower:
                 self._tallies.note(moment, step, None)
 
 
-def _touch(books: Books, row: int) -> Touch:
+def _touch(books: Books, row: int) -> BestQuotes:
     at, bid, ask = books.seen_at[row], books.best_bid[row], books.best_ask[row]
-    return Touch(float(at), float(bid), float(ask))
+    return BestQuotes(float(at), float(bid), float(ask))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.whales.detector import Source
-from bot.core.whales.markouts import Group, Tally, lead, verdict
+from bot.core.whales.markouts import Group, MarkoutTally, lead, verdict
 
 #: Said wherever the figures are shown.
 LIMITS: Final = (
@@ -135,7 +135,7 @@ def ended(event: WhaleEnded) -> WhaleEnding:
     )
 
 
-def line(group: Group, horizon: str, whales: Tally, matches: Tally) -> ScoreLine:
+def line(group: Group, horizon: str, whales: MarkoutTally, matches: MarkoutTally) -> ScoreLine:
     """A group at a horizon as JSON shows it."""
     ahead, ahead_interval = lead(whales, matches)
     return ScoreLine(

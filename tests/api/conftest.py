@@ -11,14 +11,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.app import Service, create_app
+from api.app import BotService, create_app
 from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.dashboard.snapshot import (
-    Board,
     BotStatus,
+    SnapshotHolder,
     bot_view,
     first_state,
     packed,
@@ -26,8 +26,8 @@ from bot.dashboard.snapshot import (
     snapshot,
 )
 from bot.market_data.trade_feed import Coverage
-from bot.model.monitor import ModelWatch
-from bot.model.prediction_grader import Grader, GradeRules
+from bot.model.monitor import ModelMonitor
+from bot.model.prediction_grader import GradeRules, PredictionGrader
 from bot.ports.views import (
     BotState,
     Check,
@@ -38,7 +38,7 @@ from bot.ports.views import (
     TimelineView,
     WhaleView,
 )
-from bot.whales.markout_tracker import Follower
+from bot.whales.markout_tracker import MarkoutTracker
 from logging_utils import CsvJournal, LogStats
 
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
@@ -121,7 +121,7 @@ def full_state(**changes: Any) -> BotState:
 class Open:
     """A service that is open."""
 
-    board: Board
+    board: SnapshotHolder
     control: "Switch"
     kill: "KillSwitch"
     readiness: "Checks"
@@ -131,8 +131,8 @@ class Open:
     log_stats: LogStats
     log_folder: Path
     clock: RecordedClock
-    model: ModelWatch
-    whales: Follower
+    model: ModelMonitor
+    whales: MarkoutTracker
     coverage: Coverage | None
 
 
@@ -220,8 +220,8 @@ class Decisions:
         return tuple(one for one in self.kept if ticker in {None, one.ticker})[:limit]
 
 
-def no_model() -> ModelWatch:
-    return ModelWatch(None, {}, Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
+def no_model() -> ModelMonitor:
+    return ModelMonitor(None, {}, PredictionGrader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
 
 
 @dataclass
@@ -240,11 +240,11 @@ class World:
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     seconds: float = 0.0
-    model: ModelWatch = field(default_factory=no_model)
-    whales: Follower = field(default_factory=Follower)
+    model: ModelMonitor = field(default_factory=no_model)
+    whales: MarkoutTracker = field(default_factory=MarkoutTracker)
     coverage: Coverage | None = field(default_factory=lambda: Coverage(2, 1, "they are new"))
-    board: Board = field(
-        default_factory=lambda: Board(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
+    board: SnapshotHolder = field(
+        default_factory=lambda: SnapshotHolder(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
     )
 
     @asynccontextmanager
@@ -269,7 +269,7 @@ class World:
             coverage=self.coverage,
         )
 
-    def app(self) -> Service:
+    def app(self) -> BotService:
         return create_app(self.services, self.facts, lambda: self.seconds)
 
     def with_facts(self, **changes: Any) -> "World":

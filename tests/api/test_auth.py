@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.security.auth import Doors
+from api.security.auth import AccessPolicy
 from api.security.paths import Target
 from api.security.throttle import MOST, MOST_IN_ALL, ROOM, SPAN, Failures
 from tests.api.conftest import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, World, opened
@@ -189,7 +189,7 @@ async def test_anywhere_but_in_development_nobody_acts_until_there_is_a_token(wo
 async def test_who_has_no_address_is_not_at_home(world):
     scope = {"type": "http", "method": "POST", "path": "/bot/stop", "client": None}
 
-    refusal = Doors(world.facts, lambda: 0.0).refusal(scope, Target("/bot/stop"), {})
+    refusal = AccessPolicy(world.facts, lambda: 0.0).refusal(scope, Target("/bot/stop"), {})
 
     assert refusal is not None
     assert refusal.status == 403
@@ -197,7 +197,7 @@ async def test_who_has_no_address_is_not_at_home(world):
 
 async def test_a_proxy_of_this_machine_that_speaks_http_1_0_is_not_at_home(world):
     scope = {"type": "http", "method": "POST", "client": ("127.0.0.1", 1), "http_version": "1.0"}
-    doors, stop = Doors(world.facts, lambda: 0.0), Target("/bot/stop")
+    doors, stop = AccessPolicy(world.facts, lambda: 0.0), Target("/bot/stop")
 
     assert doors.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is not None
     scope["http_version"] = "1.1"
@@ -362,7 +362,7 @@ async def test_the_start_says_once_how_the_doors_stand(world, caplog, facts, sai
 
 
 def test_no_token_is_shown_with_the_facts(guarded):
-    shown = repr(guarded.facts) + repr(vars(Doors(guarded.facts, lambda: 0.0)))
+    shown = repr(guarded.facts) + repr(vars(AccessPolicy(guarded.facts, lambda: 0.0)))
 
     assert TOKEN not in shown
     assert READ_TOKEN not in shown
@@ -411,7 +411,7 @@ async def test_only_names_that_are_listed_are_answered_to(world, host, status):
 
 
 def test_a_request_without_a_name_is_not_for_a_service_that_has_some(world):
-    doors = Doors(world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0)
+    doors = AccessPolicy(world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0)
     scope = {"type": "http", "method": "GET", "path": "/state/full", "client": None}
 
     refusal = doors.refusal(scope, Target("/state/full"), {})
@@ -422,5 +422,5 @@ def test_a_request_without_a_name_is_not_for_a_service_that_has_some(world):
 
 
 def test_a_service_without_a_read_token_has_nothing_to_check_of_a_poll(world):
-    assert Doors(world.facts, lambda: 0.0).reads_are_free
-    assert not Doors(world.with_facts(**TOKENS).facts, lambda: 0.0).reads_are_free
+    assert AccessPolicy(world.facts, lambda: 0.0).reads_are_free
+    assert not AccessPolicy(world.with_facts(**TOKENS).facts, lambda: 0.0).reads_are_free

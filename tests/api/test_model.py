@@ -1,8 +1,8 @@
 """`/model` and `/model/performance`: honest without a model, complete with one."""
 
 from bot.core.signals.strategy import Thresholds
-from bot.model.monitor import ModelWatch
-from bot.model.prediction_grader import Grader, GradeRules
+from bot.model.monitor import ModelMonitor
+from bot.model.prediction_grader import GradeRules, PredictionGrader
 from tests.api.conftest import opened
 from tests.test_grade import Room, book, spread
 
@@ -19,7 +19,9 @@ async def test_without_a_model_the_card_is_null_and_there_is_no_record(client):
 
 async def test_the_card_is_served_as_it_is_written(world):
     card = {"name": "x", "label": {"horizon_seconds": 10}}
-    world.model = ModelWatch(card, spread(0.0), Grader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
+    world.model = ModelMonitor(
+        card, spread(0.0), PredictionGrader(GradeRules(10.0, 1.0, 5.0, Thresholds()))
+    )
 
     async with opened(world.app()) as client:
         found = (await client.get("/model")).json()
@@ -32,7 +34,7 @@ async def test_the_record_says_what_became_of_each_prediction(world):
     room = Room()
     room.see(0, A=book("0.50", "0.52"))
     room.see(11, A=book("0.54", "0.56"))
-    world.model = ModelWatch(None, {}, room.grader)
+    world.model = ModelMonitor(None, {}, room.grader)
 
     async with opened(world.app()) as client:
         record = (await client.get("/model/performance")).json()

@@ -12,7 +12,7 @@ from tests.api.conftest import STATUS, decision
 
 PAIRS = [
     (bot.DecisionView, views.DecisionView),
-    (bot.RefusalView, views.Refusal),
+    (bot.RefusalView, views.RefusalView),
     (service.CheckView, views.Check),
 ]
 
@@ -57,7 +57,7 @@ async def test_the_figures_are_sent_as_they_were_made(client):
 
 
 async def test_decisions_come_with_their_numbers(world, client):
-    refusal = views.Refusal("max_market_exposure", 210.0, 200.0)
+    refusal = views.RefusalView("max_market_exposure", 210.0, 200.0)
     world.decisions.kept = (
         decision("KXRAIN", order="buy 100 @ 52.50", outcome="filled"),
         decision("KXSNOW", score=None, reason="no model"),

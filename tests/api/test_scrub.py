@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from bot.dashboard.snapshot import Board, first_state, packed, snapshot
+from bot.dashboard.snapshot import SnapshotHolder, first_state, packed, snapshot
 from bot.scrub import Scrubber
 from tests.api.conftest import NOW, STATUS, World, opened
 
@@ -17,7 +17,7 @@ SAID = "cannot connect to rSecretTail@127.0.0.1:5/mydb"
 def leaking(tmp_path):
     status = replace(STATUS, error=SAID, store_fault=SAID, loop_fault=SAID)
     state = first_state(10_000.0, status)
-    world = World(tmp_path / "logs", board=Board(packed(snapshot(state, NOW)), status))
+    world = World(tmp_path / "logs", board=SnapshotHolder(packed(snapshot(state, NOW)), status))
     return world.with_facts(scrubber=Scrubber([SECRET]))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.risk.circuit_breakers import Brakes, Permit
+from bot.core.risk.circuit_breakers import CircuitBreakers, Permit
 from bot.core.risk.limits import RiskLimits, Stop
 from tests.strategies import NOON, scaled
 
@@ -14,7 +14,7 @@ START = Decimal(10_000)
 LIMITS = RiskLimits(
     drawdown_halt=Decimal(1_000), max_orders_per_minute=3, max_errors_per_minute=5, error_pause=300
 )
-NEW = Brakes.of(START)
+NEW = CircuitBreakers.of(START)
 FREE = Permit()
 
 
@@ -22,19 +22,21 @@ def _later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def _seen(*equities: int, brakes: Brakes = NEW, at: datetime = NOON) -> Brakes:
+def _seen(*equities: int, brakes: CircuitBreakers = NEW, at: datetime = NOON) -> CircuitBreakers:
     for equity in equities:
         brakes = brakes.seen(at, Decimal(equity))
     return brakes
 
 
-def _failed(*seconds: float, brakes: Brakes = NEW, limits: RiskLimits = LIMITS) -> Brakes:
+def _failed(
+    *seconds: float, brakes: CircuitBreakers = NEW, limits: RiskLimits = LIMITS
+) -> CircuitBreakers:
     for second in seconds:
         brakes = brakes.failed(_later(second), limits)
     return brakes
 
 
-def _rule(brakes: Brakes, at: datetime = NOON, permit: Permit = FREE) -> str | None:
+def _rule(brakes: CircuitBreakers, at: datetime = NOON, permit: Permit = FREE) -> str | None:
     stop = brakes.stopped(at, LIMITS, permit)
     return stop.rule if stop else None
 

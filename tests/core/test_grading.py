@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import Books, Level, OrderBook
-from bot.core.model.outcomes import Grades, Predictions, graded, none_yet, predictions
+from bot.core.model.outcomes import Grades, PredictionBatch, graded, none_yet, predictions
 from bot.core.model.performance import LEAST_MARKETS, group_of, performance
 
 RATE = 7.0
@@ -123,7 +123,7 @@ def grades(*rows: tuple[str, float, float, float]) -> Grades:
     nothing = np.zeros(len(rows))
     batch = np.zeros(len(rows), dtype=np.int64)
     columns = (nothing, nothing, np.array(score), nothing, nothing, nothing, batch)
-    waiting = Predictions(tickers, *columns)
+    waiting = PredictionBatch(tickers, *columns)
     return Grades(waiting, np.array(change), np.array(taker))
 
 

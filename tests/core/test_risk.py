@@ -13,7 +13,7 @@ from bot.core.market.market import CENT_GRID, MarketStatus, Side
 from bot.core.market.matching import walk
 from bot.core.market.money import CONTRACT_STEP, ONE, ZERO
 from bot.core.market.orderbook import OrderBook
-from bot.core.risk.checks import Account, Place, Shown
+from bot.core.risk.checks import AccountRisk, Place, Shown
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.core.risk.review import Approved, Refused, review
 from tests.strategies import (
@@ -41,11 +41,11 @@ def _shown(book=BOOK, seen_at=SEEN_AT, **terms) -> Shown:
     return Shown(open_market(**terms), book, seen_at)
 
 
-def _account(*fills, cash=10_000, events=None, **more) -> Account:
+def _account(*fills, cash=10_000, events=None, **more) -> AccountRisk:
     portfolio = Portfolio.of_cash(Decimal(cash))
     for trade in fills:
         portfolio = portfolio.after(trade)
-    return Account(portfolio, _places(**(events or {})), **more)
+    return AccountRisk(portfolio, _places(**(events or {})), **more)
 
 
 def _places(**events) -> dict[str, Place]:
@@ -383,7 +383,7 @@ def test_whatever_is_approved_and_filled_exposure_and_cash_keep_their_limits(nea
     for ticker, side, size, book, fees in wanted:
         wish = order(side, size, book.against(side)[-1].price, ticker=ticker)
         shown = _shown(book, ticker=ticker, event_ticker=EVENTS[ticker], fees=fees)
-        verdict = review(wish, shown, Account(portfolio, _places(**EVENTS)), limits)
+        verdict = review(wish, shown, AccountRisk(portfolio, _places(**EVENTS)), limits)
         if isinstance(verdict, Approved):
             portfolio = _filled(portfolio, verdict)
 
@@ -411,7 +411,7 @@ def test_what_only_reduces_a_position_always_passes(held, data):
     size = data.draw(scaled(1, int(abs(held) / CONTRACT_STEP), 2))
     wish = order(side, size, data.draw(prices))
     portfolio = Portfolio.of_cash(ZERO).after(fill(side.opposite, abs(held), "0.5"))
-    nobody = Account(portfolio, stop=Stop("killed", "somebody said so"))
+    nobody = AccountRisk(portfolio, stop=Stop("killed", "somebody said so"))
 
     assert _passes(wish, account=nobody, limits=replace(LIMITS, max_total_exposure=ZERO))
 

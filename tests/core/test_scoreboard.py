@@ -10,10 +10,10 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.whales.markouts import (
     HORIZONS,
     LEAST_MARKETS,
+    BestQuotes,
     Group,
-    Moment,
-    Tally,
-    Touch,
+    MarkoutSample,
+    MarkoutTally,
     band,
     cost,
     lead,
@@ -21,12 +21,12 @@ from bot.core.whales.markouts import (
 )
 from tests.strategies import TAKER
 
-TOUCH = Touch(0.0, 0.42, 0.44)
+TOUCH = BestQuotes(0.0, 0.42, 0.44)
 
 
-def tally(*markets: list[float]) -> Tally:
+def tally(*markets: list[float]) -> MarkoutTally:
     """The tally of these markets' moments, told in turns."""
-    whole = Tally()
+    whole = MarkoutTally()
     told = [(0, 0.0)] * len(markets)
     for turn in range(max(map(len, markets), default=0)):
         for number, nets in enumerate(markets):
@@ -47,16 +47,18 @@ def test_the_cost_is_half_the_spread_and_the_fee_at_the_price_paid(way: int, pai
     [
         (TOUCH, None),
         (TOUCH, FeeSchedule(FeeKind.UNKNOWN, Decimal(1))),
-        (Touch(0.0, math.nan, 0.44), TAKER),
+        (BestQuotes(0.0, math.nan, 0.44), TAKER),
     ],
 )
-def test_a_cost_that_cannot_be_known_is_no_number(touch: Touch, fees: FeeSchedule | None) -> None:
+def test_a_cost_that_cannot_be_known_is_no_number(
+    touch: BestQuotes, fees: FeeSchedule | None
+) -> None:
     assert math.isnan(cost(touch, 1, fees))
 
 
 def test_a_moment_is_due_at_each_horizon_and_then_never_again() -> None:
-    def at(step: int) -> Moment:
-        return Moment("A", Group("large_bid", "30-70", "x"), 1, TOUCH, 1.0, True, step)
+    def at(step: int) -> MarkoutSample:
+        return MarkoutSample("A", Group("large_bid", "30-70", "x"), 1, TOUCH, 1.0, True, step)
 
     assert [at(step).due for step in range(4)] == [*HORIZONS, math.inf]
     assert [at(step).too_late for step in range(4)] == [90.0, 360.0, 4_320.0, math.inf]
@@ -100,7 +102,7 @@ def test_what_is_missing_is_counted_and_changes_no_mean() -> None:
     known = tally([1.0])
 
     assert (known.missed().mean, known.missed().missing, known.missed().count) == (1.0, 1, 1)
-    assert math.isnan(Tally().missed().mean)
+    assert math.isnan(MarkoutTally().missed().mean)
 
 
 @pytest.mark.parametrize(

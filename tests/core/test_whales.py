@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.whales.detector import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
 from bot.core.whales.thresholds import FLAGS, FOLLOWED, blank_rows
-from bot.signals.ticker_state import Memory
+from bot.signals.ticker_state import TickerState
 
 QUICK = WhaleRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0)
 #: Nothing is so large, and no look so rare, that an order need not rest first.
@@ -424,7 +424,7 @@ def test_detection_leaves_the_rows_it_was_given_alone(seen: list[list[OrderBook]
 
 
 def test_rows_live_in_the_bot_s_memory_between_cycles() -> None:
-    memory, said = Memory(blank_rows()), []
+    memory, said = TickerState(blank_rows()), []
     for i in range(9):
         books = Books.of([("A", i * 10.0, USUAL), ("B", i * 10.0, USUAL if i < 6 else BIG_BID)])
         found, rows = detect(books, memory.recall(books.tickers), EAGER)

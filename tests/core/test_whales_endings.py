@@ -11,15 +11,15 @@ from bot.core.whales.detector import (
     Confidence,
     Ending,
     SideBias,
-    Traded,
+    TradesBetween,
     Whale,
     WhaleRules,
     WhaleType,
     detect,
     sight,
 )
-from bot.core.whales.endings import Fate
-from bot.core.whales.large_orders import State
+from bot.core.whales.endings import EndingKind
+from bot.core.whales.large_orders import LargeOrderState
 from bot.core.whales.thresholds import blank_rows
 
 #: Nothing is so large, and no look so rare, that an order need not rest first.
@@ -31,8 +31,8 @@ RULES = WhaleRules(
     at_once=math.inf,
     sparse_seconds=math.inf,
 )
-UNKNOWN = Traded.unknown(1)
-NONE = Traded(np.zeros((1, 2)), np.full((1, 2), np.inf))
+UNKNOWN = TradesBetween.unknown(1)
+NONE = TradesBetween(np.zeros((1, 2)), np.full((1, 2), np.inf))
 ASKS = {55: 300.0, 56: 280.0, 57: 310.0}
 USUAL = {45: 300.0, 44: 280.0, 43: 310.0, 42: 290.0, 40: 250.0, 38: 200.0}
 LARGE = USUAL | {41: 3_000.0}
@@ -50,7 +50,7 @@ def _book(bids: dict[int, float], asks: dict[int, float] = ASKS) -> OrderBook:
 def _story(
     bids: Sequence[dict[int, float]],
     *,
-    traded: Sequence[Traded] | Traded = UNKNOWN,
+    traded: Sequence[TradesBetween] | TradesBetween = UNKNOWN,
     every: float = 10.0,
     side: Side = Side.BUY,
 ) -> tuple[list[Whale], list[Ending]]:
@@ -59,7 +59,7 @@ def _story(
     for i, levels in enumerate(bids):
         books = Books.of([("T", i * every, _book(levels)), ("wide", 0.0, _book(LARGE | {5: 1.0}))])
         books = (books if side is Side.BUY else books.mirror()).take(np.array([0]))
-        now = traded if isinstance(traded, Traded) else traded[i]
+        now = traded if isinstance(traded, TradesBetween) else traded[i]
         seen = sight(books, rows, RULES, now if side is Side.BUY else _turned(now))
         rows = seen.rows
         whales += [whale for _, whale in seen.whales if whale.type != WhaleType.HIGH_IMBALANCE]
@@ -67,8 +67,8 @@ def _story(
     return whales, ended
 
 
-def _turned(traded: Traded) -> Traded:
-    return Traded(traded.volume[:, ::-1], traded.reach[:, ::-1])
+def _turned(traded: TradesBetween) -> TradesBetween:
+    return TradesBetween(traded.volume[:, ::-1], traded.reach[:, ::-1])
 
 
 STAGED = [*[USUAL] * 6, *[LARGE] * 3, NEAR, GONE, GONE, GONE]
@@ -110,7 +110,7 @@ def test_a_suspected_spoof_leans_against_the_side_it_showed() -> None:
     ],
 )
 def test_confidence_falls_with_the_polling_interval_and_without_trades(
-    traded: Traded, every: float, confidence: Confidence
+    traded: TradesBetween, every: float, confidence: Confidence
 ) -> None:
     whales, _ = _story(STAGED, traded=traded, every=every)
 
@@ -118,19 +118,20 @@ def test_confidence_falls_with_the_polling_interval_and_without_trades(
 
 
 def test_trades_that_did_not_reach_the_order_do_not_clear_it() -> None:
-    above = Traded(np.array([[9_000.0, 0.0]]), np.array([[0.43, np.inf]]))
+    above = TradesBetween(np.array([[9_000.0, 0.0]]), np.array([[0.43, np.inf]]))
 
     whales, (ending,) = _story(STAGED, traded=above)
 
     assert whales[-1].type is WhaleType.SPOOF_SUSPECTED
-    assert (ending.traded, ending.fate) == (0.0, Fate.CANCELLED)
+    assert (ending.traded, ending.fate) == (0.0, EndingKind.CANCELLED)
 
 
 @pytest.mark.parametrize(
-    ("met", "fate"), [(2_900.0, Fate.FILLED), (1_500.0, Fate.FILLED), (800.0, Fate.CANCELLED)]
+    ("met", "fate"),
+    [(2_900.0, EndingKind.FILLED), (1_500.0, EndingKind.FILLED), (800.0, EndingKind.CANCELLED)],
 )
-def test_an_order_that_can_have_traded_is_not_suspected(met: float, fate: Fate) -> None:
-    at_the_end = Traded(np.array([[met, 0.0]]), np.array([[0.41, np.inf]]))
+def test_an_order_that_can_have_traded_is_not_suspected(met: float, fate: EndingKind) -> None:
+    at_the_end = TradesBetween(np.array([[met, 0.0]]), np.array([[0.41, np.inf]]))
     traded = [NONE] * 10 + [at_the_end] + [NONE] * 2
 
     whales, (ending,) = _story(STAGED, traded=traded)
@@ -151,7 +152,7 @@ def test_an_ending_says_what_is_known_of_the_order() -> None:
         left_at=100.0,
         interval=10.0,
         traded=0.0,
-        fate=Fate.CANCELLED,
+        fate=EndingKind.CANCELLED,
     )
     assert ending.lifetime == 40.0
 
@@ -165,7 +166,7 @@ def test_an_ask_ends_at_its_yes_price() -> None:
 def test_where_trades_were_not_known_for_a_moment_the_fate_is_not_known() -> None:
     _, (ending,) = _story(STAGED, traded=[NONE] * 8 + [UNKNOWN] + [NONE] * 4)
 
-    assert (ending.traded, ending.fate) == (None, Fate.UNKNOWN)
+    assert (ending.traded, ending.fate) == (None, EndingKind.UNKNOWN)
 
 
 def test_without_trades_an_order_that_was_in_front_is_not_suspected() -> None:
@@ -183,7 +184,7 @@ def test_an_order_that_leaves_while_the_price_is_far_is_not_suspected() -> None:
     whales, endings = _story([*[USUAL] * 6, *[far] * 3, *[USUAL] * 3], traded=NONE)
 
     assert [whale.type for whale in whales] == [WhaleType.LARGE_BID]
-    assert [ending.fate for ending in endings] == [Fate.CANCELLED]
+    assert [ending.fate for ending in endings] == [EndingKind.CANCELLED]
 
 
 def test_where_the_price_was_near_but_came_no_nearer_a_suspicion_is_of_low_confidence() -> None:
@@ -215,7 +216,7 @@ def test_an_order_that_comes_again_close_by_has_moved() -> None:
     whales, (ending,) = _story([*[USUAL] * 6, *[large] * 3, near, *[moved] * 3], traded=NONE)
 
     assert [whale.type for whale in whales] == [WhaleType.LARGE_BID]
-    assert ending.fate is Fate.MOVED
+    assert ending.fate is EndingKind.MOVED
 
 
 def test_an_order_missed_in_one_book_has_not_ended() -> None:
@@ -241,7 +242,7 @@ def test_an_order_out_of_view_has_not_ended_but_is_forgotten_in_time() -> None:
         states.append(int(rows["orders"]["state"].max()))
 
     assert endings == []
-    assert states[-3:] == [State.RESTING, State.RESTING, State.FREE]
+    assert states[-3:] == [LargeOrderState.RESTING, LargeOrderState.RESTING, LargeOrderState.FREE]
 
 
 def test_detection_alone_takes_trades_for_unknown() -> None:
@@ -249,13 +250,13 @@ def test_detection_alone_takes_trades_for_unknown() -> None:
     for i, levels in enumerate(STAGED):
         books = Books.of([("T", i * 5.0, _book(levels))])
         found, rows = detect(books, rows, RULES)
-        seen = sight(books, both, RULES, Traded.unknown(1))
+        seen = sight(books, both, RULES, TradesBetween.unknown(1))
         both = seen.rows
         assert found == seen.whales
 
 
 def test_volume_without_a_price_can_have_met_any_order() -> None:
-    traded = Traded.anywhere(np.array([5.0, np.nan]))
+    traded = TradesBetween.anywhere(np.array([5.0, np.nan]))
 
     assert traded.volume.tolist()[0] == [5.0, 5.0]
     assert np.isnan(traded.take(np.array([1])).volume).all()

@@ -13,7 +13,7 @@ from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.whales.detector import (
     SideBias,
     Source,
-    Traded,
+    TradesBetween,
     Whale,
     WhaleRules,
     WhaleType,
@@ -21,7 +21,7 @@ from bot.core.whales.detector import (
     sight,
 )
 from bot.core.whales.thresholds import blank_rows
-from bot.core.whales.trades import Bursts, Tape
+from bot.core.whales.trades import Bursts, MarketTrades
 
 #: second, YES price, contracts, whether the taker bought YES
 Trade = tuple[float, float, float, bool]
@@ -37,14 +37,14 @@ BUY: list[Trade] = [(NOW - 20, 0.47, 300, True), (NOW - 20, 0.48, 300, True)]
 SELL: list[Trade] = [(NOW - 20, 0.45, 300, False), (NOW - 20, 0.44, 300, False)]
 
 
-def tape(trades: Sequence[Trade], row: int = 0) -> Tape:
+def tape(trades: Sequence[Trade], row: int = 0) -> MarketTrades:
     at, price, size, buys = np.array(trades, dtype=np.float64).reshape(-1, 4).T
-    return Tape(np.full(len(at), row), at, price, size, buys > 0)
+    return MarketTrades(np.full(len(at), row), at, price, size, buys > 0)
 
 
-def met(trades: Sequence[Trade], since: float, until: float) -> Traded:
+def met(trades: Sequence[Trade], since: float, until: float) -> TradesBetween:
     some = [trade for trade in trades if since < trade[0] <= until]
-    return Traded.of(np.array([True]), tape(some))
+    return TradesBetween.of(np.array([True]), tape(some))
 
 
 def story(
@@ -158,7 +158,7 @@ def test_where_trades_are_not_known_nothing_is_said_or_learnt() -> None:
     rows = blank_rows()
     for look in range(10):
         books = Books.of([("T", look * EVERY, BOOK)])
-        seen = sight(books, rows, RULES, Traded.unknown(1))
+        seen = sight(books, rows, RULES, TradesBetween.unknown(1))
         rows = seen.rows
 
         assert not seen.whales
@@ -209,8 +209,8 @@ def test_bursts_keep_every_contract_and_do_not_depend_on_the_order_of_trades(tra
 def test_the_trades_of_some_markets_are_theirs_alone(rows, order, count) -> None:
     some = np.array(order[:count], dtype=np.intp)
     at = np.arange(len(rows), dtype=np.float64)
-    all_ = Tape(np.array(rows, dtype=np.intp), at, 0 * at + 0.5, at + 1, at >= 0)
-    traded = Traded.of(np.ones(4, dtype=np.bool_), all_)
+    all_ = MarketTrades(np.array(rows, dtype=np.intp), at, 0 * at + 0.5, at + 1, at >= 0)
+    traded = TradesBetween.of(np.ones(4, dtype=np.bool_), all_)
     taken = traded.take(some)
 
     assert np.array_equal(taken.volume, traded.volume[some])
@@ -219,8 +219,11 @@ def test_the_trades_of_some_markets_are_theirs_alone(rows, order, count) -> None
 
 
 def test_sets_of_markets_are_joined_in_order() -> None:
-    first, second = Traded.of(np.array([True]), tape(BUY)), Traded.of(np.array([True]), tape(SELL))
-    both = Traded.joined([first, Traded.unknown(1), second])
+    first, second = (
+        TradesBetween.of(np.array([True]), tape(BUY)),
+        TradesBetween.of(np.array([True]), tape(SELL)),
+    )
+    both = TradesBetween.joined([first, TradesBetween.unknown(1), second])
 
     assert both.volume[:, 0].tolist()[::2] == [0.0, 600.0]
     assert both.bursts.row.tolist() == [0, 2]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books
 from bot.kalshi.wire import account, books, markets, orders, reference, shapes
-from bot.kalshi.wire.frames import BookDelta, BookSnapshot, frame
+from bot.kalshi.wire.frames import BookSnapshot, DeltaFrame, frame
 from bot.kalshi.wire.shapes import decode
 from bot.ports.exchange import BookAnswer, ExchangeError
 from tests.kalshi.bodies import FIXTURES, T1, dump
@@ -62,7 +62,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "event_single.json": shape(shapes.SingleEvent),
     "events_page.json": markets.events,
     "events_page_nested.json": markets.events,
-    "exchange_schedule.json": shape(reference.Schedule),
+    "exchange_schedule.json": shape(reference.ScheduleWire),
     "exchange_status.json": markets.exchange_status,
     "exchange_status_exchange_pause.json": markets.exchange_status,
     "exchange_status_trading_pause.json": markets.exchange_status,
@@ -76,8 +76,8 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "markets_page.json": all_markets,
     "order_amend_request.json": shape(orders.AmendRequest),
     "order_amend_response.json": shape(orders.Amended),
-    "order_cancel_response.json": shape(orders.Cancelled),
-    "order_create_request.json": shape(orders.OrderRequest),
+    "order_cancel_response.json": shape(orders.CancelledWire),
+    "order_create_request.json": shape(orders.CreateOrderRequest),
     "order_create_response_filled.json": shape(orders.Created),
     "order_create_response_ioc_nofill.json": shape(orders.Created),
     "order_create_response_resting.json": shape(orders.Created),
@@ -165,7 +165,7 @@ def test_every_frame_of_the_recorded_session_is_read():
     unread = {envelope.type for envelope, message in read if message is None}
     assert len(read) == 27
     assert unread == {"ok", "unsubscribed"}
-    assert [e.seq for e, m in read if isinstance(m, BookSnapshot | BookDelta)] == [1, 2, 3, 5, 6]
+    assert [e.seq for e, m in read if isinstance(m, BookSnapshot | DeltaFrame)] == [1, 2, 3, 5, 6]
 
 
 def test_an_empty_side_of_a_snapshot_is_a_missing_key():

@@ -402,7 +402,7 @@ async def test_the_number_of_shards_is_the_exchange_s_word():
 
 
 def ended(*told: Json, filled: str = "3.00") -> Execution | str:
-    fills = [decode(account.Fill, dump(one)) for one in told]
+    fills = [decode(account.FillWire, dump(one)) for one in told]
     return outcome.execution(ORDER, "o-1", Decimal(filled), fills)
 
 

@@ -13,25 +13,25 @@ from bot.core.market.market import Side
 from bot.core.whales.thresholds import WhaleRules
 from bot.research.whales.detectors import ours, simple, thresholds
 from bot.research.whales.figures import figures, lead
-from bot.research.whales.markets import Kind, Prints, Scene, scene
-from bot.research.whales.matching import QUESTIONS, WARM_UP, Said, Score, score, together
+from bot.research.whales.markets import MarketKind, Scene, SimulatedTrades, scene
+from bot.research.whales.matching import QUESTIONS, WARM_UP, Detection, Score, score, together
 from bot.research.whales.report import LIMITS, main, tuned
 from bot.research.whales.tracks import tracks
 from bot.sim.world import truth
-from bot.sim.world.truth import Deed, How
+from bot.sim.world.truth import Action, How
 from tests.research.test_whale_calibration import CALM
 from tests.research.test_whale_calibration import WHALE as BRIEF_WHALE
 from tests.research.test_whale_calibration import _tape as tape_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SECONDS = 900
-NO_PRINTS = Prints(*(np.zeros(0) for _ in range(5)))
+NO_PRINTS = SimulatedTrades(*(np.zeros(0) for _ in range(5)))
 
 
-def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Deed:
-    return Deed(
+def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Action:
+    return Action(
         ticker="A",
-        kind=truth.Kind(kind),
+        kind=truth.ActionKind(kind),
         side=Side.BUY,
         price=price,
         size=5_000.0,
@@ -44,7 +44,7 @@ def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42
     )
 
 
-def stage(*deeds: Deed) -> Scene:
+def stage(*deeds: Action) -> Scene:
     """One market whose bids show exactly these deeds, every second."""
     levels = np.zeros((4, SECONDS, 1, 6))
     levels[0], levels[1] = np.round(0.45 - 0.01 * np.arange(6), 6), 300.0
@@ -56,17 +56,17 @@ def stage(*deeds: Deed) -> Scene:
         levels[1, there, 0, round(100 * (0.45 - each.price))] += each.shown
     bids, bid_sizes, asks, ask_sizes = levels
     shown = (bids, bid_sizes, asks, ask_sizes)
-    return Scene(Kind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (deeds,))
+    return Scene(MarketKind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (deeds,))
 
 
-def said(*found: tuple[float, float], side: int = 0) -> Said:
+def said(*found: tuple[float, float], side: int = 0) -> Detection:
     """Detections at these seconds and prices."""
     at, price = np.array(found, dtype=np.float64).reshape(-1, 2).T
     none = np.zeros(len(at), dtype=np.intp)
-    return Said(none, at + START.timestamp(), none + side, price)
+    return Detection(none, at + START.timestamp(), none + side, price)
 
 
-def judged(flags: Said, *deeds: Deed, kind: str = "large") -> Score:
+def judged(flags: Detection, *deeds: Action, kind: str = "large") -> Score:
     return score(stage(*deeds), flags, QUESTIONS[kind], 1.0)
 
 
@@ -91,7 +91,7 @@ WHALE = deed(400, 500)
     ],
 )
 def test_a_detection_is_right_once_at_the_price_side_and_time_of_a_deed(
-    flags: Said, expected: tuple[int, int, int]
+    flags: Detection, expected: tuple[int, int, int]
 ) -> None:
     assert counts(judged(flags, WHALE)) == expected
 
@@ -182,7 +182,7 @@ def test_who_is_right_more_often_leads_and_nothing_found_is_no_number() -> None:
 
 
 def test_the_same_kind_and_seed_give_the_same_scene() -> None:
-    kind = Kind("fast15m", 2, 30)
+    kind = MarketKind("fast15m", 2, 30)
 
     one, again, other = scene(kind, 3), scene(kind, 3), scene(kind, 4)
 
@@ -194,7 +194,7 @@ def test_the_same_kind_and_seed_give_the_same_scene() -> None:
 
 def test_a_kind_that_looks_longer_than_its_markets_live_is_refused() -> None:
     with pytest.raises(ValueError, match="closed while it was looked at"):
-        scene(Kind("fast15m", 1, 1_000), 1)
+        scene(MarketKind("fast15m", 1, 1_000), 1)
 
 
 def test_the_command_writes_every_detector_at_every_cadence(
@@ -206,8 +206,8 @@ def test_the_command_writes_every_detector_at_every_cadence(
 
     code = main(
         [*where, "--cadence", "5", "--jobs", "1"],
-        kinds=[Kind("fast15m", 2, 600)],
-        null=Kind("null", 1, 400),
+        kinds=[MarketKind("fast15m", 2, 600)],
+        null=MarketKind("null", 1, 400),
     )
 
     rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
@@ -224,7 +224,7 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
     out = tmp_path / "report.json"
     asked = ["--json", str(out), "--cadence", "10", "--jobs", "1", "--data", str(tape)]
 
-    main(asked, kinds=[Kind("fast15m", 1, 400)], null=Kind("null", 1, 400))
+    main(asked, kinds=[MarketKind("fast15m", 1, 400)], null=MarketKind("null", 1, 400))
 
     rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
     large = next(row for row in rows if (row["type"], row["detector"]) == ("large", "ours"))
@@ -245,8 +245,8 @@ def test_without_the_library_for_pictures_the_report_is_written_all_the_same(
 
     code = main(
         [*where, "--cadence", "5", "--jobs", "1"],
-        kinds=[Kind("fast15m", 1, 300)],
-        null=Kind("null", 1, 300),
+        kinds=[MarketKind("fast15m", 1, 300)],
+        null=MarketKind("null", 1, 300),
     )
 
     said = capsys.readouterr()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.events import SimEvent
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import OrderRequest
@@ -31,7 +31,9 @@ def market_spec(ticker=MARKET, **changes) -> MarketSpec:
     return MarketSpec(ticker, "KXRAIN-26NOV23", "Will it rain?", **{**terms, **changes})
 
 
-def member(exchange: Exchange, name: str = "ann", dollars: int = 1_000, shard: int = 0) -> Account:
+def member(
+    exchange: Exchange, name: str = "ann", dollars: int = 1_000, shard: int = 0
+) -> MemberAccount:
     return exchange.open_account(name, {shard: dollars * DOLLAR})
 
 
@@ -43,13 +45,13 @@ def request(side=Side.BUY, contracts=10, cents=50, **terms) -> OrderRequest:
 
 
 def buy(
-    exchange: Exchange, account: Account, contracts: float, cents: float, **terms: Any
+    exchange: Exchange, account: MemberAccount, contracts: float, cents: float, **terms: Any
 ) -> Placed:
     return exchange.place(account, request(Side.BUY, contracts, cents, **terms))
 
 
 def sell(
-    exchange: Exchange, account: Account, contracts: float, cents: float, **terms: Any
+    exchange: Exchange, account: MemberAccount, contracts: float, cents: float, **terms: Any
 ) -> Placed:
     return exchange.place(account, request(Side.SELL, contracts, cents, **terms))
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from bot.core.market.market import MarketStatus
 from bot.sim.cli import parsed, simulated
-from bot.sim.engine.accounts import Account
-from bot.sim.faults.active import Fault
+from bot.sim.engine.accounts import MemberAccount
+from bot.sim.faults.active import ActiveFault
 from bot.sim.faults.answers import REMEMBERED
 from bot.sim.faults.install import install
 from bot.sim.faults.kinds import KINDS, BadFaultError, FaultSpec, described, fault_spec
-from bot.sim.faults.schedule import Schedule, ScheduleError, load_schedule
+from bot.sim.faults.schedule import FaultSchedule, ScheduleError, load_schedule
 from bot.sim.rest.server import create_exchange_app
 from bot.sim.stream.channels import CHANNELS
 from bot.sim.world.demo import demo_exchange
@@ -41,12 +41,12 @@ def place(**options: Any) -> Streamed:
     return Streamed(exchange, others=("bob",), **options)
 
 
-def owner(where: Streamed, name: str = "ann") -> Account:
+def owner(where: Streamed, name: str = "ann") -> MemberAccount:
     return where.exchange.state.accounts[name]
 
 
-def put(where: Streamed, **asked: Any) -> Fault:
-    added: Fault = where.faults.add(fault_spec(asked))
+def put(where: Streamed, **asked: Any) -> ActiveFault:
+    added: ActiveFault = where.faults.add(fault_spec(asked))
     return added
 
 
@@ -761,7 +761,7 @@ def test_a_script_that_is_not_there_or_no_text_says_so(tmp_path):
 def test_an_empty_script_does_nothing(tmp_path):
     (tmp_path / "empty.toml").write_text("")
 
-    assert load_schedule(tmp_path / "empty.toml") == Schedule()
+    assert load_schedule(tmp_path / "empty.toml") == FaultSchedule()
 
 
 async def test_the_command_line_takes_a_script(tmp_path):

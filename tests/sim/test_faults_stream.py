@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bot.sim.engine.accounts import Account
-from bot.sim.faults.active import Fault
+from bot.sim.engine.accounts import MemberAccount
+from bot.sim.faults.active import ActiveFault
 from bot.sim.faults.kinds import fault_spec
 from tests.sim.exchanges import MARKET, buy, exchange_with, member, sell
 from tests.sim.streaming import Json, Peer, Streamed, peer
@@ -19,12 +19,12 @@ def place() -> Streamed:
     return Streamed(exchange)
 
 
-def owner(where: Streamed, name: str = "ann") -> Account:
+def owner(where: Streamed, name: str = "ann") -> MemberAccount:
     return where.exchange.state.accounts[name]
 
 
-def put(where: Streamed, **asked: Any) -> Fault:
-    added: Fault = where.faults.add(fault_spec(asked))
+def put(where: Streamed, **asked: Any) -> ActiveFault:
+    added: ActiveFault = where.faults.add(fault_spec(asked))
     return added
 
 

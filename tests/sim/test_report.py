@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bot.sim.world.experiment import DEPTH, Frames, Laboratory
+from bot.sim.world.experiment import DEPTH, Experiment, Frames
 from bot.sim.world.recordings import feed_rates, recorded, snapshots, volume_rate, weather
 from bot.sim.world.statistics import mid, summary
 
@@ -40,7 +40,7 @@ def save(path: Path, seen: Frames, sizes: bool = True) -> None:
 
 @pytest.fixture(scope="module")
 def seen() -> Frames:
-    return Laboratory("fast15m", markets=3, seed=2).run(timedelta(seconds=150))
+    return Experiment("fast15m", markets=3, seed=2).run(timedelta(seconds=150))
 
 
 @pytest.fixture(scope="module")

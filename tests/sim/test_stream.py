@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.units import DOLLAR
 from bot.sim.stream.channels import CHANNELS, ERRORS
-from bot.sim.stream.terms import Beat, StreamLimits, StreamTerms
+from bot.sim.stream.terms import PingSchedule, StreamLimits, StreamTerms
 from tests.sim.exchanges import (
     MARKET,
     START,
@@ -36,7 +36,7 @@ def streamed(**options) -> Streamed:
     return Streamed(exchange, others=("bob",), **options)
 
 
-def account(place: Streamed, name: str) -> Account:
+def account(place: Streamed, name: str) -> MemberAccount:
     return place.exchange.state.accounts[name]
 
 
@@ -581,7 +581,7 @@ async def test_combos_have_a_lifecycle_channel_of_their_own_and_events_are_told(
 
 async def test_the_world_moves_on_while_a_client_only_listens():
     place = streamed()
-    place.app.state.stream.terms = StreamTerms(beat=Beat(world=0.001))
+    place.app.state.stream.terms = StreamTerms(beat=PingSchedule(world=0.001))
     bob = account(place, "bob")
     moved = asyncio.Event()
 

@@ -20,7 +20,7 @@ from websockets.uri import parse_uri
 from bot.core.market.market import Side
 from bot.sim.faults.kinds import FaultSpec, fault_spec
 from bot.sim.stream.socket import STREAM_PATH
-from bot.sim.stream.terms import Beat, StreamLimits, StreamTerms
+from bot.sim.stream.terms import PingSchedule, StreamLimits, StreamTerms
 from tests.sim.exchanges import MARKET, exchange_with, member, request
 from tests.sim.streaming import PATIENCE, Json, Rebuilt, Streamed, served_over_tcp, tcp_client
 
@@ -182,7 +182,7 @@ class RawClient:
 
 async def test_the_server_pings_with_its_heartbeat():
     place = streamed()
-    place.app.state.stream.terms = StreamTerms(beat=Beat(ping=0.01))
+    place.app.state.stream.terms = StreamTerms(beat=PingSchedule(ping=0.01))
     async with served_over_tcp(place.app) as address:
         client = RawClient(place, address)
         await client.open()
@@ -194,7 +194,7 @@ async def test_the_server_pings_with_its_heartbeat():
 
 async def test_slow_pings_come_late():
     place = streamed()
-    place.app.state.stream.terms = StreamTerms(beat=Beat(ping=0.01))
+    place.app.state.stream.terms = StreamTerms(beat=PingSchedule(ping=0.01))
     slow = place.faults.add(fault(kind="slow_ping", delay=0.2, count=1))
     loop = asyncio.get_running_loop()
     async with served_over_tcp(place.app) as address:
@@ -237,7 +237,7 @@ async def test_who_does_not_read_over_tcp_overflows():
 
 async def test_a_client_that_vanishes_leaves_nothing_behind():
     place = streamed()
-    place.app.state.stream.terms = StreamTerms(beat=Beat(ping=0.001))
+    place.app.state.stream.terms = StreamTerms(beat=PingSchedule(ping=0.001))
     chance = Random(3)
     async with served_over_tcp(place.app) as address:
         client = RawClient(place, address)

@@ -12,10 +12,10 @@ from bot.sim.engine.specs import SeriesSpec
 from bot.sim.engine.state import MarketState
 from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
 from bot.sim.world.demo_events import STANDING
-from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, Driver
-from bot.sim.world.experiment import START, Laboratory
+from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, WorldDriver
+from bot.sim.world.experiment import START, Experiment
 from bot.sim.world.listings import Calendar, lone
-from bot.sim.world.truth import How, Kind
+from bot.sim.world.truth import ActionKind, How
 from bot.sim.world.world import World
 
 NOW = datetime(2026, 11, 22, 11, 7, 13, tzinfo=UTC)
@@ -207,13 +207,13 @@ def test_another_seed_is_another_world():
 
 
 def test_the_truth_knows_every_large_order_and_how_it_ended():
-    laboratory = Laboratory("fast15m", markets=8, seed=4, life=timedelta(minutes=8))
+    laboratory = Experiment("fast15m", markets=8, seed=4, life=timedelta(minutes=8))
     laboratory.run(timedelta(minutes=8), cadence=60)
     truth = laboratory.world.truth
     stream = StringIO()
     truth.write(stream)
 
-    assert {deed.kind for deed in truth} == set(Kind)
+    assert {deed.kind for deed in truth} == set(ActionKind)
     assert {How.FILLED, How.CANCELLED} <= {deed.how for deed in truth}
     for deed in truth:
         assert deed.how is not How.LEFT
@@ -262,7 +262,7 @@ class Counting:
 @pytest.mark.parametrize("slept", [7, 60, 3600, 86_400])
 def test_a_long_sleep_costs_no_more_than_a_few_steps(slept):
     wall, world = Wall(), Counting()
-    driver = Driver(world, wall)
+    driver = WorldDriver(world, wall)
 
     wall.passes(seconds=slept)
     driver.catch_up()

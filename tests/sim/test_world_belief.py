@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import Floats
-from bot.sim.world.belief import Coin, Interval, Latent, News, normal_share, worth
+from bot.sim.world.belief import Coin, Interval, Latent, NewsProcess, normal_share, worth
 from bot.sim.world.presets import PRESETS
-from bot.sim.world.rng_stream import Dice, Drift, stream
+from bot.sim.world.rng_stream import RngDrift, RngStream, stream
 
 PARTITION = (Interval(high=-0.6), Interval(-0.6, 0.1), Interval(0.1, 0.8), Interval(0.8))
 
 
-def lives(news: News, runs: int, steps: int = 40) -> Floats:
+def lives(news: NewsProcess, runs: int, steps: int = 40) -> Floats:
     """P(YES) after a third of the life and at its end, shape (runs, 2)."""
     seen = []
     for run in range(runs):
-        latent = Latent(Dice(run, "test"), news, [Interval(0.3)], steps)
+        latent = Latent(RngStream(run, "test"), news, [Interval(0.3)], steps)
         for _ in range(steps // 3):
             latent.step(1.0)
         early = latent.values[0]
@@ -50,7 +50,7 @@ def test_beliefs_come_true_as_often_as_they_say():
 @given(st.integers(0, 10_000), st.lists(st.floats(0.1, 30.0), max_size=30))
 @settings(max_examples=40)
 def test_the_outcomes_of_a_partition_always_sum_to_one(seed, waits):
-    latent = Latent(Dice(seed, "p"), News(quiet=0.3, burst=1.0), PARTITION, life=200.0)
+    latent = Latent(RngStream(seed, "p"), NewsProcess(quiet=0.3, burst=1.0), PARTITION, life=200.0)
 
     for wait in waits:
         latent.step(wait)
@@ -62,7 +62,7 @@ def test_the_outcomes_of_a_partition_always_sum_to_one(seed, waits):
 @settings(max_examples=40)
 def test_a_higher_strike_is_never_worth_more(seed):
     strikes = [Interval(low) for low in (-1.0, -0.2, 0.5, 1.5)]
-    latent = Latent(Dice(seed, "p"), News(), strikes, life=50.0)
+    latent = Latent(RngStream(seed, "p"), NewsProcess(), strikes, life=50.0)
 
     for _ in range(60):
         latent.step(1.0)
@@ -71,7 +71,8 @@ def test_a_higher_strike_is_never_worth_more(seed):
 
 def test_an_event_that_has_lived_a_while_starts_where_chance_has_brought_it():
     late = [
-        Latent(Dice(n, "x"), News(), [Interval(0.0)], 100.0, 90.0).values[0] for n in range(500)
+        Latent(RngStream(n, "x"), NewsProcess(), [Interval(0.0)], 100.0, 90.0).values[0]
+        for n in range(500)
     ]
 
     assert np.mean(late) == pytest.approx(0.5, abs=0.06)
@@ -79,7 +80,7 @@ def test_an_event_that_has_lived_a_while_starts_where_chance_has_brought_it():
 
 
 def test_a_settled_belief_stays_what_it_is():
-    latent = Latent(Dice(1, "x"), News(), [Interval(0.0)], 10.0)
+    latent = Latent(RngStream(1, "x"), NewsProcess(), [Interval(0.0)], 10.0)
     latent.step(inf)
     before = tuple(latent.values)
 
@@ -92,7 +93,7 @@ def test_a_settled_belief_stays_what_it_is():
 def test_the_coin_moves_by_whole_cents_and_is_fair():
     changes: list[float] = []
     for seed in range(60):
-        coin = Coin(Dice(seed, "coin"), life=1000.0, moves=0.5, start=0.495)
+        coin = Coin(RngStream(seed, "coin"), life=1000.0, moves=0.5, start=0.495)
         path = [coin.values[0]]
         for _ in range(200):
             coin.step(1.0)
@@ -107,7 +108,7 @@ def test_the_coin_moves_by_whole_cents_and_is_fair():
 def test_the_coin_is_settled_as_often_as_its_price_says():
     outcomes = []
     for seed in range(1500):
-        coin = Coin(Dice(seed, "coin"), life=1.0, moves=0.0, start=0.3)
+        coin = Coin(RngStream(seed, "coin"), life=1.0, moves=0.0, start=0.3)
         coin.step(1.0)
         coin.step(1.0)
         outcomes.append(coin.values[0])
@@ -116,7 +117,7 @@ def test_the_coin_is_settled_as_often_as_its_price_says():
 
 
 def test_the_coin_stays_inside_the_grid():
-    coin = Coin(Dice(5, "coin"), life=1e9, moves=5.0, start=0.03)
+    coin = Coin(RngStream(5, "coin"), life=1e9, moves=5.0, start=0.03)
     for _ in range(2000):
         coin.step(1.0)
         assert 0.0 < coin.values[0] < 1.0
@@ -131,7 +132,7 @@ def test_streams_of_different_names_are_independent_and_of_one_name_the_same():
 
 
 def test_dice_have_the_means_they_promise():
-    dice = Dice(3, "dice")
+    dice = RngStream(3, "dice")
 
     assert np.mean([dice.count(0.7) for _ in range(4000)]) == pytest.approx(0.7, abs=0.06)
     assert np.mean([dice.exponential(5.0) for _ in range(4000)]) == pytest.approx(5.0, abs=0.4)
@@ -141,8 +142,8 @@ def test_dice_have_the_means_they_promise():
 
 def test_a_drift_keeps_its_spread_whatever_the_step():
     for seconds in (1.0, 40.0):
-        drift = Drift(Dice(4, str(seconds)), spread=2.0, half_life=10.0)
+        drift = RngDrift(RngStream(4, str(seconds)), spread=2.0, half_life=10.0)
         values = [drift.step(seconds) for _ in range(8000)]
 
         assert np.std(values) == pytest.approx(2.0, rel=0.15)
-    assert Drift(Dice(4, "none"), 0.0, 10.0).step(1.0) == 0.0
+    assert RngDrift(RngStream(4, "none"), 0.0, 10.0).step(1.0) == 0.0

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 
 from bot.core.market.market import CENT_GRID, Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec, grid_ticks
 from bot.sim.engine.units import CENT, CONTRACT
 from bot.sim.world.experiment import START
 from bot.sim.world.habits import NOBODY_LARGE, Large, Maker
-from bot.sim.world.large_traders import Giants
+from bot.sim.world.large_traders import LargeTraders
 from bot.sim.world.listings import TAPERED
-from bot.sim.world.makers import MakerDesk
-from bot.sim.world.market_adapter import Pit, rungs, whole
-from bot.sim.world.noise_flow import Passers
+from bot.sim.world.makers import MarketMakers
+from bot.sim.world.market_adapter import MarketAdapter, rungs, whole
+from bot.sim.world.noise_flow import NoiseFlow
 from bot.sim.world.presets import SLOW_DAY
-from bot.sim.world.rng_stream import Dice
-from bot.sim.world.truth import How, Kind, Truth
+from bot.sim.world.rng_stream import RngStream
+from bot.sim.world.truth import ActionKind, How, Truth
 
 BOTH = dict.fromkeys(Side, 1.0)
 
@@ -34,9 +34,9 @@ class Floor:
             MarketSpec("KX-E-1", "KX-E", "?", START, START + timedelta(days=1))
         )
         self.account = self.open("house")
-        self.pit = Pit(self.exchange, "KX-E-1", CENT_GRID)
+        self.pit = MarketAdapter(self.exchange, "KX-E-1", CENT_GRID)
 
-    def open(self, name: str) -> Account:
+    def open(self, name: str) -> MemberAccount:
         return self.exchange.open_account(name, house=True)
 
     def quote(self, bid: int, ask: int, contracts: float = 100) -> None:
@@ -57,9 +57,9 @@ def floor() -> Floor:
     return Floor()
 
 
-def desk(floor: Floor, **habits: Any) -> MakerDesk:
+def desk(floor: Floor, **habits: Any) -> MarketMakers:
     usual = Maker(0.5, 2, 100, 0.0, lag=0.0, follow=1.0, flee=1.0)
-    return MakerDesk(replace(usual, **habits), floor.pit, floor.account, Dice(1, "maker"))
+    return MarketMakers(replace(usual, **habits), floor.pit, floor.account, RngStream(1, "maker"))
 
 
 def test_a_maker_hangs_its_ladder_around_what_it_believes(floor):
@@ -193,7 +193,7 @@ def test_those_who_know_trade_up_to_what_it_is_worth_and_not_beyond(floor):
     floor.quote(50, 51)
     floor.quote(45, 54)
     habits = replace(SLOW_DAY.flow, informed=50.0, takers=0.0, limits=0.0, informed_size=1e6)
-    crowd = Passers(habits, floor.pit, floor.account, Dice(1, "flow"))
+    crowd = NoiseFlow(habits, floor.pit, floor.account, RngStream(1, "flow"))
 
     crowd.step(5350.0, 1.0, 1.0)
 
@@ -204,7 +204,7 @@ def test_those_who_know_trade_up_to_what_it_is_worth_and_not_beyond(floor):
 def test_limit_orders_come_and_go(floor):
     floor.quote(50, 53)
     habits = replace(SLOW_DAY.flow, informed=0.0, takers=0.0, limits=3.0, limit_life=5.0)
-    crowd = Passers(habits, floor.pit, floor.account, Dice(1, "flow"))
+    crowd = NoiseFlow(habits, floor.pit, floor.account, RngStream(1, "flow"))
     for _ in range(20):
         crowd.step(5100.0, 1.0, 1.0)
     assert floor.account.open_orders
@@ -218,7 +218,7 @@ def test_limit_orders_come_and_go(floor):
 def test_large_quotes_of_market_making_are_gone_within_seconds(floor):
     floor.quote(50, 53)
     still = replace(SLOW_DAY.flow, informed=0.0, takers=0.0, limits=0.0, flickers=0.0)
-    crowd = Passers(replace(still, flickers=2.0), floor.pit, floor.account, Dice(1, "flow"))
+    crowd = NoiseFlow(replace(still, flickers=2.0), floor.pit, floor.account, RngStream(1, "flow"))
     crowd.step(5100.0, 2.0, 1.0)
     orders = list(floor.account.open_orders.values())
     assert max(order.remaining for order in orders) > 1000 * CONTRACT
@@ -230,16 +230,16 @@ def test_large_quotes_of_market_making_are_gone_within_seconds(floor):
 
 def test_in_an_empty_book_the_crowd_does_nothing(floor):
     habits = replace(SLOW_DAY.flow, informed=5.0, takers=5.0, limits=5.0, flickers=5.0)
-    Passers(habits, floor.pit, floor.account, Dice(1, "flow")).step(5000.0, 1.0, 1.0)
+    NoiseFlow(habits, floor.pit, floor.account, RngStream(1, "flow")).step(5000.0, 1.0, 1.0)
 
     assert not floor.account.open_orders
     assert floor.pit.state.volume == 0
 
 
-def giants(floor: Floor, habits: Large) -> tuple[Giants, Truth]:
+def giants(floor: Floor, habits: Large) -> tuple[LargeTraders, Truth]:
     truth = Truth()
-    accounts = {kind: floor.open(kind) for kind in Kind}
-    return Giants(habits, floor.pit, accounts, Dice(2, "giants"), truth), truth
+    accounts = {kind: floor.open(kind) for kind in ActionKind}
+    return LargeTraders(habits, floor.pit, accounts, RngStream(2, "giants"), truth), truth
 
 
 OFTEN = 1e9
@@ -254,7 +254,7 @@ def test_an_iceberg_shows_its_tip_only_and_refills_it(floor):
     (deed,) = truth
     taker = floor.open("taker")
     tip = floor.contracts(Side.BUY, 50) - 100
-    assert deed.kind is Kind.ICEBERG
+    assert deed.kind is ActionKind.ICEBERG
     assert tip == pytest.approx(deed.shown)
     assert deed.size > 3 * deed.shown
 
@@ -288,7 +288,7 @@ def test_a_sweep_takes_several_prices_at_once(floor):
         crowd.step(5200.0, 1.0)
     deed = truth.deeds[0]
 
-    assert deed.kind is Kind.SWEEP
+    assert deed.kind is ActionKind.SWEEP
     assert deed.filled == 500.0
     assert deed.how is How.FILLED
 

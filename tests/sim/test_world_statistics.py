@@ -3,18 +3,18 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from bot.sim.world.experiment import Laboratory
+from bot.sim.world.experiment import Experiment
 from bot.sim.world.statistics import ahead, auc, central, imbalance, mid, moves, signal, summary
 
 
 @pytest.fixture(scope="module")
 def fast():
-    return Laboratory("fast15m", markets=8, seed=3).run(timedelta(seconds=700))
+    return Experiment("fast15m", markets=8, seed=3).run(timedelta(seconds=700))
 
 
 @pytest.fixture(scope="module")
 def null():
-    return Laboratory("null", markets=12, seed=3).run(timedelta(seconds=900))
+    return Experiment("null", markets=12, seed=3).run(timedelta(seconds=900))
 
 
 def test_on_fast_markets_the_imbalance_says_where_the_price_goes_but_not_for_long(fast):
@@ -34,7 +34,7 @@ def test_fast_books_look_like_recorded_ones(fast):
 
 
 def test_on_slow_markets_the_imbalance_helps_for_a_minute():
-    slow = Laboratory("slow_day", markets=16, seed=5).run(timedelta(minutes=50), cadence=5)
+    slow = Experiment("slow_day", markets=16, seed=5).run(timedelta(minutes=50), cadence=5)
 
     assert 0.52 <= signal(slow, 60) <= 0.72
 

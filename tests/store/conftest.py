@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, select
 
-from bot.ports.persistence import Done, Term
+from bot.ports.persistence import CommitBatch, Term
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 from bot.store.tables import metadata
@@ -60,7 +60,7 @@ class Leading:
         return await self.database.kept(BOOK)
 
     async def commit(self, *happened, **more):
-        await self.store.commit(Done(happened, **more))
+        await self.store.commit(CommitBatch(happened, **more))
 
     def rows(self):
         """Every row of every table, but those of the lease."""

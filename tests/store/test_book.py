@@ -10,7 +10,7 @@ from sqlalchemy import update
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import CycleStarted, OrderEnded
 from bot.core.market.orders import Execution, OrderStatus
-from bot.ports.persistence import Done, Memo, News, StoreError
+from bot.ports.persistence import CommitBatch, CommittedChanges, StateRecord, StoreError
 from bot.store import reading, rows
 from bot.store.database import opened
 from bot.store.tables import books, events
@@ -23,7 +23,7 @@ async def test_what_was_committed_is_there_when_it_is_opened_again(led):
     ended = filled(order())
 
     await led.store.intend(order())
-    await led.commit(ended, memos=[Memo("kind", "key", b"body")], published=b"{}")
+    await led.commit(ended, memos=[StateRecord("kind", "key", b"body")], published=b"{}")
     async with opened(led.url) as again:
         kept = await again.kept(BOOK)
 
@@ -122,20 +122,20 @@ async def test_a_book_that_was_never_opened_is_empty_and_cannot_be_written(led):
     other = led.database.store(led.term, "paper:other")
 
     with pytest.raises(StoreError, match="paper:other was never opened"):
-        await other.commit(Done((failed(),)))
+        await other.commit(CommitBatch((failed(),)))
     with pytest.raises(StoreError, match="fault of ours"):
         await other.intend(order())
     kept = await led.database.kept("paper:other")
     assert (kept.commit, kept.portfolio) == (0, Portfolio.of_cash(Decimal(0)))
-    assert await led.database.news("paper:other", 0) == News(0)
+    assert await led.database.news("paper:other", 0) == CommittedChanges(0)
 
 
 async def test_books_do_not_mix(led):
     await led.database.open_book(led.term, "live:x", Decimal(7), NOON)
     live = led.database.store(led.term, "live:x")
 
-    await live.commit(Done((failed(),), (Memo("kind", "key", b"live"),), b"live"))
-    await led.commit(filled(order()), memos=[Memo("kind", "key", b"paper")])
+    await live.commit(CommitBatch((failed(),), (StateRecord("kind", "key", b"live"),), b"live"))
+    await led.commit(filled(order()), memos=[StateRecord("kind", "key", b"paper")])
     kept, other = await led.kept(), await led.database.kept("live:x")
 
     assert other.portfolio == Portfolio.of_cash(Decimal(7))
@@ -169,22 +169,30 @@ async def test_only_the_newest_events_of_each_kind_are_told_again(led):
 
 
 async def test_the_last_memo_of_a_name_counts_and_none_is_forgotten(led):
-    await led.commit(memos=[Memo("k", "a", b"1"), Memo("k", "a", b"2"), Memo("k", "b", b"3")])
-    await led.commit(memos=[Memo("k", "b", None), Memo("other", "a", b"\0\xff")])
+    await led.commit(
+        memos=[
+            StateRecord("k", "a", b"1"),
+            StateRecord("k", "a", b"2"),
+            StateRecord("k", "b", b"3"),
+        ]
+    )
+    await led.commit(memos=[StateRecord("k", "b", None), StateRecord("other", "a", b"\0\xff")])
 
     assert (await led.kept()).memos == {"k": {"a": b"2"}, "other": {"a": b"\0\xff"}}
 
 
 async def test_those_who_look_on_hear_what_came_after_a_commit(led):
-    await led.commit(failed(1), memos=[Memo("k", "a", b"1"), Memo("k", "b", b"2")], published=b"1")
-    await led.commit(failed(2), memos=[Memo("k", "b", None)])
+    await led.commit(
+        failed(1), memos=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")], published=b"1"
+    )
+    await led.commit(failed(2), memos=[StateRecord("k", "b", None)])
     await led.commit(failed(3), published=b"3")
 
     hear = led.database.news
-    assert await hear(BOOK, 3) == News(3)
-    assert await hear(BOOK, 2) == News(3, (failed(3),), (), b"3")
+    assert await hear(BOOK, 3) == CommittedChanges(3)
+    assert await hear(BOOK, 2) == CommittedChanges(3, (failed(3),), (), b"3")
     late = await hear(BOOK, 1)
-    assert late == News(3, (failed(2), failed(3)), (Memo("k", "b", None),), b"3")
+    assert late == CommittedChanges(3, (failed(2), failed(3)), (StateRecord("k", "b", None),), b"3")
 
 
 async def test_what_lies_far_back_is_told_as_to_a_new_leader(led):
@@ -194,7 +202,7 @@ async def test_what_lies_far_back_is_told_as_to_a_new_leader(led):
 
     news = await led.database.news(BOOK, 0)
 
-    assert news == News(reading.FAR + 1, tuple(map(failed, range(1, most + 1))))
+    assert news == CommittedChanges(reading.FAR + 1, tuple(map(failed, range(1, most + 1))))
 
 
 async def test_switches_are_anybodys(led):

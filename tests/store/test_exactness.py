@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.core.events import MarketSettled, OrderEnded
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Order, OrderStatus
-from bot.ports.persistence import Done, StoreError
+from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import rows
 from tests.store.values import CASH, amounts, kept_events, moments, order
 from tests.strategies import NOON
@@ -98,7 +98,7 @@ async def test_every_kind_of_event_goes_through_the_database(led, numbers, happe
     book = f"paper:{next(numbers)}"
     await led.database.open_book(led.term, book, CASH, NOON)
 
-    await led.database.store(led.term, book).commit(Done(happened))
+    await led.database.store(led.term, book).commit(CommitBatch(happened))
 
     assert repr((await led.database.kept(book)).events) == repr(tuple(happened))
     assert repr((await led.database.news(book, 0)).events) == repr(tuple(happened))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.clock import stopwatch
-from bot.ports.persistence import Done, StoreError
+from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import schema
 from bot.store.account_store import BookStore
 from bot.store.connections import address
@@ -146,7 +146,7 @@ async def test_a_commit_whose_answer_was_lost_is_written_once(url, lost):
 
 
 async def test_the_same_things_may_happen_again(led):
-    twice = Done((failed(),))
+    twice = CommitBatch((failed(),))
 
     await led.store.commit(twice)
     await led.store.commit(twice)

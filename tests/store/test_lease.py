@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.clock import SystemClock
-from bot.ports.persistence import Done, LeaseLostError, Memo, StoreError, Term
+from bot.ports.persistence import CommitBatch, LeaseLostError, StateRecord, StoreError, Term
 from bot.store.database import opened
 from bot.store.tables import lease
 from tests.store.conftest import all_rows, change, engine
@@ -82,8 +82,10 @@ async def test_a_lease_that_ran_out_has_no_holder(database):
 
 FENCED = {
     "intend": lambda led: led.store.intend(order(2)),
-    "commit": lambda led: led.commit(failed(2), memos=[Memo("k", "a", None)], published=b"2"),
-    "commit nothing": lambda led: led.store.commit(Done()),
+    "commit": lambda led: led.commit(
+        failed(2), memos=[StateRecord("k", "a", None)], published=b"2"
+    ),
+    "commit nothing": lambda led: led.store.commit(CommitBatch()),
     "open_book": lambda led: led.database.open_book(led.term, "paper:new", CASH, NOON),
     "open_book again": lambda led: led.database.open_book(led.term, BOOK, CASH, NOON),
     "move_cash": lambda led: led.database.move_cash(led.term, BOOK, Decimal(1), "more", NOON),
@@ -95,7 +97,7 @@ FENCED = {
 @pytest.mark.parametrize("name", FENCED)
 async def test_a_leader_that_was_paused_writes_nothing_once_another_leads(led, name):
     await led.store.intend(order(1))
-    await led.commit(filled(order(1)), memos=[Memo("k", "a", b"1")], published=b"1")
+    await led.commit(filled(order(1)), memos=[StateRecord("k", "a", b"1")], published=b"1")
     change(led.url, update(lease).values(expires_at=0))
     async with opened(led.url) as other:
         assert await other.take("two", 30, BOOK) == Term("two", 2)
@@ -112,7 +114,7 @@ async def test_a_leader_that_takes_it_again_has_ended_its_own_term(led):
 
     with pytest.raises(LeaseLostError):
         await led.commit(failed())
-    await led.database.store(again, BOOK).commit(Done((failed(),)))
+    await led.database.store(again, BOOK).commit(CommitBatch((failed(),)))
 
 
 async def test_a_lease_that_ran_out_is_still_good_while_nobody_took_it(led):

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import OrderEnded
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.ports.persistence import Done, Memo
+from bot.ports.persistence import CommitBatch, StateRecord
 from bot.store import retention, rows
 from bot.store.tables import books
 from tests.store.conftest import change
@@ -75,15 +75,15 @@ async def test_however_young_only_so_many_events_of_a_kind_stay(led):
 
 
 async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
-    await led.commit(memos=[Memo("k", "a", b"1"), Memo("k", "b", b"2")])
-    await led.commit(memos=[Memo("k", "a", None)])
+    await led.commit(memos=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")])
+    await led.commit(memos=[StateRecord("k", "a", None)])
 
     await led.database.prune(led.term, BOOK, NOON - DAY)
     told = await led.database.news(BOOK, 1)
     change(led.url, update(books).values(commit=3 + retention.HEARD))
     gone = await led.database.prune(led.term, BOOK, NOON - DAY)
 
-    assert told.memos == (Memo("k", "a", None),)
+    assert told.memos == (StateRecord("k", "a", None),)
     assert gone == 1
     assert (await led.kept()).memos == {"k": {"b": b"2"}}
 
@@ -94,7 +94,9 @@ async def test_a_book_nobody_comes_back_to_goes_but_never_another_account(led):
         store = led.database.store(led.term, name)
         named = order(len(name))
         await store.intend(order(100 + len(name)))
-        await store.commit(Done((filled(named), settled()), (Memo("k", "a", b"1"),), b"1"))
+        await store.commit(
+            CommitBatch((filled(named), settled()), (StateRecord("k", "a", b"1"),), b"1")
+        )
         await led.database.switch(name, "running", "off", NOON)
     await led.commit(failed())
     change(led.url, update(books).where(books.c.book != "paper:sim@alive").values(written_at=0.0))
@@ -158,9 +160,9 @@ async def written(led, book, steps):
                     replace(fill, client_order_id=named.client_order_id) for fill in done.fills
                 ]
                 done = replace(done, order=named, fills=tuple(fills))
-                await store.commit(Done((OrderEnded(at, done),)))
+                await store.commit(CommitBatch((OrderEnded(at, done),)))
             case _:
-                await store.commit(Done((step,)))
+                await store.commit(CommitBatch((step,)))
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])

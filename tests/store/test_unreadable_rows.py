@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from bot.ports.persistence import Memo, StoreError
+from bot.ports.persistence import StateRecord, StoreError
 from bot.store.database import opened
 from bot.store.tables import metadata
 from tests.store.conftest import begun, change
@@ -33,7 +33,7 @@ async def written(url):
         term = await begun(database)
         store = database.store(term, BOOK)
         await store.intend(order(2))
-        memos = [Memo("kind", "key", b"body")]
+        memos = [StateRecord("kind", "key", b"body")]
         await store.commit(done(filled(order()), settled(), memos=memos, published=b"{}"))
         await database.switch(BOOK, "running", "on", NOON)
         await database.prune(term, BOOK, NOON + timedelta(days=-1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core import events as ev
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.ports.persistence import Done
+from bot.ports.persistence import CommitBatch
 from bot.store.rows import KINDS
 from tests.strategies import NOON
 
@@ -49,8 +49,8 @@ def failed(number: int = 1) -> ev.FetchFailed:
     return ev.FetchFailed(NOON + timedelta(seconds=number), "books", f"reason {number}")
 
 
-def done(*happened: ev.Event, **more: Any) -> Done:
-    return Done(happened, **more)
+def done(*happened: ev.Event, **more: Any) -> CommitBatch:
+    return CommitBatch(happened, **more)
 
 
 #: Any decimal that money or contracts could be, with any number of digits written out.

@@ -20,7 +20,7 @@ CAPACITY: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class PredictionBatch:
     """N predictions that wait: each of a market, made at and due at a time (seconds UTC).
 
     `score` is P(up), never NaN. `bid` and `ask` are the touch then, in dollars. `fee_rate` is
@@ -55,7 +55,7 @@ class Predictions:
         return whole.take(np.arange(excess, len(whole))), excess
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(Predictions) if field.name != "tickers")
+_COLUMNS: Final = tuple(field.name for field in fields(PredictionBatch) if field.name != "tickers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Grades:
     cents a contract after fees.
     """
 
-    predictions: Predictions
+    predictions: PredictionBatch
     change: Floats
     taker: Floats
 
@@ -76,11 +76,11 @@ class Grades:
 
 def predictions(
     books: Books, score: Floats, fee_rate: Floats, horizon: float, batch: int = 0
-) -> Predictions:
+) -> PredictionBatch:
     """The opinions of a cycle: of N books, those with a score, as they stood."""
     rows = np.flatnonzero(np.isfinite(score) & np.isfinite(books.mid))
     seen_at = books.seen_at[rows]
-    return Predictions(
+    return PredictionBatch(
         tickers=tuple([books.tickers[row] for row in rows]),
         made_at=seen_at,
         due_at=seen_at + horizon,
@@ -92,16 +92,16 @@ def predictions(
     )
 
 
-def none_yet() -> Predictions:
+def none_yet() -> PredictionBatch:
     """No predictions."""
     nothing = np.empty(0)
     number = np.empty(0, dtype=np.int64)
-    return Predictions((), nothing, nothing, nothing, nothing, nothing, nothing, number)
+    return PredictionBatch((), nothing, nothing, nothing, nothing, nothing, nothing, number)
 
 
 def graded(
-    waiting: Predictions, books: Books, patience: float, now: float
-) -> tuple[Grades, Predictions, int]:
+    waiting: PredictionBatch, books: Books, patience: float, now: float
+) -> tuple[Grades, PredictionBatch, int]:
     """What these books decide, what still waits, and how many lapsed.
 
     A prediction lapses when no two-sided book of its market came within `patience` seconds after
@@ -124,7 +124,7 @@ def _looked_up(values: Floats, row: Rows) -> Floats:
     return found
 
 
-def _fates(told: Predictions, books: Books) -> Grades:
+def _fates(told: PredictionBatch, books: Books) -> Grades:
     rises = told.score > 0.5
     enters = np.where(rises, told.ask, told.bid)
     leaves = np.where(rises, books.best_bid, books.best_ask)

@@ -35,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountRisk:
     """Whose order it is: the portfolio, what stops entries, how many came in the last minute.
 
     `places` are by ticker of market. One that is not known counts as that of the order, and an
@@ -54,7 +54,7 @@ class Case:
 
     order: Order
     shown: Shown
-    account: Account
+    account: AccountRisk
     limits: RiskLimits
     fees: FeeSchedule
 

@@ -50,7 +50,7 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
-class Brakes:
+class CircuitBreakers:
     """The memory behind every stop; bounded by the limits it is asked with.
 
     `equity` as last seen; `peak` the highest since an operator resumed last, or ever, and

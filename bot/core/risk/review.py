@@ -13,7 +13,7 @@ from typing import Final, Self
 from bot.core.market.fees import FeeSchedule
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Order
-from bot.core.risk.checks import FOR_ALL, FOR_ENTRIES, Account, Case, Shown, first
+from bot.core.risk.checks import FOR_ALL, FOR_ENTRIES, AccountRisk, Case, Shown, first
 from bot.core.risk.limits import Number, RiskLimits, Stop
 
 _SEAL: Final = object()
@@ -54,7 +54,9 @@ class Refused:
         return cls(order, stop.reason, stop.rule, stop.value, stop.limit)
 
 
-def review(order: Order, shown: Shown, account: Account, limits: RiskLimits) -> Approved | Refused:
+def review(
+    order: Order, shown: Shown, account: AccountRisk, limits: RiskLimits
+) -> Approved | Refused:
     """The order with its passage, or the first reason why it has none.
 
     Raises ValueError if the order is for another market than the one shown.

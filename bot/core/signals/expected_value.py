@@ -16,7 +16,7 @@ from bot.core.market.orderbook import Books, Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class ExpectedValue:
     """N expectations in cents a contract, NaN where there is no score; row by row.
 
     `move` is signed (+ up). `half_spread`, `entry_fee` and `exit_fee` are what a taker pays on the
@@ -51,14 +51,14 @@ def expected_move(score: Floats, volatility: Floats, horizon: float, factor: flo
     return move
 
 
-def edge(books: Books, move: Floats, fee_rate: Floats) -> Edge:
+def edge(books: Books, move: Floats, fee_rate: Floats) -> ExpectedValue:
     """The costs that belong to an expected move (N,), by its direction.
 
     `fee_rate` (N,) as `taker_rate` gives it: NaN makes the edge NaN, for what a trade costs is then
     not known.
     """
     pays, gets = _entered(books, move)
-    return Edge(
+    return ExpectedValue(
         move=move,
         half_spread=(books.best_ask - books.best_bid) * 50,
         entry_fee=fee_rate * pays * (1 - pays),

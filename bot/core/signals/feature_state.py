@@ -42,7 +42,7 @@ def blank() -> Rows:
     return row
 
 
-class Touch(NamedTuple):
+class BboHistory(NamedTuple):
     """The best prices (dollars) and sizes of N books and when they were seen, each (N,)."""
 
     seen_at: Floats
@@ -52,13 +52,13 @@ class Touch(NamedTuple):
     ask_size: Floats
 
 
-def touch(books: Books) -> Touch:
+def touch(books: Books) -> BboHistory:
     """The touch of each book: all that history is made of."""
     sizes = books.bid_size[:, 0], books.ask_size[:, 0]
-    return Touch(books.seen_at, books.best_bid, books.best_ask, *sizes)
+    return BboHistory(books.seen_at, books.best_bid, books.best_ask, *sizes)
 
 
-def history(now: Touch, rows: Rows) -> tuple[Floats, Rows]:
+def history(now: BboHistory, rows: Rows) -> tuple[Floats, Rows]:
     """The features that compare with earlier books, shape (N, 8), and the rows to remember."""
     gap = np.maximum(now.seen_at - rows["seen_at"], 0.0)
     known = np.isfinite(now.bid + now.ask) & (gap <= MAX_GAP)
@@ -102,7 +102,7 @@ def _centred(bid: Floats, ask: Floats) -> Floats:
     return centred
 
 
-def _decayed(now: Touch, rows: Rows, gap: Floats, change: Floats) -> dict[str, Floats]:
+def _decayed(now: BboHistory, rows: Rows, gap: Floats, change: Floats) -> dict[str, Floats]:
     """The averages brought forward to now: until now, what was last seen held."""
     before = _centred(rows["bid"], rows["ask"])
     flow = _order_flow(now, rows)
@@ -122,7 +122,7 @@ def _decayed(now: Touch, rows: Rows, gap: Floats, change: Floats) -> dict[str, F
     }
 
 
-def _order_flow(now: Touch, rows: Rows) -> Floats:
+def _order_flow(now: BboHistory, rows: Rows) -> Floats:
     """Order flow imbalance of Cont, Kukanov and Stoikov (2014), over the touch's mean size."""
     came = _arrived(
         np.rint((now.bid - rows["bid"]) * UNITS_PER_DOLLAR), now.bid_size, rows["bid_size"]
@@ -142,7 +142,9 @@ def _arrived(improved: Floats, size: Floats, size_before: Floats) -> Floats:
     return np.where(improved < 0, -size_before, held)
 
 
-def _remembered(now: Touch, rows: Rows, after: dict[str, Floats], known: NDArray[np.bool_]) -> Rows:
+def _remembered(
+    now: BboHistory, rows: Rows, after: dict[str, Floats], known: NDArray[np.bool_]
+) -> Rows:
     mid = _centred(now.bid, now.ask)
     imb1 = imbalance(now.bid_size, now.ask_size)
     starts = {"mid2": mid, "mid10": mid, "mid60": mid, "imb10": imb1}

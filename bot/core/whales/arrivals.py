@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
 from bot.core.whales.book_sides import Flags, Sides
-from bot.core.whales.large_orders import State
+from bot.core.whales.large_orders import LargeOrderState
 from bot.core.whales.thresholds import ORDER, REMEMBERED, SAMPLES, Rows, WhaleRules, units
 
 Index = NDArray[np.intp]
@@ -62,7 +62,7 @@ def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
 def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Floats:
     """The largest level near the touch without what was announced of late, shape (some,)."""
     orders = rows["orders"][some]
-    new = orders["state"] == State.RESTING
+    new = orders["state"] == LargeOrderState.RESTING
     new &= sides.at[some, None, None] - orders["announced_at"] < rules.new_seconds
     price = np.where(new, orders["price"], np.nan)
     width = sides.near.shape[2]
@@ -119,7 +119,7 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
     """These levels as orders to follow."""
     row, side, _ = where
     orders = np.zeros(len(row), dtype=ORDER)
-    orders["state"] = State.WAITING
+    orders["state"] = LargeOrderState.WAITING
     orders["price"] = sides.price[where]
     orders["size"] = orders["largest"] = sides.size[where]
     orders["base"] = _sizes_before(rows, row, side, orders["price"])
@@ -136,7 +136,7 @@ def _say_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
     plain = added >= rules.at_once * orders["threshold"]
     # A look at a random moment finds what stays, not what flickers.
     plain |= (unseen >= rules.sparse_seconds) & (added >= rules.growth * orders["threshold"])
-    orders["state"][plain] = State.RESTING
+    orders["state"][plain] = LargeOrderState.RESTING
     orders["announced_at"][plain] = orders["since"][plain]
 
 
@@ -148,7 +148,9 @@ def _sizes_before(rows: Rows, row: Index, side: Index, price: Floats) -> Floats:
 
 
 def _is_followed(orders: Rows, price: Floats) -> Flags:
-    alive = (orders["state"] == State.WAITING) | (orders["state"] == State.RESTING)
+    alive = (orders["state"] == LargeOrderState.WAITING) | (
+        orders["state"] == LargeOrderState.RESTING
+    )
     followed: Flags = (alive & (orders["price"] == price[:, None])).any(axis=1)
     return followed
 
@@ -166,7 +168,7 @@ def _ranks(row: Index, side: Index, size: Floats) -> Index:
 def _place(rows: Rows, where: tuple[Index, Index], orders: Rows, rules: WhaleRules) -> None:
     """Put orders where a like one has just left, else where there is room, else nowhere."""
     slots = rows["orders"][where]
-    free = slots["state"] == State.FREE
+    free = slots["state"] == LargeOrderState.FREE
     left = _has_moved(slots, orders, rules)
     moved = left.any(axis=1)
     slot = np.where(moved, left.argmax(axis=1), free.argmax(axis=1))
@@ -180,9 +182,9 @@ def _place(rows: Rows, where: tuple[Index, Index], orders: Rows, rules: WhaleRul
 def _has_moved(slots: Rows, orders: Rows, rules: WhaleRules) -> Flags:
     """Which resting orders left in this very book while a like one came close by."""
     added = (orders["size"] - orders["base"])[:, None]
-    ratio = added / (slots["largest"] - slots["base"] + (slots["state"] == State.FREE))
+    ratio = added / (slots["largest"] - slots["base"] + (slots["state"] == LargeOrderState.FREE))
     close = np.abs(slots["price"] - orders["price"][:, None]) <= rules.moved_within
-    leaving = (slots["state"] == State.RESTING) & (slots["missing"] == 1)
+    leaving = (slots["state"] == LargeOrderState.RESTING) & (slots["missing"] == 1)
     moved: Flags = leaving & close & (ratio >= _ALIKE[0]) & (ratio <= _ALIKE[1])
     return moved
 

@@ -23,17 +23,17 @@ from bot.core.whales.book_sides import Flags, Sides, measures, sides
 from bot.core.whales.endings import Ending
 from bot.core.whales.messages import ASK, BID, Confidence, Finding, Found, Source
 from bot.core.whales.thresholds import Rows, WhaleRules, picked, replaced
-from bot.core.whales.trades import Traded
+from bot.core.whales.trades import TradesBetween
 
 __all__ = [
     "RULES",
     "Confidence",
     "Ending",
-    "Recent",
+    "RecentWhales",
     "SideBias",
     "Sighting",
     "Source",
-    "Traded",
+    "TradesBetween",
     "Whale",
     "WhaleRules",
     "WhaleType",
@@ -89,15 +89,15 @@ class Whale:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentWhales:
     """Whales of the last fifteen minutes: how many, and the largest in contracts; shape (N,)."""
 
     count: Floats
     max_size: Floats
 
-    def take(self, rows: NDArray[np.intp] | slice) -> "Recent":
+    def take(self, rows: NDArray[np.intp] | slice) -> "RecentWhales":
         """Those of some markets, in that order."""
-        return Recent(self.count[rows], self.max_size[rows])
+        return RecentWhales(self.count[rows], self.max_size[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,11 @@ def detect(books: Books, rows: Rows, rules: WhaleRules) -> tuple[list[tuple[int,
 
     The same as `sight` where trades are not known and nobody asks how orders ended.
     """
-    seen = sight(books, rows, rules, Traded.unknown(len(books)))
+    seen = sight(books, rows, rules, TradesBetween.unknown(len(books)))
     return seen.whales, seen.rows
 
 
-def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighting:
+def sight(books: Books, rows: Rows, rules: WhaleRules, traded: TradesBetween) -> Sighting:
     """All that these books show, given the trades since the book before of each market.
 
     `rows[i]` is what is remembered of the market of book i, `blank_rows` at first; `rows` itself
@@ -164,10 +164,10 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: Traded) -> Sighti
     )
 
 
-def recent(rows: Rows, at: Floats) -> Recent:
+def recent(rows: Rows, at: Floats) -> RecentWhales:
     """The whales of the fifteen minutes before `at` (seconds, shape (N,)), by market."""
     lately = (rows["flag_at"] > at[:, None] - RECENT_SECONDS) & (rows["flag_at"] <= at[:, None])
-    return Recent(
+    return RecentWhales(
         count=lately.sum(axis=1),
         max_size=np.max(rows["flag_size"], axis=1, where=lately, initial=0.0),
     )

@@ -22,7 +22,7 @@ Index = NDArray[np.intp]
 _TOLERANCE = 1e-9
 
 
-class Fate(StrEnum):
+class EndingKind(StrEnum):
     """What became of a large order, as far as books and trades tell."""
 
     FILLED = "filled"
@@ -48,7 +48,7 @@ class Ending:
     left_at: float
     interval: float
     traded: float | None
-    fate: Fate
+    fate: EndingKind
 
     @property
     def lifetime(self) -> float:
@@ -124,13 +124,13 @@ def _ending(ticker: str, side: int, order: np.void) -> Ending:
     )
 
 
-def _fate(order: np.void) -> Fate:
+def _fate(order: np.void) -> EndingKind:
     if order["requoted"]:
-        return Fate.MOVED
+        return EndingKind.MOVED
     if np.isnan(order["traded"]):
-        return Fate.UNKNOWN
+        return EndingKind.UNKNOWN
     return (
-        Fate.FILLED
+        EndingKind.FILLED
         if order["traded"] >= 0.5 * (order["largest"] - order["base"])
-        else Fate.CANCELLED
+        else EndingKind.CANCELLED
     )

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Floats
 from bot.core.whales.book_sides import Flags, Sides
 from bot.core.whales.thresholds import Rows, WhaleRules
-from bot.core.whales.trades import Traded
+from bot.core.whales.trades import TradesBetween
 
 Index = NDArray[np.intp]
 
 
-class State(IntEnum):
+class LargeOrderState(IntEnum):
     """Where a followed order is in its life."""
 
     FREE = 0
@@ -26,7 +26,7 @@ class State(IntEnum):
     ENDED = 3
 
 
-def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
+def follow(sides: Sides, rows: Rows, traded: TradesBetween, rules: WhaleRules) -> None:
     """Bring the orders already known up to date with N books and the trades before them."""
     busy = np.flatnonzero(is_busy(rows))
     if not len(busy):
@@ -48,18 +48,18 @@ def follow(sides: Sides, rows: Rows, traded: Traded, rules: WhaleRules) -> None:
 
 def is_busy(rows: Rows) -> Flags:
     """Whether an order of a market is followed, shape (N,)."""
-    busy: Flags = (rows["orders"]["state"] != State.FREE).any(axis=(1, 2))
+    busy: Flags = (rows["orders"]["state"] != LargeOrderState.FREE).any(axis=(1, 2))
     return busy
 
 
 def _has_grown(orders: Rows, held: Flags, now: Floats, rules: WhaleRules) -> Flags:
     """Whether so much came on top of an order that it is another, or a larger one."""
     grown = now - orders["largest"] >= rules.growth * orders["threshold"]
-    again: Flags = held & grown & (orders["state"] == State.RESTING)
+    again: Flags = held & grown & (orders["state"] == LargeOrderState.RESTING)
     return again
 
 
-def _trade(orders: Rows, traded: Traded) -> None:
+def _trade(orders: Rows, traded: TradesBetween) -> None:
     """Add what can have met each order until it was first missed."""
     met = np.where(traded.reach[..., None] <= orders["price"], traded.volume[..., None], 0.0)
     orders["traded"] += np.where(orders["missing"] == 0, met, 0.0)
@@ -86,27 +86,30 @@ def _approach(orders: Rows, best: Floats, known: Flags) -> None:
 
 def _step(orders: Rows, held: Flags, at: Floats, rules: WhaleRules) -> None:
     """Move each order to its next state."""
-    waiting, resting = orders["state"] == State.WAITING, orders["state"] == State.RESTING
+    waiting, resting = (
+        orders["state"] == LargeOrderState.WAITING,
+        orders["state"] == LargeOrderState.RESTING,
+    )
     proven = waiting & held & (at - orders["since"] >= rules.rest_seconds)
     over = resting & (orders["missing"] >= rules.gone_after)
-    free = (orders["state"] == State.ENDED) | (waiting & (orders["missing"] > 0))
+    free = (orders["state"] == LargeOrderState.ENDED) | (waiting & (orders["missing"] > 0))
 
     orders["announced_at"][proven] = at[proven]
     orders["ended_at"][over] = at[over]
-    orders["state"][proven] = State.RESTING
-    orders["state"][over] = State.ENDED
+    orders["state"][proven] = LargeOrderState.RESTING
+    orders["state"][over] = LargeOrderState.ENDED
     _free(orders, free)
 
 
 def _free(orders: Rows, done: Flags) -> None:
-    orders["state"][done] = State.FREE
+    orders["state"][done] = LargeOrderState.FREE
     orders["price"][done] = np.nan
 
 
 def _least_size(orders: Rows, rules: WhaleRules) -> Floats:
     """What the level must still hold: the full threshold until announced, then a remainder."""
     remainder = orders["base"] + (1 - rules.lost) * (orders["largest"] - orders["base"])
-    return np.where(orders["state"] == State.WAITING, orders["threshold"], remainder)
+    return np.where(orders["state"] == LargeOrderState.WAITING, orders["threshold"], remainder)
 
 
 def _sizes_at(sides: Sides, rows: Index, price: Floats) -> Floats:

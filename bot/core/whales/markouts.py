@@ -26,7 +26,7 @@ _BANDS: Final = ((0.1, "0-10"), (0.3, "10-30"), (0.7, "30-70"), (0.9, "70-90"), 
 _SURE: Final = 1.96
 
 
-class Touch(NamedTuple):
+class BestQuotes(NamedTuple):
     """The best prices of a market at a moment: seconds UTC, dollars, NaN for an empty side."""
 
     at: float
@@ -52,7 +52,7 @@ ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class MarkoutSample:
     """A moment that is followed: `way` +1 where the whale wants YES up, −1 down.
 
     `cost` is what acting on it would have cost at once, in cents a contract. `step` counts the
@@ -62,7 +62,7 @@ class Moment:
     ticker: str
     group: Group
     way: int
-    start: Touch
+    start: BestQuotes
     cost: float
     is_whale: bool
     step: int = 0
@@ -85,7 +85,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class MarkoutTally:
     """Sums of what moments came to, in cents.
 
     By market m with n moments that came to s together: `markets` counts them, `squares` is Σ s²,
@@ -100,10 +100,10 @@ class Tally:
     products: float = 0.0
     counts: float = 0.0
 
-    def plus(self, net: float, before: tuple[int, float] = (0, 0.0)) -> "Tally":
+    def plus(self, net: float, before: tuple[int, float] = (0, 0.0)) -> "MarkoutTally":
         """With one more moment of a market that had `before`: so many, and their sum."""
         n, s = before
-        return Tally(
+        return MarkoutTally(
             count=self.count + 1,
             total=self.total + net,
             missing=self.missing,
@@ -113,7 +113,7 @@ class Tally:
             counts=self.counts + (n + 1) ** 2 - n**2,
         )
 
-    def missed(self) -> "Tally":
+    def missed(self) -> "MarkoutTally":
         """With one more moment of which nothing is known."""
         return replace(self, missing=self.missing + 1)
 
@@ -140,7 +140,7 @@ class Tally:
         return sqrt(max(enlarged, 0.0)) / self.count
 
 
-def lead(whales: Tally, matches: Tally) -> tuple[float, tuple[float, float] | None]:
+def lead(whales: MarkoutTally, matches: MarkoutTally) -> tuple[float, tuple[float, float] | None]:
     """How much more than their matches the whales came to, in cents, with its interval.
 
     The two are taken as independent, which makes the interval rather too wide than too narrow.
@@ -168,7 +168,7 @@ def band(mid: float) -> str:
     return next(name for least, name in _BANDS if mid <= least)
 
 
-def cost(touch: Touch, way: int, fees: FeeSchedule | None) -> float:
+def cost(touch: BestQuotes, way: int, fees: FeeSchedule | None) -> float:
     """Half the spread and the taker fee of one contract, in cents; NaN if either is not known.
 
     The fee is that of the exchange before rounding: M · 0.07 · P · (1 − P) at the price paid.

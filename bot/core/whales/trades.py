@@ -20,7 +20,7 @@ Index = NDArray[np.intp]
 PAUSE: Final = 0.5
 
 
-class Tape(NamedTuple):
+class MarketTrades(NamedTuple):
     """Trades in any order: market by its row, seconds, YES dollars, contracts; shape (K,).
 
     `buys` where the taker bought YES. Block trades are not among them: they never met the book.
@@ -52,7 +52,7 @@ class Bursts:
     levels: Index
 
     @classmethod
-    def of(cls, tape: Tape) -> Self:
+    def of(cls, tape: MarketTrades) -> Self:
         """The bursts of these trades, by market, side and time."""
         side = np.where(tape.buys, 0, 1)
         paid = np.where(tape.buys, tape.price, complement(tape.price))
@@ -77,7 +77,7 @@ class Bursts:
     def none(cls) -> Self:
         """No burst, or none that is known."""
         nothing = np.zeros(0)
-        return cls.of(Tape(nothing.astype(np.intp), nothing, nothing, nothing, nothing > 0))
+        return cls.of(MarketTrades(nothing.astype(np.intp), nothing, nothing, nothing, nothing > 0))
 
     def __len__(self) -> int:
         return len(self.row)
@@ -93,7 +93,7 @@ class Bursts:
 
 
 @dataclass(frozen=True, slots=True)
-class Traded:
+class TradesBetween:
     """What takers did between the book before and this one, per market; shape (N, 2): bid, ask.
 
     `volume` contracts met that side; `reach` is the worst price among them for its owners (YES
@@ -105,7 +105,7 @@ class Traded:
     bursts: Bursts = field(default_factory=Bursts.none)
 
     @classmethod
-    def of(cls, known: Flags, tape: Tape) -> Self:
+    def of(cls, known: Flags, tape: MarketTrades) -> Self:
         """All trades of the markets that are `known`, shape (N,); of the others none is told."""
         volume = np.where(known[:, None], np.zeros((len(known), 2)), np.nan)
         reach = np.where(known[:, None], np.full((len(known), 2), np.inf), -np.inf)

@@ -63,7 +63,7 @@ def is_same(order: Order, told: orders.ListedOrder) -> bool:
 
 
 def execution(
-    order: Order, order_id: str, filled: Contracts, told: Sequence[account.Fill]
+    order: Order, order_id: str, filled: Contracts, told: Sequence[account.FillWire]
 ) -> Execution | str:
     """The order with its fills; a sentence as long as they do not come to what it filled.
 
@@ -90,9 +90,9 @@ def _scarcity(order: Order) -> str:
     return f"the exchange had no more {wanted} within {cents(order.limit):g} c"
 
 
-def _fills(order: Order, order_id: str, told: Sequence[account.Fill]) -> tuple[Fill, ...]:
+def _fills(order: Order, order_id: str, told: Sequence[account.FillWire]) -> tuple[Fill, ...]:
     """Each fill once, in the order in which they happened."""
-    distinct: dict[str, account.Fill] = {}
+    distinct: dict[str, account.FillWire] = {}
     for fill in told:
         if (fill.order_id, fill.ticker) != (order_id, order.ticker) or (
             fill.book_side != BOOK_SIDE[order.side]
@@ -104,7 +104,7 @@ def _fills(order: Order, order_id: str, told: Sequence[account.Fill]) -> tuple[F
     return tuple(sorted(fills, key=lambda fill: (fill.at, fill.fill_id)))
 
 
-def _fill(order: Order, told: account.Fill) -> Fill:
+def _fill(order: Order, told: account.FillWire) -> Fill:
     try:
         # An order that may not wait trades when it is made: that is its time if none is told.
         at = order.at if told.created_time is None else told.created_time.astimezone(UTC)

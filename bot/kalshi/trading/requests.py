@@ -78,10 +78,10 @@ class KalshiTrading:
                     return found
         return None
 
-    async def fills(self, order_id: str) -> list[account.Fill]:
+    async def fills(self, order_id: str) -> list[account.FillWire]:
         """The fills of an order that are known by now; one that is told twice is there twice."""
 
-        def read(body: bytes) -> Page[account.Fill]:
+        def read(body: bytes) -> Page[account.FillWire]:
             page = decode(account.FillPage, body)
             return page.fills, page.cursor
 
@@ -122,7 +122,7 @@ class KalshiTrading:
 
     async def shards(self) -> tuple[int, ...]:
         """The numbers of the exchange's shards."""
-        told = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatus))
+        told = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatusWire))
         shards = told.exchange_index_statuses
         return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
 
@@ -175,7 +175,7 @@ class KalshiTrading:
         raise ExchangeError(f"GET {path}: no end after {MOST_PAGES} pages")
 
 
-def _request(order: Order, group: str, shard: int) -> orders.OrderRequest:
+def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
     """The order in the exchange's words. Raises ExchangeError (NOT_SENT) if it has none for it."""
     if not _CLIENT_ORDER_ID.fullmatch(order.client_order_id):
         raise ExchangeError(
@@ -183,7 +183,7 @@ def _request(order: Order, group: str, shard: int) -> orders.OrderRequest:
             "and -_:+=/",
             code=NOT_SENT,
         )
-    return orders.OrderRequest(
+    return orders.CreateOrderRequest(
         ticker=order.ticker,
         side=BOOK_SIDE[order.side],
         count=_fixed("a size", order.size, 2),

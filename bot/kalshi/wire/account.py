@@ -9,7 +9,7 @@ from msgspec import Struct
 from bot.kalshi.wire.shapes import Amount, At, Id, SignedAmount, Ticker, Word
 
 
-class Fill(Struct, frozen=True):
+class FillWire(Struct, frozen=True):
     """One fill; `fill_id` is the id of the trade, `fee_cost` is dollars."""
 
     fill_id: Id
@@ -26,11 +26,11 @@ class Fill(Struct, frozen=True):
 class FillPage(Struct, frozen=True):
     """GET /portfolio/fills."""
 
-    fills: list[Fill] | None
+    fills: list[FillWire] | None
     cursor: str
 
 
-class Position(Struct, frozen=True):
+class PositionWire(Struct, frozen=True):
     """A position, signed: YES above 0, NO below."""
 
     ticker: Ticker
@@ -44,7 +44,7 @@ class Position(Struct, frozen=True):
 class PositionPage(Struct, frozen=True):
     """GET /portfolio/positions; the specification lets the cursor be left out."""
 
-    market_positions: list[Position] | None
+    market_positions: list[PositionWire] | None
     cursor: str | None = None
 
 
@@ -104,7 +104,7 @@ class SettlementPage(Struct, frozen=True):
     cursor: str = ""
 
 
-class Bucket(Struct, frozen=True):
+class TokenBucketWire(Struct, frozen=True):
     """A token bucket: tokens a second, and the most it holds."""
 
     refill_rate: int
@@ -115,8 +115,8 @@ class AccountLimits(Struct, frozen=True):
     """GET /account/limits."""
 
     usage_tier: str
-    read: Bucket
-    write: Bucket
+    read: TokenBucketWire
+    write: TokenBucketWire
 
 
 class EndpointCost(Struct, frozen=True):

@@ -31,7 +31,7 @@ NumberT = TypeVar("NumberT")
 PartT = TypeVar("PartT")
 
 
-class Sides(Struct, Generic[NumberT], gc=False):
+class BookWire(Struct, Generic[NumberT], gc=False):
     """Bids for YES and bids for NO, each `[price, contracts]` in its own price."""
 
     yes_dollars: list[tuple[NumberT, NumberT]]
@@ -57,7 +57,7 @@ class SingleBook(Struct):
     orderbook_fp: Raw
 
 
-_FAST = msgspec.json.Decoder(Batch[Entry[Sides[float]]], strict=False)
+_FAST = msgspec.json.Decoder(Batch[Entry[BookWire[float]]], strict=False)
 _NOT_STRUCTURE = b"0123456789. \t\r\n"
 _LEVEL = b'["",""]'
 _NAMES = (b'"ticker"', b'"orderbook_fp"', b'"yes_dollars"', b'"no_dollars"')
@@ -116,7 +116,7 @@ def joined(answers: Sequence[BookAnswer]) -> BookAnswer:
     return BookAnswer(together, missing)
 
 
-def _fast(body: bytes) -> dict[str, Sides[float]] | None:
+def _fast(body: bytes) -> dict[str, BookWire[float]] | None:
     """The batch, if nothing at all is wrong or unusual with it."""
     try:
         entries = _FAST.decode(body).orderbooks
@@ -152,9 +152,9 @@ def _has_long_number(body: bytes) -> bool:
     return bool(run.any())
 
 
-def _careful(body: bytes) -> tuple[dict[str, Sides[float]], dict[str, str]]:
+def _careful(body: bytes) -> tuple[dict[str, BookWire[float]], dict[str, str]]:
     """The readable books of a batch, and why the others are not."""
-    found: dict[str, Sides[float]] = {}
+    found: dict[str, BookWire[float]] = {}
     faults: dict[str, str] = {}
     for raw in outline(Batch[Raw], body).orderbooks:
         try:
@@ -172,10 +172,10 @@ def _careful(body: bytes) -> tuple[dict[str, Sides[float]], dict[str, str]]:
     return found, faults
 
 
-def _exact_sides(raw: Raw) -> Sides[float]:
+def _exact_sides(raw: Raw) -> BookWire[float]:
     """The levels as floats; raises ExchangeError or ValueError for what a float cannot keep."""
-    sides = decode(Sides[Plain], raw)
-    return Sides(_exact_levels(sides.yes_dollars), _exact_levels(sides.no_dollars))
+    sides = decode(BookWire[Plain], raw)
+    return BookWire(_exact_levels(sides.yes_dollars), _exact_levels(sides.no_dollars))
 
 
 def _exact_levels(levels: list[tuple[str, str]]) -> list[tuple[float, float]]:
@@ -193,7 +193,7 @@ def _exact(plain: str) -> float:
 
 
 def _sound(
-    tickers: tuple[str, ...], found: Mapping[str, Sides[float]], seen_at: float
+    tickers: tuple[str, ...], found: Mapping[str, BookWire[float]], seen_at: float
 ) -> tuple[Books, dict[str, str]]:
     """Columns of the sound ones of these books, and why the others fail."""
     yes, no = _ladders([found[ticker] for ticker in tickers])
@@ -206,7 +206,7 @@ def _sound(
     return sound, broken
 
 
-def _ladders(books: Sequence[Sides[float]]) -> tuple[Ladder, Ladder]:
+def _ladders(books: Sequence[BookWire[float]]) -> tuple[Ladder, Ladder]:
     """Ragged levels as padded matrices, all of the same width, in the order they came."""
     sides = [sides.yes_dollars for sides in books] + [sides.no_dollars for sides in books]
     lengths = np.fromiter(map(len, sides), np.intp, len(sides))

@@ -20,7 +20,7 @@ class BookSnapshot(Struct, frozen=True):
     no_dollars_fp: list[tuple[Plain, Plain]] = []
 
 
-class BookDelta(Struct, frozen=True):
+class DeltaFrame(Struct, frozen=True):
     """Contracts added or taken at one price of one side, in that side's own price."""
 
     market_ticker: Ticker
@@ -30,7 +30,7 @@ class BookDelta(Struct, frozen=True):
     ts_ms: int
 
 
-class Trade(Struct, frozen=True):
+class TradeFrame(Struct, frozen=True):
     """Contracts that changed hands."""
 
     trade_id: str
@@ -52,7 +52,7 @@ class Tick(Struct, frozen=True):
     ts_ms: int
 
 
-class Fill(Struct, frozen=True):
+class FillFrame(Struct, frozen=True):
     """A fill of ours."""
 
     trade_id: str
@@ -87,7 +87,7 @@ class MarketPosition(Struct, frozen=True):
     fees_paid_dollars: Amount
 
 
-class Lifecycle(Struct, frozen=True):
+class LifecycleFrame(Struct, frozen=True):
     """Something in the life of a market; the times are seconds UTC."""
 
     market_ticker: Ticker
@@ -113,7 +113,7 @@ class Subscribed(Struct, frozen=True):
     sid: int
 
 
-class Refusal(Struct, frozen=True):
+class ErrorFrame(Struct, frozen=True):
     """The server's error; codes 10 and 25 end the subscription."""
 
     code: int
@@ -134,16 +134,16 @@ Message: TypeAlias = Struct | None
 
 _MESSAGES: dict[str, Any] = {
     "orderbook_snapshot": BookSnapshot,
-    "orderbook_delta": BookDelta,
-    "trade": Trade,
+    "orderbook_delta": DeltaFrame,
+    "trade": TradeFrame,
     "ticker": Tick,
-    "fill": Fill,
+    "fill": FillFrame,
     "user_order": UserOrder,
     "market_position": MarketPosition,
-    "market_lifecycle_v2": Lifecycle,
+    "market_lifecycle_v2": LifecycleFrame,
     "event_fee_update": EventFeeUpdate,
     "subscribed": Subscribed,
-    "error": Refusal,
+    "error": ErrorFrame,
 }
 
 

@@ -49,7 +49,7 @@ class ListingPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventTerms:
     """What an event says of its markets; None where its series decides."""
 
     ticker: str
@@ -60,7 +60,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class SeriesTerms:
     """What a series charges and what it is about."""
 
     ticker: str
@@ -69,7 +69,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class PublicTrade:
     """Contracts that changed hands at a YES price; `taker` is the side that crossed the spread."""
 
     trade_id: str
@@ -89,7 +89,7 @@ class TradePage:
     those can be read: of these not all trades are known.
     """
 
-    trades: tuple[Trade, ...]
+    trades: tuple[PublicTrade, ...]
     cursor: str
     doubtful: frozenset[str] = frozenset()
     broken: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ def listing(body: bytes) -> ListingPage:
 
 def markets(body: bytes) -> tuple[tuple[Market, ...], tuple[str, ...]]:
     """A page of GET /markets in full, and one reason for each entry that could not be read."""
-    found, broken, _ = _entries(body, shapes.Market, _market)
+    found, broken, _ = _entries(body, shapes.MarketWire, _market)
     return tuple(found), broken
 
 
@@ -125,13 +125,13 @@ def market(body: bytes) -> Market:
     return _converted(_market, decode(shapes.SingleMarket, body).market)
 
 
-def events(body: bytes) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+def events(body: bytes) -> tuple[tuple[EventTerms, ...], tuple[str, ...]]:
     """A page of GET /events, and one reason for each entry that could not be read."""
-    found, broken = _isolated(outline(shapes.EventPage[Raw], body).events, shapes.Event, _event)
+    found, broken = _isolated(outline(shapes.EventPage[Raw], body).events, shapes.EventWire, _event)
     return tuple(found), _reasons(broken)
 
 
-def series(body: bytes) -> Series:
+def series(body: bytes) -> SeriesTerms:
     """The one series of GET /series/{ticker}."""
     return _converted(_series, decode(shapes.SingleSeries, body).series)
 
@@ -139,18 +139,18 @@ def series(body: bytes) -> Series:
 def trades(body: bytes) -> TradePage:
     """A page of GET /markets/trades."""
     try:
-        page = decode(shapes.TradePage[shapes.Trade], body)
+        page = decode(shapes.TradePage[shapes.TradeWire], body)
         found = tuple([_converted(_trade, trade) for trade in page.trades or ()])
         return TradePage(found, page.cursor)
     except ExchangeError:
         raws = outline(shapes.TradePage[Raw], body)
-        sound, broken = _isolated(raws.trades, shapes.Trade, _trade)
+        sound, broken = _isolated(raws.trades, shapes.TradeWire, _trade)
         return TradePage(tuple(sound), raws.cursor, _named(broken), _reasons(broken))
 
 
 def exchange_status(body: bytes) -> ExchangeStatus:
     """GET /exchange/status, which has this body whatever its HTTP status is."""
-    status = decode(shapes.ExchangeStatus, body)
+    status = decode(shapes.ExchangeStatusWire, body)
     shards = status.exchange_index_statuses or ()
     return ExchangeStatus(
         exchange_active=status.exchange_active,
@@ -215,11 +215,11 @@ def _converted(value: Callable[[ShapeT], ValueT], shape: ShapeT) -> ValueT:
         raise ExchangeError(str(error)) from error
 
 
-def _is_combo(shape: shapes.ListedMarket | shapes.Market) -> bool:
+def _is_combo(shape: shapes.ListedMarket | shapes.MarketWire) -> bool:
     return bool(shape.mve_collection_ticker or shape.mve_selected_legs)
 
 
-def _market(shape: shapes.Market) -> Market:
+def _market(shape: shapes.MarketWire) -> Market:
     value = shape.settlement_value_dollars
     return Market(
         ticker=shape.ticker,
@@ -258,9 +258,9 @@ def _payout(ticker: str, value: str) -> Dollars:
     raise ValueError(f"{ticker}: a settlement value of {value} is outside 0 to 1")
 
 
-def _event(shape: shapes.Event) -> Event:
+def _event(shape: shapes.EventWire) -> EventTerms:
     kind, multiplier = shape.fee_type_override, shape.fee_multiplier_override
-    return Event(
+    return EventTerms(
         ticker=shape.event_ticker,
         series_ticker=shape.series_ticker,
         category=_category(shape.category),
@@ -269,10 +269,10 @@ def _event(shape: shapes.Event) -> Event:
     )
 
 
-def _series(shape: shapes.Series) -> Series:
+def _series(shape: shapes.SeriesWire) -> SeriesTerms:
     multiplier = _multiplier(shape.ticker, shape.fee_multiplier)
     category = _category(shape.category)
-    return Series(shape.ticker, category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
+    return SeriesTerms(shape.ticker, category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
 
 
 def _category(told: str | None) -> str | None:
@@ -298,12 +298,12 @@ def _moment(told: datetime) -> datetime:
 _TAKER: Mapping[str, Side] = {"bid": Side.BUY, "ask": Side.SELL}
 
 
-def _trade(shape: shapes.Trade) -> Trade:
+def _trade(shape: shapes.TradeWire) -> PublicTrade:
     if shape.taker_book_side not in _TAKER:
         raise ValueError(f"trade {shape.trade_id}: '{shape.taker_book_side}' is no side of a book")
     if not 0 < (price := Decimal(shape.yes_price_dollars)) < 1:
         raise ValueError(f"trade {shape.trade_id}: a price of {price} is outside 0 to 1")
-    return Trade(
+    return PublicTrade(
         trade_id=shape.trade_id,
         ticker=shape.ticker,
         at=_moment(shape.created_time),

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from bot.kalshi.wire.shapes import Amount, At, Id, Ticker, Word
 
 
-class OrderRequest(Struct, frozen=True, omit_defaults=True):
+class CreateOrderRequest(Struct, frozen=True, omit_defaults=True):
     """POST /portfolio/events/orders: `side` is `bid` or `ask` of YES, amounts are strings.
 
     Without `exchange_index` the exchange finds the shard by the ticker.
@@ -80,7 +80,7 @@ class Decreased(Struct, frozen=True):
     client_order_id: str | None = None
 
 
-class Cancelled(Struct, frozen=True):
+class CancelledWire(Struct, frozen=True):
     """How much a cancellation took away."""
 
     order_id: Id
@@ -89,7 +89,7 @@ class Cancelled(Struct, frozen=True):
     client_order_id: str | None = None
 
 
-class Fault(Struct, frozen=True):
+class ErrorWire(Struct, frozen=True):
     """Why one order of a batch was refused."""
 
     code: str
@@ -105,7 +105,7 @@ class BatchCreated(Struct, frozen=True):
     remaining_count: Amount | None
     ts_ms: int | None
     order_id: str | None = None
-    error: Fault | None = None
+    error: ErrorWire | None = None
 
 
 class BatchCancelled(Struct, frozen=True):
@@ -114,7 +114,7 @@ class BatchCancelled(Struct, frozen=True):
     order_id: Id
     reduced_by: Amount
     ts_ms: int | None = None
-    error: Fault | None = None
+    error: ErrorWire | None = None
 
 
 class BatchCreation(Struct, frozen=True):
@@ -129,7 +129,7 @@ class BatchCancellation(Struct, frozen=True):
     orders: list[BatchCancelled]
 
 
-class Order(Struct, frozen=True):
+class OrderWire(Struct, frozen=True):
     """An order as the exchange remembers it; a cancelled one has nothing remaining."""
 
     order_id: Id
@@ -151,13 +151,13 @@ class Order(Struct, frozen=True):
 class SingleOrder(Struct, frozen=True):
     """GET /portfolio/orders/{order_id}."""
 
-    order: Order
+    order: OrderWire
 
 
 class OrderPage(Struct, frozen=True):
     """GET /portfolio/orders."""
 
-    orders: list[Order] | None
+    orders: list[OrderWire] | None
     cursor: str
 
 

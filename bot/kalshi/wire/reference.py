@@ -48,7 +48,7 @@ class CandleBatch(Struct, frozen=True):
     markets: list[MarketCandles] | None
 
 
-class Session(Struct, frozen=True):
+class TradingHoursWire(Struct, frozen=True):
     """Hours of one day, `HH:MM` in New York; 00:00 to 00:00 is the whole day."""
 
     open_time: str
@@ -60,13 +60,13 @@ class Week(Struct, frozen=True):
 
     start_time: At
     end_time: At
-    monday: list[Session]
-    tuesday: list[Session]
-    wednesday: list[Session]
-    thursday: list[Session]
-    friday: list[Session]
-    saturday: list[Session]
-    sunday: list[Session]
+    monday: list[TradingHoursWire]
+    tuesday: list[TradingHoursWire]
+    wednesday: list[TradingHoursWire]
+    thursday: list[TradingHoursWire]
+    friday: list[TradingHoursWire]
+    saturday: list[TradingHoursWire]
+    sunday: list[TradingHoursWire]
 
 
 class Maintenance(Struct, frozen=True):
@@ -83,7 +83,7 @@ class Hours(Struct, frozen=True):
     maintenance_windows: list[Maintenance] | None
 
 
-class Schedule(Struct, frozen=True):
+class ScheduleWire(Struct, frozen=True):
     """GET /exchange/schedule."""
 
     schedule: Hours

@@ -91,7 +91,7 @@ class ListedMarket(Struct, frozen=True):
     mve_selected_legs: list[Raw] | None = None
 
 
-class Market(Struct, frozen=True):
+class MarketWire(Struct, frozen=True):
     """A market. Its quotes are not read: they are up to 15 s old, and books are not."""
 
     ticker: Ticker
@@ -121,10 +121,10 @@ class MarketPage(Struct, Generic[ShapeT], frozen=True):
 class SingleMarket(Struct, frozen=True):
     """GET /markets/{ticker}."""
 
-    market: Market
+    market: MarketWire
 
 
-class Event(Struct, frozen=True):
+class EventWire(Struct, frozen=True):
     """What groups markets; the overrides beat the fees of its series."""
 
     event_ticker: Ticker
@@ -145,11 +145,11 @@ class EventPage(Struct, Generic[ShapeT], frozen=True):
 class SingleEvent(Struct, frozen=True):
     """GET /events/{event_ticker}."""
 
-    event: Event
-    markets: list[Market] | None
+    event: EventWire
+    markets: list[MarketWire] | None
 
 
-class Series(Struct, frozen=True):
+class SeriesWire(Struct, frozen=True):
     """A template of events, and what they charge."""
 
     ticker: Ticker
@@ -162,16 +162,16 @@ class Series(Struct, frozen=True):
 class SingleSeries(Struct, frozen=True):
     """GET /series/{series_ticker}."""
 
-    series: Series
+    series: SeriesWire
 
 
 class SeriesList(Struct, frozen=True):
     """GET /series."""
 
-    series: list[Series] | None
+    series: list[SeriesWire] | None
 
 
-class Trade(Struct, frozen=True):
+class TradeWire(Struct, frozen=True):
     """Contracts that changed hands; the taker bought YES if it took as `bid`."""
 
     trade_id: Id
@@ -204,7 +204,7 @@ class ShardStatus(Struct, frozen=True):
     trading_active: bool
 
 
-class ExchangeStatus(Struct, frozen=True):
+class ExchangeStatusWire(Struct, frozen=True):
     """GET /exchange/status; the top level speaks for shard 0."""
 
     exchange_active: bool

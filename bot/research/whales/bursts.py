@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bot.core.whales.thresholds import WhaleRules
-from bot.core.whales.trades import Bursts, Tape
+from bot.core.whales.trades import Bursts, MarketTrades
 from bot.journal.terminal import spell_out
 
 _HEAD: Final = (
@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[list[str], Bursts]:
     ts, ticker, price, size, side = (table[name].to_numpy() for name in _COLUMNS)
     tickers, row = np.unique(ticker.astype(str), return_inverse=True)
     found = Bursts.of(
-        Tape(row.astype(np.intp), ts / 1e3, price, size.astype(np.float64), side == "yes")
+        MarketTrades(row.astype(np.intp), ts / 1e3, price, size.astype(np.float64), side == "yes")
     )
     return tickers.tolist(), found.take(np.lexsort((found.at, found.row)))
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books, Floats, complement
-from bot.core.whales.detector import Traded, WhaleRules, WhaleType, measures, sight
-from bot.core.whales.endings import Fate
+from bot.core.whales.detector import TradesBetween, WhaleRules, WhaleType, measures, sight
+from bot.core.whales.endings import EndingKind
 from bot.core.whales.thresholds import blank_rows
 from bot.journal.terminal import spell_out
 from bot.tape.reader import Rows, Tape, TapeError, moments, read, transposed
@@ -105,7 +105,7 @@ def _sums(run: Rows, amounts: NDArray[Any], runs: int) -> Floats:
     return np.bincount(run, weights=amounts, minlength=runs).astype(np.float64)
 
 
-def _traded(tape: Tape, run: Rows, looked: Rows) -> Traded:
+def _traded(tape: Tape, run: Rows, looked: Rows) -> TradesBetween:
     """Trades between the books that are looked at, as far as a tape of books can tell.
 
     How much is what the market's volume grew by, on either side; how far is the worst best price
@@ -124,11 +124,11 @@ def _traded(tape: Tape, run: Rows, looked: Rows) -> Traded:
     reach = np.full((len(looked), 2), -np.inf)
     reach[1:] = np.where(known, np.minimum(since, best[place][1:]), -np.inf)
     # A volume that falls was corrected by the exchange; nothing was traded back.
-    return Traded(np.column_stack([np.maximum(volume, 0.0)] * 2), reach)
+    return TradesBetween(np.column_stack([np.maximum(volume, 0.0)] * 2), reach)
 
 
 def _said(
-    books: Books, run: Rows, traded: Traded, rules: WhaleRules
+    books: Books, run: Rows, traded: TradesBetween, rules: WhaleRules
 ) -> Mapping[tuple[int, str], int]:
     """How often each thing was said of each run, every run's k-th book at once."""
     rows = blank_rows(int(run.max()) + 1)
@@ -176,7 +176,7 @@ def _cells(found: Seen, series: str) -> list[str]:
     return [
         *(series, f"{len(chosen)}", f"{hours:.1f}"),
         *(f"{count / hours:.2f}" if hours else "–" for count in (*rates, *others)),
-        *(f"{counts[fate]}" for fate in Fate),
+        *(f"{counts[fate]}" for fate in EndingKind),
         f"{crowded:.0%}",
     ]
 

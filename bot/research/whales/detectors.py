@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books, Floats
-from bot.core.whales.detector import SideBias, Source, Traded, Whale, WhaleType, sight
+from bot.core.whales.detector import SideBias, Source, TradesBetween, Whale, WhaleType, sight
 from bot.core.whales.thresholds import WhaleRules, blank_rows
 from bot.research.whales.markets import Scene
-from bot.research.whales.matching import Said
+from bot.research.whales.matching import Detection
 from bot.research.whales.tracks import Track, Tracks
 
 #: The types of the comparison by the types of the rules.
@@ -44,7 +44,7 @@ _BRIEF: Final = 300.0
 Spoken = tuple[float, float, float, float]
 
 
-def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dict[str, Said]]:
+def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dict[str, Detection]]:
     """What our rules say of each scene, by type."""
     # Side by side: a pass over all markets costs little more than one over a few.
     firsts = np.cumsum([0, *(len(scene.tickers) for scene in scenes)])
@@ -66,7 +66,7 @@ def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dic
     return [{name: _said(each) for name, each in of_scene.items()} for of_scene in found]
 
 
-def simple(seen: Tracks, kind: str, measure: str, threshold: float) -> Said:
+def simple(seen: Tracks, kind: str, measure: str, threshold: float) -> Detection:
     """What a simple detector with that threshold says of that type."""
     track = seen.of(kind)
     rows = np.flatnonzero(track.measures[measure] >= threshold)
@@ -92,7 +92,7 @@ def thresholds(seen: Tracks, kind: str, measure: str) -> Floats:
     return np.unique(np.quantile(values, shares))
 
 
-def _joined(turn: Sequence[tuple[Books, Traded]]) -> tuple[Books, Traded]:
+def _joined(turn: Sequence[tuple[Books, TradesBetween]]) -> tuple[Books, TradesBetween]:
     """The passes of several scenes as one."""
     many = [books for books, _ in turn]
     levels = ("seen_at", "bid_price", "bid_size", "ask_price", "ask_size")
@@ -100,7 +100,7 @@ def _joined(turn: Sequence[tuple[Books, Traded]]) -> tuple[Books, Traded]:
         tuple([ticker for each in many for ticker in each.tickers]),
         *(np.concatenate([getattr(each, name) for each in many]) for name in levels),
     )
-    return books, Traded.joined([traded for _, traded in turn])
+    return books, TradesBetween.joined([traded for _, traded in turn])
 
 
 def _kind(whale: Whale) -> str:
@@ -119,10 +119,10 @@ def _side(whale: Whale, books: Books, row: int) -> int:
     return int(float(whale.price) > books.mid[row])
 
 
-def _said(found: Sequence[Spoken]) -> Said:
+def _said(found: Sequence[Spoken]) -> Detection:
     market, at, side, price = np.array(found, dtype=np.float64).reshape(-1, 4).T
-    return Said(market.astype(np.intp), at, side.astype(np.intp), price)
+    return Detection(market.astype(np.intp), at, side.astype(np.intp), price)
 
 
-def _picked(track: Track, rows: NDArray[np.intp], at: Floats) -> Said:
-    return Said(track.market[rows], at, track.side[rows], track.price[rows])
+def _picked(track: Track, rows: NDArray[np.intp], at: Floats) -> Detection:
+    return Detection(track.market[rows], at, track.side[rows], track.price[rows])

@@ -15,13 +15,13 @@ import numpy as np
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Floats
-from bot.core.whales.detector import Traded
-from bot.core.whales.trades import Tape
+from bot.core.whales.detector import TradesBetween
+from bot.core.whales.trades import MarketTrades
 from bot.sim.engine import events
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
-from bot.sim.world.experiment import SETTLING, Laboratory
-from bot.sim.world.truth import Deed
+from bot.sim.world.experiment import SETTLING, Experiment
+from bot.sim.world.truth import Action
 
 #: Levels a side that are seen: enough that what moves a few cents stays in view, as in the
 #: full books that the exchange gives.
@@ -29,7 +29,7 @@ DEPTH: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MarketKind:
     """A kind of market: a preset of the simulator, how many to look at, for how long."""
 
     preset: str
@@ -41,23 +41,23 @@ class Kind:
         """Market-hours looked at."""
         return self.markets * self.seconds / 3600.0
 
-    def times(self, scale: float) -> "Kind":
+    def times(self, scale: float) -> "MarketKind":
         """The same kind with so many times the markets, one at least."""
         return replace(self, markets=max(round(self.markets * scale), 1))
 
 
 #: The kinds whose sizes and rates were set beside recorded books.
 KINDS: Final = (
-    Kind("fast15m", 24, 860),
-    Kind("hourly", 6, 3500),
-    Kind("slow_day", 8, 7200),
-    Kind("game", 8, 7200),
+    MarketKind("fast15m", 24, 860),
+    MarketKind("hourly", 6, 3500),
+    MarketKind("slow_day", 8, 7200),
+    MarketKind("game", 8, 7200),
 )
-NULL: Final = Kind("null", 6, 3600)
+NULL: Final = MarketKind("null", 6, 3600)
 
 
 @dataclass(frozen=True, slots=True)
-class Prints:
+class SimulatedTrades:
     """Trades in order of time: market number, second, YES dollars, contracts; shape (N,).
 
     `taker` is +1 where YES was bought and −1 where it was sold.
@@ -78,12 +78,12 @@ class Scene:
     sizes, ask prices and sizes. `deeds[m]` is the truth of market m.
     """
 
-    kind: Kind
+    kind: MarketKind
     tickers: tuple[str, ...]
     at: Floats
     levels: tuple[Floats, Floats, Floats, Floats]
-    prints: Prints
-    deeds: tuple[tuple[Deed, ...], ...]
+    prints: SimulatedTrades
+    deeds: tuple[tuple[Action, ...], ...]
 
     def books(self, look: int) -> Books:
         """All markets at one look."""
@@ -94,7 +94,7 @@ class Scene:
         """The looks of somebody who looks every `cadence` seconds."""
         return list(range(0, len(self.at), max(round(cadence), 1)))
 
-    def passes(self, cadence: float) -> Iterator[tuple[Books, Traded]]:
+    def passes(self, cadence: float) -> Iterator[tuple[Books, TradesBetween]]:
         """The books of each look, with the trades since the look before; before the first unknown.
 
         The trades are all there were, with their prices: what the exchange's list of trades tells.
@@ -102,19 +102,19 @@ class Scene:
         before = None
         for look in self.looks(cadence):
             trades = (
-                Traded.unknown(len(self.tickers))
+                TradesBetween.unknown(len(self.tickers))
                 if before is None
                 else self._traded(self.at[before], self.at[look])
             )
             yield self.books(look), trades
             before = look
 
-    def _traded(self, since: float, until: float) -> Traded:
+    def _traded(self, since: float, until: float) -> TradesBetween:
         first, past = np.searchsorted(self.prints.at, (since, until), side="right")
         part = slice(first, past)
-        return Traded.of(
+        return TradesBetween.of(
             np.ones(len(self.tickers), dtype=np.bool_),
-            Tape(
+            MarketTrades(
                 row=self.prints.market[part].astype(np.intp),
                 at=self.prints.at[part],
                 price=self.prints.price[part],
@@ -124,13 +124,13 @@ class Scene:
         )
 
 
-def scene(kind: Kind, seed: int) -> Scene:
+def scene(kind: MarketKind, seed: int) -> Scene:
     """The markets of a kind, simulated; the same kind and seed give the same scene.
 
     Raises ValueError if a market closed before the end: its kind asks for too many seconds.
     """
     # Markets of two kinds with one seed would draw the same large orders.
-    laboratory = Laboratory(kind.preset, kind.markets, zlib.crc32(f"{kind.preset} {seed}".encode()))
+    laboratory = Experiment(kind.preset, kind.markets, zlib.crc32(f"{kind.preset} {seed}".encode()))
     world, exchange = laboratory.world, laboratory.exchange
     trades: list[tuple[float, ...]] = []
     exchange.subscribe(_listener(laboratory.tickers, trades))
@@ -141,7 +141,7 @@ def scene(kind: Kind, seed: int) -> Scene:
         world.step(started + timedelta(seconds=second + 1))
         for number, ticker in enumerate(laboratory.tickers):
             _shoot(exchange, ticker, film[:, second, number])
-    deeds: dict[str, list[Deed]] = defaultdict(list)
+    deeds: dict[str, list[Action]] = defaultdict(list)
     for deed in world.truth:
         deeds[deed.ticker].append(deed)
     bid, bid_size, ask, ask_size = film
@@ -150,7 +150,7 @@ def scene(kind: Kind, seed: int) -> Scene:
         tickers=tuple(f"{kind.preset}-{seed}-{number}" for number in range(kind.markets)),
         at=started.timestamp() + 1.0 + np.arange(kind.seconds, dtype=np.float64),
         levels=(bid, np.nan_to_num(bid_size), ask, np.nan_to_num(ask_size)),
-        prints=Prints(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
+        prints=SimulatedTrades(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
         deeds=tuple(tuple(deeds[ticker]) for ticker in laboratory.tickers),
     )
 
@@ -161,7 +161,7 @@ def _listener(
     numbers = {ticker: number for number, ticker in enumerate(tickers)}
 
     def listen(event: events.SimEvent) -> None:
-        if isinstance(event, events.Traded):
+        if isinstance(event, events.TradesBetween):
             taker = 1.0 if event.taker_side is Side.BUY else -1.0
             price, size = event.price / DOLLAR_TICKS, event.size / CONTRACT
             trades.append((numbers[event.ticker], event.at.timestamp(), price, size, taker))

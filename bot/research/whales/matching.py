@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Floats
 from bot.research.whales.markets import Scene
-from bot.sim.world.truth import Deed, Kind
+from bot.sim.world.truth import Action, ActionKind
 
 #: Nobody is judged before that many seconds: what is usual has to be seen first.
 WARM_UP: Final = 300.0
@@ -30,7 +30,7 @@ _LATE_LOOKS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Detection:
     """Detections of one type in one scene: market, second, side (0 bid, 1 ask) and YES price."""
 
     market: NDArray[np.intp]
@@ -50,8 +50,8 @@ class Question:
     but no book shows it.
     """
 
-    kinds: frozenset[Kind]
-    open: frozenset[Kind] = frozenset()
+    kinds: frozenset[ActionKind]
+    open: frozenset[ActionKind] = frozenset()
     by_price: bool = True
     when_gone: bool = False
     once: bool = True
@@ -59,15 +59,17 @@ class Question:
 
 QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
     {
-        "large": Question(frozenset({Kind.WHALE, Kind.SPOOF}), frozenset({Kind.ICEBERG})),
+        "large": Question(
+            frozenset({ActionKind.WHALE, ActionKind.SPOOF}), frozenset({ActionKind.ICEBERG})
+        ),
         "high_imbalance": Question(
-            frozenset({Kind.WHALE, Kind.SPOOF}),
-            frozenset({Kind.ICEBERG}),
+            frozenset({ActionKind.WHALE, ActionKind.SPOOF}),
+            frozenset({ActionKind.ICEBERG}),
             by_price=False,
             once=False,
         ),
-        "spoof_suspected": Question(frozenset({Kind.SPOOF}), when_gone=True),
-        "sweep": Question(frozenset({Kind.SWEEP}), by_price=False, when_gone=True),
+        "spoof_suspected": Question(frozenset({ActionKind.SPOOF}), when_gone=True),
+        "sweep": Question(frozenset({ActionKind.SWEEP}), by_price=False, when_gone=True),
     }
 )
 
@@ -88,7 +90,7 @@ class Score:
     delay: Floats
 
 
-def score(scene: Scene, said: Said, question: Question, cadence: float) -> Score:
+def score(scene: Scene, said: Detection, question: Question, cadence: float) -> Score:
     """How these detections of a scene answer the question."""
     markets = len(scene.tickers)
     right, wrong, missed, visible = (np.zeros(markets) for _ in range(4))
@@ -140,7 +142,9 @@ def together(scores: Sequence[Score]) -> Score:
     )
 
 
-def _meant(deeds: Sequence[Deed], said: Said, row: int, q: Question, cadence: float) -> int | None:
+def _meant(
+    deeds: Sequence[Action], said: Detection, row: int, q: Question, cadence: float
+) -> int | None:
     """The number of the deed that a detection is about, the latest if there are several."""
     late = _LATE_LOOKS * cadence if q.when_gone else 0.0
     at, side, price = float(said.at[row]), int(said.side[row]), float(said.price[row])
@@ -153,14 +157,14 @@ def _meant(deeds: Sequence[Deed], said: Said, row: int, q: Question, cadence: fl
     return None
 
 
-def _counts(deed: Deed, question: Question, start: float) -> bool:
+def _counts(deed: Action, question: Question, start: float) -> bool:
     undecided = DECIDED <= deed.price <= 1 - DECIDED
     return deed.kind in question.kinds and undecided and deed.t0.timestamp() >= start
 
 
-def _was_visible(deed: Deed, looks: Floats) -> bool:
+def _was_visible(deed: Action, looks: Floats) -> bool:
     return bool(np.any((looks >= deed.t0.timestamp()) & (looks < _end(deed))))
 
 
-def _end(deed: Deed) -> float:
+def _end(deed: Action) -> float:
     return inf if deed.t1 is None else deed.t1.timestamp()

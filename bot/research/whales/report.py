@@ -19,8 +19,8 @@ from bot.research.plots import drawn
 from bot.research.whales.calibration import in_runs, seen
 from bot.research.whales.detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
 from bot.research.whales.figures import false_alarms_per_hour, figures, lead
-from bot.research.whales.markets import KINDS, NULL, Kind, Scene, scene
-from bot.research.whales.matching import QUESTIONS, Said, Score, score, together
+from bot.research.whales.markets import KINDS, NULL, MarketKind, Scene, scene
+from bot.research.whales.matching import QUESTIONS, Detection, Score, score, together
 from bot.research.whales.tracks import Tracks, recorded, tracks
 from bot.tape.reader import Tape, read
 
@@ -50,7 +50,7 @@ class Judging:
     tape: Tape | None
 
 
-def main(argv: Sequence[str], kinds: Sequence[Kind] = KINDS, null: Kind = NULL) -> int:
+def main(argv: Sequence[str], kinds: Sequence[MarketKind] = KINDS, null: MarketKind = NULL) -> int:
     """Print the report on markets of these kinds, write what is asked for; 0 if all is there."""
     options = _parser().parse_args(argv)
     kinds = [each.times(options.scale) for each in kinds]
@@ -116,21 +116,21 @@ class _Set:
         """These scenes, looked at every so many seconds."""
         return cls(scenes, [tracks(each, cadence) for each in scenes], cadence)
 
-    def simple(self, kind: str, measure: str, threshold: float) -> list[Said]:
+    def simple(self, kind: str, measure: str, threshold: float) -> list[Detection]:
         """What a simple detector says of each scene."""
         return [simple(each, kind, measure, threshold) for each in self.tracks]
 
-    def score(self, kind: str, said: Sequence[Said]) -> list[Score]:
+    def score(self, kind: str, said: Sequence[Detection]) -> list[Score]:
         """What that is worth."""
         asked = QUESTIONS[kind]
         pairs = zip(self.scenes, said, strict=True)
         return [score(scene, flags, asked, self.cadence) for scene, flags in pairs]
 
-    def false_alarms(self, kind: str, said: Sequence[Said]) -> float:
+    def false_alarms(self, kind: str, said: Sequence[Detection]) -> float:
         """False alarms a market-hour."""
         return false_alarms_per_hour(together(self.score(kind, said)))
 
-    def rate(self, said: Sequence[Said]) -> float:
+    def rate(self, said: Sequence[Detection]) -> float:
         """How much is said a market-hour, right or wrong."""
         hours = sum(each.kind.hours for each in self.scenes)
         return round(sum(map(len, said)) / hours, 3)
@@ -186,7 +186,7 @@ class _Real:
         return round(len(simple(self._tracks, kind, measure, least)) / self._hours, 3)
 
 
-def _judging(options: argparse.Namespace, kinds: Sequence[Kind], null: Kind) -> Judging:
+def _judging(options: argparse.Namespace, kinds: Sequence[MarketKind], null: MarketKind) -> Judging:
     seeds = (options.seed, options.seed + _APART)
     jobs = [*((kind, seed) for seed in seeds for kind in kinds), (null, seeds[1])]
     if options.jobs > 1:
@@ -200,7 +200,7 @@ def _judging(options: argparse.Namespace, kinds: Sequence[Kind], null: Kind) -> 
 
 
 def _document(
-    rows: Sequence[Mapping[str, object]], kinds: Sequence[Kind], options: argparse.Namespace
+    rows: Sequence[Mapping[str, object]], kinds: Sequence[MarketKind], options: argparse.Namespace
 ) -> dict[str, object]:
     return {
         "detection": list(rows),

@@ -15,7 +15,7 @@ from bot.sim.engine.units import DOLLAR_TICKS
 
 
 @dataclass(slots=True, eq=False)
-class Position:
+class MemberPosition:
     """One account's stake in one market; `size` is + for YES, − for NO.
 
     `cost` is what the contracts now held have cost, fees left out; `traded` and `shares` are what
@@ -68,7 +68,7 @@ class SettlementRecord:
 
 
 @dataclass(slots=True, eq=False)
-class Account:
+class MemberAccount:
     """One participant. House accounts may owe cash and keep no history.
 
     `orders` are all orders ever (of members), `open_orders` those that rest. Only the exchange
@@ -79,7 +79,7 @@ class Account:
     user_id: str
     is_house: bool
     cash: dict[int, int]
-    positions: dict[str, Position] = field(default_factory=dict)
+    positions: dict[str, MemberPosition] = field(default_factory=dict)
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     open_orders: dict[str, LiveOrder] = field(default_factory=dict)
     client_order_ids: set[str] = field(default_factory=set)
@@ -102,15 +102,15 @@ class Account:
         """Whether the cash of a shard bears this change; the house's always does."""
         return self.is_house or change >= 0 or self.cash.get(shard, 0) + change >= 0
 
-    def held_in(self, ticker: str, shard: int, at: datetime) -> Position:
+    def held_in(self, ticker: str, shard: int, at: datetime) -> MemberPosition:
         """The position in a market, begun if there is none."""
         held = self.positions.get(ticker)
         if held is None:
-            held = self.positions[ticker] = Position(ticker, shard, at)
+            held = self.positions[ticker] = MemberPosition(ticker, shard, at)
         held.updated = at
         return held
 
 
-def opened(name: str, user_id: str, cash: Mapping[int, int], *, is_house: bool) -> Account:
+def opened(name: str, user_id: str, cash: Mapping[int, int], *, is_house: bool) -> MemberAccount:
     """A new account with so many micro-dollars on each shard."""
-    return Account(name=name, user_id=user_id, is_house=is_house, cash=dict(cash))
+    return MemberAccount(name=name, user_id=user_id, is_house=is_house, cash=dict(cash))

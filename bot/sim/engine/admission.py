@@ -4,19 +4,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.orders import OrderRequest, TimeInForce
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import BALANCE_STEP, DOLLAR, DOLLAR_TICKS, price_dollars, size_contracts
 
 
 class Admission:
     """Says no, as `Rejected`, before anything has changed."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ExchangeState) -> None:
         self._state = state
 
-    def checked(self, account: Account, market: MarketState, request: OrderRequest) -> OrderRequest:
+    def checked(
+        self, account: MemberAccount, market: MarketState, request: OrderRequest
+    ) -> OrderRequest:
         """The request, its size capped if it may only reduce. Raises Rejected."""
         _refuse_bad_terms(market, request, self._state.now)
         if request.client_order_id in account.client_order_ids:
@@ -32,7 +34,7 @@ class Admission:
             self._refuse_unfillable(account, market, request)
         return request
 
-    def _refuse_bad_group(self, account: Account, request: OrderRequest) -> None:
+    def _refuse_bad_group(self, account: MemberAccount, request: OrderRequest) -> None:
         if not request.group_id:
             return
         group = self._state.groups.get(request.group_id)
@@ -42,7 +44,7 @@ class Admission:
             raise errors.GROUP_TRIGGERED()
 
     def _refuse_unpayable(
-        self, account: Account, market: MarketState, request: OrderRequest
+        self, account: MemberAccount, market: MarketState, request: OrderRequest
     ) -> None:
         # The limit is the worst price; a fill may round its fee up by one balance step more.
         model = market.fees.model_fee(
@@ -53,7 +55,7 @@ class Admission:
             raise errors.INSUFFICIENT_BALANCE()
 
     def _refuse_unfillable(
-        self, account: Account, market: MarketState, request: OrderRequest
+        self, account: MemberAccount, market: MarketState, request: OrderRequest
     ) -> None:
         # A fill-or-kill order that would meet our own is taken as immediate-or-cancel.
         book, side, price = market.book, request.side, request.price
@@ -94,7 +96,7 @@ def _refuse_bad_terms(market: MarketState, request: OrderRequest, now: datetime)
         raise errors.INVALID_ORDER("reduce_only requires immediate_or_cancel")
 
 
-def _reduced(account: Account, request: OrderRequest) -> OrderRequest:
+def _reduced(account: MemberAccount, request: OrderRequest) -> OrderRequest:
     closable = -account.position(request.ticker) * request.side.sign
     if closable <= 0:
         raise errors.INVALID_ORDER("reduce only: no position to reduce")

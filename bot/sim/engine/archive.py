@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.sim.engine.history import History
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 
 #: Archived markets remembered; the oldest go first.
@@ -23,7 +23,7 @@ TRADES_KEPT: Final = 20
 class Archive:
     """Puts markets away some time after they have paid."""
 
-    def __init__(self, state: State, after: timedelta) -> None:
+    def __init__(self, state: ExchangeState, after: timedelta) -> None:
         self._state = state
         self.after = after
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from bot.core.market.fees import OrderFees
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.book import Verdict
 from bot.sim.engine.events import BookDelta, Filled, OrderChanged, Traded
 from bot.sim.engine.orders import LiveOrder, OrderState, Reason
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import DOLLAR, price_dollars, size_contracts
 
 ORDER_IDS = "0001"
@@ -22,7 +22,7 @@ TRADE_IDS = "0002"
 class _Half:
     """One order's part in a match: what it would be charged, and what that does to the cash."""
 
-    account: Account
+    account: MemberAccount
     order: LiveOrder
     price: int
     size: int
@@ -35,7 +35,7 @@ class _Half:
 class Clearing:
     """Settles matches between accounts; implements the `Referee` of the books."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ExchangeState) -> None:
         self._state = state
         #: Groups that a match has just triggered; whoever started the match cancels their orders.
         self.triggered: list[str] = []

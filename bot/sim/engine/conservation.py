@@ -13,7 +13,7 @@ from random import Random
 
 from bot.core.market.fees import FeeKind
 from bot.core.market.market import CENT_GRID, MarketStatus, Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.exchange import Exchange, total_money
 from bot.sim.engine.orders import Amendment, LiveOrder, OrderRequest, SelfTrade, TimeInForce
@@ -78,7 +78,7 @@ class Chaos:
             found.append(f"money is {total_money(self.exchange)}, not {self.brought_in}")
         return found
 
-    def _open(self, index: int) -> Account:
+    def _open(self, index: int) -> MemberAccount:
         is_house = index >= 5
         cash = {} if is_house else {0: _MEMBER_DOLLARS * DOLLAR, 2: _MEMBER_DOLLARS * DOLLAR}
         return self.exchange.open_account(f"account{index}", cash, house=is_house)
@@ -109,7 +109,7 @@ class Chaos:
         size = chance.randrange(1, 60) * (CONTRACT if whole else 1)
         return side, size, price
 
-    def _place(self, account: Account) -> None:
+    def _place(self, account: MemberAccount) -> None:
         chance = self._random
         ticker = chance.choice(self._tickers)
         side, size, price = self._terms(ticker)
@@ -133,16 +133,16 @@ class Chaos:
             ),
         )
 
-    def _any_order(self, account: Account) -> LiveOrder | None:
+    def _any_order(self, account: MemberAccount) -> LiveOrder | None:
         resting = list(account.open_orders.values())
         return self._random.choice(resting) if resting else None
 
-    def _cancel(self, account: Account) -> None:
+    def _cancel(self, account: MemberAccount) -> None:
         order = self._any_order(account)
         if order is not None:
             self.exchange.cancel(account, order.order_id)
 
-    def _amend(self, account: Account) -> None:
+    def _amend(self, account: MemberAccount) -> None:
         order = self._any_order(account)
         if order is not None:
             _, size, price = self._terms(order.ticker)
@@ -150,13 +150,13 @@ class Chaos:
             terms = Amendment(price=order.price if keeps else price, size=size)
             self.exchange.amend(account, order.order_id, terms)
 
-    def _decrease(self, account: Account) -> None:
+    def _decrease(self, account: MemberAccount) -> None:
         order = self._any_order(account)
         if order is not None:
             less = self._random.randrange(order.remaining + 1)
             self.exchange.decrease(account, order.order_id, by=less)
 
-    def _group(self, account: Account) -> None:
+    def _group(self, account: MemberAccount) -> None:
         if account.is_house or self._random.random() < 0.9:
             return
         group = self.exchange.groups.create(account, 20 * CONTRACT)
@@ -164,7 +164,7 @@ class Chaos:
         request = OrderRequest(self._tickers[0], side, size, price, group_id=group.group_id)
         self.exchange.place(account, request)
 
-    def _life(self, _account: Account) -> None:
+    def _life(self, _account: MemberAccount) -> None:
         chance = self._random
         slot = chance.randrange(len(self._tickers))
         ticker = self._tickers[slot]

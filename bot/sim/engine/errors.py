@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Shape(Enum):
+class ErrorShape(Enum):
     """The wrapping of an error body: Kalshi has three."""
 
     NESTED = "nested"
@@ -24,7 +24,7 @@ class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ExchangeRefusal:
     """One way of saying no; calling it with details makes the exception to raise."""
 
     status: int
@@ -36,21 +36,23 @@ class Refusal:
         return Rejected(self.status, self.code, self.message, details)
 
 
-INVALID_ORDER = Refusal(400, "invalid_order")
-INVALID_PRICE = Refusal(400, "invalid_price")
-INVALID_SIZE = Refusal(400, "invalid_order_size")
-INVALID_PARAMETERS = Refusal(400, "invalid_parameters")
-INSUFFICIENT_BALANCE = Refusal(400, "insufficient_balance")
-ORDER_TICKER_MISMATCH = Refusal(400, "order_ticker_mismatch")
-ORDER_SIDE_MISMATCH = Refusal(400, "order_side_mismatch")
-ORDER_ID_MISMATCH = Refusal(400, "order_id_and_client_order_id_mismatch")
+INVALID_ORDER = ExchangeRefusal(400, "invalid_order")
+INVALID_PRICE = ExchangeRefusal(400, "invalid_price")
+INVALID_SIZE = ExchangeRefusal(400, "invalid_order_size")
+INVALID_PARAMETERS = ExchangeRefusal(400, "invalid_parameters")
+INSUFFICIENT_BALANCE = ExchangeRefusal(400, "insufficient_balance")
+ORDER_TICKER_MISMATCH = ExchangeRefusal(400, "order_ticker_mismatch")
+ORDER_SIDE_MISMATCH = ExchangeRefusal(400, "order_side_mismatch")
+ORDER_ID_MISMATCH = ExchangeRefusal(400, "order_id_and_client_order_id_mismatch")
 #: Paused, closed or not yet open: the word seen in October 2026; its status is a choice.
-MARKET_NOT_ACTIVE = Refusal(400, "MARKET_NOT_ACTIVE", "market is not active")
-NOT_FOUND = Refusal(404, "not_found")
-MARKET_NOT_FOUND = Refusal(404, "market_not_found")
-ORDER_EXISTS = Refusal(409, "order_already_exists")
-FOK_UNFILLED = Refusal(409, "fill_or_kill_insufficient_resting_volume")
-TRADING_PAUSED = Refusal(409, "trading_is_paused")
-EXCHANGE_PAUSED = Refusal(409, "exchange_is_paused")
-GROUP_TRIGGERED = Refusal(409, "order_group_triggered")
-LEGACY_GONE = Refusal(410, "deprecated_v1_order_endpoint", "Please switch to the V2 endpoints")
+MARKET_NOT_ACTIVE = ExchangeRefusal(400, "MARKET_NOT_ACTIVE", "market is not active")
+NOT_FOUND = ExchangeRefusal(404, "not_found")
+MARKET_NOT_FOUND = ExchangeRefusal(404, "market_not_found")
+ORDER_EXISTS = ExchangeRefusal(409, "order_already_exists")
+FOK_UNFILLED = ExchangeRefusal(409, "fill_or_kill_insufficient_resting_volume")
+TRADING_PAUSED = ExchangeRefusal(409, "trading_is_paused")
+EXCHANGE_PAUSED = ExchangeRefusal(409, "exchange_is_paused")
+GROUP_TRIGGERED = ExchangeRefusal(409, "order_group_triggered")
+LEGACY_GONE = ExchangeRefusal(
+    410, "deprecated_v1_order_endpoint", "Please switch to the V2 endpoints"
+)

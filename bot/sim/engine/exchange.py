@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.core.market.market import PriceGrid
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import Account, opened
+from bot.sim.engine.accounts import MemberAccount, opened
 from bot.sim.engine.archive import Archive
 from bot.sim.engine.book import Book
 from bot.sim.engine.clearing import Clearing
@@ -18,14 +18,14 @@ from bot.sim.engine.events import CashMoved, EventCreated
 from bot.sim.engine.feed import Ids, Listener
 from bot.sim.engine.group_orders import Groups
 from bot.sim.engine.history import History
-from bot.sim.engine.lifecycle import Lifecycle
+from bot.sim.engine.lifecycle import MarketLifecycle
 from bot.sim.engine.orders import Amendment, OrderRequest, Reason
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec, fee_schedule, grid_ticks
-from bot.sim.engine.state import MarketState, State
-from bot.sim.engine.trading import Cancelled, Placed, Trading
+from bot.sim.engine.state import ExchangeState, MarketState
+from bot.sim.engine.trading import Cancellation, Placed, Trading
 from bot.sim.engine.units import DOLLAR_TICKS
 
-__all__ = ["Cancelled", "Exchange", "Placed", "Rejected"]
+__all__ = ["Cancellation", "Exchange", "Placed", "Rejected"]
 
 ACCOUNT_IDS = "0003"
 
@@ -37,12 +37,12 @@ class Exchange:
         self, seed: int, start: datetime, archive_after: timedelta = timedelta(days=1)
     ) -> None:
         """`archive_after` is how long a market that has paid stays in the live listing."""
-        self.state = State(now=start, ids=Ids(seed))
+        self.state = ExchangeState(now=start, ids=Ids(seed))
         self.state.move_to(start)
         self._clearing = Clearing(self.state)
         self._trading = Trading(self.state, self._clearing)
         self.archive = Archive(self.state, archive_after)
-        self._life = Lifecycle(self.state, self._trading, self.archive)
+        self._life = MarketLifecycle(self.state, self._trading, self.archive)
         #: Order groups are worked through this.
         self.groups = Groups(self.state, self._trading)
         self._flush = self.state.feed.flush
@@ -113,7 +113,7 @@ class Exchange:
 
     def open_account(
         self, name: str, cash: Mapping[int, int] | None = None, *, house: bool = False
-    ) -> Account:
+    ) -> MemberAccount:
         """A new account with so many micro-dollars by shard. A house account may owe cash."""
         if name in self.state.accounts:
             raise ValueError(f"account {name} exists already")
@@ -123,34 +123,34 @@ class Exchange:
             self.deposit(account, shard, amount)
         return account
 
-    def deposit(self, account: Account, shard: int, amount: int) -> None:
+    def deposit(self, account: MemberAccount, shard: int, amount: int) -> None:
         """Bring micro-dollars in from outside (a negative amount takes them out)."""
         account.cash[shard] = account.cash.get(shard, 0) + amount
         self.state.feed.emit(CashMoved(self.now, account.name, shard, amount))
         self._flush()
 
-    def transfer(self, account: Account, source: int, destination: int, amount: int) -> None:
+    def transfer(self, account: MemberAccount, source: int, destination: int, amount: int) -> None:
         """Move micro-dollars between shards. Raises Rejected if they are not there."""
         if account.cash.get(source, 0) < amount:
             raise errors.INSUFFICIENT_BALANCE()
         self.deposit(account, source, -amount)
         self.deposit(account, destination, amount)
 
-    def place(self, account: Account, request: OrderRequest) -> Placed:
+    def place(self, account: MemberAccount, request: OrderRequest) -> Placed:
         """Enter an order. Raises Rejected; then nothing has changed."""
         try:
             return self._trading.place(account, request)
         finally:
             self._flush()
 
-    def cancel(self, account: Account, order_id: str) -> Cancelled:
+    def cancel(self, account: MemberAccount, order_id: str) -> Cancellation:
         """Cancel a resting order. Raises Rejected (404) if it does not rest any more."""
         try:
             return self._trading.cancel(account, order_id, Reason.USER_CANCEL)
         finally:
             self._flush()
 
-    def cancel_all(self, account: Account, ticker: str | None = None) -> int:
+    def cancel_all(self, account: MemberAccount, ticker: str | None = None) -> int:
         """Cancel all resting orders that can be cancelled now, of one market or of all."""
         cancelled = 0
         for order in tuple(account.open_orders.values()):
@@ -158,7 +158,7 @@ class Exchange:
                 cancelled += self._cancelled(account, order.order_id)
         return cancelled
 
-    def amend(self, account: Account, order_id: str, terms: Amendment) -> Placed:
+    def amend(self, account: MemberAccount, order_id: str, terms: Amendment) -> Placed:
         """Change a resting order. Raises Rejected; then nothing has changed."""
         try:
             return self._trading.amend(account, order_id, terms)
@@ -166,7 +166,7 @@ class Exchange:
             self._flush()
 
     def decrease(
-        self, account: Account, order_id: str, *, to: int | None = None, by: int | None = None
+        self, account: MemberAccount, order_id: str, *, to: int | None = None, by: int | None = None
     ) -> int:
         """Make a resting order smaller, to or by so many units; what then remains."""
         order = self._trading.resting(account, order_id)
@@ -219,7 +219,7 @@ class Exchange:
             self._life.pause(index, trading=None, exchange=not paused)
         self._flush()
 
-    def _cancelled(self, account: Account, order_id: str) -> int:
+    def _cancelled(self, account: MemberAccount, order_id: str) -> int:
         try:
             self.cancel(account, order_id)
         except Rejected:

@@ -1,9 +1,9 @@
 """Working with order groups: making, reading, triggering, deleting them."""
 
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.groups import OrderGroup
-from bot.sim.engine.state import State
+from bot.sim.engine.state import ExchangeState
 from bot.sim.engine.trading import Trading
 
 GROUP_IDS = "0004"
@@ -12,21 +12,21 @@ GROUP_IDS = "0004"
 class Groups:
     """The order groups of all accounts."""
 
-    def __init__(self, state: State, trading: Trading) -> None:
+    def __init__(self, state: ExchangeState, trading: Trading) -> None:
         self._state = state
         self._trading = trading
 
-    def create(self, account: Account, limit: int, shard: int = 0) -> OrderGroup:
+    def create(self, account: MemberAccount, limit: int, shard: int = 0) -> OrderGroup:
         """A new group that triggers once more than `limit` units match within 15 seconds."""
         group = OrderGroup(self._state.ids.next(GROUP_IDS), account.name, shard, limit)
         self._state.groups[group.group_id] = group
         return group
 
-    def of(self, account: Account) -> list[OrderGroup]:
+    def of(self, account: MemberAccount) -> list[OrderGroup]:
         """An account's groups, the oldest first."""
         return [group for group in self._state.groups.values() if group.account == account.name]
 
-    def one(self, account: Account, group_id: str) -> OrderGroup:
+    def one(self, account: MemberAccount, group_id: str) -> OrderGroup:
         """An account's group. Raises Rejected (404) if there is none of that name."""
         group = self._state.groups.get(group_id)
         if group is None or group.account != account.name:

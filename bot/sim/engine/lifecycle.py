@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.market.market import MarketStatus, PriceGrid
-from bot.sim.engine.accounts import Account, Position, SettlementRecord
+from bot.sim.engine.accounts import MemberAccount, MemberPosition, SettlementRecord
 from bot.sim.engine.archive import Archive
 from bot.sim.engine.events import MarketChange, MarketChanged, PauseChanged, Settled
 from bot.sim.engine.orders import Reason
 from bot.sim.engine.specs import grid_ticks
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 from bot.sim.engine.trading import Trading
 from bot.sim.engine.units import BALANCE_STEP, DOLLAR_TICKS
@@ -22,10 +22,10 @@ from bot.sim.engine.week import next_pause
 PAYOUTS = {"yes": DOLLAR_TICKS, "no": 0}
 
 
-class Lifecycle:
+class MarketLifecycle:
     """Moves markets through their states, and the exchange through time."""
 
-    def __init__(self, state: State, trading: Trading, archive: Archive) -> None:
+    def __init__(self, state: ExchangeState, trading: Trading, archive: Archive) -> None:
         self._state = state
         self._trading = trading
         self._archive = archive
@@ -147,7 +147,7 @@ class Lifecycle:
         self._become(market, MarketStatus.FINALIZED, MarketChange.SETTLED)
         self._archive.settled(market)
 
-    def _pay(self, account: Account, market: MarketState, held: Position) -> None:
+    def _pay(self, account: MemberAccount, market: MarketState, held: MemberPosition) -> None:
         value = market.value or 0
         own = value if held.size > 0 else DOLLAR_TICKS - value
         gross = abs(held.size) * own
@@ -177,7 +177,7 @@ class Lifecycle:
             del account.positions[held.ticker]
 
     def _write_down(
-        self, account: Account, market: MarketState, held: Position, revenue: int
+        self, account: MemberAccount, market: MarketState, held: MemberPosition, revenue: int
     ) -> None:
         if account.is_house:
             return

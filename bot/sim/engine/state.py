@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import MarketStatus
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.book import Book
 from bot.sim.engine.errors import (
     EXCHANGE_PAUSED,
@@ -72,7 +72,7 @@ class Shard:
 
 
 @dataclass(slots=True, eq=False)
-class State:
+class ExchangeState:
     """Everything the exchange knows. `fee_pot` is all fees ever taken, in micro-dollars.
 
     `listed` rises with every market and event that comes or goes.
@@ -87,7 +87,7 @@ class State:
     event_updated: dict[str, datetime] = field(default_factory=dict)
     markets: dict[str, MarketState] = field(default_factory=dict)
     archive: dict[str, MarketState] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, MemberAccount] = field(default_factory=dict)
     trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
     shards: list[Shard] = field(default_factory=lambda: [Shard(name) for name in SHARDS])
     fee_pot: int = 0

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from bot.core.market.fees import OrderFees
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.admission import Admission
 from bot.sim.engine.clearing import ORDER_IDS, Clearing
 from bot.sim.engine.orders import Amendment, LiveOrder, OrderRequest, Reason, TimeInForce
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 
 
@@ -27,7 +27,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancellation:
     """An order that is gone, and how much of it was still resting."""
 
     order_id: str
@@ -39,12 +39,12 @@ class Cancelled:
 class Trading:
     """The order entry of the exchange. Every method may raise `Rejected`; then nothing changed."""
 
-    def __init__(self, state: State, clearing: Clearing) -> None:
+    def __init__(self, state: ExchangeState, clearing: Clearing) -> None:
         self._state = state
         self._clearing = clearing
         self._admission = Admission(state)
 
-    def place(self, account: Account, request: OrderRequest) -> Placed:
+    def place(self, account: MemberAccount, request: OrderRequest) -> Placed:
         """Match an order and let the rest of it wait, if it may."""
         market = self._state.market(request.ticker)
         self._state.refuse_unless_trading(market)
@@ -55,20 +55,20 @@ class Trading:
         self._run(account, market, order)
         return self._placed(order)
 
-    def cancel(self, account: Account, order_id: str, reason: Reason) -> Cancelled:
+    def cancel(self, account: MemberAccount, order_id: str, reason: Reason) -> Cancellation:
         """Take a resting order out of its book."""
         order = self.resting(account, order_id)
         self._state.refuse_unless_cancelling(self._state.market(order.ticker))
         return self.withdraw(order, reason)
 
-    def withdraw(self, order: LiveOrder, reason: Reason) -> Cancelled:
+    def withdraw(self, order: LiveOrder, reason: Reason) -> Cancellation:
         """Take a resting order out, whatever the state of its market."""
         gone = order.remaining
         self._state.markets[order.ticker].book.remove(order)
         self._clearing.end(order, reason)
-        return Cancelled(order.order_id, order.client_order_id, gone, self._state.now)
+        return Cancellation(order.order_id, order.client_order_id, gone, self._state.now)
 
-    def amend(self, account: Account, order_id: str, terms: Amendment) -> Placed:
+    def amend(self, account: MemberAccount, order_id: str, terms: Amendment) -> Placed:
         """Change price, total size or expiry of a resting order.
 
         A smaller size or another expiry keeps its place in the queue; anything else goes to the
@@ -88,7 +88,7 @@ class Trading:
         self._resize(account, market, order, terms, remaining)
         return self._placed(order)
 
-    def decrease(self, account: Account, order_id: str, remaining: int) -> int:
+    def decrease(self, account: MemberAccount, order_id: str, remaining: int) -> int:
         """Make a resting order smaller in its place; 0 cancels it. What then remains."""
         order = self.resting(account, order_id)
         self._state.refuse_unless_cancelling(self._state.market(order.ticker))
@@ -102,14 +102,16 @@ class Trading:
             self._clearing.tell(order, Reason.DECREASE)
         return remaining
 
-    def resting(self, account: Account, order_id: str) -> LiveOrder:
+    def resting(self, account: MemberAccount, order_id: str) -> LiveOrder:
         """An account's resting order. Raises Rejected (404) if there is none of that name."""
         order = account.open_orders.get(order_id)
         if order is None:
             raise errors.NOT_FOUND()
         return order
 
-    def _born(self, account: Account, market: MarketState, request: OrderRequest) -> LiveOrder:
+    def _born(
+        self, account: MemberAccount, market: MarketState, request: OrderRequest
+    ) -> LiveOrder:
         now = self._state.now
         order = LiveOrder(
             order_id=self._state.ids.next(ORDER_IDS),
@@ -133,7 +135,7 @@ class Trading:
             self._state.groups[request.group_id].order_ids[order.order_id] = None
         return order
 
-    def _run(self, account: Account, market: MarketState, order: LiveOrder) -> None:
+    def _run(self, account: MemberAccount, market: MarketState, order: LiveOrder) -> None:
         stopped = market.book.match(order)
         may_rest = stopped is None and order.request.time_in_force is TimeInForce.GTC
         if order.remaining and may_rest:
@@ -153,7 +155,12 @@ class Trading:
             self._state.agenda.add(terms.expiration, Due.EXPIRE, order.order_id, order.account)
 
     def _resize(
-        self, account: Account, market: MarketState, order: LiveOrder, terms: Amendment, to: int
+        self,
+        account: MemberAccount,
+        market: MarketState,
+        order: LiveOrder,
+        terms: Amendment,
+        to: int,
     ) -> None:
         if terms.price == order.price and to <= order.remaining:
             if to < order.remaining:
@@ -194,7 +201,7 @@ class Trading:
         group.order_ids.clear()
 
 
-def _rename(account: Account, order: LiveOrder, client_order_id: str) -> None:
+def _rename(account: MemberAccount, order: LiveOrder, client_order_id: str) -> None:
     if client_order_id in account.client_order_ids:
         raise errors.ORDER_EXISTS()
     account.client_order_ids.add(client_order_id)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from bot.sim.faults.frames import StreamFaults
 from bot.sim.faults.kinds import FaultSpec, described
-from bot.sim.faults.schedule import Schedule, Timed
+from bot.sim.faults.schedule import FaultSchedule, Timed
 from bot.sim.faults.world import PAUSES, WORLD, Undo
-from bot.sim.rest.service import Service
+from bot.sim.rest.service import RestContext
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ FAULT_IDS: Final = "00fa"
 
 
 @dataclass(slots=True, eq=False)
-class Fault:
+class ActiveFault:
     """A fault through its life. `fired` is how often it has struck."""
 
     fault_id: str
@@ -53,10 +53,10 @@ class Fault:
 class Faults:
     """All faults of one exchange."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: RestContext) -> None:
         self._service = service
-        self._faults: dict[str, Fault] = {}
-        self._active: list[Fault] = []
+        self._faults: dict[str, ActiveFault] = {}
+        self._active: list[ActiveFault] = []
         self._waiting: list[tuple[datetime, datetime | None, FaultSpec]] = []
         self.stream = StreamFaults(self)
         #: Waits so many seconds before a slow answer.
@@ -72,26 +72,26 @@ class Faults:
         """Whether there is anything to ask for."""
         return bool(self._active)
 
-    def add(self, spec: FaultSpec, until: datetime | None = None) -> Fault:
+    def add(self, spec: FaultSpec, until: datetime | None = None) -> ActiveFault:
         """Put a fault in force, until its duration or that moment has passed."""
         now = self.now
         if spec.duration is not None:
             until = now + timedelta(seconds=spec.duration)
         fault_id = self._service.state.ids.next(FAULT_IDS)
-        fault = Fault(fault_id, spec, now, until, Random(fault_id))
+        fault = ActiveFault(fault_id, spec, now, until, Random(fault_id))
         self._faults[fault_id] = fault
         self._active.append(fault)
         self._begin(fault)
         return fault
 
-    def follow(self, schedule: Schedule) -> None:
+    def follow(self, schedule: FaultSchedule) -> None:
         """Put faults in force at their times from now on."""
         start = self.now
         self._waiting += [_dated(start, timed) for timed in schedule.entries]
         self._waiting.sort(key=lambda one: one[0])
         self.catch_up()
 
-    def drawn(self, where: str, kinds: Collection[str]) -> list[Fault]:
+    def drawn(self, where: str, kinds: Collection[str]) -> list[ActiveFault]:
         """The faults of these kinds that strike there now; who lets them strike fires them.
 
         It may be asked in the midst of an operation, so nothing begins or ends here.
@@ -122,7 +122,7 @@ class Faults:
         self.catch_up()
         return [self.told(fault) for fault in self._faults.values()]
 
-    def told(self, fault: Fault) -> Json:
+    def told(self, fault: ActiveFault) -> Json:
         """One fault as JSON."""
         life = {"id": fault.fault_id, "active": not fault.is_over, "fired": fault.fired}
         return {**life, **described(fault.spec)}
@@ -150,7 +150,7 @@ class Faults:
         self._end_those_over()
         return True
 
-    def _begin(self, fault: Fault) -> None:
+    def _begin(self, fault: ActiveFault) -> None:
         begin = WORLD.get(fault.spec.kind)
         if begin is not None and fault.dice.random() < fault.spec.probability:
             self._service.driver.catch_up()
@@ -159,7 +159,7 @@ class Faults:
             fault.is_over = fault.undo is None
 
     def _end_those_over(self) -> None:
-        over: Sequence[Fault] = [fault for fault in self._active if fault.is_over]
+        over: Sequence[ActiveFault] = [fault for fault in self._active if fault.is_over]
         if not over:
             return
         self._active = [fault for fault in self._active if not fault.is_over]

@@ -17,7 +17,7 @@ from bot.sim.faults.bodies import BROKEN, SPOILED
 from bot.sim.faults.kinds import FaultSpec
 from bot.sim.rest.auth import KEY_HEADER
 from bot.sim.rest.render_portfolio import order_json
-from bot.sim.rest.service import Service
+from bot.sim.rest.service import RestContext
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Striking(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SpoiledAnswer:
     """A whole answer."""
 
     status: int
@@ -52,24 +52,24 @@ class Said:
         await send({"type": f"{kind}.response.body", "body": self.body})
 
 
-def server_error(status: int) -> Said:
+def server_error(status: int) -> SpoiledAnswer:
     """A server error in the nested shape."""
     code = _SERVER_ERRORS.get(status, "service_unavailable")
     return plain(status, {"error": {"code": code, "message": code.replace("_", " ")}})
 
 
-def rate_limit(body: str) -> Said:
+def rate_limit(body: str) -> SpoiledAnswer:
     """A refusal for too many requests, in one of its two shapes."""
     nested = {"code": "too_many_requests", "message": "too many requests"}
     return plain(429, {"error": "too many requests" if body == "plain" else nested})
 
 
-def plain(status: int, body: Json) -> Said:
+def plain(status: int, body: Json) -> SpoiledAnswer:
     """A JSON answer."""
-    return Said(status, (_JSON,), orjson.dumps(body))
+    return SpoiledAnswer(status, (_JSON,), orjson.dumps(body))
 
 
-async def said(app: ASGIApp, scope: Scope, receive: Receive) -> Said:
+async def said(app: ASGIApp, scope: Scope, receive: Receive) -> SpoiledAnswer:
     """What an application answers."""
     parts: list[bytes] = []
     head: Json = {}
@@ -81,17 +81,17 @@ async def said(app: ASGIApp, scope: Scope, receive: Receive) -> Said:
             parts.append(message.get("body", b""))
 
     await app(scope, receive, keep)
-    return Said(head["status"], tuple(map(tuple, head["headers"])), b"".join(parts))
+    return SpoiledAnswer(head["status"], tuple(map(tuple, head["headers"])), b"".join(parts))
 
 
 class Changes:
     """The ways to change an answer. One that finds nothing to change gives it back as it is."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: RestContext) -> None:
         self._service = service
-        self._stale: dict[tuple[str, str], tuple[datetime, Said]] = {}
+        self._stale: dict[tuple[str, str], tuple[datetime, SpoiledAnswer]] = {}
         self._heard: dict[str, datetime] = {}
-        self._ways: Mapping[str, Callable[[Striking, Scope, Said], Said]] = {
+        self._ways: Mapping[str, Callable[[Striking, Scope, SpoiledAnswer], SpoiledAnswer]] = {
             "error_after": _error_after,
             "garbage": _garbage,
             **dict.fromkeys(SPOILED, _spoiled),
@@ -110,7 +110,7 @@ class Changes:
         elif isinstance(event, OrderChanged) and event.state is OrderState.CANCELED:
             self._remember(event.order_id)
 
-    def change(self, fault: Striking, scope: Scope, answer: Said) -> Said:
+    def change(self, fault: Striking, scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
         """The answer as the fault leaves it."""
         return self._ways[fault.spec.kind](fault, scope, answer)
 
@@ -124,7 +124,7 @@ class Changes:
             return False
         return (self._service.clock.now() - heard).total_seconds() < seconds
 
-    def _stale_answer(self, fault: Striking, scope: Scope, answer: Said) -> Said:
+    def _stale_answer(self, fault: Striking, scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
         now = self._service.clock.now()
         place = (fault.fault_id, f"{scope['path']}?{scope['query_string']!r}")
         known = self._stale.get(place)
@@ -135,14 +135,14 @@ class Changes:
             _forget_oldest(self._stale)
         return answer
 
-    def _late_fill(self, fault: Striking, _scope: Scope, answer: Said) -> Said:
+    def _late_fill(self, fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
         body = _object(answer)
         fills = _entries(body, "fills")
         delay = fault.spec.parameters["delay"]
         told = [fill for fill in fills if not self._is_young(_name(fill, "trade_id"), delay)]
         return answer if len(told) == len(fills) else _with(answer, {**body, "fills": told})
 
-    def _stale_orders(self, fault: Striking, scope: Scope, answer: Said) -> Said:
+    def _stale_orders(self, fault: Striking, scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
         key = self._service.keys.keys.get(Headers(scope=scope).get(KEY_HEADER, ""))
         if answer.status != 200 or key is None:
             return answer
@@ -183,29 +183,29 @@ def _revived(told: Json, order: LiveOrder) -> Json:
     return {**told, "status": "resting", "remaining_count_fp": remaining}
 
 
-def _error_after(fault: Striking, _scope: Scope, _answer: Said) -> Said:
+def _error_after(fault: Striking, _scope: Scope, _answer: SpoiledAnswer) -> SpoiledAnswer:
     return server_error(fault.spec.parameters["status"])
 
 
-def _garbage(fault: Striking, _scope: Scope, answer: Said) -> Said:
+def _garbage(fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
     name = fault.spec.parameters["body"]
     headers = ((b"content-type", b"text/html"),) if name == "html" else answer.headers
     return replace(answer, headers=headers, body=BROKEN[name](answer.body))
 
 
-def _spoiled(fault: Striking, _scope: Scope, answer: Said) -> Said:
+def _spoiled(fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
     before = _decoded(answer)
     after = SPOILED[fault.spec.kind](before, fault.spec.parameters, fault.dice)
     return answer if after == before else _with(answer, after)
 
 
-def _duplicate_fill(_fault: Striking, _scope: Scope, answer: Said) -> Said:
+def _duplicate_fill(_fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
     body = _object(answer)
     fills = _entries(body, "fills")
     return _with(answer, {**body, "fills": [fills[0], *fills]}) if fills else answer
 
 
-def _decoded(answer: Said) -> object:
+def _decoded(answer: SpoiledAnswer) -> object:
     """What the body says; None if it is empty, or no JSON since another fault was at it."""
     try:
         return orjson.loads(answer.body)
@@ -213,7 +213,7 @@ def _decoded(answer: Said) -> object:
         return None
 
 
-def _object(answer: Said) -> Json:
+def _object(answer: SpoiledAnswer) -> Json:
     body = _decoded(answer)
     return body if isinstance(body, dict) else {}
 
@@ -233,5 +233,5 @@ def _name(entry: Json, field: str) -> str:
     return str(entry.get(field))
 
 
-def _with(answer: Said, body: object) -> Said:
+def _with(answer: SpoiledAnswer, body: object) -> SpoiledAnswer:
     return replace(answer, body=orjson.dumps(body))

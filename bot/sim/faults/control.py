@@ -20,7 +20,7 @@ CONTROL_PATH: Final = "/control/faults"
 _HEADERS: Final = {"content-type": "application/json"}
 
 
-class Control:
+class FaultControl:
     """The operations of the control route."""
 
     def __init__(self, faults: Faults) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from bot.sim.faults.bodies import BROKEN, SPOILED, Dice
+from bot.sim.faults.bodies import BROKEN, SPOILED, BodyCorruptor
 from bot.sim.faults.kinds import FaultSpec
 
 #: What happens to frames, in this order of precedence.
@@ -21,7 +21,7 @@ class Drawn(Protocol):
     spec: FaultSpec
 
     @property
-    def dice(self) -> Dice:
+    def dice(self) -> BodyCorruptor:
         """Its own chance."""
         ...
 

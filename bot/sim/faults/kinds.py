@@ -59,7 +59,7 @@ Parameter = Number | Text
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """One way to fail: what it does, where it can, and its parameters."""
 
     purpose: str
@@ -80,92 +80,92 @@ _STATUS: Final = Number(503, 400, 599, is_whole=True)
 _SHARD: Final = Number(-1, -1, 3, is_whole=True)
 _TICKER: Final = {"ticker": Text("*")}
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "rate_limited": Kind(
+KINDS: Final[Mapping[str, FaultKind]] = {
+    "rate_limited": FaultKind(
         "answer 429, in one of its two bodies",
         _REQUESTS,
         {"body": Text("nested", ("nested", "plain"))},
     ),
-    "error": Kind(
+    "error": FaultKind(
         "answer with a server error; the exchange never sees the request",
         _REQUESTS,
         {"status": _STATUS},
     ),
-    "error_after": Kind(
+    "error_after": FaultKind(
         "do what is asked, then answer with a server error", _ANSWERS, {"status": _STATUS}
     ),
-    "slow": Kind("answer late", _REQUESTS, {"delay": Number(1.0)}),
-    "hang": Kind("do not answer; cut after `delay`", _REQUESTS, {"delay": Number(60.0)}),
-    "cut": Kind("cut the connection; the exchange never sees the request", _REQUESTS),
-    "cut_after": Kind("do what is asked, then cut the connection", _ANSWERS),
-    "garbage": Kind(
+    "slow": FaultKind("answer late", _REQUESTS, {"delay": Number(1.0)}),
+    "hang": FaultKind("do not answer; cut after `delay`", _REQUESTS, {"delay": Number(60.0)}),
+    "cut": FaultKind("cut the connection; the exchange never sees the request", _REQUESTS),
+    "cut_after": FaultKind("do what is asked, then cut the connection", _ANSWERS),
+    "garbage": FaultKind(
         "answer with what is no JSON",
         _BODIES,
         {"body": Text("html", ("html", "truncated", "empty", "binary"))},
     ),
-    "missing_field": Kind(
+    "missing_field": FaultKind(
         "leave a field out wherever it is; an empty `field` picks one by the dice",
         _BODIES,
         {"field": Text("")},
     ),
-    "unknown_enum": Kind(
+    "unknown_enum": FaultKind(
         "give a field a value that nobody has heard of",
         _BODIES,
         {"field": Text("status"), "value": Text("unheard_of")},
     ),
-    "extra_field": Kind(
+    "extra_field": FaultKind(
         "add a field that nobody has heard of to each object",
         _BODIES,
         {"field": Text("unheard_of")},
     ),
-    "null_list": Kind(
+    "null_list": FaultKind(
         "give null for a list; an empty `field` means every list", _BODIES, {"field": Text("")}
     ),
-    "duplicate_fill": Kind("tell of a fill twice", _FILLS),
-    "late_fill": Kind(
+    "duplicate_fill": FaultKind("tell of a fill twice", _FILLS),
+    "late_fill": FaultKind(
         "tell of a fill `delay` seconds late",
         _FILLS,
         {"delay": Number(2.0)},
     ),
-    "stale_markets": Kind(
+    "stale_markets": FaultKind(
         "give the answer of up to `age` seconds ago",
         ("GET /markets", "GET /series", "GET /series/*", "GET /events", "GET /exchange/status"),
         {"age": Number(15.0)},
     ),
-    "stale_orders": Kind(
+    "stale_orders": FaultKind(
         "show a cancelled order as resting for `age` seconds",
         ("GET /portfolio/orders", "GET /portfolio/orders/*"),
         {"age": Number(0.3)},
     ),
-    "sequence_gap": Kind(
+    "sequence_gap": FaultKind(
         "number a frame and do not send it",
         ("WS orderbook_delta", "WS trade", "WS *lifecycle*"),
     ),
-    "disconnect": Kind("cut the stream's connection in place of a frame", ("WS [!hcp]*",)),
-    "channel_error": Kind(
+    "disconnect": FaultKind("cut the stream's connection in place of a frame", ("WS [!hcp]*",)),
+    "channel_error": FaultKind(
         "report an error in place of a frame; 10 and 25 end the subscription",
         ("WS [!hcp]*",),
         {"code": Number(10, 1, max(ERRORS), is_whole=True)},
     ),
-    "command_error": Kind(
+    "command_error": FaultKind(
         "answer a command of the stream with an error",
         ("WS command",),
         {"code": Number(18, 1, max(ERRORS), is_whole=True)},
     ),
-    "slow_ping": Kind("ping `delay` seconds late", ("WS ping",), {"delay": Number(30.0)}),
-    "trading_pause": Kind("pause trading on a shard, -1 for all", (), {"shard": _SHARD}),
-    "exchange_pause": Kind("pause everything on a shard, -1 for all", (), {"shard": _SHARD}),
-    "clock_skew": Kind(
+    "slow_ping": FaultKind("ping `delay` seconds late", ("WS ping",), {"delay": Number(30.0)}),
+    "trading_pause": FaultKind("pause trading on a shard, -1 for all", (), {"shard": _SHARD}),
+    "exchange_pause": FaultKind("pause everything on a shard, -1 for all", (), {"shard": _SHARD}),
+    "clock_skew": FaultKind(
         "move the clock by which signatures are judged",
         (),
         {"seconds": Number(60.0, -86_400.0)},
     ),
-    "market_deactivated": Kind(
+    "market_deactivated": FaultKind(
         "halt the active markets of this pattern; at its end they resume, their orders cancelled",
         (),
         _TICKER,
     ),
-    "market_closed": Kind(
+    "market_closed": FaultKind(
         "move the close of the active markets of this pattern to `seconds` from now, for good",
         (),
         {**_TICKER, "seconds": Number(0.0)},
@@ -230,7 +230,7 @@ def described(spec: FaultSpec) -> Json:
     return {"kind": spec.kind, "route": spec.route, **limits, **spec.parameters}
 
 
-def _refuse_unknown(name: str, kind: Kind, asked: Json) -> None:
+def _refuse_unknown(name: str, kind: FaultKind, asked: Json) -> None:
     known = (*_COMMON, *kind.parameters)
     unknown = [key for key in asked if key not in known]
     if unknown:

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.sim.faults.active import Fault, Faults
+from bot.sim.faults.active import ActiveFault, Faults
 from bot.sim.faults.answers import Changes, rate_limit, said, server_error
 from bot.sim.stream.wire import cut, gone
 
@@ -70,7 +70,7 @@ def place(scope: Scope) -> str:
     return f"{scope['method']} {path.removeprefix(_REST)}"
 
 
-async def _keep_away(fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+async def _keep_away(fault: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
     kind, terms = fault.spec.kind, fault.spec.parameters
     if scope["type"] == "websocket":
         await receive()

@@ -31,20 +31,20 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class FaultSchedule:
     """All faults of a script."""
 
     entries: tuple[Timed, ...] = ()
 
 
-def load_schedule(path: Path) -> Schedule:
+def load_schedule(path: Path) -> FaultSchedule:
     """Read a schedule. Raises ScheduleError for a file that is missing or wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScheduleError(f"{path}: {error}") from error
     entries = _toml(path, text) if path.suffix == ".toml" else _lines(path, text)
-    return Schedule(tuple(_timed(f"{path}, {name}", entry) for name, entry in entries))
+    return FaultSchedule(tuple(_timed(f"{path}, {name}", entry) for name, entry in entries))
 
 
 def _lines(path: Path, text: str) -> list[tuple[str, Any]]:

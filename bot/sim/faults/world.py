@@ -10,25 +10,25 @@ from typing import Any, Final, TypeAlias
 
 from bot.core.market.market import MarketStatus
 from bot.sim.engine.exchange import Exchange
-from bot.sim.rest.service import Service
+from bot.sim.rest.service import RestContext
 
 Undo: TypeAlias = Callable[[], None]
 Parameters: TypeAlias = Mapping[str, Any]
 
 
-def _trading_pause(service: Service, terms: Parameters) -> Undo:
+def _trading_pause(service: RestContext, terms: Parameters) -> Undo:
     shard = _shard(terms)
     service.exchange.pause_trading(True, shard)
     return lambda: service.exchange.pause_trading(False, shard)
 
 
-def _exchange_pause(service: Service, terms: Parameters) -> Undo:
+def _exchange_pause(service: RestContext, terms: Parameters) -> Undo:
     shard = _shard(terms)
     service.exchange.pause_exchange(True, shard)
     return lambda: service.exchange.pause_exchange(False, shard)
 
 
-def _clock_skew(service: Service, terms: Parameters) -> Undo:
+def _clock_skew(service: RestContext, terms: Parameters) -> Undo:
     by = timedelta(seconds=terms["seconds"])
     service.skew.by += by
 
@@ -38,7 +38,7 @@ def _clock_skew(service: Service, terms: Parameters) -> Undo:
     return undo
 
 
-def _deactivated(service: Service, terms: Parameters) -> Undo:
+def _deactivated(service: RestContext, terms: Parameters) -> Undo:
     exchange = service.exchange
     halted = _tickers(exchange, terms["ticker"])
     for ticker in halted:
@@ -52,14 +52,14 @@ def _deactivated(service: Service, terms: Parameters) -> Undo:
     return undo
 
 
-def _closed(service: Service, terms: Parameters) -> None:
+def _closed(service: RestContext, terms: Parameters) -> None:
     exchange = service.exchange
     close = exchange.now + timedelta(seconds=terms["seconds"])
     for ticker in _tickers(exchange, terms["ticker"]):
         exchange.set_close_time(ticker, close)
 
 
-WORLD: Final[Mapping[str, Callable[[Service, Parameters], Undo | None]]] = {
+WORLD: Final[Mapping[str, Callable[[RestContext, Parameters], Undo | None]]] = {
     "trading_pause": _trading_pause,
     "exchange_pause": _exchange_pause,
     "clock_skew": _clock_skew,

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from bot.sim.engine.errors import Refusal
+from bot.sim.engine.errors import ExchangeRefusal
 
 PublicKey: TypeAlias = RSAPublicKey | Ed25519PublicKey
 
@@ -34,13 +34,13 @@ _INCLUDES: Final = {
     "write": ("write::trade", "write::transfer"),
 }
 
-NO_TOKEN: Final = Refusal(401, "token_authentication_failure")
-NO_SIGNATURE: Final = Refusal(401, "signature_is_missing_from_headers")
-EXPIRED: Final = Refusal(401, "header_timestamp_expired")
+NO_TOKEN: Final = ExchangeRefusal(401, "token_authentication_failure")
+NO_SIGNATURE: Final = ExchangeRefusal(401, "signature_is_missing_from_headers")
+EXPIRED: Final = ExchangeRefusal(401, "header_timestamp_expired")
 #: Called with NOT_FOUND for an unknown key, INCORRECT_API_KEY_SIGNATURE for a wrong signature.
-WRONG_KEY: Final = Refusal(401, "authentication_error", "authentication_error")
+WRONG_KEY: Final = ExchangeRefusal(401, "authentication_error", "authentication_error")
 #: The body of this one has not been seen; its status is documented.
-NO_SCOPE: Final = Refusal(403, "insufficient_scope")
+NO_SCOPE: Final = ExchangeRefusal(403, "insufficient_scope")
 
 
 @dataclass(frozen=True, slots=True)

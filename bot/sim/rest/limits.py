@@ -39,7 +39,7 @@ class TooManyRequestsError(Exception):
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """Tokens that flow in at a constant rate up to a capacity."""
 
     rate: float
@@ -73,7 +73,7 @@ class RateLimiter:
         self._is_on = tier is not None
         self.body = body
         self._limits_public = public
-        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def charge(self, who: str, kind: str, cost: int, now: float) -> None:
         """Take tokens from one caller's bucket; `who` is empty for the public.
@@ -88,11 +88,11 @@ class RateLimiter:
         if not bucket.take(1 if kind == BALANCE else cost, now):
             raise TooManyRequestsError
 
-    def _full(self, kind: str, now: float) -> Bucket:
+    def _full(self, kind: str, now: float) -> TokenBucket:
         tier = self.tier
         rate, burst = {
             READ: (tier.read, tier.read_burst),
             WRITE: (tier.write, tier.write_burst),
             BALANCE: (tier.balance_per_second, 1),
         }[kind]
-        return Bucket(rate, rate * burst, rate * burst, now)
+        return TokenBucket(rate, rate * burst, rate * burst, now)

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.core.market.market import MarketStatus
 from bot.sim.engine.specs import EventSpec
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.rest.paging import Key
 
 #: The words of the `status` filter, which are not those of a market's `status`.
@@ -37,10 +37,10 @@ def by_close(market: MarketState) -> Key:
     return (market.close_time.timestamp(), market.spec.ticker)
 
 
-class Listing:
+class ListingOrder:
     """The markets and events of the exchange in the order of their age, oldest first."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ExchangeState) -> None:
         self._state = state
         self._seen = -1
         self._markets: list[MarketState] = []

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from bot.core.market.market import Side
 from bot.sim.engine import errors
 from bot.sim.engine.orders import Amendment, LiveOrder, OrderRequest, SelfTrade, TimeInForce
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS, ticks, units
 from bot.sim.rest.body import Fields, required
 
@@ -64,7 +64,7 @@ CANCEL: Final[Fields] = {
 T = TypeVar("T")
 
 
-def order_request(fields: dict[str, Any], state: State) -> OrderRequest:
+def order_request(fields: dict[str, Any], state: ExchangeState) -> OrderRequest:
     """The order that a body asks for. Raises Rejected."""
     required(
         fields,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import Position, SettlementRecord
+from bot.sim.engine.accounts import MemberPosition, SettlementRecord
 from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import size_text
@@ -139,7 +139,7 @@ def _picks(call: Call) -> Callable[[str, datetime], bool]:
     return lambda ticker, at: is_between(at, least, most) and shard in {None, markets[ticker].shard}
 
 
-def _holds(call: Call, held: Position) -> bool:
+def _holds(call: Call, held: MemberPosition) -> bool:
     query = call.query
     wanted = query.choice("settlement_status", ("unsettled", "settled", "all")) or "unsettled"
     counts = query.listed("count_filter", 10)
@@ -183,7 +183,7 @@ def _fill_key(fill: Filled) -> Key:
     return (fill.trade_id,)
 
 
-def _position_key(held: Position) -> Key:
+def _position_key(held: MemberPosition) -> Key:
     return (held.ticker,)
 
 

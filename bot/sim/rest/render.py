@@ -12,7 +12,7 @@ import orjson
 
 from bot.core.market.market import MarketStatus, Side
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import DOLLAR_TICKS, PRICE_TEXT, size_text
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ class Renderer:
     What is remembered goes when its market goes to the archive.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ExchangeState) -> None:
         self._state = state
         self._constant: WeakKeyDictionary[MarketState, tuple[MarketSpec, Json]]
         self._constant = WeakKeyDictionary()

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account, Position, SettlementRecord
+from bot.sim.engine.accounts import MemberAccount, MemberPosition, SettlementRecord
 from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder
-from bot.sim.engine.state import State
+from bot.sim.engine.state import ExchangeState
 from bot.sim.engine.units import (
     CENT,
     CONTRACT,
@@ -49,7 +49,7 @@ def prices(price: int) -> Json:
     }
 
 
-def order_json(state: State, order: LiveOrder) -> Json:
+def order_json(state: ExchangeState, order: LiveOrder) -> Json:
     """One order; what is not set is left out."""
     described = {
         "order_id": order.order_id,
@@ -81,7 +81,7 @@ def order_json(state: State, order: LiveOrder) -> Json:
     return described
 
 
-def fill_json(state: State, fill: Filled) -> Json:
+def fill_json(state: ExchangeState, fill: Filled) -> Json:
     """One fill."""
     return {
         "fill_id": fill.trade_id,
@@ -101,7 +101,7 @@ def fill_json(state: State, fill: Filled) -> Json:
     }
 
 
-def position_json(position: Position) -> Json:
+def position_json(position: MemberPosition) -> Json:
     """One position in a market: + YES, − NO."""
     return {
         "ticker": position.ticker,
@@ -115,9 +115,9 @@ def position_json(position: Position) -> Json:
     }
 
 
-def event_positions(state: State, positions: Iterable[Position]) -> list[Json]:
+def event_positions(state: ExchangeState, positions: Iterable[MemberPosition]) -> list[Json]:
     """The positions of each event, added up."""
-    events: dict[str, list[Position]] = {}
+    events: dict[str, list[MemberPosition]] = {}
     for position in positions:
         event = state.markets[position.ticker].spec.event_ticker
         events.setdefault(event, []).append(position)
@@ -146,7 +146,7 @@ def settlement_json(record: SettlementRecord) -> Json:
     }
 
 
-def balance_json(state: State, account: Account, shard: int | None) -> Json:
+def balance_json(state: ExchangeState, account: MemberAccount, shard: int | None) -> Json:
     """Cash, and what the positions are worth at the last price; of one shard or of all."""
     cash = {s: c for s, c in sorted(account.cash.items()) if shard in {None, s}}
     held = [p for p in account.positions.values() if shard in {None, p.shard}]
@@ -174,7 +174,7 @@ def average_fee(fees: int, filled: int) -> str:
     return balance_text(round(fees * CONTRACT / filled / 100) * 100)
 
 
-def _event_json(event: str, held: list[Position]) -> Json:
+def _event_json(event: str, held: list[MemberPosition]) -> Json:
     return {
         "event_ticker": event,
         "total_cost_dollars": money_text(sum(p.traded for p in held)),
@@ -185,6 +185,6 @@ def _event_json(event: str, held: list[Position]) -> Json:
     }
 
 
-def _worth(state: State, position: Position) -> int:
+def _worth(state: ExchangeState, position: MemberPosition) -> int:
     price = state.markets[position.ticker].last_price
     return abs(position.size) * (price if position.size > 0 else DOLLAR_TICKS - price)

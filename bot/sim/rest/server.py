@@ -25,10 +25,10 @@ from bot.sim.rest import account, books, exchange_status, groups, limits, market
 from bot.sim.rest.auth import NO_SCOPE, KeyRing
 from bot.sim.rest.body import BadBodyError
 from bot.sim.rest.limits import RateLimiter, TooManyRequestsError
-from bot.sim.rest.listing import Listing
+from bot.sim.rest.listing import ListingOrder
 from bot.sim.rest.query import BadQueryError
 from bot.sim.rest.render import Renderer
-from bot.sim.rest.service import Answer, Call, Driver, Route, Service, answer
+from bot.sim.rest.service import Answer, Call, ExchangeDriver, RestContext, Route, answer
 
 PREFIX: Final = "/trade-api/v2"
 #: Looked through in this order: what is asked most comes first, but fixed paths always before
@@ -48,7 +48,7 @@ _HEADERS: Final = {"content-type": "application/json"}
 
 def create_exchange_app(
     exchange: Exchange,
-    driver: Driver,
+    driver: ExchangeDriver,
     clock: Clock,
     keys: KeyRing | None = None,
     limiter: RateLimiter | None = None,
@@ -58,14 +58,14 @@ def create_exchange_app(
     Without `keys` nobody can sign; without a `limiter` nobody is limited. Its stream and the
     faults it can be given are those of `stream_socket` and `faults`.
     """
-    service = Service(
+    service = RestContext(
         exchange=exchange,
         driver=driver,
         clock=clock,
         keys=keys or KeyRing({}),
         limiter=limiter or RateLimiter(),
         renderer=Renderer(exchange.state),
-        listing=Listing(exchange.state),
+        listing=ListingOrder(exchange.state),
     )
     app = Starlette(
         routes=_routes(service),
@@ -80,7 +80,7 @@ def create_exchange_app(
 class Endpoint:
     """All operations on one path, as an ASGI application."""
 
-    def __init__(self, service: Service, routes: dict[str, Route]) -> None:
+    def __init__(self, service: RestContext, routes: dict[str, Route]) -> None:
         self._service = service
         self._routes = routes
 
@@ -94,7 +94,7 @@ class Endpoint:
         await response(scope, receive, send)
 
 
-def respond(service: Service, route: Route, request: Request, body: bytes) -> Answer:
+def respond(service: RestContext, route: Route, request: Request, body: bytes) -> Answer:
     """What an operation answers; every refusal in the shape that Kalshi gives it."""
     service.driver.catch_up()
     call = Call(
@@ -159,7 +159,7 @@ def _bucket(route: Route) -> str:
     return limits.READ if route.method == "GET" else limits.WRITE
 
 
-def _routes(service: Service) -> list[BaseRoute]:
+def _routes(service: RestContext) -> list[BaseRoute]:
     by_path: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, {})[route.method] = route

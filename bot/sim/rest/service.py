@@ -14,19 +14,19 @@ import orjson
 from starlette.datastructures import Headers, QueryParams
 
 from bot.ports.exchange import Clock
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.exchange import Exchange
-from bot.sim.engine.state import State
+from bot.sim.engine.state import ExchangeState
 from bot.sim.rest.auth import KeyRing
 from bot.sim.rest.body import Fields, decoded
 from bot.sim.rest.limits import RateLimiter
-from bot.sim.rest.listing import Listing
+from bot.sim.rest.listing import ListingOrder
 from bot.sim.rest.query import Query
 from bot.sim.rest.render import Renderer
 from bot.sim.rest.render_books import BookRenderer
 
 
-class Driver(Protocol):
+class ExchangeDriver(Protocol):
     """Who brings the exchange, and the world that trades on it, up to the present."""
 
     def catch_up(self) -> None:
@@ -42,21 +42,21 @@ class Skew:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RestContext:
     """An exchange and what it takes to serve it."""
 
     exchange: Exchange
-    driver: Driver
+    driver: ExchangeDriver
     clock: Clock
     keys: KeyRing
     limiter: RateLimiter
     renderer: Renderer
-    listing: Listing
+    listing: ListingOrder
     books: BookRenderer = field(default_factory=BookRenderer)
     skew: Skew = field(default_factory=Skew)
 
     @property
-    def state(self) -> State:
+    def state(self) -> ExchangeState:
         """What the exchange knows."""
         return self.exchange.state
 
@@ -78,16 +78,16 @@ def answer(body: object, status: int = 200) -> Answer:
 class Call:
     """One request to one operation. `signed_by` is None on public operations."""
 
-    service: Service
+    service: RestContext
     operation: str
     path: Mapping[str, str]
     params: QueryParams
     headers: Headers
     body: bytes
-    signed_by: Account | None = None
+    signed_by: MemberAccount | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> ExchangeState:
         """What the exchange knows."""
         return self.service.state
 
@@ -102,7 +102,7 @@ class Call:
         return Query(self.operation, self.params)
 
     @property
-    def account(self) -> Account:
+    def account(self) -> MemberAccount:
         """Who signed. Only for operations that demand a signature."""
         if self.signed_by is None:
             raise LookupError(f"{self.operation} is public: nobody signed")

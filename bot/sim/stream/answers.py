@@ -16,17 +16,17 @@ from bot.sim.stream.commands import (
     DELETE,
     SNAPSHOT,
     ListSubscriptions,
-    Markets,
+    MarketFilter,
     Subscribe,
     Unsubscribe,
     Update,
     command,
     decoded,
 )
-from bot.sim.stream.session import Session, Subscription, error_frame, sequence
+from bot.sim.stream.session import StreamSession, Subscription, error_frame, sequence
 
 
-def answer(session: Session, text: str | bytes, refusal: int = 0) -> None:
+def answer(session: StreamSession, text: str | bytes, refusal: int = 0) -> None:
     """Do what a client's frame asks and queue the answers.
 
     `refusal` is the code of an error to give instead.
@@ -41,14 +41,14 @@ def answer(session: Session, text: str | bytes, refusal: int = 0) -> None:
         session.say(error_frame(error, number, seq))
 
 
-def _obey(session: Session, frame: dict[str, Any], number: int, refusal: int) -> None:
+def _obey(session: StreamSession, frame: dict[str, Any], number: int, refusal: int) -> None:
     if refusal:
         raise StreamError(refusal)
     asked = command(frame)
     _DOES[type(asked)](session, asked, number)
 
 
-def _subscribe(session: Session, asked: Subscribe, number: int) -> None:
+def _subscribe(session: StreamSession, asked: Subscribe, number: int) -> None:
     tickers = _tickers(session, asked.markets)
     if len(tickers) > session.limits.markets:
         raise StreamError(channels.TOO_MANY_MARKETS)
@@ -69,7 +69,9 @@ def _subscribe(session: Session, asked: Subscribe, number: int) -> None:
         _show(subscription, added, wants_ticker=asked.wants_snapshot)
 
 
-def _joined(session: Session, subscription: Subscription, tickers: tuple[str, ...]) -> list[str]:
+def _joined(
+    session: StreamSession, subscription: Subscription, tickers: tuple[str, ...]
+) -> list[str]:
     if subscription.channel.filter is Filter.NONE:
         return []
     if not tickers:
@@ -79,7 +81,7 @@ def _joined(session: Session, subscription: Subscription, tickers: tuple[str, ..
     return subscription.join(tickers)
 
 
-def _unsubscribe(session: Session, asked: Unsubscribe, number: int) -> None:
+def _unsubscribe(session: StreamSession, asked: Unsubscribe, number: int) -> None:
     for sid in asked.sids:
         if sid not in session.subscriptions:
             raise StreamError(channels.UNKNOWN_SID)
@@ -90,13 +92,13 @@ def _unsubscribe(session: Session, asked: Unsubscribe, number: int) -> None:
         session.say(_frame(number, "unsubscribed", sid=sid, seq=subscription.number()))
 
 
-def _list(session: Session, _asked: ListSubscriptions, number: int) -> None:
+def _list(session: StreamSession, _asked: ListSubscriptions, number: int) -> None:
     subscriptions = session.subscriptions.values()
     msg = [{"channel": one.channel.name, "sid": one.sid} for one in subscriptions]
     session.say(_frame(number, "ok", msg))
 
 
-def _update(session: Session, asked: Update, number: int) -> None:
+def _update(session: StreamSession, asked: Update, number: int) -> None:
     subscription = session.subscriptions.get(asked.sid)
     if subscription is None:
         raise StreamError(channels.UNKNOWN_SID)
@@ -146,13 +148,15 @@ def _show(subscription: Subscription, added: list[str], *, wants_ticker: bool) -
             subscription.quote(ticker)
 
 
-def _check_room(session: Session, subscription: Subscription, tickers: tuple[str, ...]) -> None:
+def _check_room(
+    session: StreamSession, subscription: Subscription, tickers: tuple[str, ...]
+) -> None:
     held = subscription.markets or {}
     if len(held.keys() | set(tickers)) > session.limits.markets:
         raise StreamError(channels.TOO_MANY_MARKETS, sid=subscription.sid)
 
 
-def _tickers(session: Session, markets: Markets) -> tuple[str, ...]:
+def _tickers(session: StreamSession, markets: MarketFilter) -> tuple[str, ...]:
     if not markets.ids:
         return markets.tickers
     tickers = session.hub.tickers(markets.ids)
@@ -161,7 +165,7 @@ def _tickers(session: Session, markets: Markets) -> tuple[str, ...]:
     return tickers
 
 
-def _ok(session: Session, subscription: Subscription, number: int) -> None:
+def _ok(session: StreamSession, subscription: Subscription, number: int) -> None:
     msg: dict[str, Any] = {}
     if not subscription.skips_list and subscription.markets is not None:
         msg["market_tickers"] = list(subscription.markets)

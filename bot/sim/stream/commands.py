@@ -19,7 +19,7 @@ MAX_SHARD_FACTOR: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Markets:
+class MarketFilter:
     """Which markets a command names; neither means none were named."""
 
     tickers: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Subscribe:
     """Ask for channels. `yes_price` None leaves a subscription that exists as it is."""
 
     channels: tuple[Channel, ...]
-    markets: Markets
+    markets: MarketFilter
     wants_snapshot: bool = False
     skips_list: bool = False
     yes_price: bool | None = None
@@ -58,7 +58,7 @@ class Update:
 
     sid: int
     action: str
-    markets: Markets
+    markets: MarketFilter
     wants_snapshot: bool = False
 
 
@@ -160,7 +160,7 @@ def _hashable(name: object) -> str:
     return name
 
 
-def _channel(name: str, markets: Markets) -> Channel:
+def _channel(name: str, markets: MarketFilter) -> Channel:
     if name in NOT_SIMULATED:
         raise StreamError(channels.CHANNEL_ERROR, f"{name} is not simulated")
     channel = CHANNELS.get(name)
@@ -173,20 +173,20 @@ def _channel(name: str, markets: Markets) -> Channel:
     return channel
 
 
-def _markets(params: Json) -> Markets:
+def _markets(params: Json) -> MarketFilter:
     keys = ("market_ticker", "market_tickers", "market_id", "market_ids")
     given = [key for key in keys if params.get(key) is not None]
     if len(given) > 1:
         raise StreamError(channels.INVALID_PARAMETER, f"{given[0]} excludes {given[1]}")
     if not given:
-        return Markets()
+        return MarketFilter()
     key = given[0]
     value = params[key]
     names = value if key.endswith("s") else [value]
     if not isinstance(names, list) or not names or not all(map(_is_name, names)):
         raise StreamError(channels.INVALID_PARAMETER, key)
     unique = tuple(dict.fromkeys(names))
-    return Markets(tickers=unique) if "ticker" in key else Markets(ids=unique)
+    return MarketFilter(tickers=unique) if "ticker" in key else MarketFilter(ids=unique)
 
 
 def _check_shards(params: Json) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.sim.engine.events import EventCreated, MarketChange, MarketChanged
 from bot.sim.engine.specs import MarketSpec
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import DOLLAR_TICKS, PRICE_TEXT
 from bot.sim.stream.channels import COMBO_LIFECYCLE
 from bot.sim.stream.render import content
@@ -16,7 +16,7 @@ from bot.sim.stream.render import content
 Json = dict[str, Any]
 
 
-def market_step(state: State, event: MarketChanged, kind: str) -> str | None:
+def market_step(state: ExchangeState, event: MarketChanged, kind: str) -> str | None:
     """A step in the life of a market; None for one that Kalshi does not announce."""
     told = _TOLD.get(event.kind)
     if told is None:
@@ -29,7 +29,7 @@ def market_step(state: State, event: MarketChanged, kind: str) -> str | None:
     return content(kind, {**msg, **more})
 
 
-def new_event(state: State, event: EventCreated) -> str:
+def new_event(state: ExchangeState, event: EventCreated) -> str:
     """A new event."""
     spec = state.events[event.event_ticker]
     told: Json = {

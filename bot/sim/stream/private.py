@@ -7,7 +7,7 @@ import orjson
 from bot.core.market.market import Side
 from bot.sim.engine.events import Filled, OrderChanged
 from bot.sim.engine.orders import LiveOrder, Reason
-from bot.sim.engine.state import State
+from bot.sim.engine.state import ExchangeState
 from bot.sim.engine.units import PRICE_TEXT, money_text, size_text
 from bot.sim.stream.render import content, moment
 
@@ -25,7 +25,7 @@ REASONS: Final[dict[Reason, str]] = {
 }
 
 
-def fill(state: State, event: Filled) -> str:
+def fill(state: ExchangeState, event: Filled) -> str:
     """One account's half of a trade."""
     when = moment(event.at)
     is_buy = event.side is Side.BUY
@@ -54,7 +54,7 @@ def fill(state: State, event: Filled) -> str:
     return content("fill", msg)
 
 
-def user_order(state: State, event: OrderChanged) -> str:
+def user_order(state: ExchangeState, event: OrderChanged) -> str:
     """An order as it stands after a change."""
     account = state.accounts[event.account]
     order = account.orders[event.order_id]
@@ -85,7 +85,7 @@ def user_order(state: State, event: OrderChanged) -> str:
     return content("user_order", msg | _times(event, order))
 
 
-def position(state: State, account: str, ticker: str) -> str:
+def position(state: ExchangeState, account: str, ticker: str) -> str:
     """What an account holds in a market."""
     owner = state.accounts[account]
     held = owner.positions[ticker]

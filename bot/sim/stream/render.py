@@ -13,7 +13,7 @@ import orjson
 
 from bot.core.market.market import Side
 from bot.sim.engine.events import BookDelta, Traded
-from bot.sim.engine.state import MarketState, State
+from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.units import CONTRACT, PRICE_TEXT, size_text
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ class DeltaContent(NamedTuple):
     yes_price: str
 
 
-class Moment(NamedTuple):
+class FrameTime(NamedTuple):
     """A moment in the three ways in which frames have it."""
 
     seconds: int
@@ -48,10 +48,10 @@ def milliseconds(at: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
-def moment(at: datetime) -> Moment:
+def moment(at: datetime) -> FrameTime:
     """A moment as frames have it."""
     ms = milliseconds(at)
-    return Moment(ms // 1_000, ms, f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z")
+    return FrameTime(ms // 1_000, ms, f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z")
 
 
 def market_id(ticker: str) -> str:
@@ -62,7 +62,7 @@ def market_id(ticker: str) -> str:
 class Contents:
     """Makes the contents of public frames."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ExchangeState) -> None:
         self._state = state
         self._names: dict[str, str] = {}
         self._at = _EPOCH

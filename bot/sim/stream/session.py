@@ -12,14 +12,14 @@ import orjson
 
 from bot.sim.stream import channels
 from bot.sim.stream.channels import Channel, Filter, StreamError
-from bot.sim.stream.hub import Audience, Hub
-from bot.sim.stream.terms import Fate, StreamLimits
+from bot.sim.stream.hub import Hub, Listeners
+from bot.sim.stream.terms import FrameFate, StreamLimits
 
 
 class Subscription:
     """One channel of one connection. A `markets` of None means all."""
 
-    def __init__(self, session: "Session", sid: int, channel: Channel) -> None:
+    def __init__(self, session: "StreamSession", sid: int, channel: Channel) -> None:
         self.sid = sid
         self.channel = channel
         self.account = session.account
@@ -107,15 +107,15 @@ class Subscription:
         self.deliver(content, reply_to, is_asked_for=True)
 
     @property
-    def _audience(self) -> Audience:
+    def _audience(self) -> Listeners:
         return self._session.hub.audiences[self.channel.name]
 
 
-class Session:
+class StreamSession:
     """One connection, of one account. `may_read` is whether its key covers private channels."""
 
     def __init__(
-        self, hub: Hub, account: str, *, may_read: bool, limits: StreamLimits, fate: Fate
+        self, hub: Hub, account: str, *, may_read: bool, limits: StreamLimits, fate: FrameFate
     ) -> None:
         self.hub = hub
         self.account = account

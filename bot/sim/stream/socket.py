@@ -14,14 +14,14 @@ from starlette.types import Receive, Scope, Send
 from bot.sim.engine.errors import Rejected
 from bot.sim.faults.active import Faults
 from bot.sim.rest.auth import READ, ApiKey
-from bot.sim.rest.limits import Bucket
-from bot.sim.rest.service import Service
+from bot.sim.rest.limits import TokenBucket
+from bot.sim.rest.service import RestContext
 from bot.sim.rest.service import answer as json_answer
 from bot.sim.stream import channels
 from bot.sim.stream.answers import answer
 from bot.sim.stream.hub import Hub
 from bot.sim.stream.render import milliseconds
-from bot.sim.stream.session import Session
+from bot.sim.stream.session import StreamSession
 from bot.sim.stream.terms import StreamTerms
 from bot.sim.stream.wire import Wire, wire_of
 
@@ -34,13 +34,13 @@ BATCH: Final = 128
 class StreamSocket:
     """The endpoint, as an ASGI application."""
 
-    def __init__(self, service: Service, faults: Faults) -> None:
+    def __init__(self, service: RestContext, faults: Faults) -> None:
         #: May be set before the first connection.
         self.terms = StreamTerms()
         self._service = service
         self._faults = faults
         self.hub = Hub(service.exchange)
-        self._sessions: set[Session] = set()
+        self._sessions: set[StreamSession] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end."""
@@ -67,8 +67,8 @@ class StreamSocket:
             raise Rejected(429, "too_many_requests")
         return key
 
-    def _session(self, key: ApiKey) -> Session:
-        return Session(
+    def _session(self, key: ApiKey) -> StreamSession:
+        return StreamSession(
             self.hub,
             key.account,
             may_read=key.may(READ),
@@ -76,7 +76,7 @@ class StreamSocket:
             fate=self._faults.stream,
         )
 
-    async def _serve(self, session: Session, receive: Receive, wire: Wire) -> None:
+    async def _serve(self, session: StreamSession, receive: Receive, wire: Wire) -> None:
         something = asyncio.Event()
         session.wake = something.set
         session.later = asyncio.get_running_loop().call_later
@@ -90,9 +90,9 @@ class StreamSocket:
             for task in tasks:
                 task.cancel()
 
-    async def _read(self, session: Session, receive: Receive, wire: Wire) -> None:
+    async def _read(self, session: StreamSession, receive: Receive, wire: Wire) -> None:
         rate = self.terms.limits.commands_per_second
-        allowance = Bucket(rate, rate, rate, self._seconds())
+        allowance = TokenBucket(rate, rate, rate, self._seconds())
         while (message := await receive())["type"] == "websocket.receive":
             self._catch_up()
             refusal = self._faults.stream.refusal()
@@ -104,7 +104,7 @@ class StreamSocket:
                 await wire.cut()
                 return
 
-    async def _write(self, session: Session, wire: Wire, something: asyncio.Event) -> None:
+    async def _write(self, session: StreamSession, wire: Wire, something: asyncio.Event) -> None:
         try:
             while True:
                 await something.wait()

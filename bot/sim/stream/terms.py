@@ -21,7 +21,7 @@ class StreamLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class PingSchedule:
     """How often, in real seconds: Kalshi pings every ten; the world moves every second."""
 
     ping: float = 10.0
@@ -33,10 +33,10 @@ class StreamTerms:
     """What may be set about the stream."""
 
     limits: StreamLimits = field(default_factory=StreamLimits)
-    beat: Beat = field(default_factory=Beat)
+    beat: PingSchedule = field(default_factory=PingSchedule)
 
 
-class Fate(Protocol):
+class FrameFate(Protocol):
     """Who may spoil frames on their way out."""
 
     @property

@@ -5,45 +5,51 @@ from dataclasses import dataclass, replace
 from math import exp
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.units import CENT, DOLLAR_TICKS
 from bot.sim.world.habits import Flow, Preset
-from bot.sim.world.large_traders import Giants
-from bot.sim.world.makers import MakerDesk
-from bot.sim.world.market_adapter import Pit
-from bot.sim.world.noise_flow import Passers
-from bot.sim.world.rng_stream import Dice, Drift
-from bot.sim.world.truth import Kind, Truth
+from bot.sim.world.large_traders import LargeTraders
+from bot.sim.world.makers import MarketMakers
+from bot.sim.world.market_adapter import MarketAdapter
+from bot.sim.world.noise_flow import NoiseFlow
+from bot.sim.world.rng_stream import RngDrift, RngStream
+from bot.sim.world.truth import ActionKind, Truth
 
 
 @dataclass(frozen=True, slots=True)
 class House:
     """The accounts that participants trade from: one a role, for all markets."""
 
-    makers: Sequence[Account]
-    passers: Account
-    large: Mapping[Kind, Account]
+    makers: Sequence[MemberAccount]
+    passers: MemberAccount
+    large: Mapping[ActionKind, MemberAccount]
 
 
-class Crowd:
+class Agents:
     """Who trades in one market."""
 
-    def __init__(self, preset: Preset, pit: Pit, house: House, seed: int, truth: Truth) -> None:
-        def dice(role: str) -> Dice:
-            return Dice(seed, pit.ticker, role)
+    def __init__(
+        self, preset: Preset, pit: MarketAdapter, house: House, seed: int, truth: Truth
+    ) -> None:
+        def dice(role: str) -> RngStream:
+            return RngStream(seed, pit.ticker, role)
 
         self._preset = preset
         self._pit = pit
         self._desks = [
-            MakerDesk(habits, pit, account, dice(account.name))
+            MarketMakers(habits, pit, account, dice(account.name))
             for habits, account in zip(preset.makers, house.makers, strict=False)
         ]
-        self._giants = Giants(preset.large, pit, house.large, dice("giants"), truth)
+        self._giants = LargeTraders(preset.large, pit, house.large, dice("giants"), truth)
         moods = dice("moods")
         self._scale = moods.lognormal(1.0, preset.scale_sd)
-        self._passers = Passers(scaled(preset.flow, self._scale), pit, house.passers, dice("flow"))
-        self._error = Drift(moods, preset.error_sd * CENT, preset.error_half_life)
-        self._depth = {side: Drift(moods, preset.depth_sd, preset.depth_half_life) for side in Side}
+        self._passers = NoiseFlow(
+            scaled(preset.flow, self._scale), pit, house.passers, dice("flow")
+        )
+        self._error = RngDrift(moods, preset.error_sd * CENT, preset.error_half_life)
+        self._depth = {
+            side: RngDrift(moods, preset.depth_sd, preset.depth_half_life) for side in Side
+        }
 
     def step(self, belief: float, seconds: float) -> None:
         """Let everybody act once while the market is worth `belief` (0..1) dollars."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from math import erfc, exp, inf, isinf, sqrt
 from typing import Protocol
 
-from bot.sim.world.rng_stream import Dice, Drift
+from bot.sim.world.rng_stream import RngDrift, RngStream
 
 _SQRT_HALF = sqrt(0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class NewsProcess:
     """How news arrives.
 
     `quiet` is the share of seconds without any; `burst` the spread of the log of its pace, which
@@ -78,15 +78,15 @@ class Latent:
 
     def __init__(
         self,
-        dice: Dice,
-        news: News,
+        dice: RngStream,
+        news: NewsProcess,
         intervals: Sequence[Interval],
         life: float,
         elapsed: float = 0.0,
     ) -> None:
         self._dice = dice
         self._news = news
-        self._pace = Drift(dice, news.burst, news.burst_half_life)
+        self._pace = RngDrift(dice, news.burst, news.burst_half_life)
         self._intervals = tuple(intervals)
         self._life = life
         self._left = life - elapsed
@@ -131,7 +131,7 @@ class Coin:
     is drawn with the last price as its probability.
     """
 
-    def __init__(self, dice: Dice, life: float, moves: float, start: float = 0.5) -> None:
+    def __init__(self, dice: RngStream, life: float, moves: float, start: float = 0.5) -> None:
         """`moves` is how often a second the price may move by a cent."""
         self._dice = dice
         self._moves = moves

@@ -17,7 +17,7 @@ LONGEST_SILENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reel:
+class BookSeries:
     """One market's rows in order of time: `at` in seconds from the start of the tape.
 
     The levels have shape (rows, levels): ticks and units of YES, 0 where there is none. `volume`
@@ -34,7 +34,7 @@ class Reel:
     last: NDArray[np.int64]
 
 
-def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[Reel, ...]:
+def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[BookSeries, ...]:
     """The markets of a recording, or some of them, with long silences cut.
 
     Columns as in the recordings: `ts_ms`, `ticker`, `yes_bid_px1`, `yes_bid_sz1`, … and the same
@@ -62,7 +62,7 @@ def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[Reel, ...]:
         "last": _whole(_column(table, "last_px"), DOLLAR_TICKS),
     }
     return tuple(
-        Reel(ticker, at[rows], **{key: each[rows] for key, each in columns.items()})
+        BookSeries(ticker, at[rows], **{key: each[rows] for key, each in columns.items()})
         for ticker, rows in _by_market(table, at)
     )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.ports.exchange import Clock
 from bot.sim.engine.exchange import Exchange
 from bot.sim.world.demo_events import ROLLING, STANDING
-from bot.sim.world.driver import Driver
+from bot.sim.world.driver import WorldDriver
 from bot.sim.world.listings import Calendar
 from bot.sim.world.world import World
 
@@ -34,7 +34,7 @@ def demo_world(exchange: Exchange, seed: int) -> World:
     return world
 
 
-def demo_exchange(clock: Clock, seed: int, speed: float = 1.0) -> tuple[Exchange, Driver]:
+def demo_exchange(clock: Clock, seed: int, speed: float = 1.0) -> tuple[Exchange, WorldDriver]:
     """The demo exchange at the present moment, and what keeps it there."""
     exchange = Exchange(seed, clock.now() - HISTORY)
-    return exchange, Driver(demo_world(exchange, seed), clock, speed)
+    return exchange, WorldDriver(demo_world(exchange, seed), clock, speed)

@@ -12,7 +12,7 @@ from math import inf
 
 from bot.core.market.market import Side
 from bot.sim.engine.specs import ComboLeg, SeriesSpec
-from bot.sim.world.listings import Rolling, Standing
+from bot.sim.world.listings import PerpetualListing, Rolling
 
 _CRYPTO, _SPORTS = 2, 3
 
@@ -84,7 +84,7 @@ _LEGS = (
 )
 
 STANDING = (
-    Standing(
+    PerpetualListing(
         _INDEX,
         "TODAY",
         "S&P 500 at the close:",
@@ -96,7 +96,7 @@ STANDING = (
         activity=2.0,
         giants=3.0,
     ),
-    Standing(
+    PerpetualListing(
         _NY,
         "TOMORROW",
         "Highest temperature in New York tomorrow:",
@@ -108,7 +108,7 @@ STANDING = (
         activity=2.0,
         giants=3.0,
     ),
-    Standing(
+    PerpetualListing(
         _CHICAGO,
         "TOMORROW",
         "Highest temperature in Chicago tomorrow:",
@@ -118,7 +118,7 @@ STANDING = (
         hours_left=21.0,
         volume=4_000,
     ),
-    Standing(
+    PerpetualListing(
         _BASEBALL,
         "AB",
         "Alpha against Boulder: winner",
@@ -132,7 +132,7 @@ STANDING = (
         giants=3.0,
         pause=(timedelta(minutes=3), timedelta(seconds=40)),
     ),
-    Standing(
+    PerpetualListing(
         _BASEBALL,
         "CD",
         "Carmel against Dover: winner",
@@ -145,7 +145,7 @@ STANDING = (
         activity=3.0,
         ends=timedelta(minutes=9),
     ),
-    Standing(
+    PerpetualListing(
         _FED,
         "NEXT",
         "Fed decision at the next meeting:",
@@ -155,7 +155,7 @@ STANDING = (
         hours_left=300.0,
         volume=9_000,
     ),
-    Standing(
+    PerpetualListing(
         _CPI,
         "NEXT",
         "Consumer prices, monthly change above",
@@ -167,7 +167,7 @@ STANDING = (
         volume=1_500,
         exclusive=False,
     ),
-    Standing(
+    PerpetualListing(
         _SENATE,
         "MAINE",
         "Senate race in Maine:",
@@ -178,7 +178,7 @@ STANDING = (
         preset="illiquid",
         volume=900,
     ),
-    Standing(
+    PerpetualListing(
         _SENATE,
         "IOWA",
         "Senate race in Iowa:",
@@ -189,7 +189,7 @@ STANDING = (
         preset="illiquid",
         sides=frozenset({Side.BUY}),
     ),
-    Standing(
+    PerpetualListing(
         _SENATE,
         "OHIO",
         "Senate race in Ohio:",
@@ -201,7 +201,7 @@ STANDING = (
         sides=frozenset({Side.SELL}),
         exclusive=False,
     ),
-    Standing(
+    PerpetualListing(
         _AWARD,
         "NEXT",
         "Best picture:",
@@ -211,7 +211,7 @@ STANDING = (
         hours_left=900.0,
         traded=False,
     ),
-    Standing(
+    PerpetualListing(
         _COMBO,
         "S1",
         "Alpha and Carmel both win",

@@ -24,7 +24,7 @@ class Lives(Protocol):
         ...
 
 
-class Driver:
+class WorldDriver:
     """Maps the wall clock to the exchange's time: `speed` seconds there for each one here.
 
     Participants act every whole second. After a long gap they act a few times over long steps,

@@ -49,7 +49,7 @@ class Frames:
 
 
 @dataclass(slots=True)
-class Laboratory:
+class Experiment:
     """Some markets of one preset, all opened together, and a camera on their books."""
 
     preset: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from bot.core.market.market import Side
-from bot.sim.world.belief import News
+from bot.sim.world.belief import NewsProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Preset:
     """
 
     name: str
-    news: News
+    news: NewsProcess
     makers: tuple[Maker, ...]
     flow: Flow
     large: Large

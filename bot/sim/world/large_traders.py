@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from math import exp, log
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import CONTRACT
 from bot.sim.world.habits import Large
-from bot.sim.world.market_adapter import Pit, is_price, whole
-from bot.sim.world.rng_stream import Dice
-from bot.sim.world.truth import Deed, How, Kind, Truth, dollars
+from bot.sim.world.market_adapter import MarketAdapter, is_price, whole
+from bot.sim.world.rng_stream import RngStream
+from bot.sim.world.truth import Action, ActionKind, How, Truth, dollars
 
 _USUAL_HALF_LIFE = 120.0
 #: How many levels a side are looked at for it, and how often, in seconds.
@@ -26,11 +26,11 @@ _NERVES = 0.5
 
 
 @dataclass(slots=True)
-class _Stand:
+class _RestingBlock:
     """One large order while it stands; `tip` is what an iceberg shows, 0 for others."""
 
-    deed: Deed
-    account: Account
+    deed: Action
+    account: MemberAccount
     order: LiveOrder
     until: float
     hidden: int = 0
@@ -43,18 +43,23 @@ class _Stand:
         return self.traded + self.order.filled
 
 
-class Giants:
+class LargeTraders:
     """The large participants of one market, one account a kind."""
 
     def __init__(
-        self, habits: Large, pit: Pit, accounts: Mapping[Kind, Account], dice: Dice, truth: Truth
+        self,
+        habits: Large,
+        pit: MarketAdapter,
+        accounts: Mapping[ActionKind, MemberAccount],
+        dice: RngStream,
+        truth: Truth,
     ) -> None:
         self._habits = habits
         self._pit = pit
         self._accounts = accounts
         self._dice = dice
         self._truth = truth
-        self._stands: list[_Stand] = []
+        self._stands: list[_RestingBlock] = []
         self._clock = 0.0
         self._usual: float | None = None
         self._unseen = 0.0
@@ -65,9 +70,9 @@ class Giants:
         self._learn(seconds)
         self._stands = [stand for stand in self._stands if self._goes_on(stand, seconds)]
         starts = {
-            Kind.WHALE: (self._habits.whales, self._whale),
-            Kind.SPOOF: (self._habits.spoofs, self._spoof),
-            Kind.SWEEP: (self._habits.sweeps, self._sweep),
+            ActionKind.WHALE: (self._habits.whales, self._whale),
+            ActionKind.SPOOF: (self._habits.spoofs, self._spoof),
+            ActionKind.SWEEP: (self._habits.sweeps, self._sweep),
         }
         for rate, begin in starts.values():
             if rate and self._dice.chance(min(rate * seconds / 3600.0, 0.5)):
@@ -91,7 +96,7 @@ class Giants:
         self._usual = seen if self._usual is None else kept * self._usual + (1 - kept) * seen
         self._unseen = 0.0
 
-    def _goes_on(self, stand: _Stand, seconds: float) -> bool:
+    def _goes_on(self, stand: _RestingBlock, seconds: float) -> bool:
         if stand.order.state is not OrderState.RESTING and not self._refill(stand):
             stand.deed.end(self._pit.now, How.FILLED, stand.traded)
             return False
@@ -103,7 +108,7 @@ class Giants:
             return False
         return True
 
-    def _refill(self, stand: _Stand) -> bool:
+    def _refill(self, stand: _RestingBlock) -> bool:
         """Show the next part of an iceberg; False if none is left to show."""
         stand.traded += stand.order.filled
         while stand.hidden:
@@ -119,8 +124,8 @@ class Giants:
             stand.traded += traded
         return False
 
-    def _is_caught(self, stand: _Stand, seconds: float) -> bool:
-        if stand.deed.kind is not Kind.SPOOF:
+    def _is_caught(self, stand: _RestingBlock, seconds: float) -> bool:
+        if stand.deed.kind is not ActionKind.SPOOF:
             return False
         side = stand.order.side
         near = self._pit.away(side, self._pit.best(side), 1)
@@ -139,8 +144,8 @@ class Giants:
         ticks = int(self._dice.between(0, self._habits.whale_ticks + 1))
         size = self._size(self._habits.least, self._habits.most)
         life = self._habits.whale_rest + self._dice.exponential(self._habits.whale_life)
-        kind = Kind.ICEBERG if self._dice.chance(self._habits.icebergs) else Kind.WHALE
-        tip = 2.0 * exp(self._usual or 0.0) if kind is Kind.ICEBERG else size
+        kind = ActionKind.ICEBERG if self._dice.chance(self._habits.icebergs) else ActionKind.WHALE
+        tip = 2.0 * exp(self._usual or 0.0) if kind is ActionKind.ICEBERG else size
         self._stand(kind, side, ticks, (size, tip), life)
 
     def _spoof(self, _belief: float) -> None:
@@ -149,7 +154,7 @@ class Giants:
         ticks = int(self._dice.between(self._habits.spoof_near, self._habits.spoof_far + 1))
         size = self._size(self._habits.least, self._habits.most)
         life = self._dice.lognormal(self._habits.spoof_life, 1.0)
-        stand = self._stand(Kind.SPOOF, side, ticks, (size, size), life)
+        stand = self._stand(ActionKind.SPOOF, side, ticks, (size, size), life)
         best = self._pit.best(side.opposite)
         if stand is not None and is_price(best):
             small = exp(self._usual or 0.0) / 2.0
@@ -163,14 +168,14 @@ class Giants:
         if not is_price(best) or limit is None:
             return
         size = self._size(self._habits.sweep_least, self._habits.sweep_most)
-        filled = self._pit.take(self._accounts[Kind.SWEEP], side, limit, whole(size))
+        filled = self._pit.take(self._accounts[ActionKind.SWEEP], side, limit, whole(size))
         if filled:
-            deed = self._begin(Kind.SWEEP, side, best, (size, 0.0), 0)
+            deed = self._begin(ActionKind.SWEEP, side, best, (size, 0.0), 0)
             deed.end(self._pit.now, How.FILLED, filled)
 
     def _stand(
-        self, kind: Kind, side: Side, ticks: int, sizes: tuple[float, float], life: float
-    ) -> _Stand | None:
+        self, kind: ActionKind, side: Side, ticks: int, sizes: tuple[float, float], life: float
+    ) -> _RestingBlock | None:
         best = self._pit.best(side)
         price = self._pit.away(side, best, ticks) if is_price(best) else None
         if price is None:
@@ -182,15 +187,15 @@ class Giants:
         deed = self._begin(kind, side, price, (size, tip), ticks)
         hidden = (size - tip) * CONTRACT
         until = self._clock + life
-        stand = _Stand(deed, self._accounts[kind], order, until, hidden, tip * CONTRACT)
+        stand = _RestingBlock(deed, self._accounts[kind], order, until, hidden, tip * CONTRACT)
         self._stands.append(stand)
         return stand
 
     def _begin(
-        self, kind: Kind, side: Side, price: int, sizes: tuple[float, float], ticks: int
-    ) -> Deed:
+        self, kind: ActionKind, side: Side, price: int, sizes: tuple[float, float], ticks: int
+    ) -> Action:
         return self._truth.add(
-            Deed(
+            Action(
                 ticker=self._pit.ticker,
                 kind=kind,
                 side=side,

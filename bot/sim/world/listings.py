@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from bot.core.market.market import CENT_GRID, PriceGrid, Side
 from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec, SeriesSpec, grid_of
 from bot.sim.world.belief import Interval
-from bot.sim.world.live_event import Listing
+from bot.sim.world.live_event import EventListing
 
 #: Fine near the ends, whole cents between: the grid of 15-minute markets.
 TAPERED = grid_of(("0", "0.1", "0.001"), ("0.1", "0.9", "0.01"), ("0.9", "1", "0.001"))
@@ -34,7 +34,7 @@ class Rolling:
     timer: int = 60
     grid: PriceGrid = TAPERED
 
-    def listing(self, opens: datetime) -> Listing:
+    def listing(self, opens: datetime) -> EventListing:
         """The event that opens at that moment."""
         closes = opens + self.every
         event = EventSpec(
@@ -44,7 +44,7 @@ class Rolling:
             strike_date=closes,
         )
         names = self._suffixes(closes)
-        return Listing(
+        return EventListing(
             event=event,
             markets=tuple(self._market(event.event_ticker, name, opens) for name in names),
             intervals=tuple(Interval(strike) for strike in self.strikes),
@@ -75,7 +75,7 @@ class Rolling:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PerpetualListing:
     """An event that is there from the start. Hours count from the demo's first moment.
 
     `outcomes` name its markets. They are rungs of one number (`exclusive` False: each pays when
@@ -102,7 +102,7 @@ class Standing:
     legs: tuple[ComboLeg, ...] = ()
     grid: PriceGrid = CENT_GRID
 
-    def listing(self, start: datetime) -> Listing:
+    def listing(self, start: datetime) -> EventListing:
         """The event as it is listed, `start` being the demo's first moment."""
         event = EventSpec(
             f"{self.series.ticker}-{self.name}",
@@ -110,7 +110,7 @@ class Standing:
             self.title,
             mutually_exclusive=self.exclusive,
         )
-        return Listing(
+        return EventListing(
             event=event,
             markets=tuple(self._market(event.event_ticker, each, start) for each in self.outcomes),
             intervals=self._intervals(),
@@ -146,7 +146,7 @@ class Standing:
         )
 
 
-def lone(ticker: str, preset: str, opens: datetime, life: timedelta) -> Listing:
+def lone(ticker: str, preset: str, opens: datetime, life: timedelta) -> EventListing:
     """An event of one market of that preset; its series is `ticker` too."""
     fine = preset in {"fast15m", "hourly"}
     market = MarketSpec(
@@ -158,21 +158,21 @@ def lone(ticker: str, preset: str, opens: datetime, life: timedelta) -> Listing:
         grid=TAPERED if fine else CENT_GRID,
         price_level_structure=_STRUCTURES[TAPERED if fine else CENT_GRID],
     )
-    return Listing(EventSpec(ticker, ticker, ticker), (market,), preset=preset)
+    return EventListing(EventSpec(ticker, ticker, ticker), (market,), preset=preset)
 
 
 @dataclass(slots=True)
 class Calendar:
     """A programme of standing events and rolling series; the latter from `rolls_from` on."""
 
-    standing: Sequence[Listing]
+    standing: Sequence[EventListing]
     series: Sequence[SeriesSpec]
     rolls_from: datetime
     rolling: Sequence[Rolling] = ()
     _listed: bool = field(default=False)
     _next: dict[str, datetime] = field(default_factory=dict)
 
-    def due(self, now: datetime) -> Sequence[Listing]:
+    def due(self, now: datetime) -> Sequence[EventListing]:
         """The events to list by now that were not asked for before."""
         fresh = [] if self._listed else list(self.standing)
         self._listed = True

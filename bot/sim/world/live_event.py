@@ -9,19 +9,19 @@ from bot.core.market.market import MarketStatus, Side
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import ComboLeg, EventSpec, MarketSpec
 from bot.sim.engine.units import DOLLAR_TICKS
-from bot.sim.world.agents import Crowd, House
+from bot.sim.world.agents import Agents, House
 from bot.sim.world.belief import Belief, Coin, Interval, Latent
 from bot.sim.world.habits import Preset
-from bot.sim.world.market_adapter import Pit, whole
+from bot.sim.world.market_adapter import MarketAdapter, whole
 from bot.sim.world.presets import PRESETS
-from bot.sim.world.rng_stream import Dice
+from bot.sim.world.rng_stream import RngStream
 from bot.sim.world.truth import Truth
 
 _PLAY_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class EventListing:
     """An event to be listed: its markets, and for each the interval that makes it pay.
 
     `volume` is contracts a day and market before the world began, told as a few prints; `traded`
@@ -53,15 +53,15 @@ class Listing:
 
 
 @dataclass(slots=True)
-class Stage:
+class LiveEvent:
     """A listing that lives; `clock` is up to when."""
 
     clock: datetime
-    listing: Listing
+    listing: EventListing
     belief: Belief
-    crowds: Sequence[Crowd]
-    pits: Sequence[Pit]
-    dice: Dice
+    crowds: Sequence[Agents]
+    pits: Sequence[MarketAdapter]
+    dice: RngStream
     paused: bool = field(default=False)
 
     def step(self, exchange: Exchange) -> bool:
@@ -130,25 +130,27 @@ class Stage:
                 exchange.determine(pit.ticker, "yes" if value > 0.5 else "no")
 
 
-def stage(exchange: Exchange, listing: Listing, house: House, seed: int, truth: Truth) -> Stage:
+def stage(
+    exchange: Exchange, listing: EventListing, house: House, seed: int, truth: Truth
+) -> LiveEvent:
     """List an event and its markets, and gather their participants."""
     exchange.add_event(listing.event)
     for market in listing.markets:
         exchange.add_market(market)
     preset = _fitted(listing)
-    pits = tuple(Pit(exchange, market.ticker, market.grid) for market in listing.markets)
-    crowds = [Crowd(preset, pit, house, seed, truth) for pit in pits if listing.traded]
-    return Stage(
+    pits = tuple(MarketAdapter(exchange, market.ticker, market.grid) for market in listing.markets)
+    crowds = [Agents(preset, pit, house, seed, truth) for pit in pits if listing.traded]
+    return LiveEvent(
         clock=exchange.now,
         listing=listing,
         belief=_belief(exchange, listing, preset, seed),
         crowds=crowds,
         pits=pits,
-        dice=Dice(seed, listing.event.event_ticker, "history"),
+        dice=RngStream(seed, listing.event.event_ticker, "history"),
     )
 
 
-def _fitted(listing: Listing) -> Preset:
+def _fitted(listing: EventListing) -> Preset:
     preset = PRESETS[listing.preset]
     large = replace(
         preset.large,
@@ -159,10 +161,10 @@ def _fitted(listing: Listing) -> Preset:
     return replace(preset, activity=listing.activity, sides=listing.sides, large=large)
 
 
-def _belief(exchange: Exchange, listing: Listing, preset: Preset, seed: int) -> Belief:
+def _belief(exchange: Exchange, listing: EventListing, preset: Preset, seed: int) -> Belief:
     if listing.markets[0].is_combo:
         return Parlay(exchange, listing.markets)
-    dice = Dice(seed, listing.event.event_ticker, "belief")
+    dice = RngStream(seed, listing.event.event_ticker, "belief")
     life = (listing.is_known - listing.opens).total_seconds()
     if preset.unpredictable:
         return Coin(dice, life, preset.coin_moves, start=0.495)

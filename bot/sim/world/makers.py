@@ -8,23 +8,23 @@ from bisect import bisect_left, bisect_right
 from math import exp
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import CENT, CONTRACT, DOLLAR_TICKS
 from bot.sim.world.habits import Maker
-from bot.sim.world.market_adapter import Pit
-from bot.sim.world.rng_stream import Dice
+from bot.sim.world.market_adapter import MarketAdapter
+from bot.sim.world.rng_stream import RngStream
 
 #: What a quote in a gap of the ladder is divided by.
 _GAP = 8.0
 
 
-class Ladder:
+class QuoteLadder:
     """One maker's orders on one side, by price times the side's sign: the best is the highest."""
 
     __slots__ = ("_account", "_orders", "_pit", "_side", "_sign")
 
-    def __init__(self, pit: Pit, account: Account, side: Side) -> None:
+    def __init__(self, pit: MarketAdapter, account: MemberAccount, side: Side) -> None:
         self._pit = pit
         self._account = account
         self._side = side
@@ -72,15 +72,17 @@ class Ladder:
         self._pit.cancel(self._account, self._orders.pop(key))
 
 
-class MakerDesk:
+class MarketMakers:
     """One maker at work in one market."""
 
-    def __init__(self, habits: Maker, pit: Pit, account: Account, dice: Dice) -> None:
+    def __init__(
+        self, habits: Maker, pit: MarketAdapter, account: MemberAccount, dice: RngStream
+    ) -> None:
         self._habits = habits
         self._pit = pit
         self._dice = dice
         self._rungs = pit.prices if habits.fine else pit.rungs
-        self._ladders = {side: Ladder(pit, account, side) for side in Side}
+        self._ladders = {side: QuoteLadder(pit, account, side) for side in Side}
         self._fair: float | None = None
         self._seen = 0.0
         self._is_new = True
@@ -121,7 +123,7 @@ class MakerDesk:
                 if depth[side] > 0.0:
                     self._hang(side, ladder, error, depth[side])
 
-    def _hang(self, side: Side, ladder: Ladder, error: float, depth: float) -> None:
+    def _hang(self, side: Side, ladder: QuoteLadder, error: float, depth: float) -> None:
         edge = self._edge(side, (self._fair or 0.0) + error)
         if edge is None:
             ladder.clear(_beyond(side))
@@ -132,7 +134,7 @@ class MakerDesk:
             ladder.trim(self._rungs[last])
         self._fill(side, ladder, edge, depth)
 
-    def _fill(self, side: Side, ladder: Ladder, edge: int, depth: float) -> None:
+    def _fill(self, side: Side, ladder: QuoteLadder, edge: int, depth: float) -> None:
         """Quote where nothing is left, from the edge outwards."""
         sign, levels = side.sign, self._habits.levels
         last = min(max(edge - sign * levels, -1), len(self._rungs))

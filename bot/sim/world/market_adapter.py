@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.market.market import PriceGrid, Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import LiveOrder, OrderRequest, OrderState, TimeInForce
@@ -20,7 +20,7 @@ from bot.sim.engine.units import CENT, CONTRACT, DOLLAR_TICKS
 _COARSE_NEAR_ENDS = CENT // 2
 
 
-class Pit:
+class MarketAdapter:
     """The floor of one market."""
 
     def __init__(self, exchange: Exchange, ticker: str, grid: PriceGrid) -> None:
@@ -41,12 +41,14 @@ class Pit:
         """Whether orders are accepted."""
         return self.state.is_open
 
-    def rest(self, account: Account, side: Side, price: int, contracts: float) -> LiveOrder | None:
+    def rest(
+        self, account: MemberAccount, side: Side, price: int, contracts: float
+    ) -> LiveOrder | None:
         """Leave an order in the book; None if nothing of it rests. It may trade on its way in."""
         return self.enter(account, side, price, whole(contracts))[1]
 
     def enter(
-        self, account: Account, side: Side, price: int, size: int
+        self, account: MemberAccount, side: Side, price: int, size: int
     ) -> tuple[int, LiveOrder | None]:
         """Enter an order: the units that traded at once, and the order if the rest of it rests."""
         try:
@@ -55,7 +57,7 @@ class Pit:
             return 0, None
         return placed.filled, account.open_orders.get(placed.order_id)
 
-    def take(self, account: Account, side: Side, price: int, size: int) -> int:
+    def take(self, account: MemberAccount, side: Side, price: int, size: int) -> int:
         """Units traded at once at that price or better."""
         request = OrderRequest(self.ticker, side, size, price, time_in_force=TimeInForce.IOC)
         try:
@@ -63,7 +65,7 @@ class Pit:
         except Rejected:
             return 0
 
-    def cancel(self, account: Account, order: LiveOrder) -> None:
+    def cancel(self, account: MemberAccount, order: LiveOrder) -> None:
         """Take an order out; one that is gone already is no matter."""
         if order.state is not OrderState.RESTING:
             return

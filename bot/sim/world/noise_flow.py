@@ -3,12 +3,12 @@
 from heapq import heappop, heappush
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.orders import LiveOrder
 from bot.sim.engine.units import CENT
 from bot.sim.world.habits import Flow
-from bot.sim.world.market_adapter import Pit, is_price, whole
-from bot.sim.world.rng_stream import Dice
+from bot.sim.world.market_adapter import MarketAdapter, is_price, whole
+from bot.sim.world.rng_stream import RngStream
 
 #: How likely each further step away from the best price is left out.
 _CLOSENESS = 0.30
@@ -20,10 +20,12 @@ _BUSIEST = 6
 _BLINK = 2.5
 
 
-class Passers:
+class NoiseFlow:
     """The crowd of one market."""
 
-    def __init__(self, habits: Flow, pit: Pit, account: Account, dice: Dice) -> None:
+    def __init__(
+        self, habits: Flow, pit: MarketAdapter, account: MemberAccount, dice: RngStream
+    ) -> None:
         self._habits = habits
         self._pit = pit
         self._account = account

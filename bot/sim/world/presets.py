@@ -7,12 +7,12 @@ the best prices of weather markets. What the numbers mean is in `habits`.
 
 from dataclasses import replace
 
-from bot.sim.world.belief import News
+from bot.sim.world.belief import NewsProcess
 from bot.sim.world.habits import NOBODY_LARGE, Flow, Large, Maker, Preset
 
 FAST15M = Preset(
     name="fast15m",
-    news=News(quiet=0.56, burst=1.0, burst_half_life=17.0, jumps=14.0),
+    news=NewsProcess(quiet=0.56, burst=1.0, burst_half_life=17.0, jumps=14.0),
     makers=(
         # Small ones close to the price, slow to leave it: the remnants at the best prices.
         Maker(0.02, 1, 60, 0.5, lag=3.6, follow=0.67, flee=0.13, fine=True),
@@ -49,7 +49,7 @@ FAST15M = Preset(
 HOURLY = replace(
     FAST15M,
     name="hourly",
-    news=News(quiet=0.5, burst=0.8, burst_half_life=40.0),
+    news=NewsProcess(quiet=0.5, burst=0.8, burst_half_life=40.0),
     makers=tuple(
         replace(maker, size=maker.size * 0.6, follow=maker.follow * 0.7) for maker in FAST15M.makers
     ),
@@ -60,7 +60,7 @@ HOURLY = replace(
 
 SLOW_DAY = Preset(
     name="slow_day",
-    news=News(quiet=0.99, burst=1.4, burst_half_life=900.0),
+    news=NewsProcess(quiet=0.99, burst=1.4, burst_half_life=900.0),
     makers=(
         Maker(0.3, 1, 140, 0.7, lag=6.0, follow=0.05, flee=0.1),
         Maker(0.55, 2, 1100, 0.5, lag=5.0, follow=0.08, flee=0.3, gaps=0.3),
@@ -98,7 +98,7 @@ GAME = replace(
 
 ILLIQUID = Preset(
     name="illiquid",
-    news=News(quiet=0.995, burst=1.0, burst_half_life=1800.0),
+    news=NewsProcess(quiet=0.995, burst=1.0, burst_half_life=1800.0),
     makers=(
         Maker(3.0, 2, 90, 0.8, lag=60.0, follow=0.01, flee=0.02),
         Maker(8.0, 3, 250, 0.8, lag=120.0, follow=0.005, flee=0.01, keep=6),
@@ -125,7 +125,7 @@ ILLIQUID = Preset(
 #: Nothing is predictable: the makers quote a coin on whole cents, with sizes that know nothing.
 NULL = Preset(
     name="null",
-    news=News(),
+    news=NewsProcess(),
     makers=(
         Maker(0.5, 1, 500, 0.5, lag=0.0, follow=1.0, flee=1.0),
         Maker(0.5, 6, 300, 0.5, lag=0.0, follow=1.0, flee=1.0),

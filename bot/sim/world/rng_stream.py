@@ -19,7 +19,7 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed, *words]))
 
 
-class Dice:
+class RngStream:
     """Draws of one stream, in the order they are asked for."""
 
     __slots__ = ("_generator", "_normals", "_uniforms")
@@ -70,12 +70,12 @@ class Dice:
         return count
 
 
-class Drift:
+class RngDrift:
     """A mean-reverting number around 0 with a given spread and half-life in seconds."""
 
     __slots__ = ("_dice", "_half_life", "_spread", "value")
 
-    def __init__(self, dice: Dice, spread: float, half_life: float) -> None:
+    def __init__(self, dice: RngStream, spread: float, half_life: float) -> None:
         self._dice = dice
         self._spread = spread
         self._half_life = half_life

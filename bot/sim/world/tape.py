@@ -16,15 +16,15 @@ import numpy as np
 
 from bot.core.market.market import MarketStatus, Side
 from bot.ports.exchange import Clock
-from bot.sim.engine.accounts import Account
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec
 from bot.sim.engine.units import DOLLAR_TICKS
-from bot.sim.world.book_series import Reel, read_tape
-from bot.sim.world.driver import Driver
+from bot.sim.world.book_series import BookSeries, read_tape
+from bot.sim.world.driver import WorldDriver
 from bot.sim.world.listings import TAPERED
-from bot.sim.world.market_adapter import Pit
+from bot.sim.world.market_adapter import MarketAdapter
 
 #: A market is listed this long before its first row.
 _BEFORE = timedelta(minutes=15)
@@ -34,7 +34,7 @@ _AFTER = timedelta(seconds=5)
 class TapeWorld:
     """Recorded markets on an exchange; the tape starts at the exchange's present moment."""
 
-    def __init__(self, exchange: Exchange, reels: Sequence[Reel]) -> None:
+    def __init__(self, exchange: Exchange, reels: Sequence[BookSeries]) -> None:
         self._exchange = exchange
         self._start = exchange.now
         self._waiting = sorted(reels, key=lambda reel: reel.at[0], reverse=True)
@@ -65,7 +65,7 @@ class TapeWorld:
             self._showing.append(self._listed(self._waiting.pop()))
         self._showing = [each for each in self._showing if each.show(self._exchange, at)]
 
-    def _listed(self, reel: Reel) -> "_Projector":
+    def _listed(self, reel: BookSeries) -> "_Projector":
         series, event = reel.ticker.split("-", 1)[0], reel.ticker.rsplit("-", 1)[0]
         if series not in self._exchange.state.series:
             self._exchange.add_series(SeriesSpec(series, series, "Recorded"))
@@ -83,26 +83,26 @@ class TapeWorld:
         )
         self._exchange.add_market(spec)
         return _Projector(
-            reel, Pit(self._exchange, reel.ticker, TAPERED), self._quotes, self._takers
+            reel, MarketAdapter(self._exchange, reel.ticker, TAPERED), self._quotes, self._takers
         )
 
 
 def tape_exchange(
     clock: Clock, path: Path, speed: float = 1.0, tickers: Iterable[str] = ()
-) -> tuple[Exchange, Driver]:
+) -> tuple[Exchange, WorldDriver]:
     """An exchange that shows a recording from this moment on, and what keeps it going."""
     exchange = Exchange(0, clock.now())
-    return exchange, Driver(TapeWorld(exchange, read_tape(path, tickers)), clock, speed)
+    return exchange, WorldDriver(TapeWorld(exchange, read_tape(path, tickers)), clock, speed)
 
 
 @dataclass(slots=True)
 class _Projector:
     """Shows one market's rows as orders."""
 
-    reel: Reel
-    pit: Pit
-    quotes: Account
-    takers: Account
+    reel: BookSeries
+    pit: MarketAdapter
+    quotes: MemberAccount
+    takers: MemberAccount
     row: int = -1
     orders: dict[tuple[Side, int], LiveOrder] = field(default_factory=dict)
 

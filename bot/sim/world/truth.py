@@ -19,7 +19,7 @@ from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 DEEDS_KEPT = 200_000
 
 
-class Kind(StrEnum):
+class ActionKind(StrEnum):
     """What somebody large was doing."""
 
     WHALE = "whale"
@@ -38,7 +38,7 @@ class How(StrEnum):
 
 
 @dataclass(slots=True)
-class Deed:
+class Action:
     """One large order's life. Sizes in contracts, prices in dollars.
 
     `size` is what was meant, `shown` what the book could show of it at once, `filled` what
@@ -47,7 +47,7 @@ class Deed:
     """
 
     ticker: str
-    kind: Kind
+    kind: ActionKind
     side: Side
     price: float
     size: float
@@ -68,15 +68,15 @@ class Deed:
 class Truth:
     """All deeds, in the order in which they began; the oldest are forgotten some day."""
 
-    deeds: deque[Deed] = field(default_factory=lambda: deque(maxlen=DEEDS_KEPT))
+    deeds: deque[Action] = field(default_factory=lambda: deque(maxlen=DEEDS_KEPT))
 
-    def __iter__(self) -> Iterator[Deed]:
+    def __iter__(self) -> Iterator[Action]:
         return iter(self.deeds)
 
     def __len__(self) -> int:
         return len(self.deeds)
 
-    def add(self, deed: Deed) -> Deed:
+    def add(self, deed: Action) -> Action:
         """Write down that a deed began."""
         self.deeds.append(deed)
         return deed
@@ -84,7 +84,7 @@ class Truth:
     def write(self, stream: TextIO) -> None:
         """One JSON object a line, times in ISO 8601."""
         for deed in self.deeds:
-            row = {name: getattr(deed, name) for name in Deed.__slots__}
+            row = {name: getattr(deed, name) for name in Action.__slots__}
             stream.write(json.dumps(row, default=_text) + "\n")
 
 

@@ -11,9 +11,9 @@ from typing import Protocol
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import SeriesSpec
 from bot.sim.world.agents import House
-from bot.sim.world.live_event import Listing, Stage, stage
+from bot.sim.world.live_event import EventListing, LiveEvent, stage
 from bot.sim.world.presets import PRESETS
-from bot.sim.world.truth import Kind, Truth
+from bot.sim.world.truth import ActionKind, Truth
 
 
 class Programme(Protocol):
@@ -24,7 +24,7 @@ class Programme(Protocol):
         """All series, listed at the start."""
         ...
 
-    def due(self, now: datetime) -> Sequence[Listing]:
+    def due(self, now: datetime) -> Sequence[EventListing]:
         """The events to list by now that were not asked for before."""
         ...
 
@@ -38,7 +38,7 @@ class World:
         self._seed = seed
         self._programme = programme
         self._house = _house(exchange)
-        self._stages: list[Stage] = []
+        self._stages: list[LiveEvent] = []
         for series in programme.series:
             exchange.add_series(series)
         self._list()
@@ -78,5 +78,5 @@ def _house(exchange: Exchange) -> House:
     return House(
         makers=[exchange.open_account(f"maker {n + 1}", house=True) for n in range(desks)],
         passers=exchange.open_account("passers", house=True),
-        large={kind: exchange.open_account(kind, house=True) for kind in Kind},
+        large={kind: exchange.open_account(kind, house=True) for kind in ActionKind},
     )

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 
 from bot.ports.persistence import StoreError
 from bot.store.connections import postgres, sqlite
-from bot.store.connections.session import Session
+from bot.store.connections.session import StoreSession
 
 _ACCEPTED: Final = (
     "DATABASE_URL must be sqlite:///folder/file.db or postgres://user:password@host:port/database"
@@ -55,7 +55,7 @@ _FOREIGN: Final[Mapping[str, re.Pattern[str]]] = {
 }
 
 
-def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextManager[Session]:
+def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextManager[StoreSession]:
     """Transactions with the database at an address. Raises StoreError if it cannot be used.
 
     Unless `may_begin`, a file has to be there.

@@ -50,7 +50,7 @@ _MEND: Final = "Restore a copy of the database from before it, or mend that row"
 _REMEDY: Final = "see that it runs and that DATABASE_URL is right"
 
 
-class Session(Protocol):
+class StoreSession(Protocol):
     """Runs work in transactions, each on a connection of its own."""
 
     @property
