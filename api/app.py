@@ -45,7 +45,7 @@ class BotService(FastAPI):
     """FastAPI with the edge outside of all its own layers, error answers included."""
 
     def __init__(
-        self, facts: ServiceFacts, doors: AccessPolicy, lifespan: Lifespan["BotService"]
+        self, facts: ServiceFacts, access_policy: AccessPolicy, lifespan: Lifespan["BotService"]
     ) -> None:
         super().__init__(
             title=facts.name,
@@ -61,14 +61,14 @@ class BotService(FastAPI):
         )
         self.state.facts = facts
         self.state.documents = {}
-        self._doors = doors
+        self._access_policy = access_policy
         cors, scrubber = Cors(facts.cors_origins), facts.scrubber
-        self._edge = EdgeMiddleware(super().__call__, cors, doors, self._knows, scrubber)
+        self._edge = EdgeMiddleware(super().__call__, cors, access_policy, self._knows, scrubber)
 
     def show(self, services: Services, patience: Patience = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""
         self.state.services = services
-        return self._edge.open(services.board, patience)
+        return self._edge.open(services.snapshot_holder, patience)
 
     def _knows(self, path: str) -> bool:
         asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
@@ -78,7 +78,7 @@ class BotService(FastAPI):
         """The document of this API, with locks on what wants a token."""
         if self.openapi_schema is None:
             document = docs.sendable(super().openapi())
-            self.openapi_schema = docs.locked(document, self._doors.wants_token)
+            self.openapi_schema = docs.locked(document, self._access_policy.wants_token)
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,17 +97,17 @@ def create_app(
     `seconds` is a clock that never jumps, for the limit of failed attempts; `patience` is how long
     pages are kept waiting.
     """
-    doors = AccessPolicy(facts, seconds)
+    access_policy = AccessPolicy(facts, seconds)
 
     @asynccontextmanager
     async def lifespan(app: BotService) -> AsyncIterator[Mapping[str, Any]]:
-        for warning in doors.warnings():
+        for warning in access_policy.warnings():
             log.warning("%s", warning)
         async with open_services() as services:
             holds = app.show(services, patience)
             yield {LET_GO: holds.let_go}
 
-    app = BotService(facts, doors, lifespan)
+    app = BotService(facts, access_policy, lifespan)
     errors.install(app)
     for part in (root, docs, state, bot, decisions, whales, model, logs, demo):
         app.include_router(part.router)

@@ -133,7 +133,7 @@ class Services(Protocol):
     """The open service: what bot there is, its switches, and where events are written."""
 
     @property
-    def board(self) -> SnapshotHolder:
+    def snapshot_holder(self) -> SnapshotHolder:
         """Where the bot puts what it sees."""
         ...
 
@@ -212,7 +212,7 @@ async def _facts(request: Request) -> ServiceFacts:
 
 
 async def _snapshot(request: Request) -> Snapshot:
-    return (await _services(request)).board.snapshot
+    return (await _services(request)).snapshot_holder.snapshot
 
 
 async def _wants_body(request: Request) -> bool:

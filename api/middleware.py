@@ -48,21 +48,21 @@ class EdgeMiddleware:
         self,
         app: ASGIApp,
         cors: Cors,
-        doors: AccessPolicy,
+        access_policy: AccessPolicy,
         knows: Callable[[str], bool],
         scrubber: Scrubber = NOTHING,
     ) -> None:
         self._app = app
         self._cors = cors
-        self._doors = doors
+        self._access_policy = access_policy
         self._knows = knows
         self._scrubber = scrubber
         self._open: _Open | None = None
         self._ready: Ready | None = None
 
-    def open(self, board: SnapshotHolder, patience: Patience) -> Holds:
+    def open(self, snapshot_holder: SnapshotHolder, patience: Patience) -> Holds:
         """Answer from this board from now on; whoever waits, waits there."""
-        self._open = _Open(board, Holds(patience), asyncio.Semaphore(_TURNS))
+        self._open = _Open(snapshot_holder, Holds(patience), asyncio.Semaphore(_TURNS))
         return self._open.holds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +78,8 @@ class EdgeMiddleware:
         target = located(scope, self._knows)
         headers = dict(scope["headers"])
         full = target.path == FULL and scope["method"] in _READS
-        if not (full and self._doors.reads_are_free and target.token is None):
-            refusal = self._doors.refusal(scope, target, headers)
+        if not (full and self._access_policy.reads_are_free and target.token is None):
+            refusal = self._access_policy.refusal(scope, target, headers)
             if refusal is not None:
                 await self._hold_back(headers, receive)
                 await self._refuse(refusal, scope, headers, send)
@@ -100,7 +100,7 @@ class EdgeMiddleware:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         target, headers = located(scope, self._knows), dict(scope["headers"])
-        refusal = self._doors.refusal(scope, target, headers)
+        refusal = self._access_policy.refusal(scope, target, headers)
         if refusal is None and not self._is_unwelcome(headers):
             await self._app(scope, receive, send)
             return
@@ -127,20 +127,20 @@ class EdgeMiddleware:
 
         async def news() -> None:
             while self._has(known, headers):
-                await service.board.newer()
+                await service.snapshot_holder.newer()
 
         await service.holds.news(receive, news)
 
     def _has(self, known: bytes, headers: dict[bytes, bytes]) -> bool:
-        return names(known, self._current().form(headers.get(b"accept-encoding")).etag)
+        return names(known, self._current().answer_format(headers.get(b"accept-encoding")).etag)
 
     def _full(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
-        form = self._current().form(headers.get(b"accept-encoding"))
+        answer_format = self._current().answer_format(headers.get(b"accept-encoding"))
         extra = self._extra(scope, headers)
         known = headers.get(b"if-none-match")
-        if known is not None and names(known, form.etag):
-            return _start(304, form.unchanged + extra), _NO_BODY
-        return _start(200, form.full + extra), form.body
+        if known is not None and names(known, answer_format.etag):
+            return _start(304, answer_format.unchanged + extra), _NO_BODY
+        return _start(200, answer_format.full + extra), answer_format.body
 
     def _extra(self, scope: Scope, headers: dict[bytes, bytes]) -> Headers:
         """What an answer to this request carries besides what all answers do."""
@@ -160,7 +160,7 @@ class EdgeMiddleware:
         return self._open
 
     def _current(self) -> Ready:
-        snapshot = self._opened().board.snapshot
+        snapshot = self._opened().snapshot_holder.snapshot
         if self._ready is None or self._ready.snapshot is not snapshot:
             self._ready = Ready.of(snapshot, self._scrubber)
         return self._ready
@@ -213,7 +213,7 @@ class EdgeMiddleware:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    board: SnapshotHolder
+    snapshot_holder: SnapshotHolder
     holds: Holds
     turns: asyncio.Semaphore
 

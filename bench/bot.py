@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config
-from bot.app.composition import Bot, NodeContext, first_board, unkept
+from bot.app.composition import Bot, NodeContext, first_snapshot, unkept
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -26,8 +26,8 @@ async def joined(exchange: Canned, folder: Path) -> AsyncIterator[Bot]:
         data = KalshiClient(http, TokenBudget(stopwatch, NO_LIMIT), clock)
         with CsvJournal(folder) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
-            board = first_board(settings, model, clock.now())
-            bot = unkept(NodeContext(settings, model, data, journal, clock, board))
+            snapshot_holder = first_snapshot(settings, model, clock.now())
+            bot = unkept(NodeContext(settings, model, data, journal, clock, snapshot_holder))
             await bot.universe.scan()
             await bot.cycle.run()
             await bot.universe.learn()

@@ -48,8 +48,8 @@ async def _measured(size: int, rounds: int) -> None:
             for _ in range(WARM_UP):
                 await _seconds(bot.cycle)
             measured = [await _round(bot.cycle, exchange) for _ in range(rounds)]
-            shown = len(bot.board.snapshot.state.markets)
-            fault = bot.board.status.model_fault
+            shown = len(bot.snapshot_holder.snapshot.state.markets)
+            fault = bot.snapshot_holder.status.model_fault
     say(_line(size, shown, measured))
     if fault:
         say(f"              without a model: {fault}")

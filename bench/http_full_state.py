@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from bench.common import Round, in_turn, machine, ratio, say
 from bench.load import Load, ask
-from bench.server import Server, keep, running
+from bench.server import Server, commit_pass, running
 
 PATH: Final = "/state/full"
 
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
     say(f"/state/full against a bare ASGI app ({machine()})")
     with running("bench.service:ours") as ours, tempfile.TemporaryDirectory() as folder:
         answer = ask(ours.port, PATH, [])
-        keep(answer, Path(folder) / "answer.json")
+        commit_pass(answer, Path(folder) / "answer.json")
         etag = dict(answer.headers)["etag"]
         say(f"{len(answer.body):,} bytes, {len(answer.headers)} headers, 32 connections")
         with running("bench.server:floor", f"{folder}/answer.json") as floor:

@@ -59,7 +59,7 @@ def _report(tape: Tape, options: argparse.Namespace) -> None:
     bench = _Bench(tape, settings, scorer.chosen(settings.model_path, options.every), options.every)
     books = len(tape.books)
     cycles = bench.cycles()
-    rounds = in_turn(bench.replayed, bench.judged, options.rounds)
+    rounds = in_turn(bench.replayed, bench.predictions, options.rounds)
     say(
         f"{books:,} books of {len(set(tape.books.tickers)):,} markets, "
         f"{cycles:,} cycles of {options.every:g} s: "
@@ -118,11 +118,11 @@ class _Bench:
             asyncio.run(self._through(replay))
             return time.process_time() - started
 
-    def judged(self) -> float:
+    def predictions(self) -> float:
         """Processor seconds of measuring and scoring all books at once."""
         watch = self._watch()
         started = time.process_time()
-        watch.opinions(observed(self.tape, watch))
+        watch.predicted(observed(self.tape, watch))
         return time.process_time() - started
 
     def cycles(self) -> int:

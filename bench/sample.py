@@ -13,7 +13,7 @@ WHALES = 24
 ENTRIES = 60
 
 
-def board() -> SnapshotHolder:
+def snapshot_holder() -> SnapshotHolder:
     """A board with that state, serialised and compressed like a cycle leaves it."""
     status = BotStatus(
         running=True, bot_enabled=True, mode="paper", interval_seconds=60.0, loop_count=60

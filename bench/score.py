@@ -50,14 +50,14 @@ def _report(
     columns = features[:, [FEATURE_NAMES.index(name) for name in scorer.uses]]
     line = np.ones(columns.shape[1])
     found = in_turn(
-        lambda: _seconds(lambda: scorer.judge(features)),
+        lambda: _seconds(lambda: scorer.run_predict(features)),
         lambda: _seconds(lambda: 1 / (1 + np.exp(-(columns @ line)))),
         rounds,
     )
     books, seconds_to_close = _books(markets), np.full(markets, 600.0)
     rows = measure(books, np.repeat(blank(), markets), seconds_to_close)[1]
     measured = _seconds(lambda: measure(books, rows, seconds_to_close))
-    judged = median(one.ours for one in found)
+    predictions = median(one.ours for one in found)
     both = np.concatenate([columns, columns])
     others = ", ".join(
         f"{name} {_seconds(partial(predict, both)) * 1e3:.2f} ms"
@@ -65,7 +65,7 @@ def _report(
     )
     say(
         f"{markets:5,} markets: features {measured * 1e3:.2f} ms, scores and reasons "
-        f"{judged * 1e3:.2f} ms ({ratio(found)} × the floor); {others}"
+        f"{predictions * 1e3:.2f} ms ({ratio(found)} × the floor); {others}"
     )
 
 

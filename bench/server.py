@@ -64,7 +64,7 @@ def running(*what: str) -> Iterator[Server]:
             child.wait()
 
 
-def keep(answer: Answer, file: Path) -> None:
+def commit_pass(answer: Answer, file: Path) -> None:
     """Write an answer down for `floor` to repeat."""
     headers = [pair for pair in answer.headers if pair[0] not in ADDED]
     body = b64encode(answer.body).decode()

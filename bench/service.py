@@ -51,7 +51,7 @@ def at_work(markets: str) -> FastAPI:
             async with joined(Canned(int(markets)), Path(folder)) as bot:
                 runner = BotLoop(bot.cycle.run, _alone, SystemClock(), PAUSE, _unheard)
                 try:
-                    yield _Services(board=bot.board, control=runner)
+                    yield _Services(snapshot_holder=bot.snapshot_holder, control=runner)
                 finally:
                     await runner.stop()
 
@@ -86,7 +86,7 @@ class _Idle:
 
 @dataclass(frozen=True, slots=True)
 class _Services:
-    board: SnapshotHolder = field(default_factory=sample.board)
+    snapshot_holder: SnapshotHolder = field(default_factory=sample.snapshot_holder)
     control: BotControl = field(default_factory=_Idle)
     journal: _Idle = field(default_factory=_Idle)
     log_stats: LogStats = field(default_factory=lambda: LogStats(Path("logs")))

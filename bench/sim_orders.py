@@ -52,7 +52,7 @@ class Bench:
         close = START + timedelta(days=9)
         for ticker in self.tickers:
             self.exchange.add_market(MarketSpec(ticker, "E", "Bench", START, close))
-        self.crowd = [self.exchange.open_account(f"house{n}", house=True) for n in range(10)]
+        self.agents = [self.exchange.open_account(f"house{n}", house=True) for n in range(10)]
         self.member = self.exchange.open_account("member", {0: 10**6 * DOLLAR})
 
     def request(self, spread: int = 0) -> OrderRequest:
@@ -73,7 +73,7 @@ class Bench:
             for away in range(1, LEVELS + 1):
                 for side in Side:
                     price = (50 - side.sign * away) * CENT
-                    self.exchange.place(self.crowd[0], OrderRequest(ticker, side, 1_000, price))
+                    self.exchange.place(self.agents[0], OrderRequest(ticker, side, 1_000, price))
 
 
 class Still:
@@ -141,7 +141,7 @@ def engine(spread: int, *, by_member: bool) -> tuple[float, float]:
 
     def work() -> None:
         for number in range(ENGINE_OPERATIONS):
-            account = bench.member if by_member else bench.crowd[number % 10]
+            account = bench.member if by_member else bench.agents[number % 10]
             if number % 4 == 3 and account.open_orders:
                 bench.exchange.cancel(account, next(iter(account.open_orders)))
             else:
@@ -203,7 +203,7 @@ async def books(bench: Bench, http: httpx.AsyncClient) -> dict[str, float]:
     measured: dict[str, float] = {"changed": 1e9, "cached": 1e9}
     for name in [*measured] * ROUNDS:
         if name == "changed":
-            touch(bench, bench.crowd[0])
+            touch(bench, bench.agents[0])
         start = time.process_time()
         for _ in range(1 if name == "changed" else BATCHES):
             await http.get("/markets/orderbooks", params=params)

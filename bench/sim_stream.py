@@ -49,7 +49,7 @@ class Unspoiled:
 def trade(bench: Bench, count: int) -> None:
     """So many operations: three placed, far from each other, for one cancelled."""
     for number in range(count):
-        account = bench.crowd[number % 10]
+        account = bench.agents[number % 10]
         if number % 4 == 3 and account.open_orders:
             bench.exchange.cancel(account, next(iter(account.open_orders)))
         else:
@@ -61,11 +61,11 @@ def recorded() -> list[BookDelta]:
     bench = Bench()
     deltas: list[BookDelta] = []
 
-    def keep(event: SimEvent) -> None:
+    def commit_pass(event: SimEvent) -> None:
         if isinstance(event, BookDelta):
             deltas.append(event)
 
-    bench.exchange.subscribe(keep)
+    bench.exchange.subscribe(commit_pass)
     trade(bench, OPERATIONS)
     return deltas
 

@@ -84,15 +84,18 @@ class Floor:
 
     def _commit(self, done: CommitBatch) -> None:
         bodies = [row["body"] for row in rows.rows(done.events).events]
-        self._write(bodies, done.memos, done.published)
+        self._write(bodies, done.state_records, done.published)
 
     def _write(
-        self, bodies: Sequence[str], memos: Sequence[StateRecord], published: bytes | None
+        self, bodies: Sequence[str], state_records: Sequence[StateRecord], published: bytes | None
     ) -> None:
         run = self._connection
         run.execute("BEGIN IMMEDIATE")
         run.executemany("INSERT INTO events (body) VALUES (?)", [(body,) for body in bodies])
-        named = [(memo.kind, memo.key, memo.body) for memo in memos]
+        named = [
+            (state_record.kind, state_record.key, state_record.body)
+            for state_record in state_records
+        ]
         run.executemany("INSERT OR REPLACE INTO memos VALUES (?, ?, ?)", named)
         if published is not None:
             run.execute("INSERT OR REPLACE INTO published VALUES (1, ?)", (published,))
@@ -149,18 +152,18 @@ def _report(what: str, rounds: Rounds) -> None:
     )
 
 
-def _cycle(name: str, dice: Random) -> tuple[Order, CommitBatch]:
+def _cycle(name: str, rng: Random) -> tuple[Order, CommitBatch]:
     """An order, and a cycle that filled it; every byte of every memo is new."""
     tickers = [f"KXMADEUP-26NOV22-{number}" for number in range(MARKETS)]
     order = Order(name, tickers[0], Side.BUY, Decimal(100), Decimal("0.41"), NOON)
-    memos = [
-        StateRecord(kind, ticker, dice.randbytes(size))
+    state_records = [
+        StateRecord(kind, ticker, rng.randbytes(size))
         for ticker in tickers
         for kind, size in PARTS.items()
     ]
-    decisions = StateRecord("decisions", "", dice.randbytes(DECISIONS))
+    decisions = StateRecord("decisions", "", rng.randbytes(DECISIONS))
     return order, CommitBatch(
-        _events(order, tickers), [*memos, decisions], dice.randbytes(PUBLISHED)
+        _events(order, tickers), [*state_records, decisions], rng.randbytes(PUBLISHED)
     )
 
 

@@ -10,7 +10,7 @@ from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats, OrderBook
 from bot.core.signals.regime import RegimeName
-from bot.ports.exchange import BookAnswer, ExchangeError, Opinions
+from bot.ports.exchange import BookAnswer, ExchangeError, ModelOutput
 from bot.signals.analyzer import Predictions
 from tests.strategies import NOON
 
@@ -81,9 +81,9 @@ class FakeScorer:
         value = np.nan if self.opinion is None else self.opinion
         return np.full(len(features), value)
 
-    def judge(self, features: Floats) -> Opinions:
+    def predict(self, features: Floats) -> ModelOutput:
         reason = "the fake has no opinion" if self.opinion is None else None
-        return Opinions(self.score(features), (reason,) * len(features))
+        return ModelOutput(self.score(features), (reason,) * len(features))
 
 
 @dataclass
@@ -118,13 +118,13 @@ class Nobody:
     def see(self, events: Sequence[Event]) -> None:
         pass
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         pass
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,
+        market_regime: RegimeName,
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
@@ -136,6 +136,6 @@ class NoExaminer:
     """Grades nothing."""
 
     def grade(
-        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
+        self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> Sequence[Event]:
         return ()

@@ -164,7 +164,9 @@ async def remember(settings: Settings, book: str, *more: StateRecord) -> None:
         term = await database.take("an earlier process", 60, book)
         assert term is not None
         await database.open_book(term, book, settings.paper_cash, seen_at)
-        await database.store(term, book).commit(CommitBatch(whales, [*tallies.memos(), *more]))
+        await database.store(term, book).commit(
+            CommitBatch(whales, [*tallies.state_records(), *more])
+        )
         await database.release(term)
 
 
@@ -178,8 +180,8 @@ async def until(condition: Callable[[], Any], seconds: float = 8.0) -> Any:
 
 async def passes(service: Running, count: int) -> None:
     """So many whole passes from now."""
-    target = service.board.status.loop_count + count + 1
-    await until(lambda: service.board.status.loop_count >= target)
+    target = service.snapshot_holder.status.loop_count + count + 1
+    await until(lambda: service.snapshot_holder.status.loop_count >= target)
 
 
 def held(service: Running) -> dict[str, Decimal]:
@@ -190,7 +192,7 @@ def held(service: Running) -> dict[str, Decimal]:
 
 def shown(service: Running) -> dict[str, Any]:
     """The state that is served, without what each process says of itself."""
-    state: dict[str, Any] = json.loads(service.board.snapshot.body)
+    state: dict[str, Any] = json.loads(service.snapshot_holder.snapshot.body)
     return {name: part for name, part in state.items() if name != "bot"}
 
 

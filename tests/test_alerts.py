@@ -169,9 +169,9 @@ def test_what_was_told_long_ago_is_told_again_at_once():
 def test_one_thing_does_not_hide_another_and_nothing_hides_what_is_about_nothing():
     gate = Gate()
 
-    told = [gate.passed(alert(about)) for about in ("KXA", "KXB", None, None)]
+    reported = [gate.passed(alert(about)) for about in ("KXA", "KXB", None, None)]
 
-    assert None not in told
+    assert None not in reported
 
 
 def test_a_flood_of_whales_leaves_room_for_what_is_urgent():
@@ -227,9 +227,11 @@ news = st.builds(
 
 
 @given(st.lists(news, max_size=120), st.integers(1, 20))
-def test_every_alert_is_let_through_waits_or_is_counted_and_no_minute_has_more_than_20(told, every):
+def test_every_alert_is_let_through_waits_or_is_counted_and_no_minute_has_more_than_20(
+    reported, every
+):
     gate, out, summed = Gate(), [], 0
-    for number, one in enumerate(sorted(told, key=lambda one: one.at)):
+    for number, one in enumerate(sorted(reported, key=lambda one: one.at)):
         through = [passed] if (passed := gate.passed(one)) else []
         if number % every == 0:
             due = gate.due(one.at)
@@ -237,7 +239,7 @@ def test_every_alert_is_let_through_waits_or_is_counted_and_no_minute_has_more_t
             through += due
         out += [one.at for _ in through]
 
-    assert len(out) - summed + gate.waiting + gate.suppressed == len(told)
+    assert len(out) - summed + gate.waiting + gate.suppressed == len(reported)
     assert all(sum(0 <= (b - a).total_seconds() < 60 for b in out) <= 20 for a in out)
 
 
@@ -259,8 +261,8 @@ def looks(*standings, every=5.0):
     """What is said when the service stands so, one look after the other."""
     troubles = Troubles()
     return [
-        [one.kind for one in troubles.after(standing, NOON + timedelta(seconds=number * every))]
-        for number, standing in enumerate(standings)
+        [one.kind for one in troubles.after(condition, NOON + timedelta(seconds=number * every))]
+        for number, condition in enumerate(standings)
     ]
 
 
@@ -310,13 +312,13 @@ def test_a_trouble_that_comes_and_goes_is_one():
 
 def test_the_end_of_a_trouble_says_how_long_it_lasted():
     troubles, ill = Troubles(), replace(WELL, store_fault="locked")
-    told = [
+    reported = [
         one.message
-        for minute, standing in enumerate([ill, ill, ill, ill, WELL, WELL])
-        for one in troubles.after(standing, NOON + timedelta(minutes=minute))
+        for minute, condition in enumerate([ill, ill, ill, ill, WELL, WELL])
+        for one in troubles.after(condition, NOON + timedelta(minutes=minute))
     ]
 
-    assert told == [
+    assert reported == [
         "The database keeps nothing: locked",
         "The database keeps everything again, after 4 min",
     ]
@@ -612,7 +614,7 @@ async def test_an_attempt_does_not_last_for_ever(monkeypatch):
 # --- the whole ---
 
 
-def standing():
+def condition():
     return WELL
 
 
@@ -620,11 +622,11 @@ def standing():
 async def running(app, **means):
     """Alerts that run; a handler that answers in their place, and the means of the test."""
     clock = HandClock()
-    told = Alerts(webhook(), RULES, standing, clock, Means(httpx.MockTransport(app), **means))
+    reported = Alerts(webhook(), RULES, condition, clock, Means(httpx.MockTransport(app), **means))
     stopping = asyncio.Event()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        group.create_task(told.run(stopping))
-        yield told
+        group.create_task(reported.run(stopping))
+        yield reported
         stopping.set()
 
 
@@ -635,14 +637,14 @@ async def test_what_is_seen_and_said_arrives_in_order():
         came.append(json.loads(request.content)["kind"])
         return httpx.Response(204)
 
-    async with running(app) as told:
-        told.say(AlertKind.STARTED, Severity.INFO, "started")
-        told.see([CycleStarted(NOON, 1), whale(20_000), whale(20_000), whale(1, "KXB")])
-        told.see([EntriesStopped(NOON, "lost", "daily_loss_stop")])
+    async with running(app) as reported:
+        reported.say(AlertKind.STARTED, Severity.INFO, "started")
+        reported.see([CycleStarted(NOON, 1), whale(20_000), whale(20_000), whale(1, "KXB")])
+        reported.see([EntriesStopped(NOON, "lost", "daily_loss_stop")])
 
     assert came == ["started", "whale", "entries_stopped"]
-    assert told.counts == dispatcher.AlertCounts(sent=3)
-    assert told.queued == 1  # the second whale waits for its time
+    assert reported.counts == dispatcher.AlertCounts(sent=3)
+    assert reported.queued == 1  # the second whale waits for its time
 
 
 async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(caplog):
@@ -652,48 +654,48 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
         asked.set()
         await asyncio.Event().wait()
 
-    async with running(hang, farewell=0.01) as told:
-        told.say(AlertKind.STARTED, Severity.INFO, "started")
+    async with running(hang, farewell=0.01) as reported:
+        reported.say(AlertKind.STARTED, Severity.INFO, "started")
         await asked.wait()
         loop = asyncio.get_running_loop()
         began = loop.time()
         for minute in range(40):
             at = NOON + timedelta(minutes=minute)
-            told.see([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
-            told.see([EntriesStopped(at, "lost", f"rule {minute}")])
+            reported.see([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
+            reported.see([EntriesStopped(at, "lost", f"rule {minute}")])
         took = loop.time() - began
-        assert told.queued == dispatcher.MOST + 1
+        assert reported.queued == dispatcher.MOST + 1
 
     assert took < 1.0
     # 241 were told and none went out: what is not among the 101 of the end was dropped before.
-    assert told.counts == dispatcher.AlertCounts(dropped=241)
-    assert told.queued == 0
+    assert reported.counts == dispatcher.AlertCounts(dropped=241)
+    assert reported.queued == 0
     assert "The end came before 101 alerts could be sent" in caplog.text
 
 
 async def test_of_a_full_queue_the_least_urgent_and_oldest_goes_first(monkeypatch):
     monkeypatch.setattr(dispatcher, "MOST", 3)
-    told = Alerts(webhook(), RULES, standing, HandClock())
+    reported = Alerts(webhook(), RULES, condition, HandClock())
     severities = [Severity.CRITICAL, Severity.INFO, Severity.WARNING, Severity.WARNING]
 
     for number, severity in enumerate([*severities, Severity.CRITICAL]):
-        told.tell(alert(severity=severity, message=f"{number}"))
+        reported.emit(alert(severity=severity, message=f"{number}"))
 
-    assert [one.message for one in told._queue] == ["0", "3", "4"]
-    assert told.counts.dropped == 2
+    assert [one.message for one in reported._queue] == ["0", "3", "4"]
+    assert reported.counts.dropped == 2
 
 
 async def test_without_a_webhook_nothing_is_told_and_nothing_piles_up():
-    told = Alerts(None, RULES, standing, HandClock())
+    reported = Alerts(None, RULES, condition, HandClock())
     stopping = asyncio.Event()
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        group.create_task(told.run(stopping))
-        told.see([whale(20_000)] * 3)
+        group.create_task(reported.run(stopping))
+        reported.see([whale(20_000)] * 3)
         await asyncio.sleep(0)
         stopping.set()
 
-    assert (told.queued, told.counts) == (0, dispatcher.AlertCounts())
+    assert (reported.queued, reported.counts) == (0, dispatcher.AlertCounts())
 
 
 async def test_how_the_service_stands_is_looked_at_again_and_again():
@@ -715,9 +717,9 @@ async def test_how_the_service_stands_is_looked_at_again_and_again():
         clock.pass_by(60)
         await asyncio.sleep(0)
 
-    told = Alerts(webhook(), RULES, stands, clock, Means(httpx.MockTransport(app), sleep))
+    reported = Alerts(webhook(), RULES, stands, clock, Means(httpx.MockTransport(app), sleep))
     async with asyncio.timeout(5):
-        await told.run(stopping)
+        await reported.run(stopping)
 
     assert came == [
         "Kill switch on, nothing is entered: the file KILL exists",
@@ -738,15 +740,15 @@ async def test_repeats_arrive_when_their_time_has_come():
         clock.pass_by(60)
         await asyncio.sleep(0)
 
-    told = Alerts(webhook(), RULES, standing, clock, Means(httpx.MockTransport(app), sleep))
-    told.see([whale(20_000), whale(30_000), whale(40_000)])
+    reported = Alerts(webhook(), RULES, condition, clock, Means(httpx.MockTransport(app), sleep))
+    reported.see([whale(20_000), whale(30_000), whale(40_000)])
     async with asyncio.timeout(5):
-        await told.run(stopping)
+        await reported.run(stopping)
 
     assert (
         came[1] == "large_bid of $40,000 in KXA: 30 times the median (and 1 more since 12:00 UTC)"
     )
-    assert told.counts == dispatcher.AlertCounts(sent=2, suppressed=1)
+    assert reported.counts == dispatcher.AlertCounts(sent=2, suppressed=1)
 
 
 async def test_an_alert_reaches_a_real_server_and_no_log_line_shows_its_secret(caplog):

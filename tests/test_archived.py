@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot import config
-from bot.app.composition import NodeContext, first_board, unkept
+from bot.app.composition import NodeContext, first_snapshot, unkept
 from bot.core.events import MarketSettled
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -49,12 +49,14 @@ class Stand:
             None, kalshi_env="sim", log_dir=folder, risk_max_event_exposure=Decimal(900)
         )
 
-    def bot(self, kept=None):
-        board = first_board(self._settings, self.model, self.clock.now())
-        world = NodeContext(self._settings, self.model, self.data, self.journal, self.clock, board)
+    def bot(self, checkpoint=None):
+        snapshot_holder = first_snapshot(self._settings, self.model, self.clock.now())
+        world = NodeContext(
+            self._settings, self.model, self.data, self.journal, self.clock, snapshot_holder
+        )
         bot = unkept(world)
-        if kept is not None:
-            bot.restore(kept)
+        if checkpoint is not None:
+            bot.restore(checkpoint)
         return bot
 
     def pay(self):

@@ -41,31 +41,33 @@ class Told:
 class Room:
     """A trader with a position of a hundred in A, an exchange that says so, and the audit."""
 
-    desk: Desk
-    told: Told
+    backend: Desk
+    reported: Told
     clock: HandClock
     audit: Reconciliation
 
     def say(self, **positions):
         sizes = {ticker: Decimal(size) for ticker, size in positions.items()}
-        self.told.account_now = AccountNow(self.desk.trader.portfolio.cash, sizes)
+        self.reported.account_now = AccountNow(self.backend.trader.portfolio.cash, sizes)
 
     def say_cash(self, more):
-        now = self.told.account_now
-        cash = self.desk.trader.portfolio.cash + Decimal(more)
-        self.told.account_now = AccountNow(cash, now.positions)
+        now = self.reported.account_now
+        cash = self.backend.trader.portfolio.cash + Decimal(more)
+        self.reported.account_now = AccountNow(cash, now.positions)
 
     async def look(self, *, after=MINUTE):
         self.clock.pass_by(after)
         await self.audit.look()
-        return self.audit.objection
+        return self.audit.block_reason
 
 
 async def roomed(**options):
-    desk = Desk("A", "B")
-    await desk.act({"A": 0.9})
-    told, clock = Told(AccountNow(desk.trader.portfolio.cash, {"A": TEN})), HandClock()
-    return Room(desk, told, clock, Reconciliation(told, desk.trader, clock, **options))
+    backend = Desk("A", "B")
+    await backend.act({"A": 0.9})
+    reported, clock = Told(AccountNow(backend.trader.portfolio.cash, {"A": TEN})), HandClock()
+    return Room(
+        backend, reported, clock, Reconciliation(reported, backend.trader, clock, **options)
+    )
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ async def room():
 async def test_before_the_first_look_nothing_is_entered():
     room = await roomed()
 
-    assert "have not been held" in room.audit.objection
+    assert "have not been held" in room.audit.block_reason
     assert await room.look() is None
 
 
@@ -129,39 +131,39 @@ async def test_a_market_may_differ_until_a_pass_can_have_booked_its_end():
 
 async def test_between_two_looks_nobody_is_asked(room):
     await room.look(after=MINUTE - 1)
-    assert room.told.asked == 1
+    assert room.reported.asked == 1
 
     await room.look(after=1)
 
-    assert room.told.asked == 2
+    assert room.reported.asked == 2
 
 
 async def test_while_the_exchange_does_not_tell_all_stays_as_it_was(room, caplog):
-    room.told.fails = ExchangeError("GET /portfolio/positions: 503")
+    room.reported.fails = ExchangeError("GET /portfolio/positions: 503")
 
     assert [await room.look(after=after) for after in (MINUTE, 1, 1)] == [None] * 3
 
-    assert room.told.asked == 4, "it is asked again at once"
+    assert room.reported.asked == 4, "it is asked again at once"
     assert [line.getMessage() for line in caplog.records] == [
         "The exchange does not tell its accounts: GET /portfolio/positions: 503"
     ]
-    room.told.fails = None
+    room.reported.fails = None
     assert await room.look(after=1) is None
-    room.told.fails = ExchangeError("down again")
+    room.reported.fails = ExchangeError("down again")
     await room.look()
     assert len(caplog.records) == 2
 
 
 async def test_an_exchange_that_never_told_lets_nothing_be_entered():
     room = await roomed()
-    room.told.fails = ExchangeError("503")
+    room.reported.fails = ExchangeError("503")
 
     assert await room.look()
 
 
 async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, caplog):
     monkeypatch.setattr(module, "ANSWER", 0.01)
-    room.told.meanwhile.append(asyncio.Event().wait)
+    room.reported.meanwhile.append(asyncio.Event().wait)
 
     async with asyncio.timeout(1):
         assert await room.look() is None
@@ -171,24 +173,24 @@ async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, ca
 
 
 async def test_what_trades_during_a_look_is_no_difference(room):
-    room.told.meanwhile.append(lambda: room.desk.act({"B": 0.9}))
+    room.reported.meanwhile.append(lambda: room.backend.act({"B": 0.9}))
     assert await room.look() is None
 
-    room.told.meanwhile.clear()
+    room.reported.meanwhile.clear()
     room.say(A="100", B="100")
 
     assert await room.look(after=1) is None, "it looks again at once"
-    assert room.told.asked == 3
+    assert room.reported.asked == 3
 
 
 async def test_while_the_fate_of_an_order_is_open_nothing_is_judged(room):
-    room.desk.venue.silent["B"] = 1
-    await room.desk.act({"B": 0.9})
-    assert room.desk.trader.unresolved
+    room.backend.venue.silent["B"] = 1
+    await room.backend.act({"B": 0.9})
+    assert room.backend.trader.unresolved
     room.say(A="100", B="100")
 
     assert [await room.look() for _ in range(3)] == [None] * 3
-    await room.desk.trader.settle_fates(room.clock.now())
+    await room.backend.trader.resolve_in_doubt(room.clock.now())
     assert await room.look() is None
 
 
@@ -218,9 +220,9 @@ async def test_a_difference_the_exchange_rounds_away_is_not_said(room, caplog):
 async def test_an_objection_stops_the_entries_of_the_trader_and_not_its_exits():
     room = await roomed()
     room.say()
-    room.desk.killed = await room.look()
+    room.backend.killed = await room.look()
 
-    await room.desk.act({"A": 0.5, "B": 0.9})
+    await room.backend.act({"A": 0.5, "B": 0.9})
 
-    assert (room.desk.position("A"), room.desk.position("B")) == (0, 0)
-    assert "A: 100 contracts booked, 0 at the exchange" in room.desk.trader.entries_stopped
+    assert (room.backend.position("A"), room.backend.position("B")) == (0, 0)
+    assert "A: 100 contracts booked, 0 at the exchange" in room.backend.trader.entries_stopped

@@ -76,7 +76,7 @@ class Bench:
             CycleParts(
                 data=self.exchange,
                 watchlist=self.exchange,
-                judge=watch,
+                predict=watch,
                 trader=self.trader,
                 examiner=self.examiner,
                 keeper=self.keeper,

@@ -59,26 +59,32 @@ class Room:
         gates = Gates(fewest_observations=0)
         self.watch = Analyzer(FakeScorer(opinion), Thresholds(), gates, WhaleRules())
         self.decisions = DecisionLog()
-        self.kept: dict[str, bytes] = {}
-        self.told: list[StateRecord] = []
+        self.checkpoint: dict[str, bytes] = {}
+        self.reported: list[StateRecord] = []
         self.now = NOON
 
     async def go(self, number, *events, tickers=("A",)):
         self.now += timedelta(seconds=1)
         self.decisions.see([CycleStarted(self.now, number), *events])
         books = Books.of([(ticker, self.now.timestamp(), SHOWN) for ticker in tickers])
-        self.decisions.look(self.watch.judge(books, np.full(len(books), 3_600.0)))
+        self.decisions.look(self.watch.predict(books, np.full(len(books), 3_600.0)))
         await self.decisions.publish(self.now, RegimeName.CALM, {}, {})
         self.keep()
 
     def keep(self):
-        self.told = self.decisions.memos()
-        self.kept |= {memo.key: memo.body for memo in self.told if memo.body is not None}
+        self.reported = self.decisions.state_records()
+        self.checkpoint |= {
+            state_record.key: state_record.body
+            for state_record in self.reported
+            if state_record.body is not None
+        }
 
     def restored(self):
         again = DecisionLog()
         again.restore(
-            Checkpoint(1, Portfolio.of_cash(Decimal(1)), memos={"decisions": dict(self.kept)})
+            Checkpoint(
+                1, Portfolio.of_cash(Decimal(1)), state_records={"decisions": dict(self.checkpoint)}
+            )
         )
         return again
 
@@ -186,7 +192,7 @@ async def test_a_fate_that_comes_later_is_put_down_where_the_order_was_made():
     await room.go(1, ended, signal("A", NOON))
 
     assert [view.outcome for view in room.of()] == [None, "canceled"]
-    assert [memo.key for memo in room.told] == ["0", "1"]
+    assert [state_record.key for state_record in room.reported] == ["0", "1"]
     assert room.restored().of(None, 9) == room.of()
 
 
@@ -211,10 +217,10 @@ async def test_only_what_changed_is_told_and_room_in_the_database_is_bounded():
     room = Room()
     for number in range(1, 2 * CYCLES):
         await room.go(number, signal("A", NOON))
-        assert len(room.told) == 1
+        assert len(room.reported) == 1
 
-    assert room.decisions.memos() == []
-    assert len(room.kept) == CYCLES
+    assert room.decisions.state_records() == []
+    assert len(room.checkpoint) == CYCLES
 
 
 async def test_a_pass_that_judged_nothing_takes_no_room():
@@ -224,19 +230,19 @@ async def test_a_pass_that_judged_nothing_takes_no_room():
     await room.go(2, tickers=())
 
     assert [view.cycle for view in room.of()] == [1]
-    assert room.told == []
+    assert room.reported == []
 
 
 async def test_a_pass_that_broke_off_is_remembered_with_the_next():
     room = Room()
     room.decisions.see([CycleStarted(NOON, 1), signal("A", NOON, reason="first")])
     books = Books.of([("A", NOON.timestamp(), SHOWN)])
-    room.decisions.look(room.watch.judge(books, np.full(1, 3_600.0)))
+    room.decisions.look(room.watch.predict(books, np.full(1, 3_600.0)))
 
     await room.go(2, signal("A", NOON, reason="second"))
 
     assert [view.reason for view in room.of()] == ["second", "first"]
-    assert len(room.told) == 2
+    assert len(room.reported) == 2
 
 
 @pytest.mark.parametrize("before", [1, CYCLES - 1, CYCLES, CYCLES + 7])
@@ -256,23 +262,23 @@ async def test_a_restart_changes_nothing_although_numbers_begin_anew(before):
 
 
 async def test_whoever_looks_on_sees_the_same():
-    room, onlooker = Room(), DecisionLog()
-    onlooker.restore(Checkpoint(0, Portfolio.of_cash(Decimal(1))))
+    room, standby = Room(), DecisionLog()
+    standby.restore(Checkpoint(0, Portfolio.of_cash(Decimal(1))))
     wish = order(Side.BUY, 100, "0.53")
     ended = OrderEnded(NOON, Execution(wish, "o-1", OrderStatus.CANCELED))
     for number, extra in enumerate((OrderSubmitted(NOON, wish), signal("B", NOON), ended)):
         await room.go(number, extra, signal("A", NOON))
-        onlooker.catch_up(CommittedChanges(number, memos=tuple(room.told)))
+        standby.catch_up(CommittedChanges(number, state_records=tuple(room.reported)))
 
-        assert onlooker.of(None, 99) == room.of()
-    assert onlooker.memos() == []
+        assert standby.of(None, 99) == room.of()
+    assert standby.state_records() == []
 
 
 async def test_what_another_version_wrote_is_forgotten_with_one_line(caplog):
     room = Room()
     await room.go(1, signal("A", NOON))
     await room.go(2, signal("A", NOON))
-    room.kept = {key: b"00000000" + body[8:] for key, body in room.kept.items()}
+    room.checkpoint = {key: b"00000000" + body[8:] for key, body in room.checkpoint.items()}
 
     assert room.restored().of(None, 9) == ()
     assert caplog.messages == ["2 memos of kind decisions have another layout and are forgotten"]

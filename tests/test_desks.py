@@ -10,7 +10,7 @@ import stamina
 
 from bot import config
 from bot.app import execution_backends
-from bot.app.composition import NodeContext, TermResources, assembled, first_board, order_ids
+from bot.app.composition import NodeContext, TermResources, assembled, first_snapshot, order_ids
 from bot.app.execution_backends import LiveBackend, PaperBackend, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
@@ -52,16 +52,16 @@ class Manned:
     """A live desk with the bot that trades there."""
 
     live: Any
-    desk: LiveBackend
+    backend: LiveBackend
     bot: Any
 
     async def submit(self, wish):
-        return await self.desk.venue.submit(approved(wish, BOOK))
+        return await self.backend.venue.submit(approved(wish, BOOK))
 
     async def look(self, after=61.0):
         self.live.clock.pass_by(after)
-        await self.desk.look()
-        return self.desk.objection
+        await self.backend.look()
+        return self.backend.block_reason
 
     def trade_elsewhere(self, side, contracts, cents):
         self.live.exchange.place(self.live.ann, request(side, contracts, cents, ticker=TICKER))
@@ -73,41 +73,43 @@ def desk_on(live):
 
 async def manned(live):
     """A term that has begun, its bot joined and looking at both markets."""
-    desk = desk_on(live)
-    cash = await desk.cash()
-    handed_on = await desk.begin(None)
+    backend = desk_on(live)
+    cash = await backend.cash()
+    handed_on = await backend.begin(None)
     model, data = FakeScorer(), KalshiClient(live.calls._http, live.calls._budget, live.clock)
     found = settings(paper_cash=cash)
-    board = first_board(found, model, live.clock.now())
-    world = NodeContext(found, model, data, ListJournal(), live.clock, board)
-    office = TermResources(NullStore(), desk.venue, order_ids(Term("me", 1), live.clock.now()))
-    bot = assembled(world, office)
+    snapshot_holder = first_snapshot(found, model, live.clock.now())
+    world = NodeContext(found, model, data, ListJournal(), live.clock, snapshot_holder)
+    resources = TermResources(
+        NullStore(), backend.venue, order_ids(Term("me", 1), live.clock.now())
+    )
+    bot = assembled(world, resources)
     bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
-    desk.join(bot)
+    backend.join(bot)
     await bot.universe.scan()
     await bot.universe.refresh()
-    return Manned(live, desk, bot), handed_on
+    return Manned(live, backend, bot), handed_on
 
 
 # Paper
 
 
 async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
-    async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as desk:
-        assert isinstance(desk, PaperBackend)
-        assert isinstance(desk.venue, PaperVenue)
-        assert await desk.cash() == Decimal(1_234)
-        assert await desk.begin("what a live term handed on") is None
-        await desk.look()
-        assert desk.objection is None
+    async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as backend:
+        assert isinstance(backend, PaperBackend)
+        assert isinstance(backend.venue, PaperVenue)
+        assert await backend.cash() == Decimal(1_234)
+        assert await backend.begin("what a live term handed on") is None
+        await backend.look()
+        assert backend.block_reason is None
 
 
 async def test_a_paper_desk_takes_no_notice_of_a_key():
     wrong = settings(kalshi_api_key="k", kalshi_secret="hunter2")
 
     assert signer_of(wrong, SystemClock()) is None
-    async with execution_backends.opened(wrong, SystemClock()) as desk:
-        assert isinstance(desk, PaperBackend)
+    async with execution_backends.opened(wrong, SystemClock()) as backend:
+        assert isinstance(backend, PaperBackend)
 
 
 # Live
@@ -128,12 +130,12 @@ async def test_a_key_that_cannot_sign_is_refused_by_name_and_not_shown(secret):
 
 async def test_a_live_desk_objects_until_its_term_and_its_first_look():
     async with stand(opened=False) as live:
-        assert desk_on(live).objection == "the term has not begun"
+        assert desk_on(live).block_reason == "the term has not begun"
         await desk_on(live).look()
 
         at_desk, _ = await manned(live)
 
-        assert "have not been held" in at_desk.desk.objection
+        assert "have not been held" in at_desk.backend.block_reason
         assert await at_desk.look() is None
 
 
@@ -160,10 +162,10 @@ async def test_orders_go_to_the_shard_of_their_market():
 
 async def test_before_a_bot_is_joined_nothing_is_sent():
     async with stand(opened=False) as live:
-        desk = desk_on(live)
-        await desk.begin(None)
+        backend = desk_on(live)
+        await backend.begin(None)
 
-        sent = await desk.venue.submit(approved(buying(), BOOK))
+        sent = await backend.venue.submit(approved(buying(), BOOK))
 
         assert isinstance(sent, Execution)
         assert "nobody knows on which shard" in sent.error
@@ -221,13 +223,13 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
     found = here.live(
         bot_order_size=size, risk_max_orders_per_minute=orders, risk_max_positions=positions
     )
-    async with execution_backends.opened(found, SystemClock()) as desk:
-        await desk.begin(None)
+    async with execution_backends.opened(found, SystemClock()) as backend:
+        await backend.begin(None)
 
     assert {group.limit for group in here.exchange.groups.of(here.ann)} == {limit * CONTRACT}
 
 
 async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
-    async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as desk:
-        assert isinstance(desk, LiveBackend)
-        assert desk._patience == timedelta(seconds=900)
+    async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as backend:
+        assert isinstance(backend, LiveBackend)
+        assert backend._patience == timedelta(seconds=900)

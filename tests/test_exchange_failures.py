@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from bot import config
-from bot.app.composition import NodeContext, first_board, unkept
+from bot.app.composition import NodeContext, first_snapshot, unkept
 from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -81,7 +81,7 @@ class Stand:
 
     @property
     def fresh(self):
-        return [m for m in self.bot.board.snapshot.state.markets if not m.stale]
+        return [m for m in self.bot.snapshot_holder.snapshot.state.markets if not m.stale]
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ async def _stand(folder):
     async with open_http(settings.base_url, transport) as http:
         with CsvJournal(folder) as journal:
             data = KalshiClient(http, budget, clock)
-            board = first_board(settings, model, clock.now())
-            bot = unkept(NodeContext(settings, model, data, journal, clock, board))
+            snapshot_holder = first_snapshot(settings, model, clock.now())
+            bot = unkept(NodeContext(settings, model, data, journal, clock, snapshot_holder))
             yield Stand(bot, clock, model, transport)
 
 
@@ -177,12 +177,12 @@ async def test_a_failure_from_the_first_moment_on_leaves_an_empty_page_and_recov
     await stand.keep_scanning()
 
     assert all(await stand.cycles(2))
-    assert stand.bot.board.snapshot.state.markets == ()
-    assert stand.bot.board.status.universe_fault
+    assert stand.bot.snapshot_holder.snapshot.state.markets == ()
+    assert stand.bot.snapshot_holder.status.universe_fault
 
     stand.transport.fault = None
     await stand.keep_scanning()
 
     assert await stand.cycles(1) == [None]
     assert stand.fresh
-    assert stand.bot.board.status.universe_fault is None
+    assert stand.bot.snapshot_holder.status.universe_fault is None

@@ -57,7 +57,7 @@ class Room:
         self.markets = {t: open_market(t, category="Weather") for t in "ABCDEFGHIJKL"}
         self.now = NOON
 
-    def judged(self, bid, ask, whales, quiet, tickers):
+    def predictions(self, bid, ask, whales, quiet, tickers):
         watch = Analyzer(FakeScorer(), Thresholds(), Gates(), WhaleRules())
         shown = OrderBook(ladder(*([(bid, 10)] if bid else [])), ladder((ask, 10)))
         books = Books.of([(t, self.now.timestamp(), shown) for t in tickers])
@@ -69,10 +69,10 @@ class Room:
             whale_rows=np.array([tickers.index(w.ticker) for w in whales], dtype=np.intp),
             whales=tuple(whales),
         )
-        return watch.opinions(seen)
+        return watch.predicted(seen)
 
     async def look(self, bid="0.42", ask="0.44", *, whales=(), quiet=False, tickers=("A",)):
-        self.follower.look(self.judged(bid, ask, list(whales), quiet, list(tickers)))
+        self.follower.look(self.predictions(bid, ask, list(whales), quiet, list(tickers)))
         await self.publish()
 
     async def publish(self):
@@ -238,8 +238,8 @@ def test_the_history_is_newest_first_and_can_be_narrowed():
     follower.see([WhaleSeen(NOON, whale("A")), WhaleSeen(later, spoof)])
     follower.see([WhaleEnded(later, ENDING)])
 
-    def found(**wish):
-        asked = {"ticker": None, "kind": None, "since": None, "limit": 10} | wish
+    def found(**request):
+        asked = {"ticker": None, "kind": None, "since": None, "limit": 10} | request
         return [one.ticker for one in follower.history(**asked)]
 
     assert found() == ["B", "A"]
@@ -270,31 +270,33 @@ class Kept:
 
     def __init__(self):
         self.events: list[Event] = []
-        self.memos: dict[str, dict[str, bytes]] = {}
+        self.state_records: dict[str, dict[str, bytes]] = {}
         self.news = CommittedChanges(0)
 
     def take(self, follower, events=()):
-        memos = follower.memos()
-        self.news = CommittedChanges(1, tuple(events), tuple(memos))
+        state_records = follower.state_records()
+        self.news = CommittedChanges(1, tuple(events), tuple(state_records))
         self.events += events
-        for memo in memos:
-            of_kind = self.memos.setdefault(memo.kind, {})
-            of_kind.pop(memo.key, None)
-            if memo.body is not None:
-                of_kind[memo.key] = memo.body
+        for state_record in state_records:
+            of_kind = self.state_records.setdefault(state_record.kind, {})
+            of_kind.pop(state_record.key, None)
+            if state_record.body is not None:
+                of_kind[state_record.key] = state_record.body
 
     @property
-    def kept(self):
+    def checkpoint(self):
         # A database has no order of its own.
-        memos = {
+        state_records = {
             kind: dict(sorted(of_kind.items(), reverse=True))
-            for kind, of_kind in self.memos.items()
+            for kind, of_kind in self.state_records.items()
         }
-        return bot.ports.persistence.Checkpoint(1, CASH, events=tuple(self.events), memos=memos)
+        return bot.ports.persistence.Checkpoint(
+            1, CASH, events=tuple(self.events), state_records=state_records
+        )
 
     def restored(self, **follower):
         again = MarkoutTracker(**follower)
-        again.restore(self.kept)
+        again.restore(self.checkpoint)
         return again
 
 
@@ -333,12 +335,12 @@ async def go_on(room, step, followers):
             room.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
         )
     found = [one for one in found if one.ticker in room.markets]
-    judged = room.judged(bid, ask, found, quiet, [t for t in "ABC" if t in room.markets])
+    predictions = room.predictions(bid, ask, found, quiet, [t for t in "ABC" if t in room.markets])
     events: list[Event] = [WhaleSeen(room.now, one) for one in found]
     events += [WhaleEnded(room.now, ENDING)] if quiet else []
     for follower in followers:
         follower.see(events)
-        follower.look(judged)
+        follower.look(predictions)
         await follower.publish(room.now, RegimeName.CALM, room.markets, {})
     if fate == "leaves":
         del room.markets[ticker]
@@ -349,50 +351,54 @@ async def go_on(room, step, followers):
 @given(st.lists(steps, min_size=2, max_size=20), st.data(), st.sampled_from([2, 5, 5_000]))
 async def test_a_restored_follower_goes_on_as_if_nothing_had_happened(story, data, capacity):
     stop = data.draw(st.integers(0, len(story)))
-    room, kept = Room(capacity=capacity), Kept()
-    onlooker = MarkoutTracker(capacity=capacity)
+    room, checkpoint = Room(capacity=capacity), Kept()
+    standby = MarkoutTracker(capacity=capacity)
     for step in story[:stop]:
-        kept.take(room.follower, await go_on(room, step, [room.follower]))
-        onlooker.catch_up(kept.news)
-        assert everything(onlooker) == everything(room.follower)
-    again = kept.restored(capacity=capacity)
+        checkpoint.take(room.follower, await go_on(room, step, [room.follower]))
+        standby.catch_up(checkpoint.news)
+        assert everything(standby) == everything(room.follower)
+    again = checkpoint.restored(capacity=capacity)
 
     assert everything(again) == everything(room.follower)
-    assert again.memos() == []
+    assert again.state_records() == []
     for step in story[stop:]:
-        kept.take(again, await go_on(room, step, [room.follower, again]))
+        checkpoint.take(again, await go_on(room, step, [room.follower, again]))
         assert everything(again) == everything(room.follower)
-    assert everything(kept.restored(capacity=capacity)) == everything(room.follower)
+    assert everything(checkpoint.restored(capacity=capacity)) == everything(room.follower)
 
 
 async def test_a_pass_in_which_nothing_changed_is_no_memo():
     room = Room()
     await room.look(whales=[whale("A"), whale("B")], tickers=("A", "B"))
-    assert {memo.key for memo in room.follower.memos()} == {"A", "B"}
+    assert {state_record.key for state_record in room.follower.state_records()} == {"A", "B"}
 
     room.pass_by(seconds=5)
     await room.look(tickers=("A", "B"))
-    assert room.follower.memos() == []
+    assert room.follower.state_records() == []
 
     room.pass_by(seconds=60)
     await room.look(tickers=("B",))
-    assert {memo.key for memo in room.follower.memos() if memo.kind == "followed"} == {"B"}
+    assert {
+        state_record.key
+        for state_record in room.follower.state_records()
+        if state_record.kind == "followed"
+    } == {"B"}
 
 
 async def test_what_is_over_is_forgotten_in_the_database_too():
-    room, kept = Room(), Kept()
+    room, checkpoint = Room(), Kept()
     await room.look(whales=[whale()])
-    kept.take(room.follower)
-    assert set(kept.memos["followed"]) == {"A"}
+    checkpoint.take(room.follower)
+    assert set(checkpoint.state_records["followed"]) == {"A"}
     room.markets["A"] = replace(
         room.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
     )
 
     await room.publish()
-    kept.take(room.follower)
+    checkpoint.take(room.follower)
 
-    assert kept.memos["followed"] == {}
-    assert kept.restored().scores() == room.follower.scores()
+    assert checkpoint.state_records["followed"] == {}
+    assert checkpoint.restored().scores() == room.follower.scores()
 
 
 async def test_when_it_was_asked_last_is_remembered():
@@ -402,12 +408,12 @@ async def test_when_it_was_asked_last_is_remembered():
         asked.append(tickers)
         return {}
 
-    room, kept = Room(ask), Kept()
+    room, checkpoint = Room(ask), Kept()
     await room.look(whales=[whale()])
     del room.markets["A"]
     await room.publish()
-    kept.take(room.follower)
-    room.follower = kept.restored(ask=ask)
+    checkpoint.take(room.follower)
+    room.follower = checkpoint.restored(ask=ask)
     room.pass_by(seconds=59)
     await room.publish()
     assert len(asked) == 1
@@ -417,41 +423,41 @@ async def test_when_it_was_asked_last_is_remembered():
     assert len(asked) == 2
 
 
-def moment(ticker):
+def sample(ticker):
     group = Group("large_bid", "30-70", "Weather")
     return MarkoutSample(ticker, group, 1, BestQuotes(0.0, 0.4, 0.5), 1.0, is_whale=True)
 
 
 def test_the_order_in_which_markets_go_survives_a_restart():
-    trails, kept = OpenMarkoutBook(capacity=3), Kept()
+    trails, checkpoint = OpenMarkoutBook(capacity=3), Kept()
     for ticker in "CBAD":
-        trails.follow(ticker, [moment(ticker)], [])
-    kept.take(trails)
+        trails.follow(ticker, [sample(ticker)], [])
+    checkpoint.take(trails)
     trails.to_back(["C"])
-    kept.take(trails)
+    checkpoint.take(trails)
 
     again = OpenMarkoutBook(capacity=3)
-    again.restore(kept.kept)
+    again.restore(checkpoint.checkpoint)
 
     assert list(again) == list(trails) == ["B", "A", "D", "C"]
     assert again.crowded_out() == trails.crowded_out() == "B"
 
 
 def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_first():
-    tallies, kept = MarkoutStats(capacity=4), Kept()
+    tallies, checkpoint = MarkoutStats(capacity=4), Kept()
     for ticker in "ABA":
-        tallies.note(moment(ticker), 0, 1.0)
-    kept.take(tallies)
+        tallies.note(sample(ticker), 0, 1.0)
+    checkpoint.take(tallies)
     again = MarkoutStats(capacity=4)
-    again.restore(kept.kept)
+    again.restore(checkpoint.checkpoint)
 
     for one in (tallies, again):
-        one.note(moment("C"), 0, 1.0)
+        one.note(sample("C"), 0, 1.0)
 
-    kept.take(again)
-    assert set(kept.memos["sums"]) == {"A", "C"}
+    checkpoint.take(again)
+    assert set(checkpoint.state_records["sums"]) == {"A", "C"}
     for one in (tallies, again):
-        one.note(moment("B"), 0, 1.0)
+        one.note(sample("B"), 0, 1.0)
         _, _, whales, _ = next(one.pairs())
         assert (whales.count, whales.markets) == (5, 4)
 
@@ -460,9 +466,9 @@ async def test_what_was_there_before_is_gone_once_another_state_is_restored():
     room = Room()
     room.follower.see([WhaleSeen(NOON, whale()), WhaleEnded(NOON, ENDING)])
     await room.look(whales=[whale()])
-    room.follower.look(room.judged("0.42", "0.44", [whale("B")], False, ["B"]))
+    room.follower.look(room.predictions("0.42", "0.44", [whale("B")], False, ["B"]))
 
-    room.follower.restore(Kept().kept)
+    room.follower.restore(Kept().checkpoint)
     await room.publish()
 
     assert everything(room.follower) == everything(MarkoutTracker())
@@ -470,17 +476,21 @@ async def test_what_was_there_before_is_gone_once_another_state_is_restored():
 
 @pytest.mark.parametrize("spoilt", [0, 9])
 async def test_what_cannot_be_read_is_forgotten_here_and_there(caplog, spoilt):
-    room, kept = Room(), Kept()
+    room, checkpoint = Room(), Kept()
     await room.look(whales=[whale()])
     room.pass_by(seconds=60)
     await room.look()
-    kept.take(room.follower)
-    for of_kind in kept.memos.values():
+    checkpoint.take(room.follower)
+    for of_kind in checkpoint.state_records.values():
         of_kind |= {key: body[:spoilt] + b"?" + body[spoilt:] for key, body in of_kind.items()}
 
-    again = kept.restored()
+    again = checkpoint.restored()
 
     assert (again.scores().following, again.scores().lines) == (0, ())
     assert len(caplog.messages) == 3
-    kept.take(again)
-    assert [kept.memos[kind] for kind in ("followed", "sums", "tallies")] == [{}, {}, {}]
+    checkpoint.take(again)
+    assert [checkpoint.state_records[kind] for kind in ("followed", "sums", "tallies")] == [
+        {},
+        {},
+        {},
+    ]

@@ -45,15 +45,15 @@ class Room:
         self.markets = {t: open_market(t, series_ticker="KXS") for t in "ABCDEF"}
 
     def see(self, seconds, **shown):
-        return self.grade(seconds, self.judge(seconds, **shown))
+        return self.grade(seconds, self.predict(seconds, **shown))
 
-    def judge(self, seconds, **shown):
+    def predict(self, seconds, **shown):
         at = NOON + timedelta(seconds=seconds)
         books = Books.of([(t, at.timestamp(), b) for t, b in shown.items()])
-        return self.watch.judge(books, np.full(len(books), 3600.0))
+        return self.watch.predict(books, np.full(len(books), 3600.0))
 
-    def grade(self, seconds, judged):
-        return self.grader.grade(NOON + timedelta(seconds=seconds), [judged], self.markets)
+    def grade(self, seconds, scored):
+        return self.grader.grade(NOON + timedelta(seconds=seconds), [scored], self.markets)
 
 
 def test_a_prediction_is_graded_by_the_first_book_after_its_horizon():
@@ -135,28 +135,32 @@ class Disk:
 
     def __init__(self):
         self.events: list[Event] = []
-        self.memos: dict[str, dict[str, bytes]] = {}
+        self.state_records: dict[str, dict[str, bytes]] = {}
         self.news = CommittedChanges(0)
 
     def take(self, source, events=()):
-        memos = source.memos()
-        self.news = CommittedChanges(1, tuple(events), tuple(memos))
+        state_records = source.state_records()
+        self.news = CommittedChanges(1, tuple(events), tuple(state_records))
         self.events += events
-        for memo in memos:
-            of_kind = self.memos.setdefault(memo.kind, {})
-            of_kind.pop(memo.key, None)
-            if memo.body is not None:
-                of_kind[memo.key] = memo.body
+        for state_record in state_records:
+            of_kind = self.state_records.setdefault(state_record.kind, {})
+            of_kind.pop(state_record.key, None)
+            if state_record.body is not None:
+                of_kind[state_record.key] = state_record.body
 
     @property
-    def kept(self):
+    def checkpoint(self):
         # A database has no order of its own.
-        memos = {kind: dict(sorted(of_kind.items())) for kind, of_kind in self.memos.items()}
-        return Checkpoint(1, Portfolio.of_cash(Decimal(1)), events=tuple(self.events), memos=memos)
+        state_records = {
+            kind: dict(sorted(of_kind.items())) for kind, of_kind in self.state_records.items()
+        }
+        return Checkpoint(
+            1, Portfolio.of_cash(Decimal(1)), events=tuple(self.events), state_records=state_records
+        )
 
     def restored(self, rules=RULES):
         again = PredictionGrader(rules)
-        again.restore(self.kept)
+        again.restore(self.checkpoint)
         return again
 
 
@@ -173,23 +177,23 @@ moments = st.tuples(
 @given(st.lists(moments, min_size=2, max_size=25), st.data())
 def test_a_restored_grader_goes_on_as_if_nothing_had_happened(story, data):
     stop = data.draw(st.integers(0, len(story)))
-    room, disk, onlooker, now = Room(), Disk(), PredictionGrader(RULES), 0
+    room, disk, standby, now = Room(), Disk(), PredictionGrader(RULES), 0
     room.markets["D"] = replace(room.markets["D"], fees=None)
     for gap, shown in story[:stop]:
         now += gap
         disk.take(room.grader, room.see(now, **shown))
-        onlooker.catch_up(disk.news)
-        assert onlooker.record() == room.grader.record()
+        standby.catch_up(disk.news)
+        assert standby.record() == room.grader.record()
     room_again = Room()
     room_again.markets, room_again.watch = room.markets, room.watch
     room_again.grader = disk.restored()
 
     assert room_again.grader.record() == room.grader.record()
-    assert room_again.grader.memos() == []
+    assert room_again.grader.state_records() == []
     for gap, shown in story[stop:]:
         now += gap
-        judged = room.judge(now, **shown)
-        one, other = room.grade(now, judged), room_again.grade(now, judged)
+        scored = room.predict(now, **shown)
+        one, other = room.grade(now, scored), room_again.grade(now, scored)
         assert one == other
         disk.take(room_again.grader, other)
     assert room_again.grader.record() == room.grader.record() == disk.restored().record()
@@ -201,21 +205,21 @@ def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded(
     disk.take(room.grader)
     room.see(5, A=CALM, B=CALM)
     disk.take(room.grader)
-    assert set(disk.memos["waiting"]) == {"0", "1"}
+    assert set(disk.state_records["waiting"]) == {"0", "1"}
 
     room.see(11, A=CALM)
     disk.take(room.grader)
 
-    assert {memo.key for memo in disk.news.memos} == {"0", "2"}
+    assert {state_record.key for state_record in disk.news.state_records} == {"0", "2"}
     assert disk.restored().record().waiting == room.grader.record().waiting == 4
     room.see(100, A=CALM)
     disk.take(room.grader)
-    assert set(disk.memos["waiting"]) == {"3"}
+    assert set(disk.state_records["waiting"]) == {"3"}
     assert disk.restored().record().lapsed == room.grader.record().lapsed == 4
 
 
 def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
-    room, disk, onlooker = (
+    room, disk, standby = (
         Room(rules=replace(RULES, horizon=20.0)),
         Disk(),
         PendingPredictions("fake_v1"),
@@ -223,18 +227,18 @@ def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
     for second in range(12):
         room.see(second, A=CALM, B=CALM)
         disk.take(room.grader)
-        onlooker.catch_up(disk.news)
+        standby.catch_up(disk.news)
     room.see(20, A=CALM)
     disk.take(room.grader)
-    onlooker.catch_up(disk.news)
+    standby.catch_up(disk.news)
     restored = disk.restored(replace(RULES, horizon=20.0))
 
-    judged = room.judge(32, A=UP, B=UP)
-    expected = room.grade(32, judged)
+    scored = room.predict(32, A=UP, B=UP)
+    expected = room.grade(32, scored)
 
-    assert restored.grade(NOON + timedelta(seconds=32), [judged], room.markets) == expected
-    fates = onlooker.grade(judged.seen.books, RULES.patience, NOON.timestamp() + 32)
-    assert fates.predictions.made_at.tolist() == [one.made_at.timestamp() for one in expected]
+    assert restored.grade(NOON + timedelta(seconds=32), [scored], room.markets) == expected
+    results = standby.grade(scored.seen.books, RULES.patience, NOON.timestamp() + 32)
+    assert results.predictions.made_at.tolist() == [one.made_at.timestamp() for one in expected]
     assert len(expected) > 5
 
 
@@ -246,10 +250,10 @@ def test_what_there_is_no_room_for_is_struck_out():
         disk.take(waiting)
 
     again = PendingPredictions("v1")
-    again.restore(disk.kept)
+    again.restore(disk.checkpoint)
 
     assert (len(waiting), waiting.lapsed) == (len(again), again.lapsed) == (12, 13)
-    assert set(disk.memos["waiting"]) == {"2", "3", "4"}
+    assert set(disk.state_records["waiting"]) == {"2", "3", "4"}
     assert again.batch == waiting.batch == 5
 
 
@@ -261,7 +265,7 @@ def test_more_at_once_than_there_is_room_for_waits_as_far_as_there_is():
 
     disk.take(waiting)
     again = PendingPredictions("v1")
-    again.restore(disk.kept)
+    again.restore(disk.checkpoint)
     assert (len(again), again.lapsed) == (3, 2)
 
 
@@ -270,7 +274,7 @@ def test_nothing_predicted_takes_no_room():
 
     waiting.add(none_yet())
 
-    assert (waiting.batch, waiting.memos()) == (0, [])
+    assert (waiting.batch, waiting.state_records()) == (0, [])
 
 
 @pytest.mark.parametrize("other", [{"version": "v2"}, {"exchange": "production"}])
@@ -295,7 +299,7 @@ def test_what_another_version_predicted_is_struck_out():
 
     disk.take(new)
 
-    assert disk.memos["waiting"] == {}
+    assert disk.state_records["waiting"] == {}
 
 
 def spread(*edges):
@@ -307,10 +311,10 @@ def spread(*edges):
 def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
     room = Room(opinion=0.8)
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
-    judged = _judged(room, LEAST_ROWS)
+    scored = _predictions(room, LEAST_ROWS)
 
     assert watch.drift()["score"].verdict == "unknown"
-    watch.grade(NOON, [judged], room.markets)
+    watch.grade(NOON, [scored], room.markets)
     assert (watch.drift()["score"].index or 0) > 0.25
     assert watch.drift()["score"].verdict == "drifted"
     assert watch.drift()["imb1"].rows == LEAST_ROWS
@@ -322,20 +326,20 @@ def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
 def test_what_came_in_today_survives_a_restart():
     room, disk = Room(opinion=0.8), Disk()
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
-    onlooker = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
-    disk.take(watch, watch.grade(NOON, [_judged(room, LEAST_ROWS)], room.markets))
-    onlooker.catch_up(disk.news)
+    standby = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
+    disk.take(watch, watch.grade(NOON, [_predictions(room, LEAST_ROWS)], room.markets))
+    standby.catch_up(disk.news)
     again = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
-    again.restore(disk.kept)
+    again.restore(disk.checkpoint)
 
-    assert again.drift() == onlooker.drift() == watch.drift()
-    assert again.track_record() == onlooker.track_record() == watch.track_record()
-    assert again.memos() == watch.memos() == []
-    judged = _judged(room, 3)
+    assert again.drift() == standby.drift() == watch.drift()
+    assert again.track_record() == standby.track_record() == watch.track_record()
+    assert again.state_records() == watch.state_records() == []
+    scored = _predictions(room, 3)
     for one in (watch, again):
-        one.grade(NOON, [judged], room.markets)
+        one.grade(NOON, [scored], room.markets)
     assert again.drift() == watch.drift()
-    assert again.memos() == watch.memos() != []
+    assert again.state_records() == watch.state_records() != []
     again.grade(NOON + timedelta(days=1), [], room.markets)
     assert again.drift()["score"].rows == 0
 
@@ -343,10 +347,10 @@ def test_what_came_in_today_survives_a_restart():
 def test_counts_in_the_bins_of_another_card_are_forgotten():
     room, disk = Room(opinion=0.8), Disk()
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
-    disk.take(watch, watch.grade(NOON, [_judged(room, 7)], room.markets))
+    disk.take(watch, watch.grade(NOON, [_predictions(room, 7)], room.markets))
     again = ModelMonitor({}, spread(-0.4, 0.0, 0.5), PredictionGrader(RULES))
 
-    again.restore(disk.kept)
+    again.restore(disk.checkpoint)
 
     assert again.drift()["score"].rows == 0
 
@@ -355,7 +359,7 @@ def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
     room = Room(opinion=None)
     watch = ModelMonitor({}, spread(0.0), room.grader)
 
-    watch.grade(NOON, [_judged(room, 5)], room.markets)
+    watch.grade(NOON, [_predictions(room, 5)], room.markets)
 
     assert watch.drift()["imb1"].rows == 0
 
@@ -364,19 +368,19 @@ def test_without_a_card_there_is_no_drift():
     room = Room()
     watch = ModelMonitor(None, {}, room.grader)
 
-    watch.grade(NOON, [_judged(room, 3)], room.markets)
+    watch.grade(NOON, [_predictions(room, 3)], room.markets)
 
     assert watch.drift() == {}
     assert watch.card is None
     assert watch.track_record().waiting == 3
 
 
-def _judged(room, count):
+def _predictions(room, count):
     tickers = [f"M{number}" for number in range(count)]
     room.markets |= {ticker: open_market(ticker) for ticker in tickers}
     shown = book("0.50", "0.52")
     books = Books.of([(ticker, NOON.timestamp(), shown) for ticker in tickers])
-    return room.watch.judge(books, np.full(count, 3600.0))
+    return room.watch.predict(books, np.full(count, 3600.0))
 
 
 def test_a_grade_says_what_a_taker_would_have_made_in_the_predicted_direction():

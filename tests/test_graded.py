@@ -22,9 +22,9 @@ def grade(number: int, group: str = "KX", taker: float | None = 1.0) -> Predicti
 
 
 def rows(grades: Grades) -> list[tuple[str, float, float, float | None]]:
-    told = grades.predictions
+    reported = grades.predictions
     takers = [None if np.isnan(taker) else taker for taker in grades.taker.tolist()]
-    columns = (told.tickers, told.score.tolist(), grades.change.tolist(), takers)
+    columns = (reported.tickers, reported.score.tolist(), grades.change.tolist(), takers)
     return list(zip(*columns, strict=True))
 
 
@@ -38,12 +38,12 @@ def test_the_newest_grades_are_there_by_group_and_oldest_first(room, story):
     for event in events:
         graded.add(event)
 
-    kept = events[-room:]
-    expected = [(one.ticker, one.score, one.change, one.taker) for one in kept]
-    assert len(graded) == len(kept)
+    checkpoint = events[-room:]
+    expected = [(one.ticker, one.score, one.change, one.taker) for one in checkpoint]
+    assert len(graded) == len(checkpoint)
     assert rows(graded.all()) == expected
     by_group = graded.by_group()
-    assert list(by_group) == sorted({one.group for one in kept})
+    assert list(by_group) == sorted({one.group for one in checkpoint})
     for name, grades in by_group.items():
         assert rows(grades) == [row for row in expected if row[0].startswith(f"{name}-")]
 

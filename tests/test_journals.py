@@ -22,7 +22,7 @@ def test_each_teller_hears_of_all_that_is_written_in_order_and_afterwards():
     journal = ListJournal()
     journals = Journals(journal)
     ears = [Ear(journal), Ear(journal)]
-    journals.tell(*ears)
+    journals.emit(*ears)
 
     journals.record(STARTED[:2])
     journals.record(STARTED[2:])

@@ -77,7 +77,7 @@ class Remembers:
     def __init__(self):
         self.next = []
 
-    def memos(self):
+    def state_records(self):
         given, self.next = self.next, []
         return given
 
@@ -124,16 +124,16 @@ def order():
 async def test_a_pass_is_kept_in_one_piece(keeper, store, memory):
     memory.next = [StateRecord("mood", "", b"calm")]
 
-    await keeper.keep([failed(1), settled("A")])
+    await keeper.commit_pass([failed(1), settled("A")])
 
     (done,) = store.done
     assert list(done.events) == [failed(1), settled("A")]
-    assert list(done.memos) == [StateRecord("mood", "", b"calm")]
+    assert list(done.state_records) == [StateRecord("mood", "", b"calm")]
     assert done.published == b"{}"
 
 
 async def test_nothing_is_shown_or_written_down_before_it_is_kept(keeper, store, journal, stage):
-    await keeper.keep([failed(1)])
+    await keeper.commit_pass([failed(1)])
 
     assert stage.shown == [1]
     assert journal.events == [failed(1)]
@@ -141,12 +141,12 @@ async def test_nothing_is_shown_or_written_down_before_it_is_kept(keeper, store,
 
 async def test_what_could_not_be_kept_is_held_back_and_kept_later(keeper, store, journal, stage):
     store.fails = StoreError("the database is away")
-    await keeper.keep([failed(1)])
+    await keeper.commit_pass([failed(1)])
     assert (keeper.fault, journal.events, keeper.waiting) == ("the database is away", [], 1)
     assert stage.shown == [0]
 
     store.fails = None
-    await keeper.keep([failed(2)])
+    await keeper.commit_pass([failed(2)])
 
     assert keeper.fault is None
     assert [event for done in store.done for event in done.events] == [failed(1), failed(2)]
@@ -156,10 +156,10 @@ async def test_what_could_not_be_kept_is_held_back_and_kept_later(keeper, store,
 
 async def test_a_lost_answer_does_not_keep_anything_twice(keeper, store, journal):
     store.fails_after = StoreError("the connection broke")
-    await keeper.keep([settled("A")])
+    await keeper.commit_pass([settled("A")])
 
     store.fails_after = None
-    await keeper.keep([settled("B")])
+    await keeper.commit_pass([settled("B")])
 
     assert [event.ticker for done in store.done for event in done.events] == ["A", "B"]
     assert journal.events == [settled("A"), settled("B")]
@@ -169,18 +169,18 @@ async def test_the_latest_memo_of_a_name_is_kept(keeper, store, memory):
     store.fails = StoreError("away")
     for body in (b"1", b"2", b"3"):
         memory.next = [StateRecord("k", "x", body)]
-        await keeper.keep([])
+        await keeper.commit_pass([])
     store.fails = None
 
-    await keeper.keep([])
+    await keeper.commit_pass([])
 
-    kept = {(m.kind, m.key): m.body for done in store.done for m in done.memos}
-    assert kept == {("k", "x"): b"3"}
+    checkpoint = {(m.kind, m.key): m.body for done in store.done for m in done.state_records}
+    assert checkpoint == {("k", "x"): b"3"}
 
 
 async def test_while_it_is_away_no_order_is_written_and_each_is_told_why(keeper, store):
     store.fails = StoreError("away")
-    await keeper.keep([])
+    await keeper.commit_pass([])
     store.fails = None
 
     with pytest.raises(StoreError, match="away"):
@@ -197,7 +197,7 @@ async def test_one_failed_order_is_enough_for_a_pass(keeper, store):
     with pytest.raises(StoreError):
         await keeper.intend(order())
 
-    await keeper.keep([])
+    await keeper.commit_pass([])
     await keeper.intend(order())
 
     assert store.intended == [order()]
@@ -213,7 +213,7 @@ async def test_what_a_lost_lease_left_is_neither_shown_nor_written(keeper, store
     store.fails = LeaseLostError("another leads")
 
     with pytest.raises(LeaseLostError):
-        await keeper.keep([settled("A")])
+        await keeper.commit_pass([settled("A")])
 
     assert (journal.events, stage.shown, store.done) == ([], [], [])
 
@@ -221,21 +221,21 @@ async def test_what_a_lost_lease_left_is_neither_shown_nor_written(keeper, store
 async def test_room_is_bounded_but_money_is_never_given_up(keeper, store, monkeypatch):
     monkeypatch.setattr(unit_of_work, "MOST", 5)
     store.fails = StoreError("away")
-    await keeper.keep([])  # what is tried now stays as it is
-    await keeper.keep([settled("A"), *map(failed, range(10)), settled("B")])
+    await keeper.commit_pass([])  # what is tried now stays as it is
+    await keeper.commit_pass([settled("A"), *map(failed, range(10)), settled("B")])
 
     store.fails = None
-    await keeper.keep([])
+    await keeper.commit_pass([])
 
-    kept = [event for done in store.done for event in done.events]
-    assert [e for e in kept if isinstance(e, MarketSettled)] == [settled("A"), settled("B")]
-    assert failed(9) in kept
-    assert failed(0) not in kept
+    checkpoint = [event for done in store.done for event in done.events]
+    assert [e for e in checkpoint if isinstance(e, MarketSettled)] == [settled("A"), settled("B")]
+    assert failed(9) in checkpoint
+    assert failed(0) not in checkpoint
     assert keeper.dropped == 6
 
 
 async def test_between_passes_a_state_is_published_only_if_it_changed(keeper, store):
-    await keeper.keep([])
+    await keeper.commit_pass([])
     await keeper.publish(b"{}")
     assert len(store.done) == 1
 
@@ -246,7 +246,7 @@ async def test_between_passes_a_state_is_published_only_if_it_changed(keeper, st
 
 async def test_between_passes_the_database_may_come_back(keeper, store, journal):
     store.fails = StoreError("away")
-    await keeper.keep([failed(1)])
+    await keeper.commit_pass([failed(1)])
     store.fails = None
 
     await keeper.publish(b"{}")
@@ -264,11 +264,11 @@ async def test_what_is_said_at_once_is_not_kept(keeper, store, journal):
 
 async def test_money_that_is_not_kept_is_not_shown(keeper, store, stage):
     store.fails = StoreError("away")
-    await keeper.keep([settled("A")])
+    await keeper.commit_pass([settled("A")])
     assert (stage.shown, stage.roles) == ([], 1)
 
     store.fails = None
-    await keeper.keep([])
+    await keeper.commit_pass([])
 
     assert stage.shown == [2]
 
@@ -282,12 +282,12 @@ async def test_what_was_kept_is_written_down_though_somebody_gave_up_waiting(kee
         tasks[0].cancel()
 
     journal.record = interrupted
-    tasks.append(asyncio.create_task(keeper.keep([failed(n) for n in range(250)])))
+    tasks.append(asyncio.create_task(keeper.commit_pass([failed(n) for n in range(250)])))
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
     journal.record = record
     assert 0 < len(journal.events) < 250
 
-    await keeper.keep([])
+    await keeper.commit_pass([])
 
     assert journal.events == [failed(n) for n in range(250)]

@@ -132,8 +132,8 @@ class FakeOnlooker:
     def is_running(self):
         return self.body == b"on"
 
-    def begin(self, kept):
-        self.body = kept.published
+    def begin(self, checkpoint):
+        self.body = checkpoint.published
 
     def see(self, news):
         self.body = news.published
@@ -156,11 +156,11 @@ class Process:
         self.part = LeaderElection(Candidate(name, SECONDS, BOOK), switches, lambda: self.time)
         self.command = OperatorCommands(self.part, switches)
 
-    def offices(self):
+    def factories(self):
         return NodeFactories(
             database=self._database,
             engine=self._engine,
-            onlooker=lambda: FakeOnlooker(self),
+            standby=lambda: FakeOnlooker(self),
             on_role=lambda: self.roles.append(self.part.role),
         )
 
@@ -186,7 +186,7 @@ class Process:
     @asynccontextmanager
     async def taking_part(self):
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.part.run(self.offices()))
+            task = group.create_task(self.part.run(self.factories()))
             await self.part.settled.wait()
             try:
                 yield self
@@ -362,7 +362,7 @@ async def test_an_end_does_not_wait_for_a_term_that_does_not_begin(shared):
     a = Process(shared, "a")
     a.opening = asyncio.Event()
     async with asyncio.TaskGroup() as group, asyncio.timeout(5):
-        task = group.create_task(a.part.run(a.offices()))
+        task = group.create_task(a.part.run(a.factories()))
         await until(lambda: a.part.role.leader)
         await asyncio.sleep(0.01)
 

@@ -543,14 +543,14 @@ def test_each_day_has_its_files_and_old_ones_go(tmp_path):
             journal.record([replace(pnl(), at=NOW + timedelta(days=day))])
             journal.flush()
 
-    kept = sorted(tmp_path.glob("pnl_log*"))
-    assert [path.name for path in kept] == [
+    checkpoint = sorted(tmp_path.glob("pnl_log*"))
+    assert [path.name for path in checkpoint] == [
         "pnl_log.2025-01-01.txt",
         "pnl_log.2026-01-20.csv",
         "pnl_log.2026-01-21.csv",
         "pnl_log.csv",
     ]
-    for path in kept[1:]:
+    for path in checkpoint[1:]:
         assert lines(path)[0] == SEED_COLUMNS["pnl_log.csv"]
         assert len(lines(path)) == 2
 

@@ -95,103 +95,109 @@ class Told:
 
     def __init__(self, capacity=5_000):
         self.memory = TickerState(BLANK, capacity)
-        self.kept: dict[str, bytes] = {}
+        self.checkpoint: dict[str, bytes] = {}
 
-    def tell(self):
+    def emit(self):
         """What there is to tell now, put down; the tickers told of."""
-        memos = self.memory.memos("rows")
-        for memo in memos:
-            if memo.body is None:
-                self.kept.pop(memo.key, None)
+        state_records = self.memory.state_records("rows")
+        for state_record in state_records:
+            if state_record.body is None:
+                self.checkpoint.pop(state_record.key, None)
             else:
-                self.kept[memo.key] = memo.body
-        return {memo.key for memo in memos}
+                self.checkpoint[state_record.key] = state_record.body
+        return {state_record.key for state_record in state_records}
 
     def restored(self, capacity=5_000):
         again = TickerState(BLANK, capacity)
-        again.restore("rows", dict(reversed(self.kept.items())))
+        again.restore("rows", dict(reversed(self.checkpoint.items())))
         return again
 
 
 def test_only_what_was_kept_since_it_was_asked_is_told():
-    told = Told()
-    told.memory.keep(["A", "B"], _rows([1, 2]))
-    assert told.tell() == {"A", "B"}
+    reported = Told()
+    reported.memory.keep(["A", "B"], _rows([1, 2]))
+    assert reported.emit() == {"A", "B"}
 
-    told.memory.keep(["B"], _rows([3]))
+    reported.memory.keep(["B"], _rows([3]))
 
-    assert told.tell() == {"B"}
-    assert told.tell() == set()
+    assert reported.emit() == {"B"}
+    assert reported.emit() == set()
 
 
 def test_what_fell_out_is_told_as_forgotten_unless_it_came_back():
-    told = Told(capacity=1)
-    told.memory.keep(["A"], _rows([1]))
-    told.tell()
-    told.memory.keep(["B"], _rows([2]))
-    assert told.tell() == {"A", "B"}
-    assert set(told.kept) == {"B"}
+    reported = Told(capacity=1)
+    reported.memory.keep(["A"], _rows([1]))
+    reported.emit()
+    reported.memory.keep(["B"], _rows([2]))
+    assert reported.emit() == {"A", "B"}
+    assert set(reported.checkpoint) == {"B"}
 
-    told.memory.keep(["A"], _rows([3]))
-    told.memory.keep(["B"], _rows([4]))
+    reported.memory.keep(["A"], _rows([3]))
+    reported.memory.keep(["B"], _rows([4]))
 
-    told.tell()
-    assert set(told.kept) == {"B"}
-    assert told.restored().recall(["A", "B"])["count"].tolist() == [-1, 4]
+    reported.emit()
+    assert set(reported.checkpoint) == {"B"}
+    assert reported.restored().recall(["A", "B"])["count"].tolist() == [-1, 4]
 
 
 def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(caplog):
-    told = Told()
-    told.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
-    told.tell()
-    told.kept["B"] = told.kept["B"][:-1]
+    reported = Told()
+    reported.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    reported.emit()
+    reported.checkpoint["B"] = reported.checkpoint["B"][:-1]
     other = TickerState(BLANK.astype([("count", np.float64), ("value", np.float64)]))
 
-    other.restore("rows", told.kept)
+    other.restore("rows", reported.checkpoint)
 
     assert len(other) == 0
-    assert {memo.key for memo in other.memos("rows") if memo.body is None} == {"A", "B", "C"}
-    assert len(told.restored()) == 2
+    assert {
+        state_record.key
+        for state_record in other.state_records("rows")
+        if state_record.body is None
+    } == {"A", "B", "C"}
+    assert len(reported.restored()) == 2
     assert caplog.messages == [
         f"{count} memos of kind rows have another layout and are forgotten" for count in (3, 1)
     ]
 
 
 def test_restored_into_less_room_the_longest_unseen_are_forgotten():
-    told = Told()
-    told.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
-    told.memory.keep(["A"], _rows([4]))
-    told.tell()
+    reported = Told()
+    reported.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    reported.memory.keep(["A"], _rows([4]))
+    reported.emit()
 
-    small = told.restored(capacity=2)
+    small = reported.restored(capacity=2)
 
     assert small.recall(["A", "B", "C"])["count"].tolist() == [4, -1, 3]
-    assert {memo.key: memo.body for memo in small.memos("rows")} == {"B": None}
+    assert {
+        state_record.key: state_record.body for state_record in small.state_records("rows")
+    } == {"B": None}
 
 
 def test_restoring_forgets_what_was_there():
-    told = Told()
-    told.memory.keep(["A"], _rows([1]))
+    reported = Told()
+    reported.memory.keep(["A"], _rows([1]))
 
-    told.memory.restore("rows", {})
+    reported.memory.restore("rows", {})
 
-    assert len(told.memory) == 0
-    assert told.memory.memos("rows") == []
+    assert len(reported.memory) == 0
+    assert reported.memory.state_records("rows") == []
 
 
 @given(st.lists(names, max_size=8), st.lists(names, max_size=8), st.integers(1, 60))
 def test_a_restored_memory_goes_on_as_if_nothing_had_happened(before, after, capacity):
-    told = Told(capacity)
+    reported = Told(capacity)
     for stamp, batch in enumerate(before):
-        told.memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
+        reported.memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
         if stamp % 2:
-            told.tell()
-    told.tell()
-    again = told.restored(capacity)
+            reported.emit()
+    reported.emit()
+    again = reported.restored(capacity)
 
     everyone = [f"M{n}" for n in range(151)]
     for stamp, batch in enumerate(after):
-        for memory in (told.memory, again):
+        for memory in (reported.memory, again):
             memory.keep(batch, _rows([-stamp * 1000 - n for n in range(len(batch))]))
-        assert again.recall(everyone).tolist() == told.memory.recall(everyone).tolist()
-        assert again.memos("rows") == told.memory.memos("rows")
+        assert again.recall(everyone).tolist() == reported.memory.recall(everyone).tolist()
+        assert again.state_records("rows") == reported.memory.state_records("rows")

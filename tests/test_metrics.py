@@ -357,13 +357,13 @@ def test_every_metric_of_ours_is_described_once_with_its_kind():
         if family.name.startswith("kalshiproto_"):
             shown[family.name] = (family.type, family.documentation, labels)
 
-    told = {}
+    reported = {}
     for name, kind, text in described():
         bare, _, inside = name.partition("{")
         plain = bare.removesuffix("_total") if kind == "counter" else bare
-        told[plain] = (kind, text, set(filter(None, inside.rstrip("}").split(", "))))
-    assert told == shown
-    assert len(told) == len(described())
+        reported[plain] = (kind, text, set(filter(None, inside.rstrip("}").split(", "))))
+    assert reported == shown
+    assert len(reported) == len(described())
 
 
 class FakeTime:

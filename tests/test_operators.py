@@ -8,8 +8,8 @@ import pytest
 
 from bot import config
 from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
-from bot.app.composition import NodeContext, first_board, unkept
-from bot.app.health import FRESH_SECONDS, MetricReadings, ReadinessChecks, standing
+from bot.app.composition import NodeContext, first_snapshot, unkept
+from bot.app.health import FRESH_SECONDS, MetricReadings, ReadinessChecks, role_status
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
@@ -34,31 +34,31 @@ class Open:
         self.clock = HandClock()
         found = config.load(None, kalshi_env="sim", bot_interval=4, **settings)
         model = FakeScorer()
-        self.board = first_board(found, model, self.clock.now())
+        self.snapshot_holder = first_snapshot(found, model, self.clock.now())
         self.seconds = 0.0
         self.budget = TokenBudget(lambda: self.seconds, rate=5.0)
         exchange = KalshiClient(open_http("http://exchange.example"), self.budget, self.clock)
         self.bot = unkept(
-            NodeContext(found, model, exchange, ListJournal(), self.clock, self.board)
+            NodeContext(found, model, exchange, ListJournal(), self.clock, self.snapshot_holder)
         )
         who = Candidate("web-1", 10.0, "paper:sim")
         self.control = LeaderElection(who, OperatorFlags(True, self.clock), lambda: self.seconds)
         self.alerts = Alerts(
             Webhook.of("http://alerts.example/hook", "json", "test"),
             AlertRules(Decimal(10_000)),
-            lambda: standing(self),
+            lambda: role_status(self),
             self.clock,
         )
 
     def now(self, **status):
-        self.board.status = replace(self.board.status, **status)
+        self.snapshot_holder.status = replace(self.snapshot_holder.status, **status)
 
     def ran(self, ago=0.0, **state):
         """A pass that ended so many seconds ago, and what it showed."""
         at = self.clock.now() - timedelta(seconds=ago)
         self.now(last_update=at, watched_markets=2, **RUNNING)
-        shown = full_state(bot=bot_view(self.board.status), **state)
-        self.bot.publisher.adopt(shown, at)
+        shown = full_state(bot=bot_view(self.snapshot_holder.status), **state)
+        self.bot.publisher.show_restored(shown, at)
 
     def check(self, name):
         return ReadinessChecks(self).checks()[name]
@@ -265,15 +265,15 @@ def test_alerts_hear_how_the_service_stands_in_every_respect(service):
     }
     service.now(**faults)
 
-    told = standing(service)
+    reported = role_status(service)
 
-    assert {name: getattr(told, name) for name in faults} == faults
-    assert (told.leader, told.running, told.leads) == (True, True, "web-1")
-    assert (told.cycle_age, told.interval, told.drifted) == (2.5, 4.0, ())
+    assert {name: getattr(reported, name) for name in faults} == faults
+    assert (reported.leader, reported.running, reported.leads) == (True, True, "web-1")
+    assert (reported.cycle_age, reported.interval, reported.drifted) == (2.5, 4.0, ())
 
 
 def test_before_the_first_cycle_its_age_is_not_known(service):
-    assert standing(service).cycle_age is None
+    assert role_status(service).cycle_age is None
 
 
 def test_only_features_that_drifted_are_named(service, monkeypatch):
@@ -285,5 +285,5 @@ def test_only_features_that_drifted_are_named(service, monkeypatch):
     monkeypatch.setattr(service.bot.model, "drift", lambda: found)
     service.ran()
 
-    assert standing(service).drifted == ("spread",)
+    assert role_status(service).drifted == ("spread",)
     assert service.figures().features_drifted == 1

@@ -62,33 +62,33 @@ def books(*tickers, at=NOON):
     return Books.of([(ticker, at.timestamp(), BOOK) for ticker in tickers])
 
 
-async def second_look(prints, *tickers):
+async def second_look(trade_feed, *tickers):
     """What traded in the minute before noon."""
-    await prints.since(books(*tickers, at=NOON - MINUTE))
-    return await prints.since(books(*tickers))
+    await trade_feed.since(books(*tickers, at=NOON - MINUTE))
+    return await trade_feed.since(books(*tickers))
 
 
 async def test_before_the_first_look_nothing_is_known_and_nothing_asked():
     source = Source([Sale()])
-    prints = TradeFeed(source, nobody)
+    trade_feed = TradeFeed(source, nobody)
 
-    traded = await prints.since(books("A"))
+    traded = await trade_feed.since(books("A"))
 
     assert np.isnan(traded.volume).all()
     assert not source.since
-    assert (prints.coverage.markets, prints.coverage.known) == (1, 0)
+    assert (trade_feed.coverage.markets, trade_feed.coverage.known) == (1, 0)
 
 
 async def test_one_list_tells_the_trades_of_every_watched_market():
     source = Source([Sale(), Sale("B", taker=Side.BUY, price=Decimal("0.44")), Sale("ELSEWHERE")])
-    prints = TradeFeed(source, nobody)
+    trade_feed = TradeFeed(source, nobody)
 
-    traded = await second_look(prints, "A", "B", "C")
+    traded = await second_look(trade_feed, "A", "B", "C")
 
     assert traded.volume.tolist() == [[100.0, 0.0], [0.0, 100.0], [0.0, 0.0]]
     assert source.since == [NOON - MINUTE]
     assert not source.asked
-    assert prints.coverage == Coverage(3, 3, None)
+    assert trade_feed.coverage == Coverage(3, 3, None)
 
 
 async def test_trades_meet_the_side_they_took_from_at_its_owners_price():
@@ -114,54 +114,54 @@ async def test_what_was_agreed_elsewhere_or_at_another_time_met_nobody(sale):
 
 @pytest.mark.parametrize("source", [Source(fails=True), Source([Sale()] * 3, most=2)])
 async def test_where_the_list_failed_or_does_not_reach_back_trades_are_unknown(source, caplog):
-    prints = TradeFeed(source, nobody)
+    trade_feed = TradeFeed(source, nobody)
 
-    traded = await second_look(prints, "A")
+    traded = await second_look(trade_feed, "A")
 
     assert np.isnan(traded.volume).all()
     assert not len(traded.bursts)
-    assert prints.coverage.known == 0
+    assert trade_feed.coverage.known == 0
     assert "Trades of 1 of 1 markets are unknown" in caplog.text
 
 
 async def test_a_list_that_is_cut_off_still_tells_the_trades_of_markets_seen_since():
     sales = [Sale(at=NOON - timedelta(seconds=s)) for s in (1, 20, 50)]
-    prints = TradeFeed(Source(sales, most=2), nobody)
-    await prints.since(books("A", at=NOON - MINUTE))
-    await prints.since(books("B", at=NOON - timedelta(seconds=20)))
+    trade_feed = TradeFeed(Source(sales, most=2), nobody)
+    await trade_feed.since(books("A", at=NOON - MINUTE))
+    await trade_feed.since(books("B", at=NOON - timedelta(seconds=20)))
 
-    traded = await prints.since(books("A", "B"))
+    traded = await trade_feed.since(books("A", "B"))
 
     assert np.isnan(traded.volume[0]).all()
     assert traded.volume[1].tolist() == [0.0, 0.0]
 
 
 async def test_a_market_that_one_answer_missed_is_asked_about_since_its_own_last_book():
-    prints = TradeFeed(Source([Sale(at=NOON - timedelta(seconds=90))]), nobody)
-    await prints.since(books("A", "B", at=NOON - 2 * MINUTE))
-    await prints.since(books("B", at=NOON - MINUTE))
+    trade_feed = TradeFeed(Source([Sale(at=NOON - timedelta(seconds=90))]), nobody)
+    await trade_feed.since(books("A", "B", at=NOON - 2 * MINUTE))
+    await trade_feed.since(books("B", at=NOON - MINUTE))
 
-    traded = await prints.since(books("A", "B"))
+    traded = await trade_feed.since(books("A", "B"))
 
     assert traded.volume[:, 0].tolist() == [100.0, 0.0]
 
 
 async def test_a_market_not_looked_at_for_an_hour_is_a_new_one():
     source = Source()
-    prints = TradeFeed(source, nobody)
-    await prints.since(books("A", at=NOON - 61 * MINUTE))
-    await prints.since(books("B", at=NOON - MINUTE))
+    trade_feed = TradeFeed(source, nobody)
+    await trade_feed.since(books("A", at=NOON - 61 * MINUTE))
+    await trade_feed.since(books("B", at=NOON - MINUTE))
 
-    traded = await prints.since(books("A", "B"))
+    traded = await trade_feed.since(books("A", "B"))
 
     assert np.isnan(traded.volume[:, 0]).tolist() == [True, False]
 
 
 async def test_what_the_list_does_not_tell_of_followed_markets_is_asked_one_by_one():
     source = Source([Sale(at=NOON - timedelta(seconds=s)) for s in range(3)], most=2)
-    prints = TradeFeed(source, lambda _: [("A", (NOON - MINUTE).timestamp())])
+    trade_feed = TradeFeed(source, lambda _: [("A", (NOON - MINUTE).timestamp())])
 
-    traded = await second_look(prints, "A", "B")
+    traded = await second_look(trade_feed, "A", "B")
 
     assert set(source.asked) == {"A"}
     assert traded.volume[0].tolist() == [300.0, 0.0]
@@ -170,9 +170,9 @@ async def test_what_the_list_does_not_tell_of_followed_markets_is_asked_one_by_o
 
 async def test_a_followed_market_of_an_earlier_life_is_asked_since_its_own_last_book():
     source = Source([Sale(at=NOON - 2 * MINUTE)])
-    prints = TradeFeed(source, lambda _: [("A", (NOON - 3 * MINUTE).timestamp())])
+    trade_feed = TradeFeed(source, lambda _: [("A", (NOON - 3 * MINUTE).timestamp())])
 
-    traded = await prints.since(books("A"))
+    traded = await trade_feed.since(books("A"))
 
     assert source.since == [NOON - 3 * MINUTE]
     assert traded.volume.tolist() == [[100.0, 0.0]]
@@ -195,47 +195,47 @@ async def test_an_answer_of_one_market_that_failed_or_falls_short_leaves_its_tra
 
 async def test_a_followed_market_whose_last_book_is_not_known_is_not_asked_about():
     source = Source(fails=True)
-    prints = TradeFeed(source, lambda _: [("A", float("nan"))])
+    trade_feed = TradeFeed(source, lambda _: [("A", float("nan"))])
 
-    assert np.isnan((await prints.since(books("A"))).volume).all()
+    assert np.isnan((await trade_feed.since(books("A"))).volume).all()
     assert not source.asked
 
 
 async def test_where_too_many_are_followed_they_have_their_turn():
     source, tickers = Source(fails=True), ("A", "B", "C")
-    prints = TradeFeed(source, lambda known: [(t, 0.0) for t in known], most=2)
+    trade_feed = TradeFeed(source, lambda known: [(t, 0.0) for t in known], most=2)
 
     for _ in range(3):
-        await prints.since(books(*tickers))
+        await trade_feed.since(books(*tickers))
 
     assert source.asked == ["A", "B", "C", "A", "B", "C"]
 
 
 async def test_why_trades_are_unknown_is_said_once_while_it_lasts(caplog):
     source = Source(fails=True)
-    prints = TradeFeed(source, nobody)
+    trade_feed = TradeFeed(source, nobody)
     for minute in range(3):
-        await prints.since(books("A", at=NOON + minute * MINUTE))
+        await trade_feed.since(books("A", at=NOON + minute * MINUTE))
     source.fails = False
-    await prints.since(books("A", at=NOON + 3 * MINUTE))
+    await trade_feed.since(books("A", at=NOON + 3 * MINUTE))
     source.fails = True
-    await prints.since(books("A", at=NOON + 4 * MINUTE))
+    await trade_feed.since(books("A", at=NOON + 4 * MINUTE))
 
     assert caplog.text.count("GET /markets/trades: down") == 2
-    assert prints.coverage == Coverage(1, 0, "GET /markets/trades: down")
+    assert trade_feed.coverage == Coverage(1, 0, "GET /markets/trades: down")
 
 
 async def test_a_trade_that_cannot_be_read_costs_its_own_market_alone():
-    prints = TradeFeed(Source([Sale(ticker="B")], doubtful=frozenset({"A", "Z"})), nobody)
+    trade_feed = TradeFeed(Source([Sale(ticker="B")], doubtful=frozenset({"A", "Z"})), nobody)
 
-    traded = await second_look(prints, "A", "B", "C")
+    traded = await second_look(trade_feed, "A", "B", "C")
 
     assert np.isnan(traded.volume).any(axis=1).tolist() == [True, False, False]
-    assert prints.coverage == Coverage(3, 2, "a trade of A, Z could not be read")
+    assert trade_feed.coverage == Coverage(3, 2, "a trade of A, Z could not be read")
 
 
 async def test_a_trade_of_an_unwatched_market_that_cannot_be_read_costs_nothing():
-    prints = TradeFeed(Source([Sale()], doubtful=frozenset({"Z"})), nobody)
+    trade_feed = TradeFeed(Source([Sale()], doubtful=frozenset({"Z"})), nobody)
 
-    assert not np.isnan((await second_look(prints, "A", "B")).volume).any()
-    assert prints.coverage == Coverage(2, 2, None)
+    assert not np.isnan((await second_look(trade_feed, "A", "B")).volume).any()
+    assert trade_feed.coverage == Coverage(2, 2, None)

@@ -29,7 +29,9 @@ class Shown(Bench):
 
     def __init__(self, *tickers, **options):
         super().__init__(*tickers, **options)
-        self.board = SnapshotHolder(snapshot(first_state(float(CASH), STATUS), NOON), STATUS)
+        self.snapshot_holder = SnapshotHolder(
+            snapshot(first_state(float(CASH), STATUS), NOON), STATUS
+        )
         self.recent = ActivityFeed()
         self.universe_fault = None
         self.role = Role()
@@ -41,12 +43,12 @@ class Shown(Bench):
             universe_fault=lambda: self.universe_fault,
             role=lambda: self.role,
         )
-        self.publisher = self.cycle._audience = Publisher(self.board, sources)
+        self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
         self.keeper.serve(self.publisher, ())
 
     @property
     def state(self):
-        return json.loads(self.board.snapshot.body)
+        return json.loads(self.snapshot_holder.snapshot.body)
 
     @property
     def market(self):
@@ -94,7 +96,7 @@ async def test_money_is_shown_in_whole_cents_and_kept_to_the_last_digit():
         "equity": (state["overview"]["equity"], trader.equity),
         "daily_pnl": (state["overview"]["daily_pnl"], trader.daily_pnl),
         "total_exposure": (state["overview"]["total_exposure"], portfolio.exposure),
-        "status": (shown.board.status.total_exposure, portfolio.exposure),
+        "status": (shown.snapshot_holder.status.total_exposure, portfolio.exposure),
         "notional": (shown.market["position_notional"], trader.marks["A"].value),
         "open": (
             shown.market["pnl_unrealized"],
@@ -159,7 +161,7 @@ async def test_a_market_without_a_book_is_shown_stale_with_its_age():
     assert market["signal_direction"] == "HOLD"
     assert market["signal_score"] == 0.5
     assert market["reason"] == "no sound book: down"
-    assert shown.board.status.stale_markets == 1
+    assert shown.snapshot_holder.status.stale_markets == 1
 
 
 async def test_a_market_never_seen_is_not_invented():
@@ -169,7 +171,7 @@ async def test_a_market_never_seen_is_not_invented():
     await shown.run(0.8)
 
     assert shown.state["markets"] == []
-    assert shown.board.status.watched_markets == 1
+    assert shown.snapshot_holder.status.watched_markets == 1
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ async def test_the_status_carries_every_fault():
 
     await shown.run(0.5)
 
-    status = shown.board.status
+    status = shown.snapshot_holder.status
     assert (status.model_fault, status.journal_fault) == ("no model", "disk full")
     assert status.universe_fault == "listing old"
     assert status.last_update == shown.clock.now()
@@ -252,10 +254,13 @@ def test_a_beat_is_shown_at_once_and_the_last_error_stays():
     failed = LoopStatus(running=True, count=1, last_finish=NOON, error="boom")
 
     shown.publisher.on_beat(failed)
-    assert (shown.board.status.error, shown.board.status.last_error_at) == ("boom", NOON)
+    assert (shown.snapshot_holder.status.error, shown.snapshot_holder.status.last_error_at) == (
+        "boom",
+        NOON,
+    )
 
     shown.publisher.on_beat(replace(failed, count=2, error=None))
-    status = shown.board.status
+    status = shown.snapshot_holder.status
     assert (status.error, status.last_error, status.loop_count) == (None, "boom", 2)
 
 
@@ -279,7 +284,7 @@ async def test_while_the_loop_hangs_what_is_shown_grows_old():
     assert shown.market["stale"] is True
     assert shown.market["age_seconds"] == 25.0
     assert shown.market["signal_direction"] == "HOLD"
-    assert shown.board.status.stale_markets == 1
+    assert shown.snapshot_holder.status.stale_markets == 1
     assert shown.state["bot"]["stale_markets"] == 1
 
     await shown.run(0.8)
@@ -291,8 +296,8 @@ async def test_a_large_body_is_compressed_too():
 
     await shown.run(0.5)
 
-    assert len(shown.board.snapshot.body) >= PACK_APART
-    assert shown.board.snapshot.gzip is not None
+    assert len(shown.snapshot_holder.snapshot.body) >= PACK_APART
+    assert shown.snapshot_holder.snapshot.gzip is not None
 
 
 async def test_the_same_book_seen_again_keeps_every_number_finite():
@@ -323,7 +328,7 @@ async def waiting(*tickers):
     """A pass whose state waits to be shown, beside what was shown before it."""
     shown = Shown(*tickers)
     shown.keeper.serve(NullView(), ())
-    before = shown.board.snapshot
+    before = shown.snapshot_holder.snapshot
     await shown.run(0.8)
     return shown, before
 
@@ -331,9 +336,9 @@ async def waiting(*tickers):
 async def test_a_pass_is_not_shown_before_it_may_be():
     shown, before = await waiting()
 
-    assert shown.board.snapshot is before
+    assert shown.snapshot_holder.snapshot is before
     assert json.loads(shown.publisher.prepared())["markets"][0]["ticker"] == "A"
-    assert shown.board.status.last_update is None
+    assert shown.snapshot_holder.status.last_update is None
 
 
 async def test_what_is_shown_is_what_was_prepared_and_only_once():
@@ -342,12 +347,12 @@ async def test_what_is_shown_is_what_was_prepared_and_only_once():
 
     shown.publisher.show()
 
-    assert shown.board.snapshot.body == body
-    assert shown.board.status.last_update == shown.clock.now()
+    assert shown.snapshot_holder.snapshot.body == body
+    assert shown.snapshot_holder.status.last_update == shown.clock.now()
     assert shown.publisher.prepared() is None
-    after = shown.board.snapshot
+    after = shown.snapshot_holder.snapshot
     shown.publisher.show()
-    assert shown.board.snapshot is after
+    assert shown.snapshot_holder.snapshot is after
 
 
 async def test_a_pass_that_was_never_kept_gives_way_to_the_next():
@@ -356,7 +361,7 @@ async def test_a_pass_that_was_never_kept_gives_way_to_the_next():
 
     shown.publisher.show()
 
-    assert shown.board.status.last_update == shown.clock.now()
+    assert shown.snapshot_holder.status.last_update == shown.clock.now()
 
 
 async def test_a_role_that_changed_while_a_pass_was_kept_is_shown_with_it():
@@ -366,24 +371,24 @@ async def test_a_role_that_changed_while_a_pass_was_kept_is_shown_with_it():
     shown.publisher.show()
 
     assert shown.state["bot"]["store_fault"] == "the disk is full"
-    assert shown.board.status.leads == "web-1"
+    assert shown.snapshot_holder.status.leads == "web-1"
     assert len(shown.state["markets"]) == 1
 
 
 async def test_a_role_is_shown_when_it_changes_and_only_then():
     shown = Shown()
     await shown.run(0.8)
-    before = shown.board.snapshot
+    before = shown.snapshot_holder.snapshot
     shown.publisher.show_role()
-    assert shown.board.snapshot is before
+    assert shown.snapshot_holder.snapshot is before
 
     shown.role = Role(leads="web-2", epoch=3, killed="by hand")
     shown.publisher.show_role()
 
-    told = {name: shown.state["bot"][name] for name in ("leader", "leads", "epoch", "killed")}
-    assert told == {"leader": False, "leads": "web-2", "epoch": 3, "killed": "by hand"}
+    reported = {name: shown.state["bot"][name] for name in ("leader", "leads", "epoch", "killed")}
+    assert reported == {"leader": False, "leads": "web-2", "epoch": 3, "killed": "by hand"}
     assert shown.state["markets"] == json.loads(before.body)["markets"]
-    assert shown.board.snapshot.at == before.at
+    assert shown.snapshot_holder.snapshot.at == before.at
 
 
 # What another process published
@@ -394,7 +399,7 @@ async def published(*tickers, cycles=1):
     leader = Shown(*tickers)
     leader.role = Role(leader=True, leads="web-1", epoch=4)
     await leader.run(0.8, cycles=cycles)
-    return leader, decoded(leader.board.snapshot.body)
+    return leader, decoded(leader.snapshot_holder.snapshot.body)
 
 
 def heir(of, **role):
@@ -411,12 +416,12 @@ async def test_who_looks_on_shows_what_the_leader_shows_but_its_own_role():
     leader, state = await published("A", "B")
     other = heir(leader, leads="web-1", epoch=4)
 
-    other.publisher.imitate(state, other.clock.now())
+    other.publisher.apply_replica(state, other.clock.now())
 
     mine, theirs = other.state, leader.state
     assert (mine["bot"].pop("leader"), theirs["bot"].pop("leader")) == (False, True)
     assert mine == theirs
-    assert replace(other.board.status, leader=True) == leader.board.status
+    assert replace(other.snapshot_holder.status, leader=True) == leader.snapshot_holder.status
 
 
 async def test_after_a_restart_the_state_is_there_but_the_status_is_its_own():
@@ -424,7 +429,7 @@ async def test_after_a_restart_the_state_is_there_but_the_status_is_its_own():
     leader.publisher.on_beat(LoopStatus(running=True, count=9, error="boom"))
     again = heir(leader, leader=True, leads="web-2", epoch=5)
 
-    again.publisher.adopt(state, again.clock.now())
+    again.publisher.show_restored(state, again.clock.now())
 
     mine, theirs = again.state, leader.state
     own, _ = mine.pop("bot"), theirs.pop("bot")
@@ -436,7 +441,7 @@ async def test_more_is_remembered_than_was_published_and_that_is_shown():
     leader, state = await published("A")
     other = heir(leader)
 
-    other.publisher.adopt(
+    other.publisher.show_restored(
         msgspec.structs.replace(state, timeline=(), whales=(), notices=()), other.clock.now()
     )
 
@@ -446,7 +451,7 @@ async def test_more_is_remembered_than_was_published_and_that_is_shown():
 async def test_what_was_taken_over_grows_old_from_when_it_was_seen():
     leader, state = await published("A")
     other = heir(leader)
-    other.publisher.adopt(state, leader.clock.now() + timedelta(seconds=5))
+    other.publisher.show_restored(state, leader.clock.now() + timedelta(seconds=5))
 
     other.publisher.age(leader.clock.now() + timedelta(seconds=19))
     assert other.market["stale"] is False
@@ -454,7 +459,7 @@ async def test_what_was_taken_over_grows_old_from_when_it_was_seen():
 
     assert (other.market["stale"], other.market["age_seconds"]) == (True, 21.0)
     assert other.market["signal_direction"] == "HOLD"
-    assert other.board.status.stale_markets == 1
+    assert other.snapshot_holder.status.stale_markets == 1
 
 
 async def test_a_market_that_was_stale_already_keeps_its_reason_and_its_age():
@@ -462,7 +467,7 @@ async def test_a_market_that_was_stale_already_keeps_its_reason_and_its_age():
     leader.exchange.fails = "down"
     await leader.run(0.8, cycles=2)
     other = heir(leader)
-    other.publisher.imitate(decoded(leader.board.snapshot.body), other.clock.now())
+    other.publisher.apply_replica(decoded(leader.snapshot_holder.snapshot.body), other.clock.now())
 
     other.publisher.age(leader.clock.now() + timedelta(seconds=5))
 
@@ -474,7 +479,7 @@ async def test_a_pass_after_a_restart_shows_the_unseen_as_stale_and_drops_the_un
     leader, state = await published("A", "B")
     again = heir(leader)
     again.exchange.fails = "down"
-    again.publisher.adopt(state, again.clock.now())
+    again.publisher.show_restored(state, again.clock.now())
     assert [view["ticker"] for view in again.state["markets"]] == ["A", "B"]
 
     again.clock.pass_by(10)
@@ -488,11 +493,14 @@ async def test_before_the_first_pass_of_a_leader_its_cash_is_shown_and_no_market
     fresh = Shown()
     other = heir(fresh, leads="web-1", epoch=1)
 
-    other.publisher.imitate(decoded(fresh.board.snapshot.body), other.clock.now())
+    other.publisher.apply_replica(decoded(fresh.snapshot_holder.snapshot.body), other.clock.now())
 
     assert other.state["markets"] == []
     assert other.state["overview"]["equity"] == float(CASH)
-    assert (other.board.status.last_update, other.board.status.leads) == (None, "web-1")
+    assert (other.snapshot_holder.status.last_update, other.snapshot_holder.status.leads) == (
+        None,
+        "web-1",
+    )
 
 
 @pytest.mark.parametrize("status", [MarketStatus.CLOSED, MarketStatus.INACTIVE])

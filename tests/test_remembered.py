@@ -25,13 +25,13 @@ class Thing(Struct, frozen=True, array_like=True):
     day: date | None = None
 
 
-def kept(**memos: bytes) -> Checkpoint:
-    return Checkpoint(1, Portfolio.of_cash(ZERO), memos={"things": memos})
+def checkpoint(**state_records: bytes) -> Checkpoint:
+    return Checkpoint(1, Portfolio.of_cash(ZERO), state_records={"things": state_records})
 
 
-def body(memo: StateRecord) -> bytes:
-    assert memo.body is not None
-    return memo.body
+def body(state_record: StateRecord) -> bytes:
+    assert state_record.body is not None
+    return state_record.body
 
 
 FORM = RecordCodec("things", Thing)
@@ -41,19 +41,22 @@ FORM = RecordCodec("things", Thing)
     "thing", [Thing("a"), Thing("", (Place(1, 2), Place(3, 4)), date(2026, 1, 18)), Thing('"\\ü')]
 )
 def test_a_thing_comes_back_as_it_was(thing):
-    memo = FORM.memo("k", thing)
+    state_record = FORM.state_record("k", thing)
 
-    assert (memo.kind, memo.key) == ("things", "k")
-    assert FORM.read(kept(k=body(memo))) == {"k": thing}
-    assert FORM.read(CommittedChanges(1, memos=(memo,))) == {"k": thing}
+    assert (state_record.kind, state_record.key) == ("things", "k")
+    assert FORM.read(checkpoint(k=body(state_record))) == {"k": thing}
+    assert FORM.read(CommittedChanges(1, state_records=(state_record,))) == {"k": thing}
 
 
 def test_what_is_forgotten_is_none_and_other_kinds_are_passed_over(caplog):
-    gone, other = FORM.memo("k", None), StateRecord("others", "k", b"?")
+    gone, other = FORM.state_record("k", None), StateRecord("others", "k", b"?")
 
     assert gone.body is None
-    assert FORM.read(CommittedChanges(1, memos=(gone, other))) == {"k": None}
-    assert FORM.read(Checkpoint(1, Portfolio.of_cash(ZERO), memos={"others": {"k": b"?"}})) == {}
+    assert FORM.read(CommittedChanges(1, state_records=(gone, other))) == {"k": None}
+    assert (
+        FORM.read(Checkpoint(1, Portfolio.of_cash(ZERO), state_records={"others": {"k": b"?"}}))
+        == {}
+    )
     assert caplog.messages == []
 
 
@@ -82,9 +85,11 @@ class Swapped(NamedTuple):
     ],
 )
 def test_any_other_layout_is_forgotten_and_not_misread(other, caplog):
-    memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
+    state_record = FORM.state_record("k", Thing("a", (Place(1, 2),)))
 
-    assert RecordCodec("things", other).read(kept(k=body(memo), l=body(memo))) == {
+    assert RecordCodec("things", other).read(
+        checkpoint(k=body(state_record), l=body(state_record))
+    ) == {
         "k": None,
         "l": None,
     }
@@ -98,9 +103,9 @@ def test_words_about_a_type_and_what_a_field_begins_with_are_no_part_of_its_layo
         array_like=True,
         namespace={"__doc__": "Other words."},
     )
-    memo = FORM.memo("k", Thing("a", (Place(1, 2),)))
+    state_record = FORM.state_record("k", Thing("a", (Place(1, 2),)))
 
-    (again,) = RecordCodec("things", same).read(kept(k=body(memo))).values()
+    (again,) = RecordCodec("things", same).read(checkpoint(k=body(state_record))).values()
 
     assert again is not None
     assert again.name == "a"  # type: ignore[attr-defined]  # a type made here
@@ -108,10 +113,10 @@ def test_words_about_a_type_and_what_a_field_begins_with_are_no_part_of_its_layo
 
 @pytest.mark.parametrize("at", [0, 7, 8, 12])
 def test_a_damaged_body_is_forgotten(at, caplog):
-    whole = body(FORM.memo("k", Thing("a", (Place(1, 2),))))
+    whole = body(FORM.state_record("k", Thing("a", (Place(1, 2),))))
     damaged = whole[:at] + b"\xff" + whole[at + 1 :]
 
-    assert FORM.read(kept(k=damaged, l=whole[:at])) == {"k": None, "l": None}
+    assert FORM.read(checkpoint(k=damaged, l=whole[:at])) == {"k": None, "l": None}
     assert len(caplog.messages) == 1
 
 
@@ -154,5 +159,7 @@ def test_moments_come_back_to_the_microsecond():
     form = RecordCodec("moments", datetime)
     at = datetime(2026, 1, 18, 22, 15, 0, 123_457, tzinfo=UTC)
 
-    memos = {"k": body(form.memo("k", at))}
-    assert form.read(Checkpoint(1, Portfolio.of_cash(ZERO), memos={"moments": memos})) == {"k": at}
+    state_records = {"k": body(form.state_record("k", at))}
+    assert form.read(
+        Checkpoint(1, Portfolio.of_cash(ZERO), state_records={"moments": state_records})
+    ) == {"k": at}

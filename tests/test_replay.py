@@ -20,7 +20,7 @@ from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.model import scorer
-from bot.ports.exchange import Opinions
+from bot.ports.exchange import ModelOutput
 from bot.signals.analyzer import Analyzer
 from bot.tape import reader
 from bot.tape.reader import Tape
@@ -45,9 +45,9 @@ class SizeScorer:
     def score(self, features):
         return np.clip(0.5 + features[:, 0] / 2, 0.01, 0.99)
 
-    def judge(self, features):
+    def predict(self, features):
         score = self.score(features)
-        return Opinions(score, tuple("unknown" if isnan(s) else None for s in score.tolist()))
+        return ModelOutput(score, tuple("unknown" if isnan(s) else None for s in score.tolist()))
 
 
 def made_up(markets=4, seconds=120, seed=3):
@@ -130,19 +130,21 @@ async def test_the_accounts_balance_to_the_last_digit():
 
 def test_measuring_all_markets_at_once_is_measuring_them_moment_by_moment():
     recording = made_up(markets=5, seconds=50)
-    at_once = watch().opinions(observed(recording, watch()))
+    at_once = watch().predicted(observed(recording, watch()))
 
     by_moment = watch()
     for rows in reader.moments(recording.books, 1.0):
-        judged = by_moment.judge(recording.books.take(rows), recording.seconds_to_close[rows])
+        predictions = by_moment.predict(
+            recording.books.take(rows), recording.seconds_to_close[rows]
+        )
         same = at_once.take(rows)
-        np.testing.assert_array_equal(judged.scores, same.scores)
-        np.testing.assert_array_equal(judged.seen.features, same.seen.features)
-        np.testing.assert_array_equal(judged.seen.regimes, same.seen.regimes)
-        assert judged.seen.whales == same.seen.whales
-        assert judged.seen.gated == same.seen.gated
-        assert judged.reasons == same.reasons
-        assert judged.seen.books.tickers == same.seen.books.tickers
+        np.testing.assert_array_equal(predictions.scores, same.scores)
+        np.testing.assert_array_equal(predictions.seen.features, same.seen.features)
+        np.testing.assert_array_equal(predictions.seen.regimes, same.seen.regimes)
+        assert predictions.seen.whales == same.seen.whales
+        assert predictions.seen.gated == same.seen.gated
+        assert predictions.reasons == same.reasons
+        assert predictions.seen.books.tickers == same.seen.books.tickers
 
 
 async def test_cycles_of_no_length_are_refused():
@@ -173,10 +175,18 @@ def test_the_command_prints_what_it_came_to_and_writes_the_logs(recording, tmp_p
 
 
 def test_the_command_prints_what_it_came_to_where_letters_are_few(recording, tmp_path):
-    told = [sys.executable, "-m", "bot", "replay", str(recording), "--out", str(tmp_path / "logs")]
+    reported = [
+        sys.executable,
+        "-m",
+        "bot",
+        "replay",
+        str(recording),
+        "--out",
+        str(tmp_path / "logs"),
+    ]
     few = os.environ | {"PYTHONIOENCODING": "cp1252"}
 
-    ended = subprocess.run(told, cwd=ROOT, env=few, capture_output=True, check=False)
+    ended = subprocess.run(reported, cwd=ROOT, env=few, capture_output=True, check=False)
 
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert rb"realised 0 \u2212 fees 0: exact" in ended.stdout.replace(b"0.00", b"0")

@@ -94,15 +94,15 @@ async def test_a_second_service_stands_by_and_shows_what_the_leader_shows(here):
         await in_lead(a)
         await trade(here, a)
         await still(a, b)
-        await until(lambda: not b.board.status.running)
+        await until(lambda: not b.snapshot_holder.status.running)
 
         assert len(read(b)["whales"]) == 2
         assert read(b)["scoreboard"].count == 2
         assert len(read(b)["timeline"]) == 11
         assert {one.ticker for one in read(b)["decisions"]} == set(TICKERS)
-        status = b.board.status
-        assert (status.leader, status.leads) == (False, a.board.status.leads)
-        assert (status.running, status.epoch) == (False, a.board.status.epoch)
+        status = b.snapshot_holder.status
+        assert (status.leader, status.leads) == (False, a.snapshot_holder.status.leads)
+        assert (status.running, status.epoch) == (False, a.snapshot_holder.status.epoch)
 
 
 async def test_while_the_loop_runs_the_other_follows_within_a_second(here):
@@ -111,7 +111,7 @@ async def test_while_the_loop_runs_the_other_follows_within_a_second(here):
         here.scorer.opinion = 0.9
 
         await until(lambda: held(a) == ALL_LONG)
-        await until(lambda: b.board.status.positions_count == 3, 1)
+        await until(lambda: b.snapshot_holder.status.positions_count == 3, 1)
         last = shown(a)["timeline"]
         await until(lambda: shown(b)["timeline"] == last, 1)
 
@@ -129,11 +129,11 @@ async def test_when_the_first_ends_the_second_goes_on_with_the_very_same_account
         await trade(here, b)
         a = await first.enter_async_context(running(settings))
         await still(b, a)
-        before, seen, page, onlooker = account(b), read(b), shown(b), a.service.bot
+        before, seen, page, standby = account(b), read(b), shown(b), a.service.bot
         b.service.control.end()
         began = time.monotonic()
 
-        await until(lambda: a.service.bot is not onlooker)
+        await until(lambda: a.service.bot is not standby)
 
         assert time.monotonic() - began < 15, "less than a lease: nobody had to wait for its end"
         assert account(a) == before
@@ -155,7 +155,7 @@ async def test_start_and_stop_through_the_one_that_stands_by_reach_the_leader(he
         assert await b.control.stop()
         assert not a.service.bot.control.beat.running
         assert not await b.control.stop()
-        assert not b.board.status.running
+        assert not b.snapshot_holder.status.running
         assert await b.control.start()
         assert a.service.bot.control.beat.running
         assert not await b.control.start()
@@ -169,17 +169,17 @@ async def test_kill_and_resume_through_the_one_that_stands_by_reach_the_leader(h
         await until(lambda: held(a) == ALL_LONG)
 
         assert await b.kill.kill("odd prices")
-        await until(lambda: b.board.status.killed == "odd prices", 1)
-        await until(lambda: a.board.status.killed == "odd prices")
+        await until(lambda: b.snapshot_holder.status.killed == "odd prices", 1)
+        await until(lambda: a.snapshot_holder.status.killed == "odd prices")
         here.scorer.opinion = 0.5
         await until(lambda: not held(a))
         here.scorer.opinion = 0.9
         await passes(a, 3)
         assert held(a) == {}
-        assert "odd prices" in str(a.board.status.entries_stopped)
+        assert "odd prices" in str(a.snapshot_holder.status.entries_stopped)
         assert await b.kill.resume()
         await until(lambda: held(a) == ALL_LONG)
-        assert {one.board.status.killed for one in (a, b)} == {None}
+        assert {one.snapshot_holder.status.killed for one in (a, b)} == {None}
 
 
 # Restarts
@@ -200,7 +200,7 @@ async def test_a_restart_over_the_same_file_brings_everything_back(here):
         assert read(after) == seen
         assert shown(after) == page
         assert after.service.control.role.epoch == epoch + 1
-        assert not after.board.status.running, "a stop outlives the process"
+        assert not after.snapshot_holder.status.running, "a stop outlives the process"
 
 
 async def test_a_service_without_a_model_says_so_at_the_start_and_trades_nothing(here, caplog):
@@ -209,7 +209,7 @@ async def test_a_service_without_a_model_says_so_at_the_start_and_trades_nothing
         await in_lead(service)
 
         assert "every signal holds: there is no model" in caplog.text
-        assert service.board.status.model_fault == "there is no model"
+        assert service.snapshot_holder.status.model_fault == "there is no model"
 
 
 async def test_a_running_loop_goes_on_by_itself_after_a_restart(here):
@@ -235,7 +235,7 @@ async def test_what_was_killed_stays_killed_after_a_restart(here):
         await in_lead(after)
         await passes(after, 3)
 
-        assert after.board.status.killed == "by hand"
+        assert after.snapshot_holder.status.killed == "by hand"
         assert held(after) == {}
 
 
@@ -274,7 +274,9 @@ async def test_while_the_kill_file_is_there_nothing_is_entered_and_it_is_said(he
     async with running(settings) as service:
         await in_lead(service)
         settings.kill_file.touch()
-        await until(lambda: service.board.status.killed == f"the file {settings.kill_file} exists")
+        await until(
+            lambda: service.snapshot_holder.status.killed == f"the file {settings.kill_file} exists"
+        )
         here.scorer.opinion = 0.9
         await passes(service, 4)
         assert held(service) == {}
@@ -282,7 +284,7 @@ async def test_while_the_kill_file_is_there_nothing_is_entered_and_it_is_said(he
         settings.kill_file.unlink()
 
         await until(lambda: held(service) == ALL_LONG)
-        await until(lambda: service.board.status.killed is None)
+        await until(lambda: service.snapshot_holder.status.killed is None)
 
 
 async def test_with_the_kill_file_there_positions_can_still_be_closed(here):
@@ -313,9 +315,9 @@ async def test_resume_lifts_the_halt_after_a_drawdown_and_nothing_else_does(here
 
         assert not await service.kill.resume(), "nobody had killed anything"
 
-        await until(lambda: service.board.status.entries_stopped is None)
+        await until(lambda: service.snapshot_holder.status.entries_stopped is None)
         await passes(service, 2)
-        assert service.board.status.entries_stopped is None
+        assert service.snapshot_holder.status.entries_stopped is None
 
 
 async def test_sigusr1_kills(here):
@@ -324,7 +326,7 @@ async def test_sigusr1_kills(here):
         assert signal.getsignal(signal.SIGUSR1) is not before
         os.kill(os.getpid(), signal.SIGUSR1)
 
-        await until(lambda: service.board.status.killed == "SIGUSR1 was sent")
+        await until(lambda: service.snapshot_holder.status.killed == "SIGUSR1 was sent")
     assert signal.getsignal(signal.SIGUSR1) == before
 
 
@@ -332,14 +334,14 @@ async def test_sigusr1_kills(here):
 
 
 async def test_a_term_that_cannot_read_its_book_is_tried_again(here, monkeypatch):
-    read_whole, failures = Database.kept, [StoreError("the book is torn")] * 2
+    read_whole, failures = Database.checkpoint, [StoreError("the book is torn")] * 2
 
-    async def kept(database, book):
+    async def checkpoint(database, book):
         if failures:
             raise failures.pop()
         return await read_whole(database, book)
 
-    monkeypatch.setattr(Database, "kept", kept)
+    monkeypatch.setattr(Database, "checkpoint", checkpoint)
     async with running(here.settings()) as service:
         await in_lead(service)
 
@@ -360,7 +362,7 @@ async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, m
     async with running(here.settings()) as service:
         await in_lead(service)
         fault.append("the disk is full")
-        await until(lambda: service.board.status.store_fault == "the disk is full")
+        await until(lambda: service.snapshot_holder.status.store_fault == "the disk is full")
         here.scorer.opinion = 0.9
         await passes(service, 4)
         assert held(service) == {}
@@ -369,7 +371,7 @@ async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, m
         fault.clear()
 
         await until(lambda: held(service) == ALL_LONG)
-        await until(lambda: service.board.status.store_fault is None)
+        await until(lambda: service.snapshot_holder.status.store_fault is None)
 
 
 async def test_a_database_that_fails_at_the_end_keeps_nobody_from_leaving(here, monkeypatch):
@@ -399,11 +401,11 @@ async def test_a_term_that_is_lost_while_it_runs_shows_nothing_of_its_own(here):
             assert taken is not None
             here.scorer.opinion = 0.9
 
-            await until(lambda: service.board.status.leads == "another")
+            await until(lambda: service.snapshot_holder.status.leads == "another")
 
-            kept = await database.kept(service.service.book)
+            checkpoint = await database.checkpoint(service.service.book)
             await database.release(taken)
-        assert (held(service), dict(kept.portfolio.positions)) == ({}, {})
+        assert (held(service), dict(checkpoint.portfolio.positions)) == ({}, {})
         await until(lambda: held(service) == ALL_LONG)
         assert service.service.control.role.epoch == taken.epoch + 1
 
@@ -421,7 +423,7 @@ async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving
     monkeypatch.setattr(bootstrap, "SETTLED_WITHIN", 0.05)
     async with asyncio.timeout(5):
         async with running(here.settings()) as service:
-            assert service.board.status.leads is None
+            assert service.snapshot_holder.status.leads is None
             assert not service.readiness.checks()["lease"].ok
             let_go.set()
             await in_lead(service)
@@ -435,22 +437,22 @@ async def test_without_a_database_sigusr1_is_answered_in_the_log(here, monkeypat
 
     monkeypatch.setattr(service_module, "opened", away)
     async with running(here.settings()) as service:
-        assert service.board.status.store_fault == "no route to host"
+        assert service.snapshot_holder.status.store_fault == "no route to host"
         os.kill(os.getpid(), signal.SIGUSR1)
 
         await until(lambda: "SIGUSR1 could not be obeyed" in caplog.text)
-        assert service.board.status.killed, "before anything is known nothing is entered"
+        assert service.snapshot_holder.status.killed, "before anything is known nothing is entered"
 
 
 async def test_what_another_version_kept_ends_the_term_and_not_the_process(here):
     settings = here.settings()
     await remember(settings, f"paper:{settings.exchange_name}", StateRecord("brakes", "", b"[1]"))
     async with running(settings) as service:
-        fault = await until(lambda: service.board.status.store_fault)
+        fault = await until(lambda: service.snapshot_holder.status.store_fault)
 
         assert "Run the version that wrote it" in fault
         assert not service.readiness.checks()["database"].ok
-        assert not service.board.status.running
+        assert not service.snapshot_holder.status.running
 
 
 async def test_a_leader_of_another_version_is_led_by_and_its_page_is_not_shown(here, caplog):
@@ -463,7 +465,7 @@ async def test_a_leader_of_another_version_is_led_by_and_its_page_is_not_shown(h
         store = database.store(term, book)
         await store.commit(CommitBatch(published=b'{"shape": "of another version"}'))
         async with running(settings) as service:
-            await until(lambda: service.board.status.leads == "newer")
+            await until(lambda: service.snapshot_holder.status.leads == "newer")
             assert "The leader is of another version" in caplog.text
             assert shown(service)["markets"] == []
 
@@ -498,8 +500,8 @@ async def test_two_services_answer_as_one_over_their_own_routes(here):
     apps = [create_app(lambda: running(settings), facts_of(settings)) for _ in range(2)]
     async with AsyncExitStack() as stack:
         leader, other = [await stack.enter_async_context(asked(app)) for app in apps]
-        await until(lambda: apps[0].state.services.board.status.last_update)
-        await until(lambda: apps[1].state.services.board.status.last_update)
+        await until(lambda: apps[0].state.services.snapshot_holder.status.last_update)
+        await until(lambda: apps[1].state.services.snapshot_holder.status.last_update)
 
         assert [(await one.get("/ready")).status_code for one in (leader, other)] == [200, 200]
         figures = [(await one.get("/metrics")).text for one in (leader, other)]
@@ -508,7 +510,7 @@ async def test_two_services_answer_as_one_over_their_own_routes(here):
         assert [one["trades"] is None for one in whales] == [False, True]
         killed = await other.post("/bot/kill", params={"reason": "odd prices"})
         assert killed.json() == {"status": "killed", "reason": "odd prices"}
-        await until(lambda: apps[0].state.services.board.status.killed == "odd prices")
+        await until(lambda: apps[0].state.services.snapshot_holder.status.killed == "odd prices")
         assert (await other.post("/bot/stop")).json() == {"status": "stopped"}
         for one in (leader, other):
             status = (await one.get("/bot/status")).json()
@@ -553,7 +555,7 @@ async def test_a_live_account_is_traded_and_held_against_the_exchange(here, monk
         await in_lead(service)
         assert service.service.book == f"live:{here.settings().exchange_name}"
         assert service.service.bot.trader.portfolio.cash == DEPOSIT
-        await until(lambda: service.board.status.entries_stopped is None)
+        await until(lambda: service.snapshot_holder.status.entries_stopped is None)
         here.scorer.opinion = 0.9
         await until(lambda: held(service) == ALL_LONG)
         here.scorer.opinion = None
@@ -562,10 +564,10 @@ async def test_a_live_account_is_traded_and_held_against_the_exchange(here, monk
 
         here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
 
-        stopped = await until(lambda: service.board.status.entries_stopped)
+        stopped = await until(lambda: service.snapshot_holder.status.entries_stopped)
         assert "KXB: 10 contracts booked, 17 at the exchange" in stopped
         here.exchange.place(here.ann, request(Side.SELL, 7, 48, ticker="KXB"))
-        await until(lambda: service.board.status.entries_stopped is None)
+        await until(lambda: service.snapshot_holder.status.entries_stopped is None)
 
 
 async def test_each_live_term_shuts_out_the_one_before(here):
@@ -589,12 +591,12 @@ async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks
     settings = here.settings()
 
     def age(service):
-        return service.board.snapshot.state.markets[0].age_seconds
+        return service.snapshot_holder.snapshot.state.markets[0].age_seconds
 
     async with running(settings) as a, running(settings) as b:
         await in_lead(a)
         await a.control.stop()
-        seen = a.board.status.last_update or a.clock.now()
+        seen = a.snapshot_holder.status.last_update or a.clock.now()
         ages = []
 
         def is_old():
@@ -604,11 +606,11 @@ async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks
         await until(is_old)
         assert max(theirs - mine for mine, theirs in ages) < 0.5
         figures = dict(line.split() for line in _figures(a))
-        told = [
+        reported = [
             float(figures[f"kalshiproto_{name}_age{'' if name == 'cycle' else '_max'}_seconds"])
             for name in ("cycle", "book")
         ]
-        assert told[1] == pytest.approx(told[0], abs=0.5)
+        assert reported[1] == pytest.approx(reported[0], abs=0.5)
 
     async with running(settings) as again:
         started = again.clock.now()

@@ -96,34 +96,34 @@ def test_a_book_and_its_mirror_have_scores_that_sum_to_one(imb: list[float], slo
 
 
 def test_a_row_of_which_too_little_is_known_has_no_score_and_a_reason(tmp_path: Path) -> None:
-    opinions = loaded(tmp_path).judge(rows(imb1=[0.5, np.nan], vol60=[np.nan, 1.0]))
+    predicted = loaded(tmp_path).predict(rows(imb1=[0.5, np.nan], vol60=[np.nan, 1.0]))
 
-    assert np.isnan(opinions.score).all()
-    assert opinions.reasons == ("not enough known: vol60", "not enough known: imb1")
+    assert np.isnan(predicted.score).all()
+    assert predicted.reasons == ("not enough known: vol60", "not enough known: imb1")
 
 
 def test_what_the_model_reads_must_be_known_even_without_a_range(tmp_path: Path) -> None:
     scorer = loaded(tmp_path, ranges={"vol60": [0.2, 5.0]})
 
-    opinions = scorer.judge(rows(imb1=[0.5, np.nan, 0.5], vol60=[1.0, 1.0, 9.0]))
+    predicted = scorer.predict(rows(imb1=[0.5, np.nan, 0.5], vol60=[1.0, 1.0, 9.0]))
 
-    assert np.isfinite(opinions.score).tolist() == [True, False, False]
-    assert opinions.reasons[1] == "not enough known: imb1"
+    assert np.isfinite(predicted.score).tolist() == [True, False, False]
+    assert predicted.reasons[1] == "not enough known: imb1"
 
 
 def test_a_row_outside_the_domain_has_no_score_and_a_reason(tmp_path: Path) -> None:
-    opinions = loaded(tmp_path).judge(rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
+    predicted = loaded(tmp_path).predict(rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
 
-    assert opinions.score[0] == pytest.approx(0.65)
-    assert np.isnan(opinions.score[1])
-    assert opinions.reasons == (None, "out of domain: spread 40 not in 1 … 4")
+    assert predicted.score[0] == pytest.approx(0.65)
+    assert np.isnan(predicted.score[1])
+    assert predicted.reasons == (None, "out of domain: spread 40 not in 1 … 4")
 
 
 def test_no_rows_have_no_scores(tmp_path: Path) -> None:
-    opinions = loaded(tmp_path).judge(rows()[:0])
+    predicted = loaded(tmp_path).predict(rows()[:0])
 
-    assert opinions.score.shape == (0,)
-    assert opinions.reasons == ()
+    assert predicted.score.shape == (0,)
+    assert predicted.reasons == ()
 
 
 def test_one_row_scores_as_it_does_among_others(tmp_path: Path) -> None:
@@ -333,10 +333,10 @@ def test_columns_the_service_would_not_send_are_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_model_there_are_no_opinions_and_everybody_is_told_why() -> None:
-    opinions = NoScorer("x.pkl is gone; train again").judge(rows(imb1=[0.1, 0.2]))
+    predicted = NoScorer("x.pkl is gone; train again").predict(rows(imb1=[0.1, 0.2]))
 
-    assert np.isnan(opinions.score).all()
-    assert opinions.reasons == ("no model: x.pkl is gone; train again",) * 2
+    assert np.isnan(predicted.score).all()
+    assert predicted.reasons == ("no model: x.pkl is gone; train again",) * 2
     assert np.isnan(NoScorer("gone").score(rows())).all()
 
 

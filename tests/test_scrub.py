@@ -60,13 +60,13 @@ def gives_away(text, secret):
 @pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))
 @pytest.mark.parametrize("written", WRITINGS)
 def test_no_writing_of_a_secret_is_left(secret, written):
-    told = f"ConnectError: {written(secret)} (see above)"
+    reported = f"ConnectError: {written(secret)} (see above)"
 
-    clean = SCRUBBER.text(told)
+    clean = SCRUBBER.text(reported)
 
     assert written(secret) not in clean
     assert not gives_away(clean, secret)
-    assert len(clean) == len(told)
+    assert len(clean) == len(reported)
     assert clean.startswith("ConnectError: ")
     assert clean.endswith(" (see above)")
 
@@ -77,11 +77,11 @@ def test_no_writing_of_a_secret_is_left(secret, written):
     around=st.text(max_size=20),
 )
 def test_no_secret_at_all_is_left(secret, written, around):
-    told = around + written(secret) + around
+    reported = around + written(secret) + around
 
-    clean = Scrubber([secret]).text(told)
+    clean = Scrubber([secret]).text(reported)
 
-    assert written(secret) in told
+    assert written(secret) in reported
     assert written(secret) not in clean
 
 

@@ -351,18 +351,18 @@ EVENTS: list[Event] = [event for event, _, _ in [*TIMELINE_CASES, *NOTICE_CASES]
 def test_what_lately_happened_comes_back_from_events_in_its_order(story, data):
     stop = data.draw(st.integers(0, len(story)))
     nobody = Portfolio.of_cash(Decimal(1))
-    one, again, onlooker = ActivityFeed(), ActivityFeed(), ActivityFeed()
+    one, again, standby = ActivityFeed(), ActivityFeed(), ActivityFeed()
     for event in story:
         one.add(event)
     again.add(a_whale(7))
 
     again.restore(Checkpoint(1, nobody, events=tuple(story[:stop])))
-    onlooker.restore(Checkpoint(1, nobody, events=tuple(story[:stop])))
+    standby.restore(Checkpoint(1, nobody, events=tuple(story[:stop])))
     for event in story[stop:]:
         again.add(event)
-    onlooker.catch_up(CommittedChanges(2, tuple(story[stop:])))
+    standby.catch_up(CommittedChanges(2, tuple(story[stop:])))
 
-    assert [(each.whales, each.timeline, each.notices) for each in (again, onlooker)] == [
+    assert [(each.whales, each.timeline, each.notices) for each in (again, standby)] == [
         (one.whales, one.timeline, one.notices)
     ] * 2
 
@@ -388,7 +388,7 @@ def test_everything_recent_can_be_shown():
 
 
 def test_the_board_shows_what_was_put_there_last():
-    board = SnapshotHolder(snapshot(a_state(), NOW), STATUS)
-    board.snapshot = newer = snapshot(a_state(a_market()), NOW)
+    snapshot_holder = SnapshotHolder(snapshot(a_state(), NOW), STATUS)
+    snapshot_holder.snapshot = newer = snapshot(a_state(a_market()), NOW)
 
-    assert (board.snapshot, board.status) == (newer, STATUS)
+    assert (snapshot_holder.snapshot, snapshot_holder.status) == (newer, STATUS)

@@ -196,10 +196,10 @@ async def test_a_wish_that_comes_late_does_not_undo_what_was_wanted_since(room):
 
 
 async def test_a_wish_goes_to_the_book_it_was_meant_for(room):
-    told = []
+    reported = []
 
     async def switch(*said):
-        told.append(said)
+        reported.append(said)
 
     room.election.switch = switch
     room.mine.set(KILLED, "odd prices")
@@ -207,7 +207,7 @@ async def test_a_wish_goes_to_the_book_it_was_meant_for(room):
 
     await room.sync(room.mine)
 
-    assert told == [(BOOK, KILLED, "odd prices", room.clock.now())]
+    assert reported == [(BOOK, KILLED, "odd prices", room.clock.now())]
     assert room.mine.killed is None
 
 

@@ -52,36 +52,36 @@ passes = st.fixed_dictionaries(
 sessions = st.lists(passes, min_size=1, max_size=12)
 
 
-def _desk() -> Desk:
-    desk = Desk(*TICKERS, limits=TIGHT)
+def _backend() -> Desk:
+    backend = Desk(*TICKERS, limits=TIGHT)
     for ticker, category in zip(TICKERS, ("Crypto", "Crypto", "Sports", None), strict=True):
-        desk.markets[ticker] = replace(desk.markets[ticker], category=category)
-    return desk
+        backend.markets[ticker] = replace(backend.markets[ticker], category=category)
+    return backend
 
 
-async def _passed(desk: Desk, step: dict[str, Any]) -> list[Event]:
-    desk.venue.silent |= step["silent"]
-    desk.books |= step["books"]
-    desk.killed = step["killed"]
+async def _passed(backend: Desk, step: dict[str, Any]) -> list[Event]:
+    backend.venue.silent |= step["silent"]
+    backend.books |= step["books"]
+    backend.killed = step["killed"]
     if step["settles"]:
         ticker, payout = step["settles"]
-        desk.markets[ticker] = replace(
-            desk.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(payout)
+        backend.markets[ticker] = replace(
+            backend.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(payout)
         )
     if step["resumes"]:
-        desk.trader.resume(desk.at)
+        backend.trader.resume(backend.at)
     for _ in range(step["failures"]):
-        desk.trader.failed(desk.at)
-    shown = dict(desk.books)
+        backend.trader.failed(backend.at)
+    shown = dict(backend.books)
     for ticker in step["hidden"]:
-        desk.books.pop(ticker, None)
-    events = await desk.run(step["scores"], seconds=step["seconds"])
-    desk.books = shown | desk.books
+        backend.books.pop(ticker, None)
+    events = await backend.run(step["scores"], seconds=step["seconds"])
+    backend.books = shown | backend.books
     return events
 
 
-def _state(desk: Desk) -> dict[str, Any]:
-    trader = desk.trader
+def _state(backend: Desk) -> dict[str, Any]:
+    trader = backend.trader
     return {
         "portfolio": trader.portfolio,
         "marks": trader.marks,
@@ -95,7 +95,7 @@ def _state(desk: Desk) -> dict[str, Any]:
 
 
 async def _alike(session: list[dict[str, Any]]) -> None:
-    straight, broken = _desk(), _desk()
+    straight, broken = _backend(), _backend()
     for step in session:
         happened = await _passed(straight, step)
 
@@ -104,8 +104,8 @@ async def _alike(session: list[dict[str, Any]]) -> None:
         before = _state(broken)
         broken.restart()
         assert _state(broken) == before == _state(straight)
-        assert broken.trader.memos() == []
-        assert broken.store.memos == straight.store.memos
+        assert broken.trader.state_records() == []
+        assert broken.store.state_records == straight.store.state_records
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,16 +115,18 @@ def test_restarted_after_every_pass_it_does_and_is_the_same_to_the_last_digit(se
 
 
 async def _balanced(session: list[dict[str, Any]]) -> None:
-    desk = _desk()
+    backend = _backend()
     for step in session:
-        await _passed(desk, step)
+        await _passed(backend, step)
 
-        kept = desk.store.kept()
-        assert kept.portfolio == desk.trader.portfolio
-        assert set(kept.unresolved) == set(desk.trader.unresolved)
-        assert len(desk.venue.sent) == len(set(desk.venue.sent))
-        fated = [event.execution.order for event in only(desk.store.events, OrderEnded)]
-        assert Counter(fated + list(kept.unresolved)) == Counter(desk.store.intended.values())
+        checkpoint = backend.store.checkpoint()
+        assert checkpoint.portfolio == backend.trader.portfolio
+        assert set(checkpoint.unresolved) == set(backend.trader.unresolved)
+        assert len(backend.venue.sent) == len(set(backend.venue.sent))
+        fated = [event.execution.order for event in only(backend.store.events, OrderEnded)]
+        assert Counter(fated + list(checkpoint.unresolved)) == Counter(
+            backend.store.intended.values()
+        )
 
 
 @settings(max_examples=30, deadline=None)

@@ -79,8 +79,8 @@ def test_of_two_processes_one_trades_whatever_becomes_of_the_other(tmp_path, url
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("attack", hostile.ATTACKS[:2], ids=["json", "bomb"])
 def test_an_exchange_that_sends_too_much_costs_no_memory_and_is_named(tmp_path, attack):
-    peak, told = hostile.held(attack, tmp_path, 3)
+    peak, reported = hostile.held(attack, tmp_path, 3)
 
     assert peak < hostile.MOST
-    assert "GET /markets: " in told
-    assert "8388608 bytes" in told
+    assert "GET /markets: " in reported
+    assert "8388608 bytes" in reported

@@ -164,19 +164,19 @@ async def test_the_status_tells_how_far_the_listing_was_read(universe, exchange,
     clock.move(NOON + timedelta(minutes=5))
     await universe.scan()
 
-    told = universe.status
-    assert (told.scanned, told.passes, told.last_pass) == (5, 2, clock.now())
-    assert told.fault is None
+    reported = universe.status
+    assert (reported.scanned, reported.passes, reported.last_pass) == (5, 2, clock.now())
+    assert reported.fault is None
 
 
 async def test_an_empty_listing_is_not_believed(universe, exchange):
     await universe.scan()
     await universe.refresh()
-    kept = exchange.described
+    checkpoint = exchange.described
     exchange.described = {}
     with pytest.raises(ExchangeError, match="no open market at all"):
         await universe.scan()
-    exchange.described = kept
+    exchange.described = checkpoint
     await universe.refresh()
 
     assert watched(universe) == ["A", "B"]
@@ -263,7 +263,7 @@ async def wide(many: FakeExchange, clock: RecordedClock) -> Universe:
 
 
 async def test_an_exchange_that_tells_of_no_market_for_a_while_costs_none(wide, many):
-    kept, many.described = many.described, {}
+    checkpoint, many.described = many.described, {}
     wide.hold(["T150"])
     for _ in range(20):
         with pytest.raises(ExchangeError, match="23 of 23 listed markets"):
@@ -273,7 +273,7 @@ async def test_an_exchange_that_tells_of_no_market_for_a_while_costs_none(wide, 
     assert watched(wide) == TOP
     assert wide.status.fault is not None
 
-    many.described = kept
+    many.described = checkpoint
     await wide.refresh()
     await wide.scan()
 
@@ -294,15 +294,15 @@ async def test_markets_that_all_pause_come_back_at_once_and_it_is_shown_meanwhil
     wide, many, change, held
 ):
     wide.hold(held)
-    kept = dict(many.described)
-    for ticker in kept:
+    checkpoint = dict(many.described)
+    for ticker in checkpoint:
         many.change(ticker, **change)
     for _ in range(5):
         await wide.refresh()
     assert watched(wide) == held
     assert wide.status.fault == "watching 0 of 20 places"
 
-    many.described = kept
+    many.described = checkpoint
     await wide.refresh()
 
     assert len(watched(wide)) == 20 + len(held)
@@ -426,11 +426,11 @@ async def test_a_held_market_the_exchange_forgot_is_kept_as_last_seen_and_told(u
     await universe.scan()
     universe.hold(["E", "GONE"])
     await universe.refresh()
-    kept = universe.watched()["E"]
+    checkpoint = universe.watched()["E"]
     exchange.described.pop("E")
     await universe.refresh()
 
-    assert universe.watched()["E"] == kept
+    assert universe.watched()["E"] == checkpoint
     assert universe.status.fault == "held, but not known to the exchange: E, GONE"
 
     universe.hold([])

@@ -127,7 +127,7 @@ def test_a_teller_that_breaks_keeps_the_others_from_nothing():
         see = staticmethod(odd)
 
     ear, journals = Ear(), Journals(ListJournal())
-    journals.tell(Deaf(), ear)
+    journals.emit(Deaf(), ear)
 
     journals.record([CLOSED])
     journals.flush()
@@ -146,11 +146,11 @@ VIEWS = {
     "follower": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "restore", odd),
     "decisions": lambda patch: patch.setattr(decision_log, "_outcome", odd),
     "passes": lambda patch: patch.setattr(decision_log.DecisionLog, "restore", odd),
-    "memos": lambda patch: patch.setattr(decision_log.DecisionLog, "memos", odd),
+    "memos": lambda patch: patch.setattr(decision_log.DecisionLog, "state_records", odd),
     "grades": lambda patch: patch.setattr(ModelMonitor, "restore", odd),
     "grading": lambda patch: patch.setattr(ModelMonitor, "grade", odd),
     "state": lambda patch: patch.setattr(publish, "snapshot", odd),
-    "published": lambda patch: patch.setattr(publish.Publisher, "adopt", odd),
+    "published": lambda patch: patch.setattr(publish.Publisher, "show_restored", odd),
     "lines": lambda patch: patch.setattr(stdout_lines, "say", odd),
     "rows": lambda patch: [
         patch.setitem(csv_rows.ROWS, kind, (name, odd)) for kind, (name, _) in csv_rows.ROWS.items()
@@ -182,13 +182,16 @@ async def test_whatever_cannot_be_shown_the_account_comes_back_and_is_traded(
             here.scorer.opinion = 0.5
             await until(lambda: not held(service))
             await passes(service, 1)
-            faults = (service.board.status.last_error, service.board.status.journal_fault)
+            faults = (
+                service.snapshot_holder.status.last_error,
+                service.snapshot_holder.status.journal_fault,
+            )
             journal = service.journal.fault, service.service._world.journal.fault
             assert "an odd one" in str((*faults, *journal))
         async with opened(settings.database) as database:
-            kept = await database.kept(f"paper:{settings.exchange_name}")
-            assert not kept.portfolio.positions
-            assert kept.portfolio.fees > before.fees
+            checkpoint = await database.checkpoint(f"paper:{settings.exchange_name}")
+            assert not checkpoint.portfolio.positions
+            assert checkpoint.portfolio.fees > before.fees
 
 
 async def test_a_published_state_that_is_cut_off_keeps_nobody_from_leading(tmp_path, monkeypatch):
@@ -214,7 +217,7 @@ def one_of(what, faults):
             if what == "see":
                 odd()
 
-        def look(self, judged):
+        def look(self, predictions):
             if what == "look":
                 odd()
 

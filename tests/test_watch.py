@@ -38,7 +38,7 @@ def books(moment, **shown):
 
 
 def look(eyes, batch):
-    return eyes.judge(batch, np.full(len(batch), 3_600.0))
+    return eyes.predict(batch, np.full(len(batch), 3_600.0))
 
 
 def same(one, other):
@@ -72,43 +72,51 @@ passes = st.lists(
 @given(passes, st.data())
 def test_a_restored_watch_judges_all_further_books_alike(batches, data):
     stop = data.draw(st.integers(0, len(batches)))
-    first, kept = watch(), dict[str, bytes]()
+    first, checkpoint = watch(), dict[str, bytes]()
     for moment, batch in enumerate(batches[:stop]):
         look(first, books(5 * moment, **batch))
-        kept |= {memo.key: memo.body for memo in first.memos() if memo.body is not None}
+        checkpoint |= {
+            state_record.key: state_record.body
+            for state_record in first.state_records()
+            if state_record.body is not None
+        }
     second = watch()
-    second.restore(Checkpoint(stop, Portfolio.of_cash(Decimal(1)), memos={"watch": kept}))
+    second.restore(
+        Checkpoint(stop, Portfolio.of_cash(Decimal(1)), state_records={"watch": checkpoint})
+    )
 
-    assert second.memos() == []
+    assert second.state_records() == []
     assert second.follows("ABCD") == first.follows("ABCD")
     for moment, batch in enumerate(batches[stop:], start=stop):
         here = books(5 * moment, **batch)
         assert same(look(first, here), look(second, here))
-        assert first.memos() == second.memos()
+        assert first.state_records() == second.state_records()
 
 
 def test_whales_are_seen_in_what_the_property_is_tried_on():
     eyes = watch()
     for moment, book in enumerate(APPEARS):
-        judged = look(eyes, books(5 * moment, A=book))
+        predictions = look(eyes, books(5 * moment, A=book))
 
-    assert [whale.ticker for whale in judged.seen.whales] == ["A"]
+    assert [whale.ticker for whale in predictions.seen.whales] == ["A"]
     assert [ticker for ticker, _ in eyes.follows("AB")] == ["A"]
 
 
 def test_one_memo_a_market_tells_all_that_is_remembered():
     eyes = watch()
     look(eyes, books(0, A=PLAIN, B=PLAIN))
-    assert sorted((memo.kind, memo.key) for memo in eyes.memos()) == [
+    assert sorted(
+        (state_record.kind, state_record.key) for state_record in eyes.state_records()
+    ) == [
         ("watch", "A"),
         ("watch", "B"),
     ]
 
     look(eyes, books(5, B=PLAIN))
 
-    (memo,) = eyes.memos()
-    assert memo.key == "B"
-    assert len(memo.body or b"") < 5_000
+    (state_record,) = eyes.state_records()
+    assert state_record.key == "B"
+    assert len(state_record.body or b"") < 5_000
 
 
 def observed(rows, story):
@@ -133,8 +141,8 @@ def test_parts_join_to_the_whole(places, story, whales, endings):
 @pytest.mark.parametrize("rows", [[0, 1], [1, 2, 3], [0, 2]])
 @pytest.mark.parametrize("story", [APPEARS, VANISHES])
 def test_a_part_of_the_whole_is_what_is_seen_of_that_part_alone(rows, story):
-    whole = watch().opinions(observed([0, 1, 2, 3], story))
+    whole = watch().predicted(observed([0, 1, 2, 3], story))
 
     part = whole.take(np.array(rows))
 
-    assert same(part, watch().opinions(observed(rows, story)))
+    assert same(part, watch().predicted(observed(rows, story)))

@@ -42,7 +42,7 @@ class FakeStore:
     intended: dict[str, Order] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
-    memos: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    state_records: dict[str, dict[str, bytes]] = field(default_factory=dict)
     commits: int = 0
     fails: str = ""
     lost: bool = False
@@ -60,17 +60,19 @@ class FakeStore:
         self.commits += 1
         for event in done.events:
             self._fold(event)
-        for memo in done.memos:
-            bodies = self.memos.setdefault(memo.kind, {})
-            bodies.pop(memo.key, None)
-            if memo.body is not None:
-                bodies[memo.key] = memo.body
+        for state_record in done.state_records:
+            bodies = self.state_records.setdefault(state_record.kind, {})
+            bodies.pop(state_record.key, None)
+            if state_record.body is not None:
+                bodies[state_record.key] = state_record.body
         self.events += done.events
 
-    def kept(self) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         unresolved = tuple(o for name, o in self.intended.items() if name not in self.ended)
-        memos = {kind: dict(bodies) for kind, bodies in self.memos.items()}
-        return Checkpoint(self.commits, self.portfolio, unresolved, tuple(self.events), memos)
+        state_records = {kind: dict(bodies) for kind, bodies in self.state_records.items()}
+        return Checkpoint(
+            self.commits, self.portfolio, unresolved, tuple(self.events), state_records
+        )
 
     def _fold(self, event: Event) -> None:
         match event:
@@ -140,31 +142,31 @@ class Desk:
     def restart(self) -> None:
         """Another trader takes over, from what was kept."""
         self.trader = self._hired()
-        self.trader.restore(self.store.kept())
+        self.trader.restore(self.store.checkpoint())
 
-    def judged(self, scores: Mapping[str, float]) -> Predictions:
+    def predictions(self, scores: Mapping[str, float]) -> Predictions:
         """These opinions of the books as they are now; no opinion of the others."""
         shown = [t for t in self.books if t in self.markets]
         books = Books.of([(t, self.at.timestamp(), self.books[t]) for t in shown])
         watch = Analyzer(FakeScorer(), THRESHOLDS, Gates(fewest_observations=0), WhaleRules(), 100)
-        judged = watch.judge(books, np.full(len(books), 86_400.0))
-        return replace(judged, scores=np.array([scores.get(t, np.nan) for t in shown]))
+        predictions = watch.predict(books, np.full(len(books), 86_400.0))
+        return replace(predictions, scores=np.array([scores.get(t, np.nan) for t in shown]))
 
     async def act(self, scores: Mapping[str, float] | float | None = None) -> list[Event]:
         """Trade on one opinion of all markets, or on one of each."""
-        return await self.trader.act(self.at, self.judged(self._of_all(scores)), self.markets)
+        return await self.trader.act(self.at, self.predictions(self._of_all(scores)), self.markets)
 
     async def run(
         self, scores: Mapping[str, float] | float | None = None, *, seconds: float = 10
     ) -> list[Event]:
         """A whole pass, kept at its end; what happened."""
         self.pass_by(seconds)
-        judged = self.judged(self._of_all(scores))
-        events = await self.trader.settle_fates(self.at)
-        events += await self.trader.act(self.at, judged, self.markets)
+        predictions = self.predictions(self._of_all(scores))
+        events = await self.trader.resolve_in_doubt(self.at)
+        events += await self.trader.act(self.at, predictions, self.markets)
         events += self.trader.settle(self.at, self.markets)
-        events += self.trader.mark(self.at, judged.seen.books, self.markets)
-        await self.store.commit(CommitBatch(events, self.trader.memos()))
+        events += self.trader.mark(self.at, predictions.seen.books, self.markets)
+        await self.store.commit(CommitBatch(events, self.trader.state_records()))
         return events
 
     def pass_by(self, seconds: float) -> None:

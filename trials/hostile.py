@@ -182,8 +182,10 @@ def main(argv: Sequence[str]) -> int:
     failed = False
     for attack in ATTACKS:
         with tempfile.TemporaryDirectory() as folder:
-            peak, told = held(attack, Path(folder), wanted.seconds)
-        sys.stdout.write(f"{attack.name}: {peak:.0f} MB at most; it says: {told[:200] or 'ok'}\n")
+            peak, reported = held(attack, Path(folder), wanted.seconds)
+        sys.stdout.write(
+            f"{attack.name}: {peak:.0f} MB at most; it says: {reported[:200] or 'ok'}\n"
+        )
         sys.stdout.flush()
         failed = failed or peak > MOST
     if failed:

@@ -22,7 +22,7 @@ from time import sleep
 
 from bot import config
 from bot.app.bootstrap import exchange as exchange_of
-from bot.app.composition import Bot, NodeContext, first_board, unkept
+from bot.app.composition import Bot, NodeContext, first_snapshot, unkept
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents
@@ -85,7 +85,7 @@ class Lane:
     mode: str
     folder: Path
     nursery: Nursery
-    dice: random.Random
+    rng: random.Random
     exchange: Exchange
     survived: int = 0
     #: Kills that fell between an order and its fate, and the orders that were without one then.
@@ -140,15 +140,15 @@ class Lane:
         return [name for name, sent, at in waiting if sent < epoch and at < known]
 
     def _wait_to_kill(self, service: Started, epoch: int) -> None:
-        if self.dice.random() > AIMED:
-            sleep(self.dice.uniform(0.0, ANY))
+        if self.rng.random() > AIMED:
+            sleep(self.rng.uniform(0.0, ANY))
             return
-        passes = service.status()["loop_count"] + self.dice.randint(0, PASSES)
+        passes = service.status()["loop_count"] + self.rng.randint(0, PASSES)
         service.wait_for(lambda s: s["loop_count"] >= passes, "another pass")
         # Where no order comes the kill falls all the same: it counts as one that hit none.
         with suppress(TrialFailed):
             until(lambda: self._under_way(epoch), "an order", ORDER_WITHIN, every=0.001)
-        sleep(self.dice.uniform(0.0, AIM))
+        sleep(self.rng.uniform(0.0, AIM))
 
     def _under_way(self, epoch: int) -> list[str]:
         """Orders of this term that were written down and have no fate yet."""
@@ -199,15 +199,15 @@ async def _restored(settings: Mapping[str, str], database: Path) -> list[str]:
     clock = SystemClock()
     async with opened(found.database) as place:
         book = (await place.lead()).book
-        kept = await place.kept(book or "")
-    if kept.published is None:
+        checkpoint = await place.checkpoint(book or "")
+    if checkpoint.published is None:
         return []
     async with exchange_of(found, clock) as data:
         model = scorer.chosen(found.model_path, found.bot_interval)
-        board = first_board(found, model, clock.now())
-        bot = unkept(NodeContext(found, model, data, _Nowhere(), clock, board))
-    bot.restore(kept)
-    return ledger.differences(kept, database) + _otherwise(bot, decoded(kept.published))
+        snapshot_holder = first_snapshot(found, model, clock.now())
+        bot = unkept(NodeContext(found, model, data, _Nowhere(), clock, snapshot_holder))
+    bot.restore(checkpoint)
+    return ledger.differences(checkpoint, database) + _otherwise(bot, decoded(checkpoint.published))
 
 
 def _otherwise(bot: Bot, state: BotState) -> list[str]:
@@ -299,12 +299,12 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*(one.line for one in outcomes), whole])
 
 
-def _lane(number: int, kills: int, dice: random.Random, folder: Path, nursery: Nursery) -> Outcome:
+def _lane(number: int, kills: int, rng: random.Random, folder: Path, nursery: Nursery) -> Outcome:
     mode, place = ("paper", "live")[number % 2], folder / f"lane{number}"
     place.mkdir(parents=True)
     arguments = ("--seed", str(number), "--cash", "100000", "--speed", "1")
     with exchange(place, *arguments) as market:
-        lane = Lane(number, mode, place, nursery, dice, market)
+        lane = Lane(number, mode, place, nursery, rng, market)
         lane.run(kills)
         done = ledger.counts(lane.database)
         return Outcome(mode, lane.survived, lane.struck, lane.open_orders, **done)

@@ -106,9 +106,9 @@ def counts(database: Path) -> dict[str, int]:
     return {name: _rows(database, f"SELECT count(*) FROM {name}")[0][0] for name in tables}
 
 
-def differences(kept: Checkpoint, database: Path) -> list[str]:
+def differences(checkpoint: Checkpoint, database: Path) -> list[str]:
     """Where the service's own fold says otherwise, and where its accounts do not add up."""
-    ours, theirs = account(database), kept.portfolio
+    ours, theirs = account(database), checkpoint.portfolio
     positions = {ticker: position.size for ticker, position in theirs.positions.items()}
     found = []
     if ours.cash != theirs.cash:

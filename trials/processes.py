@@ -144,9 +144,11 @@ class Nursery:
         """
         port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        checkpoint = {name: os.environ[name] for name in _KEPT if name in os.environ}
         process = self._context.Process(
-            target=_serve, args=(port, str(folder), {**kept, **settings}, restless), daemon=True
+            target=_serve,
+            args=(port, str(folder), {**checkpoint, **settings}, restless),
+            daemon=True,
         )
         process.start()
         return Started(process, port, folder)

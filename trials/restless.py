@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from bot.core.market.orderbook import Floats
-from bot.ports.exchange import Opinions
+from bot.ports.exchange import ModelOutput
 
 #: What it thinks, one after the other: enter long, leave, enter short, leave.
 _ROUND: Final = np.array([0.9, 0.5, 0.1, 0.5])
@@ -31,6 +31,6 @@ class Restless:
         """An opinion on each row, shape (N,)."""
         return _ROUND[(next(self._passes) + np.arange(len(features))) % len(_ROUND)]
 
-    def judge(self, features: Floats) -> Opinions:
+    def judge(self, features: Floats) -> ModelOutput:
         """The same, and no reason for having none."""
-        return Opinions(self.score(features), (None,) * len(features))
+        return ModelOutput(self.score(features), (None,) * len(features))

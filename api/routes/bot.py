@@ -21,7 +21,7 @@ Reason = Annotated[str, Query(min_length=1, max_length=200, description="Shown u
 @router.get("/status", summary="Running, loop count, last update", response_model=BotView)
 async def status(services: CurrentServices) -> Response:
     """How the bot is doing, now."""
-    body = msgspec.json.encode(bot_view(services.board.status))
+    body = msgspec.json.encode(bot_view(services.snapshot_holder.status))
     return Response(body, media_type="application/json")
 
 
@@ -30,7 +30,8 @@ async def start(services: CurrentServices) -> Started:
     """Start it unless it runs."""
     started = await services.control.start()
     return Started(
-        status="started" if started else "already_running", mode=services.board.status.mode
+        status="started" if started else "already_running",
+        mode=services.snapshot_holder.status.mode,
     )
 
 
@@ -56,7 +57,7 @@ async def kill(services: CurrentServices, reason: Reason = "by hand") -> Killed:
     killed = await services.kill.kill(wanted)
     if killed:
         return Killed(status="killed", reason=wanted)
-    return Killed(status="already_killed", reason=services.board.status.killed or wanted)
+    return Killed(status="already_killed", reason=services.snapshot_holder.status.killed or wanted)
 
 
 @router.post("/resume", summary="Enter again", dependencies=_own_pages_only, responses=ACTING)

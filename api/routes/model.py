@@ -14,7 +14,7 @@ router = APIRouter(prefix="/model", tags=["model"])
 @router.get("", summary="The model and its card")
 async def model(services: CurrentServices) -> ModelView:
     """Version, fault, card, and the drift of what came in since 00:00 UTC."""
-    status = services.board.status
+    status = services.snapshot_holder.status
     drift = services.model.drift()
     return ModelView(
         version=status.model_version,

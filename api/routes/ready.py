@@ -42,7 +42,7 @@ class Ready:
         compressed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
         return cls(made, _form(etag, snapshot.body), compressed)
 
-    def form(self, accept_encoding: bytes | None) -> AnswerFormat:
+    def answer_format(self, accept_encoding: bytes | None) -> AnswerFormat:
         """The representation for that Accept-Encoding."""
         if self.packed is not None and accept_encoding and accepts_gzip(accept_encoding):
             return self.packed

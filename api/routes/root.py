@@ -25,7 +25,7 @@ _UNREADY: Final[Responses] = {503: {"model": ReadyView, "description": "Not read
 @router.get("/", summary="What this is, and whether the bot runs")
 async def root(services: CurrentServices, facts: CurrentFacts) -> RootView:
     """Name, versions, mode, and where to go from here."""
-    status = services.board.status
+    status = services.snapshot_holder.status
     return RootView(
         name=facts.name,
         version=facts.version,
@@ -41,7 +41,7 @@ async def root(services: CurrentServices, facts: CurrentFacts) -> RootView:
 async def health(services: CurrentServices, facts: CurrentFacts) -> HealthView:
     """Always 200 while the service can answer; `degraded` comes with its reasons."""
     now = services.clock.now()
-    reasons = faults(services.board, now)
+    reasons = faults(services.snapshot_holder, now)
     return HealthView(
         status="degraded" if reasons else "ok",
         timestamp=now.isoformat(),
@@ -74,9 +74,9 @@ async def metrics(services: CurrentServices) -> Response:
     return Response(body, headers={"content-type": kind})
 
 
-def faults(board: SnapshotHolder, now: datetime) -> list[str]:
+def faults(snapshot_holder: SnapshotHolder, now: datetime) -> list[str]:
     """What is wrong, a sentence each; empty if all is well. A bot that was stopped is well."""
-    status = board.status
+    status = snapshot_holder.status
     known = (
         _unsaid(status.store_fault, status.error, status.entries_stopped),
         _leaderless(status),
@@ -88,7 +88,7 @@ def faults(board: SnapshotHolder, now: datetime) -> list[str]:
         status.entries_stopped,
         # The loop says so after its next pass only, which may be a minute away.
         _unsaid(status.killed, status.entries_stopped) and f"killed ({status.killed})",
-        _stale(status, now - (status.last_update or board.snapshot.at)),
+        _stale(status, now - (status.last_update or snapshot_holder.snapshot.at)),
         _blind(status),
     )
     return [fault for fault in known if fault]

@@ -80,7 +80,7 @@ class _Case:
     """A trouble as it goes: since when, whether it was told, since when it has not been seen."""
 
     since: datetime | None = None
-    told: bool = False
+    reported: bool = False
     calm: datetime | None = None
 
 
@@ -92,15 +92,15 @@ class Troubles:
         self._ran = False
         self._cases = {trouble.kind: _Case() for trouble in TROUBLES}
 
-    def after(self, standing: NodeCondition, at: datetime) -> list[Alert]:
+    def after(self, condition: NodeCondition, at: datetime) -> list[Alert]:
         """What has to be said now."""
-        self._led = self._led or standing.leader
-        self._ran = standing.leader and (self._ran or standing.running)
-        seen = _Seen(standing, self._led, self._ran)
-        alerts = [self._judge(trouble, seen, at) for trouble in TROUBLES]
+        self._led = self._led or condition.leader
+        self._ran = condition.leader and (self._ran or condition.running)
+        seen = _Seen(condition, self._led, self._ran)
+        alerts = [self._evaluate(trouble, seen, at) for trouble in TROUBLES]
         return [alert for alert in alerts if alert is not None]
 
-    def _judge(self, trouble: Trouble, seen: _Seen, at: datetime) -> Alert | None:
+    def _evaluate(self, trouble: Trouble, seen: _Seen, at: datetime) -> Alert | None:
         case = self._cases[trouble.kind]
         if not (trouble.anywhere or seen.now.leader):
             # Whoever leads now finds it, if it is still there.
@@ -110,7 +110,7 @@ class Troubles:
             return None
         if (message := trouble.found(seen)) is not None:
             return _lasting(trouble, case, message, at)
-        if not case.told:
+        if not case.reported:
             self._cases[trouble.kind] = _Case()
             return None
         case.calm = case.calm or at
@@ -124,9 +124,9 @@ class Troubles:
 def _lasting(trouble: Trouble, case: _Case, message: str, at: datetime) -> Alert | None:
     case.since = case.since or at
     case.calm = None
-    if case.told or at - case.since < trouble.patience:
+    if case.reported or at - case.since < trouble.patience:
         return None
-    case.told = True
+    case.reported = True
     return Alert(trouble.kind, trouble.severity, message, at)
 
 

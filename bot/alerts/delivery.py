@@ -34,7 +34,7 @@ _MAY_PASS: Final = (408, 425, 429)
 class _Answer:
     """What an attempt came to: `status` None without an answer, `wait` seconds as asked for."""
 
-    told: str
+    reported: str
     status: int | None = None
     wait: float | None = None
 
@@ -67,17 +67,17 @@ class Post:
         """Whether it arrived; after five minutes of trying it is given up, and a line says so."""
         body = self._webhook.body(alert)
         until, wait = self._clock.now() + PATIENCE, FIRST_WAIT
-        told = "it asked for silence"
+        reported = "it asked for silence"
         while await self._may_speak(until):
             answer = await self._attempt(body)
             if answer.arrived:
                 return True
-            told = answer.told
+            reported = answer.reported
             if not answer.may_pass:
                 break
             self._be_silent(wait if answer.wait is None else answer.wait)
             wait = min(2 * wait, LONGEST_WAIT)
-        log.warning("An alert did not reach %s: %s", self._webhook.host, told)
+        log.warning("An alert did not reach %s: %s", self._webhook.host, reported)
         return False
 
     async def _may_speak(self, until: datetime) -> bool:

@@ -62,14 +62,14 @@ class Alerts:
         self,
         webhook: Webhook | None,
         rules: AlertRules,
-        standing: Callable[[], NodeCondition],
+        condition: Callable[[], NodeCondition],
         clock: Clock,
         means: Means | None = None,
     ) -> None:
         """`standing` is asked every few seconds while `run` runs."""
         self._webhook = webhook
         self._rules = rules
-        self._standing = standing
+        self._condition = condition
         self._clock = clock
         self._means = means or Means()
         self._gate = Gate()
@@ -99,9 +99,9 @@ class Alerts:
 
     def say(self, kind: AlertKind, severity: Severity, message: str) -> None:
         """Tell this, now; never waits."""
-        self.tell(Alert(kind, severity, message, self._clock.now()))
+        self.emit(Alert(kind, severity, message, self._clock.now()))
 
-    def tell(self, alert: Alert) -> None:
+    def emit(self, alert: Alert) -> None:
         """Send this when its turn comes, unless it repeats another; never waits."""
         if self._webhook is None:
             return
@@ -135,7 +135,7 @@ class Alerts:
     def _see(self, event: Event) -> None:
         alert = alert_of(event, self._rules)
         if alert is not None:
-            self.tell(alert)
+            self.emit(alert)
 
     def _put(self, alert: Alert) -> None:
         self._queue.append(alert)
@@ -162,8 +162,8 @@ class Alerts:
         while True:
             at = self._clock.now()
             with self._faults.within("an alert"):
-                for alert in self._troubles.after(self._standing(), at):
-                    self.tell(alert)
+                for alert in self._troubles.after(self._condition(), at):
+                    self.emit(alert)
             for alert in self._gate.due(at):
                 self._put(alert)
             await self._means.sleep(LOOK)

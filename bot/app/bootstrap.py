@@ -18,10 +18,10 @@ import httpx
 
 from bot import config
 from bot.alerts.dispatcher import AlertKind, AlertRules, Alerts, Severity, Webhook
-from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_board
+from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
 from bot.app.disk_space import DiskWatch
 from bot.app.execution_backends import signer_of
-from bot.app.health import MetricReadings, ReadinessChecks, standing
+from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
 from bot.clock import SystemClock, stopwatch
 from bot.cluster.leader_election import LeaderElection
@@ -87,9 +87,9 @@ class Running:
     log_folder: Path
 
     @property
-    def board(self) -> SnapshotHolder:
+    def snapshot_holder(self) -> SnapshotHolder:
         """Where the bot puts what it sees."""
-        return self.service.board
+        return self.service.snapshot_holder
 
     @property
     def clock(self) -> Clock:
@@ -114,7 +114,7 @@ class Running:
     @property
     def coverage(self) -> Coverage | None:
         """How much is known of what traded; None while another process looks, or nobody."""
-        return self.service.bot.prints.coverage if self.board.status.leader else None
+        return self.service.bot.trade_feed.coverage if self.snapshot_holder.status.leader else None
 
     @property
     def model(self) -> ModelMonitor:
@@ -139,15 +139,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             switches = OperatorFlags(settings.bot_enabled, clock)
             leadership = _leadership(settings, book, switches)
             command = OperatorCommands(leadership, switches)
-            board = first_board(settings, model, clock.now())
-            stands = _how_it_stands(settings, leadership)
+            snapshot_holder = first_snapshot(settings, model, clock.now())
+            stands = _role_status(settings, leadership)
             journals = Journals(journal)
-            world = NodeContext(settings, model, data, journals, clock, board, stands)
+            world = NodeContext(settings, model, data, journals, clock, snapshot_holder, stands)
             service = Node(world, book, leadership)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
-            journals.tell(metrics, alerts)
+            journals.emit(metrics, alerts)
             _greet(settings, model)
             async with (
                 _taking_part(service, (alerts.run, lag.watch)),
@@ -183,7 +183,7 @@ async def exchange(
 async def _taking_part(service: Node, companions: Sequence[Companion]) -> AsyncIterator[None]:
     leadership, stopping = service.control, asyncio.Event()
     async with _or_the_process_ends(), asyncio.TaskGroup() as group:
-        part = group.create_task(leadership.run(service.offices()), name="leadership")
+        part = group.create_task(leadership.run(service.factories()), name="leadership")
         ageing = group.create_task(_ageing(service), name="ageing")
         for companion in companions:
             group.create_task(companion(stopping), name=companion.__qualname__)
@@ -274,7 +274,7 @@ def _alerts(settings: Settings, service: Node) -> Alerts:
     if webhook:
         webhook = replace(webhook, scrubber=Scrubber(settings.secrets()))
     rules = AlertRules(settings.alert_whale_notional)
-    return Alerts(webhook, rules, lambda: standing(service), service.clock)
+    return Alerts(webhook, rules, lambda: role_status(service), service.clock)
 
 
 def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> LeaderElection:
@@ -291,7 +291,7 @@ def _folders(settings: Settings) -> list[Path]:
     return [settings.log_dir, *file]
 
 
-def _how_it_stands(settings: Settings, leadership: LeaderElection) -> RoleStatus:
+def _role_status(settings: Settings, leadership: LeaderElection) -> RoleStatus:
     file = KillFile(settings.kill_file)
     disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 

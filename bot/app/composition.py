@@ -109,8 +109,8 @@ class NodeContext:
     data: ExchangeAccess
     journal: Journal
     clock: Clock
-    board: SnapshotHolder
-    standing: RoleStatus = RoleStatus()
+    snapshot_holder: SnapshotHolder
+    role_status: RoleStatus = RoleStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +125,17 @@ class TermResources:
     venue: Venue
     order_ids: Iterator[str]
     lose: Callable[[], None] = _nothing
-    objection: Callable[[], str | None] = _nothing
+    block_reason: Callable[[], str | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
     """The joined parts: the first seven are read from, `control` runs the others."""
 
-    board: SnapshotHolder
+    snapshot_holder: SnapshotHolder
     publisher: Publisher
     whales: MarkoutTracker
-    prints: TradeFeed
+    trade_feed: TradeFeed
     model: ModelMonitor
     decisions: DecisionLog
     recent: ActivityFeed
@@ -147,18 +147,18 @@ class Bot:
     keeper: UnitOfWork
     faults: ViewFaults
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Everything as it was when this was kept."""
-        self.trader.restore(kept)
-        self.watch.restore(kept)
-        self.cycle.restore(kept)
-        self.recall(kept)
+        self.trader.restore(checkpoint)
+        self.watch.restore(checkpoint)
+        self.cycle.restore(checkpoint)
+        self.recall(checkpoint)
 
-    def recall(self, kept: Checkpoint) -> None:
+    def recall(self, checkpoint: Checkpoint) -> None:
         """What is read of the past, as it was when this was kept; nothing that trades."""
         for name, reader in self._readers.items():
             with self.faults.within(name):
-                reader.restore(kept)
+                reader.restore(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """What the leader kept since, as far as it is read here."""
@@ -177,11 +177,11 @@ class Bot:
 
 
 class _Reader(Protocol):
-    def restore(self, kept: Checkpoint) -> None: ...
+    def restore(self, checkpoint: Checkpoint) -> None: ...
     def catch_up(self, news: CommittedChanges) -> None: ...
 
 
-def assembled(world: NodeContext, office: TermResources) -> Bot:
+def assembled(world: NodeContext, resources: TermResources) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     settings, data, clock = world.settings, world.data, world.clock
     universe = Universe(data, clock, settings.bot_markets, archive=data.archived)
@@ -190,22 +190,22 @@ def assembled(world: NodeContext, office: TermResources) -> Bot:
     follower, decisions = MarkoutTracker(data.anywhere, faults=faults), DecisionLog(faults)
     recent = ActivityFeed(faults)
     examiner = model_watch(world.model, settings)
-    prints = TradeFeed(data, watch.follows)
-    keeper = UnitOfWork(office.store, world.journal, Folded(stopwatch).say)
-    trader = _trader(world, office, keeper)
+    trade_feed = TradeFeed(data, watch.follows)
+    keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).say)
+    trader = _trader(world, resources, keeper)
     sources = Sources(
         trader=trader,
         scorer=world.model,
         journal=world.journal,
         recent=recent,
         universe_fault=lambda: universe.status.fault,
-        role=lambda: _with_fault(world.standing.role(), keeper),
+        role=lambda: _with_fault(world.role_status.role(), keeper),
     )
-    publisher = Publisher(world.board, sources)
+    publisher = Publisher(world.snapshot_holder, sources)
     parts = CycleParts(
         data=data,
         watchlist=universe,
-        judge=watch,
+        predict=watch,
         trader=trader,
         examiner=examiner,
         keeper=keeper,
@@ -213,7 +213,7 @@ def assembled(world: NodeContext, office: TermResources) -> Bot:
         audience=Observers(
             faults, {"the state": publisher, "the whales": follower, "the decisions": decisions}
         ),
-        prints=prints,
+        trade_feed=trade_feed,
         faults=faults,
     )
     cycle = Cycle(parts)
@@ -223,7 +223,7 @@ def assembled(world: NodeContext, office: TermResources) -> Bot:
         "the decisions": decisions,
     }
     keeper.serve(publisher, (trader, watch, cycle), views, faults)
-    loop = _until_lost(cycle.run, office.lose)
+    loop = _until_lost(cycle.run, resources.lose)
 
     def on_beat(beat: LoopStatus) -> None:
         # What cannot be shown of the loop must not end it.
@@ -231,10 +231,10 @@ def assembled(world: NodeContext, office: TermResources) -> Bot:
             publisher.on_beat(beat)
 
     return Bot(
-        board=world.board,
+        snapshot_holder=world.snapshot_holder,
         publisher=publisher,
         whales=follower,
-        prints=prints,
+        trade_feed=trade_feed,
         model=examiner,
         decisions=decisions,
         recent=recent,
@@ -255,7 +255,7 @@ def unkept(world: NodeContext) -> Bot:
     )
 
 
-def first_board(settings: Settings, model: Model, at: datetime) -> SnapshotHolder:
+def first_snapshot(settings: Settings, model: Model, at: datetime) -> SnapshotHolder:
     """What is shown before anything is known."""
     status = BotStatus(
         running=False,
@@ -317,17 +317,17 @@ def model_watch(model: Model, settings: Settings) -> ModelMonitor:
     return ModelMonitor(card.whole, card.drift, PredictionGrader(rules))
 
 
-def _trader(world: NodeContext, office: TermResources, keeper: UnitOfWork) -> Trader:
-    standing = world.standing
+def _trader(world: NodeContext, resources: TermResources, keeper: UnitOfWork) -> Trader:
+    role_status = world.role_status
     safety = Safety(
         store=keeper,
-        killed=standing.killed,
-        sure=standing.sure,
+        killed=role_status.killed,
+        sure=role_status.sure,
         fault=lambda: keeper.fault,
-        doubt=office.objection,
+        mismatch=resources.block_reason,
     )
     rules = trade_rules(world.settings, world.model)
-    return Trader(office.venue, rules, world.settings.paper_cash, office.order_ids, safety)
+    return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)
 
 
 def _with_fault(role: Role, keeper: UnitOfWork) -> Role:

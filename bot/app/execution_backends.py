@@ -44,7 +44,7 @@ class ExecutionBackend(Protocol):
         ...
 
     @property
-    def objection(self) -> str | None:
+    def block_reason(self) -> str | None:
         """Why nothing may be entered, None if it may."""
         ...
 
@@ -71,7 +71,7 @@ class ExecutionBackend(Protocol):
 class PaperBackend:
     """Pretend orders: nobody has to be shut out, and nobody else has accounts."""
 
-    objection = None
+    block_reason = None
 
     def __init__(self, cash: Dollars) -> None:
         self.venue = PaperVenue()
@@ -106,9 +106,9 @@ class LiveBackend:
         self._audit: Reconciliation | None = None
 
     @property
-    def objection(self) -> str | None:
+    def block_reason(self) -> str | None:
         """Why our accounts are not trusted."""
-        return self._audit.objection if self._audit else "the term has not begun"
+        return self._audit.block_reason if self._audit else "the term has not begun"
 
     async def cash(self) -> Dollars:
         """The balance at the exchange."""

@@ -33,7 +33,7 @@ class Open(Protocol):
         ...
 
     @property
-    def board(self) -> SnapshotHolder:
+    def snapshot_holder(self) -> SnapshotHolder:
         """What is shown."""
         ...
 
@@ -56,7 +56,7 @@ class ReadinessChecks:
 
     def checks(self) -> Mapping[str, Check]:
         """What must hold, by name."""
-        status = self._service.board.status
+        status = self._service.snapshot_holder.status
         return {
             "data": _data(status, self._service.clock.now()),
             "database": _database(status),
@@ -99,7 +99,11 @@ class MetricReadings:
     def read(self) -> Gauges:
         """How things stand now; what is not known is None."""
         service, budget, alerts = self._service, self._budget, self._alerts
-        status, state, now = service.board.status, service.board.snapshot.state, service.clock.now()
+        status, state, now = (
+            service.snapshot_holder.status,
+            service.snapshot_holder.snapshot.state,
+            service.clock.now(),
+        )
         known = status.last_update is not None
         overview = state.overview if known else None
         # Who takes over has a bot before it has read the account.
@@ -145,9 +149,9 @@ class MetricReadings:
         )
 
 
-def standing(service: Open) -> NodeCondition:
+def role_status(service: Open) -> NodeCondition:
     """How the service stands, for alerts."""
-    status = service.board.status
+    status = service.snapshot_holder.status
     return NodeCondition(
         leader=status.leader,
         running=status.running,

@@ -51,30 +51,30 @@ class Node:
     """What the API needs, and what leading and looking on mean here."""
 
     def __init__(self, world: NodeContext, book: str, leadership: LeaderElection) -> None:
-        self.board = world.board
+        self.snapshot_holder = world.snapshot_holder
         self.clock = world.clock
         self.control = leadership
         self.book = book
         self.bot = unkept(world)
         self._world = world
-        self._first = world.board.status
+        self._first = world.snapshot_holder.status
         self._database: Database | None = None
 
-    def offices(self) -> NodeFactories:
+    def factories(self) -> NodeFactories:
         """How leadership opens what it needs."""
         return NodeFactories(
             database=self._open_database,
-            engine=self._reign,
-            onlooker=self._look_on,
+            engine=self._open_session,
+            standby=self._standby_session,
             on_role=self.show_role,
         )
 
     def show_role(self) -> None:
         """How this process stands has changed: that is shown at once."""
-        role = self._world.standing.role()
-        if role.leader and not self.board.status.leader:
+        role = self._world.role_status.role()
+        if role.leader and not self.snapshot_holder.status.leader:
             # What was shown of another leader's loop is not true of this one.
-            self.board.status = role.on(self._first)
+            self.snapshot_holder.status = role.on(self._first)
         with self.bot.faults.within("the role"):
             self.bot.publisher.show_role()
 
@@ -86,19 +86,21 @@ class Node:
             self._database = database
             yield database
 
-    def _look_on(self) -> "StandbySession":
+    def _standby_session(self) -> "StandbySession":
         self.bot = unkept(self._world)
         return StandbySession(self.bot, self.clock)
 
     @asynccontextmanager
-    async def _reign(self, term: Term, lose: Callable[[], None]) -> AsyncIterator["LeaderSession"]:
+    async def _open_session(
+        self, term: Term, lose: Callable[[], None]
+    ) -> AsyncIterator["LeaderSession"]:
         database = self._database
         if database is None:  # pragma: no cover  # whoever leads has opened it
             raise StoreError("the database is not open")
-        async with execution_backends.opened(self._world.settings, self.clock) as desk:
-            self.bot = bot = await self._begun(database, term, desk, lose)
+        async with execution_backends.opened(self._world.settings, self.clock) as backend:
+            self.bot = bot = await self._begun(database, term, backend, lose)
             try:
-                yield LeaderSession(bot, self._world, desk, self._pruning(database, term))
+                yield LeaderSession(bot, self._world, backend, self._pruning(database, term))
             finally:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
@@ -106,38 +108,40 @@ class Node:
                     await bot.keeper.publish(bot.publisher.body)
 
     async def _begun(
-        self, database: Database, term: Term, desk: ExecutionBackend, lose: Callable[[], None]
+        self, database: Database, term: Term, backend: ExecutionBackend, lose: Callable[[], None]
     ) -> Bot:
         """The bot as the term before left it, and that one shut out."""
         now = self.clock.now()
         # What was shown of another leader's loop is not true of this one.
-        self.board.status = self._world.standing.role().on(self._first)
+        self.snapshot_holder.status = self._world.role_status.role().on(self._first)
         if (await self._readable(database)).commit == 0:
-            cash = await desk.cash()
+            cash = await backend.cash()
             await database.open_book(term, self.book, cash, now)
             log.warning("A new account begins: %s with $%s in %s", self.book, cash, database.where)
-        kept = await database.kept(self.book)
+        checkpoint = await database.checkpoint(self.book)
         store = database.store(term, self.book)
         with _legible(self.book):
-            handed_on = await desk.begin(_handed_on(kept))
+            handed_on = await backend.begin(_handed_on(checkpoint))
         if handed_on is not None:
-            await store.commit(CommitBatch(memos=[StateRecord(FENCE, "", handed_on.encode())]))
-        self._world.journal.turn_to(f"{self.book} {await _account(store, kept)}")
-        office = TermResources(
-            store, desk.venue, order_ids(term, now), lose, lambda: desk.objection
+            await store.commit(
+                CommitBatch(state_records=[StateRecord(FENCE, "", handed_on.encode())])
+            )
+        self._world.journal.turn_to(f"{self.book} {await _account(store, checkpoint)}")
+        resources = TermResources(
+            store, backend.venue, order_ids(term, now), lose, lambda: backend.block_reason
         )
-        bot = assembled(self._world, office)
+        bot = assembled(self._world, resources)
         with _legible(self.book):
-            bot.restore(kept)
-        desk.join(bot)
+            bot.restore(checkpoint)
+        backend.join(bot)
         # Before anything is said about entries: that they begin in doubt is no news.
-        await desk.look()
-        self.board.status = replace(
-            self.board.status,
+        await backend.look()
+        self.snapshot_holder.status = replace(
+            self.snapshot_holder.status,
             positions_count=len(bot.trader.portfolio.positions),
             total_exposure=whole_cents(bot.trader.portfolio.exposure),
         )
-        _adopt(bot, kept, now)
+        _show_restored(bot, checkpoint, now)
         return bot
 
     async def _readable(self, database: Database) -> Checkpoint:
@@ -146,7 +150,7 @@ class Node:
         Raises StoreError.
         """
         try:
-            return await database.kept(self.book)
+            return await database.checkpoint(self.book)
         except StoreError:
             with suppress(StoreError):
                 await self._show_last(database)
@@ -157,7 +161,7 @@ class Node:
         bot = unkept(self._world)
         bot.recall(seen)
         self.bot = bot
-        _adopt(bot, seen, self.clock.now())
+        _show_restored(bot, seen, self.clock.now())
 
     def _pruning(self, database: Database, term: Term) -> "RetentionTask":
         days = timedelta(days=self._world.settings.keep_days)
@@ -190,11 +194,11 @@ class LeaderSession:
     """A bot that leads."""
 
     def __init__(
-        self, bot: Bot, world: NodeContext, desk: ExecutionBackend, pruning: RetentionTask
+        self, bot: Bot, world: NodeContext, backend: ExecutionBackend, pruning: RetentionTask
     ) -> None:
         self._bot = bot
-        self._desk = desk
-        self._resumed = world.standing.resumed
+        self._backend = backend
+        self._resumed = world.role_status.resumed
         self._clock = world.clock
         self._pruning = pruning
 
@@ -207,7 +211,7 @@ class LeaderSession:
         """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
-        await self._desk.look()
+        await self._backend.look()
         self._bot.trader.look(self._clock.now())
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()
@@ -225,13 +229,13 @@ class StandbySession:
     @property
     def is_running(self) -> bool:
         """Whether the leader's loop runs, as it says itself."""
-        return self._bot.board.status.running
+        return self._bot.snapshot_holder.status.running
 
-    def begin(self, kept: Checkpoint) -> None:
+    def begin(self, checkpoint: Checkpoint) -> None:
         """Everything of a book is this."""
         with _legible("the leader"):
-            self._bot.restore(kept)
-        self._show(kept.published)
+            self._bot.restore(checkpoint)
+        self._show(checkpoint.published)
 
     def see(self, news: CommittedChanges) -> None:
         """And this came after it."""
@@ -241,7 +245,7 @@ class StandbySession:
     def _show(self, body: bytes | None) -> None:
         if (state := _legible_state(body)) is not None:
             with self._bot.faults.within("what the leader shows"):
-                self._bot.publisher.imitate(state, self._clock.now())
+                self._bot.publisher.apply_replica(state, self._clock.now())
 
 
 @contextmanager
@@ -256,29 +260,31 @@ def _legible(whose: str) -> Iterator[None]:
         ) from error
 
 
-async def _account(store: BookStore, kept: Checkpoint) -> str:
+async def _account(store: BookStore, checkpoint: Checkpoint) -> str:
     """What tells this account from any other, also of the same name in another database."""
-    body = kept.memos.get(ACCOUNT, {}).get("")
+    body = checkpoint.state_records.get(ACCOUNT, {}).get("")
     if body is not None:
         return body.decode()
     name = secrets.token_hex(8)
-    await store.commit(CommitBatch(memos=[StateRecord(ACCOUNT, "", name.encode())]))
+    await store.commit(CommitBatch(state_records=[StateRecord(ACCOUNT, "", name.encode())]))
     return name
 
 
-def _handed_on(kept: Checkpoint) -> str | None:
+def _handed_on(checkpoint: Checkpoint) -> str | None:
     """What the term before handed on."""
-    body = kept.memos.get(FENCE, {}).get("")
+    body = checkpoint.state_records.get(FENCE, {}).get("")
     return body.decode() if body else None
 
 
-def _adopt(bot: Bot, kept: Checkpoint, at: datetime) -> None:
+def _show_restored(bot: Bot, checkpoint: Checkpoint, at: datetime) -> None:
     """Show what was published last until the first pass is over."""
-    if (state := _legible_state(kept.published)) is not None:
+    if (state := _legible_state(checkpoint.published)) is not None:
         with bot.faults.within("what was published"):
-            bot.publisher.adopt(state, at)
+            bot.publisher.show_restored(state, at)
     if fault := bot.faults.taken():
-        bot.board.status = replace(bot.board.status, last_error=fault, last_error_at=at)
+        bot.snapshot_holder.status = replace(
+            bot.snapshot_holder.status, last_error=fault, last_error_at=at
+        )
 
 
 def _legible_state(body: bytes | None) -> BotState | None:

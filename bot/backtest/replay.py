@@ -66,7 +66,7 @@ class Replay:
         self._watch = watch
         self._trader = trader
         self._journal = journal
-        self._tally = _Tally()
+        self._totals = _Totals()
 
     async def run(self, every: float) -> AsyncIterator[int]:
         """Go through the tape in cycles of `every` seconds; yields the books done so far.
@@ -74,18 +74,18 @@ class Replay:
         Raises ValueError for `every` not above 0.
         """
         cycles = list(moments(self._tape.books, every))
-        judged = self._watch.opinions(observed(self._tape, self._watch))
-        cursor = Cursor(self._tape, judged)
+        predictions = self._watch.predicted(observed(self._tape, self._watch))
+        cursor = Cursor(self._tape, predictions)
         clock = RecordedClock(moment(self._tape.books.seen_at[0]))
         parts = CycleParts(
             data=cursor,
             watchlist=cursor,
-            judge=cursor,
+            predict=cursor,
             trader=self._trader,
             examiner=_Lenient(),
             keeper=UnitOfWork(NullStore(), _Unhurried(self._journal)),
             clock=clock,
-            audience=self._tally,
+            audience=self._totals,
             chunk=len(self._tape.books),
         )
         cycle = Cycle(parts)
@@ -94,23 +94,23 @@ class Replay:
             clock.move(moment(self._tape.books.seen_at[rows[-1]]))
             cursor.move(rows)
             await cycle.run()
-            self._tally.cycles += 1
+            self._totals.cycles += 1
             done += len(rows)
             yield done
 
     def summary(self) -> Summary:
         """What it came to so far."""
-        portfolio, tally = self._trader.portfolio, self._tally
+        portfolio, totals = self._trader.portfolio, self._totals
         worth = sum((mark.value for mark in self._trader.marks.values()), ZERO)
         return Summary(
-            cycles=tally.cycles,
-            books=sum(tally.signals.values()),
-            markets=len(tally.tickers),
-            signals=dict(tally.signals),
-            whales=dict(tally.whales),
-            orders=dict(tally.orders),
-            refusals=tally.refusals,
-            held_back=tally.held_back,
+            cycles=totals.cycles,
+            books=sum(totals.signals.values()),
+            markets=len(totals.tickers),
+            signals=dict(totals.signals),
+            whales=dict(totals.whales),
+            orders=dict(totals.orders),
+            refusals=totals.refusals,
+            held_back=totals.held_back,
             fees=portfolio.fees,
             realised=portfolio.realised,
             unrealised=worth - portfolio.exposure,
@@ -119,7 +119,7 @@ class Replay:
             cost=portfolio.exposure,
             equity=self._trader.equity,
             open_positions=len(portfolio.positions),
-            decisions=tally.hash.hexdigest(),
+            decisions=totals.hash.hexdigest(),
         )
 
 
@@ -155,7 +155,7 @@ class _Unhurried:
         """Nothing yet."""
 
 
-class _Tally:
+class _Totals:
     """Counts what happens, and hashes what was decided."""
 
     def __init__(self) -> None:
@@ -188,13 +188,13 @@ class _Tally:
                     self.refusals += 1
                     self._decided(event.at, event.order, event.reason)
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """Nothing is shown."""
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,
+        market_regime: RegimeName,
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:

@@ -30,15 +30,15 @@ _AFTER: Final = timedelta(days=365)
 class Cursor:
     """The tape as source of books, watchlist and judge, standing at one moment."""
 
-    def __init__(self, tape: Tape, judged: Predictions) -> None:
-        self._judged = judged
+    def __init__(self, tape: Tape, predictions: Predictions) -> None:
+        self._predictions = predictions
         self._markets = markets_of(tape)
         self._held: tuple[str, ...] = ()
-        self._now = judged.take(np.array([0]))
+        self._now = predictions.take(np.array([0]))
 
     def move(self, rows: Rows) -> None:
         """Stand where these books were seen."""
-        self._now = self._judged.take(rows)
+        self._now = self._predictions.take(rows)
 
     async def refresh(self) -> None:
         """Nothing: a tape does not change."""
@@ -56,7 +56,7 @@ class Cursor:
         """The books recorded at this moment; that a market was not recorded is no failure."""
         return BookAnswer(self._now.seen.books)
 
-    def judge(
+    def predict(
         self,
         books: Books,  # noqa: ARG002  # as above
         seconds_to_close: Floats,  # noqa: ARG002

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _recorded(options: argparse.Namespace, settings: Settings) -> Recorded:
-    stopping = _told_to_stop(options.seconds)
+    stopping = _stop_requested(options.seconds)
     clock = SystemClock()
     with Recorder(options.out, f"{clock.now():%Y%m%dT%H%M%S}") as recorder:
         async with exchange(settings, clock) as data:
@@ -54,20 +54,20 @@ async def _recorded(options: argparse.Namespace, settings: Settings) -> Recorded
             return looking.result()
 
 
-def _told_to_stop(seconds: float | None) -> asyncio.Event:
+def _stop_requested(seconds: float | None) -> asyncio.Event:
     """An event that Ctrl-C, the host, or the end of the time sets."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def stop(wish: int) -> None:
+    def stop(request: int) -> None:
         stopping.set()
         # The look under way may wait long for a dead network: a second wish interrupts it.
-        loop.remove_signal_handler(wish)
+        loop.remove_signal_handler(request)
 
-    for wish in (signal.SIGINT, signal.SIGTERM):
+    for request in (signal.SIGINT, signal.SIGTERM):
         # Windows has no such handlers: there Ctrl-C interrupts, and the recorder still closes.
         with suppress(NotImplementedError):
-            loop.add_signal_handler(wish, stop, wish)
+            loop.add_signal_handler(request, stop, request)
     if seconds is not None:
         loop.call_later(seconds, stopping.set)
     return stopping

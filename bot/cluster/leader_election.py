@@ -27,7 +27,7 @@ log = logging.getLogger("main")
 
 #: Renewals in the time of a lease, and looks of those who look on.
 BEATS: Final = 5
-LOOKS: Final = 10
+STANDBY_POLLS: Final = 10
 #: The share of a lease within which its holder is sure of it.
 SURE: Final = 0.8
 #: Seconds before the database, or the exchange at the start of a term, is tried again.
@@ -50,7 +50,7 @@ class LeaderElection:
         """`stopwatch` is in seconds and never jumps; it goes on while the process is paused."""
         self.settled = asyncio.Event()
         self._who = candidate
-        self._on_role: Callable[[], None] = _nobody_hears
+        self._on_role: Callable[[], None] = _no_listener
         self._switches = switches
         self._stopwatch = stopwatch
         self._folded = Folded(stopwatch)
@@ -58,15 +58,15 @@ class LeaderElection:
         self._sure_until = -inf
         self._election: LeaseStore | None = None
         self._engine: Engine | None = None
-        self._looking: tuple[Standby, LeaseState, int] | None = None
-        self._looked = asyncio.Event()
+        self._followed: tuple[Standby, LeaseState, int] | None = None
+        self._polled = asyncio.Event()
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
         self._said_stopped = False
         self._ending = False
         self._lost = False
         # Why the last term ended before its time.
-        self._bar: str | None = None
+        self._last_fault: str | None = None
         self._tries = 0
 
     @property
@@ -84,12 +84,12 @@ class LeaderElection:
         """The account that is led, or looked at; None before that is known."""
         if self._engine is not None:
             return self._who.book
-        return (self._looking[1].book or self._who.book) if self._looking else None
+        return (self._followed[1].book or self._who.book) if self._followed else None
 
     @property
     def is_running(self) -> bool:
         """Whether the loop of another process that leads runs, as far as is known."""
-        return self._looking is not None and self._looking[0].is_running
+        return self._followed is not None and self._followed[0].is_running
 
     @property
     def killed(self) -> str | None:
@@ -112,14 +112,14 @@ class LeaderElection:
             return 0.0
         return max(self._sure_until - self._stopwatch(), 0.0)
 
-    async def run(self, offices: NodeFactories) -> None:
+    async def run(self, factories: NodeFactories) -> None:
         """Take part until `end`; a database that cannot be opened is tried again."""
-        self._on_role = offices.on_role
+        self._on_role = factories.on_role
         while not self._ending:
             try:
-                async with offices.database() as election:
+                async with factories.database() as election:
                     self._election = election
-                    await self._take_part(election, offices)
+                    await self._take_part(election, factories)
             except StoreError as error:
                 self._trouble(error)
                 await self._rest(RETRY)
@@ -134,7 +134,7 @@ class LeaderElection:
     async def note(self, change: Awaitable[bool] | None = None) -> bool:
         """Change what this process runs, now; the database hears of it at once if it can."""
         changed = await change if change is not None else False
-        self._stand(replace(self._role, killed=self._switches.killed))
+        self._set_role(replace(self._role, killed=self._switches.killed))
         with suppress(StoreError):
             await self.sync()
         return changed
@@ -144,97 +144,99 @@ class LeaderElection:
         if self._election is None:
             raise StoreError(self._role.store_fault or "the database is not open")
         await self._switches.sync(self._election)
-        self._stand(replace(self._role, killed=self._switches.killed))
+        self._set_role(replace(self._role, killed=self._switches.killed))
 
-    async def looked(self) -> None:
+    async def polled(self) -> None:
         """Return after the next look at what the leader does."""
-        self._looked.clear()
-        await self._looked.wait()
+        self._polled.clear()
+        await self._polled.wait()
 
-    async def _take_part(self, election: LeaseStore, offices: NodeFactories) -> None:
+    async def _take_part(self, election: LeaseStore, factories: NodeFactories) -> None:
         while not self._ending:
             began = self._stopwatch()
             term = await election.take(self._who.holder, self._who.seconds, self._who.book)
             if term is None:
-                await self._look_on(election, offices)
+                await self._stand_by(election, factories)
                 self.settled.set()
             else:
-                self._looking = None
-                await self._lead(election, offices, term, began)
-            await self._rest(self._who.seconds / LOOKS)
+                self._followed = None
+                await self._run_term(election, factories, term, began)
+            await self._rest(self._who.seconds / STANDBY_POLLS)
 
-    async def _look_on(self, election: LeaseStore, offices: NodeFactories) -> None:
+    async def _stand_by(self, election: LeaseStore, factories: NodeFactories) -> None:
         lead = await election.lead()
         book = lead.book or self._who.book
-        if self._looking is None or self._looking[1].book != lead.book:
-            onlooker = offices.onlooker()
-            kept = await election.seen(book)
-            onlooker.begin(kept)
-            self._looking = onlooker, lead, kept.commit
+        if self._followed is None or self._followed[1].book != lead.book:
+            standby = factories.standby()
+            checkpoint = await election.seen(book)
+            standby.begin(checkpoint)
+            self._followed = standby, lead, checkpoint.commit
             self._switches.look_at(book)
             log.info("This process stands by: %s leads %s", lead.holder or "nobody", book)
-        onlooker, _, commit = self._looking
+        standby, _, commit = self._followed
         await self._switches.sync(election)
-        self._stand(Role(leads=lead.holder, epoch=lead.epoch, killed=self._switches.killed))
+        self._set_role(Role(leads=lead.holder, epoch=lead.epoch, killed=self._switches.killed))
         news = await election.news(book, commit)
-        onlooker.see(news)
-        self._looking = onlooker, lead, news.commit
-        self._looked.set()
+        standby.see(news)
+        self._followed = standby, lead, news.commit
+        self._polled.set()
 
-    async def _lead(
-        self, election: LeaseStore, offices: NodeFactories, term: Term, began: float
+    async def _run_term(
+        self, election: LeaseStore, factories: NodeFactories, term: Term, began: float
     ) -> None:
         self._lost = False
         self._prolong(began)
         self._switches.look_at(self._who.book)
-        self._stand(Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._bar))
+        self._set_role(
+            Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._last_fault)
+        )
         log.info("This process leads now: term %d", term.epoch)
         with suppress(StoreError):
             await self.sync()
         async with asyncio.TaskGroup() as group:
             renewals = group.create_task(self._renewals(election, term), name="lease")
-            self._opening = group.create_task(self._reigned(offices, term), name="reign")
+            self._opening = group.create_task(self._guarded_session(factories, term), name="reign")
             await asyncio.wait({self._opening})
             renewals.cancel()
         if self._lost and self._role.store_fault is None:
             log.warning("Another process leads now; what this one had not kept is forgotten")
-        self._stand(Role(store_fault=self._role.store_fault))
+        self._set_role(Role(store_fault=self._role.store_fault))
         with suppress(StoreError):
             await election.release(term)
-        if self._bar is not None:
+        if self._last_fault is not None:
             await self._rest(min(RETRY * 2**self._tries, LONGEST_RETRY))
 
-    async def _reigned(self, offices: NodeFactories, term: Term) -> None:
+    async def _guarded_session(self, factories: NodeFactories, term: Term) -> None:
         try:
-            await self._reign(offices, term)
+            await self._run_session(factories, term)
         except LeaseLostError:
             self._lose()
         except (ExchangeError, StoreError) as error:
-            log.error("This term ends: %s", _told(error))  # noqa: TRY400  # expected: no trace
-            self._bar = f"the last term ended: {_told(error)}"
+            log.error("This term ends: %s", _described(error))  # noqa: TRY400  # expected: no trace
+            self._last_fault = f"the last term ended: {_described(error)}"
             self._tries += 1
-            self._stand(replace(self._role, store_fault=self._bar))
+            self._set_role(replace(self._role, store_fault=self._last_fault))
         finally:
             self._engine = None
             self.settled.set()
 
-    async def _reign(self, offices: NodeFactories, term: Term) -> None:
-        async with offices.engine(term, self._lose) as engine:
+    async def _run_session(self, factories: NodeFactories, term: Term) -> None:
+        async with factories.engine(term, self._lose) as engine:
             # From here on it is asked to end, and not broken off.
-            self._engine, self._opening, self._bar = engine, None, None
+            self._engine, self._opening, self._last_fault = engine, None, None
             self._tries = 0
-            self._stand(replace(self._role, store_fault=None))
+            self._set_role(replace(self._role, store_fault=None))
             while not (self._ending or self._lost):
-                await self._obey(engine)
+                await self._apply_flags(engine)
                 with suppress(StoreError):
                     await engine.beat()
                 self.settled.set()
                 await self._rest(self._who.seconds / BEATS)
 
-    async def _obey(self, engine: Engine) -> None:
+    async def _apply_flags(self, engine: Engine) -> None:
         with suppress(StoreError):
             await self.sync()
-        self._stand(replace(self._role, killed=self._switches.killed))
+        self._set_role(replace(self._role, killed=self._switches.killed))
         if not self._switches.runs and not self._said_stopped:
             log.info("The bot is stopped: start it with POST /bot/start")
         self._said_stopped = not self._switches.runs
@@ -255,7 +257,7 @@ class LeaderElection:
                 self._trouble(error)
             else:
                 self._prolong(began)
-                self._stand(replace(self._role, store_fault=self._bar))
+                self._set_role(replace(self._role, store_fault=self._last_fault))
 
     def _lose(self) -> None:
         self._lost = True
@@ -273,10 +275,10 @@ class LeaderElection:
     def _trouble(self, error: StoreError) -> None:
         if self._role.store_fault is None:
             self._folded.say(logging.ERROR, "The database cannot be used: %s", error)
-        self._stand(replace(self._role, store_fault=str(error)))
+        self._set_role(replace(self._role, store_fault=str(error)))
         self.settled.set()
 
-    def _stand(self, role: Role) -> None:
+    def _set_role(self, role: Role) -> None:
         if role != self._role:
             if self._role.store_fault and not role.store_fault:
                 self._folded.say(logging.WARNING, "This is over: %s", self._role.store_fault)
@@ -289,11 +291,11 @@ class LeaderElection:
             self._wake.clear()
 
 
-def _told(error: ExchangeError | StoreError) -> str:
+def _described(error: ExchangeError | StoreError) -> str:
     """The error, and what to look at if the exchange does not know us."""
     unknown = isinstance(error, ExchangeError) and error.status in {401, 403}
     return f"{error}: check KALSHI_API_KEY, KALSHI_SECRET and KALSHI_ENV" if unknown else str(error)
 
 
-def _nobody_hears() -> None:
+def _no_listener() -> None:
     """Before the process takes part, nobody is told how it stands."""

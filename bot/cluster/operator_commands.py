@@ -80,7 +80,7 @@ class OperatorCommands:
         try:
             async with asyncio.timeout(OBEY_WITHIN):
                 while not is_done():
-                    await self._leadership.looked()
+                    await self._leadership.polled()
         except TimeoutError:
             leads = self._leadership.role.leads or "nobody"
             raise StoreError(

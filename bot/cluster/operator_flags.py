@@ -37,7 +37,7 @@ class OperatorFlags:
         self._clock = clock
         self._book: str | None = None
         self._read: dict[str, str] | None = None
-        self._wishes: dict[str, _FlagChange] = {}
+        self._requests: dict[str, _FlagChange] = {}
         # An answer that comes late must not take the place of a newer one.
         self._lock = asyncio.Lock()
 
@@ -79,28 +79,30 @@ class OperatorFlags:
     def set(self, name: str, value: str) -> None:
         """From now on it is so, for the book that is looked at. Without one, nothing is."""
         if self._book is not None:
-            self._wishes[name] = _FlagChange(self._book, value, self._clock.now())
+            self._requests[name] = _FlagChange(self._book, value, self._clock.now())
 
     def withdraw(self) -> None:
         """Nobody wants any more what could not be written down."""
-        self._wishes.clear()
+        self._requests.clear()
 
     async def sync(self, election: LeaseStore) -> None:
         """Write down what was set and read what others set. Raises StoreError."""
         async with self._lock:
             if (book := self._book) is None:
                 return
-            written = dict(self._wishes)
-            for name, wish in written.items():
-                await election.switch(wish.book, name, wish.value, wish.at)
+            written = dict(self._requests)
+            for name, request in written.items():
+                await election.switch(request.book, name, request.value, request.at)
             read = dict(await election.switches(book))
             if book == self._book:
                 self._read = read
             # What was set while the database answered is not written down yet.
-            left = self._wishes.items()
-            self._wishes = {name: wish for name, wish in left if written.get(name) is not wish}
+            left = self._requests.items()
+            self._requests = {
+                name: request for name, request in left if written.get(name) is not request
+            }
 
     def _now(self) -> dict[str, str]:
-        wishes = self._wishes.items()
-        mine = {name: wish.value for name, wish in wishes if wish.book == self._book}
+        wishes = self._requests.items()
+        mine = {name: request.value for name, request in wishes if request.book == self._book}
         return {**(self._read or {}), **mine}

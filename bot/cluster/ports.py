@@ -78,7 +78,7 @@ class Standby(Protocol):
         """Whether the leader's loop runs, as far as is known."""
         ...
 
-    def begin(self, kept: Checkpoint) -> None:
+    def begin(self, checkpoint: Checkpoint) -> None:
         """Everything of a book is this."""
         ...
 
@@ -109,5 +109,5 @@ class NodeFactories:
 
     database: Callable[[], AbstractAsyncContextManager[LeaseStore]]
     engine: OpenEngine
-    onlooker: Callable[[], Standby]
+    standby: Callable[[], Standby]
     on_role: Callable[[], None]

@@ -60,12 +60,12 @@ class ActivityFeed:
         if isinstance(event, WhaleSeen):
             self._whales.appendleft(_whale(event))
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what was kept: all that is shown comes from events alone."""
         self._whales.clear()
         self._timeline.clear()
         self._notices.clear()
-        self.see(kept.events)
+        self.see(checkpoint.events)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -135,7 +135,7 @@ def _regime(event: RegimeChanged) -> TimelineView:
 
 
 def _refused(event: OrderRefused) -> NoticeView:
-    message = f"{_wish(event.order)} refused: {event.reason}"
+    message = f"{_order_text(event.order)} refused: {event.reason}"
     return _notice(event.at, "REFUSED", message, event.order.ticker)
 
 
@@ -148,7 +148,7 @@ def _resumed(event: EntriesResumed) -> NoticeView:
 
 
 def _unresolved(event: OrderUnresolved) -> NoticeView:
-    message = f"{_wish(event.order)} may have traded: {event.reason}"
+    message = f"{_order_text(event.order)} may have traded: {event.reason}"
     return _notice(event.at, "ORDER_UNRESOLVED", message, event.order.ticker)
 
 
@@ -168,7 +168,7 @@ def _ended(event: OrderEnded) -> NoticeView | None:
     done = event.execution
     if done.status is OrderStatus.FILLED:
         return None
-    message = f"{_wish(done.order)} {done.status}, {_size(done.filled)} filled"
+    message = f"{_order_text(done.order)} {done.status}, {_size(done.filled)} filled"
     message += f": {done.error}" if done.error else ""
     kind: NoticeKind = "PARTLY_FILLED" if done.fills else "ORDER_FAILED"
     return _notice(event.at, kind, message, done.order.ticker)
@@ -186,7 +186,7 @@ def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = N
     )
 
 
-def _wish(order: Order) -> str:
+def _order_text(order: Order) -> str:
     return f"{order.side} {_size(order.size)} @ {cents(order.limit):g}c"
 
 

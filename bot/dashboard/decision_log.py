@@ -65,7 +65,7 @@ class DecisionLog:
 
     def __init__(self, faults: ViewFaults | None = None) -> None:
         self._faults = faults or ViewFaults()
-        self._form = RecordCodec("decisions", _Pass)
+        self._codec = RecordCodec("decisions", _Pass)
         self._passes: dict[int, _Pass] = {}
         self._changed: set[int] = set()
         self._serial = 0
@@ -77,10 +77,10 @@ class DecisionLog:
         """These happened."""
         self._faults.each("the decisions", self._see, events)
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """These books were judged."""
-        tickers = judged.seen.books.tickers
-        for ticker, way in zip(tickers, judged.directions.tolist(), strict=True):
+        tickers = predictions.seen.books.tickers
+        for ticker, way in zip(tickers, predictions.directions.tolist(), strict=True):
             signal = self._signals.get(ticker)
             if signal is not None:
                 self._decided.append(self._decision(signal, _DIRECTIONS[way]))
@@ -88,7 +88,7 @@ class DecisionLog:
     async def publish(
         self,
         at: datetime,  # noqa: ARG002  # what every audience is told
-        mood: RegimeName,  # noqa: ARG002
+        market_regime: RegimeName,  # noqa: ARG002
         markets: Mapping[str, Market],  # noqa: ARG002
         missing: Mapping[str, str],  # noqa: ARG002
     ) -> None:
@@ -100,20 +100,23 @@ class DecisionLog:
         """The decisions about a market, or about all, newest first, so many at most."""
         return tuple(islice(self._views(ticker), limit))
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """The passes that were made or changed since this was asked last."""
         changed = sorted(self._changed & self._passes.keys())
         self._changed.clear()
-        return [self._form.memo(str(serial % CYCLES), self._passes[serial]) for serial in changed]
+        return [
+            self._codec.state_record(str(serial % CYCLES), self._passes[serial])
+            for serial in changed
+        ]
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with the passes that were kept."""
         self._passes.clear()
         self._places.clear()
         self._changed.clear()
         self._serial = 0
         self._begin(0)
-        self._take(kept)
+        self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -137,7 +140,7 @@ class DecisionLog:
                 self._begin(number)
 
     def _take(self, source: Checkpoint | CommittedChanges) -> None:
-        found = [one for one in self._form.read(source).values() if one is not None]
+        found = [one for one in self._codec.read(source).values() if one is not None]
         for one in sorted(found, key=lambda one: one.serial):
             self._add(one)
 
@@ -182,11 +185,13 @@ class DecisionLog:
         about = (signal.at, ticker, signal.score, direction, signal.action)
         if refused := self._refusals.get(ticker):
             refusal = RefusalView(refused.rule, _float(refused.value), _float(refused.limit))
-            wish = _wish(refused.order)
-            return _Decision(*about, refused.reason, order=wish, refusal=refusal)
+            order_text = _order_text(refused.order)
+            return _Decision(*about, refused.reason, order=order_text, refusal=refusal)
         if order := self._orders.get(ticker):
             name = order.client_order_id
-            return _Decision(*about, signal.reason, name, _wish(order), self._outcomes.get(name))
+            return _Decision(
+                *about, signal.reason, name, _order_text(order), self._outcomes.get(name)
+            )
         if stop := signal.stop:
             refusal = RefusalView(stop.rule, _float(stop.value), _float(stop.limit))
             return _Decision(*about, signal.reason, refusal=refusal)
@@ -214,7 +219,7 @@ def _view(decision: _Decision, number: int) -> DecisionView:
     )
 
 
-def _wish(order: Order) -> str:
+def _order_text(order: Order) -> str:
     return f"{order.side} {_plain(order.size)} @ {_price(order.limit)}"
 
 

@@ -67,14 +67,14 @@ class Sources:
 class Publisher:
     """Turns what passes through a cycle into the next snapshot on the board."""
 
-    def __init__(self, board: SnapshotHolder, sources: Sources) -> None:
-        self._board = board
+    def __init__(self, snapshot_holder: SnapshotHolder, sources: Sources) -> None:
+        self._snapshot_holder = snapshot_holder
         # What is shown, before it grew old: every process lets it grow old by itself.
-        self._plain = board.snapshot
+        self._plain = snapshot_holder.snapshot
         self._from = sources
         self._recent = sources.recent
         self._made: tuple[BotStatus, Snapshot] | None = None
-        self._judged: list[Predictions] = []
+        self._predictions: list[Predictions] = []
         self._views: dict[str, MarketView] = {}
         self._seen_at: dict[str, float] = {}
         self._refusals: dict[str, str] = {}
@@ -89,9 +89,9 @@ class Publisher:
                 case SignalMade(reason=str(reason), ticker=ticker) if reason:
                     self._refusals[ticker] = reason
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """These books were judged."""
-        self._judged.append(judged)
+        self._predictions.append(predictions)
 
     def prepared(self) -> bytes | None:
         """The state of the last pass as JSON, until it is shown; None without one."""
@@ -111,20 +111,20 @@ class Publisher:
         if self._made is None:
             return
         (status, made), self._made = self._made, None
-        self._board.status = status
-        self._board.snapshot = self._plain = made
+        self._snapshot_holder.status = status
+        self._snapshot_holder.snapshot = self._plain = made
         self.show_role()
 
     def show_role(self) -> None:
         """Let it be seen if this process stands otherwise than is shown."""
-        status = self._from.role().on(self._board.status)
+        status = self._from.role().on(self._snapshot_holder.status)
         if status.leader:
             status = replace(status, entries_stopped=self._from.trader.entries_stopped)
-        if status != self._board.status:
-            self._board.status = status
+        if status != self._snapshot_holder.status:
+            self._snapshot_holder.status = status
             self._show_again()
 
-    def adopt(self, state: BotState, at: datetime) -> None:
+    def show_restored(self, state: BotState, at: datetime) -> None:
         """Go on from what was published, by another process or before a restart, until a pass.
 
         The status stays this process's own; `imitate` takes that over as well.
@@ -138,16 +138,16 @@ class Publisher:
         )
         self._show(whole, at)
 
-    def imitate(self, state: BotState, at: datetime) -> None:
+    def apply_replica(self, state: BotState, at: datetime) -> None:
         """Show what the leader shows; only the role is one's own."""
-        self._board.status = self._from.role().on(status_of(state.bot))
-        self.adopt(state, at)
+        self._snapshot_holder.status = self._from.role().on(status_of(state.bot))
+        self.show_restored(state, at)
 
     def on_beat(self, beat: LoopStatus) -> None:
         """The loop itself changed: that is shown at once, not at the end of the cycle."""
-        status = self._board.status
+        status = self._snapshot_holder.status
         changed = (status.running, status.error) != (beat.running, beat.error)
-        self._board.status = replace(
+        self._snapshot_holder.status = replace(
             status,
             running=beat.running,
             loop_count=beat.count,
@@ -164,13 +164,15 @@ class Publisher:
     def age(self, at: datetime) -> None:
         """Show what is old as old: the loop may hang, or have been stopped."""
         markets = self._aged_all(at)
-        if markets != self._board.snapshot.state.markets:
+        if markets != self._snapshot_holder.snapshot.state.markets:
             stale = sum(view.stale for view in markets)
-            self._board.status = replace(self._board.status, stale_markets=stale)
-            self._board.snapshot = self._of_now(self._plain.state, markets, at)
+            self._snapshot_holder.status = replace(
+                self._snapshot_holder.status, stale_markets=stale
+            )
+            self._snapshot_holder.snapshot = self._of_now(self._plain.state, markets, at)
 
     def _aged_all(self, at: datetime) -> tuple[MarketView, ...]:
-        old = STALE_AFTER * max(self._board.status.interval_seconds, LEAST_INTERVAL)
+        old = STALE_AFTER * max(self._snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
         now = at.timestamp()
         return tuple([self._aged(view, now, old) for view in self._plain.state.markets])
 
@@ -188,46 +190,46 @@ class Publisher:
         )
 
     def _show_again(self) -> None:
-        at = self._board.snapshot.at
+        at = self._snapshot_holder.snapshot.at
         self._show(self._plain.state, at)
         self.age(at)
 
     def _show(self, state: BotState, at: datetime) -> None:
         """The same state with the bot's own status of now."""
-        self._board.snapshot = self._plain = self._of_now(state, state.markets, at)
+        self._snapshot_holder.snapshot = self._plain = self._of_now(state, state.markets, at)
 
     def _of_now(self, state: BotState, markets: tuple[MarketView, ...], at: datetime) -> Snapshot:
         state = msgspec.structs.replace(
             state,
             regime=_mood_seen(state.regime, markets),
             markets=markets,
-            bot=bot_view(self._board.status),
+            bot=bot_view(self._snapshot_holder.status),
         )
         return packed(snapshot(state, at))
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,
+        market_regime: RegimeName,
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
         """The pass is over; its state is ready to be shown (`show`), once it is kept."""
-        judged, self._judged = self._judged, []
+        predictions, self._predictions = self._predictions, []
         fresh: set[str] = set()
-        for part in judged:
+        for part in predictions:
             fresh |= self._look_at(part, markets)
             await asyncio.sleep(0)
         self._refusals.clear()
         shown = self._shown(at, fresh, markets, missing)
         status = self._status(at, shown, len(markets))
-        made = snapshot(self._state(mood, shown, status), at)
+        made = snapshot(self._state(market_regime, shown, status), at)
         apart = len(made.body) >= PACK_APART
         self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
 
-    def _look_at(self, judged: Predictions, markets: Mapping[str, Market]) -> set[str]:
+    def _look_at(self, predictions: Predictions, markets: Mapping[str, Market]) -> set[str]:
         """The markets that have a new view now: a book without any order keeps the last one."""
-        books, rows = judged.seen.books, _rows(judged)
+        books, rows = predictions.seen.books, _rows(predictions)
         shows = np.isfinite(books.best_bid) | np.isfinite(books.best_ask)
         fresh: set[str] = set()
         for ticker, seen_at, is_shown, row in zip(
@@ -317,7 +319,7 @@ class Publisher:
         )
 
     def _status(self, at: datetime, shown: Sequence[MarketView], watched: int) -> BotStatus:
-        trader, status = self._from.trader, self._board.status
+        trader, status = self._from.trader, self._snapshot_holder.status
         universe_fault = self._from.universe_fault()
         return replace(
             self._from.role().on(status),
@@ -334,7 +336,7 @@ class Publisher:
         )
 
     def _state(
-        self, mood: RegimeName, shown: tuple[MarketView, ...], status: BotStatus
+        self, market_regime: RegimeName, shown: tuple[MarketView, ...], status: BotStatus
     ) -> BotState:
         trader = self._from.trader
         return BotState(
@@ -345,7 +347,7 @@ class Publisher:
                 total_exposure=whole_cents(trader.portfolio.exposure),
                 open_positions=len(trader.portfolio.positions),
             ),
-            regime=_mood_seen(regime_view(mood), shown),
+            regime=_mood_seen(regime_view(market_regime), shown),
             markets=shown,
             whales=self._recent.whales,
             timeline=self._recent.timeline,
@@ -386,18 +388,18 @@ _UNSEEN: Final = _Row(
 )
 
 
-def _rows(judged: Predictions) -> list[_Row]:
-    books, measures = judged.seen.books, judged.seen.measures
+def _rows(predictions: Predictions) -> list[_Row]:
+    books, measures = predictions.seen.books, predictions.seen.measures
     columns = (
         _cents(books.best_bid, _NO_BID),
         _cents(books.best_ask, _NO_ASK),
         measures.bid_ratio.tolist(),
         measures.imbalance_strength.tolist(),
-        judged.seen.recent.count.tolist(),
-        judged.seen.recent.max_size.tolist(),
-        judged.scores.tolist(),
-        judged.directions.tolist(),
-        judged.seen.regimes.tolist(),
+        predictions.seen.recent.count.tolist(),
+        predictions.seen.recent.max_size.tolist(),
+        predictions.scores.tolist(),
+        predictions.directions.tolist(),
+        predictions.seen.regimes.tolist(),
     )
     return [_Row(*row) for row in zip(*columns, strict=True)]
 

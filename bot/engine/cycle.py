@@ -33,8 +33,8 @@ from bot.ports.persistence import Checkpoint, StateRecord
 from bot.signals.analyzer import Predictions
 
 #: Books from which on judging and trading are two pieces of work, not one.
-BREATH = 20
-_MOOD: Final = "mood"
+YIELD_FROM = 20
+_REGIME_RECORD: Final = "mood"
 
 
 class Cycle:
@@ -47,34 +47,34 @@ class Cycle:
     def __init__(self, parts: CycleParts) -> None:
         self._data = parts.data
         self._watchlist = parts.watchlist
-        self._judge = parts.judge
+        self._predictor = parts.predict
         self._trader = parts.trader
         self._examiner = parts.examiner
         self._keeper = parts.keeper
         self._clock = parts.clock
         self._audience = parts.audience
-        self._prints = parts.prints
+        self._trade_feed = parts.trade_feed
         self._chunk = parts.chunk
         self._faults = parts.faults
         self._number = 0
-        self._mood = self._mood_kept = RegimeName.CALM
+        self._regime = self._committed_regime = RegimeName.CALM
         self._fault: str | None = None
-        self._untold: list[Event] = []
+        self._pending_events: list[Event] = []
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """The mood of all markets, if it changed since this was asked last."""
-        if self._mood is self._mood_kept:
+        if self._regime is self._committed_regime:
             return []
-        self._mood_kept = self._mood
-        return [StateRecord(_MOOD, "", self._mood.value.encode())]
+        self._committed_regime = self._regime
+        return [StateRecord(_REGIME_RECORD, "", self._regime.value.encode())]
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with the mood that was kept."""
-        body = kept.memos.get(_MOOD, {}).get("")
+        body = checkpoint.state_records.get(_REGIME_RECORD, {}).get("")
         known = (body or b"").decode(errors="replace")
         # One that cannot be read is made anew by the next pass.
-        self._mood = RegimeName(known) if known in set(RegimeName) else RegimeName.CALM
-        self._mood_kept = self._mood
+        self._regime = RegimeName(known) if known in set(RegimeName) else RegimeName.CALM
+        self._committed_regime = self._regime
 
     async def run(self) -> str | None:
         """One pass; what the exchange failed at or what cannot be shown, None if nothing.
@@ -85,22 +85,22 @@ class Cycle:
         self._number += 1
         self._fault = None
         self._announce([CycleStarted(self._clock.now(), self._number)])
-        if self._untold:
+        if self._pending_events:
             # The pass before broke off: what it did is kept before anything else is done.
-            await self._keep()
-        self._tell(await self._trader.settle_fates(self._clock.now()))
+            await self._commit_pass()
+        self._emit(await self._trader.resolve_in_doubt(self._clock.now()))
         markets = await self._markets()
         answer = await self._books(markets)
-        judged = []
+        predictions = []
         traded = await self._traded(answer.books)
         for number, (books, trades) in enumerate(_chunks(answer.books, traded, self._chunk)):
             if number:
                 await asyncio.sleep(0)
-            judged.append(await self._pass(books, trades, markets))
-        self._change_mood(judged, markets)
+            predictions.append(await self._pass(books, trades, markets))
+        self._change_regime(predictions, markets)
         with self._faults.within("the grades"):
-            self._tell(self._examiner.grade(self._clock.now(), judged, markets))
-        await self._conclude(markets, answer, sum(len(part.seen.whales) for part in judged))
+            self._emit(self._examiner.grade(self._clock.now(), predictions, markets))
+        await self._conclude(markets, answer, sum(len(part.seen.whales) for part in predictions))
         return self._what_failed()
 
     def _what_failed(self) -> str | None:
@@ -135,60 +135,62 @@ class Cycle:
         return answer
 
     async def _traded(self, books: Books) -> TradesBetween | None:
-        return await self._prints.since(books) if self._prints is not None else None
+        return await self._trade_feed.since(books) if self._trade_feed is not None else None
 
     async def _pass(
         self, books: Books, traded: TradesBetween | None, markets: Mapping[str, Market]
     ) -> Predictions:
         at = self._clock.now()
-        judged = self._judge.judge(books, seconds_to_close(books, markets), traded)
-        if len(books) > BREATH:
+        predictions = self._predictor.predict(books, seconds_to_close(books, markets), traded)
+        if len(books) > YIELD_FROM:
             await asyncio.sleep(0)
-        self._tell([WhaleSeen(at, whale) for whale in judged.seen.whales])
-        self._tell([WhaleEnded(at, ending) for _, ending in judged.seen.endings])
-        self._tell(await self._trader.act(at, judged, markets))
-        self._audience.look(judged)
-        return judged
+        self._emit([WhaleSeen(at, whale) for whale in predictions.seen.whales])
+        self._emit([WhaleEnded(at, ending) for _, ending in predictions.seen.endings])
+        self._emit(await self._trader.act(at, predictions, markets))
+        self._audience.look(predictions)
+        return predictions
 
-    def _change_mood(self, judged: Sequence[Predictions], markets: Mapping[str, Market]) -> None:
-        if not judged:
+    def _change_regime(
+        self, predictions: Sequence[Predictions], markets: Mapping[str, Market]
+    ) -> None:
+        if not predictions:
             return
-        tickers = [ticker for part in judged for ticker in part.seen.books.tickers]
-        mood = regime.overall(
-            np.concatenate([part.seen.regimes for part in judged]),
+        tickers = [ticker for part in predictions for ticker in part.seen.books.tickers]
+        market_regime = regime.overall(
+            np.concatenate([part.seen.regimes for part in predictions]),
             np.array([measured(markets[ticker].volume_24h) for ticker in tickers]),
-            np.concatenate([part.seen.warm for part in judged]),
+            np.concatenate([part.seen.warm for part in predictions]),
         )
-        if mood is not self._mood:
-            self._tell([RegimeChanged(self._clock.now(), self._mood, mood)])
-            self._mood = mood
+        if market_regime is not self._regime:
+            self._emit([RegimeChanged(self._clock.now(), self._regime, market_regime)])
+            self._regime = market_regime
 
     async def _conclude(
         self, markets: Mapping[str, Market], answer: BookAnswer, whales: int
     ) -> None:
         at = self._clock.now()
-        self._tell(self._trader.settle(at, markets))
-        self._tell(self._trader.mark(at, answer.books, markets))
+        self._emit(self._trader.settle(at, markets))
+        self._emit(self._trader.mark(at, answer.books, markets))
         positions = len(self._trader.held())
-        self._tell([CycleFinished(at, self._number, len(answer.books), whales, positions)])
+        self._emit([CycleFinished(at, self._number, len(answer.books), whales, positions)])
         missing = {t: _not_open(m) for t, m in markets.items() if not m.is_open(at)}
-        await self._audience.publish(at, self._mood, markets, {**missing, **answer.missing})
-        await self._keep()
+        await self._audience.publish(at, self._regime, markets, {**missing, **answer.missing})
+        await self._commit_pass()
 
-    async def _keep(self) -> None:
-        told, self._untold = self._untold, []
-        await self._keeper.keep(told)
+    async def _commit_pass(self) -> None:
+        reported, self._pending_events = self._pending_events, []
+        await self._keeper.commit_pass(reported)
 
     def _failed(self, what: str, reason: str) -> None:
         self._fault = f"{what}: {reason}"
-        self._tell([FetchFailed(self._clock.now(), what, reason)])
+        self._emit([FetchFailed(self._clock.now(), what, reason)])
 
     def _announce(self, events: Sequence[Event]) -> None:
         self._keeper.announce(events)
         self._audience.see(events)
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        self._untold += events
+    def _emit(self, events: Sequence[Event]) -> None:
+        self._pending_events += events
         self._audience.see(events)
 
 

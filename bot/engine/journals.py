@@ -25,7 +25,7 @@ class Journals:
         self._faults = ViewFaults()
         self._odd: str | None = None
 
-    def tell(self, *tellers: EventListener) -> None:
+    def emit(self, *tellers: EventListener) -> None:
         """From now on these hear of everything, too."""
         self._tellers = tellers
 

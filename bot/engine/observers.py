@@ -24,20 +24,20 @@ class Observers:
             with self._faults.within(name):
                 audience.see(events)
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """These books were judged."""
         for name, audience in self._audiences:
             with self._faults.within(name):
-                audience.look(judged)
+                audience.look(predictions)
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,
+        market_regime: RegimeName,
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
         """The pass is over."""
         for name, audience in self._audiences:
             with self._faults.within(name):
-                await audience.publish(at, mood, markets, missing)
+                await audience.publish(at, market_regime, markets, missing)

@@ -47,7 +47,7 @@ class Watchlist(Protocol):
 class Predictor(Protocol):
     """Says what books mean."""
 
-    def judge(
+    def predict(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
     ) -> Predictions:
         """One opinion per book; each ticker at most once. `traded` None: nobody asked."""
@@ -66,7 +66,7 @@ class PredictionReviewer(Protocol):
     """Holds predictions against what came of them."""
 
     def grade(
-        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
+        self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> Sequence[Event]:
         """What these books say of earlier predictions; those of these books are remembered."""
         ...
@@ -79,14 +79,14 @@ class CycleObserver(Protocol):
         """These happened."""
         ...
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """These books were judged."""
         ...
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,
+        market_regime: RegimeName,
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
@@ -100,12 +100,12 @@ class CycleParts:
 
     data: BookSource
     watchlist: Watchlist
-    judge: Predictor
+    predict: Predictor
     trader: Trader
     examiner: PredictionReviewer
     keeper: UnitOfWork
     clock: Clock
     audience: CycleObserver
-    prints: TradeWatch | None = None
+    trade_feed: TradeWatch | None = None
     chunk: int = CHUNK
     faults: ViewFaults = field(default_factory=ViewFaults)

@@ -30,7 +30,7 @@ _MONEY: Final = (OrderEnded, MarketSettled)
 class Stateful(Protocol):
     """Has memory between passes that must outlive the process."""
 
-    def memos(self) -> Sequence[StateRecord]:
+    def state_records(self) -> Sequence[StateRecord]:
         """What changed since this was asked last."""
         ...
 
@@ -78,27 +78,27 @@ class UnitOfWork:
         self._store = store
         self._journal = journal
         self._say = say
-        self._stage: StateView = NullView()
-        self._remembering: tuple[Stateful, ...] = ()
+        self._view: StateView = NullView()
+        self._stateful: tuple[Stateful, ...] = ()
         self._views: Mapping[str, Stateful] = {}
         self._faults = ViewFaults()
         self._events: list[Event] = []
-        self._memos: dict[tuple[str, str], StateRecord] = {}
-        self._unsure: CommitBatch | None = None
+        self._state_records: dict[tuple[str, str], StateRecord] = {}
+        self._unconfirmed: CommitBatch | None = None
         self._published: bytes | None = None
         # The loop and whoever publishes between two passes.
         self._lock = asyncio.Lock()
-        self._kept: list[Event] = []
+        self._committed: list[Event] = []
 
     @property
     def waiting(self) -> int:
         """Events that are not kept yet."""
-        return len(self._events) + (len(self._unsure.events) if self._unsure else 0)
+        return len(self._events) + (len(self._unconfirmed.events) if self._unconfirmed else 0)
 
     def serve(
         self,
-        stage: StateView,
-        remembering: Sequence[Stateful],
+        view: StateView,
+        stateful: Sequence[Stateful],
         views: Mapping[str, Stateful] | None = None,
         faults: ViewFaults | None = None,
     ) -> None:
@@ -106,8 +106,8 @@ class UnitOfWork:
 
         What a view remembers is kept if it can be: the account is kept without it.
         """
-        self._stage = stage
-        self._remembering = tuple(remembering)
+        self._view = view
+        self._stateful = tuple(stateful)
         self._views = views or {}
         self._faults = faults or self._faults
 
@@ -126,53 +126,56 @@ class UnitOfWork:
         """Say these at once: nothing of them is kept."""
         self._journal.record(events)
 
-    async def keep(self, events: Sequence[Event]) -> None:
+    async def commit_pass(self, events: Sequence[Event]) -> None:
         """Keep what a pass leaves behind, then show it. Raises LeaseLostError."""
         self._gather(events)
         try:
             async with self._lock:
-                await self._commit(self._stage.prepared())
+                await self._commit(self._view.prepared())
             with self._faults.within("the state"):
                 self._show()
         finally:
-            await self._tell()
+            await self._emit()
 
     async def publish(self, body: bytes) -> None:
         """Publish a state between two passes, if it is another one. Raises LeaseLostError."""
         if body != self._published or self.fault is not None:
             async with self._lock:
                 await self._commit(body)
-            await self._tell()
+            await self._emit()
 
     def _show(self) -> None:
         if self._owes_money:
-            self._stage.show_role()
+            self._view.show_role()
         else:
-            self._stage.show()
+            self._view.show()
 
     def _gather(self, events: Sequence[Event]) -> None:
         self._events += events
-        for one in self._remembering:
+        for one in self._stateful:
             self._remember(one)
         for name, one in self._views.items():
             with self._faults.within(name):
                 self._remember(one)
 
     def _remember(self, one: Stateful) -> None:
-        self._memos |= {(memo.kind, memo.key): memo for memo in one.memos()}
+        self._state_records |= {
+            (state_record.kind, state_record.key): state_record
+            for state_record in one.state_records()
+        }
 
     @property
     def _owes_money(self) -> bool:
         """Whether money has moved that is not kept: a restart would not know of it."""
-        waiting = (*self._events, *(self._unsure.events if self._unsure else ()))
+        waiting = (*self._events, *(self._unconfirmed.events if self._unconfirmed else ()))
         return any(isinstance(event, _MONEY) for event in waiting)
 
     async def _commit(self, published: bytes | None) -> None:
         before = self.fault
         try:
             # What may have been kept although the answer was lost is tried first, as it was.
-            if self._unsure is not None:
-                await self._try(self._unsure)
+            if self._unconfirmed is not None:
+                await self._try(self._unconfirmed)
             await self._try(self._next(published))
             self.fault = None
         except StoreError as error:
@@ -181,16 +184,16 @@ class UnitOfWork:
         self._report(before)
 
     async def _try(self, done: CommitBatch) -> None:
-        self._unsure = done
+        self._unconfirmed = done
         await self._store.commit(done)
-        self._unsure = None
+        self._unconfirmed = None
         self._published = done.published or self._published
-        self._kept += done.events
+        self._committed += done.events
 
     def _next(self, published: bytes | None) -> CommitBatch:
-        done = CommitBatch(tuple(self._events), tuple(self._memos.values()), published)
+        done = CommitBatch(tuple(self._events), tuple(self._state_records.values()), published)
         self._events = []
-        self._memos = {}
+        self._state_records = {}
         return done
 
     def _bound(self) -> None:
@@ -209,11 +212,11 @@ class UnitOfWork:
             lost = f"; {self.dropped} events were given up" if self.dropped else ""
             self._say(logging.WARNING, "The database keeps everything again%s", lost)
 
-    async def _tell(self) -> None:
+    async def _emit(self) -> None:
         # Taken out as they are written: who waits here may be cancelled.
-        while self._kept:
-            batch, self._kept = self._kept[:BATCH], self._kept[BATCH:]
+        while self._committed:
+            batch, self._committed = self._committed[:BATCH], self._committed[BATCH:]
             self._journal.record(batch)
-            if self._kept:
+            if self._committed:
                 await asyncio.sleep(0)
         self._journal.flush()

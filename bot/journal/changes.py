@@ -33,8 +33,8 @@ class Changes:
 
     def is_new(self, signal: SignalMade) -> bool:
         """Whether this is worth a row; if so it is what later ones are held against."""
-        told = self._told.get(signal.ticker)
-        if told is not None and not _says_more(signal, told):
+        reported = self._told.get(signal.ticker)
+        if reported is not None and not _says_more(signal, reported):
             return False
         # The latest goes to the end, so that the first is the one to forget.
         self._told.pop(signal.ticker, None)
@@ -50,18 +50,18 @@ class Changes:
         self._told.clear()
 
 
-def _says_more(signal: SignalMade, told: _Told) -> bool:
+def _says_more(signal: SignalMade, reported: _Told) -> bool:
     return (
         signal.action is not Action.HOLD
-        or (signal.position_before, signal.position_after) != (told.position, told.position)
-        or signal.model_version != told.version
-        or _moved(signal.score, told.score)
+        or (signal.position_before, signal.position_after) != (reported.position, reported.position)
+        or signal.model_version != reported.version
+        or _moved(signal.score, reported.score)
         # A clock that was put back must not silence a market for hours.
-        or not timedelta() <= signal.at - told.at < AT_LEAST
+        or not timedelta() <= signal.at - reported.at < AT_LEAST
     )
 
 
-def _moved(score: float | None, told: float | None) -> bool:
-    if score is None or told is None:
-        return score is not told
-    return abs(score - told) >= MOVE - 1e-9
+def _moved(score: float | None, reported: float | None) -> bool:
+    if score is None or reported is None:
+        return score is not reported
+    return abs(score - reported) >= MOVE - 1e-9

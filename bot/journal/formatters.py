@@ -80,9 +80,9 @@ def _object(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
 
 
 def _beside(record: logging.LogRecord) -> Mapping[str, object]:
-    told: tuple[Event, Cycles] | None = getattr(record, "told", None)
-    if told is not None:
-        return fields(*told)
+    reported: tuple[Event, Cycles] | None = getattr(record, "told", None)
+    if reported is not None:
+        return fields(*reported)
     return {name: getattr(record, name, None) for name in FIELDS}
 
 

@@ -100,11 +100,11 @@ def _signal(event: SignalMade) -> str:
 
 
 def _submitted(event: OrderSubmitted) -> str:
-    return f"TRADE | SUBMITTED | {event.order.ticker} | {_wish(event.order)}"
+    return f"TRADE | SUBMITTED | {event.order.ticker} | {_order_text(event.order)}"
 
 
 def _refused(event: OrderRefused) -> str:
-    return f"REFUSED | {event.order.ticker} | {_wish(event.order)} | {event.reason}"
+    return f"REFUSED | {event.order.ticker} | {_order_text(event.order)} | {event.reason}"
 
 
 def _stopped(event: EntriesStopped) -> str:
@@ -117,14 +117,14 @@ def _resumed(event: EntriesResumed) -> str:
 
 def _unresolved(event: OrderUnresolved) -> str:
     order = event.order
-    return f"TRADE | UNRESOLVED | {order.ticker} | {_wish(order)} | {event.reason}"
+    return f"TRADE | UNRESOLVED | {order.ticker} | {_order_text(order)} | {event.reason}"
 
 
 def _ended(event: OrderEnded) -> str:
     done = event.execution
     price = done.average_price
     traded = (
-        _wish(done.order)
+        _order_text(done.order)
         if price is None
         else f"{done.order.side} {_size(done.filled)} @ {in_cents(price)}"
     )
@@ -183,7 +183,7 @@ def _graded(event: PredictionGraded) -> str:
     )
 
 
-def _wish(order: Order) -> str:
+def _order_text(order: Order) -> str:
     return f"{order.side} {_plain_size(order.size)} @ {in_cents(order.limit)}"
 
 

@@ -53,8 +53,10 @@ def no_cookies() -> CookieJar:
 
 async def _body(response: httpx.Response) -> bytes:
     packing = response.headers.get("content-encoding", "identity").strip().lower()
-    told = response.headers.get("content-length", "")
-    if told.isdecimal() and (len(told) > len(str(MOST_BYTES)) or int(told) > MOST_BYTES):
+    reported = response.headers.get("content-length", "")
+    if reported.isdecimal() and (
+        len(reported) > len(str(MOST_BYTES)) or int(reported) > MOST_BYTES
+    ):
         raise TooLongError(f"the answer is longer than {MOST_BYTES} bytes")
     if packing == "identity":
         return await _collected(response, MOST_BYTES, lambda chunk, _room: chunk)

@@ -78,12 +78,12 @@ class Calls:
         self._signature = signature
         self._address = lru_cache(ADDRESSES)(self._absolute)
         self._reading = asyncio.Lock()
-        self._told_at: datetime | None = None
+        self._heard_at: datetime | None = None
 
     @property
-    def told_at(self) -> datetime | None:
+    def heard_at(self) -> datetime | None:
         """The exchange's own time when it made its last answer, to the second; None if untold."""
-        return self._told_at
+        return self._heard_at
 
     async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a GET; repeated while the failure may pass by itself."""
@@ -132,7 +132,7 @@ class Calls:
             request = self._request(method, self._address(path, tuple(params)), body)
             async with asyncio.timeout(ATTEMPT_PATIENCE):
                 response = await whole(await self._http.send(request, stream=True))
-                self._told_at = _time_of(response.headers)
+                self._heard_at = _time_of(response.headers)
                 return response
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -140,8 +140,8 @@ class Calls:
             raise ExchangeError(f"{method} {path}: {reason}", code=code) from error
         except ExchangeError as error:
             # Answered it was: of a write this says that it may have been done.
-            told = f"{method} {path}: {error}"
-            raise ExchangeError(told, status=httpx.codes.OK) from error
+            reported = f"{method} {path}: {error}"
+            raise ExchangeError(reported, status=httpx.codes.OK) from error
 
     def _request(self, method: str, url: httpx.URL, body: bytes) -> httpx.Request:
         request = self._http.build_request(method, url, content=body or None)
@@ -161,10 +161,10 @@ def _time_of(headers: httpx.Headers) -> datetime | None:
     if "age" in headers or "date" not in headers:
         return None
     try:
-        told = parsedate_to_datetime(headers["date"])
+        reported = parsedate_to_datetime(headers["date"])
     except ValueError:
         return None
-    return told if told.utcoffset() is not None else None
+    return reported if reported.utcoffset() is not None else None
 
 
 def refused_as(asked: str, response: httpx.Response) -> ExchangeError | None:
@@ -178,9 +178,9 @@ def refused_as(asked: str, response: httpx.Response) -> ExchangeError | None:
 
 def _pointing(asked: str, response: httpx.Response) -> str:
     """Where the exchange says to go instead. Nothing of ours goes there, a signature least."""
-    told = response.headers["location"]
+    reported = response.headers["location"]
     # Of an address, what may hold a secret is left out: who, and everything asked.
-    where = re.sub(r"//[^/?#]*@", "//", told[:LONGEST]).partition("?")[0].partition("#")[0]
+    where = re.sub(r"//[^/?#]*@", "//", reported[:LONGEST]).partition("?")[0].partition("#")[0]
     return (
         f"{asked}: HTTP {response.status_code}, it points to {where or 'nowhere'}, which is not "
         "followed: if that is the exchange, set KALSHI_BASE_URL to it"

@@ -100,9 +100,9 @@ class KalshiClient:
         return replace(joined, skew=self._skew())
 
     def _skew(self) -> float | None:
-        told = self._calls.told_at
+        reported = self._calls.heard_at
         # It is told in whole seconds, cut off: half of one is the least wrong to add.
-        return None if told is None else (told - self._clock.now()).total_seconds() + 0.5
+        return None if reported is None else (reported - self._clock.now()).total_seconds() + 0.5
 
     async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         """The markets as described now; absent if the exchange knows none or described it badly.

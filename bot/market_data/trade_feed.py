@@ -110,7 +110,7 @@ class _Recent:
     Those of `doubtful` markets are not known at all.
     """
 
-    prints: Sequence[ReportedTrade] = ()
+    trade_feed: Sequence[ReportedTrade] = ()
     reach: float = inf
     reason: str | None = None
     doubtful: frozenset[str] = frozenset()
@@ -145,7 +145,7 @@ class TradeFeed:
         known[[rows[ticker] for ticker in recent.doubtful if ticker in rows]] = False
         asked = self._turns([ticker for ticker in followed if not known[rows[ticker]]])
         apart = await asyncio.gather(*(self._answer(t, before[t]) for t in asked))
-        found = [one for one in recent.prints if one.ticker in rows and known[rows[one.ticker]]]
+        found = [one for one in recent.trade_feed if one.ticker in rows and known[rows[one.ticker]]]
         for ticker, answer in zip(asked, apart, strict=True):
             known[rows[ticker]] = answer is not None
             found += answer or ()
@@ -164,16 +164,16 @@ class TradeFeed:
             return _Recent(reason=_NEW)
         first = float(moments.min())
         try:
-            prints, whole, doubtful = await self._source.recent_trades(
+            trade_feed, whole, doubtful = await self._source.recent_trades(
                 datetime.fromtimestamp(first, UTC), PAGES
             )
         except ExchangeError as error:
             return _Recent(reason=str(error))
         if whole:
-            return _Recent(prints, first, _doubts(doubtful), doubtful)
-        reach = prints[-1].at.timestamp() if prints else inf
-        reason = f"{len(prints)} trades do not reach back to the last look"
-        return _Recent(prints, reach, reason, doubtful)
+            return _Recent(trade_feed, first, _doubts(doubtful), doubtful)
+        reach = trade_feed[-1].at.timestamp() if trade_feed else inf
+        reason = f"{len(trade_feed)} trades do not reach back to the last look"
+        return _Recent(trade_feed, reach, reason, doubtful)
 
     def _turns(self, tickers: Sequence[str]) -> Sequence[str]:
         """So many of these, others each time if there are more."""
@@ -188,12 +188,12 @@ class TradeFeed:
         if not isfinite(since):
             return None
         try:
-            prints = await self._source.trades(ticker, PAGE)
+            trade_feed = await self._source.trades(ticker, PAGE)
         except ExchangeError:
             return None
         # A full page may have left some out.
-        reaches = len(prints) < PAGE or prints[-1].at.timestamp() <= since
-        return prints if reaches else None
+        reaches = len(trade_feed) < PAGE or trade_feed[-1].at.timestamp() <= since
+        return trade_feed if reaches else None
 
     def _note(self, markets: int, known: int, reason: str | None) -> None:
         coverage = Coverage(markets, known, None if known == markets else reason or _NEW)
@@ -208,10 +208,10 @@ def _doubts(tickers: frozenset[str]) -> str | None:
 
 
 def _tape(
-    prints: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
+    trade_feed: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
 ) -> MarketTrades:
     """Of these trades, what met the books between those moments, by row."""
-    found = list(_met(prints, rows, since, until))
+    found = list(_met(trade_feed, rows, since, until))
     row, at, price, size, buys = zip(*found, strict=True) if found else ((),) * 5
     return MarketTrades(
         row=np.array(row, dtype=np.intp),
@@ -223,9 +223,9 @@ def _tape(
 
 
 def _met(
-    prints: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
+    trade_feed: Sequence[ReportedTrade], rows: Mapping[str, int], since: Floats, until: Floats
 ) -> Iterator[tuple[int, float, float, float, bool]]:
-    for one in prints:
+    for one in trade_feed:
         row, at = rows[one.ticker], one.at.timestamp()
         if not one.is_block and since[row] < at <= until[row]:
             yield row, at, measured(one.price), measured(one.count), one.taker is Side.BUY

@@ -63,7 +63,7 @@ class Graded:
         """These as the figures need them: their prices are in `change` and `taker` already."""
         columns = self._columns[:, places]
         unknown = np.full(len(places), np.nan)
-        told = PredictionBatch(
+        reported = PredictionBatch(
             tickers=tuple([self._tickers[place] for place in places]),
             made_at=unknown,
             due_at=unknown,
@@ -73,4 +73,4 @@ class Graded:
             fee_rate=unknown,
             batch=np.zeros(len(places), dtype=np.int64),
         )
-        return Grades(told, columns[_CHANGE], columns[_TAKER])
+        return Grades(reported, columns[_CHANGE], columns[_TAKER])

@@ -61,24 +61,24 @@ class ModelMonitor:
         self._live = np.zeros_like(self._trained)
         self._bins = blake2b(repr(spreads).encode(), digest_size=8).hexdigest()
         self._day: date | None = None
-        self._form = RecordCodec("drift", _Today)
-        self._is_told = True
+        self._codec = RecordCodec("drift", _Today)
+        self._is_known = True
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last."""
-        memos = self._grader.memos()
-        if not self._is_told and self._day is not None:
+        state_records = self._grader.state_records()
+        if not self._is_known and self._day is not None:
             today = _Today(self._day, self._bins, self._live.tolist())
-            memos.append(self._form.memo("", today))
-        self._is_told = True
-        return memos
+            state_records.append(self._codec.state_record("", today))
+        self._is_known = True
+        return state_records
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with the grades and the counts of the day that were kept."""
         self._begin(None)
-        self._is_told = True
-        self._grader.restore(kept)
-        self._take(kept)
+        self._is_known = True
+        self._grader.restore(checkpoint)
+        self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -86,13 +86,13 @@ class ModelMonitor:
         self._take(news)
 
     def grade(
-        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
+        self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> list[Event]:
         """Grade earlier predictions; count what these books look like."""
         self._begin(at.date())
-        for part in judged:
+        for part in predictions:
             self._count(part)
-        return self._grader.grade(at, judged, markets)
+        return self._grader.grade(at, predictions, markets)
 
     def track_record(self) -> TrackRecord:
         """How good the predictions were."""
@@ -116,7 +116,7 @@ class ModelMonitor:
             self._live = np.zeros_like(self._trained)
 
     def _take(self, source: Checkpoint | CommittedChanges) -> None:
-        found = self._form.read(source).get("")
+        found = self._codec.read(source).get("")
         if found is not None and found.bins == self._bins:
             self._day = found.day
             self._live = np.array(found.counts, dtype=np.int64)
@@ -126,7 +126,7 @@ class ModelMonitor:
         asked = np.isfinite(part.scores)
         if self._names and asked.any():
             self._live += counted(self._columns(part, asked), self._edges)
-            self._is_told = False
+            self._is_known = False
 
     def _columns(self, part: Predictions, rows: NDArray[np.bool_]) -> Floats:
         columns = [

@@ -44,7 +44,7 @@ class PendingPredictions:
         self._version = version
         self._batches = RecordCodec("waiting", _Batch)
         self._counts = RecordCodec("lapsed", _Lapsed)
-        self._told_lapsed = 0
+        self._reported_lapsed = 0
         self._predictions = none_yet()
         self._next = 0
         self._changed: dict[int, None] = {}
@@ -60,11 +60,11 @@ class PendingPredictions:
     def grade(self, books: Books, patience: float, now: float) -> Grades:
         """What these books decide; it waits no more."""
         before = self._predictions
-        fates, self._predictions, lapsed = graded(before, books, patience, now)
+        results, self._predictions, lapsed = graded(before, books, patience, now)
         self.lapsed += lapsed
         if len(before) != len(self):
             self._compare(before)
-        return fates
+        return results
 
     def add(self, made: PredictionBatch) -> None:
         """Wait for these, too; the oldest lapse if there is no room."""
@@ -77,20 +77,22 @@ class PendingPredictions:
             if dropped and len(before):
                 self._compare(before)
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """The batches that changed since this was asked last, and how many lapsed."""
         changed, self._changed = self._changed, {}
-        memos = [self._batches.memo(str(number), self._batch(number)) for number in changed]
-        if self.lapsed != self._told_lapsed:
-            memos.append(self._counts.memo("", _Lapsed(self._version, self.lapsed)))
-        self._told_lapsed = self.lapsed
-        return memos
+        state_records = [
+            self._batches.state_record(str(number), self._batch(number)) for number in changed
+        ]
+        if self.lapsed != self._reported_lapsed:
+            state_records.append(self._counts.state_record("", _Lapsed(self._version, self.lapsed)))
+        self._reported_lapsed = self.lapsed
+        return state_records
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what was kept of this version of the model; the rest is struck out."""
         self._predictions = none_yet()
-        self._next = self.lapsed = self._told_lapsed = 0
-        self._changed = self._take(kept)
+        self._next = self.lapsed = self._reported_lapsed = 0
+        self._changed = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -104,7 +106,7 @@ class PendingPredictions:
         self._next = max([self._next, *(number + 1 for number in found)])
         count = self._counts.read(source).get("")
         if count is not None and count.version == self._version:
-            self.lapsed = self._told_lapsed = count.count
+            self.lapsed = self._reported_lapsed = count.count
         return {number: None for number in found if number not in ours}
 
     def _put(self, numbers: list[int], batches: Mapping[int, _Batch]) -> None:

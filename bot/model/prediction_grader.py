@@ -68,15 +68,15 @@ class PredictionGrader:
         self._made = 0
         self._known: tuple[int, Mapping[str, Performance]] | None = None
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """What changed of what waits since this was asked last."""
-        return self._waiting.memos()
+        return self._waiting.state_records()
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with the grades of this version on this exchange, and with what waits."""
         self._grades.clear()
-        self._learn(kept.events)
-        self._waiting.restore(kept)
+        self._learn(checkpoint.events)
+        self._waiting.restore(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -84,16 +84,16 @@ class PredictionGrader:
         self._waiting.catch_up(news)
 
     def grade(
-        self, at: datetime, judged: Sequence[Predictions], markets: Mapping[str, Market]
+        self, at: datetime, scored: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> list[Event]:
         """Grade what these books decide, then remember what was predicted of them."""
-        if not judged:
+        if not scored:
             return []
-        books = _touches([part.seen.books for part in judged])
+        books = _touches([part.seen.books for part in scored])
         rules = self._rules
-        fates = self._waiting.grade(books, rules.patience, at.timestamp())
-        self._remember(books, np.concatenate([part.scores for part in judged]), markets)
-        events = _events(at, fates, judged[0].model_version, rules, markets)
+        results = self._waiting.grade(books, rules.patience, at.timestamp())
+        self._remember(books, np.concatenate([part.scores for part in scored]), markets)
+        events = _events(at, results, scored[0].model_version, rules, markets)
         for event in events:
             self._grades.add(event)
         self._made += len(events)
@@ -155,18 +155,18 @@ def _touches(parts: Sequence[Books]) -> Books:
 
 def _events(
     at: datetime,
-    fates: Grades,
+    results: Grades,
     version: str,
     rules: GradeRules,
     markets: Mapping[str, Market],
 ) -> list[PredictionGraded]:
-    told = fates.predictions
+    reported = results.predictions
     columns = (
-        told.tickers,
-        told.made_at.tolist(),
-        told.score.tolist(),
-        fates.change.tolist(),
-        fates.taker.tolist(),
+        reported.tickers,
+        reported.made_at.tolist(),
+        reported.score.tolist(),
+        results.change.tolist(),
+        results.taker.tolist(),
     )
     return [
         PredictionGraded(

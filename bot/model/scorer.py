@@ -30,7 +30,7 @@ from bot.model.card import (
     too_slow,
     unreadable,
 )
-from bot.ports.exchange import Opinions
+from bot.ports.exchange import ModelOutput
 
 #: The model that stands for all where no card can be read.
 DEFAULT: Final = "gbm_label_up.pkl"
@@ -74,9 +74,9 @@ class NoScorer:
         """NaN for every row."""
         return np.full(len(features), np.nan)
 
-    def judge(self, features: Floats) -> Opinions:
+    def predict(self, features: Floats) -> ModelOutput:
         """No opinion on any row."""
-        return Opinions(self.score(features), (f"no model: {self._fault}",) * len(features))
+        return ModelOutput(self.score(features), (f"no model: {self._fault}",) * len(features))
 
 
 class ModelScorer:
@@ -102,14 +102,14 @@ class ModelScorer:
         """P(YES goes up) given that it moves, (N,); NaN outside the domain of the model."""
         return self._scored(features, np.all(self._inside(features), axis=1))
 
-    def judge(self, features: Floats) -> Opinions:
+    def predict(self, features: Floats) -> ModelOutput:
         """Scores, and for every row without one the reason."""
         inside = self._inside(features)
         fit = np.all(inside, axis=1)
         reasons: list[str | None] = [None] * len(features)
         for row in np.flatnonzero(~fit).tolist():
             reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
-        return Opinions(self._scored(features, fit), tuple(reasons))
+        return ModelOutput(self._scored(features, fit), tuple(reasons))
 
     def predicted(self, features: Floats) -> Floats:
         """Scores (N,) whatever the domain, for rows whose used columns are known."""

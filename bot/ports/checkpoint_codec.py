@@ -30,7 +30,7 @@ class RecordCodec(Generic[T]):
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(of)
 
-    def memo(self, key: str, thing: T | None) -> StateRecord:
+    def state_record(self, key: str, thing: T | None) -> StateRecord:
         """The memo of a thing; None is a memo that it is forgotten. It holds no NaN."""
         body = None if thing is None else self._mark + self._encoder.encode(thing)
         return StateRecord(self.kind, key, body)
@@ -54,8 +54,12 @@ class RecordCodec(Generic[T]):
 def changes(source: Checkpoint | CommittedChanges, kind: str) -> Mapping[str, bytes | None]:
     """The bodies of one kind by key; None is one that is forgotten."""
     if isinstance(source, Checkpoint):
-        return source.memos.get(kind, {})
-    return {memo.key: memo.body for memo in source.memos if memo.kind == kind}
+        return source.state_records.get(kind, {})
+    return {
+        state_record.key: state_record.body
+        for state_record in source.state_records
+        if state_record.kind == kind
+    }
 
 
 def mark(layout: str, size: int) -> bytes:

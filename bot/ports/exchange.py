@@ -110,7 +110,7 @@ class Venue(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Opinions:
+class ModelOutput:
     """What the model thinks of N books: `score` (N,), NaN for no opinion, with `reasons` why."""
 
     score: Floats
@@ -134,7 +134,7 @@ class Scorer(Protocol):
         """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no opinion."""
         ...
 
-    def judge(self, features: Floats) -> Opinions:
+    def predict(self, features: Floats) -> ModelOutput:
         """The same scores, and for every row without one the reason in words."""
         ...
 

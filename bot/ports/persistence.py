@@ -59,7 +59,7 @@ class CommitBatch:
     """
 
     events: Sequence[Event] = ()
-    memos: Sequence[StateRecord] = ()
+    state_records: Sequence[StateRecord] = ()
     published: bytes | None = None
 
 
@@ -76,7 +76,7 @@ class Checkpoint:
     portfolio: Portfolio
     unresolved: tuple[Order, ...] = ()
     events: tuple[Event, ...] = ()
-    memos: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    state_records: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     published: bytes | None = None
 
 
@@ -86,7 +86,7 @@ class CommittedChanges:
 
     commit: int
     events: tuple[Event, ...] = ()
-    memos: tuple[StateRecord, ...] = ()
+    state_records: tuple[StateRecord, ...] = ()
     published: bytes | None = None
 
 

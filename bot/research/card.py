@@ -104,10 +104,10 @@ def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
 def in_words(test: Mapping[str, Any]) -> list[str]:
     """What the figures of the test amount to, one sentence each."""
     coin = test["better_than"]["base_rate"]["log_loss"]
-    touch = test["better_than"]["touch_imbalance"]["log_loss"]
+    bbo = test["better_than"]["touch_imbalance"]["log_loss"]
     sentences = [
-        _told("a coin", coin["gain"], *coin["interval"]),
-        _told("touch imbalance alone", touch["gain"], *touch["interval"]),
+        _described("a coin", coin["gain"], *coin["interval"]),
+        _described("touch imbalance alone", bbo["gain"], *bbo["interval"]),
     ]
     top = test["gain_cents"]["top 5%"]
     for way, what in _WAYS.items():
@@ -119,7 +119,7 @@ def in_words(test: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _told(other: str, gain: float, low: float, high: float) -> str:
+def _described(other: str, gain: float, low: float, high: float) -> str:
     """Whether it beats another, in log loss on markets never trained on."""
     verdict = "beats" if low > 0 else "loses to" if high < 0 else "cannot be told from"
     return f"{verdict} {other}: {gain:+.4f} nats (95 %: {low:+.4f} to {high:+.4f})"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
-from bot.core.signals.feature_state import HISTORY_COLUMNS, BboHistory, history, touch
+from bot.core.signals.feature_state import HISTORY_COLUMNS, BboHistory, bbo, history
 from bot.core.signals.features import FEATURES, blank, completed, standing
 from bot.research.runs import Runs, event_of
 from bot.tape.reader import Rows
@@ -136,7 +136,7 @@ def _histories(runs: Runs) -> Floats:
     # Longest runs first: those still going at step k are then the first so many.
     longest = np.argsort(-length, kind="stable")
     start, length = start[longest], length[longest]
-    columns = touch(runs.books)
+    columns = bbo(runs.books)
     moved = np.empty((len(runs), HISTORY_COLUMNS))
     remembered = np.repeat(blank(), len(start))
     for step in range(int(length.max(initial=0))):

@@ -56,13 +56,13 @@ def trial(recipe: Recipe, moments: Samples, label: Label) -> Trial:
     """Walk one candidate forward: fitted where the mid moved, scored everywhere."""
     moved = np.abs(moments.change) >= label.size
     score = np.full(len(moments), np.nan)
-    judged = []
+    results = []
     for past, scored in tqdm(list(folds(moments, label.horizon)), desc=recipe.name, disable=None):
         rows = past[moved[past]]
         model = fitted(recipe, moments.features[rows], moments.change[rows] > 0)
         score[scored] = model.score(moments.features[scored])
-        judged.append(scored[moved[scored]])
-    return Trial(recipe, score, tuple(judged))
+        results.append(scored[moved[scored]])
+    return Trial(recipe, score, tuple(results))
 
 
 def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:

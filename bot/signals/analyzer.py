@@ -58,22 +58,22 @@ class Analyzer:
         self._rules = rules
         self._memory = TickerState(_blank(), capacity)
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """What is remembered of the markets seen since this was asked last, one memo each."""
-        return self._memory.memos(_KIND)
+        return self._memory.state_records(_KIND)
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what was remembered of each market."""
-        self._memory.restore(_KIND, kept.memos.get(_KIND, {}))
+        self._memory.restore(_KIND, checkpoint.state_records.get(_KIND, {}))
 
-    def judge(
+    def predict(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
     ) -> Predictions:
         """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
 
         `traded` is what traded since the book before of each market; None where nobody asked.
         """
-        return self.opinions(self.observe(books, seconds_to_close, traded))
+        return self.predicted(self.observe(books, seconds_to_close, traded))
 
     def follows(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
         """Those with a large order that is followed, and when their last book was seen."""
@@ -89,12 +89,16 @@ class Analyzer:
         traded = traded or TradesBetween.unknown(len(books))
         matrix, history = features.measure(books, _part(rows, "features"), seconds_to_close)
         seen = detector.sight(books, _part(rows, "whales"), self._rules, traded)
-        regimes, moods = regime.classify(books, _part(rows, "regimes"))
-        for name, part in (("features", history), ("whales", seen.rows), ("regimes", moods)):
+        regimes, market_regimes = regime.classify(books, _part(rows, "regimes"))
+        for name, part in (
+            ("features", history),
+            ("whales", seen.rows),
+            ("regimes", market_regimes),
+        ):
             rows[name].view(_PLAIN[name])[:] = np.ascontiguousarray(part).view(_PLAIN[name])
         self._memory.keep(books.tickers, rows)
         found = sorted(seen.whales, key=itemgetter(0))
-        observations = np.isfinite(moods["mids"]).sum(axis=1)
+        observations = np.isfinite(market_regimes["mids"]).sum(axis=1)
         # These books are what just came: how old they are counts when they are kept for later.
         fresh = np.zeros(len(books))
         gated = strategy.gates(books, seconds_to_close, observations, fresh, self._gates)
@@ -104,7 +108,7 @@ class Analyzer:
             features=matrix,
             measures=measures(books),
             regimes=regimes,
-            warm=regime.is_warm(moods),
+            warm=regime.is_warm(market_regimes),
             recent=detector.recent(seen.rows, books.seen_at),
             gated=tuple(gated),
             whale_rows=np.array([row for row, _ in found], dtype=np.intp),
@@ -112,11 +116,11 @@ class Analyzer:
             endings=tuple(sorted(seen.endings, key=itemgetter(0))),
         )
 
-    def opinions(self, seen: Observations) -> Predictions:
+    def predicted(self, seen: Observations) -> Predictions:
         """What the model makes of the measurements."""
-        opinions = self._scorer.judge(seen.features)
-        reasons = _first_reasons(seen.gated, opinions.reasons)
-        scores = np.where([reason is None for reason in reasons], opinions.score, np.nan)
+        predicted = self._scorer.predict(seen.features)
+        reasons = _first_reasons(seen.gated, predicted.reasons)
+        scores = np.where([reason is None for reason in reasons], predicted.score, np.nan)
         return Predictions(
             seen=seen,
             scores=scores,
@@ -144,4 +148,4 @@ def _part(rows: NDArray[np.void], name: str) -> NDArray[np.void]:
 def _first_reasons(
     gated: Sequence[str | None], unsure: Sequence[str | None]
 ) -> tuple[str | None, ...]:
-    return tuple([gate or doubt for gate, doubt in zip(gated, unsure, strict=True)])
+    return tuple([gate or uncertain for gate, uncertain in zip(gated, unsure, strict=True)])

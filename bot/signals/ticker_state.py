@@ -62,19 +62,21 @@ class TickerState:
         self._rows["sight"][index] = np.arange(self._sights, self._sights + len(index))
         self._sights += len(index)
 
-    def memos(self, kind: str) -> list[StateRecord]:
+    def state_records(self, kind: str) -> list[StateRecord]:
         """The rows kept since this was asked last, and who was forgotten."""
-        memos = [StateRecord(kind, one, None) for one in self._gone if one not in self._slots]
+        state_records = [
+            StateRecord(kind, one, None) for one in self._gone if one not in self._slots
+        ]
         raw, size = self._rows.view(np.uint8).data, self._rows.itemsize
         count = int((self._rows["sight"] >= self._told).sum())
         # Slots are in the order of sight, so those of late are the last ones.
-        memos += [
+        state_records += [
             StateRecord(kind, ticker, bytes(raw[slot * size : (slot + 1) * size]))
             for ticker, slot in islice(reversed(self._slots.items()), count)
         ]
         self._gone.clear()
         self._told = self._sights
-        return memos
+        return state_records
 
     def restore(self, kind: str, bodies: Mapping[str, bytes]) -> None:
         """Begin with the rows of these memos; those of another layout are forgotten."""

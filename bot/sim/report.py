@@ -27,7 +27,7 @@ from bot.sim.world.recordings import (
     volume_rate,
     weather,
 )
-from bot.sim.world.statistics import Figures, central, summary
+from bot.sim.world.statistics import WorldStatistics, central, summary
 
 DATA = Path("../shared/data")
 _HEAD = """# Simulated books beside recorded ones
@@ -92,16 +92,16 @@ RUNS = (
 )
 
 
-def simulated(run: Run, seed: int) -> tuple[Frames, Figures]:
+def simulated(run: Run, seed: int) -> tuple[Frames, WorldStatistics]:
     """The frames of a run, and its figures, rates a market and second among them."""
-    laboratory = Experiment(run.preset, run.markets, seed)
+    experiment = Experiment(run.preset, run.markets, seed)
     counts: Counter[type] = Counter()
 
     def count(event: SimEvent) -> None:
         counts[type(event)] += 1
 
-    laboratory.exchange.subscribe(count)
-    seen = laboratory.run(timedelta(seconds=run.seconds), run.cadence)
+    experiment.exchange.subscribe(count)
+    seen = experiment.run(timedelta(seconds=run.seconds), run.cadence)
     lived = run.markets * run.seconds
     volume = float(seen.volume[np.append(np.diff(seen.market) != 0, True)].sum())
     return seen, {
@@ -112,7 +112,7 @@ def simulated(run: Run, seed: int) -> tuple[Frames, Figures]:
     }
 
 
-def domain(real: Frames, imitation: Frames) -> Figures:
+def domain(real: Frames, imitation: Frames) -> WorldStatistics:
     """The share of simulated rows inside the recorded 1–99 % range, by feature of a lone book."""
     ranges = np.nanpercentile(_features(real), (1, 99), axis=0)
     rows = _features(imitation)
@@ -121,9 +121,11 @@ def domain(real: Frames, imitation: Frames) -> Figures:
     return {name: float(share) for name, share in zip(names, inside, strict=True)}
 
 
-def table(columns: Mapping[str, Figures]) -> str:
+def table(columns: Mapping[str, WorldStatistics]) -> str:
     """A Markdown table of figures; a dash where a column does not have one."""
-    names = list(dict.fromkeys(name for figures in columns.values() for name in figures))
+    names = list(
+        dict.fromkeys(name for world_statistics in columns.values() for name in world_statistics)
+    )
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     for title, group in groupby(names, key=lambda name: name.split(", p")[0]):
         ranks = list(group)
@@ -139,19 +141,19 @@ def write(out: Path, data: Path, seed: int, runs: Sequence[Run] = RUNS) -> None:
     out.mkdir(parents=True, exist_ok=True)
     done = {run.preset: simulated(run, seed) for run in runs}
     seen = {preset: books for preset, (books, _) in done.items()}
-    figures = {preset: measured for preset, (_, measured) in done.items()}
+    world_statistics = {preset: measured for preset, (_, measured) in done.items()}
     real = recorded(data / "btc15m-l2-1s.parquet")
     breadth = data / "rest-books-hourly.parquet"
     fast = {
         "recorded": {**feed_rates(_feed(data)), **volume_rate(real), **summary(real)},
-        "`fast15m`": figures["fast15m"],
-        "`null`": figures["null"],
+        "`fast15m`": world_statistics["fast15m"],
+        "`null`": world_statistics["null"],
     }
     slow = {
-        "`slow_day`": figures["slow_day"],
-        "`game`": figures["game"],
+        "`slow_day`": world_statistics["slow_day"],
+        "`game`": world_statistics["game"],
         "recorded, spread ≤ 3": snapshots(breadth, 3.0) | weather(data / "weather-tob.parquet"),
-        "`illiquid`": figures["illiquid"],
+        "`illiquid`": world_statistics["illiquid"],
         "recorded, spread 4 to 50": snapshots(breadth, 50.0, 4.0),
     }
     draw(out, {"recorded": real, "simulated": seen["fast15m"], "null": seen["null"]})

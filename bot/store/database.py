@@ -100,21 +100,21 @@ class Database:
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
         )
 
-    async def kept(self, book: str) -> Checkpoint:
+    async def checkpoint(self, book: str) -> Checkpoint:
         """All that is kept of a book, as of one moment; nothing of one that was never opened."""
         found = await self._session.read(partial(reading.remains, book=book))
-        return await reading.kept(found, self.where)
+        return await reading.checkpoint(found, self.where)
 
     async def seen(self, book: str) -> Checkpoint:
         """The same for those who look on: without the account if that cannot be read."""
         with suppress(StoreError):
-            return await self.kept(book)
+            return await self.checkpoint(book)
         return await self.history(book)
 
     async def history(self, book: str) -> Checkpoint:
         """The same without the account."""
         found = await self._session.read(partial(reading.seen, book=book))
-        return await reading.kept(found, self.where)
+        return await reading.checkpoint(found, self.where)
 
     async def news(self, book: str, after: int) -> CommittedChanges:
         """What came after a commit: of what lies far back, only the newest events."""

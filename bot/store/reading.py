@@ -21,7 +21,7 @@ from bot.store import rows
 from bot.store.ledger import Ledger, folded, ledger, unresolved
 from bot.store.row_checks import MOST, built, leave_out
 from bot.store.rows import NEWEST
-from bot.store.tables import events, memos, published, switches
+from bot.store.tables import events, published, state_records, switches
 from bot.store.writing import newest
 
 #: Events read between two breaths of the event loop.
@@ -40,7 +40,7 @@ class Remains:
     ledger: Ledger
     unresolved: tuple[Order, ...]
     events: Sequence[Found]
-    memos: Mapping[str, Mapping[str, bytes]]
+    state_records: Mapping[str, Mapping[str, bytes]]
     published: bytes | None
 
 
@@ -52,7 +52,7 @@ def seen(connection: Connection, book: str) -> Remains:
         ledger=nothing,
         unresolved=(),
         events=_newest_events(connection, book, 0),
-        memos=_memos(connection, book),
+        state_records=_state_records(connection, book),
         published=_published(connection, book, -1),
     )
 
@@ -63,14 +63,14 @@ def remains(connection: Connection, book: str) -> Remains:
     return replace(seen(connection, book), ledger=account, unresolved=open_orders)
 
 
-async def kept(found: Remains, where: str) -> Checkpoint:
+async def checkpoint(found: Remains, where: str) -> Checkpoint:
     """The same as values. Raises StoreError if the ledger does not add up."""
     return Checkpoint(
         commit=found.commit,
         portfolio=await folded(found.ledger, where),
         unresolved=found.unresolved,
         events=tuple(await _read(found.events)),
-        memos=found.memos,
+        state_records=found.state_records,
         published=found.published,
     )
 
@@ -82,14 +82,16 @@ def news(connection: Connection, book: str, after: int) -> CommittedChanges:
         return CommittedChanges(commit)
     is_far = commit - after > FAR
     found = (_newest_events if is_far else _events)(connection, book, after)
-    changed = select(memos).where(memos.c.book == book, memos.c.commit > after)
+    changed = select(state_records).where(
+        state_records.c.book == book, state_records.c.commit > after
+    )
     return CommittedChanges(
         commit=commit,
         events=tuple(rows.event_list(found)),
-        memos=tuple(
+        state_records=tuple(
             StateRecord(row.kind, row.key, row.body)
             for row in connection.execute(changed)
-            if not leave_out(memos, row._mapping)
+            if not leave_out(state_records, row._mapping)
         ),
         published=_published(connection, book, after),
     )
@@ -120,11 +122,13 @@ def _newest_events(connection: Connection, book: str, after: int) -> list[Found]
     return sorted(found)
 
 
-def _memos(connection: Connection, book: str) -> dict[str, dict[str, bytes]]:
+def _state_records(connection: Connection, book: str) -> dict[str, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {}
-    known = select(memos).where(memos.c.book == book, memos.c.body.is_not(None))
+    known = select(state_records).where(
+        state_records.c.book == book, state_records.c.body.is_not(None)
+    )
     for row in connection.execute(known):
-        if not leave_out(memos, row._mapping):
+        if not leave_out(state_records, row._mapping):
             found.setdefault(row.kind, {})[row.key] = row.body
     return found
 

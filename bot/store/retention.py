@@ -21,11 +21,11 @@ from bot.store.tables import (
     cash_movements,
     events,
     fills,
-    memos,
     openings,
     orders,
     published,
     settlements,
+    state_records,
     switches,
 )
 from bot.store.writing import Chapter, newest, put
@@ -38,7 +38,16 @@ HEARD: Final = 10_000
 ROOM: Final = 10
 _ENTRIES: Final = (fills, settlements, cash_movements)
 #: Those that others point at come last.
-_OF_BOOK: Final = (events, fills, settlements, cash_movements, openings, memos, published, orders)
+_OF_BOOK: Final = (
+    events,
+    fills,
+    settlements,
+    cash_movements,
+    openings,
+    state_records,
+    published,
+    orders,
+)
 
 
 async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> int:
@@ -138,8 +147,14 @@ def _old_orders(connection: Connection, chapter: Chapter, before: datetime) -> i
 
 def _forgotten(connection: Connection, chapter: Chapter) -> int:
     leases.fence(connection, chapter.term)
-    heard = memos.c.commit <= newest(connection, chapter.book) - HEARD
-    return _delete(connection, memos, memos.c.book == chapter.book, memos.c.body.is_(None), heard)
+    heard = state_records.c.commit <= newest(connection, chapter.book) - HEARD
+    return _delete(
+        connection,
+        state_records,
+        state_records.c.book == chapter.book,
+        state_records.c.body.is_(None),
+        heard,
+    )
 
 
 def _old_books(connection: Connection, chapter: Chapter, before: datetime) -> list[str]:

@@ -89,9 +89,9 @@ def order_row(order: Order) -> Values:
     }
 
 
-def memo_rows(kept: Sequence[StateRecord]) -> list[Values]:
+def state_record_rows(unchanged: Sequence[StateRecord]) -> list[Values]:
     """The memos, without book and commit; the last of a name is the one that counts."""
-    last = {(memo.kind, memo.key): memo.body for memo in kept}
+    last = {(state_record.kind, state_record.key): state_record.body for state_record in unchanged}
     return [{"kind": kind, "key": key, "body": body} for (kind, key), body in last.items()]
 
 
@@ -119,13 +119,13 @@ def _event(commit: int, place: int, kind: str, body: str) -> Event | None:
 
 def _ended(event: OrderEnded) -> Values:
     done = event.execution
-    fate = {
+    order_status = {
         "status": done.status.value,
         "order_id": done.order_id,
         "error": _plain(done.error),
         "ended_at": event.at,
     }
-    return order_row(done.order) | fate
+    return order_row(done.order) | order_status
 
 
 def _plain(words: str) -> str:

@@ -219,7 +219,7 @@ events = Table(
 )
 
 #: `body` NULL is a memo that was forgotten: those who look on must hear of it.
-memos = Table(
+state_records = Table(
     "memos",
     metadata,
     _of_book(),

@@ -16,8 +16,16 @@ from bot.core.market.orders import Order
 from bot.ports.persistence import CommitBatch, StoreError, Term
 from bot.store import leases
 from bot.store.row_checks import built, check
-from bot.store.rows import Rows, Values, memo_rows, order_row, rows
-from bot.store.tables import books, cash_movements, events, memos, orders, published, switches
+from bot.store.rows import Rows, Values, order_row, rows, state_record_rows
+from bot.store.tables import (
+    books,
+    cash_movements,
+    events,
+    orders,
+    published,
+    state_records,
+    switches,
+)
 
 _INSERTS: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
     "sqlite": sqlite.insert,
@@ -39,13 +47,13 @@ class Page:
     """A commit as rows, as far as they are known before it has a number."""
 
     rows: Rows
-    memos: Sequence[Values]
+    state_records: Sequence[Values]
     published: bytes | None
 
     @classmethod
     def of(cls, done: CommitBatch) -> "Page":
         """The rows of what was done."""
-        return cls(rows(done.events), memo_rows(done.memos), done.published)
+        return cls(rows(done.events), state_record_rows(done.state_records), done.published)
 
 
 def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datetime) -> None:
@@ -119,8 +127,8 @@ def write(connection: Connection, chapter: Chapter, page: Page, commit: int, ent
     ]
     for table in {id(table): table for table, _ in numbered}.values():
         _many(connection, insert(table), [row for where, row in numbered if where is table])
-    kept = [row | {"book": book, "commit": commit} for row in page.memos]
-    _many(connection, put(connection, memos, "commit", "body"), kept)
+    kept = [row | {"book": book, "commit": commit} for row in page.state_records]
+    _many(connection, put(connection, state_records, "commit", "body"), kept)
     if page.published is not None:
         shown = {"book": book, "commit": commit, "body": page.published}
         connection.execute(put(connection, published, "commit", "body"), shown)

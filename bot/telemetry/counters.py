@@ -177,14 +177,16 @@ def failure_kind(reason: str) -> str:
     return next((kind for kind, sign in _KINDS.items() if sign.search(reason)), OTHER)
 
 
-def _one(tally: EventCounters) -> Callable[[object], Iterable[Count]]:
-    return lambda _: ((tally, (), 1.0),)
+def _one(event_counters: EventCounters) -> Callable[[object], Iterable[Count]]:
+    return lambda _: ((event_counters, (), 1.0),)
 
 
-def _by(tally: EventCounters, value: Callable[[Any], str]) -> Callable[[Any], Iterable[Count]]:
+def _by(
+    event_counters: EventCounters, value: Callable[[Any], str]
+) -> Callable[[Any], Iterable[Count]]:
     # Made once: a cycle over a thousand markets asks a thousand times for one of four.
-    known = {values[0]: ((tally, values, 1.0),) for values in tally.all_values()}
-    other = ((tally, (OTHER,), 1.0),)
+    known = {values[0]: ((event_counters, values, 1.0),) for values in event_counters.all_values()}
+    other = ((event_counters, (OTHER,), 1.0),)
     return lambda event: known.get(value(event), other)
 
 

@@ -171,8 +171,8 @@ def _known(figure: Figure) -> dict[str, float]:
     """The figures that are numbers, by label value; "" without a label."""
     if figure is None:
         return {}
-    figures = figure if isinstance(figure, Mapping) else {"": figure}
-    return {value: float(one) for value, one in figures.items() if isfinite(one)}
+    readings = figure if isinstance(figure, Mapping) else {"": figure}
+    return {value: float(one) for value, one in readings.items() if isfinite(one)}
 
 
 def _family(reading: Reading, known: Mapping[str, float]) -> Metric:

@@ -38,7 +38,7 @@ class Metrics:
     def __init__(self, read: Callable[[], Gauges], lag: LoopLag | None = None) -> None:
         """`read` is asked at each scrape; `lag` is exposed, too, and watched by the owner."""
         self._registry = CollectorRegistry()
-        self._counters = {tally: _counter(tally) for tally in COUNTERS}
+        self._counters = {event_counters: _counter(event_counters) for event_counters in COUNTERS}
         self._duration = Histogram(
             PREFIX + _DURATION[0], _DURATION[1], registry=None, buckets=_DURATIONS
         )
@@ -56,10 +56,10 @@ class Metrics:
         sums: defaultdict[tuple[EventCounters, tuple[str, ...]], float] = defaultdict(float)
         for event in events:
             self._time(event)
-            for tally, values, amount in counts(event):
-                sums[tally, values] += amount
-        for (tally, values), amount in sums.items():
-            counter = self._counters[tally]
+            for event_counters, values, amount in counts(event):
+                sums[event_counters, values] += amount
+        for (event_counters, values), amount in sums.items():
+            counter = self._counters[event_counters]
             (counter.labels(*values) if values else counter).inc(amount)
 
     def render(self) -> tuple[bytes, str]:
@@ -76,7 +76,10 @@ class Metrics:
 
 def described() -> list[tuple[str, str, str]]:
     """Name, kind and meaning of each metric of ours, labels in braces, for the README."""
-    counted = [(_labelled(tally.name, *tally.labels), "counter", tally.help) for tally in COUNTERS]
+    counted = [
+        (_labelled(event_counters.name, *event_counters.labels), "counter", event_counters.help)
+        for event_counters in COUNTERS
+    ]
     read = [(_labelled(one.name, one.label), one.kind, one.help) for one in READINGS]
     timed = [(PREFIX + name, "histogram", text) for name, text in (_DURATION, loop_lag.LAG)]
     return sorted(
@@ -97,10 +100,15 @@ class _Plain:
             yield metric
 
 
-def _counter(tally: EventCounters) -> Counter:
+def _counter(event_counters: EventCounters) -> Counter:
     """A counter that has all its series, at 0: a rate over the first event needs the 0."""
-    counter = Counter(PREFIX + tally.name, tally.help, tuple(tally.labels), registry=None)
-    for values in filter(None, tally.all_values()):
+    counter = Counter(
+        PREFIX + event_counters.name,
+        event_counters.help,
+        tuple(event_counters.labels),
+        registry=None,
+    )
+    for values in filter(None, event_counters.all_values()):
         counter.labels(*values)
     return counter
 

@@ -127,12 +127,12 @@ class TradingAccount:
         seen = {(MARK, ticker): encode(mark) for ticker, mark in self.marks.items()}
         return seen | {(PLACE, ticker): encode(place) for ticker, place in self._places.items()}
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Everything as it was when this was kept."""
-        self.portfolio = kept.portfolio
-        known = _decoded(kept.memos.get(MARK, {}), Mark)
-        self._places = _decoded(kept.memos.get(PLACE, {}), Place)
-        positions = kept.portfolio.positions
+        self.portfolio = checkpoint.portfolio
+        known = _decoded(checkpoint.state_records.get(MARK, {}), Mark)
+        self._places = _decoded(checkpoint.state_records.get(PLACE, {}), Place)
+        positions = checkpoint.portfolio.positions
         last = {t: _resized(known.get(t), one) for t, one in positions.items()}
         self.marks = {t: last[t] or mark(one, None) for t, one in positions.items()}
         self._assumed = {t for t, known_mark in last.items() if known_mark is None}

@@ -51,14 +51,16 @@ class TradeRules:
         """These rules with the limits that make sense on recorded books."""
         return replace(self, limits=self.limits.on_tape())
 
-    def edges(self, judged: Predictions, markets: Mapping[str, Market]) -> ExpectedValue | None:
+    def edges(
+        self, predictions: Predictions, markets: Mapping[str, Market]
+    ) -> ExpectedValue | None:
         """What each score is worth after costs; None where the model does not say."""
-        worth, seen = self.worth, judged.seen
-        if worth is None or not judged.directions.any():
+        worth, seen = self.worth, predictions.seen
+        if worth is None or not predictions.directions.any():
             return None
         rates = [taker_rate(markets[ticker].fees) for ticker in seen.books.tickers]
         volatility = seen.features[:, _VOLATILITY]
-        move = expected_move(judged.scores, volatility, worth.horizon, worth.factor)
+        move = expected_move(predictions.scores, volatility, worth.horizon, worth.factor)
         return edge(seen.books, move, np.array(rates))
 
     def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
@@ -89,23 +91,23 @@ class Decision(NamedTuple):
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:
     """What a score (NaN for no opinion, with the reason why) leads to, whatever it costs."""
-    opinion = None if isnan(score) else score
-    return Decision(opinion, strategy.action(opinion, held, thresholds), held, reason or "")
+    prediction = None if isnan(score) else score
+    return Decision(prediction, strategy.action(prediction, held, thresholds), held, reason or "")
 
 
 def signal(
-    at: datetime, judged: Predictions, row: int, decision: Decision, after: Contracts
+    at: datetime, predictions: Predictions, row: int, decision: Decision, after: Contracts
 ) -> SignalMade:
     """What is told of one opinion; `after` is the position that it really led to."""
-    mid = float(judged.seen.mids[row])
+    mid = float(predictions.seen.mids[row])
     return SignalMade(
         at=at,
-        ticker=judged.seen.books.tickers[row],
-        model_version=judged.model_version,
+        ticker=predictions.seen.books.tickers[row],
+        model_version=predictions.model_version,
         price=None if isnan(mid) else mid,
         score=decision.score,
         feature_names=FEATURE_NAMES,
-        features=tuple(judged.seen.features[row].tolist()),
+        features=tuple(predictions.seen.features[row].tolist()),
         action=decision.action,
         reason=decision.reason,
         position_before=decision.before,

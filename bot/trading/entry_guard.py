@@ -18,7 +18,7 @@ from bot.core.risk.limits import RiskLimits, Stop
 from bot.ports.persistence import Checkpoint, Intents, NullStore
 
 T = TypeVar("T")
-BRAKES: Final = "brakes"
+BREAKERS: Final = "brakes"
 STOP: Final = "stop"
 _OVER: Final[Mapping[str, str]] = {
     "killed": "an operator resumed",
@@ -53,11 +53,11 @@ class Safety:
     killed: Callable[[], str | None] = _nothing
     sure: Callable[[], bool] = _certain
     fault: Callable[[], str | None] = _nothing
-    doubt: Callable[[], str | None] = _nothing
+    mismatch: Callable[[], str | None] = _nothing
 
     def permit(self) -> Permit:
         """What they all say now."""
-        return Permit(self.killed(), self.sure(), self.fault(), self.doubt())
+        return Permit(self.killed(), self.sure(), self.fault(), self.mismatch())
 
 
 class KillFile:
@@ -84,7 +84,7 @@ class EntryGuard:
     def __init__(self, limits: RiskLimits, safety: Safety, equity: Dollars) -> None:
         self._limits = limits
         self._safety = safety
-        self.brakes = CircuitBreakers.of(equity)
+        self.breakers = CircuitBreakers.of(equity)
         self.stop: Stop | None = None
 
     def look(self, at: datetime, equity: Dollars | None) -> list[Event]:
@@ -102,47 +102,49 @@ class EntryGuard:
 
     def stop_now(self, at: datetime, equity: Dollars | None) -> Stop | None:
         """What keeps an entry from being sent at this very moment."""
-        self.brakes = self.brakes.seen(at, self.brakes.equity if equity is None else equity)
-        return self.brakes.stopped(at, self._limits, self._safety.permit())
+        self.breakers = self.breakers.seen(at, self.breakers.equity if equity is None else equity)
+        return self.breakers.stopped(at, self._limits, self._safety.permit())
 
     def entered(self, at: datetime) -> None:
         """An entry was sent."""
-        self.brakes = self.brakes.entered(at, self._limits)
+        self.breakers = self.breakers.entered(at, self._limits)
 
     def catch_up(self, entries: Iterable[datetime]) -> None:
         """Entries were sent then, perhaps: those after the last that is known are new."""
-        known = self.brakes.entries
+        known = self.breakers.entries
         for at in sorted(entries):
             if not known or at > known[-1]:
                 self.entered(at)
 
     def failed(self, at: datetime) -> None:
         """The exchange failed at something."""
-        self.brakes = self.brakes.failed(at, self._limits)
+        self.breakers = self.breakers.failed(at, self._limits)
 
     def fetched(self, at: datetime, asked: int, broken: int) -> None:
         """So many of the books asked for came broken; absent ones do not count."""
-        self.brakes = self.brakes.fetched(at, asked, broken, self._limits)
+        self.breakers = self.breakers.fetched(at, asked, broken, self._limits)
 
     def skewed(self, at: datetime, seconds: float) -> None:
         """The clock of the exchange differs by so much from ours."""
-        self.brakes = self.brakes.skewed(at, seconds, self._limits)
+        self.breakers = self.breakers.skewed(at, seconds, self._limits)
 
     def resume(self, at: datetime, equity: Dollars) -> None:
         """An operator resumed at that moment; the same moment twice is once."""
-        self.brakes = self.brakes.resumed(at, equity)
+        self.breakers = self.breakers.resumed(at, equity)
 
     def bodies(self) -> dict[tuple[str, str], bytes]:
         """What has to be remembered, by kind and key."""
         encode = msgspec.json.encode
         stop = {} if self.stop is None else {(STOP, ""): encode(self.stop)}
-        return {(BRAKES, ""): encode(self.brakes), **stop}
+        return {(BREAKERS, ""): encode(self.breakers), **stop}
 
-    def restore(self, kept: Checkpoint, equity: Dollars) -> None:
+    def restore(self, checkpoint: Checkpoint, equity: Dollars) -> None:
         """Everything as it was when this was kept, for an account that is worth this."""
-        brakes, stop = (kept.memos.get(kind, {}).get("") for kind in (BRAKES, STOP))
-        self.brakes = (
-            _read(brakes, BRAKES, CircuitBreakers) if brakes else CircuitBreakers.of(equity)
+        breakers, stop = (
+            checkpoint.state_records.get(kind, {}).get("") for kind in (BREAKERS, STOP)
+        )
+        self.breakers = (
+            _read(breakers, BREAKERS, CircuitBreakers) if breakers else CircuitBreakers.of(equity)
         )
         self.stop = _read(stop, STOP, Stop) if stop else None
 

@@ -54,13 +54,13 @@ class OrderGateway:
     async def send(self, approved: Approved, *, is_entry: bool) -> Sent:
         """Send an order, unless anything objects. Raises LeaseLostError."""
         order = approved.order
-        if stop := self._objection(is_entry):
+        if stop := self._block_reason(is_entry):
             return Sent(Refused.by(stop, order))
         # It may be written down although the answer was lost, and the process may have been
         # paused while it waited for the disk: from here on the order needs an end, also if
         # nobody waits for the answer any more.
         self._waiting[order.client_order_id] = order
-        if stop := await self._unwritten(order) or self._objection(is_entry):
+        if stop := await self._unwritten(order) or self._block_reason(is_entry):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
         return Sent(answer=self._noted(order, await self._venue.submit(approved)))
@@ -74,7 +74,7 @@ class OrderGateway:
         """Begin with these orders of an unknown fate."""
         self._waiting = {order.client_order_id: order for order in unresolved}
 
-    def _objection(self, is_entry: bool) -> Stop | None:
+    def _block_reason(self, is_entry: bool) -> Stop | None:
         safety = self._safety
         if is_entry:
             return safety.permit().stop

@@ -47,13 +47,13 @@ class Reconciliation:
 
         It must be longer than the time between two passes.
         """
-        self.objection: str | None = _NOT_YET
+        self.block_reason: str | None = _NOT_YET
         self._accounts = accounts
         self._trader = trader
         self._clock = clock
         self._patience = patience
         self._due: datetime | None = None
-        self._doubts: dict[str, datetime] = {}
+        self._mismatches: dict[str, datetime] = {}
         self._is_silent = False
         self._cash_said = ""
 
@@ -63,14 +63,14 @@ class Reconciliation:
         if self._due is not None and now < self._due:
             return
         before = self._trader.portfolio
-        account = await self._told()
+        account = await self._ask()
         # What trades right now is in one account and not yet in the other.
         if account is None or self._trader.unresolved or self._trader.portfolio is not before:
             return
         self._due = now + EVERY
-        self._judge(account, now)
+        self._compare(account, now)
 
-    async def _told(self) -> AccountNow | None:
+    async def _ask(self) -> AccountNow | None:
         try:
             async with asyncio.timeout(ANSWER):
                 account = await self._accounts.account()
@@ -89,24 +89,24 @@ class Reconciliation:
             log.warning("The exchange does not tell its accounts: %s", why)
         self._is_silent = True
 
-    def _judge(self, account: AccountNow, now: datetime) -> None:
+    def _compare(self, account: AccountNow, now: datetime) -> None:
         portfolio = self._trader.portfolio
         wrong = position_differences(portfolio, account)
         found = f"our positions are not those of the exchange: {'; '.join(wrong)}"
-        self._doubts = {t: self._doubts.get(t, now) for t in _differing(portfolio, account)}
-        lasts = any(now - since >= self._patience for since in self._doubts.values())
+        self._mismatches = {t: self._mismatches.get(t, now) for t in _differing(portfolio, account)}
+        lasts = any(now - since >= self._patience for since in self._mismatches.values())
         # The exchange settles a market before it says so: that alone is no difference.
-        if not wrong or self.objection or lasts:
+        if not wrong or self.block_reason or lasts:
             self._say(found if wrong else None)
         cash = "" if wrong else "; ".join(cash_differences(portfolio, account))
         if cash and cash != self._cash_said:
             log.warning("The positions agree with those of the exchange, %s", cash)
         self._cash_said = cash
 
-    def _say(self, objection: str | None) -> None:
-        if objection and objection != self.objection:
-            log.error("Nothing is entered: %s", objection)
-        self.objection = objection
+    def _say(self, block_reason: str | None) -> None:
+        if block_reason and block_reason != self.block_reason:
+            log.error("Nothing is entered: %s", block_reason)
+        self.block_reason = block_reason
 
 
 def _differing(portfolio: Portfolio, account: AccountNow) -> Iterator[str]:

@@ -27,10 +27,10 @@ from bot.ports.persistence import Checkpoint, StateRecord
 from bot.signals.analyzer import Predictions
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, TradeRules, decided, signal
-from bot.trading.entry_guard import BRAKES, STOP, EntryGuard, Safety
+from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.order_gateway import OrderGateway
 
-_KINDS: Final = (MARK, PLACE, BRAKES, STOP)
+_KINDS: Final = (MARK, PLACE, BREAKERS, STOP)
 
 
 class Trader:
@@ -52,11 +52,11 @@ class Trader:
         self._rules = rules
         self._order_ids = order_ids
         self._gateway = OrderGateway(venue, safety)
-        self._guard = EntryGuard(rules.limits, safety, cash)
+        self._entry_guard = EntryGuard(rules.limits, safety, cash)
         self._holdings = TradingAccount(cash)
-        self._doubted: set[str] = set()
-        self._untold: list[Event] = []
-        self._kept: dict[tuple[str, str], bytes] = {}
+        self._in_doubt: set[str] = set()
+        self._pending_events: list[Event] = []
+        self._recorded: dict[tuple[str, str], bytes] = {}
 
     @property
     def portfolio(self) -> Portfolio:
@@ -76,13 +76,13 @@ class Trader:
     @property
     def daily_pnl(self) -> Dollars:
         """Profit or loss since 00:00 UTC, fees included; 0 before the first moment."""
-        day = self._guard.brakes.day
+        day = self._entry_guard.breakers.day
         return day.pnl(self.equity) if day else ZERO
 
     @property
     def stop(self) -> Stop | None:
         """What stopped entries when that was looked at last; None if nothing did."""
-        return self._guard.stop
+        return self._entry_guard.stop
 
     @property
     def entries_stopped(self) -> str | None:
@@ -98,41 +98,41 @@ class Trader:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
 
-    async def settle_fates(self, at: datetime) -> list[Event]:
+    async def resolve_in_doubt(self, at: datetime) -> list[Event]:
         """Ask what became of the orders whose fate is not known; once at the start of a pass."""
         self._look(at)
         async for answer in self._gateway.resolve():
             self._answered(at, answer)
-        return self._told()
+        return self._take_pending()
 
     async def act(
-        self, at: datetime, judged: Predictions, markets: Mapping[str, Market]
+        self, at: datetime, predictions: Predictions, markets: Mapping[str, Market]
     ) -> list[Event]:
         """Trade on these opinions; what happened, each signal before its orders.
 
         Raises LeaseLostError if the order of one could not be written down for that.
         """
         self._look(at)
-        edges = self._rules.edges(judged, markets)
-        books = judged.seen.books
+        edges = self._rules.edges(predictions, markets)
+        books = predictions.seen.books
         for row, (ticker, score) in enumerate(
-            zip(books.tickers, judged.scores.tolist(), strict=True)
+            zip(books.tickers, predictions.scores.tolist(), strict=True)
         ):
             held = self.portfolio.size(ticker)
-            wish = decided(score, held, self._rules.thresholds, judged.reasons[row])
-            decision = self._afforded(wish, edges, row)
-            place = len(self._untold)
+            wanted = decided(score, held, self._rules.thresholds, predictions.reasons[row])
+            decision = self._afforded(wanted, edges, row)
+            place = len(self._pending_events)
             if decision.action is not Action.HOLD:
                 await self._order(at, decision.action, _shown(books, row, markets[ticker]))
-            made = signal(at, judged, row, decision, self.portfolio.size(ticker))
-            self._untold.insert(place, made)
-        return self._told()
+            made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
+            self._pending_events.insert(place, made)
+        return self._take_pending()
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
         """Take what finalized markets pay for what is held of them."""
         self._look(at)
-        self._untold += self._holdings.settle(at, markets)
-        return self._told()
+        self._pending_events += self._holdings.settle(at, markets)
+        return self._take_pending()
 
     def mark(
         self, at: datetime, books: Books, markets: Mapping[str, Market] | None = None
@@ -142,10 +142,10 @@ class Trader:
         A market that is not open is worth what it was worth last, or what it is going to pay.
         """
         self._look(at)
-        self._untold.append(self._holdings.mark(at, books, markets or {}))
+        self._pending_events.append(self._holdings.mark(at, books, markets or {}))
         self._holdings.forget(self.unresolved)
         self._look(at)
-        return self._told()
+        return self._take_pending()
 
     def look(self, at: datetime) -> None:
         """Look between two passes at what stops entries; what is to be said, the next one tells."""
@@ -153,52 +153,58 @@ class Trader:
 
     def failed(self, at: datetime) -> None:
         """The exchange failed at something: too many of these in a minute pause entries."""
-        self._guard.failed(at)
+        self._entry_guard.failed(at)
 
     def fetched(self, at: datetime, asked: int, broken: int) -> None:
         """So many of the books asked for came broken; those that are only absent do not count."""
-        self._guard.fetched(at, asked, broken)
+        self._entry_guard.fetched(at, asked, broken)
 
     def skewed(self, at: datetime, seconds: float) -> None:
         """The clock of the exchange differs by so much from ours."""
-        self._guard.skewed(at, seconds)
+        self._entry_guard.skewed(at, seconds)
 
     def resume(self, at: datetime) -> None:
         """An operator resumed at that moment: a drawdown halt and a pause are over.
 
         The same moment may be told again and again, also after a restart.
         """
-        self._guard.resume(at, self.equity)
+        self._entry_guard.resume(at, self.equity)
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last, besides the portfolio and its orders."""
-        now = self._holdings.bodies() | self._guard.bodies()
-        gone = [StateRecord(kind, key, None) for kind, key in self._kept if (kind, key) not in now]
-        new = [
-            StateRecord(*name, body) for name, body in now.items() if self._kept.get(name) != body
+        now = self._holdings.bodies() | self._entry_guard.bodies()
+        gone = [
+            StateRecord(kind, key, None) for kind, key in self._recorded if (kind, key) not in now
         ]
-        self._kept = now
+        new = [
+            StateRecord(*name, body)
+            for name, body in now.items()
+            if self._recorded.get(name) != body
+        ]
+        self._recorded = now
         return gone + new
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Everything as it was when this was kept."""
-        self._holdings.restore(kept)
-        self._gateway.restore(kept.unresolved)
-        self._guard.restore(kept, self.equity)
-        told = (event for event in kept.events if isinstance(event, OrderUnresolved))
-        self._doubted = {event.order.client_order_id for event in told}
+        self._holdings.restore(checkpoint)
+        self._gateway.restore(checkpoint.unresolved)
+        self._entry_guard.restore(checkpoint, self.equity)
+        reported = (event for event in checkpoint.events if isinstance(event, OrderUnresolved))
+        self._in_doubt = {event.order.client_order_id for event in reported}
         # Of an order that was doubted the pass was kept, with the entry that it was, or was not.
-        fresh = (o for o in kept.unresolved if o.client_order_id not in self._doubted)
-        self._guard.catch_up(o.at for o in fresh if opens(self.portfolio, o))
-        memos = {kind: kept.memos.get(kind, {}) for kind in _KINDS}
-        self._kept = {(kind, key): body for kind in memos for key, body in memos[kind].items()}
+        fresh = (o for o in checkpoint.unresolved if o.client_order_id not in self._in_doubt)
+        self._entry_guard.catch_up(o.at for o in fresh if opens(self.portfolio, o))
+        state_records = {kind: checkpoint.state_records.get(kind, {}) for kind in _KINDS}
+        self._recorded = {
+            (kind, key): body for kind in state_records for key, body in state_records[kind].items()
+        }
 
-    def _told(self) -> list[Event]:
-        told, self._untold = self._untold, []
-        return told
+    def _take_pending(self) -> list[Event]:
+        reported, self._pending_events = self._pending_events, []
+        return reported
 
     def _look(self, at: datetime) -> None:
-        self._untold += self._guard.look(at, self._holdings.sound_equity)
+        self._pending_events += self._entry_guard.look(at, self._holdings.sound_equity)
 
     def _afforded(self, decision: Decision, edges: ExpectedValue | None, row: int) -> Decision:
         """The same, or to hold and why if an entry is stopped, or not expected to pay."""
@@ -210,7 +216,7 @@ class Trader:
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
 
     async def _order(self, at: datetime, action: Action, shown: Shown) -> None:
-        order = self._wish(at, action, shown)
+        order = self._order_for(at, action, shown)
         if order is None:
             return
         verdict = self._reviewed(at, order, shown)
@@ -223,13 +229,13 @@ class Trader:
         if sent.refused is not None:
             self._refused(at, sent.refused)
         else:
-            self._untold.append(OrderSubmitted(at, order))
+            self._pending_events.append(OrderSubmitted(at, order))
             if is_entry:
-                self._guard.entered(at)
+                self._entry_guard.entered(at)
         if sent.answer is not None:
             self._answered(at, sent.answer, shown.book)
 
-    def _wish(self, at: datetime, action: Action, shown: Shown) -> Order | None:
+    def _order_for(self, at: datetime, action: Action, shown: Shown) -> Order | None:
         ticker = shown.market.ticker
         intent = Intent(action, ticker, self.portfolio.size(ticker), next(self._order_ids), at)
         return strategy.order_for(intent, shown.book, shown.market.grid, self._rules.sizing)
@@ -240,26 +246,28 @@ class Trader:
         account = AccountRisk(
             portfolio=self._holdings.at_worst(self.unresolved),
             places=self._holdings.places,
-            stop=self._guard.stop_now(at, self._holdings.sound_equity),
-            entries=self._guard.brakes.entered_lately(at),
+            stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
+            entries=self._entry_guard.breakers.entered_lately(at),
         )
         return review.review(order, shown, account, self._rules.limits)
 
     def _refused(self, at: datetime, no: Refused) -> None:
-        self._untold.append(OrderRefused(at, no.order, no.reason, no.rule, no.value, no.limit))
+        self._pending_events.append(
+            OrderRefused(at, no.order, no.reason, no.rule, no.value, no.limit)
+        )
 
     def _answered(
         self, at: datetime, answer: Execution | Unresolved, book: OrderBook | None = None
     ) -> None:
         name = answer.order.client_order_id
         if isinstance(answer, Execution):
-            self._doubted.discard(name)
-            self._untold += self._holdings.book(at, answer, book)
+            self._in_doubt.discard(name)
+            self._pending_events += self._holdings.book(at, answer, book)
             return
-        self._guard.failed(at)
-        if name not in self._doubted:
-            self._doubted.add(name)
-            self._untold.append(OrderUnresolved(at, answer.order, answer.reason))
+        self._entry_guard.failed(at)
+        if name not in self._in_doubt:
+            self._in_doubt.add(name)
+            self._pending_events.append(OrderUnresolved(at, answer.order, answer.reason))
 
 
 def _shown(books: Books, row: int, market: Market) -> Shown:

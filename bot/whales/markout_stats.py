@@ -24,7 +24,7 @@ class _Tallied(Struct, frozen=True, array_like=True):
     group: Group
     step: int
     is_whale: bool
-    tally: MarkoutTally
+    stats: MarkoutTally
 
 
 class _Sums(Struct, array_like=True):
@@ -43,9 +43,9 @@ class MarkoutStats:
     def __init__(self, capacity: int = SUMS) -> None:
         """`capacity` is how many sums are kept at most."""
         self._capacity = capacity
-        self._form = RecordCodec("tallies", _Tallied)
-        self._sums_form = RecordCodec("sums", _Sums)
-        self._tallies: dict[str, _Tallied] = {}
+        self._codec = RecordCodec("tallies", _Tallied)
+        self._sums_codec = RecordCodec("sums", _Sums)
+        self._stats: dict[str, _Tallied] = {}
         self._sums: dict[str, _Sums] = {}
         self._place = 0
         self._count = 0
@@ -54,34 +54,34 @@ class MarkoutStats:
 
     def pairs(self) -> Iterator[tuple[Group, int, MarkoutTally, MarkoutTally]]:
         """By group and horizon the tally of whales and that of their matches."""
-        known = {(one.group, one.step, one.is_whale): one.tally for one in self._tallies.values()}
+        known = {(one.group, one.step, one.is_whale): one.stats for one in self._stats.values()}
         for group, step in sorted({(group, step) for group, step, _ in known}):
             whales = known.get((group, step, True), MarkoutTally())
             yield group, step, whales, known.get((group, step, False), MarkoutTally())
 
-    def note(self, moment: MarkoutSample, step: int, net: float | None) -> None:
+    def note(self, sample: MarkoutSample, step: int, net: float | None) -> None:
         """A moment came to `net` cents at a horizon; None if that could not be seen."""
-        whole = Group(moment.group.type, ALL, ALL)
-        for group in (moment.group, whole):
-            name = _name(group, step, moment.is_whale)
-            known = self._tallies.get(name) or _Tallied(
-                group, step, moment.is_whale, MarkoutTally()
-            )
-            self._tallies[name] = replace(known, tally=self._with(name, known.tally, moment, net))
+        whole = Group(sample.group.type, ALL, ALL)
+        for group in (sample.group, whole):
+            name = _name(group, step, sample.is_whale)
+            known = self._stats.get(name) or _Tallied(group, step, sample.is_whale, MarkoutTally())
+            self._stats[name] = replace(known, stats=self._with(name, known.stats, sample, net))
             self._changed[name] = None
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """The tallies and the markets that changed since this was asked last."""
         changed, self._changed = self._changed, {}
         heard, self._heard = self._heard, {}
-        tallies = [self._form.memo(name, self._tallies.get(name)) for name in changed]
-        return tallies + [self._sums_form.memo(ticker, self._sums.get(ticker)) for ticker in heard]
+        stats = [self._codec.state_record(name, self._stats.get(name)) for name in changed]
+        return stats + [
+            self._sums_codec.state_record(ticker, self._sums.get(ticker)) for ticker in heard
+        ]
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what was kept."""
-        self._tallies.clear()
+        self._stats.clear()
         self._sums.clear()
-        self._changed, self._heard = self._take(kept)
+        self._changed, self._heard = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -91,22 +91,22 @@ class MarkoutStats:
         self, source: Checkpoint | CommittedChanges
     ) -> tuple[dict[str, None], dict[str, None]]:
         """Take these over; the tallies and the markets that cannot be read."""
-        tallies, found = self._form.read(source), self._sums_form.read(source)
-        self._tallies |= {name: one for name, one in tallies.items() if one is not None}
+        stats, found = self._codec.read(source), self._sums_codec.read(source)
+        self._stats |= {name: one for name, one in stats.items() if one is not None}
         whole = self._sums | {ticker: one for ticker, one in found.items() if one is not None}
         gone = {ticker: None for ticker, one in found.items() if one is None}
         left = [(ticker, one) for ticker, one in whole.items() if ticker not in gone]
         self._sums = dict(sorted(left, key=lambda one: one[1].place))
         self._place = max((one.place for _, one in left), default=-1) + 1
         self._count = sum(len(one.by_name) for _, one in left)
-        return {name: None for name, one in tallies.items() if one is None}, gone
+        return {name: None for name, one in stats.items() if one is None}, gone
 
     def _with(
-        self, name: str, tally: MarkoutTally, moment: MarkoutSample, net: float | None
+        self, name: str, stats: MarkoutTally, sample: MarkoutSample, net: float | None
     ) -> MarkoutTally:
         if net is None:
-            return tally.missed()
-        sums = self._heard_of(moment.ticker)
+            return stats.missed()
+        sums = self._heard_of(sample.ticker)
         n, s = before = sums.by_name.get(name, (0, 0.0))
         sums.by_name[name] = (n + 1, s + net)
         self._count += n == 0
@@ -114,7 +114,7 @@ class MarkoutStats:
             oldest = next(iter(self._sums))
             self._count -= len(self._sums.pop(oldest).by_name)
             self._heard[oldest] = None
-        return tally.plus(net, before)
+        return stats.plus(net, before)
 
     def _heard_of(self, ticker: str) -> _Sums:
         """The sums of a market, which is the last one now."""

@@ -73,59 +73,59 @@ class MarkoutTracker:
     ) -> None:
         self._ask = ask
         self._faults = faults or ViewFaults()
-        self._form = RecordCodec("unscored", _Beside)
-        self._trails = OpenMarkoutBook(capacity)
-        self._tallies = MarkoutStats()
+        self._codec = RecordCodec("unscored", _Beside)
+        self._open = OpenMarkoutBook(capacity)
+        self._stats = MarkoutStats()
         self._history: deque[WhaleRecord] = deque(maxlen=HISTORY)
         self._endings: deque[WhaleEnding] = deque(maxlen=HISTORY)
-        self._judged: list[Predictions] = []
+        self._predictions: list[Predictions] = []
         self._unscored: Counter[str] = Counter()
         self._asked_at: float | None = None
-        self._told = _Beside()
+        self._written_record = _Beside()
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last."""
         beside = _Beside(dict(self._unscored), self._asked_at)
-        before, self._told = self._told, beside
-        news = [] if beside == before else [self._form.memo("", beside)]
-        return news + self._trails.memos() + self._tallies.memos()
+        before, self._written_record = self._written_record, beside
+        news = [] if beside == before else [self._codec.state_record("", beside)]
+        return news + self._open.state_records() + self._stats.state_records()
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Go on exactly where this was kept."""
         self._history.clear()
         self._endings.clear()
-        self._judged.clear()
+        self._predictions.clear()
         self._recall(_Beside())
-        self.see(kept.events)
-        self._trails.restore(kept)
-        self._tallies.restore(kept)
-        self._beside(kept)
+        self.see(checkpoint.events)
+        self._open.restore(checkpoint)
+        self._stats.restore(checkpoint)
+        self._beside(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
         self.see(news.events)
-        self._trails.catch_up(news)
-        self._tallies.catch_up(news)
+        self._open.catch_up(news)
+        self._stats.catch_up(news)
         self._beside(news)
 
     def see(self, events: Sequence[Event]) -> None:
         """These happened."""
         self._faults.each("the whales", self._see, events)
 
-    def look(self, judged: Predictions) -> None:
+    def look(self, predictions: Predictions) -> None:
         """These books were judged."""
-        self._judged.append(judged)
+        self._predictions.append(predictions)
 
     async def publish(
         self,
         at: datetime,
-        mood: RegimeName,  # noqa: ARG002  # what every audience is told
+        market_regime: RegimeName,  # noqa: ARG002  # what every audience is told
         markets: Mapping[str, Market],
         missing: Mapping[str, str],  # noqa: ARG002
     ) -> None:
         """The pass is over: what was followed has moved on."""
-        judged, self._judged = self._judged, []
-        for part in judged:
+        predictions, self._predictions = self._predictions, []
+        for part in predictions:
             self._move_on(part)
             self._begin(part, markets)
         await self._settle(at.timestamp(), markets)
@@ -147,9 +147,9 @@ class MarkoutTracker:
         """What detections came to so far."""
         lines = tuple(
             line(group, HORIZON_NAMES[step], whales, matches)
-            for group, step, whales, matches in self._tallies.pairs()
+            for group, step, whales, matches in self._stats.pairs()
         )
-        following, unscored = self._trails.count, dict(self._unscored)
+        following, unscored = self._open.count, dict(self._unscored)
         return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)
 
     def _see(self, event: Event) -> None:
@@ -160,104 +160,110 @@ class MarkoutTracker:
                 self._endings.appendleft(ended(event))
 
     def _beside(self, source: Checkpoint | CommittedChanges) -> None:
-        if (found := self._form.read(source).get("")) is not None:
+        if (found := self._codec.read(source).get("")) is not None:
             self._recall(found)
 
     def _recall(self, beside: _Beside) -> None:
         self._unscored = Counter(beside.unscored)
         self._asked_at = beside.asked_at
-        self._told = beside
+        self._written_record = beside
 
-    def _move_on(self, judged: Predictions) -> None:
+    def _move_on(self, predictions: Predictions) -> None:
         """Look at the price of whatever has reached a horizon."""
-        books = judged.seen.books
+        books = predictions.seen.books
         for row, ticker in enumerate(books.tickers):
-            if ticker in self._trails:
-                touch = _touch(books, row)
-                moved = [self._moved(one, touch) for one in self._trails.moments(ticker)]
-                self._trails.renew(ticker, moved)
+            if ticker in self._open:
+                best_quotes = _best_quotes(books, row)
+                moved = [self._moved(one, best_quotes) for one in self._open.samples(ticker)]
+                self._open.renew(ticker, moved)
 
-    def _moved(self, moment: MarkoutSample, touch: BestQuotes) -> MarkoutSample:
-        while touch.at >= moment.due:
-            late = touch.at > moment.too_late
-            if isnan(touch.mid) and not late:
-                return moment
-            self._tallies.note(moment, moment.step, None if late else moment.net(touch.mid))
-            moment = replace(moment, step=moment.step + 1)
-        return moment
+    def _moved(self, sample: MarkoutSample, best_quotes: BestQuotes) -> MarkoutSample:
+        while best_quotes.at >= sample.due:
+            late = best_quotes.at > sample.too_late
+            if isnan(best_quotes.mid) and not late:
+                return sample
+            self._stats.note(sample, sample.step, None if late else sample.net(best_quotes.mid))
+            sample = replace(sample, step=sample.step + 1)
+        return sample
 
-    def _begin(self, judged: Predictions, markets: Mapping[str, Market]) -> None:
-        books = judged.seen.books
-        rows = judged.seen.whale_rows.tolist()
-        for row, whale in zip(rows, judged.seen.whales, strict=True):
-            self._begin_whale(whale, _touch(books, row), markets[whale.ticker])
-        quiet = judged.seen.recent.count == 0
+    def _begin(self, predictions: Predictions, markets: Mapping[str, Market]) -> None:
+        books = predictions.seen.books
+        rows = predictions.seen.whale_rows.tolist()
+        for row, whale in zip(rows, predictions.seen.whales, strict=True):
+            self._begin_whale(whale, _best_quotes(books, row), markets[whale.ticker])
+        quiet = predictions.seen.recent.count == 0
         for row, ticker in enumerate(books.tickers):
-            if self._trails.wishes(ticker) and quiet[row] and row not in rows:
-                self._begin_matches(ticker, _touch(books, row), markets[ticker].fees)
+            if self._open.requests(ticker) and quiet[row] and row not in rows:
+                self._begin_matches(ticker, _best_quotes(books, row), markets[ticker].fees)
 
-    def _begin_whale(self, whale: Whale, touch: BestQuotes, market: Market) -> None:
+    def _begin_whale(self, whale: Whale, best_quotes: BestQuotes, market: Market) -> None:
         way = {SideBias.BUY: 1, SideBias.SELL: -1, None: 0}[whale.side_bias]
-        price = cost(touch, way, market.fees)
+        price = cost(best_quotes, way, market.fees)
         if not way or isnan(price):
             self._unscored["no direction" if not way else "no price or fee"] += 1
             return
-        group = Group(whale.type.value, band(touch.mid), market.category or "unknown")
-        moment = MarkoutSample(whale.ticker, group, way, touch, price, is_whale=True)
-        self._follow([moment], [*self._trails.wishes(whale.ticker), ControlRequest(group, way)])
+        group = Group(whale.type.value, band(best_quotes.mid), market.category or "unknown")
+        sample = MarkoutSample(whale.ticker, group, way, best_quotes, price, is_whale=True)
+        self._follow([sample], [*self._open.requests(whale.ticker), ControlRequest(group, way)])
 
-    def _begin_matches(self, ticker: str, touch: BestQuotes, fees: FeeSchedule | None) -> None:
+    def _begin_matches(
+        self, ticker: str, best_quotes: BestQuotes, fees: FeeSchedule | None
+    ) -> None:
         found, left = [], []
-        for wish in self._trails.wishes(ticker):
-            price = cost(touch, wish.way, fees)
-            if isnan(price) or band(touch.mid) != wish.group.band:
-                left.append(wish)
+        for request in self._open.requests(ticker):
+            price = cost(best_quotes, request.way, fees)
+            if isnan(price) or band(best_quotes.mid) != request.group.band:
+                left.append(request)
                 continue
-            found.append(MarkoutSample(ticker, wish.group, wish.way, touch, price, is_whale=False))
+            found.append(
+                MarkoutSample(
+                    ticker, request.group, request.way, best_quotes, price, is_whale=False
+                )
+            )
         if found:
             self._follow(found, left)
 
-    def _follow(self, moments: Sequence[MarkoutSample], wishes: Sequence[ControlRequest]) -> None:
+    def _follow(self, samples: Sequence[MarkoutSample], requests: Sequence[ControlRequest]) -> None:
         """Follow these of one market; these matches are looked for there from now on."""
-        self._trails.follow(moments[0].ticker, moments, wishes)
-        while (ticker := self._trails.crowded_out()) is not None:
+        self._open.follow(samples[0].ticker, samples, requests)
+        while (ticker := self._open.crowded_out()) is not None:
             self._lose(ticker)
 
     async def _settle(self, at: float, markets: Mapping[str, Market]) -> None:
         """Tell what is followed how its market ended, where that is known by now."""
-        gone = [ticker for ticker in self._trails if ticker not in markets]
+        gone = [ticker for ticker in self._open if ticker not in markets]
         known = dict(markets)
         if gone and (self._asked_at is None or at - self._asked_at >= ASK_EVERY):
             self._asked_at = at
             known |= await self._outcomes(gone[:ASK_AT_ONCE])
-        for ticker in list(self._trails):
+        for ticker in list(self._open):
             market = known.get(ticker)
             if market is not None and market.payout is not None:
                 self._end(ticker, measured(market.payout))
-            elif at - self._trails.moments(ticker)[-1].start.at > GIVE_UP:
+            elif at - self._open.samples(ticker)[-1].start.at > GIVE_UP:
                 self._lose(ticker)
-        self._trails.wish_nothing(gone)
+        self._open.drop_requests(gone)
 
     async def _outcomes(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         # Those asked about go to the back, so that all have their turn.
-        self._trails.to_back(tickers)
+        self._open.to_back(tickers)
         try:
             return await self._ask(tickers)
         except ExchangeError:
             return {}
 
     def _end(self, ticker: str, payout: float) -> None:
-        for moment in self._trails.end(ticker):
-            for step in range(moment.step, SETTLED):
-                self._tallies.note(moment, step, None)
-            self._tallies.note(moment, SETTLED, moment.net(payout))
+        for sample in self._open.end(ticker):
+            for step in range(sample.step, SETTLED):
+                self._stats.note(sample, step, None)
+            self._stats.note(sample, SETTLED, sample.net(payout))
 
     def _lose(self, ticker: str) -> None:
-        for moment in self._trails.end(ticker):
-            for step in range(moment.step, SETTLED + 1):
-                self._tallies.note(moment, step, None)
+        for sample in self._open.end(ticker):
+            for step in range(sample.step, SETTLED + 1):
+                self._stats.note(sample, step, None)
 
 
-def _touch(books: Books, row: int) -> BestQuotes:
+def _best_quotes(books: Books, row: int) -> BestQuotes:
     at, bid, ask = books.seen_at[row], books.best_bid[row], books.best_ask[row]
     return BestQuotes(float(at), float(bid), float(ask))

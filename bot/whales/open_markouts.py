@@ -26,8 +26,8 @@ class OpenMarkouts(Struct, frozen=True, array_like=True):
     """What is followed in a market; trails are in the order of `place`."""
 
     place: int
-    moments: tuple[MarkoutSample, ...] = ()
-    wishes: tuple[ControlRequest, ...] = ()
+    samples: tuple[MarkoutSample, ...] = ()
+    requests: tuple[ControlRequest, ...] = ()
 
 
 _NOTHING: Final = OpenMarkouts(0)
@@ -40,73 +40,73 @@ class OpenMarkoutBook:
         """`capacity` is how many moments are followed at most."""
         self.count = 0
         self._capacity = capacity
-        self._form = RecordCodec("followed", OpenMarkouts)
-        self._trails: dict[str, OpenMarkouts] = {}
+        self._codec = RecordCodec("followed", OpenMarkouts)
+        self._open: dict[str, OpenMarkouts] = {}
         self._places = 0
         self._changed: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._trails)
+        return iter(self._open)
 
     def __contains__(self, ticker: str) -> bool:
-        return ticker in self._trails
+        return ticker in self._open
 
-    def moments(self, ticker: str) -> Sequence[MarkoutSample]:
+    def samples(self, ticker: str) -> Sequence[MarkoutSample]:
         """What is followed in a market, the earliest first."""
-        return self._trails.get(ticker, _NOTHING).moments
+        return self._open.get(ticker, _NOTHING).samples
 
-    def wishes(self, ticker: str) -> Sequence[ControlRequest]:
+    def requests(self, ticker: str) -> Sequence[ControlRequest]:
         """The matches looked for in a market."""
-        return self._trails.get(ticker, _NOTHING).wishes
+        return self._open.get(ticker, _NOTHING).requests
 
     def crowded_out(self) -> str | None:
         """The market to give up, as there is no room for it; None if there is room for all."""
-        return next(iter(self._trails)) if self.count > self._capacity else None
+        return next(iter(self._open)) if self.count > self._capacity else None
 
     def follow(
-        self, ticker: str, moments: Sequence[MarkoutSample], wishes: Sequence[ControlRequest]
+        self, ticker: str, samples: Sequence[MarkoutSample], requests: Sequence[ControlRequest]
     ) -> None:
         """Follow more moments of a market, and look for these matches there, and no others."""
-        trail = self._trails.get(ticker) or OpenMarkouts(self._place())
-        whole = (*trail.moments, *moments)
-        self._put(ticker, replace(trail, moments=whole, wishes=tuple(wishes)))
+        open_markouts = self._open.get(ticker) or OpenMarkouts(self._place())
+        whole = (*open_markouts.samples, *samples)
+        self._put(ticker, replace(open_markouts, samples=whole, requests=tuple(requests)))
 
-    def renew(self, ticker: str, moments: Sequence[MarkoutSample]) -> None:
+    def renew(self, ticker: str, samples: Sequence[MarkoutSample]) -> None:
         """These are the moments of a market that is followed, some of them moved on."""
-        trail = self._trails[ticker]
+        open_markouts = self._open[ticker]
         # Seldom has one moved on, and telling costs more than comparing.
-        if any(new is not old for new, old in zip(moments, trail.moments, strict=True)):
-            self._put(ticker, replace(trail, moments=tuple(moments)))
+        if any(new is not old for new, old in zip(samples, open_markouts.samples, strict=True)):
+            self._put(ticker, replace(open_markouts, samples=tuple(samples)))
 
-    def wish_nothing(self, tickers: Sequence[str]) -> None:
+    def drop_requests(self, tickers: Sequence[str]) -> None:
         """Look for no matches any more in these markets."""
         for ticker in tickers:
-            if self.wishes(ticker):
-                self._put(ticker, replace(self._trails[ticker], wishes=()))
+            if self.requests(ticker):
+                self._put(ticker, replace(self._open[ticker], requests=()))
 
     def to_back(self, tickers: Sequence[str]) -> None:
         """Let these markets be the last."""
         for ticker in tickers:
-            trail = self._trails.pop(ticker)
-            self._trails[ticker] = replace(trail, place=self._place())
+            open_markouts = self._open.pop(ticker)
+            self._open[ticker] = replace(open_markouts, place=self._place())
             self._changed[ticker] = None
 
     def end(self, ticker: str) -> Sequence[MarkoutSample]:
         """Follow a market no more; what was followed there."""
-        moments = self._trails.pop(ticker).moments
-        self.count -= len(moments)
+        samples = self._open.pop(ticker).samples
+        self.count -= len(samples)
         self._changed[ticker] = None
-        return moments
+        return samples
 
-    def memos(self) -> list[StateRecord]:
+    def state_records(self) -> list[StateRecord]:
         """The markets in which something changed since this was asked last."""
         changed, self._changed = self._changed, {}
-        return [self._form.memo(ticker, self._trails.get(ticker)) for ticker in changed]
+        return [self._codec.state_record(ticker, self._open.get(ticker)) for ticker in changed]
 
-    def restore(self, kept: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint) -> None:
         """Begin with what was kept."""
-        self._trails.clear()
-        self._changed = self._take(kept)
+        self._open.clear()
+        self._changed = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
@@ -114,18 +114,20 @@ class OpenMarkoutBook:
 
     def _take(self, source: Checkpoint | CommittedChanges) -> dict[str, None]:
         """Take these over; the markets of which nothing is known any more."""
-        found = self._form.read(source)
-        whole = self._trails | {ticker: one for ticker, one in found.items() if one is not None}
+        found = self._codec.read(source)
+        whole = self._open | {ticker: one for ticker, one in found.items() if one is not None}
         gone = {ticker: None for ticker, one in found.items() if one is None}
-        left = [(ticker, trail) for ticker, trail in whole.items() if ticker not in gone]
-        self._trails = dict(sorted(left, key=lambda one: one[1].place))
-        self._places = max((trail.place for _, trail in left), default=-1) + 1
-        self.count = sum(len(trail.moments) for _, trail in left)
+        left = [
+            (ticker, open_markouts) for ticker, open_markouts in whole.items() if ticker not in gone
+        ]
+        self._open = dict(sorted(left, key=lambda one: one[1].place))
+        self._places = max((open_markouts.place for _, open_markouts in left), default=-1) + 1
+        self.count = sum(len(open_markouts.samples) for _, open_markouts in left)
         return gone
 
-    def _put(self, ticker: str, trail: OpenMarkouts) -> None:
-        self.count += len(trail.moments) - len(self.moments(ticker))
-        self._trails[ticker] = trail
+    def _put(self, ticker: str, open_markouts: OpenMarkouts) -> None:
+        self.count += len(open_markouts.samples) - len(self.samples(ticker))
+        self._open[ticker] = open_markouts
         self._changed[ticker] = None
 
     def _place(self) -> int:

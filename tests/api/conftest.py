@@ -121,7 +121,7 @@ def full_state(**changes: Any) -> BotState:
 class Open:
     """A service that is open."""
 
-    board: SnapshotHolder
+    snapshot_holder: SnapshotHolder
     control: "Switch"
     kill: "KillSwitch"
     readiness: "Checks"
@@ -214,10 +214,10 @@ def decision(ticker: str = "KXRAIN", **changes: Any) -> DecisionView:
 class Decisions:
     """Those that are put there, newest first."""
 
-    kept: tuple[DecisionView, ...] = ()
+    checkpoint: tuple[DecisionView, ...] = ()
 
     def of(self, ticker: str | None, limit: int) -> tuple[DecisionView, ...]:
-        return tuple(one for one in self.kept if ticker in {None, one.ticker})[:limit]
+        return tuple(one for one in self.checkpoint if ticker in {None, one.ticker})[:limit]
 
 
 def no_model() -> ModelMonitor:
@@ -243,7 +243,7 @@ class World:
     model: ModelMonitor = field(default_factory=no_model)
     whales: MarkoutTracker = field(default_factory=MarkoutTracker)
     coverage: Coverage | None = field(default_factory=lambda: Coverage(2, 1, "they are new"))
-    board: SnapshotHolder = field(
+    snapshot_holder: SnapshotHolder = field(
         default_factory=lambda: SnapshotHolder(snapshot(first_state(10_000.0, STATUS), NOW), STATUS)
     )
 
@@ -254,7 +254,7 @@ class World:
 
     def around(self, journal: CsvJournal) -> Services:
         return Open(
-            board=self.board,
+            snapshot_holder=self.snapshot_holder,
             control=self.control,
             kill=self.kill,
             readiness=self.readiness,
@@ -278,7 +278,7 @@ class World:
         return self
 
     def show(self, state: BotState) -> None:
-        self.board.snapshot = packed(snapshot(state, NOW))
+        self.snapshot_holder.snapshot = packed(snapshot(state, NOW))
 
 
 @asynccontextmanager

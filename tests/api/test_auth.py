@@ -97,7 +97,7 @@ async def test_with_a_read_token_nobody_reads_without_one(guarded, method, path)
 
 
 async def test_who_has_the_state_already_needs_the_token_to_hear_so(guarded):
-    asked = {"if-none-match": guarded.board.snapshot.etag}
+    asked = {"if-none-match": guarded.snapshot_holder.snapshot.etag}
 
     async with opened(guarded.app()) as client:
         assert (await client.get("/state/full", headers=asked)).status_code == 401
@@ -197,11 +197,11 @@ async def test_who_has_no_address_is_not_at_home(world):
 
 async def test_a_proxy_of_this_machine_that_speaks_http_1_0_is_not_at_home(world):
     scope = {"type": "http", "method": "POST", "client": ("127.0.0.1", 1), "http_version": "1.0"}
-    doors, stop = AccessPolicy(world.facts, lambda: 0.0), Target("/bot/stop")
+    access_policy, stop = AccessPolicy(world.facts, lambda: 0.0), Target("/bot/stop")
 
-    assert doors.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is not None
+    assert access_policy.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is not None
     scope["http_version"] = "1.1"
-    assert doors.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is None
+    assert access_policy.refusal(scope, stop, {b"host": b"127.0.0.1:8000"}) is None
 
 
 async def test_a_blank_token_is_none(world):
@@ -411,14 +411,16 @@ async def test_only_names_that_are_listed_are_answered_to(world, host, status):
 
 
 def test_a_request_without_a_name_is_not_for_a_service_that_has_some(world):
-    doors = AccessPolicy(world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0)
+    access_policy = AccessPolicy(
+        world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0
+    )
     scope = {"type": "http", "method": "GET", "path": "/state/full", "client": None}
 
-    refusal = doors.refusal(scope, Target("/state/full"), {})
+    refusal = access_policy.refusal(scope, Target("/state/full"), {})
 
     assert refusal is not None
     assert refusal.status == 400
-    assert not doors.reads_are_free
+    assert not access_policy.reads_are_free
 
 
 def test_a_service_without_a_read_token_has_nothing_to_check_of_a_poll(world):

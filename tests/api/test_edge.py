@@ -29,8 +29,8 @@ async def test_the_full_state_is_the_bytes_of_the_snapshot(world, client):
 
     answer = await client.get("/state/full")
 
-    assert answer.content == world.board.snapshot.body
-    assert answer.headers["etag"] == world.board.snapshot.etag
+    assert answer.content == world.snapshot_holder.snapshot.body
+    assert answer.headers["etag"] == world.snapshot_holder.snapshot.etag
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-cache"
     assert len(answer.json()["whales"]) == 50
@@ -39,12 +39,12 @@ async def test_the_full_state_is_the_bytes_of_the_snapshot(world, client):
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"a",W/{} , "b"', "*"])
 async def test_who_has_the_state_already_gets_no_body(world, client, form):
-    tag = form.format(world.board.snapshot.etag)
+    tag = form.format(world.snapshot_holder.snapshot.etag)
 
     answer = await client.get("/state/full", headers={"if-none-match": tag})
 
     assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == world.board.snapshot.etag
+    assert answer.headers["etag"] == world.snapshot_holder.snapshot.etag
     assert "content-length" not in answer.headers
 
 
@@ -80,12 +80,12 @@ async def test_who_accepts_gzip_gets_the_same_state_compressed_under_its_own_tag
 
 
 async def test_a_snapshot_not_compressed_yet_is_sent_plain(world, client):
-    world.board.snapshot = snapshot(full_state(), NOW)
+    world.snapshot_holder.snapshot = snapshot(full_state(), NOW)
 
     answer = await client.get("/state/full", headers={"accept-encoding": "gzip"})
 
     assert "content-encoding" not in answer.headers
-    assert answer.content == world.board.snapshot.body
+    assert answer.content == world.snapshot_holder.snapshot.body
 
 
 async def test_caches_are_told_what_the_answer_depends_on(client):
@@ -158,7 +158,7 @@ async def test_every_answer_carries_the_security_and_cors_headers(client, method
 
 
 async def test_a_fault_of_ours_carries_them_too_and_shows_no_trace(world):
-    world.board.status = None  # no promise of ours: the view of it must break
+    world.snapshot_holder.status = None  # no promise of ours: the view of it must break
 
     async with opened(world.app()) as client:
         answer = await client.get("/bot/status", headers={"origin": DASHBOARD})
@@ -187,8 +187,8 @@ async def test_what_broke_is_told_to_nobody(world):
 
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
-    told = answer.text + str(answer.headers)
-    assert not any(word in told for word in ("swordfish", "LookupError", "Traceback", ".py"))
+    reported = answer.text + str(answer.headers)
+    assert not any(word in reported for word in ("swordfish", "LookupError", "Traceback", ".py"))
 
 
 @pytest.mark.parametrize("path", ["/", "/state/full", "/bot/status", "/docs", "/nothing"])
@@ -354,7 +354,7 @@ async def test_the_route_behind_the_edge_sends_the_same(world):
             behind = await client.get("/state/full")
         before = await edged.get("/state/full")
 
-    assert behind.content == before.content == gzip.decompress(world.board.snapshot.gzip)
+    assert behind.content == before.content == gzip.decompress(world.snapshot_holder.snapshot.gzip)
     assert behind.headers["etag"] == before.headers["etag"]
 
 

@@ -34,30 +34,30 @@ async def waiting(app, count=1):
 @pytest.mark.parametrize("page", PAGES)
 async def test_a_page_that_has_the_state_waits_for_the_next(world, page):
     service = app(world, FOR_EVER)
-    asked = {**page, "if-none-match": world.board.snapshot.etag}
+    asked = {**page, "if-none-match": world.snapshot_holder.snapshot.etag}
     async with opened(service) as client, asyncio.TaskGroup() as group:
         asking = group.create_task(client.get("/state/full", headers=asked))
         await waiting(service)
-        world.board.snapshot = world.board.snapshot  # the same again is no news
+        world.snapshot_holder.snapshot = world.snapshot_holder.snapshot  # the same again is no news
         await asyncio.sleep(0)
         assert held(service) == 1
         world.show(full_state())
         answer = await asking
 
     assert answer.status_code == 200
-    assert answer.headers["etag"] == world.board.snapshot.etag
+    assert answer.headers["etag"] == world.snapshot_holder.snapshot.etag
     assert held(service) == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_without_news_it_is_told_so_after_a_while(world, page):
-    asked = {**page, "if-none-match": world.board.snapshot.etag}
+    asked = {**page, "if-none-match": world.snapshot_holder.snapshot.etag}
     async with opened(app(world, AT_ONCE)) as client:
         assert (await client.get("/state/full", headers=asked)).status_code == 304
 
 
 async def test_programs_and_those_who_have_nothing_yet_never_wait(world):
-    known = {"if-none-match": world.board.snapshot.etag}
+    known = {"if-none-match": world.snapshot_holder.snapshot.etag}
     async with opened(app(world, FOR_EVER)) as client:
         assert (await client.get("/state/full", headers=known)).status_code == 304
         for page in PAGES:
@@ -100,7 +100,7 @@ async def test_a_program_hears_of_its_refusal_at_once(world):
 
 async def test_no_more_than_so_many_wait(world):
     service = app(world, FOR_EVER)
-    asked = {"origin": DASHBOARD, "if-none-match": world.board.snapshot.etag}
+    asked = {"origin": DASHBOARD, "if-none-match": world.snapshot_holder.snapshot.etag}
     async with opened(service) as client, asyncio.TaskGroup() as group:
         first = [group.create_task(client.get("/state/full", headers=asked)) for _ in range(2)]
         await waiting(service, FOR_EVER.most)

@@ -28,7 +28,7 @@ MODES = [
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("openapi") / "logs").with_facts(**TOKENS)
-    world.decisions.kept = (decision("KXRAIN"), decision("KXSNOW", score=None))
+    world.decisions.checkpoint = (decision("KXRAIN"), decision("KXSNOW", score=None))
     world.show(full_state())
     app = world.app()
     with CsvJournal(world.folder) as journal:

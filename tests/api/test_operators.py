@@ -58,7 +58,7 @@ async def test_the_figures_are_sent_as_they_were_made(client):
 
 async def test_decisions_come_with_their_numbers(world, client):
     refusal = views.RefusalView("max_market_exposure", 210.0, 200.0)
-    world.decisions.kept = (
+    world.decisions.checkpoint = (
         decision("KXRAIN", order="buy 100 @ 52.50", outcome="filled"),
         decision("KXSNOW", score=None, reason="no model"),
         decision("KXRAIN", refusal=refusal),
@@ -86,7 +86,7 @@ async def test_the_kill_switch_is_idempotent_and_keeps_its_reason(world, client)
         return (await client.post(path, params=params)).json()
 
     assert await said("/bot/kill", reason="drift\n") == {"status": "killed", "reason": "drift\\n"}
-    world.board.status = replace(STATUS, killed="drift")
+    world.snapshot_holder.status = replace(STATUS, killed="drift")
     assert await said("/bot/kill") == {"status": "already_killed", "reason": "drift"}
     assert await said("/bot/resume") == {"status": "resumed"}
     assert await said("/bot/resume") == {"status": "not_killed"}
@@ -122,7 +122,7 @@ async def test_who_no_longer_leads_asks_for_another_try(world, client):
 
 
 async def test_the_status_says_who_leads(world, client):
-    world.board.status = replace(STATUS, leader=False, leads="another", epoch=7)
+    world.snapshot_holder.status = replace(STATUS, leader=False, leads="another", epoch=7)
 
     shown = state.BotView.model_validate((await client.get("/bot/status")).json())
 

@@ -111,7 +111,9 @@ async def test_a_limit_outside_its_bounds_is_refused_by_name(client, limit):
 
 
 async def test_the_status_has_all_fields_of_the_contract(world, client):
-    world.board.status = replace(STATUS, loop_count=3, last_loop_start=NOW, error="books: timeout")
+    world.snapshot_holder.status = replace(
+        STATUS, loop_count=3, last_loop_start=NOW, error="books: timeout"
+    )
 
     answer = (await client.get("/bot/status")).json()
 
@@ -163,7 +165,7 @@ async def test_all_is_well_is_said_without_reasons(client):
     ],
 )
 async def test_any_fault_degrades_health_and_is_named_but_the_answer_is_200(world, client, fault):
-    world.board.status = replace(STATUS, **fault)
+    world.snapshot_holder.status = replace(STATUS, **fault)
 
     answer = await client.get("/health")
 
@@ -178,7 +180,7 @@ async def test_any_fault_degrades_health_and_is_named_but_the_answer_is_200(worl
     [(None, ["Nobody leads: nothing trades"]), ("no database", ["no database"])],
 )
 async def test_that_nobody_leads_is_said_unless_it_is_not_known(world, client, fault, reasons):
-    world.board.status = replace(STATUS, leader=False, leads=None, store_fault=fault)
+    world.snapshot_holder.status = replace(STATUS, leader=False, leads=None, store_fault=fault)
 
     assert (await client.get("/health")).json()["reasons"] == reasons
 
@@ -193,7 +195,7 @@ async def test_that_nobody_leads_is_said_unless_it_is_not_known(world, client, f
     ],
 )
 async def test_what_two_faults_say_alike_is_said_once(world, client, fault):
-    world.board.status = replace(STATUS, **fault)
+    world.snapshot_holder.status = replace(STATUS, **fault)
 
     assert (await client.get("/health")).json()["reasons"] == [list(fault.values())[1]]
 
@@ -204,12 +206,14 @@ async def test_a_running_bot_without_news_is_degraded_and_recovers_with_the_next
         "The state is 181 s old; the loop may hang"
     ]
 
-    world.board.status = replace(STATUS, last_update=NOW + timedelta(seconds=180))
+    world.snapshot_holder.status = replace(STATUS, last_update=NOW + timedelta(seconds=180))
     assert (await client.get("/health")).json()["status"] == "ok"
 
 
 async def test_a_stopped_bot_grows_old_without_alarm(world, client):
-    world.board.status = replace(STATUS, running=False, stale_markets=3, watched_markets=3)
+    world.snapshot_holder.status = replace(
+        STATUS, running=False, stale_markets=3, watched_markets=3
+    )
     world.clock.move(NOW + timedelta(days=1))
 
     assert (await client.get("/health")).json()["status"] == "ok"
@@ -243,30 +247,30 @@ async def test_a_demo_signal_is_judged_and_logged(world, client, prediction, act
 
 
 @pytest.mark.parametrize(
-    ("bid", "ask", "told"),
+    ("bid", "ask", "reported"),
     [
         (6000, 2000, ("large_bid", "BUY_BIAS")),
         (1, 2, ("large_ask", "SELL_BIAS")),
         (5, 5, ("large_bid", "")),
     ],
 )
-async def test_a_demo_whale_leans_to_its_larger_side(world, client, bid, ask, told):
+async def test_a_demo_whale_leans_to_its_larger_side(world, client, bid, ask, reported):
     sizes = {"ticker": "", "max_bid_size": bid, "max_ask_size": ask, "imbalance_strength": 0.3}
 
     answer = await client.post("/demo/whale", params=sizes)
 
     assert answer.json() == {"ticker": "DEMO-MARKET", "logged": True}
     (row,) = rows(world, "whale_log.csv")
-    assert (row["event_type"], row["side_bias"]) == told
+    assert (row["event_type"], row["side_bias"]) == reported
 
 
 async def test_demo_events_touch_no_state(world, client):
-    before = (world.board.snapshot, world.board.status)
+    before = (world.snapshot_holder.snapshot, world.snapshot_holder.status)
 
     for path in ("signal", "whale", "pnl"):
         assert (await client.post(f"/demo/{path}")).status_code == 200
 
-    assert (world.board.snapshot, world.board.status) == before
+    assert (world.snapshot_holder.snapshot, world.snapshot_holder.status) == before
     assert (await client.post("/demo/pnl")).json() == {"logged": True}
     assert {row["market_ticker"] for row in rows(world, "pnl_log.csv")} == {"DEMO-MARKET"}
 

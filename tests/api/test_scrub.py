@@ -17,7 +17,9 @@ SAID = "cannot connect to rSecretTail@127.0.0.1:5/mydb"
 def leaking(tmp_path):
     status = replace(STATUS, error=SAID, store_fault=SAID, loop_fault=SAID)
     state = first_state(10_000.0, status)
-    world = World(tmp_path / "logs", board=SnapshotHolder(packed(snapshot(state, NOW)), status))
+    world = World(
+        tmp_path / "logs", snapshot_holder=SnapshotHolder(packed(snapshot(state, NOW)), status)
+    )
     return world.with_facts(scrubber=Scrubber([SECRET]))
 
 

@@ -25,8 +25,14 @@ def command(port, *more):
 
 
 def environment(folder, **changes):
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "KALSHI_ENV": "sim", "BOT_INTERVAL": "2", "LOG_DIR": str(folder), **changes}
+    checkpoint = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {
+        **checkpoint,
+        "KALSHI_ENV": "sim",
+        "BOT_INTERVAL": "2",
+        "LOG_DIR": str(folder),
+        **changes,
+    }
 
 
 @contextmanager

@@ -22,22 +22,22 @@ def _later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def _seen(*equities: int, brakes: CircuitBreakers = NEW, at: datetime = NOON) -> CircuitBreakers:
+def _seen(*equities: int, breakers: CircuitBreakers = NEW, at: datetime = NOON) -> CircuitBreakers:
     for equity in equities:
-        brakes = brakes.seen(at, Decimal(equity))
-    return brakes
+        breakers = breakers.seen(at, Decimal(equity))
+    return breakers
 
 
 def _failed(
-    *seconds: float, brakes: CircuitBreakers = NEW, limits: RiskLimits = LIMITS
+    *seconds: float, breakers: CircuitBreakers = NEW, limits: RiskLimits = LIMITS
 ) -> CircuitBreakers:
     for second in seconds:
-        brakes = brakes.failed(_later(second), limits)
-    return brakes
+        breakers = breakers.failed(_later(second), limits)
+    return breakers
 
 
-def _rule(brakes: CircuitBreakers, at: datetime = NOON, permit: Permit = FREE) -> str | None:
-    stop = brakes.stopped(at, LIMITS, permit)
+def _rule(breakers: CircuitBreakers, at: datetime = NOON, permit: Permit = FREE) -> str | None:
+    stop = breakers.stopped(at, LIMITS, permit)
     return stop.rule if stop else None
 
 
@@ -58,16 +58,16 @@ def test_the_loss_of_a_day_stops_entries_until_midnight_utc():
     )
     assert _rule(_seen(10_000, 9_801)) is None
     tomorrow = datetime(2026, 11, 23, tzinfo=UTC)
-    assert _rule(_seen(9_800, brakes=losing, at=tomorrow), tomorrow) is None
+    assert _rule(_seen(9_800, breakers=losing, at=tomorrow), tomorrow) is None
 
 
 def test_a_day_counts_from_the_last_equity_of_the_day_before():
     night = datetime(2026, 11, 23, tzinfo=UTC)
 
-    dawn = _seen(9_900, brakes=_seen(10_000, 9_900), at=night)
+    dawn = _seen(9_900, breakers=_seen(10_000, 9_900), at=night)
 
     assert dawn.daily_pnl == 0
-    assert _seen(9_950, brakes=dawn, at=night).daily_pnl == 50
+    assert _seen(9_950, breakers=dawn, at=night).daily_pnl == 50
 
 
 def test_a_drawdown_halts_until_an_operator_resumes_whatever_the_equity_does():
@@ -86,13 +86,13 @@ def test_a_drawdown_halts_until_an_operator_resumes_whatever_the_equity_does():
 
     resumed = halted.resumed(NOON, Decimal(15_000))
     assert resumed.stopped(NOON, day, FREE) is None
-    assert _seen(14_001, brakes=resumed).stopped(NOON, day, FREE) is None
-    assert _seen(14_000, brakes=resumed).stopped(NOON, day, FREE) is not None
+    assert _seen(14_001, breakers=resumed).stopped(NOON, day, FREE) is None
+    assert _seen(14_000, breakers=resumed).stopped(NOON, day, FREE) is not None
 
 
 def test_to_resume_twice_is_to_resume_once():
     resumed = _seen(10_000, 9_000).resumed(NOON, Decimal(9_000))
-    halted = _seen(8_000, brakes=resumed)
+    halted = _seen(8_000, breakers=resumed)
 
     assert halted.resumed(NOON, Decimal(8_000)) is halted
     assert _rule(halted.resumed(_later(1), Decimal(8_000))) == "daily_loss_stop"
@@ -116,8 +116,8 @@ def test_the_pause_ends_and_begins_anew_if_failures_go_on():
 
     assert _rule(broken, _later(303)) == "error_breaker"
     assert _rule(broken, _later(304)) is None
-    assert _rule(_failed(20, brakes=broken), _later(319)) == "error_breaker"
-    assert _rule(_failed(70, brakes=broken), _later(304)) is None
+    assert _rule(_failed(20, breakers=broken), _later(319)) == "error_breaker"
+    assert _rule(_failed(70, breakers=broken), _later(304)) is None
 
 
 def test_failures_far_apart_pause_nothing():
@@ -152,15 +152,15 @@ def test_a_clock_that_is_off_is_a_failure(seconds, failures):
 
 
 def test_entries_are_counted_for_a_minute():
-    brakes = NEW.entered(NOON, LIMITS).entered(_later(30), LIMITS)
+    breakers = NEW.entered(NOON, LIMITS).entered(_later(30), LIMITS)
 
-    counts = [brakes.entered_lately(_later(after)) for after in (30, 59.9, 60, 89.9, 90)]
+    counts = [breakers.entered_lately(_later(after)) for after in (30, 59.9, 60, 89.9, 90)]
 
     assert counts == [2, 2, 1, 1, 0]
 
 
 def test_the_gravest_reason_is_given():
-    worst = _failed(0, 1, 2, 3, 4, brakes=_seen(10_000, 8_000))
+    worst = _failed(0, 1, 2, 3, 4, breakers=_seen(10_000, 8_000))
     at = _later(5)
 
     assert _rule(worst, at, Permit("KILL", sure=False, fault="no disk")) == "killed"
@@ -190,13 +190,13 @@ moments = st.lists(st.integers(0, 900), min_size=1, max_size=60).map(sorted)
 @given(moments, st.integers(1, 8))
 def test_no_more_is_remembered_than_can_matter_and_nothing_less(seconds, most):
     limits = replace(LIMITS, max_orders_per_minute=most, max_errors_per_minute=most)
-    brakes = NEW
+    breakers = NEW
     for number, second in enumerate(seconds, start=1):
-        brakes = brakes.entered(_later(second), limits).failed(_later(second), limits)
+        breakers = breakers.entered(_later(second), limits).failed(_later(second), limits)
 
         lately = sum(second - earlier < 60 for earlier in seconds[:number])
-        assert brakes.entered_lately(_later(second)) == min(lately, most)
-        assert max(len(brakes.entries), len(brakes.failures)) <= most
+        assert breakers.entered_lately(_later(second)) == min(lately, most)
+        assert max(len(breakers.entries), len(breakers.failures)) <= most
 
 
 @given(moments, st.integers(1, 8), st.integers(0, 1_300))
@@ -205,9 +205,9 @@ def test_entries_are_paused_as_long_after_the_last_failure_too_many(seconds, mos
     past = [second for second in seconds if second <= after]
     runs = zip(past, past[most - 1 :], strict=False)
 
-    brakes = _failed(*past, limits=limits)
+    breakers = _failed(*past, limits=limits)
 
-    paused = brakes.stopped(_later(after), limits, FREE) is not None
+    paused = breakers.stopped(_later(after), limits, FREE) is not None
     assert paused is any(end - begin < 60 and after < end + 300 for begin, end in runs)
 
 
@@ -216,12 +216,12 @@ equities = st.lists(scaled(0, 2_000_000, 2), min_size=1, max_size=30)
 
 @given(equities)
 def test_the_drawdown_is_the_deepest_fall_from_any_earlier_peak(values):
-    brakes = NEW
+    breakers = NEW
     for value in values:
-        brakes = brakes.seen(NOON, value)
+        breakers = breakers.seen(NOON, value)
 
     path = [START, *values]
     falls = [max(path[: i + 1]) - value for i, value in enumerate(path)]
-    assert brakes.drawdown == max(falls)
-    assert brakes.peak == max(path)
-    assert brakes.daily_pnl == values[-1] - values[0]
+    assert breakers.drawdown == max(falls)
+    assert breakers.peak == max(path)
+    assert breakers.daily_pnl == values[-1] - values[0]

@@ -31,7 +31,7 @@ def _level(cents: int, size: int) -> Level:
     return Level(Decimal(cents) / 100, Decimal(size))
 
 
-def told(story: Story, *, from_no: bool = False) -> tuple[Floats, Rows]:
+def reported(story: Story, *, from_no: bool = False) -> tuple[Floats, Rows]:
     """The features of one market's last book, (1, F), and the row after it."""
     rows = blank()
     features = np.empty((1, 0))
@@ -42,7 +42,7 @@ def told(story: Story, *, from_no: bool = False) -> tuple[Floats, Rows]:
 
 
 def seen(*moments: tuple[float, OrderBook]) -> dict[str, float]:
-    return dict(zip(FEATURE_NAMES, told(moments)[0][0].tolist(), strict=True))
+    return dict(zip(FEATURE_NAMES, reported(moments)[0][0].tolist(), strict=True))
 
 
 stories = st.lists(
@@ -100,8 +100,8 @@ def test_averages_forget_in_seconds_not_in_observations() -> None:
 @given(stories)
 @settings(max_examples=60)
 def test_the_mirror_turns_odd_features_and_leaves_even_ones_to_the_last_bit(story: Story) -> None:
-    yes, rows = told(story)
-    no, other = told(story, from_no=True)
+    yes, rows = reported(story)
+    no, other = reported(story, from_no=True)
 
     np.testing.assert_array_equal(no, yes * PARITY)
     for name in other.dtype.names or ():
@@ -111,7 +111,7 @@ def test_the_mirror_turns_odd_features_and_leaves_even_ones_to_the_last_bit(stor
 @given(stories)
 @settings(max_examples=40)
 def test_without_two_sides_nothing_is_known_but_the_time_to_close(story: Story) -> None:
-    features = told(story)[0][0]
+    features = reported(story)[0][0]
 
     two_sided = story[-1][1].mid is not None
     known = [name for name, nan in zip(FEATURE_NAMES, np.isnan(features), strict=True) if not nan]
@@ -169,8 +169,8 @@ def test_the_same_imbalance_says_less_where_prices_move_more() -> None:
 
 
 def test_a_one_sided_book_leaves_the_memory_as_it_was() -> None:
-    before = told([(0.0, book(*PLAIN))])[1]
-    after = told([(0.0, book(*PLAIN)), (1.0, OrderBook(book(*PLAIN).bids, ()))])[1]
+    before = reported([(0.0, book(*PLAIN))])[1]
+    after = reported([(0.0, book(*PLAIN)), (1.0, OrderBook(book(*PLAIN).bids, ()))])[1]
 
     assert before.tobytes() == after.tobytes()
 
@@ -189,7 +189,7 @@ def test_markets_in_one_batch_do_not_disturb_each_other() -> None:
     later = [("A", 1.0, book({46: 1}, {47: 1})), ("B", 9.0, book({21: 5}, {30: 7}))]
     together, _ = measure(Books.of(later), rows, np.array([599.0, np.nan]))
 
-    alone = told([(0.0, pair[0][2]), (1.0, later[0][2])])[0]
+    alone = reported([(0.0, pair[0][2]), (1.0, later[0][2])])[0]
     np.testing.assert_allclose(together[0, :14], alone[0, :14])
     np.testing.assert_allclose(together[0, 15:], alone[0, 15:])
     assert together.shape == (2, len(FEATURES))

@@ -22,7 +22,7 @@ def _book(bid: int, ask: int) -> OrderBook:
     return OrderBook(bids, (Level(Decimal(ask) / 100, Decimal(5)),))
 
 
-def told(*rows: tuple[str, float, int, int], score: float = 0.8, horizon: float = 10.0):
+def reported(*rows: tuple[str, float, int, int], score: float = 0.8, horizon: float = 10.0):
     books = seen(*rows)
     rates = np.full(len(books), RATE)
     return predictions(books, np.full(len(books), score), rates, horizon)
@@ -42,7 +42,7 @@ def test_only_an_opinion_on_a_two_sided_book_waits() -> None:
 
 
 def test_the_first_book_at_the_horizon_decides() -> None:
-    waiting = told(("A", 0.0, 40, 42))
+    waiting = reported(("A", 0.0, 40, 42))
 
     early, waiting, _ = graded(waiting, seen(("A", 9.0, 60, 62)), 5.0, 9.0)
     grades, rest, lapsed = graded(waiting, seen(("A", 11.0, 45, 47)), 5.0, 11.0)
@@ -54,26 +54,28 @@ def test_the_first_book_at_the_horizon_decides() -> None:
 
 
 def test_a_fall_pays_who_said_so() -> None:
-    grades, _, _ = graded(told(("A", 0.0, 40, 42), score=0.2), seen(("A", 10.0, 30, 31)), 5.0, 10.0)
+    grades, _, _ = graded(
+        reported(("A", 0.0, 40, 42), score=0.2), seen(("A", 10.0, 30, 31)), 5.0, 10.0
+    )
 
     assert grades.taker[0] == pytest.approx(40 - 31 - fee(40, 31))
 
 
 @pytest.mark.parametrize("late", [("A", 16.0, 40, 42), ("B", 11.0, 40, 42)])
 def test_a_prediction_without_a_book_in_time_lapses(late: tuple[str, float, int, int]) -> None:
-    grades, rest, lapsed = graded(told(("A", 0.0, 40, 42)), seen(late), 5.0, 15.5)
+    grades, rest, lapsed = graded(reported(("A", 0.0, 40, 42)), seen(late), 5.0, 15.5)
 
     assert (len(grades), len(rest), lapsed) == (0, 0, 1)
 
 
 def test_a_one_sided_book_decides_nothing() -> None:
-    grades, rest, lapsed = graded(told(("A", 0.0, 40, 42)), seen(("A", 11.0, 0, 42)), 5.0, 11.0)
+    grades, rest, lapsed = graded(reported(("A", 0.0, 40, 42)), seen(("A", 11.0, 0, 42)), 5.0, 11.0)
 
     assert (len(grades), len(rest), lapsed) == (0, 1, 0)
 
 
 def test_a_market_may_have_several_predictions_waiting() -> None:
-    waiting, excess = told(("A", 0.0, 40, 42)).and_then(told(("A", 4.0, 41, 43)))
+    waiting, excess = reported(("A", 0.0, 40, 42)).and_then(reported(("A", 4.0, 41, 43)))
 
     grades, rest, _ = graded(waiting, seen(("A", 10.0, 45, 47)), 5.0, 10.0)
 
@@ -85,7 +87,7 @@ def test_a_market_may_have_several_predictions_waiting() -> None:
 def test_the_oldest_go_when_there_is_no_room() -> None:
     waiting = none_yet()
     for at in range(5):
-        waiting, excess = waiting.and_then(told(("A", float(at), 40, 42)), capacity=3)
+        waiting, excess = waiting.and_then(reported(("A", float(at), 40, 42)), capacity=3)
 
     assert waiting.made_at.tolist() == [2.0, 3.0, 4.0]
     assert excess == 1
@@ -96,7 +98,7 @@ def test_the_oldest_go_when_there_is_no_room() -> None:
 def test_every_prediction_is_graded_or_waits_or_lapses(made: list[float], at: float) -> None:
     waiting = none_yet()
     for moment in sorted(made):
-        waiting, _ = waiting.and_then(told(("A", moment, 40, 42)))
+        waiting, _ = waiting.and_then(reported(("A", moment, 40, 42)))
 
     grades, rest, lapsed = graded(waiting, seen(("A", at, 45, 47)), 5.0, at)
 

@@ -154,12 +154,12 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
     ],
 )
 def test_a_result_pays_as_soon_as_it_cannot_change(result, value, pays):
-    told = {"result": result, "settlement_value": None if value is None else Decimal(value)}
+    reported = {"result": result, "settlement_value": None if value is None else Decimal(value)}
     pays = None if pays is None else Decimal(pays)
 
-    assert open_market(status=MarketStatus.FINALIZED, **told).payout == pays
+    assert open_market(status=MarketStatus.FINALIZED, **reported).payout == pays
     for status in (MarketStatus.DETERMINED, MarketStatus.AMENDED):
-        market = open_market(status=status, **told)
+        market = open_market(status=status, **reported)
         assert (market.outcome, market.payout) == (pays, None)
     for status in (MarketStatus.CLOSED, MarketStatus.DISPUTED, MarketStatus.ACTIVE):
-        assert open_market(status=status, **told).outcome is None
+        assert open_market(status=status, **reported).outcome is None

@@ -30,11 +30,11 @@ def as_told(portfolio: Portfolio) -> AccountNow:
     return AccountNow(portfolio.cash, sizes)
 
 
-def changed(told: AccountNow, **sizes: str) -> AccountNow:
+def changed(reported: AccountNow, **sizes: str) -> AccountNow:
     """The same with other sizes; 0 takes a position away."""
     other = {ticker: Decimal(size) for ticker, size in sizes.items()}
-    positions = {**told.positions, **other}
-    return AccountNow(told.cash, {ticker: size for ticker, size in positions.items() if size})
+    positions = {**reported.positions, **other}
+    return AccountNow(reported.cash, {ticker: size for ticker, size in positions.items() if size})
 
 
 @given(fills=trades())
@@ -46,22 +46,24 @@ def test_an_account_that_agrees_has_no_differences(fills):
 
 @given(
     fills=trades(),
-    told=st.dictionaries(st.sampled_from("ABCD"), scaled(-300, 300, 2).filter(bool), max_size=4),
+    reported=st.dictionaries(
+        st.sampled_from("ABCD"), scaled(-300, 300, 2).filter(bool), max_size=4
+    ),
 )
-def test_there_is_one_sentence_for_each_market_that_differs(fills, told):
+def test_there_is_one_sentence_for_each_market_that_differs(fills, reported):
     portfolio = booked(*fills)
 
-    found = position_differences(portfolio, AccountNow(portfolio.cash, told))
+    found = position_differences(portfolio, AccountNow(portfolio.cash, reported))
 
-    differing = [t for t in "ABCD" if portfolio.size(t) != told.get(t, 0)]
+    differing = [t for t in "ABCD" if portfolio.size(t) != reported.get(t, 0)]
     assert [sentence.split(":")[0] for sentence in found] == differing
 
 
 def test_a_difference_is_told_with_both_numbers():
     portfolio = booked(fill(Side.BUY, "12.50", "0.40", ticker="B"), fill(Side.SELL, 4, "0.60"))
-    told = changed(as_told(portfolio), A="-3", B="0", C="100")
+    reported = changed(as_told(portfolio), A="-3", B="0", C="100")
 
-    assert differences(portfolio, told) == [
+    assert differences(portfolio, reported) == [
         "A: -4 contracts booked, -3 at the exchange",
         "B: 12.5 contracts booked, 0 at the exchange",
         "C: 0 contracts booked, 100 at the exchange",
@@ -70,9 +72,9 @@ def test_a_difference_is_told_with_both_numbers():
 
 @given(off=scaled(-300, 300, 4))
 def test_cash_may_differ_by_what_a_balance_is_cut_off(off):
-    told = AccountNow(CASH + off, {})
+    reported = AccountNow(CASH + off, {})
 
-    assert bool(cash_differences(booked(), told)) is (abs(off) > CASH_TOLERANCE)
+    assert bool(cash_differences(booked(), reported)) is (abs(off) > CASH_TOLERANCE)
 
 
 def test_cash_that_differs_is_told_in_dollars():

@@ -33,11 +33,11 @@ def _books(mids: Sequence[float], at: float = 0.0) -> Books:
 
 def _moods(mids: Sequence[float]) -> list[int]:
     """The mood of one market after each book."""
-    rows, moods = blank_rows(), []
+    rows, market_regimes = blank_rows(), []
     for at, mid in enumerate(mids):
         codes, rows = classify(_books([mid], float(at)), rows)
-        moods.append(int(codes[0]))
-    return moods
+        market_regimes.append(int(codes[0]))
+    return market_regimes
 
 
 def _chop(count: int, step: float = 0.005, mid: float = 0.5) -> list[float]:
@@ -51,10 +51,10 @@ def test_the_ids_are_those_of_the_dashboard() -> None:
 def test_a_market_is_calm_until_it_was_seen_often_enough() -> None:
     rising = [0.3 + 0.01 * i for i in range(WINDOW + 5)]
 
-    moods = _moods(rising)
+    market_regimes = _moods(rising)
 
-    assert set(moods[:WINDOW]) == {CALM}
-    assert moods[WINDOW] == TRENDING
+    assert set(market_regimes[:WINDOW]) == {CALM}
+    assert market_regimes[WINDOW] == TRENDING
 
 
 def test_a_market_that_goes_nowhere_is_calm() -> None:
@@ -67,40 +67,40 @@ def test_a_small_steady_move_is_no_trend() -> None:
 
 
 def test_a_sudden_jump_is_chaos_at_once() -> None:
-    moods = _moods([*_chop(40), 0.75])
+    market_regimes = _moods([*_chop(40), 0.75])
 
-    assert moods[-2:] == [CALM, CHAOTIC]
+    assert market_regimes[-2:] == [CALM, CHAOTIC]
 
 
 def test_chaos_ends_when_the_market_settles() -> None:
-    moods = _moods([*_chop(40), 0.75, *_chop(30, mid=0.75)])
+    market_regimes = _moods([*_chop(40), 0.75, *_chop(30, mid=0.75)])
 
-    assert moods[40] == CHAOTIC
-    assert moods[-1] == CALM
+    assert market_regimes[40] == CHAOTIC
+    assert market_regimes[-1] == CALM
 
 
 def test_leaving_a_mood_takes_more_than_entering_it() -> None:
     rising = [*_chop(20), *[0.5 + 0.01 * i for i in range(20)]]
     slowing = [0.69 - 0.01 * (i % 2) for i in range(1, 9)]
 
-    moods = _moods([*rising, *slowing, *_chop(10, mid=0.69)])
+    market_regimes = _moods([*rising, *slowing, *_chop(10, mid=0.69)])
 
-    assert moods[len(rising) - 1] == TRENDING
+    assert market_regimes[len(rising) - 1] == TRENDING
     # The same efficiency that would not start a trend (below 0.60) carries it on (above 0.40).
-    assert moods[len(rising) + 7] == TRENDING
-    assert moods[-1] == CALM
+    assert market_regimes[len(rising) + 7] == TRENDING
+    assert market_regimes[-1] == CALM
 
 
 def test_a_mood_lasts_a_few_books() -> None:
     rng = np.random.default_rng(5)
     mids = np.clip(0.5 + np.cumsum(rng.normal(0, 0.01, 600)), 0.1, 0.9)
 
-    moods = np.array(_moods(mids.round(3).tolist()))
+    market_regimes = np.array(_moods(mids.round(3).tolist()))
 
-    starts = np.flatnonzero(np.diff(moods) != 0) + 1
+    starts = np.flatnonzero(np.diff(market_regimes) != 0) + 1
     hasty = [b for a, b in pairwise(starts) if b - a < 3]
     assert len(starts) > 4
-    assert all(moods[start] == CHAOTIC for start in hasty)
+    assert all(market_regimes[start] == CHAOTIC for start in hasty)
 
 
 @settings(max_examples=25, deadline=None)
@@ -114,9 +114,13 @@ def test_a_mood_lasts_a_few_books() -> None:
 def test_one_sided_books_change_nothing(mids: list[float]) -> None:
     known = [mid for mid in mids if not isnan(mid)]
 
-    moods = _moods(mids)
+    market_regimes = _moods(mids)
 
-    assert [mood for mood, mid in zip(moods, mids, strict=True) if not isnan(mid)] == _moods(known)
+    assert [
+        market_regime
+        for market_regime, mid in zip(market_regimes, mids, strict=True)
+        if not isnan(mid)
+    ] == _moods(known)
 
 
 @settings(max_examples=25, deadline=None)
@@ -150,7 +154,7 @@ def test_a_market_is_warm_once_its_window_is_full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "volumes", "mood"),
+    ("codes", "volumes", "market_regime"),
     [
         ([0, 0, 0, 0], [1, 1, 1, 1], RegimeName.CALM),
         ([2, 2, 0, 0], [1, 1, 1, 1], RegimeName.CHAOTIC),
@@ -163,11 +167,14 @@ def test_a_market_is_warm_once_its_window_is_full() -> None:
     ],
 )
 def test_the_mood_of_all_is_the_one_with_enough_weight(
-    codes: list[int], volumes: list[float], mood: RegimeName
+    codes: list[int], volumes: list[float], market_regime: RegimeName
 ) -> None:
     warm = np.ones(4, dtype=bool)
 
-    assert overall(np.array(codes, dtype=np.int8), np.array(volumes, dtype=float), warm) is mood
+    assert (
+        overall(np.array(codes, dtype=np.int8), np.array(volumes, dtype=float), warm)
+        is market_regime
+    )
 
 
 def test_all_are_calm_while_fewer_than_three_markets_are_known() -> None:

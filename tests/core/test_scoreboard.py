@@ -27,13 +27,13 @@ TOUCH = BestQuotes(0.0, 0.42, 0.44)
 def tally(*markets: list[float]) -> MarkoutTally:
     """The tally of these markets' moments, told in turns."""
     whole = MarkoutTally()
-    told = [(0, 0.0)] * len(markets)
+    reported = [(0, 0.0)] * len(markets)
     for turn in range(max(map(len, markets), default=0)):
         for number, nets in enumerate(markets):
             if turn < len(nets):
-                whole = whole.plus(nets[turn], told[number])
-                n, s = told[number]
-                told[number] = (n + 1, s + nets[turn])
+                whole = whole.plus(nets[turn], reported[number])
+                n, s = reported[number]
+                reported[number] = (n + 1, s + nets[turn])
     return whole
 
 
@@ -43,7 +43,7 @@ def test_the_cost_is_half_the_spread_and_the_fee_at_the_price_paid(way: int, pai
 
 
 @pytest.mark.parametrize(
-    ("touch", "fees"),
+    ("best_quotes", "fees"),
     [
         (TOUCH, None),
         (TOUCH, FeeSchedule(FeeKind.UNKNOWN, Decimal(1))),
@@ -51,9 +51,9 @@ def test_the_cost_is_half_the_spread_and_the_fee_at_the_price_paid(way: int, pai
     ],
 )
 def test_a_cost_that_cannot_be_known_is_no_number(
-    touch: BestQuotes, fees: FeeSchedule | None
+    best_quotes: BestQuotes, fees: FeeSchedule | None
 ) -> None:
-    assert math.isnan(cost(touch, 1, fees))
+    assert math.isnan(cost(best_quotes, 1, fees))
 
 
 def test_a_moment_is_due_at_each_horizon_and_then_never_again() -> None:

@@ -136,10 +136,10 @@ def test_a_second_large_order_on_the_same_side_is_announced_too() -> None:
 
 def test_no_more_orders_are_followed_than_there_is_room_for() -> None:
     rules = replace(EAGER, flags_an_hour=100)
-    crowd = list(LADDER)
+    agents = list(LADDER)
     seen = [USUAL] * 12
-    for count in range(1, len(crowd) + 1):
-        seen += [book(LADDER | dict.fromkeys(crowd[:count], 9_000.0), MIRROR)] * 2
+    for count in range(1, len(agents) + 1):
+        seen += [book(LADDER | dict.fromkeys(agents[:count], 9_000.0), MIRROR)] * 2
 
     said = [whale for whale in watch(*seen, rules=rules) if whale.type == WhaleType.LARGE_BID]
 

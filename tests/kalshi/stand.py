@@ -120,7 +120,7 @@ class Stand:
         return len(self.ann.orders)
 
 
-def told(execution: Execution) -> list[tuple[str, Decimal, Decimal, Decimal]]:
+def reported(execution: Execution) -> list[tuple[str, Decimal, Decimal, Decimal]]:
     """The fills of an execution in the form of `Stand.truth`."""
     return sorted((fill.fill_id, fill.size, fill.price, fill.fee) for fill in execution.fills)
 

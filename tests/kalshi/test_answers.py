@@ -98,9 +98,9 @@ def bomb() -> Iterator[bytes]:
 
 
 async def test_a_gzip_bomb_is_unpacked_up_to_the_limit_and_named():
-    told = await refused(Chunks(bomb()), **{"Content-Encoding": "gzip"})
+    reported = await refused(Chunks(bomb()), **{"Content-Encoding": "gzip"})
 
-    assert "unpacks to more than 8388608 bytes" in told
+    assert "unpacks to more than 8388608 bytes" in reported
 
 
 def nothing_packed() -> Iterator[bytes]:
@@ -110,16 +110,16 @@ def nothing_packed() -> Iterator[bytes]:
 
 
 async def test_gzip_that_never_ends_and_holds_nothing_is_bounded_as_it_arrives():
-    told = await refused(Chunks(nothing_packed()), **{"Content-Encoding": "gzip"})
+    reported = await refused(Chunks(nothing_packed()), **{"Content-Encoding": "gzip"})
 
-    assert "more than 8388608 bytes arrived" in told
+    assert "more than 8388608 bytes arrived" in reported
 
 
 @pytest.mark.parametrize("packing", ["br", "zstd", "deflate", "gzip, gzip", "x-unknown"])
 async def test_a_packing_that_was_not_asked_for_is_refused(packing):
-    told = await refused(b"{}", **{"Content-Encoding": packing})
+    reported = await refused(b"{}", **{"Content-Encoding": packing})
 
-    assert f"packed as '{packing}', which was not asked for" in told
+    assert f"packed as '{packing}', which was not asked for" in reported
 
 
 @pytest.mark.parametrize(
@@ -176,10 +176,10 @@ async def test_an_answer_without_content_is_refused():
     ],
 )
 async def test_a_document_of_excess_is_refused_in_a_short_line(body, why):
-    told = await refused(body)
+    reported = await refused(body)
 
-    assert why in told
-    assert len(told) < 1_100
+    assert why in reported
+    assert len(reported) < 1_100
 
 
 def _said(body: str, _request: httpx.Request) -> httpx.Response:
@@ -222,10 +222,10 @@ async def test_a_redirect_names_where_it_points_and_nothing_is_sent_there(status
         for ask in (client.markets([T1]), calls_.write(Write("POST", "/orders"), bytes)):
             with pytest.raises(ExchangeError) as raised:
                 await ask
-            told = str(raised.value)
-            assert f"HTTP {status}, it points to https://elsewhere.invalid/v3/markets," in told
-            assert "KALSHI_BASE_URL" in told
-            assert "secret" not in told
+            reported = str(raised.value)
+            assert f"HTTP {status}, it points to https://elsewhere.invalid/v3/markets," in reported
+            assert "KALSHI_BASE_URL" in reported
+            assert "secret" not in reported
             assert not is_final(raised.value)
     assert set(asked) == {"exchange.invalid"}
 

@@ -187,7 +187,7 @@ async def test_tries_end(client, exchange):
 
 
 @pytest.mark.parametrize(
-    ("final", "told"),
+    ("final", "reported"),
     [
         (httpx.Response(400, json={"msg": "Parameter validation failed"}), "HTTP 400, Parameter"),
         (httpx.Response(401, json={"error": {"code": "authentication_error"}}), "HTTP 401"),
@@ -200,10 +200,10 @@ async def test_tries_end(client, exchange):
     ],
     ids=str,
 )
-async def test_what_will_not_pass_is_tried_once_and_says_why(client, exchange, final, told):
+async def test_what_will_not_pass_is_tried_once_and_says_why(client, exchange, final, reported):
     route = exchange.get("/markets/orderbooks").mock(side_effect=[final])
 
-    with pytest.raises(ExchangeError, match=f"GET /markets/orderbooks: .*{told}"):
+    with pytest.raises(ExchangeError, match=f"GET /markets/orderbooks: .*{reported}"):
         await client.books([T1])
     assert route.call_count == 1
 
@@ -451,11 +451,13 @@ async def test_the_exchange_says_that_it_is_down_with_an_error_status_too(client
     assert route.call_count == 1
 
 
-@pytest.mark.parametrize(("status", "told"), [(503, "HTTP 503"), (200, "not the expected JSON")])
-async def test_a_status_that_is_none_is_an_error(client, exchange, status, told):
+@pytest.mark.parametrize(
+    ("status", "reported"), [(503, "HTTP 503"), (200, "not the expected JSON")]
+)
+async def test_a_status_that_is_none_is_an_error(client, exchange, status, reported):
     exchange.get("/exchange/status").respond(status, html="<html>")
 
-    with pytest.raises(ExchangeError, match=told):
+    with pytest.raises(ExchangeError, match=reported):
         await client.exchange_status()
 
 

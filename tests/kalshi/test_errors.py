@@ -12,7 +12,7 @@ RECORDED = FIXTURES / "errors.json"
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "told"),
+    ("body", "code", "reported"),
     [
         (
             {"error": {"code": "invalid_price", "message": "invalid price"}},
@@ -44,16 +44,16 @@ RECORDED = FIXTURES / "errors.json"
         ("gone", "", "no reason given"),
     ],
 )
-def test_every_form_of_refusal_is_understood(body, code, told):
+def test_every_form_of_refusal_is_understood(body, code, reported):
     refused = error("GET /markets", 409, dump(body))
 
     assert isinstance(refused, ExchangeError)
     assert (refused.status, refused.code) == (409, code)
-    assert str(refused) == f"GET /markets: HTTP 409, {told}"
+    assert str(refused) == f"GET /markets: HTTP 409, {reported}"
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         (b"", "no reason given"),
         (b" \n", "no reason given"),
@@ -62,8 +62,8 @@ def test_every_form_of_refusal_is_understood(body, code, told):
         (b"[" * 100_000, "the answer is not JSON"),
     ],
 )
-def test_a_page_of_the_edge_is_a_refusal_too(body, told):
-    assert str(error("GET /series", 502, body)) == f"GET /series: HTTP 502, {told}"
+def test_a_page_of_the_edge_is_a_refusal_too(body, reported):
+    assert str(error("GET /series", 502, body)) == f"GET /series: HTTP 502, {reported}"
 
 
 def test_what_the_exchange_says_cannot_forge_a_line_of_the_log_or_fill_it():
@@ -92,6 +92,8 @@ def test_every_recorded_error_gives_its_code():
     for recorded in json.loads(RECORDED.read_bytes()):
         body = recorded["body"]
         refused = error("GET /x", recorded["status"], dump(body))
-        told = body.get("error", body)
-        expected = told.get("code", "") if isinstance(told, dict) else told.replace(" ", "_")
+        reported = body.get("error", body)
+        expected = (
+            reported.get("code", "") if isinstance(reported, dict) else reported.replace(" ", "_")
+        )
         assert (refused.status, refused.code) == (recorded["status"], expected)

@@ -60,12 +60,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(say: Say) -> AsyncIterator[tuple[KalshiTrading, Desk]]:
-    told = Desk(say)
-    async with open_http(BASE, httpx.MockTransport(told)) as http:
+async def backend(say: Say) -> AsyncIterator[tuple[KalshiTrading, Desk]]:
+    reported = Desk(say)
+    async with open_http(BASE, httpx.MockTransport(reported)) as http:
         signer = Signer(KEY.key_id, PEM, HandClock())
         calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6), signer.headers)
-        yield KalshiTrading(calls, calls), told
+        yield KalshiTrading(calls, calls), reported
 
 
 def saying(*bodies: object, status: int = 200) -> Say:
@@ -115,15 +115,15 @@ def order_told(name: str = "bot-1", **changes: object) -> Json:
 
 
 async def test_an_order_is_said_in_strings_as_a_side_of_yes():
-    async with desk(saying(CREATED, status=201)) as (trading, told):
+    async with backend(saying(CREATED, status=201)) as (trading, reported):
         created = await trading.create(ORDER, "g-1", 2, nothing_to_check)
 
     assert created.order_id == "o-1"
-    assert (told.last.method, told.last.url.path) == (
+    assert (reported.last.method, reported.last.url.path) == (
         "POST",
         "/trade-api/v2/portfolio/events/orders",
     )
-    assert json.loads(told.last.content) == {
+    assert json.loads(reported.last.content) == {
         "ticker": "KXRAIN-A",
         "side": "ask",
         "count": "12.50",
@@ -134,7 +134,7 @@ async def test_an_order_is_said_in_strings_as_a_side_of_yes():
         "order_group_id": "g-1",
         "exchange_index": 2,
     }
-    assert told.last.headers["content-type"] == "application/json"
+    assert reported.last.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ async def test_an_order_is_said_in_strings_as_a_side_of_yes():
     ],
 )
 async def test_order_groups_are_asked_for_by_shard(ask, method, path, body):
-    async with desk(saying({"order_group_id": "g-1"}, status=201)) as (trading, told):
+    async with backend(saying({"order_group_id": "g-1"}, status=201)) as (trading, reported):
         await ask(trading)
 
-    sent = told.last
+    sent = reported.last
     raw, _, query = sent.url.raw_path.decode().partition("?")
     assert (sent.method, raw) == (method, f"/trade-api/v2/portfolio/order_groups{path}")
     assert (json.loads(sent.content) if sent.content else None) == body
@@ -163,26 +163,26 @@ async def test_order_groups_are_asked_for_by_shard(ask, method, path, body):
 
 async def test_the_exchange_can_check_the_signature_of_every_request():
     ring = KeyRing({KEY.key_id: KEY})
-    async with desk(saying({"orders": [], "cursor": ""})) as (trading, told):
+    async with backend(saying({"orders": [], "cursor": ""})) as (trading, reported):
         await trading.order(ORDER)
-    async with desk(saying({})) as (trading, other):
+    async with backend(saying({})) as (trading, other):
         await trading.trigger_group("g/1", 0)
 
-    for sent in (told.last, other.last):
+    for sent in (reported.last, other.last):
         raw = sent.url.raw_path.decode().partition("?")[0]
         named = {name.upper(): value for name, value in sent.headers.items()}
         assert ring.signer(named, sent.method, raw, NOON) == KEY
-    assert told.last.url.query
+    assert reported.last.url.query
 
 
 async def test_market_data_is_signed_when_there_is_a_key_and_else_not():
     for signature in (None, Signer(KEY.key_id, PEM, HandClock()).headers):
-        told = Desk(saying(page()))
-        async with open_http(BASE, httpx.MockTransport(told)) as http:
+        reported = Desk(saying(page()))
+        async with open_http(BASE, httpx.MockTransport(reported)) as http:
             budget = TokenBudget(lambda: 0.0)
             await KalshiClient(http, budget, HandClock(), signature).markets(["A"])
 
-        assert ("kalshi-access-key" in told.last.headers) is (signature is not None)
+        assert ("kalshi-access-key" in reported.last.headers) is (signature is not None)
 
 
 # Sent once
@@ -199,11 +199,11 @@ async def test_market_data_is_signed_when_there_is_a_key_and_else_not():
     ids=["503", "429", "unreadable", "redirect"],
 )
 async def test_a_write_is_never_repeated(say):
-    async with desk(say) as (trading, told):
+    async with backend(say) as (trading, reported):
         with pytest.raises(ExchangeError):
             await trading.create(ORDER, "g-1", 0, nothing_to_check)
 
-    assert len(told.asked) == 1
+    assert len(reported.asked) == 1
 
 
 async def test_the_last_check_comes_after_the_wait_for_the_budget_and_stops_the_order():
@@ -217,19 +217,19 @@ async def test_the_last_check_comes_after_the_wait_for_the_budget_and_stops_the_
         heard.append("check")
         raise ExchangeError("too late", code=NOT_SENT)
 
-    told = Desk(saying(CREATED))
-    async with open_http(BASE, httpx.MockTransport(told)) as http:
+    reported = Desk(saying(CREATED))
+    async with open_http(BASE, httpx.MockTransport(reported)) as http:
         calls = Calls(http, Budget(lambda: 0.0))
         with pytest.raises(ExchangeError, match="too late"):
             await KalshiTrading(calls, calls).create(ORDER, "g-1", 0, check)
 
     assert heard == ["budget", "check"]
-    assert told.asked == []
+    assert reported.asked == []
 
 
 async def test_writes_and_reads_have_budgets_of_their_own():
-    told = Desk(saying(CREATED))
-    async with open_http(BASE, httpx.MockTransport(told)) as http:
+    reported = Desk(saying(CREATED))
+    async with open_http(BASE, httpx.MockTransport(reported)) as http:
         reads, writes = TokenBudget(lambda: 0.0), TokenBudget(lambda: 0.0)
         trading = KalshiTrading(Calls(http, reads), Calls(http, writes))
         await trading.create(ORDER, "g-1", 0, nothing_to_check)
@@ -279,19 +279,19 @@ def test_only_a_refusal_or_what_was_never_sent_is_the_end_of_an_order(status, co
 async def test_an_order_is_looked_for_by_its_name_on_all_pages():
     first = {"orders": [order_told("x"), order_told("y")], "cursor": "next"}
     second = {"orders": [order_told("z"), order_told()], "cursor": ""}
-    async with desk(saying(first, second)) as (trading, told):
+    async with backend(saying(first, second)) as (trading, reported):
         found = await trading.order(ORDER)
 
     assert found is not None
     assert found.order_id == "o-bot-1"
-    params = [dict(sent.url.params) for sent in told.asked]
+    params = [dict(sent.url.params) for sent in reported.asked]
     since = str(int((NOON - timedelta(seconds=60)).timestamp()))
     assert params[0] == {"ticker": "KXRAIN-A", "min_ts": since, "limit": "1000"}
     assert params[1] == {**params[0], "cursor": "next"}
 
 
 async def test_an_order_that_is_on_no_page_is_none():
-    async with desk(saying({"orders": [order_told("x")], "cursor": ""})) as (trading, _):
+    async with backend(saying({"orders": [order_told("x")], "cursor": ""})) as (trading, _):
         assert await trading.order(ORDER) is None
 
 
@@ -307,16 +307,16 @@ async def test_an_order_that_is_on_no_page_is_none():
     ],
 )
 async def test_a_listing_that_is_not_whole_finds_no_order_and_no_absence(bodies, why):
-    async with desk(saying(*bodies)) as (trading, _):
+    async with backend(saying(*bodies)) as (trading, _):
         with pytest.raises(ExchangeError, match=why):
             await trading.order(ORDER)
 
 
 async def test_an_odd_order_of_others_does_not_hide_ours():
     odd = [{"client_order_id": "x", "fill_count_fp": -1}, order_told("y", book_side=None)]
-    async with desk(saying({"orders": [*odd, order_told()], "cursor": ""})) as (trading, _):
+    async with backend(saying({"orders": [*odd, order_told()], "cursor": ""})) as (trading, _):
         found = await trading.order(ORDER)
-    async with desk(saying({"orders": odd, "cursor": ""})) as (trading, _):
+    async with backend(saying({"orders": odd, "cursor": ""})) as (trading, _):
         absent = await trading.order(ORDER)
 
     assert found is not None
@@ -327,22 +327,22 @@ async def test_an_odd_order_of_others_does_not_hide_ours():
     "odd", [order_told(fill_count_fp="-1"), order_told(order_id="o\n1"), {"order_id": "o-1"}, None]
 )
 async def test_an_order_that_cannot_be_read_and_may_be_ours_is_no_absence(odd):
-    async with desk(saying({"orders": [order_told("x"), odd], "cursor": ""})) as (trading, _):
+    async with backend(saying({"orders": [order_told("x"), odd], "cursor": ""})) as (trading, _):
         with pytest.raises(ExchangeError, match="GET /portfolio/orders: entry 1: not the expected"):
             await trading.order(ORDER)
 
 
 @pytest.mark.parametrize("odd", [{"ticker": "B"}, {"ticker": "B", "position_fp": "1e9"}, None, 7])
 async def test_a_position_that_cannot_be_read_is_an_error_and_never_flat(odd):
-    told = {"market_positions": [{"ticker": "A", "position_fp": "1.00"}, odd], "cursor": ""}
-    async with desk(saying(told)) as (trading, _):
+    reported = {"market_positions": [{"ticker": "A", "position_fp": "1.00"}, odd], "cursor": ""}
+    async with backend(saying(reported)) as (trading, _):
         with pytest.raises(ExchangeError, match=r"market_positions\[1\]"):
             await trading.positions()
 
 
 @pytest.mark.parametrize("odd", [fill_told(2, count_fp="x"), fill_told(2, fill_id="f\x00"), None])
 async def test_a_fill_that_cannot_be_read_is_an_error_and_never_left_out(odd):
-    async with desk(saying({"fills": [fill_told(), odd], "cursor": ""})) as (trading, _):
+    async with backend(saying({"fills": [fill_told(), odd], "cursor": ""})) as (trading, _):
         with pytest.raises(ExchangeError, match=r"fills\[1\]"):
             await trading.fills("o-1")
 
@@ -354,10 +354,10 @@ async def test_a_listing_without_an_end_is_an_error(monkeypatch):
     def say(_request):
         return httpx.Response(200, content=dump({"orders": [], "cursor": f"c-{next(numbers)}"}))
 
-    async with desk(say) as (trading, told):
+    async with backend(say) as (trading, reported):
         with pytest.raises(ExchangeError, match="no end after 3 pages"):
             await trading.order(ORDER)
-    assert len(told.asked) == 3
+    assert len(reported.asked) == 3
 
 
 def position(ticker: str, size: str) -> Json:
@@ -367,21 +367,21 @@ def position(ticker: str, size: str) -> Json:
 async def test_positions_are_signed_and_come_from_all_pages():
     first = {"market_positions": [position("A", "5.00"), position("B", "0.00")], "cursor": "x"}
     second = {"market_positions": [position("C", "-2.50")], "event_positions": []}
-    async with desk(saying(first, second)) as (trading, _):
+    async with backend(saying(first, second)) as (trading, _):
         assert await trading.positions() == {"A": Decimal(5), "C": Decimal("-2.5")}
 
 
 async def test_a_full_page_of_positions_without_a_word_on_the_next_is_an_error(monkeypatch):
     monkeypatch.setattr("bot.kalshi.trading.requests.PAGE", 2)
     full = {"market_positions": [position("A", "5.00"), position("B", "1.00")]}
-    async with desk(saying(full)) as (trading, _):
+    async with backend(saying(full)) as (trading, _):
         with pytest.raises(ExchangeError, match="not whole"):
             await trading.positions()
 
 
 async def test_a_market_with_two_positions_is_an_error():
     twice = {"market_positions": [position("A", "5.00"), position("A", "6.00")], "cursor": ""}
-    async with desk(saying(twice)) as (trading, _):
+    async with backend(saying(twice)) as (trading, _):
         with pytest.raises(ExchangeError, match="A is there twice"):
             await trading.positions()
 
@@ -392,17 +392,17 @@ async def test_the_number_of_shards_is_the_exchange_s_word():
         {"exchange_index": index, "exchange_active": True, "trading_active": True}
         for index in (2, 0)
     ]
-    async with desk(saying({**status, "exchange_index_statuses": shards})) as (trading, _):
+    async with backend(saying({**status, "exchange_index_statuses": shards})) as (trading, _):
         assert await trading.shards() == (0, 2)
-    async with desk(saying(status)) as (trading, _):
+    async with backend(saying(status)) as (trading, _):
         assert await trading.shards() == (0,)
 
 
 # What became of an order
 
 
-def ended(*told: Json, filled: str = "3.00") -> Execution | str:
-    fills = [decode(account.FillWire, dump(one)) for one in told]
+def ended(*reported: Json, filled: str = "3.00") -> Execution | str:
+    fills = [decode(account.FillWire, dump(one)) for one in reported]
     return outcome.execution(ORDER, "o-1", Decimal(filled), fills)
 
 
@@ -430,7 +430,7 @@ def test_a_fill_without_a_time_is_of_the_moment_of_its_order():
 
 
 @pytest.mark.parametrize(
-    ("told", "filled"),
+    ("reported", "filled"),
     [
         ([], "1.50"),
         ([fill_told()], "3.00"),
@@ -439,15 +439,15 @@ def test_a_fill_without_a_time_is_of_the_moment_of_its_order():
     ],
     ids=["none yet", "too few", "too many", "more than was wanted"],
 )
-def test_fills_that_do_not_come_to_the_order_are_no_end(told, filled):
-    assert ended(*told, filled=filled) == (
+def test_fills_that_do_not_come_to_the_order_are_no_end(reported, filled):
+    assert ended(*reported, filled=filled) == (
         f"order o-1 filled {filled} of 12.5, its fills come to "
-        f"{sum((Decimal(one['count_fp']) for one in told), Decimal(0))}"
+        f"{sum((Decimal(one['count_fp']) for one in reported), Decimal(0))}"
     )
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("reported", "why"),
     [
         ([fill_told(order_id="o-2")], "not of order o-1"),
         ([fill_told(ticker="KXRAIN-B")], "not of order o-1"),
@@ -456,6 +456,6 @@ def test_fills_that_do_not_come_to_the_order_are_no_end(told, filled):
         ([fill_told(yes_price_dollars="1.0000")], "impossible"),
     ],
 )
-def test_fills_that_cannot_be_ours_are_an_error_of_the_exchange(told, why):
+def test_fills_that_cannot_be_ours_are_an_error_of_the_exchange(reported, why):
     with pytest.raises(ExchangeError, match=why):
-        ended(*told)
+        ended(*reported)

@@ -31,8 +31,8 @@ from tests.kalshi.stand import (
     TICKER,
     buying,
     patient_venue_on,
+    reported,
     stand,
-    told,
     venue_on,
 )
 from tests.sim.exchanges import request
@@ -63,7 +63,7 @@ async def test_a_fill_carries_what_the_exchange_booked_to_the_last_digit():
         execution = await live.trade(buying("12.25", "0.52"))
 
         assert execution.status is OrderStatus.FILLED
-        assert told(execution) == live.truth(buying())
+        assert reported(execution) == live.truth(buying())
         assert [(f.price, f.size, f.side, f.at) for f in execution.fills] == [
             (Decimal("0.50"), Decimal("10.5"), Side.BUY, NOON),
             (Decimal("0.52"), Decimal("1.75"), Side.BUY, NOON),
@@ -109,9 +109,9 @@ async def test_after_any_fault_of_a_write_the_venue_has_the_true_fills(fault):
 
         assert live.faults.listing() == []
         assert isinstance(later, Execution)
-        assert told(later) == live.truth(wish)
+        assert reported(later) == live.truth(wish)
         if isinstance(at_once, Execution):
-            assert told(at_once) == live.truth(wish)
+            assert reported(at_once) == live.truth(wish)
         assert live.orders() <= 1
 
 
@@ -123,7 +123,7 @@ async def test_an_order_that_traded_unheard_is_found_at_once(kind):
         execution = await live.trade(buying())
 
         assert execution.status is OrderStatus.FILLED
-        assert told(execution) == live.truth(buying())
+        assert reported(execution) == live.truth(buying())
 
 
 @pytest.mark.parametrize("kind", ["error", "cut"])
@@ -207,7 +207,7 @@ def test_whatever_fails_the_venue_never_tells_an_untruth(spoiling, wish):
             assert isinstance(heard[-1], Execution)
             for outcome in heard:
                 if isinstance(outcome, Execution):
-                    assert told(outcome) == live.truth(wish)
+                    assert reported(outcome) == live.truth(wish)
             assert live.orders() <= 1
 
     asyncio.run(played())

@@ -176,10 +176,10 @@ def test_a_market_with_a_broken_field_is_left_out_of_its_page_and_the_others_sta
 
 
 def test_only_a_finalized_market_has_a_payout():
-    told = {"settlement_value_dollars": "0.3700", "result": "scalar"}
+    reported = {"settlement_value_dollars": "0.3700", "result": "scalar"}
 
-    assert one_market(status="determined", **told).payout is None
-    assert one_market(status="finalized", **told).payout == Decimal("0.37")
+    assert one_market(status="determined", **reported).payout is None
+    assert one_market(status="finalized", **reported).payout == Decimal("0.37")
 
 
 def test_a_page_of_the_listing_keeps_what_is_active_and_no_combo():
@@ -289,10 +289,12 @@ def test_a_trade_of_no_market_costs_no_market():
     assert (len(read.trades), len(read.broken), read.doubtful) == (1, 2, frozenset())
 
 
-@pytest.mark.parametrize("told", ["1e-999999", "0e-999999", "1" * 100_000, "0." + "1" * 100_000])
-def test_a_multiplier_with_more_digits_than_a_line_has_is_refused_in_a_short_sentence(told):
+@pytest.mark.parametrize(
+    "reported", ["1e-999999", "0e-999999", "1" * 100_000, "0." + "1" * 100_000]
+)
+def test_a_multiplier_with_more_digits_than_a_line_has_is_refused_in_a_short_sentence(reported):
     with pytest.raises(ExchangeError, match="is no fee multiplier") as raised:
-        markets.series(series(multiplier=told))
+        markets.series(series(multiplier=reported))
 
     assert len(str(raised.value)) < 200
 

@@ -19,7 +19,7 @@ def tape(tmp_path: Path) -> Tape:
     return read(made_tape(tmp_path / "made.parquet", markets=3, seconds=40))
 
 
-def told(tape: Tape) -> Floats:
+def reported(tape: Tape) -> Floats:
     """The features of a tape as the live cycle measures them: one book at a time, in time order."""
     memory: dict[tuple[str, int], Rows] = {}
     features = []
@@ -47,7 +47,7 @@ def test_a_tape_is_measured_exactly_as_the_live_cycle_would(tape: Tape) -> None:
     runs = in_runs(tape)
     deep = FEATURE_NAMES.index("imb10c")
 
-    live, learned = told(tape), observations(runs)
+    live, learned = reported(tape), observations(runs)
 
     order = np.lexsort((tape.books.seen_at, np.array(tape.books.tickers)))
     live[:, deep] = np.nan

@@ -57,5 +57,5 @@ def test_permuted_labels_teach_nothing(moments: Samples) -> None:
         model = fitted(CANDIDATES[2], moments.features[past], up[past])
         score[scored] = model.score(moments.features[scored])
 
-    judged = np.isfinite(score)
-    assert auc(score[judged], up[judged]) == pytest.approx(0.5, abs=0.03)
+    predictions = np.isfinite(score)
+    assert auc(score[predictions], up[predictions]) == pytest.approx(0.5, abs=0.03)

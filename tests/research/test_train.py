@@ -55,9 +55,9 @@ def written(folder: Path) -> dict[str, Any]:
 def test_training_again_from_the_folder_of_recordings_gives_the_same_file(
     models: Path, tape: Path, tmp_path: Path
 ) -> None:
-    told = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
+    reported = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
 
-    assert train.main(told) == 0
+    assert train.main(reported) == 0
     assert written(models) == written(tmp_path)
     files = [folder / "gbm_label_up.pkl" for folder in (models, tmp_path)]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -68,9 +68,9 @@ def test_what_was_trained_loads_and_scores_what_it_saw(models: Path, moments: Sa
 
     assert isinstance(scorer, ModelScorer), scorer.fault
     score = scorer.score(moments.features)
-    judged = np.isfinite(score)
-    assert judged.mean() > 0.8
-    assert auc(score[judged], (moments.change > 0)[judged]) > 0.55
+    predictions = np.isfinite(score)
+    assert predictions.mean() > 0.8
+    assert auc(score[predictions], (moments.change > 0)[predictions]) > 0.55
 
 
 def test_the_card_says_what_the_model_is(models: Path) -> None:
@@ -113,8 +113,8 @@ def test_evaluation_repeats_the_test_of_the_card(
 ) -> None:
     answer = tmp_path / "answer.json"
 
-    told = [str(models / "gbm_label_up.pkl"), str(tape)]
-    code = evaluate.main([*told, "--json", str(answer), "--plots", str(tmp_path / "plots")])
+    reported = [str(models / "gbm_label_up.pkl"), str(tape)]
+    code = evaluate.main([*reported, "--json", str(answer), "--plots", str(tmp_path / "plots")])
 
     found = json.loads(answer.read_bytes())
     assert code == 0
@@ -138,9 +138,9 @@ def test_without_the_library_for_pictures_the_figures_are_written_all_the_same(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     answer = tmp_path / "a folder" / "answer.json"
-    told = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+    reported = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
 
-    code = evaluate.main([*told, "--plots", str(tmp_path / "plots")])
+    code = evaluate.main([*reported, "--plots", str(tmp_path / "plots")])
 
     said = capsys.readouterr()
     assert code == 1, "a picture was asked for"
@@ -152,9 +152,9 @@ def test_markets_trained_on_are_judged_only_when_asked_for(
     models: Path, tape: Path, tmp_path: Path
 ) -> None:
     answer = tmp_path / "answer.json"
-    told = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+    reported = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
 
-    evaluate.main([*told, "--with-trained"])
+    evaluate.main([*reported, "--with-trained"])
 
     found = json.loads(answer.read_bytes())
     assert found["metrics"]["markets"] == 12
@@ -184,9 +184,9 @@ def test_a_tape_on_which_the_model_has_no_opinion_still_judges_the_baselines(
     table = pq.read_table(tape)
     bare, answer = tmp_path / "bare.parquet", tmp_path / "answer.json"
     pq.write_table(table.drop([name for name in table.column_names if "_sz" in name]), bare)
-    told = [str(models / "gbm_label_up.pkl"), str(bare), "--json", str(answer)]
+    reported = [str(models / "gbm_label_up.pkl"), str(bare), "--json", str(answer)]
 
-    code = evaluate.main([*told, "--plots", str(tmp_path)])
+    code = evaluate.main([*reported, "--plots", str(tmp_path)])
 
     found = json.loads(answer.read_bytes())
     assert code == 0

@@ -28,7 +28,7 @@ SECONDS = 900
 NO_PRINTS = SimulatedTrades(*(np.zeros(0) for _ in range(5)))
 
 
-def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Action:
+def action(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Action:
     return Action(
         ticker="A",
         kind=truth.ActionKind(kind),
@@ -44,19 +44,19 @@ def deed(since: float, until: float, *, kind: str = "whale", price: float = 0.42
     )
 
 
-def stage(*deeds: Action) -> Scene:
+def stage(*actions: Action) -> Scene:
     """One market whose bids show exactly these deeds, every second."""
     levels = np.zeros((4, SECONDS, 1, 6))
     levels[0], levels[1] = np.round(0.45 - 0.01 * np.arange(6), 6), 300.0
     levels[2], levels[3] = np.round(0.47 + 0.01 * np.arange(6), 6), 300.0
     at = START.timestamp() + np.arange(SECONDS, dtype=np.float64)
-    for each in deeds:
+    for each in actions:
         assert each.t1 is not None
         there = (at >= each.t0.timestamp()) & (at < each.t1.timestamp())
         levels[1, there, 0, round(100 * (0.45 - each.price))] += each.shown
     bids, bid_sizes, asks, ask_sizes = levels
     shown = (bids, bid_sizes, asks, ask_sizes)
-    return Scene(MarketKind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (deeds,))
+    return Scene(MarketKind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (actions,))
 
 
 def said(*found: tuple[float, float], side: int = 0) -> Detection:
@@ -66,15 +66,15 @@ def said(*found: tuple[float, float], side: int = 0) -> Detection:
     return Detection(none, at + START.timestamp(), none + side, price)
 
 
-def judged(flags: Detection, *deeds: Action, kind: str = "large") -> Score:
-    return score(stage(*deeds), flags, QUESTIONS[kind], 1.0)
+def predictions(flags: Detection, *actions: Action, kind: str = "large") -> Score:
+    return score(stage(*actions), flags, QUESTIONS[kind], 1.0)
 
 
 def counts(found: Score) -> tuple[int, int, int]:
     return int(found.right.sum()), int(found.wrong.sum()), int(found.missed.sum())
 
 
-WHALE = deed(400, 500)
+WHALE = action(400, 500)
 
 
 @pytest.mark.parametrize(
@@ -93,23 +93,23 @@ WHALE = deed(400, 500)
 def test_a_detection_is_right_once_at_the_price_side_and_time_of_a_deed(
     flags: Detection, expected: tuple[int, int, int]
 ) -> None:
-    assert counts(judged(flags, WHALE)) == expected
+    assert counts(predictions(flags, WHALE)) == expected
 
 
 def test_an_iceberg_is_nobodys_task() -> None:
-    assert counts(judged(said((410, 0.42)), deed(400, 500, kind="iceberg"))) == (0, 0, 0)
+    assert counts(predictions(said((410, 0.42)), action(400, 500, kind="iceberg"))) == (0, 0, 0)
 
 
 def test_a_suspected_spoof_may_be_said_just_after_it_left_and_a_whale_is_none() -> None:
-    spoof = deed(400, 430, kind="spoof")
+    spoof = action(400, 430, kind="spoof")
 
-    assert counts(judged(said((432, 0.42)), spoof, kind="spoof_suspected")) == (1, 0, 0)
-    assert counts(judged(said((440, 0.42)), spoof, kind="spoof_suspected")) == (0, 1, 1)
-    assert counts(judged(said((501, 0.42)), WHALE, kind="spoof_suspected")) == (0, 1, 0)
+    assert counts(predictions(said((432, 0.42)), spoof, kind="spoof_suspected")) == (1, 0, 0)
+    assert counts(predictions(said((440, 0.42)), spoof, kind="spoof_suspected")) == (0, 1, 1)
+    assert counts(predictions(said((501, 0.42)), WHALE, kind="spoof_suspected")) == (0, 1, 0)
 
 
 def test_what_stood_at_no_look_is_not_visible_and_still_missed() -> None:
-    brief = deed(421, 430)
+    brief = action(421, 430)
 
     found = score(stage(brief), said(), QUESTIONS["large"], 60.0)
 
@@ -131,7 +131,7 @@ def test_all_detectors_find_a_plain_whale_and_say_it_once() -> None:
 
 
 def test_a_simple_detector_suspects_what_has_gone() -> None:
-    made = stage(deed(400, 430, kind="spoof"))
+    made = stage(action(400, 430, kind="spoof"))
 
     flags = simple(tracks(made, 1.0), "spoof_suspected", "absolute", 1_000.0)
 
@@ -230,9 +230,9 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
     large = next(row for row in rows if (row["type"], row["detector"]) == ("large", "ours"))
     hours = 2 * 190 / 3_600
     assert large["real_flags_per_hour"] == pytest.approx(1 / hours, abs=0.01)
-    told = {row["type"]: row["real_flags_per_hour"] is not None for row in rows}
-    assert told.pop("sweep") is False
-    assert all(told.values())
+    reported = {row["type"]: row["real_flags_per_hour"] is not None for row in rows}
+    assert reported.pop("sweep") is False
+    assert all(reported.values())
 
 
 def test_without_the_library_for_pictures_the_report_is_written_all_the_same(

@@ -147,19 +147,19 @@ def change(book: Book, naive: NaiveBook, act: str, what: int) -> None:
 
 
 def assert_levels(book: Book, naive: NaiveBook, diary: Diary) -> None:
-    told: dict[tuple[Side, int], int] = {}
+    reported: dict[tuple[Side, int], int] = {}
     for side in Side:
         levels = book.levels(side)
         assert levels == sorted(levels, key=lambda level: -level[0] * side.sign)
         assert book.levels(side, 2) == levels[:2]
-        told |= {(side, price): size for price, size in levels}
+        reported |= {(side, price): size for price, size in levels}
         for price, size in levels:
             assert size == book.size_at(side, price)
             assert size == sum(
                 o.remaining for o in naive.resting if (o.side, o.price) == (side, price)
             )
     # What the tape told of changes adds up to the book as it stands.
-    assert told == diary.levels
+    assert reported == diary.levels
     assert book.best_bid < book.best_ask
 
 

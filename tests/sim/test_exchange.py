@@ -371,9 +371,9 @@ def test_cancel_all_leaves_other_markets_alone_when_told_to():
 def test_an_order_expires_on_its_second(exchange, ann):
     at = START + timedelta(seconds=10)
     placed = buy(exchange, ann, 1, 40, expiration=at)
-    kept = buy(exchange, ann, 1, 41, expiration=at)
+    checkpoint = buy(exchange, ann, 1, 41, expiration=at)
     moved = Amendment(price=4_100, size=100, expiration=at + timedelta(seconds=5))
-    exchange.amend(ann, kept.order_id, moved)
+    exchange.amend(ann, checkpoint.order_id, moved)
     freed = buy(exchange, ann, 1, 42, expiration=at)
     exchange.amend(ann, freed.order_id, Amendment(price=4_200, size=100, clear_expiration=True))
 
@@ -382,7 +382,7 @@ def test_an_order_expires_on_its_second(exchange, ann):
     exchange.advance(at + timedelta(minutes=1))
 
     assert ann.orders[placed.order_id].state is OrderState.CANCELED
-    assert after_ten == {kept.order_id, freed.order_id}
+    assert after_ten == {checkpoint.order_id, freed.order_id}
     assert set(ann.open_orders) == {freed.order_id}
 
 

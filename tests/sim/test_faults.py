@@ -359,7 +359,7 @@ async def test_markets_are_as_they_were_a_while_ago():
 
 async def test_a_cancelled_order_still_rests_for_a_moment():
     where = place()
-    kept = buy(where.exchange, owner(where), 1, 30).order_id
+    checkpoint = buy(where.exchange, owner(where), 1, 30).order_id
     put(where, kind="stale_orders", age=0.3)
     order_id = buy(where.exchange, owner(where), 5, 40).order_id
     one = f"/portfolio/orders/{order_id}"
@@ -373,19 +373,19 @@ async def test_a_cancelled_order_still_rests_for_a_moment():
         fresh = {name: await orders(http, status=name) for name in ("", "resting", "canceled")}
         after = (await http.get(one)).json()["order"]
 
-    assert stale[""] == {order_id: "resting", kept: "resting"}
-    assert stale["resting"].keys() == {order_id, kept}
+    assert stale[""] == {order_id: "resting", checkpoint: "resting"}
+    assert stale["resting"].keys() == {order_id, checkpoint}
     assert stale["canceled"] == {}
     assert elsewhere == {}
     assert (single["status"], single["remaining_count_fp"]) == ("resting", "5.00")
     assert unknown.status_code == 404
-    assert fresh["resting"].keys() == {kept}
+    assert fresh["resting"].keys() == {checkpoint}
     assert (after["status"], after["remaining_count_fp"]) == ("canceled", "0.00")
 
 
 async def orders(http: httpx.AsyncClient, **params: str) -> dict[str, str]:
-    told = (await http.get("/portfolio/orders", params=params)).json()["orders"]
-    return {order["order_id"]: order["status"] for order in told}
+    reported = (await http.get("/portfolio/orders", params=params)).json()["orders"]
+    return {order["order_id"]: order["status"] for order in reported}
 
 
 async def test_only_so_many_fills_and_cancels_are_remembered():

@@ -45,9 +45,9 @@ async def test_a_gap_uses_a_number_and_sends_nothing():
         fault = put(where, kind="sequence_gap", count=1)
         for cents in (30, 31):
             buy(where.exchange, owner(where), 1, cents)
-        told = await client.rest()
+        reported = await client.rest()
 
-    assert [frame.get("seq") for frame in told if frame["sid"] == 1] == [3]
+    assert [frame.get("seq") for frame in reported if frame["sid"] == 1] == [3]
     assert fault.fired == 1
 
 
@@ -57,12 +57,12 @@ async def test_a_fill_is_told_twice():
         await subscribe(client, "fill", "trade")
         put(where, kind="duplicate_fill")
         trade(where)
-        told = await client.rest()
+        reported = await client.rest()
 
-    fills = [frame for frame in told if frame["type"] == "fill"]
+    fills = [frame for frame in reported if frame["type"] == "fill"]
     assert len(fills) == 2
     assert fills[0] == fills[1]
-    assert [frame["type"] for frame in told].count("trade") == 1
+    assert [frame["type"] for frame in reported].count("trade") == 1
 
 
 async def test_a_fill_is_told_late_and_perhaps_twice():
@@ -163,10 +163,10 @@ async def test_a_terminal_error_ends_the_subscription(code):
         put(where, kind="channel_error", code=code, count=1)
         for cents in (30, 31):
             buy(where.exchange, owner(where), 1, cents)
-        told = await client.rest()
+        reported = await client.rest()
         listed = await client.ask("list_subscriptions")
 
-    assert [frame["type"] for frame in told] == ["error"]
+    assert [frame["type"] for frame in reported] == ["error"]
     assert listed["msg"] == []
 
 
@@ -175,9 +175,9 @@ async def test_a_subscription_that_ended_among_its_snapshots_shows_no_more():
     put(where, kind="channel_error", code=10, count=1)
     async with peer(where) as client:
         await client.say("subscribe", channels=["orderbook_delta"], market_tickers=["A", "B"])
-        told = await client.rest()
+        reported = await client.rest()
 
-    assert [frame["type"] for frame in told] == ["subscribed", "error"]
+    assert [frame["type"] for frame in reported] == ["subscribed", "error"]
 
 
 async def test_a_command_is_answered_with_an_error():
@@ -249,11 +249,11 @@ async def spoiled(seed: int) -> list[Json]:
         await subscribe(client, "orderbook_delta", "user_orders")
         for number in range(40):
             buy(exchange, owner(where), 1, 10 + number)
-        told = await client.rest()
-    for frame in told:
+        reported = await client.rest()
+    for frame in reported:
         for name in ("order_id", "user_id"):
             frame["msg"].pop(name, None)
-    return told
+    return reported
 
 
 async def test_the_same_seed_spoils_the_same_frames():

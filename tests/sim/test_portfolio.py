@@ -59,7 +59,7 @@ KEYS, SIGNER = signing("ann")
 
 
 @asynccontextmanager
-async def desk():
+async def backend():
     """Ann signs; bob is there to trade with. A second market is on another shard."""
     exchange = exchange_with()
     exchange.add_series(SeriesSpec("KXBTC", "Bitcoin", "Crypto", exchange_index=2))
@@ -78,7 +78,7 @@ def error(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 async def test_a_resting_order_is_created_as_documented():
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.create(client_order_id="mine")
 
     assert answer.status_code == 201
@@ -92,7 +92,7 @@ async def test_a_resting_order_is_created_as_documented():
 
 
 async def test_a_filled_order_says_its_average_price_and_fee_per_contract():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 10, 37)
         said = (await d.create(price="0.4000")).json()
 
@@ -101,7 +101,7 @@ async def test_a_filled_order_says_its_average_price_and_fee_per_contract():
 
 
 async def test_an_immediate_order_that_fills_nothing_is_201_with_nothing_left():
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.create(time_in_force="immediate_or_cancel")
 
     assert answer.status_code == 201
@@ -122,7 +122,7 @@ async def test_an_immediate_order_that_fills_nothing_is_201_with_nothing_left():
     ],
 )
 async def test_a_value_of_the_wrong_kind_gets_the_flat_refusal(field, kind, value):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.create(**{field: value})
 
     assert answer.status_code == 400
@@ -133,7 +133,7 @@ async def test_a_value_of_the_wrong_kind_gets_the_flat_refusal(field, kind, valu
 
 
 async def test_the_refusal_of_a_number_is_the_recorded_one():
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.create(count=10)
 
     assert answer.json() == {
@@ -146,7 +146,7 @@ async def test_the_refusal_of_a_number_is_the_recorded_one():
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"x"', b"3", b"\xff"])
 async def test_a_body_that_is_no_object_gets_the_flat_refusal(content):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.http.post(ORDERS, content=content)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
@@ -190,7 +190,7 @@ async def test_a_body_that_is_no_object_gets_the_flat_refusal(content):
     ],
 )
 async def test_an_order_that_cannot_be_gets_the_nested_refusal(changes, expected):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.create(**changes)
 
         assert error(answer)[:2] == expected
@@ -198,7 +198,7 @@ async def test_an_order_that_cannot_be_gets_the_nested_refusal(changes, expected
 
 
 async def test_the_refusals_of_the_matching_are_the_recorded_ones():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 1, 50)
         await d.create(count="1", price="0.3", client_order_id="mine")
 
@@ -216,13 +216,13 @@ async def test_the_refusals_of_the_matching_are_the_recorded_ones():
 
 
 async def test_a_price_may_have_fewer_decimals_than_four():
-    async with desk() as d:
+    async with backend() as d:
         for price in ("0.5", ".5", "0.50", "0.500000"):
             assert (await d.create(price=price, count="1")).status_code == 201
 
 
 async def test_auto_routing_takes_a_missing_or_a_negative_shard():
-    async with desk() as d:
+    async with backend() as d:
         d.exchange.deposit(d.ann, 2, 10_000_000)
         for shard in (..., None, -1, 2):
             answer = await d.create(ticker=ELSEWHERE, exchange_index=shard, count="1")
@@ -230,7 +230,7 @@ async def test_auto_routing_takes_a_missing_or_a_negative_shard():
 
 
 async def test_a_cancel_needs_to_know_the_shard():
-    async with desk() as d:
+    async with backend() as d:
         d.exchange.deposit(d.ann, 2, 10_000_000)
         order_id = (await d.create(ticker=ELSEWHERE, count="1")).json()["order_id"]
         path = f"{ORDERS}/{order_id}"
@@ -249,7 +249,7 @@ async def test_a_cancel_needs_to_know_the_shard():
 
 
 async def test_cancel_all_leaves_nothing_and_says_nothing():
-    async with desk() as d:
+    async with backend() as d:
         await d.create(count="1")
         answer = await d.http.delete(ORDERS)
 
@@ -258,7 +258,7 @@ async def test_cancel_all_leaves_nothing_and_says_nothing():
 
 
 async def test_a_batch_of_orders_succeeds_and_fails_one_by_one():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 1, 50)
         orders = [
             body(count="1", client_order_id="a"),
@@ -289,7 +289,7 @@ async def test_a_batch_of_orders_succeeds_and_fails_one_by_one():
 
 
 async def test_a_batch_of_cancels_succeeds_and_fails_one_by_one():
-    async with desk() as d:
+    async with backend() as d:
         order_id = (await d.create(count="1", client_order_id="a")).json()["order_id"]
         orders = [{"order_id": order_id, "market_ticker": MARKET}, {"order_id": "x"}, {}]
         answer = await d.http.request("DELETE", f"{ORDERS}/batched", json={"orders": orders})
@@ -310,14 +310,14 @@ async def test_a_batch_of_cancels_succeeds_and_fails_one_by_one():
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("content", [{}, {"orders": None}, {"orders": {}}, {"orders": [3]}])
 async def test_a_batch_needs_a_list_of_orders(method, content):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.http.request(method, f"{ORDERS}/batched", json=content)
 
     assert answer.status_code == 400
 
 
 async def test_an_amendment_says_what_is_filled_and_what_remains():
-    async with desk() as d:
+    async with backend() as d:
         made = (await d.create(client_order_id="old")).json()
         sell(d.exchange, d.bob, 4, 50)
         change = {"ticker": MARKET, "side": "bid", "price": "0.4900", "count": "8.00"}
@@ -356,7 +356,7 @@ async def test_an_amendment_says_what_is_filled_and_what_remains():
     ],
 )
 async def test_an_amendment_that_cannot_be_changes_nothing(changes, expected):
-    async with desk() as d:
+    async with backend() as d:
         made = (await d.create(client_order_id="old")).json()
         before = await d.order(made["order_id"])
         change = {"ticker": MARKET, "side": "bid", "price": "0.4900", "count": "8.00"}
@@ -369,7 +369,7 @@ async def test_an_amendment_that_cannot_be_changes_nothing(changes, expected):
 
 async def test_amending_or_decreasing_what_does_not_rest_is_404():
     change = {"ticker": MARKET, "side": "bid", "price": "0.4900", "count": "8.00"}
-    async with desk() as d:
+    async with backend() as d:
         amend = await d.http.post(f"{ORDERS}/none/amend", json=change)
         decrease = await d.http.post(f"{ORDERS}/none/decrease", json={"reduce_by": "1"})
 
@@ -377,7 +377,7 @@ async def test_amending_or_decreasing_what_does_not_rest_is_404():
 
 
 async def test_a_decrease_goes_by_or_to():
-    async with desk() as d:
+    async with backend() as d:
         made = (await d.create(client_order_id="a")).json()
         path = f"{ORDERS}/{made['order_id']}/decrease"
         by = await d.http.post(path, json={"reduce_by": "2.50"})
@@ -399,7 +399,7 @@ async def test_a_decrease_goes_by_or_to():
 
 
 async def test_orders_are_listed_youngest_first_paged_and_filtered():
-    async with desk() as d:
+    async with backend() as d:
         ids = []
         for cents in (40, 41, 42):
             ids.append((await d.create(price=f"0.{cents}", count="1")).json()["order_id"])
@@ -426,7 +426,7 @@ async def test_orders_are_listed_youngest_first_paged_and_filtered():
 
 
 async def test_an_order_tells_its_life():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 4, 37)
         group = await d.http.post(
             "/portfolio/order_groups/create", json={"contracts_limit_fp": "50.00"}
@@ -461,7 +461,7 @@ async def test_an_order_tells_its_life():
 
 
 async def test_the_queue_is_what_must_trade_first():
-    async with desk() as d:
+    async with backend() as d:
         buy(d.exchange, d.bob, 3, 50)
         buy(d.exchange, d.bob, 2, 51)
         made = (await d.create()).json()
@@ -481,7 +481,7 @@ async def test_the_queue_is_what_must_trade_first():
 
 
 async def test_a_round_trip_shows_in_fills_positions_and_balance():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 10, 37)
         await d.create(price="0.3700")
         buy(d.exchange, d.bob, 4, 39)
@@ -507,7 +507,7 @@ async def test_a_round_trip_shows_in_fills_positions_and_balance():
 
 
 async def test_fills_are_filtered():
-    async with desk() as d:
+    async with backend() as d:
         sell(d.exchange, d.bob, 10, 37)
         made = (await d.create(price="0.3700", count="1")).json()
         await d.create(price="0.3700", count="2")
@@ -524,7 +524,7 @@ async def test_fills_are_filtered():
 
 
 async def test_a_no_position_is_negative_and_its_settlement_pays_the_other_side():
-    async with desk() as d:
+    async with backend() as d:
         buy(d.exchange, d.bob, 10, 40)
         await d.create(side="ask", price="0.4000")
         held = (await d.http.get("/portfolio/positions")).json()["market_positions"][0]
@@ -570,7 +570,7 @@ async def test_a_no_position_is_negative_and_its_settlement_pays_the_other_side(
 
 
 async def test_settlements_are_filtered():
-    async with desk() as d:
+    async with backend() as d:
         buy(d.exchange, d.bob, 1, 40)
         await d.create(side="ask", price="0.4000", count="1")
         d.exchange.advance(CLOSE)
@@ -594,7 +594,7 @@ async def test_cash_moves_between_shards_and_no_further():
         "source_exchange_shard": 0,
         "destination_exchange_shard": 2,
     }
-    async with desk() as d:
+    async with backend() as d:
         path = "/portfolio/intra_exchange_instance_transfer"
         good = await d.http.post(path, json=move)
         poor = await d.http.post(path, json=move | {"amount": 10**9})
@@ -613,7 +613,7 @@ async def test_cash_moves_between_shards_and_no_further():
 
 async def test_an_order_group_is_made_read_limited_triggered_reset_and_deleted():
     groups = "/portfolio/order_groups"
-    async with desk() as d:
+    async with backend() as d:
         made = await d.http.post(f"{groups}/create", json={"contracts_limit": 5})
         group_id = made.json()["order_group_id"]
         path = f"{groups}/{group_id}"
@@ -653,7 +653,7 @@ async def test_an_order_group_is_made_read_limited_triggered_reset_and_deleted()
     ],
 )
 async def test_an_order_group_needs_one_limit(limit):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.http.post("/portfolio/order_groups/create", json=limit)
 
     assert answer.status_code == 400
@@ -661,7 +661,7 @@ async def test_an_order_group_needs_one_limit(limit):
 
 @pytest.mark.parametrize("route", LEGACY_ROUTES)
 async def test_the_old_order_entry_is_gone(route):
-    async with desk() as d:
+    async with backend() as d:
         answer = await d.http.request(route.method, route.path.format(order_id="x"), json={})
 
     assert answer.status_code == 410
@@ -674,7 +674,7 @@ async def test_the_old_order_entry_is_gone(route):
 
 
 async def test_the_account_limits_are_those_of_its_tier():
-    async with desk() as d:
+    async with backend() as d:
         limits = (await d.http.get("/account/limits")).json()
 
     assert limits == {
@@ -688,7 +688,7 @@ async def test_the_account_limits_are_those_of_its_tier():
 @needs_spec
 async def test_every_private_answer_keeps_to_the_official_document():
     found: list[str] = []
-    async with desk() as d:
+    async with backend() as d:
 
         async def check(operation: str, status: int, answer: httpx.Response) -> Any:
             assert answer.status_code == status, answer.text
@@ -739,7 +739,7 @@ async def test_every_private_answer_keeps_to_the_official_document():
 
 @needs_spec
 async def test_refusals_keep_to_the_official_document_where_it_describes_them():
-    async with desk() as d:
+    async with backend() as d:
         flat = await d.create(count=3)
 
     assert complaints("CreateOrderV2", 400, flat.json()) == []
@@ -779,7 +779,7 @@ async def test_anything_sent_to_the_portfolio_gets_an_answer_and_conserves_money
     route, name, params, content
 ):
     path = re.sub(r"\{\w+\}", lambda _: quote(name or "x", safe=""), route.path)
-    async with desk() as d:
+    async with backend() as d:
         money = total_money(d.exchange)
         try:
             raw = orjson.dumps(content)

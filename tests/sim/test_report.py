@@ -85,18 +85,18 @@ def test_snapshots_are_chosen_by_their_spread(data):
 
 
 def test_best_prices_alone_say_how_often_a_market_moves(data):
-    figures = weather(data / "weather-tob.parquet", horizons=(60,))
+    world_statistics = weather(data / "weather-tob.parquet", horizons=(60,))
 
-    assert 0.0 <= figures["60 s: no move"] <= 1.0
-    assert figures["60 s: sd of the mid"] > 0.0
+    assert 0.0 <= world_statistics["60 s: no move"] <= 1.0
+    assert world_statistics["60 s: sd of the mid"] > 0.0
 
 
 def test_a_run_counts_changes_trades_and_contracts():
-    seen, figures = simulated(SMALL[0], seed=1)
+    seen, world_statistics = simulated(SMALL[0], seed=1)
 
     assert len(seen) == 2 * 40
-    assert figures["level changes a second"] > figures["trades a second"] > 0.0
-    assert figures["contracts a minute"] > 0.0
+    assert world_statistics["level changes a second"] > world_statistics["trades a second"] > 0.0
+    assert world_statistics["contracts a minute"] > 0.0
 
 
 def test_books_lie_in_their_own_domain(seen):

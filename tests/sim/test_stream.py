@@ -186,9 +186,11 @@ async def test_an_unknown_market_has_an_empty_book():
 
 async def test_an_unknown_market_has_no_ticker():
     async with peer(streamed()) as client:
-        told = await subscribed(client, "ticker", tickers=("KXNONE",), send_initial_snapshot=True)
+        reported = await subscribed(
+            client, "ticker", tickers=("KXNONE",), send_initial_snapshot=True
+        )
 
-    assert [frame["type"] for frame in told] == ["subscribed"]
+    assert [frame["type"] for frame in reported] == ["subscribed"]
 
 
 async def test_after_unsubscribing_nothing_more_comes():
@@ -383,9 +385,9 @@ async def test_books_that_were_asked_for_do_not_fill_the_buffer():
     place.app.state.stream.terms = StreamTerms(StreamLimits(buffer=2))
     tickers = [f"KXRAIN-{number}" for number in range(9)]
     async with peer(place) as client:
-        told = await subscribed(client, "orderbook_delta", tickers=tickers)
+        reported = await subscribed(client, "orderbook_delta", tickers=tickers)
 
-    assert [frame["type"] for frame in told] == ["subscribed"] + ["orderbook_snapshot"] * 9
+    assert [frame["type"] for frame in reported] == ["subscribed"] + ["orderbook_snapshot"] * 9
 
 
 # What the channels tell
@@ -400,16 +402,18 @@ async def test_a_trade_is_told_to_everybody_and_a_fill_to_its_owner():
         buy(place.exchange, account(place, "bob"), 5, 60, client_order_id="of-bob")
         told_ann, told_bob, told_twin = [await client.rest() for client in (ann, bob, twin)]
 
-    trades = [[f["msg"] for f in told if f["type"] == "trade"] for told in (told_ann, told_bob)]
+    trades = [
+        [f["msg"] for f in reported if f["type"] == "trade"] for reported in (told_ann, told_bob)
+    ]
     assert trades[0] == trades[1]
     assert trades[0][0]["count_fp"] == "5.00"
     assert told_bob == told_twin
-    for told, own, other in ((told_ann, "of-ann", "of-bob"), (told_bob, "of-bob", "of-ann")):
-        text = orjson.dumps(told).decode()
+    for reported, own, other in ((told_ann, "of-ann", "of-bob"), (told_bob, "of-bob", "of-ann")):
+        text = orjson.dumps(reported).decode()
         assert own in text
         assert other not in text
-        fill = next(frame["msg"] for frame in told if frame["type"] == "fill")
-        position = next(frame["msg"] for frame in told if frame["type"] == "market_position")
+        fill = next(frame["msg"] for frame in reported if frame["type"] == "fill")
+        position = next(frame["msg"] for frame in reported if frame["type"] == "market_position")
         assert fill["post_position_fp"] == position["position_fp"]
         assert fill["client_order_id"] == own
 
@@ -520,12 +524,12 @@ async def test_a_subscription_without_markets_hears_of_all():
         for ticker in (MARKET, OTHER):
             sell(place.exchange, account(place, "ann"), 1, 60, ticker=ticker)
             buy(place.exchange, account(place, "bob"), 1, 60, ticker=ticker)
-        told = await client.rest()
+        reported = await client.rest()
         ok = await client.ask(
             "update_subscription", sid=1, action="add_markets", market_tickers=[OTHER]
         )
 
-    assert [frame["msg"]["market_ticker"] for frame in told] == [MARKET, OTHER]
+    assert [frame["msg"]["market_ticker"] for frame in reported] == [MARKET, OTHER]
     assert ok["msg"] == {}
 
 
@@ -543,9 +547,9 @@ async def test_the_life_of_a_market_is_told_but_not_its_timed_opening_and_close(
         exchange.advance(exchange.now + timedelta(minutes=2))
         exchange.determine(OTHER, "yes")
         exchange.advance(exchange.now + timedelta(minutes=2))
-        told = await client.rest()
+        reported = await client.rest()
 
-    steps = [frame["msg"] for frame in told if frame["type"] == "market_lifecycle_v2"]
+    steps = [frame["msg"] for frame in reported if frame["type"] == "market_lifecycle_v2"]
     assert [step["event_type"] for step in steps] == [
         "created",
         "deactivated",
@@ -557,7 +561,7 @@ async def test_the_life_of_a_market_is_told_but_not_its_timed_opening_and_close(
     assert steps[0]["price_level_structure"] == "linear_cent"
     assert [step.get("is_deactivated") for step in steps[1:3]] == [True, False]
     assert (steps[4]["result"], steps[4]["settlement_value"]) == ("yes", "1.0000")
-    positions = [frame["msg"] for frame in told if frame["type"] == "market_position"]
+    positions = [frame["msg"] for frame in reported if frame["type"] == "market_position"]
     assert [one["position_fp"] for one in positions] == ["5.00", "0.00"]
 
 
@@ -570,13 +574,13 @@ async def test_combos_have_a_lifecycle_channel_of_their_own_and_events_are_told(
         timed = replace(event, event_ticker="KXBTC-2", strike_period="hourly")
         place.exchange.add_event(timed)
         place.exchange.add_market(replace(spec, ticker="KXMVE-NEXT"))
-        told = await client.rest()
+        reported = await client.rest()
 
-    assert [(frame["type"], frame["sid"]) for frame in told] == [
+    assert [(frame["type"], frame["sid"]) for frame in reported] == [
         ("event_lifecycle", 1),
         ("multivariate_market_lifecycle", 2),
     ]
-    assert told[0]["msg"]["strike_period"] == "hourly"
+    assert reported[0]["msg"]["strike_period"] == "hourly"
 
 
 async def test_the_world_moves_on_while_a_client_only_listens():
@@ -632,13 +636,13 @@ async def _rebuild(before: Any, after: Any, yes_price: bool) -> None:
     trade(place, before)
     rebuilt = Rebuilt()
     async with peer(place) as client:
-        told = await subscribed(
+        reported = await subscribed(
             client, "orderbook_delta", tickers=(MARKET, OTHER), use_yes_price=yes_price
         )
         trade(place, after)
-        told += await client.rest()
+        reported += await client.rest()
     clocks: dict[str, list[int]] = {MARKET: [], OTHER: []}
-    for frame in told[1:]:
+    for frame in reported[1:]:
         rebuilt.take(frame)
         clocks[frame["msg"]["market_ticker"]].append(frame["msg"]["clock"])
 

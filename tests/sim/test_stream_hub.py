@@ -19,7 +19,7 @@ class Listener:
     def deliver(self, content: str) -> None:
         self.contents.append(content)
 
-    def touch(self, ticker: str) -> None:
+    def wake(self, ticker: str) -> None:
         self.touched.append(ticker)
 
 

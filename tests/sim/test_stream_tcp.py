@@ -81,21 +81,21 @@ async def rebuilt_over_tcp(place: Streamed, operations: int) -> tuple[Rebuilt, l
                 await asyncio.sleep(0)
         async with http_client(address) as http:
             params = {"tickers": [MARKET, OTHER]}
-            told = (await http.get("/markets/orderbooks", params=params)).json()["orderbooks"]
+            reported = (await http.get("/markets/orderbooks", params=params)).json()["orderbooks"]
         await say(client, "list_subscriptions")
         for frame in (await until(client, "ok"))[:-1]:
             rebuilt.take(frame)
-    return rebuilt, told
+    return rebuilt, reported
 
 
 async def test_a_book_rebuilt_over_tcp_is_the_book_of_rest():
     place = streamed()
 
-    rebuilt, told = await rebuilt_over_tcp(place, 5_000)
+    rebuilt, reported = await rebuilt_over_tcp(place, 5_000)
 
     assert rebuilt.gaps == 0
     assert place.exchange.market(MARKET).clock > 1_000
-    for book in told:
+    for book in reported:
         assert rebuilt.rest_json(book["ticker"]) == book["orderbook_fp"]
 
 
@@ -260,8 +260,8 @@ async def test_a_stream_that_is_cut_ends_without_a_close():
         await say(client, "subscribe", channels=["orderbook_delta"], market_tickers=[MARKET])
         await until(client, "orderbook_snapshot")
         place.faults.add(fault(kind="disconnect", count=1))
-        crowd = place.exchange.state.accounts["crowd"]
-        place.exchange.place(crowd, request())
+        agents = place.exchange.state.accounts["crowd"]
+        place.exchange.place(agents, request())
         with pytest.raises(ConnectionClosed) as closed:
             await until(client, "never")
 

@@ -11,7 +11,7 @@ from bot.sim.engine.log import EventLog
 from bot.sim.engine.specs import SeriesSpec
 from bot.sim.engine.state import MarketState
 from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
-from bot.sim.world.demo_events import STANDING
+from bot.sim.world.demo_events import PERPETUAL
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, WorldDriver
 from bot.sim.world.experiment import START, Experiment
 from bot.sim.world.listings import Calendar, lone
@@ -79,10 +79,10 @@ def test_the_demo_shows_every_kind_of_book_a_client_must_survive(demo):
 
 def test_volume_of_the_last_day_is_there_from_the_first_request(demo):
     exchange, _, first = demo
-    prints = Counter(trade.ticker for trade in exchange.state.trades if trade.at <= NOW)
+    trade_feed = Counter(trade.ticker for trade in exchange.state.trades if trade.at <= NOW)
 
     assert first["KXHIGHNY-TOMORROW-B54"][1] > 0
-    assert prints["KXHIGHNY-TOMORROW-B54"] > 10
+    assert trade_feed["KXHIGHNY-TOMORROW-B54"] > 10
     assert min(t.at for t in exchange.state.trades) > NOW - HISTORY
 
 
@@ -112,9 +112,9 @@ def test_no_book_is_ever_crossed_and_nothing_is_lost(demo):
 def games(seed: int) -> tuple[Exchange, World]:
     """A world of the demo's two games and the combos on them, at the demo's first moment."""
     exchange = Exchange(seed, NOW)
-    chosen = [e for e in STANDING if e.series.category == "Sports"]
+    chosen = [e for e in PERPETUAL if e.series.category == "Sports"]
     calendar = Calendar(
-        standing=[each.listing(NOW) for each in chosen],
+        perpetual=[each.listing(NOW) for each in chosen],
         series=list({each.series.ticker: each.series for each in chosen}.values()),
         rolls_from=NOW,
     )
@@ -171,7 +171,7 @@ def log_of(tickers: list[str], seconds: int = 40, seed: int = 11) -> dict[str, C
     exchange.subscribe(write)
     life = timedelta(minutes=15)
     calendar = Calendar(
-        standing=[lone(t, "fast15m", START, life) for t in tickers],
+        perpetual=[lone(t, "fast15m", START, life) for t in tickers],
         series=[SeriesSpec(t, t, "Test") for t in tickers],
         rolls_from=START,
     )
@@ -207,20 +207,20 @@ def test_another_seed_is_another_world():
 
 
 def test_the_truth_knows_every_large_order_and_how_it_ended():
-    laboratory = Experiment("fast15m", markets=8, seed=4, life=timedelta(minutes=8))
-    laboratory.run(timedelta(minutes=8), cadence=60)
-    truth = laboratory.world.truth
+    experiment = Experiment("fast15m", markets=8, seed=4, life=timedelta(minutes=8))
+    experiment.run(timedelta(minutes=8), cadence=60)
+    truth = experiment.world.truth
     stream = StringIO()
     truth.write(stream)
 
-    assert {deed.kind for deed in truth} == set(ActionKind)
-    assert {How.FILLED, How.CANCELLED} <= {deed.how for deed in truth}
-    for deed in truth:
-        assert deed.how is not How.LEFT
-        assert deed.t1 is not None
-        assert deed.t1 >= deed.t0
-        assert 0 <= deed.filled <= deed.size + 1
-        assert (deed.how is How.FILLED) <= (deed.filled > 0)
+    assert {action.kind for action in truth} == set(ActionKind)
+    assert {How.FILLED, How.CANCELLED} <= {action.how for action in truth}
+    for action in truth:
+        assert action.how is not How.LEFT
+        assert action.t1 is not None
+        assert action.t1 >= action.t0
+        assert 0 <= action.filled <= action.size + 1
+        assert (action.how is How.FILLED) <= (action.filled > 0)
     assert len(stream.getvalue().splitlines()) == len(truth)
 
 

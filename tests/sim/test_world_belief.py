@@ -132,12 +132,12 @@ def test_streams_of_different_names_are_independent_and_of_one_name_the_same():
 
 
 def test_dice_have_the_means_they_promise():
-    dice = RngStream(3, "dice")
+    rng = RngStream(3, "dice")
 
-    assert np.mean([dice.count(0.7) for _ in range(4000)]) == pytest.approx(0.7, abs=0.06)
-    assert np.mean([dice.exponential(5.0) for _ in range(4000)]) == pytest.approx(5.0, abs=0.4)
-    assert np.mean([dice.geometric(0.5) for _ in range(4000)]) == pytest.approx(1.0, abs=0.1)
-    assert np.median([dice.lognormal(8.0, 1.0) for _ in range(4000)]) == pytest.approx(8.0, abs=0.6)
+    assert np.mean([rng.count(0.7) for _ in range(4000)]) == pytest.approx(0.7, abs=0.06)
+    assert np.mean([rng.exponential(5.0) for _ in range(4000)]) == pytest.approx(5.0, abs=0.4)
+    assert np.mean([rng.geometric(0.5) for _ in range(4000)]) == pytest.approx(1.0, abs=0.1)
+    assert np.median([rng.lognormal(8.0, 1.0) for _ in range(4000)]) == pytest.approx(8.0, abs=0.6)
 
 
 def test_a_drift_keeps_its_spread_whatever_the_step():

@@ -25,12 +25,12 @@ def test_on_fast_markets_the_imbalance_says_where_the_price_goes_but_not_for_lon
 
 
 def test_fast_books_look_like_recorded_ones(fast):
-    figures = summary(fast, horizons=(10,))
+    world_statistics = summary(fast, horizons=(10,))
 
-    assert 1.0 <= figures["spread, mean"] < 1.6
-    assert 200 < figures["level 1 size, p50"] < 1000
-    assert 3.5 < figures["10 s: sd of the mid"] < 7.5
-    assert 0.03 < figures["10 s: no move"] < 0.20
+    assert 1.0 <= world_statistics["spread, mean"] < 1.6
+    assert 200 < world_statistics["level 1 size, p50"] < 1000
+    assert 3.5 < world_statistics["10 s: sd of the mid"] < 7.5
+    assert 0.03 < world_statistics["10 s: no move"] < 0.20
 
 
 def test_on_slow_markets_the_imbalance_helps_for_a_minute():

@@ -155,5 +155,7 @@ def test_every_recorded_row_can_be_read_off_the_exchange_again():
             (Side.BUY, reels[0].bid[row], reels[0].bid_size[row]),
             (Side.SELL, reels[0].ask[row], reels[0].ask_size[row]),
         ):
-            kept = [(p, s) for p, s in zip(price, size, strict=True) if s and p in market.allowed]
-            assert market.book.levels(side) == kept
+            checkpoint = [
+                (p, s) for p, s in zip(price, size, strict=True) if s and p in market.allowed
+            ]
+            assert market.book.levels(side) == checkpoint

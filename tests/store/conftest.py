@@ -56,8 +56,8 @@ class Leading:
     term: Term
     store: BookStore
 
-    async def kept(self):
-        return await self.database.kept(BOOK)
+    async def checkpoint(self):
+        return await self.database.checkpoint(BOOK)
 
     async def commit(self, *happened, **more):
         await self.store.commit(CommitBatch(happened, **more))

@@ -104,9 +104,9 @@ def programs() -> Path | None:
     """The folder of initdb and postgres; None if PostgreSQL is not installed."""
     asked = shutil.which("pg_config")
     if asked:
-        told = subprocess.run([asked, "--bindir"], check=False, capture_output=True, text=True)
-        if (Path(told.stdout.strip()) / "initdb").is_file():
-            return Path(told.stdout.strip())
+        reported = subprocess.run([asked, "--bindir"], check=False, capture_output=True, text=True)
+        if (Path(reported.stdout.strip()) / "initdb").is_file():
+            return Path(reported.stdout.strip())
     newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
     on_path = shutil.which("initdb")
     found = [*newest, *([Path(on_path).resolve()] if on_path else [])]

@@ -120,7 +120,7 @@ async def test_a_pooler_that_hands_out_a_connection_a_transaction_is_no_trouble(
         await asyncio.gather(keep(range(20)), look_on(), look_on(), look_on())
         await one.renew(term, 10)
 
-        assert (await two.kept(BOOK)).commit == 20
+        assert (await two.checkpoint(BOOK)).commit == 20
 
 
 async def test_behind_a_pooler_each_transaction_has_its_limits(pooled):
@@ -128,9 +128,9 @@ async def test_behind_a_pooler_each_transaction_has_its_limits(pooled):
     names = ["statement_timeout", "idle_in_transaction_session_timeout", "synchronous_commit"]
     async with address.session(pooled) as session:
         for _ in range(3):
-            told = await session.write(
+            reported = await session.write(
                 lambda connection: [
                     connection.exec_driver_sql(asked.format(name)).scalar() for name in names
                 ]
             )
-            assert told == ["3500ms", "3500ms", "on"]
+            assert reported == ["3500ms", "3500ms", "on"]

@@ -23,14 +23,14 @@ async def test_what_was_committed_is_there_when_it_is_opened_again(led):
     ended = filled(order())
 
     await led.store.intend(order())
-    await led.commit(ended, memos=[StateRecord("kind", "key", b"body")], published=b"{}")
+    await led.commit(ended, state_records=[StateRecord("kind", "key", b"body")], published=b"{}")
     async with opened(led.url) as again:
-        kept = await again.kept(BOOK)
+        checkpoint = await again.checkpoint(BOOK)
 
-    assert kept.portfolio == Portfolio.of_cash(CASH).after(ended.execution.fills[0])
-    assert kept.events == (ended,)
-    assert kept.memos == {"kind": {"key": b"body"}}
-    assert (kept.commit, kept.published, kept.unresolved) == (1, b"{}", ())
+    assert checkpoint.portfolio == Portfolio.of_cash(CASH).after(ended.execution.fills[0])
+    assert checkpoint.events == (ended,)
+    assert checkpoint.state_records == {"kind": {"key": b"body"}}
+    assert (checkpoint.commit, checkpoint.published, checkpoint.unresolved) == (1, b"{}", ())
 
 
 async def test_an_order_that_was_written_down_waits_for_its_fate(led):
@@ -38,9 +38,9 @@ async def test_an_order_that_was_written_down_waits_for_its_fate(led):
         await led.store.intend(order(number))
     await led.commit(filled(order(1)))
 
-    kept = await led.kept()
+    checkpoint = await led.checkpoint()
 
-    assert kept.unresolved == (order(2), order(3))
+    assert checkpoint.unresolved == (order(2), order(3))
 
 
 async def test_an_order_may_be_written_down_again_but_not_another_of_its_name(led):
@@ -49,7 +49,7 @@ async def test_an_order_may_be_written_down_again_but_not_another_of_its_name(le
 
     with pytest.raises(StoreError, match="c-1 was written down before"):
         await led.store.intend(replace(order(), size=Decimal(11)))
-    assert (await led.kept()).unresolved == (order(),)
+    assert (await led.checkpoint()).unresolved == (order(),)
 
 
 async def test_an_order_that_has_ended_is_not_written_down_again(led):
@@ -64,10 +64,10 @@ async def test_an_order_without_a_fill_has_a_fate_and_moves_no_cash(led):
     await led.store.intend(order())
 
     await led.commit(OrderEnded(NOON, nothing))
-    kept = await led.kept()
+    checkpoint = await led.checkpoint()
 
-    assert kept.unresolved == ()
-    assert kept.portfolio == Portfolio.of_cash(CASH)
+    assert checkpoint.unresolved == ()
+    assert checkpoint.portfolio == Portfolio.of_cash(CASH)
     assert led.rows()["orders"][0].error == "no more asks"
 
 
@@ -87,7 +87,7 @@ async def test_the_portfolio_is_the_fold_of_all_that_was_booked_in_order(led):
         cash=expected.cash - Decimal("250.5"),
     )
     last = moved.settle("A", Decimal(1)).after(filled(order(3)).execution.fills[0])
-    assert (await led.kept()).portfolio == last
+    assert (await led.checkpoint()).portfolio == last
 
 
 async def test_a_fill_is_never_booked_twice(led):
@@ -106,7 +106,7 @@ async def test_a_fill_is_never_booked_twice(led):
 async def test_a_book_is_opened_once(led):
     await led.database.open_book(led.term, BOOK, Decimal(5), NOON)
 
-    assert (await led.kept()).portfolio == Portfolio.of_cash(CASH)
+    assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH)
 
 
 async def test_a_movement_of_cash_that_is_told_twice_is_booked_once(led):
@@ -115,7 +115,7 @@ async def test_a_movement_of_cash_that_is_told_twice_is_booked_once(led):
     with pytest.raises(StoreError, match="reason of its own"):
         await led.database.move_cash(led.term, BOOK, Decimal(51), "deposit", NOON)
 
-    assert (await led.kept()).portfolio == Portfolio.of_cash(CASH + 50)
+    assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH + 50)
 
 
 async def test_a_book_that_was_never_opened_is_empty_and_cannot_be_written(led):
@@ -125,8 +125,8 @@ async def test_a_book_that_was_never_opened_is_empty_and_cannot_be_written(led):
         await other.commit(CommitBatch((failed(),)))
     with pytest.raises(StoreError, match="fault of ours"):
         await other.intend(order())
-    kept = await led.database.kept("paper:other")
-    assert (kept.commit, kept.portfolio) == (0, Portfolio.of_cash(Decimal(0)))
+    checkpoint = await led.database.checkpoint("paper:other")
+    assert (checkpoint.commit, checkpoint.portfolio) == (0, Portfolio.of_cash(Decimal(0)))
     assert await led.database.news("paper:other", 0) == CommittedChanges(0)
 
 
@@ -135,19 +135,22 @@ async def test_books_do_not_mix(led):
     live = led.database.store(led.term, "live:x")
 
     await live.commit(CommitBatch((failed(),), (StateRecord("kind", "key", b"live"),), b"live"))
-    await led.commit(filled(order()), memos=[StateRecord("kind", "key", b"paper")])
-    kept, other = await led.kept(), await led.database.kept("live:x")
+    await led.commit(filled(order()), state_records=[StateRecord("kind", "key", b"paper")])
+    checkpoint, other = await led.checkpoint(), await led.database.checkpoint("live:x")
 
     assert other.portfolio == Portfolio.of_cash(Decimal(7))
-    assert (kept.events, other.events) == ((filled(order()),), (failed(),))
-    assert (kept.memos["kind"]["key"], other.memos["kind"]["key"]) == (b"paper", b"live")
-    assert (kept.published, other.published) == (None, b"live")
+    assert (checkpoint.events, other.events) == ((filled(order()),), (failed(),))
+    assert (checkpoint.state_records["kind"]["key"], other.state_records["kind"]["key"]) == (
+        b"paper",
+        b"live",
+    )
+    assert (checkpoint.published, other.published) == (None, b"live")
 
 
 async def test_events_that_are_not_worth_keeping_leave_no_row(led):
     await led.commit(CycleStarted(NOON, 1), failed())
 
-    assert (await led.kept()).events == (failed(),)
+    assert (await led.checkpoint()).events == (failed(),)
 
 
 async def test_events_come_back_in_the_order_in_which_they_happened(led):
@@ -156,7 +159,7 @@ async def test_events_come_back_in_the_order_in_which_they_happened(led):
     await led.commit(*happened[:3])
     await led.commit(happened[3])
 
-    assert (await led.kept()).events == tuple(happened)
+    assert (await led.checkpoint()).events == tuple(happened)
 
 
 async def test_only_the_newest_events_of_each_kind_are_told_again(led):
@@ -164,28 +167,32 @@ async def test_only_the_newest_events_of_each_kind_are_told_again(led):
     await led.commit(filled(order()), *map(failed, range(most)))
     await led.commit(failed(most))
 
-    told = tuple(map(failed, range(1, most + 1)))
-    assert (await led.kept()).events == (filled(order()), *told)
+    reported = tuple(map(failed, range(1, most + 1)))
+    assert (await led.checkpoint()).events == (filled(order()), *reported)
 
 
 async def test_the_last_memo_of_a_name_counts_and_none_is_forgotten(led):
     await led.commit(
-        memos=[
+        state_records=[
             StateRecord("k", "a", b"1"),
             StateRecord("k", "a", b"2"),
             StateRecord("k", "b", b"3"),
         ]
     )
-    await led.commit(memos=[StateRecord("k", "b", None), StateRecord("other", "a", b"\0\xff")])
+    await led.commit(
+        state_records=[StateRecord("k", "b", None), StateRecord("other", "a", b"\0\xff")]
+    )
 
-    assert (await led.kept()).memos == {"k": {"a": b"2"}, "other": {"a": b"\0\xff"}}
+    assert (await led.checkpoint()).state_records == {"k": {"a": b"2"}, "other": {"a": b"\0\xff"}}
 
 
 async def test_those_who_look_on_hear_what_came_after_a_commit(led):
     await led.commit(
-        failed(1), memos=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")], published=b"1"
+        failed(1),
+        state_records=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")],
+        published=b"1",
     )
-    await led.commit(failed(2), memos=[StateRecord("k", "b", None)])
+    await led.commit(failed(2), state_records=[StateRecord("k", "b", None)])
     await led.commit(failed(3), published=b"3")
 
     hear = led.database.news
@@ -218,7 +225,7 @@ async def test_an_event_that_cannot_be_read_is_left_out_and_said(led, caplog):
     await led.commit(failed(1), failed(2))
     change(led.url, update(events).where(events.c.place == 0).values(body="{}"))
 
-    assert (await led.kept()).events == (failed(2),)
+    assert (await led.checkpoint()).events == (failed(2),)
     assert "FetchFailed, cannot be read" in caplog.text
 
 
@@ -226,7 +233,7 @@ async def test_a_ledger_that_does_not_add_up_is_said_with_its_entry(led):
     await led.commit(settled("NEVER HELD"))
 
     with pytest.raises(StoreError, match=r"entry 2 .* cannot be booked: nothing of NEVER HELD"):
-        await led.kept()
+        await led.checkpoint()
 
 
 async def test_what_was_wanted_earlier_does_not_undo_what_was_wanted_later(led):

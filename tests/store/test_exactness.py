@@ -100,7 +100,7 @@ async def test_every_kind_of_event_goes_through_the_database(led, numbers, happe
 
     await led.database.store(led.term, book).commit(CommitBatch(happened))
 
-    assert repr((await led.database.kept(book)).events) == repr(tuple(happened))
+    assert repr((await led.database.checkpoint(book)).events) == repr(tuple(happened))
     assert repr((await led.database.news(book, 0)).events) == repr(tuple(happened))
 
 
@@ -108,25 +108,25 @@ numbers_of_any_kind = st.lists(st.tuples(amounts, amounts, moments), min_size=1,
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=numbers_of_any_kind)
-async def test_amounts_and_times_lie_in_the_tables_exactly(led, numbers, told):
-    names = [f"c-{next(numbers)}" for _ in told]
+@given(reported=numbers_of_any_kind)
+async def test_amounts_and_times_lie_in_the_tables_exactly(led, numbers, reported):
+    names = [f"c-{next(numbers)}" for _ in reported]
     wishes = [
         Order(name, "A", Side.BUY, size, limit, at)
-        for name, (size, limit, at) in zip(names, told, strict=True)
+        for name, (size, limit, at) in zip(names, reported, strict=True)
     ]
     await led.commit(
         *(OrderEnded(o.at, Execution(o, "", OrderStatus.CANCELED)) for o in wishes),
         *(
             MarketSettled(at, name, one, two, one)
-            for name, (one, two, at) in zip(names, told, strict=True)
+            for name, (one, two, at) in zip(names, reported, strict=True)
         ),
     )
 
     there = led.rows()
     orders = {row.client_order_id: row for row in there["orders"]}
     settled = {row.ticker: row for row in there["settlements"]}
-    for name, (one, two, at) in zip(names, told, strict=True):
+    for name, (one, two, at) in zip(names, reported, strict=True):
         assert (orders[name].size, orders[name].limit) == (one, two)
         assert (orders[name].at, orders[name].ended_at) == (at, at)
         assert (settled[name].payout, settled[name].size, settled[name].at) == (one, two, at)

@@ -84,7 +84,7 @@ async def test_a_file_that_was_killed_while_it_was_written_opens_again(tmp_path)
             )
 
     async with opened(f"sqlite:///{copy}") as again:
-        assert (await again.kept(BOOK)).events == (filled(order()),)
+        assert (await again.checkpoint(BOOK)).events == (filled(order()),)
 
 
 async def test_many_may_open_a_new_database_at_once(url):
@@ -140,9 +140,9 @@ async def test_a_commit_whose_answer_was_lost_is_written_once(url, lost):
         await store.commit(first)
         await store.commit(second)
 
-        kept = await database.kept(BOOK)
-        assert kept.events == (failed(0), failed(1), filled(order()), failed(2))
-        assert kept.commit == 3
+        checkpoint = await database.checkpoint(BOOK)
+        assert checkpoint.events == (failed(0), failed(1), filled(order()), failed(2))
+        assert checkpoint.commit == 3
 
 
 async def test_the_same_things_may_happen_again(led):
@@ -151,7 +151,7 @@ async def test_the_same_things_may_happen_again(led):
     await led.store.commit(twice)
     await led.store.commit(twice)
 
-    assert (await led.kept()).events == (failed(), failed())
+    assert (await led.checkpoint()).events == (failed(), failed())
 
 
 async def test_a_server_that_dropped_all_connections_is_found_again(server, numbers):
@@ -178,7 +178,7 @@ async def test_a_server_that_hangs_is_said_in_time_and_found_again(server, numbe
         assert stopwatch() - started < 7
         await database.check()
         await store.commit(done(filled(order())))
-        assert (await database.kept(BOOK)).unresolved == ()
+        assert (await database.checkpoint(BOOK)).unresolved == ()
 
 
 async def test_a_leader_that_hangs_in_a_transaction_is_let_go_of_by_the_server(server, numbers):

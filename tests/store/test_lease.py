@@ -83,7 +83,7 @@ async def test_a_lease_that_ran_out_has_no_holder(database):
 FENCED = {
     "intend": lambda led: led.store.intend(order(2)),
     "commit": lambda led: led.commit(
-        failed(2), memos=[StateRecord("k", "a", None)], published=b"2"
+        failed(2), state_records=[StateRecord("k", "a", None)], published=b"2"
     ),
     "commit nothing": lambda led: led.store.commit(CommitBatch()),
     "open_book": lambda led: led.database.open_book(led.term, "paper:new", CASH, NOON),
@@ -97,7 +97,7 @@ FENCED = {
 @pytest.mark.parametrize("name", FENCED)
 async def test_a_leader_that_was_paused_writes_nothing_once_another_leads(led, name):
     await led.store.intend(order(1))
-    await led.commit(filled(order(1)), memos=[StateRecord("k", "a", b"1")], published=b"1")
+    await led.commit(filled(order(1)), state_records=[StateRecord("k", "a", b"1")], published=b"1")
     change(led.url, update(lease).values(expires_at=0))
     async with opened(led.url) as other:
         assert await other.take("two", 30, BOOK) == Term("two", 2)
@@ -122,7 +122,7 @@ async def test_a_lease_that_ran_out_is_still_good_while_nobody_took_it(led):
 
     await led.commit(failed())
 
-    assert (await led.kept()).events == (failed(),)
+    assert (await led.checkpoint()).events == (failed(),)
 
 
 async def test_a_writer_that_does_not_end_keeps_nobody_waiting_for_long(led):
@@ -135,7 +135,7 @@ async def test_a_writer_that_does_not_end_keeps_nobody_waiting_for_long(led):
         with pytest.raises(StoreError, match="let that one finish"):
             await led.commit(failed())
         # Reading goes on.
-        assert (await led.kept()).commit == 0
+        assert (await led.checkpoint()).commit == 0
 
         connection.rollback()
     stuck.dispose()

@@ -151,7 +151,7 @@ async def test_the_file_may_grow_and_what_waits_beside_it_may_shrink(path):
             with sqlite3.connect(path) as connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-        assert (await database.kept(BOOK)).commit == 20
+        assert (await database.checkpoint(BOOK)).commit == 20
 
 
 async def closed(path, *orders: Order):
@@ -224,7 +224,7 @@ async def test_an_older_copy_is_refused_until_it_is_said_that_it_is_meant(path):
             pass
     beside(path, SUFFIX).unlink()
     async with opened(address(path)) as database:
-        assert (await database.kept(BOOK)).commit == 1
+        assert (await database.checkpoint(BOOK)).commit == 1
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
@@ -251,7 +251,7 @@ async def test_an_account_from_before_there_were_traces_opens(path):
     beside(path, SUFFIX).unlink()
 
     async with opened(address(path)) as database:
-        assert (await database.kept(BOOK)).commit == 1
+        assert (await database.checkpoint(BOOK)).commit == 1
 
 
 async def test_who_deletes_all_of_it_begins_anew(path):
@@ -260,4 +260,4 @@ async def test_who_deletes_all_of_it_begins_anew(path):
         file.unlink()
 
     async with opened(address(path)) as database:
-        assert (await database.kept(BOOK)).commit == 0
+        assert (await database.checkpoint(BOOK)).commit == 0

@@ -73,7 +73,7 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     at_revision(url, revision)
 
     async with opened(url) as database:
-        kept = await database.kept(BOOK)
+        checkpoint = await database.checkpoint(BOOK)
         lead = await database.lead()
         switches = await database.switches(BOOK)
         term = await database.take("new", 30, BOOK)
@@ -81,14 +81,14 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     fill = Fill("f-1", "c-1", "A", Side.BUY, Decimal(10), Decimal("0.40"), Decimal("0.17"), NOON)
     booked = Portfolio.of_cash(Decimal("10000.00")).after(fill).settle("A", Decimal(1))
     has_memory = revision >= "0002"
-    assert kept.portfolio == booked
-    assert kept.commit == 7
-    assert kept.unresolved == (
+    assert checkpoint.portfolio == booked
+    assert checkpoint.commit == 7
+    assert checkpoint.unresolved == (
         Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON),
     )
-    assert kept.events == ((FetchFailed(NOON, "books", "so"),) if has_memory else ())
-    assert kept.memos == ({"k": {"a": b"\x00\xff"}} if has_memory else {})
-    assert kept.published == (b"\x00\xff" if has_memory else None)
+    assert checkpoint.events == ((FetchFailed(NOON, "books", "so"),) if has_memory else ())
+    assert checkpoint.state_records == ({"k": {"a": b"\x00\xff"}} if has_memory else {})
+    assert checkpoint.published == (b"\x00\xff" if has_memory else None)
     assert switches == ({"running": "off"} if has_memory else {})
     assert (lead.epoch, lead.book, term) == (41, BOOK, Term("new", 42))
 

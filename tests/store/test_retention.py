@@ -28,10 +28,10 @@ async def test_what_is_older_goes_and_the_rest_stays(led):
     await led.store.intend(order(3))
     await led.commit(old, failed(1))
     await led.commit(new)
-    before = await led.kept()
+    before = await led.checkpoint()
 
     gone = await led.database.prune(led.term, BOOK, NOON + DAY)
-    after = await led.kept()
+    after = await led.checkpoint()
 
     # Of the old order itself, its fill, two events and the opening cash.
     assert gone == 5
@@ -44,13 +44,13 @@ async def test_what_is_older_goes_and_the_rest_stays(led):
 
 async def test_an_entry_that_is_old_but_came_late_waits_for_those_before_it(led):
     await led.commit(filled(order(1, at=LATER)), filled(order(2)))
-    before = await led.kept()
+    before = await led.checkpoint()
 
     await led.database.prune(led.term, BOOK, NOON + DAY)
 
     assert [row.client_order_id for row in led.rows()["fills"]] == ["c-1", "c-2"]
     assert len(led.rows()["orders"]) == 2
-    assert (await led.kept()).portfolio == before.portfolio
+    assert (await led.checkpoint()).portfolio == before.portfolio
 
 
 async def test_what_has_piled_up_goes_in_steps(led):
@@ -58,7 +58,7 @@ async def test_what_has_piled_up_goes_in_steps(led):
     await led.commit(*(failed(number) for number in range(many)))
 
     assert await led.database.prune(led.term, BOOK, LATER) == many + 1
-    assert (await led.kept()).events == ()
+    assert (await led.checkpoint()).events == ()
 
 
 async def test_however_young_only_so_many_events_of_a_kind_stay(led):
@@ -75,17 +75,17 @@ async def test_however_young_only_so_many_events_of_a_kind_stay(led):
 
 
 async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
-    await led.commit(memos=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")])
-    await led.commit(memos=[StateRecord("k", "a", None)])
+    await led.commit(state_records=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")])
+    await led.commit(state_records=[StateRecord("k", "a", None)])
 
     await led.database.prune(led.term, BOOK, NOON - DAY)
-    told = await led.database.news(BOOK, 1)
+    reported = await led.database.news(BOOK, 1)
     change(led.url, update(books).values(commit=3 + retention.HEARD))
     gone = await led.database.prune(led.term, BOOK, NOON - DAY)
 
-    assert told.memos == (StateRecord("k", "a", None),)
+    assert reported.state_records == (StateRecord("k", "a", None),)
     assert gone == 1
-    assert (await led.kept()).memos == {"k": {"b": b"2"}}
+    assert (await led.checkpoint()).state_records == {"k": {"b": b"2"}}
 
 
 async def test_a_book_nobody_comes_back_to_goes_but_never_another_account(led):
@@ -111,8 +111,8 @@ async def test_a_book_nobody_comes_back_to_goes_but_never_another_account(led):
         "paper:sim@alive",
         "live:production",
     }
-    assert (await led.kept()).events == (failed(),)
-    assert len((await led.database.kept("live:production")).events) == 2
+    assert (await led.checkpoint()).events == (failed(),)
+    assert len((await led.database.checkpoint("live:production")).events) == 2
 
 
 @st.composite
@@ -170,11 +170,11 @@ async def written(led, book, steps):
 async def test_the_accounts_are_the_same_to_the_last_digit_whatever_goes(led, numbers, steps, cuts):
     book = f"paper:{next(numbers)}"
     await written(led, book, steps)
-    before = (await led.database.kept(book)).portfolio
+    before = (await led.database.checkpoint(book)).portfolio
 
     for days in sorted(cuts):
         await led.database.prune(led.term, book, NOON + days * DAY)
 
-        after = (await led.database.kept(book)).portfolio
+        after = (await led.database.checkpoint(book)).portfolio
         # The text of a decimal has its last zeros, too.
         assert repr(after) == repr(before)

@@ -33,8 +33,10 @@ async def written(url):
         term = await begun(database)
         store = database.store(term, BOOK)
         await store.intend(order(2))
-        memos = [StateRecord("kind", "key", b"body")]
-        await store.commit(done(filled(order()), settled(), memos=memos, published=b"{}"))
+        state_records = [StateRecord("kind", "key", b"body")]
+        await store.commit(
+            done(filled(order()), settled(), state_records=state_records, published=b"{}")
+        )
         await database.switch(BOOK, "running", "on", NOON)
         await database.prune(term, BOOK, NOON + timedelta(days=-1))
         await store.commit(done(filled(order(3, "B"))))
@@ -62,7 +64,7 @@ async def tried(url):
     failed = []
     async with opened(url) as database:
         calls = (
-            lambda: database.kept(BOOK),
+            lambda: database.checkpoint(BOOK),
             lambda: database.seen(BOOK),
             lambda: database.news(BOOK, 0),
             lambda: database.switches(BOOK),
@@ -122,7 +124,7 @@ async def test_an_account_that_cannot_be_read_is_refused_and_the_rest_is_still_s
     async with opened(url) as database:
         named = rf"row .*=.* of table {table} cannot be read: .*(Restore a copy|mend)"
         with pytest.raises(StoreError, match=named):
-            await database.kept(BOOK)
+            await database.checkpoint(BOOK)
         seen = await database.seen(BOOK)
 
     assert seen.published == b"{}"
@@ -144,9 +146,9 @@ async def test_history_that_cannot_be_read_is_named_and_left_out(url, caplog, ta
     put(url, table, column, value)
 
     async with opened(url) as database:
-        kept = await database.kept(BOOK)
+        checkpoint = await database.checkpoint(BOOK)
 
-    assert kept.portfolio.positions
+    assert checkpoint.portfolio.positions
     if value != "'NoSuchKind'":
         assert re.search(rf"row .*=.* of table {table}\b.*cannot be read.*left out", caplog.text)
 
@@ -168,7 +170,7 @@ async def test_a_number_that_is_none_is_named_by_the_server_s_own_types(server, 
 
     async with opened(url) as database:
         with pytest.raises(StoreError, match=r"row .*entry=.* of table fills cannot be read"):
-            await database.kept(BOOK)
+            await database.checkpoint(BOOK)
 
 
 async def test_a_time_that_is_none_is_an_error_in_words_on_the_server(server, numbers):
@@ -178,7 +180,7 @@ async def test_a_time_that_is_none_is_an_error_in_words_on_the_server(server, nu
 
     async with opened(url) as database:
         with pytest.raises(StoreError, match="a row holds a time that is none"):
-            await database.kept(BOOK)
+            await database.checkpoint(BOOK)
 
 
 odd = st.one_of(st.text(max_size=12), st.floats(), st.integers(-(2**63), 2**63 - 1), st.binary())

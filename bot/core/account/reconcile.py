@@ -33,9 +33,9 @@ def position_differences(portfolio: Portfolio, account: AccountNow) -> list[str]
     tickers = sorted({*portfolio.positions, *account.positions})
     sizes = [(t, portfolio.size(t), account.positions.get(t, ZERO)) for t in tickers]
     return [
-        f"{ticker}: {_plain(booked)} contracts booked, {_plain(told)} at the exchange"
-        for ticker, booked, told in sizes
-        if booked != told
+        f"{ticker}: {_plain(booked)} contracts booked, {_plain(reported)} at the exchange"
+        for ticker, booked, reported in sizes
+        if booked != reported
     ]
 
 

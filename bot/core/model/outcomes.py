@@ -114,7 +114,7 @@ def graded(
     decided = in_time & np.isfinite(mid)
     lapsed = ~decided & (waiting.due_at + patience < now)
     fit = np.flatnonzero(decided)
-    grades = _fates(waiting.take(fit), books.take(row[fit]))
+    grades = _ended(waiting.take(fit), books.take(row[fit]))
     return grades, waiting.take(np.flatnonzero(~decided & ~lapsed)), int(lapsed.sum())
 
 
@@ -124,11 +124,11 @@ def _looked_up(values: Floats, row: Rows) -> Floats:
     return found
 
 
-def _fates(told: PredictionBatch, books: Books) -> Grades:
-    rises = told.score > 0.5
-    enters = np.where(rises, told.ask, told.bid)
+def _ended(reported: PredictionBatch, books: Books) -> Grades:
+    rises = reported.score > 0.5
+    enters = np.where(rises, reported.ask, reported.bid)
     leaves = np.where(rises, books.best_bid, books.best_ask)
     gross = np.where(rises, leaves - enters, enters - leaves) * 100
-    fees = told.fee_rate * (enters * (1 - enters) + leaves * (1 - leaves))
-    change = np.round((books.mid - (told.bid + told.ask) / 2) * 100, 4)
-    return Grades(told, change, gross - fees)
+    fees = reported.fee_rate * (enters * (1 - enters) + leaves * (1 - leaves))
+    change = np.round((books.mid - (reported.bid + reported.ask) / 2) * 100, 4)
+    return Grades(reported, change, gross - fees)

@@ -60,20 +60,20 @@ def performance(grades: Grades, size: float, enter_above: float, enter_below: fl
     """The performance of some grades; a move counts from `size` cents on."""
     market = _numbers(grades.predictions.tickers)
     score, moved = grades.predictions.score, np.abs(grades.change) >= size
-    told, up = score[moved], grades.change[moved] > 0
-    safe = np.clip(np.where(up, told, 1 - told), _TINY, 1.0)
+    reported, up = score[moved], grades.change[moved] > 0
+    safe = np.clip(np.where(up, reported, 1 - reported), _TINY, 1.0)
     paid = np.isfinite(grades.taker)
     decided = paid & ((score >= enter_above) | (score <= enter_below))
     return Performance(
         graded=len(grades),
         moved=int(moved.sum()),
         markets=len(set(grades.predictions.tickers)),
-        hit_rate=_mean(((told > 0.5) == up).astype(np.float64), market[moved]),
-        brier=_mean((told - up) ** 2, market[moved]),
+        hit_rate=_mean(((reported > 0.5) == up).astype(np.float64), market[moved]),
+        brier=_mean((reported - up) ** 2, market[moved]),
         log_loss=_mean(-np.log(safe), market[moved]),
         cents=_mean(grades.taker[paid], market[paid]),
         decided_cents=_mean(grades.taker[decided], market[decided]),
-        bins=_bins(told, up),
+        bins=_bins(reported, up),
     )
 
 

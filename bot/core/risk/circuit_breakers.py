@@ -33,7 +33,7 @@ class Permit:
     killed: str | None = None
     sure: bool = True
     fault: str | None = None
-    doubt: str | None = None
+    mismatch: str | None = None
 
     @property
     def stop(self) -> Stop | None:
@@ -44,8 +44,8 @@ class Permit:
             return Stop("lease", "it is not certain that this process leads: nothing is sent")
         if self.fault is not None:
             return Stop("database", f"nothing can be kept, so nothing is sent: {self.fault}")
-        if self.doubt is not None:
-            return Stop("audit", f"{self.doubt}: no entries until that is cleared, exits go on")
+        if self.mismatch is not None:
+            return Stop("audit", f"{self.mismatch}: no entries until that is cleared, exits go on")
         return None
 
 

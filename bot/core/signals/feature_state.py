@@ -20,8 +20,8 @@ HISTORY_COLUMNS: Final = 8
 #: Seconds after which an earlier book says nothing about this one: three cycles by default.
 MAX_GAP: Final = 180.0
 
-_TOUCH = ("seen_at", "bid", "ask", "bid_size", "ask_size")
-_FIELDS = (*_TOUCH, "since", "mid2", "mid10", "mid60", "flow2", "flow10", "imb10", "variance")
+_BBO = ("seen_at", "bid", "ask", "bid_size", "ask_size")
+_FIELDS = (*_BBO, "since", "mid2", "mid10", "mid60", "flow2", "flow10", "imb10", "variance")
 
 #: Seconds of history before its movement says how lively a market is.
 WARM_UP: Final = 10.0
@@ -52,7 +52,7 @@ class BboHistory(NamedTuple):
     ask_size: Floats
 
 
-def touch(books: Books) -> BboHistory:
+def bbo(books: Books) -> BboHistory:
     """The touch of each book: all that history is made of."""
     sizes = books.bid_size[:, 0], books.ask_size[:, 0]
     return BboHistory(books.seen_at, books.best_bid, books.best_ask, *sizes)

@@ -23,10 +23,10 @@ from bot.core.signals.feature_state import (
     UNITS_PER_CENT,
     UNITS_PER_DOLLAR,
     Rows,
+    bbo,
     blank,
     history,
     imbalance,
-    touch,
 )
 
 __all__ = [
@@ -120,7 +120,7 @@ def measure(books: Books, rows: Rows, seconds_to_close: Floats) -> tuple[Floats,
     `rows` (N,) of FEATURE_ROW and `seconds_to_close` (N,) belong to the books row by row; each
     market occurs once. A book without two sides leaves its row as it was.
     """
-    moved, after = history(touch(books), rows)
+    moved, after = history(bbo(books), rows)
     return completed(standing(books, seconds_to_close), moved), after
 
 
@@ -136,7 +136,7 @@ def standing(books: Books, seconds_to_close: Floats) -> Floats:
     two_sided = np.isfinite(books.mid)
     bid, ask = _depth(books.bid_price, books.bid_size), _depth(books.ask_price, books.ask_size)
     spread, low, high = _prices(books.best_bid, books.best_ask)
-    imb1 = imbalance(bid.touch, ask.touch)
+    imb1 = imbalance(bid.bbo, ask.bbo)
     table = np.empty((len(books), 15))
     with np.errstate(divide="ignore", invalid="ignore"):
         table[:, 0] = imb1
@@ -145,12 +145,12 @@ def standing(books: Books, seconds_to_close: Floats) -> Floats:
         table[:, 3] = imbalance(bid.deep, ask.deep)
         table[:, 4] = imbalance(bid.weighted, ask.weighted)
         table[:, 5] = imb1 * spread / 2
-        table[:, 6] = np.log(bid.touch) - np.log(ask.touch)
+        table[:, 6] = np.log(bid.bbo) - np.log(ask.bbo)
         table[:, 7] = np.log(bid.near) - np.log(ask.near)
         table[:, 8] = ask.reach / ask.near - bid.reach / bid.near
         table[:, 9] = ask.step - bid.step
         table[:, 10] = np.log(bid.largest) - np.log(ask.largest)
-        table[:, 11] = bid.touch / bid.near - ask.touch / ask.near
+        table[:, 11] = bid.bbo / bid.near - ask.bbo / ask.near
         table[:, 12] = spread
         table[:, 13] = low * high
     table[~two_sided] = np.nan
@@ -161,7 +161,7 @@ def standing(books: Books, seconds_to_close: Floats) -> Floats:
 class _Depth(NamedTuple):
     """One side of N books near its touch: contracts, but `reach` contract-cents, `step` cents."""
 
-    touch: Floats
+    bbo: Floats
     five: Floats
     near: Floats
     deep: Floats
@@ -178,7 +178,7 @@ def _depth(price: Floats, size: Floats) -> _Depth:
     reach = np.einsum("ij,ij->i", near, np.where(away < 5.0, away, 0.0))
     step = away[:, 1] if away.shape[1] > 1 else np.full(len(away), 5.0)
     return _Depth(
-        touch=size[:, 0],
+        bbo=size[:, 0],
         five=size[:, :5].sum(axis=1),
         near=near_total,
         deep=np.where(away < 10.0, size, 0.0).sum(axis=1),

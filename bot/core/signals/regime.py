@@ -94,7 +94,7 @@ def classify(books: Books, rows: Rows) -> tuple[Codes, Rows]:
 
     moves = np.diff(_logit(memory["mids"]), axis=1)
     ratio = _volatility_ratio(moves, memory)
-    _change(memory, _mood(moves, ratio, memory))
+    _change(memory, _regime_of(moves, ratio, memory))
     after = rows.copy()
     after[known] = memory
     return after["code"].astype(np.int8), after
@@ -146,7 +146,7 @@ def _median(memory: Rows) -> Floats:
     return np.where(noted > 0, middle, 0.0).astype(np.float64)
 
 
-def _mood(moves: Floats, ratio: Floats, memory: Rows) -> Codes:
+def _regime_of(moves: Floats, ratio: Floats, memory: Rows) -> Codes:
     """What each market looks like now, given what it was."""
     was_chaotic, was_trending = memory["code"] == _CHAOTIC, memory["code"] == _TRENDING
     path = np.abs(moves).sum(axis=1)
@@ -159,13 +159,13 @@ def _mood(moves: Floats, ratio: Floats, memory: Rows) -> Codes:
         efficiency >= RULES.trend_until,
         (efficiency >= RULES.trend_above) & moved,
     )
-    mood = np.where(chaotic, _CHAOTIC, np.where(trending, _TRENDING, _CALM))
-    return mood.astype(np.int8)
+    regime = np.where(chaotic, _CHAOTIC, np.where(trending, _TRENDING, _CALM))
+    return regime.astype(np.int8)
 
 
-def _change(memory: Rows, mood: Codes) -> None:
+def _change(memory: Rows, regime: Codes) -> None:
     """Give each market its mood, unless the one it has must last a little longer."""
-    may = (memory["lasted"] >= RULES.dwell) | (mood == _CHAOTIC)
-    changed = may & (mood != memory["code"])
-    memory["code"][changed] = mood[changed]
+    may = (memory["lasted"] >= RULES.dwell) | (regime == _CHAOTIC)
+    changed = may & (regime != memory["code"])
+    memory["code"][changed] = regime[changed]
     memory["lasted"][changed] = 0

@@ -131,8 +131,8 @@ def gates(
     answers = np.full(len(books), None, dtype=object)
     for shut, why in reversed(list(reasons)):
         answers[shut] = why
-    told: list[str | None] = answers.tolist()
-    return told
+    reported: list[str | None] = answers.tolist()
+    return reported
 
 
 def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) -> Order | None:
@@ -144,10 +144,10 @@ def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) 
     side = _side(intent)
     if side is None:
         return None
-    touch = book.best_ask if side is Side.BUY else book.best_bid
-    if touch is None:
+    bbo = book.best_ask if side is Side.BUY else book.best_bid
+    if bbo is None:
         return None
-    furthest = touch + side.sign * sizing.max_slippage
+    furthest = bbo + side.sign * sizing.max_slippage
     limit = grid.to_tick(min(max(furthest, _EDGE), ONE - _EDGE), side)
     if limit is None:
         return None

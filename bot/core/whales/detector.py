@@ -193,10 +193,10 @@ def _whales(both: Sides, found: list[tuple[WhaleType, Finding]]) -> list[tuple[F
     ways: dict[int, set[int]] = {}
     for _, one in found:
         ways.setdefault(one.row, set()).add(one.leans)
-    return [(one, _whale(both, kind, one, in_doubt=len(ways[one.row]) > 1)) for kind, one in found]
+    return [(one, _whale(both, kind, one, uncertain=len(ways[one.row]) > 1)) for kind, one in found]
 
 
-def _whale(both: Sides, kind: WhaleType, one: Finding, *, in_doubt: bool) -> Whale:
+def _whale(both: Sides, kind: WhaleType, one: Finding, *, uncertain: bool) -> Whale:
     paid, size = exact(one.price), exact(one.size)
     price = paid if one.side == BID else ONE - paid
     seen = both.measures
@@ -216,7 +216,7 @@ def _whale(both: Sides, kind: WhaleType, one: Finding, *, in_doubt: bool) -> Wha
         imbalance_strength=float(seen.imbalance_strength[one.row]),
         max_bid_size=float(seen.max_bid_size[one.row]),
         max_ask_size=float(seen.max_ask_size[one.row]),
-        side_bias=None if in_doubt else bias,
+        side_bias=None if uncertain else bias,
         why=one.why,
         confidence=one.confidence,
         source=one.source,

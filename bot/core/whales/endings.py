@@ -120,11 +120,11 @@ def _ending(ticker: str, side: int, order: np.void) -> Ending:
         left_at=float(order["left_at"]),
         interval=float(order["left_at"] - order["seen_at"]),
         traded=None if np.isnan(traded) else traded,
-        fate=_fate(order),
+        fate=_ending_kind(order),
     )
 
 
-def _fate(order: np.void) -> EndingKind:
+def _ending_kind(order: np.void) -> EndingKind:
     if order["requoted"]:
         return EndingKind.MOVED
     if np.isnan(order["traded"]):

@@ -28,11 +28,11 @@ def lean(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     said = rows["lean_said_at"] >= rows["lean_since"]
     stays = same & said & (strength >= rules.fade * least)
     # Only a book with two sides says which of them is heavier.
-    judged = np.all(sides.best > 0, axis=1)
-    _say(sides, rows, judged & over & same & ~said, rules)
+    emitted = np.all(sides.best > 0, axis=1)
+    _say(sides, rows, emitted & over & same & ~said, rules)
     rows["lean_least"] = np.where(rows["lean_said_at"] == sides.at, least, rows["lean_least"])
-    _turn(sides, rows, judged, np.where(over | stays, way, 0))
-    _learn(sides, rows, judged, rules)
+    _turn(sides, rows, emitted, np.where(over | stays, way, 0))
+    _learn(sides, rows, emitted, rules)
 
 
 def _thresholds(rows: Rows, rules: WhaleRules) -> Floats:
@@ -56,16 +56,16 @@ def _say(sides: Sides, rows: Rows, ready: Flags, rules: WhaleRules) -> None:
     rows["lean_said_at"][now] = sides.at[now]
 
 
-def _turn(sides: Sides, rows: Rows, judged: Flags, way: Floats) -> None:
-    turned = judged & (way != rows["lean"])
+def _turn(sides: Sides, rows: Rows, emitted: Flags, way: Floats) -> None:
+    turned = emitted & (way != rows["lean"])
     rows["lean"][turned] = way[turned]
     rows["lean_since"][turned] = sides.at[turned]
 
 
-def _learn(sides: Sides, rows: Rows, judged: Flags, rules: WhaleRules) -> None:
+def _learn(sides: Sides, rows: Rows, emitted: Flags, rules: WhaleRules) -> None:
     elapsed = np.nan_to_num(sides.at - rows["seen_at"])
     fading = np.exp2(-elapsed / rules.half_life_seconds)[:, None]
-    row = np.flatnonzero(judged)
+    row = np.flatnonzero(emitted)
     share = sides.measures.imbalance_strength[row] / _STRONGEST
     for name, place, bins in (
         ("strengths", share * STRENGTH_BINS, STRENGTH_BINS),

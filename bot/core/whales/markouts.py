@@ -168,13 +168,13 @@ def band(mid: float) -> str:
     return next(name for least, name in _BANDS if mid <= least)
 
 
-def cost(touch: BestQuotes, way: int, fees: FeeSchedule | None) -> float:
+def cost(best_quotes: BestQuotes, way: int, fees: FeeSchedule | None) -> float:
     """Half the spread and the taker fee of one contract, in cents; NaN if either is not known.
 
     The fee is that of the exchange before rounding: M · 0.07 · P · (1 − P) at the price paid.
     """
-    if fees is None or not fees.is_known or isnan(touch.mid):
+    if fees is None or not fees.is_known or isnan(best_quotes.mid):
         return nan
-    price = exact(touch.ask if way > 0 else touch.bid)
+    price = exact(best_quotes.ask if way > 0 else best_quotes.bid)
     fee = measured(fees.model_fee(ONE, price, is_taker=True))
-    return 50.0 * (touch.ask - touch.bid) + 100.0 * fee
+    return 50.0 * (best_quotes.ask - best_quotes.bid) + 100.0 * fee

@@ -29,10 +29,8 @@ def _sweeps(rows: Rows, bursts: Bursts, rules: WhaleRules) -> Found:
     unusual = _unusual(rows, rules)[row]
     usual = rows["usual"][row, met]
     least = np.maximum(rules.least_contracts, np.maximum(unusual, rules.sweep_levels * usual))
-    touch = np.where(
-        rows["before_price"][row, met, 0] > 0, rows["before_size"][row, met, 0], np.inf
-    )
-    through = (bursts.levels >= 2) | (bursts.size >= rules.sweep_touch * touch)
+    bbo = np.where(rows["before_price"][row, met, 0] > 0, rows["before_size"][row, met, 0], np.inf)
+    through = (bursts.levels >= 2) | (bursts.size >= rules.sweep_bbo * bbo)
     # What is usual here is not known before there is a past: NaN is not above anything.
     swept = through & (bursts.size >= least) & (rows["samples"][row] >= rules.least_samples)
     swept &= bursts.paid >= rules.least_dollars

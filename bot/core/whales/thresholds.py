@@ -100,7 +100,7 @@ class WhaleRules:
     quiet_seconds: float = 300.0
     sweep_quantile: float = 0.97
     sweep_levels: float = 2.0
-    sweep_touch: float = 3.0
+    sweep_bbo: float = 3.0
     sweep_quiet_seconds: float = 30.0
     half_life_seconds: float = 86_400.0
 

@@ -56,20 +56,24 @@ def absent(order: Order) -> Execution:
     return Execution(order, "", OrderStatus.CANCELED, error="it never arrived at the exchange")
 
 
-def is_same(order: Order, told: orders.ListedOrder) -> bool:
+def is_same(order: Order, reported: orders.ListedOrder) -> bool:
     """Whether the order of that client order id is this one."""
-    size = Decimal(told.initial_count_fp)
-    return (order.ticker, BOOK_SIDE[order.side], order.size) == (told.ticker, told.book_side, size)
+    size = Decimal(reported.initial_count_fp)
+    return (order.ticker, BOOK_SIDE[order.side], order.size) == (
+        reported.ticker,
+        reported.book_side,
+        size,
+    )
 
 
 def execution(
-    order: Order, order_id: str, filled: Contracts, told: Sequence[account.FillWire]
+    order: Order, order_id: str, filled: Contracts, reported: Sequence[account.FillWire]
 ) -> Execution | str:
     """The order with its fills; a sentence as long as they do not come to what it filled.
 
     Raises ExchangeError for fills that cannot be of this order.
     """
-    fills = _fills(order, order_id, told)
+    fills = _fills(order, order_id, reported)
     total = sum((fill.size for fill in fills), ZERO)
     if total != filled or filled > order.size:
         return f"order {order_id} filled {filled} of {order.size}, its fills come to {total}"
@@ -90,10 +94,10 @@ def _scarcity(order: Order) -> str:
     return f"the exchange had no more {wanted} within {cents(order.limit):g} c"
 
 
-def _fills(order: Order, order_id: str, told: Sequence[account.FillWire]) -> tuple[Fill, ...]:
+def _fills(order: Order, order_id: str, reported: Sequence[account.FillWire]) -> tuple[Fill, ...]:
     """Each fill once, in the order in which they happened."""
     distinct: dict[str, account.FillWire] = {}
-    for fill in told:
+    for fill in reported:
         if (fill.order_id, fill.ticker) != (order_id, order.ticker) or (
             fill.book_side != BOOK_SIDE[order.side]
         ):
@@ -104,19 +108,19 @@ def _fills(order: Order, order_id: str, told: Sequence[account.FillWire]) -> tup
     return tuple(sorted(fills, key=lambda fill: (fill.at, fill.fill_id)))
 
 
-def _fill(order: Order, told: account.FillWire) -> Fill:
+def _fill(order: Order, reported: account.FillWire) -> Fill:
     try:
         # An order that may not wait trades when it is made: that is its time if none is told.
-        at = order.at if told.created_time is None else told.created_time.astimezone(UTC)
+        at = order.at if reported.created_time is None else reported.created_time.astimezone(UTC)
         return Fill(
-            fill_id=told.fill_id,
+            fill_id=reported.fill_id,
             client_order_id=order.client_order_id,
             ticker=order.ticker,
             side=order.side,
-            size=Decimal(told.count_fp),
-            price=Decimal(told.yes_price_dollars),
-            fee=Decimal(told.fee_cost),
+            size=Decimal(reported.count_fp),
+            price=Decimal(reported.yes_price_dollars),
+            fee=Decimal(reported.fee_cost),
             at=at,
         )
     except (ValueError, OverflowError) as error:
-        raise ExchangeError(f"fill {told.fill_id}: {error}") from error
+        raise ExchangeError(f"fill {reported.fill_id}: {error}") from error

@@ -117,13 +117,13 @@ class KalshiTrading:
 
     async def archived_before(self) -> datetime:
         """Orders that ended before that are no longer listed."""
-        told = _shape(reference.ArchiveCutoff)
-        return (await self._reads.read_once("/historical/cutoff", (), told)).orders_updated_ts
+        reported = _shape(reference.ArchiveCutoff)
+        return (await self._reads.read_once("/historical/cutoff", (), reported)).orders_updated_ts
 
     async def shards(self) -> tuple[int, ...]:
         """The numbers of the exchange's shards."""
-        told = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatusWire))
-        shards = told.exchange_index_statuses
+        reported = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatusWire))
+        shards = reported.exchange_index_statuses
         return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
 
     async def create_group(self, limit: int, shard: int) -> str:

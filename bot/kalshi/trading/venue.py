@@ -140,9 +140,9 @@ class LiveVenue:
     async def _look(self, order: Order) -> Execution | str:
         # First how far the reads have caught up: what they show afterwards is no older.
         known_to = await self._exchange.caught_up_to()
-        told = await self._exchange.order(order)
-        if told is not None:
-            return await self._ended(order, told)
+        reported = await self._exchange.order(order)
+        if reported is not None:
+            return await self._ended(order, reported)
         certain = order.at + CERTAIN_AFTER
         if known_to <= certain:
             return f"the exchange does not know it; that is certain after {certain:%H:%M:%S} UTC"
@@ -150,16 +150,16 @@ class LiveVenue:
             return "it is older than what the exchange lists: look under /historical/orders"
         return outcome.absent(order)
 
-    async def _ended(self, order: Order, told: orders.ListedOrder) -> Execution | str:
-        if not outcome.is_same(order, told):
-            return f"order {told.order_id} has its client order id and is another order"
-        if told.status not in _ENDED:
-            return f"order {told.order_id} is '{told.status}' at the exchange"
-        return await self._fills(order, told.order_id, Decimal(told.fill_count_fp))
+    async def _ended(self, order: Order, reported: orders.ListedOrder) -> Execution | str:
+        if not outcome.is_same(order, reported):
+            return f"order {reported.order_id} has its client order id and is another order"
+        if reported.status not in _ENDED:
+            return f"order {reported.order_id} is '{reported.status}' at the exchange"
+        return await self._fills(order, reported.order_id, Decimal(reported.fill_count_fp))
 
     async def _fills(self, order: Order, order_id: str, filled: Decimal) -> Execution | str:
-        told = await self._exchange.fills(order_id)
-        return outcome.execution(order, order_id, filled, told)
+        reported = await self._exchange.fills(order_id)
+        return outcome.execution(order, order_id, filled, reported)
 
     def _refuse_late(self, order: Order) -> None:
         age = self._clock.now() - order.at

@@ -275,8 +275,8 @@ def _series(shape: shapes.SeriesWire) -> SeriesTerms:
     return SeriesTerms(shape.ticker, category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
 
 
-def _category(told: str | None) -> str | None:
-    return None if told is None else one_line(told)
+def _category(reported: str | None) -> str | None:
+    return None if reported is None else one_line(reported)
 
 
 def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
@@ -284,15 +284,15 @@ def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
     is_short = len(digits) <= MULTIPLIER_DIGITS
     # 1e-999999 is small enough, and written out it is a million characters.
     if not (is_short and exponent in range(-MULTIPLIER_DIGITS, 4) and 0 <= multiplier < 1_000):
-        told = f"{multiplier:.9g}" if is_short else f"a number of {len(digits)} digits"
-        raise ValueError(f"{ticker}: {told} is no fee multiplier")
+        reported = f"{multiplier:.9g}" if is_short else f"a number of {len(digits)} digits"
+        raise ValueError(f"{ticker}: {reported} is no fee multiplier")
     return multiplier
 
 
-def _moment(told: datetime) -> datetime:
-    if told.year not in YEARS:
-        raise ValueError(f"a time in the year {told.year}")
-    return told.astimezone(UTC)
+def _moment(reported: datetime) -> datetime:
+    if reported.year not in YEARS:
+        raise ValueError(f"a time in the year {reported.year}")
+    return reported.astimezone(UTC)
 
 
 _TAKER: Mapping[str, Side] = {"bid": Side.BUY, "ask": Side.SELL}

@@ -19,8 +19,8 @@ LONGEST = 200
 def error(asked: str, status: int, body: bytes) -> ExchangeError:
     """The refusal of what was asked: HTTP status, the exchange's code, and its own words."""
     code, words = _said(body)
-    told = ": ".join(part for part in (code, words) if part) or "no reason given"
-    return ExchangeError(f"{asked}: HTTP {status}, {told}", status=status, code=code)
+    reported = ": ".join(part for part in (code, words) if part) or "no reason given"
+    return ExchangeError(f"{asked}: HTTP {status}, {reported}", status=status, code=code)
 
 
 def _said(body: bytes) -> tuple[str, str]:
@@ -29,11 +29,11 @@ def _said(body: bytes) -> tuple[str, str]:
         document: object = msgspec.json.decode(body)
     except MALFORMED:
         return "", "the answer is not JSON" if body.strip() else ""
-    told = document.get("error", document) if isinstance(document, dict) else None
-    if not isinstance(told, dict):
-        return _word(told), ""
-    code = _word(told.get("code"))
-    words = [_text(told.get(name)) for name in ("message", "msg", "details")]
+    reported = document.get("error", document) if isinstance(document, dict) else None
+    if not isinstance(reported, dict):
+        return _word(reported), ""
+    code = _word(reported.get("code"))
+    words = [_text(reported.get(name)) for name in ("message", "msg", "details")]
     return code, "; ".join(part for part in words if part and _word(part) != code)
 
 

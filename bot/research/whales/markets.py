@@ -82,8 +82,8 @@ class Scene:
     tickers: tuple[str, ...]
     at: Floats
     levels: tuple[Floats, Floats, Floats, Floats]
-    prints: SimulatedTrades
-    deeds: tuple[tuple[Action, ...], ...]
+    market_trades: SimulatedTrades
+    actions: tuple[tuple[Action, ...], ...]
 
     def books(self, look: int) -> Books:
         """All markets at one look."""
@@ -110,16 +110,16 @@ class Scene:
             before = look
 
     def _traded(self, since: float, until: float) -> TradesBetween:
-        first, past = np.searchsorted(self.prints.at, (since, until), side="right")
+        first, past = np.searchsorted(self.market_trades.at, (since, until), side="right")
         part = slice(first, past)
         return TradesBetween.of(
             np.ones(len(self.tickers), dtype=np.bool_),
             MarketTrades(
-                row=self.prints.market[part].astype(np.intp),
-                at=self.prints.at[part],
-                price=self.prints.price[part],
-                size=self.prints.size[part],
-                buys=self.prints.taker[part] > 0,
+                row=self.market_trades.market[part].astype(np.intp),
+                at=self.market_trades.at[part],
+                price=self.market_trades.price[part],
+                size=self.market_trades.size[part],
+                buys=self.market_trades.taker[part] > 0,
             ),
         )
 
@@ -130,28 +130,28 @@ def scene(kind: MarketKind, seed: int) -> Scene:
     Raises ValueError if a market closed before the end: its kind asks for too many seconds.
     """
     # Markets of two kinds with one seed would draw the same large orders.
-    laboratory = Experiment(kind.preset, kind.markets, zlib.crc32(f"{kind.preset} {seed}".encode()))
-    world, exchange = laboratory.world, laboratory.exchange
+    experiment = Experiment(kind.preset, kind.markets, zlib.crc32(f"{kind.preset} {seed}".encode()))
+    world, exchange = experiment.world, experiment.exchange
     trades: list[tuple[float, ...]] = []
-    exchange.subscribe(_listener(laboratory.tickers, trades))
+    exchange.subscribe(_listener(experiment.tickers, trades))
     world.advance(world.now + SETTLING)
     film = np.full((4, kind.seconds, kind.markets, DEPTH), np.nan)
     started = world.now
     for second in range(kind.seconds):
         world.step(started + timedelta(seconds=second + 1))
-        for number, ticker in enumerate(laboratory.tickers):
+        for number, ticker in enumerate(experiment.tickers):
             _shoot(exchange, ticker, film[:, second, number])
-    deeds: dict[str, list[Action]] = defaultdict(list)
-    for deed in world.truth:
-        deeds[deed.ticker].append(deed)
+    actions: dict[str, list[Action]] = defaultdict(list)
+    for action in world.truth:
+        actions[action.ticker].append(action)
     bid, bid_size, ask, ask_size = film
     return Scene(
         kind=kind,
         tickers=tuple(f"{kind.preset}-{seed}-{number}" for number in range(kind.markets)),
         at=started.timestamp() + 1.0 + np.arange(kind.seconds, dtype=np.float64),
         levels=(bid, np.nan_to_num(bid_size), ask, np.nan_to_num(ask_size)),
-        prints=SimulatedTrades(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
-        deeds=tuple(tuple(deeds[ticker]) for ticker in laboratory.tickers),
+        market_trades=SimulatedTrades(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
+        actions=tuple(tuple(actions[ticker]) for ticker in experiment.tickers),
     )
 
 

@@ -98,24 +98,24 @@ def score(scene: Scene, said: Detection, question: Question, cadence: float) -> 
     start = scene.at[0] + WARM_UP
     looks = scene.at[scene.looks(cadence)]
     for market in range(markets):
-        deeds = [d for d in scene.deeds[market] if d.kind in question.kinds | question.open]
+        actions = [d for d in scene.actions[market] if d.kind in question.kinds | question.open]
         # A price that is not said (NaN) is not a decided one.
         decided = (said.price < DECIDED) | (said.price > 1 - DECIDED)
         chosen = np.flatnonzero((said.market == market) & (said.at >= start) & ~decided)
         found: dict[int, float] = {}
         for row in chosen[np.argsort(said.at[chosen], kind="stable")].tolist():
-            number = _meant(deeds, said, row, question, cadence)
+            number = _meant(actions, said, row, question, cadence)
             if number is None or (question.once and number in found):
                 wrong[market] += 1
             else:
                 found.setdefault(number, float(said.at[row]))
-        asked = [n for n, deed in enumerate(deeds) if _counts(deed, question, start)]
+        asked = [n for n, action in enumerate(actions) if _counts(action, question, start)]
         for number in asked:
-            deed = deeds[number]
-            visible[market] += _was_visible(deed, looks)
+            action = actions[number]
+            visible[market] += _was_visible(action, looks)
             if number in found:
                 right[market] += 1
-                began = deed.t0.timestamp() if not question.when_gone else _end(deed)
+                began = action.t0.timestamp() if not question.when_gone else _end(action)
                 delays.append((market, found[number] - began))
             else:
                 missed[market] += 1
@@ -143,28 +143,28 @@ def together(scores: Sequence[Score]) -> Score:
 
 
 def _meant(
-    deeds: Sequence[Action], said: Detection, row: int, q: Question, cadence: float
+    actions: Sequence[Action], said: Detection, row: int, q: Question, cadence: float
 ) -> int | None:
     """The number of the deed that a detection is about, the latest if there are several."""
     late = _LATE_LOOKS * cadence if q.when_gone else 0.0
     at, side, price = float(said.at[row]), int(said.side[row]), float(said.price[row])
-    for number in range(len(deeds) - 1, -1, -1):
-        deed = deeds[number]
-        here = side == (0 if deed.side is Side.BUY else 1)
-        here &= not q.by_price or abs(deed.price - price) < 1e-6
-        if here and deed.t0.timestamp() <= at <= _end(deed) + late:
+    for number in range(len(actions) - 1, -1, -1):
+        action = actions[number]
+        here = side == (0 if action.side is Side.BUY else 1)
+        here &= not q.by_price or abs(action.price - price) < 1e-6
+        if here and action.t0.timestamp() <= at <= _end(action) + late:
             return number
     return None
 
 
-def _counts(deed: Action, question: Question, start: float) -> bool:
-    undecided = DECIDED <= deed.price <= 1 - DECIDED
-    return deed.kind in question.kinds and undecided and deed.t0.timestamp() >= start
+def _counts(action: Action, question: Question, start: float) -> bool:
+    undecided = DECIDED <= action.price <= 1 - DECIDED
+    return action.kind in question.kinds and undecided and action.t0.timestamp() >= start
 
 
-def _was_visible(deed: Action, looks: Floats) -> bool:
-    return bool(np.any((looks >= deed.t0.timestamp()) & (looks < _end(deed))))
+def _was_visible(action: Action, looks: Floats) -> bool:
+    return bool(np.any((looks >= action.t0.timestamp()) & (looks < _end(action))))
 
 
-def _end(deed: Action) -> float:
-    return inf if deed.t1 is None else deed.t1.timestamp()
+def _end(action: Action) -> float:
+    return inf if action.t1 is None else action.t1.timestamp()

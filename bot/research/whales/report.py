@@ -45,7 +45,7 @@ class Judging:
     """The scenes for tuning and for judging, and one without anybody large."""
 
     tuning: tuple[Scene, ...]
-    judged: tuple[Scene, ...]
+    results: tuple[Scene, ...]
     null: Scene
     tape: Tape | None
 
@@ -60,7 +60,9 @@ def main(argv: Sequence[str], kinds: Sequence[MarketKind] = KINDS, null: MarketK
     _say("\n".join(LIMITS))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        document = _document(rows, [each.kind for each in (*judging.judged, judging.null)], options)
+        document = _document(
+            rows, [each.kind for each in (*judging.results, judging.null)], options
+        )
         options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
     return 0 if not options.plots or drawn(lambda: _draw(options.plots, rows)) else 1
 
@@ -74,16 +76,16 @@ def _draw(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
     """One row for each type and detector at that cadence, ours first."""
-    said = ours([*judging.tuning, *judging.judged, judging.null], cadence, WhaleRules())
+    said = ours([*judging.tuning, *judging.results, judging.null], cadence, WhaleRules())
     count = len(judging.tuning)
     tuning = _Set.of(judging.tuning, cadence)
-    judged = _Set.of(judging.judged, cadence)
+    results = _Set.of(judging.results, cadence)
     null = _Set.of((judging.null,), cadence)
     real = None if judging.tape is None else _Real(judging.tape, cadence)
     for kind in QUESTIONS:
-        best = judged.score(kind, [one[kind] for one in said[count:-1]])
+        best = results.score(kind, [one[kind] for one in said[count:-1]])
         yield {
-            **judged.row(kind, OURS, best),
+            **results.row(kind, OURS, best),
             "null_flags_per_hour": null.rate([said[-1][kind]]),
             "real_flags_per_hour": None if real is None else real.ours(kind),
         }
@@ -93,9 +95,9 @@ def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
         most = tuning.false_alarms(kind, [one[kind] for one in said[:count]])
         for measure in SIMPLE:
             least = tuning.tuned(kind, measure, most)
-            found = judged.score(kind, judged.simple(kind, measure, least))
+            found = results.score(kind, results.simple(kind, measure, least))
             yield {
-                **judged.row(kind, measure, found),
+                **results.row(kind, measure, found),
                 **lead(together(best), together(found)),
                 "threshold": round(least, 4),
                 "null_flags_per_hour": null.rate(null.simple(kind, measure, least)),

@@ -80,9 +80,9 @@ class Clearing:
         order.state = OrderState.CANCELED if order.remaining else OrderState.EXECUTED
         order.remaining = 0
         account.open_orders.pop(order.order_id, None)
-        self.tell(order, reason)
+        self.notify(order, reason)
 
-    def tell(self, order: LiveOrder, reason: Reason) -> None:
+    def notify(self, order: LiveOrder, reason: Reason) -> None:
         """Announce a member's order as it stands now."""
         order.updated = self._state.now
         if self._state.accounts[order.account].is_house:
@@ -153,13 +153,13 @@ class Clearing:
         _count_fill(half)
         self._count_group(order, half.size)
         if order.remaining:
-            self.tell(order, Reason.TRADE)
+            self.notify(order, Reason.TRADE)
         else:
             self.end(order, Reason.TRADE)
         if not account.is_house:
-            self._tell_fill(half, trade_id, held.size)
+            self._emit_fill(half, trade_id, held.size)
 
-    def _tell_fill(self, half: _Half, trade_id: str, position: int) -> None:
+    def _emit_fill(self, half: _Half, trade_id: str, position: int) -> None:
         fill = Filled(
             at=self._state.now,
             account=half.account.name,

@@ -99,7 +99,7 @@ class Trading:
         elif remaining < order.remaining:
             order.size -= order.remaining - remaining
             self._state.markets[order.ticker].book.shrink(order, remaining)
-            self._clearing.tell(order, Reason.DECREASE)
+            self._clearing.notify(order, Reason.DECREASE)
         return remaining
 
     def resting(self, account: MemberAccount, order_id: str) -> LiveOrder:
@@ -130,7 +130,7 @@ class Trading:
         )
         if not account.is_house:
             account.orders[order.order_id] = order
-            self._clearing.tell(order, Reason.PLACED)
+            self._clearing.notify(order, Reason.PLACED)
         if request.group_id:
             self._state.groups[request.group_id].order_ids[order.order_id] = None
         return order
@@ -166,12 +166,12 @@ class Trading:
             if to < order.remaining:
                 market.book.shrink(order, to)
             order.size = terms.size
-            self._clearing.tell(order, Reason.AMEND)
+            self._clearing.notify(order, Reason.AMEND)
             return
         market.book.remove(order)
         del account.open_orders[order.order_id]
         order.price, order.size, order.remaining = terms.price, terms.size, to
-        self._clearing.tell(order, Reason.AMEND)
+        self._clearing.notify(order, Reason.AMEND)
         self._run(account, market, order)
 
     def _placed(self, order: LiveOrder) -> Placed:

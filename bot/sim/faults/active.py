@@ -30,7 +30,7 @@ class ActiveFault:
     spec: FaultSpec
     begun: datetime
     ends: datetime | None
-    dice: Random
+    rng: Random
     fired: int = 0
     is_over: bool = False
     undo: Undo | None = None
@@ -41,7 +41,7 @@ class ActiveFault:
 
     def strikes(self, where: str) -> bool:
         """Whether it strikes there this time. Throws its dice if it could."""
-        return self.spec.strikes(where) and self.dice.random() < self.spec.probability
+        return self.spec.strikes(where) and self.rng.random() < self.spec.probability
 
     def fire(self) -> None:
         """Count that it struck."""
@@ -120,9 +120,9 @@ class Faults:
     def listing(self) -> list[Json]:
         """Every fault since the last clearing, as JSON."""
         self.catch_up()
-        return [self.told(fault) for fault in self._faults.values()]
+        return [self.reported(fault) for fault in self._faults.values()]
 
-    def told(self, fault: ActiveFault) -> Json:
+    def reported(self, fault: ActiveFault) -> Json:
         """One fault as JSON."""
         life = {"id": fault.fault_id, "active": not fault.is_over, "fired": fault.fired}
         return {**life, **described(fault.spec)}
@@ -152,7 +152,7 @@ class Faults:
 
     def _begin(self, fault: ActiveFault) -> None:
         begin = WORLD.get(fault.spec.kind)
-        if begin is not None and fault.dice.random() < fault.spec.probability:
+        if begin is not None and fault.rng.random() < fault.spec.probability:
             self._service.driver.catch_up()
             fault.undo = begin(self._service, fault.spec.parameters)
             fault.fired += 1

@@ -32,7 +32,7 @@ class Striking(Protocol):
 
     fault_id: str
     spec: FaultSpec
-    dice: Random
+    rng: Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,8 @@ class Changes:
         body = _object(answer)
         fills = _entries(body, "fills")
         delay = fault.spec.parameters["delay"]
-        told = [fill for fill in fills if not self._is_young(_name(fill, "trade_id"), delay)]
-        return answer if len(told) == len(fills) else _with(answer, {**body, "fills": told})
+        reported = [fill for fill in fills if not self._is_young(_name(fill, "trade_id"), delay)]
+        return answer if len(reported) == len(fills) else _with(answer, {**body, "fills": reported})
 
     def _stale_orders(self, fault: Striking, scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
         key = self._service.keys.keys.get(Headers(scope=scope).get(KEY_HEADER, ""))
@@ -178,9 +178,9 @@ def _listed(orders: list[Json], young: dict[str, Json], query: QueryParams) -> l
     return [one for one in young.values() if ticker in {"", one["ticker"]}] + shown
 
 
-def _revived(told: Json, order: LiveOrder) -> Json:
+def _revived(reported: Json, order: LiveOrder) -> Json:
     remaining = size_text(order.size - order.filled)
-    return {**told, "status": "resting", "remaining_count_fp": remaining}
+    return {**reported, "status": "resting", "remaining_count_fp": remaining}
 
 
 def _error_after(fault: Striking, _scope: Scope, _answer: SpoiledAnswer) -> SpoiledAnswer:
@@ -195,7 +195,7 @@ def _garbage(fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAn
 
 def _spoiled(fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
     before = _decoded(answer)
-    after = SPOILED[fault.spec.kind](before, fault.spec.parameters, fault.dice)
+    after = SPOILED[fault.spec.kind](before, fault.spec.parameters, fault.rng)
     return answer if after == before else _with(answer, after)
 
 

@@ -14,28 +14,28 @@ class BodyCorruptor(Protocol):
         ...
 
 
-def missing_field(body: object, terms: Terms, dice: BodyCorruptor) -> object:
+def missing_field(body: object, terms: Terms, rng: BodyCorruptor) -> object:
     """The body without a field, wherever it was; without a name the dice pick the field."""
     name = terms["field"]
     if not name:
         names = list(dict.fromkeys(key for one in _objects(body) for key in one))
-        name = names[dice.randrange(len(names))] if names else ""
+        name = names[rng.randrange(len(names))] if names else ""
     return _rebuilt(body, lambda one: {k: v for k, v in one.items() if k != name})
 
 
-def unknown_enum(body: object, terms: Terms, _dice: BodyCorruptor) -> object:
+def unknown_enum(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
     """The body with another value in a field, wherever it is."""
     name, value = terms["field"], terms["value"]
     return _rebuilt(body, lambda one: {k: value if k == name else v for k, v in one.items()})
 
 
-def extra_field(body: object, terms: Terms, _dice: BodyCorruptor) -> object:
+def extra_field(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
     """The body with one more field in each object."""
     more = {terms["field"]: {"nested": [1, None, "?"]}}
     return _rebuilt(body, lambda one: {**one, **more})
 
 
-def null_list(body: object, terms: Terms, _dice: BodyCorruptor) -> object:
+def null_list(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
     """The body with null for a list, or without a name for every list."""
     name = terms["field"]
 

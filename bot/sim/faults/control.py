@@ -63,7 +63,7 @@ class FaultControl:
             return _refused(400, "invalid_json", str(error))
         except BadFaultError as error:
             return _refused(400, "invalid_fault", str(error))
-        added = [self._faults.told(self._faults.add(spec)) for spec in specs]
+        added = [self._faults.reported(self._faults.add(spec)) for spec in specs]
         return _json({"faults": added}, 201)
 
 

@@ -21,7 +21,7 @@ class Drawn(Protocol):
     spec: FaultSpec
 
     @property
-    def dice(self) -> BodyCorruptor:
+    def rng(self) -> BodyCorruptor:
         """Its own chance."""
         ...
 
@@ -107,7 +107,7 @@ def _changed(fault: Drawn, frame: str) -> str:
     whole = _whole(frame)
     if "msg" not in whole:
         return frame
-    whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.dice)
+    whole["msg"] = SPOILED[kind](whole["msg"], terms, fault.rng)
     return orjson.dumps(whole).decode()[:-1]
 
 

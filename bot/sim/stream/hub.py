@@ -32,7 +32,7 @@ class Reader(Protocol):
         """Take the content of a frame."""
         ...
 
-    def touch(self, ticker: str) -> None:
+    def wake(self, ticker: str) -> None:
         """Know that a market's ticker may have changed."""
         ...
 
@@ -112,7 +112,7 @@ class Hub:
                     text = self._signed(text, event)
                 reader.deliver(text)
         for reader in self._tickers.of(event.ticker):
-            reader.touch(event.ticker)
+            reader.wake(event.ticker)
 
     def _signed(self, text: str, event: BookDelta) -> str:
         """A change of the reader's own making, with what only he may know."""
@@ -128,7 +128,7 @@ class Hub:
             for reader in readers:
                 reader.deliver(text)
         for reader in self._tickers.of(event.ticker):
-            reader.touch(event.ticker)
+            reader.wake(event.ticker)
 
     def _filled(self, event: Filled) -> None:
         for reader in self._of_account(channels.FILL, event.ticker, event.account):
@@ -156,7 +156,7 @@ class Hub:
             for reader in readers:
                 reader.deliver(text)
         for reader in self._tickers.of(event.ticker):
-            reader.touch(event.ticker)
+            reader.wake(event.ticker)
 
     def _event(self, event: EventCreated) -> None:
         for reader in self.audiences[channels.LIFECYCLE].of(""):

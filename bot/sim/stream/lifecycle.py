@@ -18,11 +18,11 @@ Json = dict[str, Any]
 
 def market_step(state: ExchangeState, event: MarketChanged, kind: str) -> str | None:
     """A step in the life of a market; None for one that Kalshi does not announce."""
-    told = _TOLD.get(event.kind)
-    if told is None:
+    reported = _CHANNEL_EVENTS.get(event.kind)
+    if reported is None:
         return None
     msg = {"market_ticker": event.ticker, "event_type": str(event.kind)}
-    more = told(event, state.markets[event.ticker])
+    more = reported(event, state.markets[event.ticker])
     if kind == COMBO_LIFECYCLE:
         # Kalshi tells the price bands of plain markets only.
         more.pop("price_ranges", None)
@@ -32,7 +32,7 @@ def market_step(state: ExchangeState, event: MarketChanged, kind: str) -> str | 
 def new_event(state: ExchangeState, event: EventCreated) -> str:
     """A new event."""
     spec = state.events[event.event_ticker]
-    told: Json = {
+    reported: Json = {
         "event_ticker": spec.event_ticker,
         "exchange_index": state.series[spec.series_ticker].exchange_index,
         "title": spec.title,
@@ -41,10 +41,10 @@ def new_event(state: ExchangeState, event: EventCreated) -> str:
         "series_ticker": spec.series_ticker,
     }
     if spec.strike_date is not None:
-        told["strike_date"] = _seconds(spec.strike_date)
+        reported["strike_date"] = _seconds(spec.strike_date)
     if spec.strike_period is not None:
-        told["strike_period"] = spec.strike_period
-    return content("event_lifecycle", told)
+        reported["strike_period"] = spec.strike_period
+    return content("event_lifecycle", reported)
 
 
 def _seconds(at: datetime) -> int:
@@ -63,7 +63,7 @@ def _created(event: MarketChanged, market: MarketState) -> Json:
 
 
 def _metadata(spec: MarketSpec) -> Json:
-    told = {
+    reported = {
         "name": spec.title,
         "title": spec.title,
         "yes_sub_title": spec.yes_sub_title,
@@ -78,7 +78,7 @@ def _metadata(spec: MarketSpec) -> Json:
         "cap_strike": spec.cap_strike,
         "custom_strike": spec.custom_strike,
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in reported.items() if value is not None}
 
 
 def _grid(_event: MarketChanged, market: MarketState) -> Json:
@@ -102,7 +102,7 @@ def _determined(event: MarketChanged, _market: MarketState) -> Json:
 
 
 #: What is told of each step; the timed opening and close are not announced.
-_TOLD: Final = {
+_CHANNEL_EVENTS: Final = {
     MarketChange.CREATED: _created,
     MarketChange.ACTIVATED: lambda _event, _market: {"is_deactivated": False},
     MarketChange.DEACTIVATED: lambda _event, _market: {"is_deactivated": True},

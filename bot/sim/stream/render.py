@@ -123,10 +123,10 @@ class Contents:
 
     def ticker(self, market: MarketState) -> tuple[tuple[int, ...], str]:
         """What is quoted and traded: the figures, to compare, and the content."""
-        figures = _figures(market)
+        frame_content = _frame_content(market)
         ready = self._tickers.get(market.spec.ticker)
-        if ready is None or ready[0] != figures:
-            ready = (figures, content("ticker", self._ticker(market)))
+        if ready is None or ready[0] != frame_content:
+            ready = (frame_content, content("ticker", self._ticker(market)))
             self._tickers[market.spec.ticker] = ready
         return ready
 
@@ -164,7 +164,7 @@ def _ladder(market: MarketState, side: Side, prices: tuple[str, ...]) -> str:
     return ",".join(f'["{prices[price]}","{size_text(size)}"]' for price, size in levels)
 
 
-def _figures(market: MarketState) -> tuple[int, ...]:
+def _frame_content(market: MarketState) -> tuple[int, ...]:
     book = market.book
     quotes = (book.best_bid, book.bid_size, book.best_ask, book.ask_size)
     return (*quotes, market.last_price, market.volume, market.open_interest)

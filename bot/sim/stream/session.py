@@ -30,7 +30,7 @@ class Subscription:
         self._session = session
         self._seq = 0
         self._touched: dict[str, None] = {}
-        self._told: dict[str, tuple[int, ...]] = {}
+        self._sent_states: dict[str, tuple[int, ...]] = {}
 
     def join(self, tickers: Iterable[str]) -> list[str]:
         """Read these markets too; those that are new."""
@@ -79,7 +79,7 @@ class Subscription:
         self.waiting += not is_asked_for
         self._session.post(self, f"{{{about},{content}")
 
-    def touch(self, ticker: str) -> None:
+    def wake(self, ticker: str) -> None:
         """Look at a market's ticker again before the next frames go out."""
         self._touched[ticker] = None
         self._session.wake()
@@ -95,9 +95,9 @@ class Subscription:
         market = self._session.hub.state.markets.get(ticker)
         if market is None:
             return
-        figures, content = self._session.hub.contents.ticker(market)
-        if self._told.get(ticker) != figures:
-            self._told[ticker] = figures
+        frame_content, content = self._session.hub.contents.ticker(market)
+        if self._sent_states.get(ticker) != frame_content:
+            self._sent_states[ticker] = frame_content
             self.deliver(content)
 
     def show_book(self, ticker: str, reply_to: int = 0) -> None:
@@ -128,7 +128,7 @@ class StreamSession:
         self.wake: Callable[[], None] = _nothing
         #: Called to queue a frame after so many seconds.
         self.later: Callable[[float, Callable[[], None]], object] = _at_once
-        self._fate = fate
+        self._frame_fate = fate
         self._sids = 0
         self._waiting: list[str] = []
 
@@ -169,7 +169,11 @@ class StreamSession:
         """
         if subscription.sid not in self.subscriptions:
             return False
-        code = self._fate.error(subscription.channel.name) if self._fate.spoils_frames else 0
+        code = (
+            self._frame_fate.error(subscription.channel.name)
+            if self._frame_fate.spoils_frames
+            else 0
+        )
         if subscription.waiting >= self.limits.buffer:
             code = channels.OVERFLOW
         if code:
@@ -178,7 +182,7 @@ class StreamSession:
 
     def post(self, subscription: Subscription, frame: str) -> None:
         """Queue a subscription's frame, if no fault spoils it."""
-        if self._fate.spoils_frames:
+        if self._frame_fate.spoils_frames:
             self._spoiled(subscription.channel.name, frame)
         else:
             self._waiting.append(frame)
@@ -206,7 +210,7 @@ class StreamSession:
         return [frame + end if frame[0] == "{" else frame for frame in waiting]
 
     def _spoiled(self, channel: str, frame: str) -> None:
-        instead = self._fate.frames(channel, frame)
+        instead = self._frame_fate.frames(channel, frame)
         if instead is None:
             self.is_cut = True
             return

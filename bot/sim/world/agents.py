@@ -21,7 +21,7 @@ class House:
     """The accounts that participants trade from: one a role, for all markets."""
 
     makers: Sequence[MemberAccount]
-    passers: MemberAccount
+    noise_flow: MemberAccount
     large: Mapping[ActionKind, MemberAccount]
 
 
@@ -29,49 +29,49 @@ class Agents:
     """Who trades in one market."""
 
     def __init__(
-        self, preset: Preset, pit: MarketAdapter, house: House, seed: int, truth: Truth
+        self, preset: Preset, adapter: MarketAdapter, house: House, seed: int, truth: Truth
     ) -> None:
-        def dice(role: str) -> RngStream:
-            return RngStream(seed, pit.ticker, role)
+        def rng(role: str) -> RngStream:
+            return RngStream(seed, adapter.ticker, role)
 
         self._preset = preset
-        self._pit = pit
-        self._desks = [
-            MarketMakers(habits, pit, account, dice(account.name))
+        self._adapter = adapter
+        self._market_makers = [
+            MarketMakers(habits, adapter, account, rng(account.name))
             for habits, account in zip(preset.makers, house.makers, strict=False)
         ]
-        self._giants = LargeTraders(preset.large, pit, house.large, dice("giants"), truth)
-        moods = dice("moods")
-        self._scale = moods.lognormal(1.0, preset.scale_sd)
-        self._passers = NoiseFlow(
-            scaled(preset.flow, self._scale), pit, house.passers, dice("flow")
+        self._large_traders = LargeTraders(preset.large, adapter, house.large, rng("giants"), truth)
+        market_regimes = rng("moods")
+        self._scale = market_regimes.lognormal(1.0, preset.scale_sd)
+        self._noise_flow = NoiseFlow(
+            scaled(preset.flow, self._scale), adapter, house.noise_flow, rng("flow")
         )
-        self._error = RngDrift(moods, preset.error_sd * CENT, preset.error_half_life)
+        self._error = RngDrift(market_regimes, preset.error_sd * CENT, preset.error_half_life)
         self._depth = {
-            side: RngDrift(moods, preset.depth_sd, preset.depth_half_life) for side in Side
+            side: RngDrift(market_regimes, preset.depth_sd, preset.depth_half_life) for side in Side
         }
 
     def step(self, belief: float, seconds: float) -> None:
         """Let everybody act once while the market is worth `belief` (0..1) dollars."""
-        if not self._pit.is_open:
+        if not self._adapter.is_open:
             return
         # Without the rounding 50.5 cents could come out just below the tick it means.
         price = round(belief * DOLLAR_TICKS, 6)
         error = self._error.step(seconds)
-        depth = {side: self._mood(side, seconds) for side in Side}
-        for desk in self._desks:
-            desk.believe(price, seconds)
-            desk.flee(error, seconds, depth)
-        self._passers.step(price, seconds, self._preset.activity)
-        for desk in self._desks:
-            desk.follow(error, seconds, depth)
-        self._giants.step(price, seconds)
+        depth = {side: self._regime(side, seconds) for side in Side}
+        for maker in self._market_makers:
+            maker.believe(price, seconds)
+            maker.flee(error, seconds, depth)
+        self._noise_flow.step(price, seconds, self._preset.activity)
+        for maker in self._market_makers:
+            maker.follow(error, seconds, depth)
+        self._large_traders.step(price, seconds)
 
     def close(self) -> None:
         """The market has closed for good."""
-        self._giants.close()
+        self._large_traders.close()
 
-    def _mood(self, side: Side, seconds: float) -> float:
+    def _regime(self, side: Side, seconds: float) -> float:
         if side not in self._preset.sides:
             return 0.0
         return self._scale * exp(self._depth[side].step(seconds))

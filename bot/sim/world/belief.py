@@ -78,20 +78,20 @@ class Latent:
 
     def __init__(
         self,
-        dice: RngStream,
+        rng: RngStream,
         news: NewsProcess,
         intervals: Sequence[Interval],
         life: float,
         elapsed: float = 0.0,
     ) -> None:
-        self._dice = dice
+        self._rng = rng
         self._news = news
-        self._pace = RngDrift(dice, news.burst, news.burst_half_life)
+        self._pace = RngDrift(rng, news.burst, news.burst_half_life)
         self._intervals = tuple(intervals)
         self._life = life
         self._left = life - elapsed
         self._variance = max(self._left / life, 0.0)
-        self._latent = sqrt(1.0 - self._variance) * dice.normal()
+        self._latent = sqrt(1.0 - self._variance) * rng.normal()
         self.values: Sequence[float] = self._worths()
 
     def step(self, seconds: float) -> None:
@@ -101,7 +101,7 @@ class Latent:
         share = 1.0 if seconds >= self._left else min(self._news_in(seconds) / self._left, 1.0)
         self._left -= seconds
         self._consume(share * self._variance)
-        if self._variance and self._dice.chance(self._news.jumps * seconds / self._life):
+        if self._variance and self._rng.chance(self._news.jumps * seconds / self._life):
             self._consume(self._news.jump**2 * self._variance)
         self.values = self._worths()
 
@@ -112,12 +112,12 @@ class Latent:
         # Over longer steps quiet seconds and loud ones even out.
         if seconds > 2.0 or not self._news.quiet:
             return busy
-        if self._dice.chance(self._news.quiet):
+        if self._rng.chance(self._news.quiet):
             return 0.0
-        return busy * self._dice.exponential(1.0) / (1.0 - self._news.quiet)
+        return busy * self._rng.exponential(1.0) / (1.0 - self._news.quiet)
 
     def _consume(self, variance: float) -> None:
-        self._latent += sqrt(variance) * self._dice.normal()
+        self._latent += sqrt(variance) * self._rng.normal()
         self._variance = max(self._variance - variance, 0.0)
 
     def _worths(self) -> tuple[float, ...]:
@@ -131,9 +131,9 @@ class Coin:
     is drawn with the last price as its probability.
     """
 
-    def __init__(self, dice: RngStream, life: float, moves: float, start: float = 0.5) -> None:
+    def __init__(self, rng: RngStream, life: float, moves: float, start: float = 0.5) -> None:
         """`moves` is how often a second the price may move by a cent."""
-        self._dice = dice
+        self._rng = rng
         self._moves = moves
         self._left = life
         self.values: Sequence[float] = (round(start, 3),)
@@ -145,12 +145,12 @@ class Coin:
         self._left -= seconds
         price = self.values[0]
         if self._left <= 0.0:
-            self.values = (1.0 if self._dice.chance(price) else 0.0,)
+            self.values = (1.0 if self._rng.chance(price) else 0.0,)
             return
-        for _ in range(self._dice.count(self._moves * seconds)):
+        for _ in range(self._rng.count(self._moves * seconds)):
             # Two cents from the ends the price stays: a move has to be fair both ways.
             if 0.025 < price < 0.975:
-                price = round(price + (0.01 if self._dice.chance(0.5) else -0.01), 3)
+                price = round(price + (0.01 if self._rng.chance(0.5) else -0.01), 3)
         self.values = (price,)
 
 

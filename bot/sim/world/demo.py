@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.ports.exchange import Clock
 from bot.sim.engine.exchange import Exchange
-from bot.sim.world.demo_events import ROLLING, STANDING
+from bot.sim.world.demo_events import PERPETUAL, ROLLING
 from bot.sim.world.driver import WorldDriver
 from bot.sim.world.listings import Calendar
 from bot.sim.world.world import World
@@ -20,9 +20,9 @@ LIVED = timedelta(seconds=20)
 def demo_world(exchange: Exchange, seed: int) -> World:
     """A demo world on an exchange that stands `HISTORY` before the demo's first moment."""
     start = exchange.now + HISTORY
-    series = {each.series.ticker: each.series for each in (*ROLLING, *STANDING)}
+    series = {each.series.ticker: each.series for each in (*ROLLING, *PERPETUAL)}
     calendar = Calendar(
-        standing=[each.listing(start) for each in STANDING],
+        perpetual=[each.listing(start) for each in PERPETUAL],
         rolling=ROLLING,
         series=tuple(series.values()),
         rolls_from=start - ROLLED,

@@ -36,7 +36,7 @@ def _rolling(
     """A fast series; the exchange waives the fees of some."""
     category = "Crypto" if minutes == 15 else "Commodities"
     series = _series(ticker, title, category, _CRYPTO, multiplier="0" if waived else "1")
-    return Rolling(series, timedelta(minutes=minutes), "fast15m", volume, giants=2.0)
+    return Rolling(series, timedelta(minutes=minutes), "fast15m", volume, large_traders=2.0)
 
 
 ROLLING = (
@@ -51,7 +51,7 @@ ROLLING = (
         timedelta(minutes=30),
         "hourly",
         1.5e7,
-        giants=2.0,
+        large_traders=2.0,
         strikes=(-0.6, 0.0, 0.6),
     ),
     # Not in step with the others: at every moment some markets are far from their end.
@@ -64,7 +64,7 @@ ROLLING = (
         timedelta(minutes=3),
         "fast15m",
         3e7,
-        giants=2.0,
+        large_traders=2.0,
         timer=15,
     ),
 )
@@ -83,7 +83,7 @@ _LEGS = (
     ComboLeg("KXMLBGAME-CD", "KXMLBGAME-CD-CARMEL", "yes"),
 )
 
-STANDING = (
+PERPETUAL = (
     PerpetualListing(
         _INDEX,
         "TODAY",
@@ -94,7 +94,7 @@ STANDING = (
         hours_left=6.0,
         volume=12_000,
         activity=2.0,
-        giants=3.0,
+        large_traders=3.0,
     ),
     PerpetualListing(
         _NY,
@@ -106,7 +106,7 @@ STANDING = (
         hours_left=20.0,
         volume=8_000,
         activity=2.0,
-        giants=3.0,
+        large_traders=3.0,
     ),
     PerpetualListing(
         _CHICAGO,
@@ -129,7 +129,7 @@ STANDING = (
         preset="game",
         volume=15_000,
         activity=2.0,
-        giants=3.0,
+        large_traders=3.0,
         pause=(timedelta(minutes=3), timedelta(seconds=40)),
     ),
     PerpetualListing(

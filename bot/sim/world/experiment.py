@@ -65,7 +65,7 @@ class Experiment:
         names = [f"KXLAB{number}" for number in range(self.markets)]
         life = self.life or LIVES.get(self.preset, timedelta(days=1))
         calendar = Calendar(
-            standing=[lone(name, self.preset, START, life) for name in names],
+            perpetual=[lone(name, self.preset, START, life) for name in names],
             series=[SeriesSpec(name, name, "Laboratory") for name in names],
             rolls_from=START,
         )

@@ -52,7 +52,7 @@ class Flow:
     taker_size: float
     taker_sigma: float
     yes_lean: float = 0.05
-    crowd_lean: float = 0.05
+    agents_lean: float = 0.05
     informed: float = 0.05
     informed_margin: float = 1.0
     informed_size: float = 150.0

@@ -29,7 +29,7 @@ _NERVES = 0.5
 class _RestingBlock:
     """One large order while it stands; `tip` is what an iceberg shows, 0 for others."""
 
-    deed: Action
+    action: Action
     account: MemberAccount
     order: LiveOrder
     until: float
@@ -49,17 +49,17 @@ class LargeTraders:
     def __init__(
         self,
         habits: Large,
-        pit: MarketAdapter,
+        adapter: MarketAdapter,
         accounts: Mapping[ActionKind, MemberAccount],
-        dice: RngStream,
+        rng: RngStream,
         truth: Truth,
     ) -> None:
         self._habits = habits
-        self._pit = pit
+        self._adapter = adapter
         self._accounts = accounts
-        self._dice = dice
+        self._rng = rng
         self._truth = truth
-        self._stands: list[_RestingBlock] = []
+        self._blocks: list[_RestingBlock] = []
         self._clock = 0.0
         self._usual: float | None = None
         self._unseen = 0.0
@@ -68,27 +68,27 @@ class LargeTraders:
         """Look after the orders that stand, and perhaps begin a new deed."""
         self._clock += seconds
         self._learn(seconds)
-        self._stands = [stand for stand in self._stands if self._goes_on(stand, seconds)]
+        self._blocks = [block for block in self._blocks if self._goes_on(block, seconds)]
         starts = {
             ActionKind.WHALE: (self._habits.whales, self._whale),
             ActionKind.SPOOF: (self._habits.spoofs, self._spoof),
             ActionKind.SWEEP: (self._habits.sweeps, self._sweep),
         }
         for rate, begin in starts.values():
-            if rate and self._dice.chance(min(rate * seconds / 3600.0, 0.5)):
+            if rate and self._rng.chance(min(rate * seconds / 3600.0, 0.5)):
                 begin(belief)
 
     def close(self) -> None:
         """The market has closed: whatever stood has ended with it."""
-        for stand in self._stands:
-            stand.deed.end(self._pit.now, How.CLOSED, stand.filled)
-        self._stands = []
+        for block in self._blocks:
+            block.action.end(self._adapter.now, How.CLOSED, block.filled)
+        self._blocks = []
 
     def _learn(self, seconds: float) -> None:
         self._unseen += seconds
         if self._usual is not None and self._unseen < _LOOK_EVERY:
             return
-        sizes = [size for side in Side for _, size in self._pit.book.levels(side, _NEAR)]
+        sizes = [size for side in Side for _, size in self._adapter.book.levels(side, _NEAR)]
         if not sizes:
             return
         seen = log(sum(sizes) / len(sizes) / CONTRACT)
@@ -96,107 +96,107 @@ class LargeTraders:
         self._usual = seen if self._usual is None else kept * self._usual + (1 - kept) * seen
         self._unseen = 0.0
 
-    def _goes_on(self, stand: _RestingBlock, seconds: float) -> bool:
-        if stand.order.state is not OrderState.RESTING and not self._refill(stand):
-            stand.deed.end(self._pit.now, How.FILLED, stand.traded)
+    def _goes_on(self, block: _RestingBlock, seconds: float) -> bool:
+        if block.order.state is not OrderState.RESTING and not self._refill(block):
+            block.action.end(self._adapter.now, How.FILLED, block.traded)
             return False
-        if self._clock >= stand.until or self._is_caught(stand, seconds):
-            self._pit.cancel(stand.account, stand.order)
-            if stand.bait is not None:
-                self._pit.cancel(stand.account, stand.bait)
-            stand.deed.end(self._pit.now, How.CANCELLED, stand.filled)
+        if self._clock >= block.until or self._is_caught(block, seconds):
+            self._adapter.cancel(block.account, block.order)
+            if block.bait is not None:
+                self._adapter.cancel(block.account, block.bait)
+            block.action.end(self._adapter.now, How.CANCELLED, block.filled)
             return False
         return True
 
-    def _refill(self, stand: _RestingBlock) -> bool:
+    def _refill(self, block: _RestingBlock) -> bool:
         """Show the next part of an iceberg; False if none is left to show."""
-        stand.traded += stand.order.filled
-        while stand.hidden:
-            size = min(stand.tip, stand.hidden)
-            old = stand.order
-            traded, fresh = self._pit.enter(stand.account, old.side, old.price, size)
+        block.traded += block.order.filled
+        while block.hidden:
+            size = min(block.tip, block.hidden)
+            old = block.order
+            traded, fresh = self._adapter.enter(block.account, old.side, old.price, size)
             if fresh is None and not traded:
                 return False
-            stand.hidden -= size
+            block.hidden -= size
             if fresh is not None:
-                stand.order = fresh
+                block.order = fresh
                 return True
-            stand.traded += traded
+            block.traded += traded
         return False
 
-    def _is_caught(self, stand: _RestingBlock, seconds: float) -> bool:
-        if stand.deed.kind is not ActionKind.SPOOF:
+    def _is_caught(self, block: _RestingBlock, seconds: float) -> bool:
+        if block.action.kind is not ActionKind.SPOOF:
             return False
-        side = stand.order.side
-        near = self._pit.away(side, self._pit.best(side), 1)
-        if near is None or (stand.order.price - near) * side.sign < 0:
+        side = block.order.side
+        near = self._adapter.away(side, self._adapter.best(side), 1)
+        if near is None or (block.order.price - near) * side.sign < 0:
             return False
-        return self._dice.chance(1.0 - _NERVES**seconds)
+        return self._rng.chance(1.0 - _NERVES**seconds)
 
     def _size(self, least: float, most: float) -> float:
-        return self._dice.between(least, most) * exp(self._usual or 0.0)
+        return self._rng.between(least, most) * exp(self._usual or 0.0)
 
     def _whale(self, belief: float) -> None:
         """Somebody large rests, more often than not on the side that is right."""
-        middle = (self._pit.best(Side.BUY) + self._pit.best(Side.SELL)) / 2
+        middle = (self._adapter.best(Side.BUY) + self._adapter.best(Side.SELL)) / 2
         wise = Side.BUY if belief > middle else Side.SELL
-        side = wise if self._dice.chance(self._habits.right) else wise.opposite
-        ticks = int(self._dice.between(0, self._habits.whale_ticks + 1))
+        side = wise if self._rng.chance(self._habits.right) else wise.opposite
+        ticks = int(self._rng.between(0, self._habits.whale_ticks + 1))
         size = self._size(self._habits.least, self._habits.most)
-        life = self._habits.whale_rest + self._dice.exponential(self._habits.whale_life)
-        kind = ActionKind.ICEBERG if self._dice.chance(self._habits.icebergs) else ActionKind.WHALE
+        life = self._habits.whale_rest + self._rng.exponential(self._habits.whale_life)
+        kind = ActionKind.ICEBERG if self._rng.chance(self._habits.icebergs) else ActionKind.WHALE
         tip = 2.0 * exp(self._usual or 0.0) if kind is ActionKind.ICEBERG else size
-        self._stand(kind, side, ticks, (size, tip), life)
+        self._block(kind, side, ticks, (size, tip), life)
 
     def _spoof(self, _belief: float) -> None:
         """A large order nobody means, away from the best price, and a small one opposite."""
-        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
-        ticks = int(self._dice.between(self._habits.spoof_near, self._habits.spoof_far + 1))
+        side = Side.BUY if self._rng.chance(0.5) else Side.SELL
+        ticks = int(self._rng.between(self._habits.spoof_near, self._habits.spoof_far + 1))
         size = self._size(self._habits.least, self._habits.most)
-        life = self._dice.lognormal(self._habits.spoof_life, 1.0)
-        stand = self._stand(ActionKind.SPOOF, side, ticks, (size, size), life)
-        best = self._pit.best(side.opposite)
-        if stand is not None and is_price(best):
+        life = self._rng.lognormal(self._habits.spoof_life, 1.0)
+        block = self._block(ActionKind.SPOOF, side, ticks, (size, size), life)
+        best = self._adapter.best(side.opposite)
+        if block is not None and is_price(best):
             small = exp(self._usual or 0.0) / 2.0
-            stand.bait = self._pit.rest(stand.account, side.opposite, best, small)
+            block.bait = self._adapter.rest(block.account, side.opposite, best, small)
 
     def _sweep(self, _belief: float) -> None:
         """Somebody in a hurry takes all up to five cents through the book."""
-        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
-        best = self._pit.best(side.opposite)
-        limit = self._pit.inside(side, best + 500 * side.sign)
+        side = Side.BUY if self._rng.chance(0.5) else Side.SELL
+        best = self._adapter.best(side.opposite)
+        limit = self._adapter.inside(side, best + 500 * side.sign)
         if not is_price(best) or limit is None:
             return
         size = self._size(self._habits.sweep_least, self._habits.sweep_most)
-        filled = self._pit.take(self._accounts[ActionKind.SWEEP], side, limit, whole(size))
+        filled = self._adapter.take(self._accounts[ActionKind.SWEEP], side, limit, whole(size))
         if filled:
-            deed = self._begin(ActionKind.SWEEP, side, best, (size, 0.0), 0)
-            deed.end(self._pit.now, How.FILLED, filled)
+            action = self._begin(ActionKind.SWEEP, side, best, (size, 0.0), 0)
+            action.end(self._adapter.now, How.FILLED, filled)
 
-    def _stand(
+    def _block(
         self, kind: ActionKind, side: Side, ticks: int, sizes: tuple[float, float], life: float
     ) -> _RestingBlock | None:
-        best = self._pit.best(side)
-        price = self._pit.away(side, best, ticks) if is_price(best) else None
+        best = self._adapter.best(side)
+        price = self._adapter.away(side, best, ticks) if is_price(best) else None
         if price is None:
             return None
         size, tip = int(sizes[0]) + 1, int(min(sizes[1], sizes[0])) + 1
-        order = self._pit.rest(self._accounts[kind], side, price, tip)
+        order = self._adapter.rest(self._accounts[kind], side, price, tip)
         if order is None:
             return None
-        deed = self._begin(kind, side, price, (size, tip), ticks)
+        action = self._begin(kind, side, price, (size, tip), ticks)
         hidden = (size - tip) * CONTRACT
         until = self._clock + life
-        stand = _RestingBlock(deed, self._accounts[kind], order, until, hidden, tip * CONTRACT)
-        self._stands.append(stand)
-        return stand
+        block = _RestingBlock(action, self._accounts[kind], order, until, hidden, tip * CONTRACT)
+        self._blocks.append(block)
+        return block
 
     def _begin(
         self, kind: ActionKind, side: Side, price: int, sizes: tuple[float, float], ticks: int
     ) -> Action:
         return self._truth.add(
             Action(
-                ticker=self._pit.ticker,
+                ticker=self._adapter.ticker,
                 kind=kind,
                 side=side,
                 price=dollars(price),
@@ -204,6 +204,6 @@ class LargeTraders:
                 shown=sizes[1],
                 reference=exp(self._usual or 0.0),
                 ticks=ticks,
-                t0=self._pit.now,
+                t0=self._adapter.now,
             )
         )

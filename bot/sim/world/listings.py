@@ -29,7 +29,7 @@ class Rolling:
     preset: str
     volume: float
     activity: float = 1.0
-    giants: float = 1.0
+    large_traders: float = 1.0
     strikes: tuple[float, ...] = (0.0,)
     timer: int = 60
     grid: PriceGrid = TAPERED
@@ -50,7 +50,7 @@ class Rolling:
             intervals=tuple(Interval(strike) for strike in self.strikes),
             preset=self.preset,
             activity=self.activity,
-            giants=self.giants,
+            large_traders=self.large_traders,
             volume=self.volume,
         )
 
@@ -92,7 +92,7 @@ class PerpetualListing:
     preset: str = "slow_day"
     volume: float = 0.0
     activity: float = 1.0
-    giants: float = 1.0
+    large_traders: float = 1.0
     exclusive: bool = True
     traded: bool = True
     sides: frozenset[Side] = frozenset(Side)
@@ -116,7 +116,7 @@ class PerpetualListing:
             intervals=self._intervals(),
             preset=self.preset,
             activity=self.activity,
-            giants=self.giants,
+            large_traders=self.large_traders,
             volume=self.volume,
             traded=self.traded,
             sides=self.sides,
@@ -165,7 +165,7 @@ def lone(ticker: str, preset: str, opens: datetime, life: timedelta) -> EventLis
 class Calendar:
     """A programme of standing events and rolling series; the latter from `rolls_from` on."""
 
-    standing: Sequence[EventListing]
+    perpetual: Sequence[EventListing]
     series: Sequence[SeriesSpec]
     rolls_from: datetime
     rolling: Sequence[Rolling] = ()
@@ -174,7 +174,7 @@ class Calendar:
 
     def due(self, now: datetime) -> Sequence[EventListing]:
         """The events to list by now that were not asked for before."""
-        fresh = [] if self._listed else list(self.standing)
+        fresh = [] if self._listed else list(self.perpetual)
         self._listed = True
         for each in self.rolling:
             opens = self._next.get(each.series.ticker) or _lattice(self.rolls_from, each.every)

@@ -36,7 +36,7 @@ class EventListing:
     activity: float = 1.0
     volume: float = 0.0
     traded: bool = True
-    giants: float = 1.0
+    large_traders: float = 1.0
     sides: frozenset[Side] = frozenset(Side)
     ends: datetime | None = None
     pause: tuple[datetime, timedelta] | None = None
@@ -59,9 +59,9 @@ class LiveEvent:
     clock: datetime
     listing: EventListing
     belief: Belief
-    crowds: Sequence[Agents]
-    pits: Sequence[MarketAdapter]
-    dice: RngStream
+    agent_pools: Sequence[Agents]
+    adapters: Sequence[MarketAdapter]
+    rng: RngStream
     paused: bool = field(default=False)
 
     def step(self, exchange: Exchange) -> bool:
@@ -75,11 +75,11 @@ class LiveEvent:
         self._pause(exchange)
         self.belief.step(seconds)
         # A market nobody trades has a belief all the same, and no crowd.
-        for crowd, value in zip(self.crowds, self.belief.values, strict=False):
-            crowd.step(value, seconds)
+        for agents, value in zip(self.agent_pools, self.belief.values, strict=False):
+            agents.step(value, seconds)
         return True
 
-    def tell(self, exchange: Exchange, house: House) -> bool:
+    def notify(self, exchange: Exchange, house: House) -> bool:
         """History in short: one print a market stands for all that traded since the last one."""
         if exchange.now < self.listing.opens:
             return True
@@ -88,15 +88,15 @@ class LiveEvent:
             return False
         seconds = self._passed(exchange)
         self.belief.step(seconds)
-        for pit, value in zip(self.pits, self.belief.values, strict=True):
+        for adapter, value in zip(self.adapters, self.belief.values, strict=True):
             contracts = self.listing.volume * self.listing.activity * seconds / 86_400.0
-            price = pit.inside(Side.BUY, value * DOLLAR_TICKS)
+            price = adapter.inside(Side.BUY, value * DOLLAR_TICKS)
             if contracts < 1.0 or price is None:
                 continue
-            side = Side.BUY if self.dice.chance(0.53) else Side.SELL
-            size = self.dice.lognormal(contracts, 0.5)
-            pit.rest(house.makers[0], side.opposite, price, size)
-            pit.take(house.passers, side, price, whole(size))
+            side = Side.BUY if self.rng.chance(0.53) else Side.SELL
+            size = self.rng.lognormal(contracts, 0.5)
+            adapter.rest(house.makers[0], side.opposite, price, size)
+            adapter.take(house.noise_flow, side, price, whole(size))
         return True
 
     def _passed(self, exchange: Exchange) -> float:
@@ -114,23 +114,23 @@ class LiveEvent:
         self.paused = halted
         # Somebody else may have halted a market, or ended a halt, in the meantime.
         expected = MarketStatus.ACTIVE if halted else MarketStatus.INACTIVE
-        for pit in self.pits:
-            if pit.state.status is expected:
-                (exchange.deactivate if halted else exchange.activate)(pit.ticker)
+        for adapter in self.adapters:
+            if adapter.state.status is expected:
+                (exchange.deactivate if halted else exchange.activate)(adapter.ticker)
 
     def _end(self, exchange: Exchange) -> None:
         """Close what is still open and say the outcome."""
         self.belief.step(inf)
-        for crowd in self.crowds:
-            crowd.close()
-        for pit, value in zip(self.pits, self.belief.values, strict=True):
-            if pit.state.status not in _PLAY_OVER:
-                exchange.set_close_time(pit.ticker, exchange.now)
-            if pit.state.status is MarketStatus.CLOSED:
-                exchange.determine(pit.ticker, "yes" if value > 0.5 else "no")
+        for agents in self.agent_pools:
+            agents.close()
+        for adapter, value in zip(self.adapters, self.belief.values, strict=True):
+            if adapter.state.status not in _PLAY_OVER:
+                exchange.set_close_time(adapter.ticker, exchange.now)
+            if adapter.state.status is MarketStatus.CLOSED:
+                exchange.determine(adapter.ticker, "yes" if value > 0.5 else "no")
 
 
-def stage(
+def live_event(
     exchange: Exchange, listing: EventListing, house: House, seed: int, truth: Truth
 ) -> LiveEvent:
     """List an event and its markets, and gather their participants."""
@@ -138,15 +138,19 @@ def stage(
     for market in listing.markets:
         exchange.add_market(market)
     preset = _fitted(listing)
-    pits = tuple(MarketAdapter(exchange, market.ticker, market.grid) for market in listing.markets)
-    crowds = [Agents(preset, pit, house, seed, truth) for pit in pits if listing.traded]
+    adapters = tuple(
+        MarketAdapter(exchange, market.ticker, market.grid) for market in listing.markets
+    )
+    agent_pools = [
+        Agents(preset, adapter, house, seed, truth) for adapter in adapters if listing.traded
+    ]
     return LiveEvent(
         clock=exchange.now,
         listing=listing,
         belief=_belief(exchange, listing, preset, seed),
-        crowds=crowds,
-        pits=pits,
-        dice=RngStream(seed, listing.event.event_ticker, "history"),
+        agent_pools=agent_pools,
+        adapters=adapters,
+        rng=RngStream(seed, listing.event.event_ticker, "history"),
     )
 
 
@@ -154,9 +158,9 @@ def _fitted(listing: EventListing) -> Preset:
     preset = PRESETS[listing.preset]
     large = replace(
         preset.large,
-        whales=preset.large.whales * listing.giants,
-        spoofs=preset.large.spoofs * listing.giants,
-        sweeps=preset.large.sweeps * listing.giants,
+        whales=preset.large.whales * listing.large_traders,
+        spoofs=preset.large.spoofs * listing.large_traders,
+        sweeps=preset.large.sweeps * listing.large_traders,
     )
     return replace(preset, activity=listing.activity, sides=listing.sides, large=large)
 
@@ -164,12 +168,12 @@ def _fitted(listing: EventListing) -> Preset:
 def _belief(exchange: Exchange, listing: EventListing, preset: Preset, seed: int) -> Belief:
     if listing.markets[0].is_combo:
         return Parlay(exchange, listing.markets)
-    dice = RngStream(seed, listing.event.event_ticker, "belief")
+    rng = RngStream(seed, listing.event.event_ticker, "belief")
     life = (listing.is_known - listing.opens).total_seconds()
     if preset.unpredictable:
-        return Coin(dice, life, preset.coin_moves, start=0.495)
+        return Coin(rng, life, preset.coin_moves, start=0.495)
     elapsed = (exchange.now - listing.opens).total_seconds()
-    return Latent(dice, preset.news, listing.intervals, life, min(max(elapsed, 0.0), life))
+    return Latent(rng, preset.news, listing.intervals, life, min(max(elapsed, 0.0), life))
 
 
 class Parlay:

@@ -22,10 +22,10 @@ _GAP = 8.0
 class QuoteLadder:
     """One maker's orders on one side, by price times the side's sign: the best is the highest."""
 
-    __slots__ = ("_account", "_orders", "_pit", "_side", "_sign")
+    __slots__ = ("_account", "_orders", "_adapter", "_side", "_sign")
 
-    def __init__(self, pit: MarketAdapter, account: MemberAccount, side: Side) -> None:
-        self._pit = pit
+    def __init__(self, adapter: MarketAdapter, account: MemberAccount, side: Side) -> None:
+        self._adapter = adapter
         self._account = account
         self._side = side
         self._sign = side.sign
@@ -62,27 +62,27 @@ class QuoteLadder:
 
     def hang(self, price: int, contracts: float) -> None:
         """Quote at that price."""
-        fresh = self._pit.rest(self._account, self._side, price, contracts)
+        fresh = self._adapter.rest(self._account, self._side, price, contracts)
         if fresh is not None:
             self._orders[price * self._sign] = fresh
         else:
             self._orders.pop(price * self._sign, None)
 
     def _drop(self, key: int) -> None:
-        self._pit.cancel(self._account, self._orders.pop(key))
+        self._adapter.cancel(self._account, self._orders.pop(key))
 
 
 class MarketMakers:
     """One maker at work in one market."""
 
     def __init__(
-        self, habits: Maker, pit: MarketAdapter, account: MemberAccount, dice: RngStream
+        self, habits: Maker, adapter: MarketAdapter, account: MemberAccount, rng: RngStream
     ) -> None:
         self._habits = habits
-        self._pit = pit
-        self._dice = dice
-        self._rungs = pit.prices if habits.fine else pit.rungs
-        self._ladders = {side: QuoteLadder(pit, account, side) for side in Side}
+        self._adapter = adapter
+        self._rng = rng
+        self._rungs = adapter.prices if habits.fine else adapter.rungs
+        self._ladders = {side: QuoteLadder(adapter, account, side) for side in Side}
         self._fair: float | None = None
         self._seen = 0.0
         self._is_new = True
@@ -100,7 +100,7 @@ class MarketMakers:
 
     def flee(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps draw back the quotes that fair value has come too close to."""
-        if not self._dice.chance(_within(self._habits.flee, seconds)) and not self._is_alarmed:
+        if not self._rng.chance(_within(self._habits.flee, seconds)) and not self._is_alarmed:
             return
         for side, ladder in self._ladders.items():
             edge = self._edge(side, self._seen + error)
@@ -108,7 +108,7 @@ class MarketMakers:
             if not ladder.is_better(limit):
                 continue
             if self._habits.token:
-                ladder.thin(limit, self._dice.lognormal(self._habits.token, 0.6))
+                ladder.thin(limit, self._rng.lognormal(self._habits.token, 0.6))
             else:
                 ladder.clear(limit)
             if edge is not None and self._habits.redraws:
@@ -116,7 +116,7 @@ class MarketMakers:
 
     def follow(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps bring the ladders to where fair value is; `depth` multiplies a side's sizes."""
-        is_due = self._dice.chance(_within(self._habits.follow, seconds))
+        is_due = self._rng.chance(_within(self._habits.follow, seconds))
         if is_due or self._is_new or self._is_alarmed:
             self._is_new = False
             for side, ladder in self._ladders.items():
@@ -143,8 +143,8 @@ class MarketMakers:
                 ladder.hang(self._rungs[place], self._size() * depth)
 
     def _size(self) -> float:
-        size = self._dice.lognormal(self._habits.size, self._habits.sigma)
-        return size / _GAP if self._dice.chance(self._habits.gaps) else size
+        size = self._rng.lognormal(self._habits.size, self._habits.sigma)
+        return size / _GAP if self._rng.chance(self._habits.gaps) else size
 
     def _edge(self, side: Side, fair: float) -> int | None:
         """Where on the rungs the best quote of a side belongs; None if there is no such price."""

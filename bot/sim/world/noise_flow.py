@@ -24,12 +24,12 @@ class NoiseFlow:
     """The crowd of one market."""
 
     def __init__(
-        self, habits: Flow, pit: MarketAdapter, account: MemberAccount, dice: RngStream
+        self, habits: Flow, adapter: MarketAdapter, account: MemberAccount, rng: RngStream
     ) -> None:
         self._habits = habits
-        self._pit = pit
+        self._adapter = adapter
         self._account = account
-        self._dice = dice
+        self._rng = rng
         self._clock = 0.0
         self._count = 0
         self._resting: list[tuple[float, int, LiveOrder]] = []
@@ -38,7 +38,7 @@ class NoiseFlow:
         """What happens in so many seconds while the market is worth `belief` ticks."""
         self._clock += seconds
         while self._resting and self._resting[0][0] <= self._clock:
-            self._pit.cancel(self._account, heappop(self._resting)[2])
+            self._adapter.cancel(self._account, heappop(self._resting)[2])
         busy = seconds * activity
         for _ in range(self._often(self._habits.informed * busy)):
             self._inform(belief)
@@ -52,53 +52,53 @@ class NoiseFlow:
     def _often(self, mean: float) -> int:
         if mean <= 0.0:
             return 0
-        return min(self._dice.count(min(mean, _BUSIEST)), _BUSIEST)
+        return min(self._rng.count(min(mean, _BUSIEST)), _BUSIEST)
 
     def _inform(self, belief: float) -> None:
         """Trade up to the belief if the best price is wrong by more than the margin."""
         margin = self._habits.informed_margin * CENT
         for side in Side:
-            best = self._pit.best(side.opposite)
-            limit = self._pit.inside(side, belief)
+            best = self._adapter.best(side.opposite)
+            limit = self._adapter.inside(side, belief)
             if limit is None or not is_price(best) or (belief - best) * side.sign <= margin:
                 continue
-            size = self._dice.lognormal(self._habits.informed_size, self._habits.informed_sigma)
-            self._pit.take(self._account, side, limit, whole(size))
+            size = self._rng.lognormal(self._habits.informed_size, self._habits.informed_sigma)
+            self._adapter.take(self._account, side, limit, whole(size))
 
     def _take(self) -> None:
-        book = self._pit.book
+        book = self._adapter.book
         total = book.bid_size + book.ask_size
         lean = (book.bid_size - book.ask_size) / total if total else 0.0
-        yes = 0.5 + self._habits.yes_lean + self._habits.crowd_lean * lean
-        side = Side.BUY if self._dice.chance(yes) else Side.SELL
-        best = self._pit.best(side.opposite)
+        yes = 0.5 + self._habits.yes_lean + self._habits.agents_lean * lean
+        side = Side.BUY if self._rng.chance(yes) else Side.SELL
+        best = self._adapter.best(side.opposite)
         if not is_price(best):
             return
-        limit = self._pit.away(side.opposite, best, self._dice.geometric(0.7) % (_REACH + 1))
-        size = self._dice.lognormal(self._habits.taker_size, self._habits.taker_sigma)
-        self._pit.take(self._account, side, best if limit is None else limit, whole(size))
+        limit = self._adapter.away(side.opposite, best, self._rng.geometric(0.7) % (_REACH + 1))
+        size = self._rng.lognormal(self._habits.taker_size, self._habits.taker_sigma)
+        self._adapter.take(self._account, side, best if limit is None else limit, whole(size))
 
     def _limit(self) -> None:
-        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
-        best, other = self._pit.best(side), self._pit.best(side.opposite)
+        side = Side.BUY if self._rng.chance(0.5) else Side.SELL
+        best, other = self._adapter.best(side), self._adapter.best(side.opposite)
         if not is_price(best):
             return
-        price = self._pit.away(side, best, self._dice.geometric(_CLOSENESS) - 1)
+        price = self._adapter.away(side, best, self._rng.geometric(_CLOSENESS) - 1)
         if price is None or (price - other) * side.sign >= 0:
             price = best
-        size = self._dice.lognormal(self._habits.limit_size, self._habits.limit_sigma)
-        self._leave(side, price, size, self._dice.exponential(self._habits.limit_life))
+        size = self._rng.lognormal(self._habits.limit_size, self._habits.limit_sigma)
+        self._leave(side, price, size, self._rng.exponential(self._habits.limit_life))
 
     def _flicker(self) -> None:
-        side = Side.BUY if self._dice.chance(0.5) else Side.SELL
-        best = self._pit.best(side)
-        price = self._pit.away(side, best, self._dice.geometric(0.4)) if is_price(best) else None
+        side = Side.BUY if self._rng.chance(0.5) else Side.SELL
+        best = self._adapter.best(side)
+        price = self._adapter.away(side, best, self._rng.geometric(0.4)) if is_price(best) else None
         if price is not None:
-            size = self._dice.lognormal(self._habits.flicker_size, 0.4)
-            self._leave(side, price, size, self._dice.exponential(_BLINK))
+            size = self._rng.lognormal(self._habits.flicker_size, 0.4)
+            self._leave(side, price, size, self._rng.exponential(_BLINK))
 
     def _leave(self, side: Side, price: int, contracts: float, life: float) -> None:
-        order = self._pit.rest(self._account, side, price, contracts)
+        order = self._adapter.rest(self._account, side, price, contracts)
         if order is not None:
             self._count += 1
             heappush(self._resting, (self._clock + life, self._count, order))

@@ -139,7 +139,7 @@ NULL = Preset(
         taker_size=20,
         taker_sigma=1.0,
         yes_lean=0.0,
-        crowd_lean=0.0,
+        agents_lean=0.0,
         informed=0.0,
     ),
     large=NOBODY_LARGE,

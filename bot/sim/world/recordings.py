@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats, complement
 from bot.sim.world.experiment import DEPTH, Frames, frames
-from bot.sim.world.statistics import CENT_MOVE, Figures, central, mid, summary
+from bot.sim.world.statistics import CENT_MOVE, WorldStatistics, central, mid, summary
 
 
 def recorded(path: Path) -> Frames:
@@ -34,7 +34,7 @@ def recorded(path: Path) -> Frames:
     return frames(np.hstack([np.stack(facts, axis=1), *levels]))
 
 
-def feed_rates(path: Path) -> Figures:
+def feed_rates(path: Path) -> WorldStatistics:
     """Changes of levels a second and market in a recorded feed."""
     decoder = msgspec.json.Decoder(dict[str, object])
     seconds: Counter[tuple[object, str]] = Counter()
@@ -45,7 +45,7 @@ def feed_rates(path: Path) -> Figures:
     return {"level changes a second": sum(seconds.values()) / len(seconds)}
 
 
-def volume_rate(seen: Frames) -> Figures:
+def volume_rate(seen: Frames) -> WorldStatistics:
     """Contracts a minute, where the recording counts them."""
     follows = (np.diff(seen.market) == 0) & (np.diff(seen.segment) == 0)
     passed, traded = np.diff(seen.at)[follows], np.diff(seen.volume)[follows]
@@ -53,28 +53,30 @@ def volume_rate(seen: Frames) -> Figures:
     return {"contracts a minute": float(traded[known].sum() / passed[known].sum() * 60)}
 
 
-def snapshots(path: Path, widest: float, narrowest: float = 0.0) -> Figures:
+def snapshots(path: Path, widest: float, narrowest: float = 0.0) -> WorldStatistics:
     """Sizes and spreads of the books of a recording whose spread lies in a range, in cents."""
     seen = recorded(path)
     spread = np.round((seen.ask_price[:, 0] - seen.bid_price[:, 0]) * 100, 1)
     fits = (spread >= narrowest) & (spread <= widest)
-    figures = summary(_rows(seen, np.flatnonzero(fits)), horizons=())
+    world_statistics = summary(_rows(seen, np.flatnonzero(fits)), horizons=())
     both = float(np.isfinite(mid(seen)).mean())
-    return {**figures, "books with both sides": both}
+    return {**world_statistics, "books with both sides": both}
 
 
-def weather(path: Path, horizons: Sequence[int] = (60, 300)) -> Figures:
+def weather(path: Path, horizons: Sequence[int] = (60, 300)) -> WorldStatistics:
     """How slow markets move: best prices on change, read every minute of recorded time."""
     seen = recorded(path)
-    figures: Figures = {}
+    world_statistics: WorldStatistics = {}
     for horizon in horizons:
         change = _minutely(seen, horizon)
         if not len(change):
             continue
-        figures[f"{horizon} s: no move"] = float((np.abs(change) < 1e-9).mean())
-        figures[f"{horizon} s: moves by a cent"] = float((np.abs(change) >= CENT_MOVE).mean())
-        figures[f"{horizon} s: sd of the mid"] = float(change.std() * 100)
-    return figures
+        world_statistics[f"{horizon} s: no move"] = float((np.abs(change) < 1e-9).mean())
+        world_statistics[f"{horizon} s: moves by a cent"] = float(
+            (np.abs(change) >= CENT_MOVE).mean()
+        )
+        world_statistics[f"{horizon} s: sd of the mid"] = float(change.std() * 100)
+    return world_statistics
 
 
 def _rows(seen: Frames, rows: NDArray[np.intp]) -> Frames:

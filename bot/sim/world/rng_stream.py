@@ -73,18 +73,18 @@ class RngStream:
 class RngDrift:
     """A mean-reverting number around 0 with a given spread and half-life in seconds."""
 
-    __slots__ = ("_dice", "_half_life", "_spread", "value")
+    __slots__ = ("_rng", "_half_life", "_spread", "value")
 
-    def __init__(self, dice: RngStream, spread: float, half_life: float) -> None:
-        self._dice = dice
+    def __init__(self, rng: RngStream, spread: float, half_life: float) -> None:
+        self._rng = rng
         self._spread = spread
         self._half_life = half_life
-        self.value = spread * dice.normal() if spread else 0.0
+        self.value = spread * rng.normal() if spread else 0.0
 
     def step(self, seconds: float) -> float:
         """The number after so many seconds: exact for steps of any length."""
         if self._spread:
             kept = 0.5 ** (seconds / self._half_life)
             noise = self._spread * (1.0 - kept * kept) ** 0.5
-            self.value = kept * self.value + noise * self._dice.normal()
+            self.value = kept * self.value + noise * self._rng.normal()
         return self.value

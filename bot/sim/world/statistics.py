@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Floats
 from bot.sim.world.experiment import Frames
 
-Figures = dict[str, float]
+WorldStatistics = dict[str, float]
 
 #: A move that counts: a cent, less what floats leave of it.
 CENT_MOVE = 0.0099
@@ -86,7 +86,7 @@ def signal(seen: Frames, horizon: float, depth: int = 1) -> float:
     return auc(imbalance(seen, depth)[moved], change[moved] > 0)
 
 
-def restlessness(seen: Frames) -> Figures:
+def restlessness(seen: Frames) -> WorldStatistics:
     """How much of the ten levels a side is not what it was a second ago, by place."""
     later = ahead(seen, 1.0)
     rows = np.flatnonzero((later >= 0) & central(seen))
@@ -103,53 +103,57 @@ def restlessness(seen: Frames) -> Figures:
     }
 
 
-def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> Figures:
+def summary(seen: Frames, horizons: Sequence[int] = HORIZONS) -> WorldStatistics:
     """The figures the report compares, by name; sizes in contracts, prices in cents."""
     rows = central(seen)
     spread = np.round((seen.ask_price[:, 0] - seen.bid_price[:, 0]) * 100, 1)
-    figures = {
+    world_statistics = {
         "books with both sides": float(np.isfinite(mid(seen)).mean()),
         "spread, mean": float(spread[rows].mean()),
         "spread of 1 cent": float((spread[rows] <= 1.0).mean()),
         "spread above 2 cents": float((spread[rows] > 2.0).mean()),
     }
-    figures |= _sizes(seen, rows)
+    world_statistics |= _sizes(seen, rows)
     for depth in (1, 5):
         leaning = np.abs(imbalance(seen, depth)[rows])
-        figures[f"imbalance {depth} without sign, p50"] = float(np.nanmedian(leaning))
-        figures[f"imbalance {depth} without sign, p90"] = float(np.nanpercentile(leaning, 90))
-    figures |= restlessness(seen) if horizons else {}
-    figures |= _dynamics(seen, horizons)
-    return figures
+        world_statistics[f"imbalance {depth} without sign, p50"] = float(np.nanmedian(leaning))
+        world_statistics[f"imbalance {depth} without sign, p90"] = float(
+            np.nanpercentile(leaning, 90)
+        )
+    world_statistics |= restlessness(seen) if horizons else {}
+    world_statistics |= _dynamics(seen, horizons)
+    return world_statistics
 
 
-def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> Figures:
-    figures: Figures = {}
+def _sizes(seen: Frames, rows: NDArray[np.bool_]) -> WorldStatistics:
+    world_statistics: WorldStatistics = {}
     for level in _LEVELS:
         sizes = np.concatenate([seen.bid_size[rows, level - 1], seen.ask_size[rows, level - 1]])
         sizes = sizes[sizes > 0]
         if not len(sizes):
             continue
         for rank, size in zip(_RANKS, np.percentile(sizes, _RANKS), strict=True):
-            figures[f"level {level} size, p{rank}"] = float(size)
+            world_statistics[f"level {level} size, p{rank}"] = float(size)
     five = seen.bid_size[rows, :5].sum(axis=1)
     largest = seen.bid_size[rows].max(axis=1)
     for name, sizes in (("five levels together", five), ("largest of ten levels", largest)):
         for rank, size in zip(_RANKS, np.percentile(sizes, _RANKS), strict=True):
-            figures[f"{name}, p{rank}"] = float(size)
-    return figures
+            world_statistics[f"{name}, p{rank}"] = float(size)
+    return world_statistics
 
 
-def _dynamics(seen: Frames, horizons: Sequence[int]) -> Figures:
-    figures: Figures = {}
+def _dynamics(seen: Frames, horizons: Sequence[int]) -> WorldStatistics:
+    world_statistics: WorldStatistics = {}
     for horizon in horizons:
         change = moves(seen, horizon)
         known = change[np.isfinite(change)]
         if len(known) < 100:
             continue
-        figures[f"{horizon} s: no move"] = float((np.abs(known) < 1e-9).mean())
-        figures[f"{horizon} s: moves by a cent"] = float((np.abs(known) >= CENT_MOVE).mean())
-        figures[f"{horizon} s: sd of the mid"] = float(known.std() * 100)
-        figures[f"{horizon} s: AUC of imbalance 1"] = signal(seen, horizon, 1)
-        figures[f"{horizon} s: AUC of imbalance 5"] = signal(seen, horizon, 5)
-    return figures
+        world_statistics[f"{horizon} s: no move"] = float((np.abs(known) < 1e-9).mean())
+        world_statistics[f"{horizon} s: moves by a cent"] = float(
+            (np.abs(known) >= CENT_MOVE).mean()
+        )
+        world_statistics[f"{horizon} s: sd of the mid"] = float(known.std() * 100)
+        world_statistics[f"{horizon} s: AUC of imbalance 1"] = signal(seen, horizon, 1)
+        world_statistics[f"{horizon} s: AUC of imbalance 5"] = signal(seen, horizon, 5)
+    return world_statistics

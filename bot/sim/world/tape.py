@@ -100,7 +100,7 @@ class _Projector:
     """Shows one market's rows as orders."""
 
     reel: BookSeries
-    pit: MarketAdapter
+    adapter: MarketAdapter
     quotes: MemberAccount
     takers: MemberAccount
     row: int = -1
@@ -108,7 +108,7 @@ class _Projector:
 
     def show(self, exchange: Exchange, at: float) -> bool:
         """Bring the book to the last row by then; False once the market is over."""
-        if self.pit.state.status is MarketStatus.CLOSED:
+        if self.adapter.state.status is MarketStatus.CLOSED:
             middle = int(self.reel.bid[-1, 0]) + int(self.reel.ask[-1, 0])
             exchange.determine(self.reel.ticker, "yes" if middle > DOLLAR_TICKS else "no")
             return False
@@ -124,36 +124,36 @@ class _Projector:
         """Trade what the recording says was traded since the last row, at its last price."""
         size = int(self.reel.volume[row] - self.reel.volume[self.row])
         price = int(self.reel.last[row])
-        if size <= 0 or price not in self.pit.state.allowed:
+        if size <= 0 or price not in self.adapter.state.allowed:
             return
-        book = self.pit.book
+        book = self.adapter.book
         side = Side.BUY if 2 * price >= book.best_bid + book.best_ask else Side.SELL
         offered = book.levels(side.opposite)
         short = size - sum(n for p, n in offered if (price - p) * side.sign >= 0)
         extra = None
         if short > 0 and not book.crosses(side.opposite, price):
-            _, extra = self.pit.enter(self.quotes, side.opposite, price, short)
-        self.pit.take(self.takers, side, price, size)
+            _, extra = self.adapter.enter(self.quotes, side.opposite, price, short)
+        self.adapter.take(self.takers, side, price, size)
         if extra is not None:
-            self.pit.cancel(self.quotes, extra)
+            self.adapter.cancel(self.quotes, extra)
 
     def _hang(self, exchange: Exchange, row: int) -> None:
         target = self._target(row)
         for key, order in list(self.orders.items()):
             wanted = target.get(key, 0)
             if order.state is not OrderState.RESTING or order.remaining < wanted or not wanted:
-                self.pit.cancel(self.quotes, order)
+                self.adapter.cancel(self.quotes, order)
                 del self.orders[key]
             elif order.remaining > wanted:
                 exchange.decrease(self.quotes, order.order_id, to=wanted)
         for (side, price), size in target.items():
             if (side, price) not in self.orders:
-                _, fresh = self.pit.enter(self.quotes, side, price, size)
+                _, fresh = self.adapter.enter(self.quotes, side, price, size)
                 if fresh is not None:
                     self.orders[side, price] = fresh
 
     def _target(self, row: int) -> dict[tuple[Side, int], int]:
-        reel, allowed = self.reel, self.pit.state.allowed
+        reel, allowed = self.reel, self.adapter.state.allowed
         sides = {
             Side.BUY: (reel.bid[row], reel.bid_size[row]),
             Side.SELL: (reel.ask[row], reel.ask_size[row]),

@@ -16,7 +16,7 @@ from bot.core.market.market import Side
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 
 #: Months of a demo; no experiment is as long.
-DEEDS_KEPT = 200_000
+ACTIONS_STORED = 200_000
 
 
 class ActionKind(StrEnum):
@@ -68,23 +68,23 @@ class Action:
 class Truth:
     """All deeds, in the order in which they began; the oldest are forgotten some day."""
 
-    deeds: deque[Action] = field(default_factory=lambda: deque(maxlen=DEEDS_KEPT))
+    actions: deque[Action] = field(default_factory=lambda: deque(maxlen=ACTIONS_STORED))
 
     def __iter__(self) -> Iterator[Action]:
-        return iter(self.deeds)
+        return iter(self.actions)
 
     def __len__(self) -> int:
-        return len(self.deeds)
+        return len(self.actions)
 
-    def add(self, deed: Action) -> Action:
+    def add(self, action: Action) -> Action:
         """Write down that a deed began."""
-        self.deeds.append(deed)
-        return deed
+        self.actions.append(action)
+        return action
 
     def write(self, stream: TextIO) -> None:
         """One JSON object a line, times in ISO 8601."""
-        for deed in self.deeds:
-            row = {name: getattr(deed, name) for name in Action.__slots__}
+        for action in self.actions:
+            row = {name: getattr(action, name) for name in Action.__slots__}
             stream.write(json.dumps(row, default=_text) + "\n")
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import SeriesSpec
 from bot.sim.world.agents import House
-from bot.sim.world.live_event import EventListing, LiveEvent, stage
+from bot.sim.world.live_event import EventListing, LiveEvent, live_event
 from bot.sim.world.presets import PRESETS
 from bot.sim.world.truth import ActionKind, Truth
 
@@ -38,7 +38,7 @@ class World:
         self._seed = seed
         self._programme = programme
         self._house = _house(exchange)
-        self._stages: list[LiveEvent] = []
+        self._live_events: list[LiveEvent] = []
         for series in programme.series:
             exchange.add_series(series)
         self._list()
@@ -51,7 +51,7 @@ class World:
     def step(self, to: datetime) -> None:
         """Move to that moment in one step: everybody acts once."""
         self._move(to)
-        self._stages = [each for each in self._stages if each.step(self.exchange)]
+        self._live_events = [each for each in self._live_events if each.step(self.exchange)]
 
     def advance(self, to: datetime, step: float = 1.0) -> None:
         """Move to that moment in steps of so many seconds; the last one may be shorter."""
@@ -62,7 +62,9 @@ class World:
         """Move to that moment in steps too long to live through: prints stand for what traded."""
         while self.now < to:
             self._move(min(self.now + timedelta(seconds=step), to))
-            self._stages = [each for each in self._stages if each.tell(self.exchange, self._house)]
+            self._live_events = [
+                each for each in self._live_events if each.notify(self.exchange, self._house)
+            ]
 
     def _move(self, to: datetime) -> None:
         self.exchange.advance(to)
@@ -70,13 +72,15 @@ class World:
 
     def _list(self) -> None:
         for listing in self._programme.due(self.now):
-            self._stages.append(stage(self.exchange, listing, self._house, self._seed, self.truth))
+            self._live_events.append(
+                live_event(self.exchange, listing, self._house, self._seed, self.truth)
+            )
 
 
 def _house(exchange: Exchange) -> House:
-    desks = max(len(preset.makers) for preset in PRESETS.values())
+    market_makers = max(len(preset.makers) for preset in PRESETS.values())
     return House(
-        makers=[exchange.open_account(f"maker {n + 1}", house=True) for n in range(desks)],
-        passers=exchange.open_account("passers", house=True),
+        makers=[exchange.open_account(f"maker {n + 1}", house=True) for n in range(market_makers)],
+        noise_flow=exchange.open_account("passers", house=True),
         large={kind: exchange.open_account(kind, house=True) for kind in ActionKind},
     )
