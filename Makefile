@@ -39,13 +39,14 @@ test: $(VENV)/.dev
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev
-	$(BIN)/python -m tests.pure_decimal tests/core tests/test_formats.py tests/test_paper.py tests/test_state.py
+	$(BIN)/python -m tests.pure_decimal tests/unit/core tests/test_formats.py tests/test_paper.py tests/test_state.py
 
-## check: format, lint, types
+## check: format, lint, types, layers
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

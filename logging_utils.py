@@ -1,7 +1,8 @@
 """Stdout and the CSV logs: two views of the same events, and figures about the files.
 
 `configure` decides which lines there are on stdout and in which format; `CsvJournal` writes events
-down; `LogStats` reads figures of the files. What lines and rows say is in `bot.journal.stdout_lines` and
+down; `LogStats` reads figures of the files. What lines and rows say is in
+`bot.journal.stdout_lines` and
 `bot.journal.csv_rows`, how a line looks in `bot.journal.formatters`, how files are begun anew in
 `bot.journal.csv_writer`, what becomes of older ones in `bot.journal.csv_retention`.
 """

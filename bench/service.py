@@ -18,7 +18,8 @@ from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.dashboard.snapshot import SnapshotHolder
-from bot.engine.loop import BotLoop, LoopStatus
+from bot.engine.loop import BotLoop
+from bot.ports.loop_status import LoopStatus
 from logging_utils import LogStats
 
 #: Seconds between the starts of two cycles: less than one takes, so that one is always running.

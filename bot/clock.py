@@ -1,5 +1,6 @@
 """Where time comes from. The only module that reads the machine's clock."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -30,3 +31,12 @@ class RecordedClock:
 def stopwatch() -> float:
     """Seconds on a clock that never jumps: for measuring how long something took."""
     return time.perf_counter()
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the event is set."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await stopping.wait()
+    except TimeoutError:
+        return

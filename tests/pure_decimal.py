@@ -1,4 +1,4 @@
-"""`python -m tests.pure_decimal ARGUMENTS…`: pytest with the decimal that is written in Python.
+"""`python -m tests.pure_decimal ARGUMENTS…`: pytest with pure-Python decimal.
 
 It is what a Python without C's has, and reads formats as the newest ones do. Slower by far, so
 only the tests of money are run on it (`make money`).

@@ -8,15 +8,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from bot.cluster.role import Role
 from bot.core.account.valuation import unrealised
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
 from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.publisher import PACK_APART, Publisher, Sources
-from bot.dashboard.snapshot import BotStatus, Role, SnapshotHolder, decoded, first_state, snapshot
-from bot.engine.loop import LoopStatus
+from bot.dashboard.snapshot import BotStatus, SnapshotHolder, decoded, first_state, snapshot
 from bot.engine.unit_of_work import NullView
+from bot.ports.loop_status import LoopStatus
 from bot.trading.decision import Worth
 from tests.strategies import NOON, ladder
 from tests.test_cycle import BOOK, CASH, Bench

@@ -122,21 +122,23 @@ def test_a_damaged_body_is_forgotten(at, caplog):
 
 #: Everything that is kept in a form, and a memory of rows.
 MARKS = """
-from bot.dashboard.decision_log import Decisions
-from bot.whales.markout_tracker import Follower
-from bot.model.prediction_grader import Grader, GradeRules
+from bot.dashboard.decision_log import DecisionLog
+from bot.whales.markout_tracker import MarkoutTracker
+from bot.model.prediction_grader import PredictionGrader, GradeRules
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.model.monitor import ModelWatch
-from bot.whales.open_markouts import Trails
-from bot.whales.markout_stats import Tallies
-from bot.model.pending_predictions import Waiting
-from bot.signals.analyzer import Watch
-one = ModelWatch(None, {}, Grader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
-forms = [one._form, Decisions()._form, Follower()._form, Trails(1)._form, Tallies()._form]
-forms += [Tallies()._sums_form, Waiting("")._batches, Waiting("")._counts]
+from bot.model.monitor import ModelMonitor
+from bot.whales.open_markouts import OpenMarkoutBook
+from bot.whales.markout_stats import MarkoutStats
+from bot.model.pending_predictions import PendingPredictions
+from bot.signals.analyzer import Analyzer
+one = ModelMonitor(None, {}, PredictionGrader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
+forms = [one._form, DecisionLog()._form, MarkoutTracker()._form, OpenMarkoutBook(1)._form,
+MarkoutStats()._form]
+forms += [MarkoutStats()._sums_form, PendingPredictions("")._batches,
+PendingPredictions("")._counts]
 print([(form.kind, form._mark) for form in forms])
-print(Watch(None, Thresholds(), Gates(), WhaleRules())._memory._mark)
+print(Analyzer(None, Thresholds(), Gates(), WhaleRules())._memory._mark)
 """
 
 

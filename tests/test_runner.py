@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine import loop as runner_module
-from bot.engine.loop import BotLoop, LoopStatus
+from bot.engine.loop import BotLoop
+from bot.ports.loop_status import LoopStatus
 
 
 class StandingClock:

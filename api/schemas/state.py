@@ -1,4 +1,4 @@
-"""Shapes of `/state` and `/bot/status`: those of `bot.ports.views`; a test holds the two together."""
+"""Shapes of `/state` and `/bot/status`, as in `bot.ports.views`; a test compares the two."""
 
 from typing import Literal
 

@@ -28,9 +28,10 @@ from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_commands import OperatorCommands
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
+from bot.cluster.role import Role
 from bot.config import Settings, SettingsError
 from bot.dashboard.decision_log import DecisionLog
-from bot.dashboard.snapshot import Role, SnapshotHolder
+from bot.dashboard.snapshot import SnapshotHolder
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.clock import stopwatch
+from bot.cluster.role import Role
 from bot.config import Settings
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
@@ -19,9 +20,9 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.publisher import Publisher, Sources
-from bot.dashboard.snapshot import BotStatus, Role, SnapshotHolder, first_state, packed, snapshot
+from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
-from bot.engine.loop import BotLoop, LoopStatus
+from bot.engine.loop import BotLoop
 from bot.engine.observers import Observers
 from bot.engine.ports import CycleParts
 from bot.engine.unit_of_work import Stateful, UnitOfWork
@@ -31,6 +32,7 @@ from bot.model.card import Card
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
+from bot.ports.loop_status import LoopStatus
 from bot.ports.persistence import (
     Checkpoint,
     CommittedChanges,

@@ -15,10 +15,10 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+from bot.clock import pause
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories, Standby
-from bot.dashboard.snapshot import Role
-from bot.engine.loop import pause
+from bot.cluster.role import Role
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import LeaseLostError, LeaseState, StoreError, StoreLostError, Term
 from bot.telemetry.folded_lines import Folded

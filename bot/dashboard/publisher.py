@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from bot.cluster.role import Role
 from bot.core.account.valuation import unrealised
 from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market.market import Market
@@ -24,7 +25,6 @@ from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.snapshot import (
     UNKNOWN_REGIME,
     BotStatus,
-    Role,
     Snapshot,
     SnapshotHolder,
     bot_view,
@@ -33,8 +33,8 @@ from bot.dashboard.snapshot import (
     snapshot,
     status_of,
 )
-from bot.engine.loop import LoopStatus
 from bot.ports.exchange import Journal, Scorer
+from bot.ports.loop_status import LoopStatus
 from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader

@@ -7,7 +7,7 @@ remembered between cycles (`recent`).
 
 import asyncio
 import gzip
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal
@@ -63,25 +63,6 @@ class BotStatus:
     epoch: int | None = None
     killed: str | None = None
     store_fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """How this process stands among those that share a database.
-
-    `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
-    `killed` is why nothing is entered; `store_fault` why nothing can be kept.
-    """
-
-    leader: bool = False
-    leads: str | None = None
-    epoch: int | None = None
-    killed: str | None = None
-    store_fault: str | None = None
-
-    def on(self, status: BotStatus) -> BotStatus:
-        """A status with this role in it."""
-        return replace(status, **{one.name: getattr(self, one.name) for one in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)

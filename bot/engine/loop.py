@@ -7,31 +7,16 @@ service and keeps its handle.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
+from bot.clock import pause
 from bot.ports.exchange import Clock
+from bot.ports.loop_status import LoopStatus
 
 log = logging.getLogger("main")
 
 #: How long a stop waits for the running cycle before it is cancelled.
 STOP_PATIENCE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class LoopStatus:
-    """What is known of the loop itself.
-
-    `error` is that of the last cycle, None once one works again; `fault` is why a loop that
-    should be running is not.
-    """
-
-    running: bool = False
-    count: int = 0
-    last_start: datetime | None = None
-    last_finish: datetime | None = None
-    error: str | None = None
-    fault: str | None = None
 
 
 class BotLoop:
@@ -134,12 +119,3 @@ class BotLoop:
     def _say(self, **changes: object) -> None:
         self._beat = replace(self._beat, **changes)  # type: ignore[arg-type]  # fields of Beat
         self._on_beat(self._beat)
-
-
-async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until the event is set."""
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            await stopping.wait()
-    except TimeoutError:
-        return

@@ -1,7 +1,8 @@
 """The form of a memo: JSON of a type, behind a mark of how that type is laid out.
 
 What was written in another layout, by an older version of the code, bears another mark: it is
-forgotten, with one line in the log, and never misread. Leaves out rows of NumPy (`bot.signals.ticker_state`).
+forgotten, with one line in the log, and never misread. Leaves out rows of NumPy
+(`bot.signals.ticker_state`).
 """
 
 import logging
@@ -77,6 +78,9 @@ def _layout(part: object) -> str:
     """A description of a type as text: the names and types of all that is written."""
     match part:
         case msgspec.Struct():
+            if isinstance(part, msgspec.inspect.Field):
+                # What counts is the name it is encoded under, not the one it has in code.
+                part = msgspec.structs.replace(part, name=part.encode_name)
             names = [name for name in part.__struct_fields__ if name not in _UNWRITTEN]
             inner = ",".join(f"{name}={_layout(getattr(part, name))}" for name in names)
             return f"{type(part).__name__}({inner})"

@@ -11,10 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+from bot.clock import pause
 from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
-from bot.engine.loop import pause
 from bot.market_data.universe import seconds_to_close
 from bot.ports.exchange import ExchangeError, MarketData
 

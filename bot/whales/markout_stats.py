@@ -7,7 +7,7 @@ back, it counts as another one.
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bot.core.whales.markouts import ALL, Group, MarkoutSample, MarkoutTally
@@ -24,7 +24,7 @@ class _Tallied(Struct, frozen=True, array_like=True):
     group: Group
     step: int
     is_whale: bool
-    stats: MarkoutTally
+    stats: MarkoutTally = field(name="tally")
 
 
 class _Sums(Struct, array_like=True):

@@ -7,7 +7,7 @@ Each change of a market is one memo of that market.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bot.core.whales.markouts import Group, MarkoutSample
@@ -26,8 +26,8 @@ class OpenMarkouts(Struct, frozen=True, array_like=True):
     """What is followed in a market; trails are in the order of `place`."""
 
     place: int
-    samples: tuple[MarkoutSample, ...] = ()
-    requests: tuple[ControlRequest, ...] = ()
+    samples: tuple[MarkoutSample, ...] = field(default=(), name="moments")
+    requests: tuple[ControlRequest, ...] = field(default=(), name="wishes")
 
 
 _NOTHING: Final = OpenMarkouts(0)

@@ -161,7 +161,7 @@ def _listener(
     numbers = {ticker: number for number, ticker in enumerate(tickers)}
 
     def listen(event: events.SimEvent) -> None:
-        if isinstance(event, events.TradesBetween):
+        if isinstance(event, events.Traded):
             taker = 1.0 if event.taker_side is Side.BUY else -1.0
             price, size = event.price / DOLLAR_TICKS, event.size / CONTRACT
             trades.append((numbers[event.ticker], event.at.timestamp(), price, size, taker))

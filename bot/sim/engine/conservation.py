@@ -1,6 +1,7 @@
 """Proof by exhaustion: random operations on an exchange, no contract and no dollar ever lost.
 
-`python -m bot.sim.engine.conservation --operations 1000000` checks, again and again on the way, that
+`python -m bot.sim.engine.conservation --operations 1000000` checks, again and again on the way,
+that
 positions add up to nothing in every market, that open interest is what the longs hold, that no
 member owes cash, that no book is crossed, and that all money is what was brought in.
 """

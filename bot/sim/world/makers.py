@@ -22,7 +22,7 @@ _GAP = 8.0
 class QuoteLadder:
     """One maker's orders on one side, by price times the side's sign: the best is the highest."""
 
-    __slots__ = ("_account", "_orders", "_adapter", "_side", "_sign")
+    __slots__ = ("_account", "_adapter", "_orders", "_side", "_sign")
 
     def __init__(self, adapter: MarketAdapter, account: MemberAccount, side: Side) -> None:
         self._adapter = adapter

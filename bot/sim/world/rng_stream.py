@@ -73,7 +73,7 @@ class RngStream:
 class RngDrift:
     """A mean-reverting number around 0 with a given spread and half-life in seconds."""
 
-    __slots__ = ("_rng", "_half_life", "_spread", "value")
+    __slots__ = ("_half_life", "_rng", "_spread", "value")
 
     def __init__(self, rng: RngStream, spread: float, half_life: float) -> None:
         self._rng = rng

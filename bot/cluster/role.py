@@ -1,0 +1,28 @@
+"""The role of this process among those that share a database."""
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Status = TypeVar("Status", bound=DataclassInstance)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """How this process stands among those that share a database.
+
+    `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
+    `killed` is why nothing is entered; `store_fault` why nothing can be kept.
+    """
+
+    leader: bool = False
+    leads: str | None = None
+    epoch: int | None = None
+    killed: str | None = None
+    store_fault: str | None = None
+
+    def on(self, status: "Status") -> "Status":
+        """A status with this role in it."""
+        return replace(status, **{one.name: getattr(self, one.name) for one in fields(self)})
