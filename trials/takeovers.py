@@ -20,7 +20,7 @@ from typing import Final
 from sqlalchemy import create_engine, text
 
 from bot.journal.terminal import spell_out
-from tests.store.postgres import Server, running
+from tests.support.store_postgres import Server, running
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed, exchange, until
 

@@ -1,0 +1,45 @@
+"""`/model` and `/model/performance`: honest without a model, complete with one."""
+
+from bot.core.signals.strategy import Thresholds
+from bot.model.monitor import ModelMonitor
+from bot.model.prediction_grader import GradeRules, PredictionGrader
+from tests.unit.api.conftest import opened
+from tests.unit.model.test_prediction_grader import Room, book, spread
+
+
+async def test_without_a_model_the_card_is_null_and_there_is_no_record(client):
+    found = (await client.get("/model")).json()
+    record = (await client.get("/model/performance")).json()
+
+    assert found["card"] is None
+    assert found["drift"] == {}
+    assert record["groups"]["ALL"]["graded"] == 0
+    assert record["groups"]["ALL"]["hit_rate"] is None
+
+
+async def test_the_card_is_served_as_it_is_written(world):
+    card = {"name": "x", "label": {"horizon_seconds": 10}}
+    world.model = ModelMonitor(
+        card, spread(0.0), PredictionGrader(GradeRules(10.0, 1.0, 5.0, Thresholds()))
+    )
+
+    async with opened(world.app()) as client:
+        found = (await client.get("/model")).json()
+
+    assert found["card"] == card
+    assert found["drift"]["imb1"] == {"index": None, "verdict": "unknown", "rows": 0}
+
+
+async def test_the_record_says_what_became_of_each_prediction(world):
+    room = Room()
+    room.see(0, A=book("0.50", "0.52"))
+    room.see(11, A=book("0.54", "0.56"))
+    world.model = ModelMonitor(None, {}, room.grader)
+
+    async with opened(world.app()) as client:
+        record = (await client.get("/model/performance")).json()
+
+    assert record["horizon_seconds"] == 10.0
+    assert record["groups"]["KXS"]["graded"] == 1
+    assert record["groups"]["ALL"]["hit_rate"] == {"value": 1.0, "interval": None, "rows": 1}
+    assert record["groups"]["ALL"]["bins"] == [{"rows": 1, "score": 0.8, "up": 1.0}]

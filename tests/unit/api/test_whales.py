@@ -1,0 +1,102 @@
+"""The history of whales and their scoreboard, as served."""
+
+from datetime import timedelta
+
+import pytest
+
+from api.schemas import whales as schemas
+from bot.core.events import WhaleEnded, WhaleSeen
+from bot.core.whales.detector import WhaleType
+from bot.core.whales.markouts import Group, MarkoutTally
+from bot.whales import views
+from bot.whales.views import line
+from tests.unit.api.conftest import NOW, opened
+from tests.unit.whales.test_markout_tracker import ENDING, whale
+
+PAIRS = {"WhaleRecord": "WhaleRecord", "WhaleEnding": "WhaleEnding", "ScoreLine": "ScoreLine"}
+PAIRS["WhaleScores"] = "Scores"
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
+    view = getattr(views, PAIRS[name])
+
+    assert tuple(getattr(schemas, name).model_fields) == view.__struct_fields__
+
+
+async def test_the_history_says_why_each_fired_and_how_it_ended(world, client):
+    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleEnded(NOW, ENDING)])
+    world.whales.see([WhaleSeen(NOW + timedelta(minutes=1), whale("B"))])
+
+    shown = schemas.WhaleHistory.model_validate((await client.get("/whales")).json())
+
+    assert [one.ticker for one in shown.whales] == ["B", "A"]
+    assert shown.whales[0].why == "large"
+    assert [one.fate for one in shown.endings] == ["cancelled"]
+    assert "cannot" in shown.limits or "not seen" in shown.limits
+
+
+async def test_the_history_can_be_narrowed(world, client):
+    spoof = whale("B", kind=WhaleType.SPOOF_SUSPECTED)
+    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(minutes=1), spoof)])
+
+    async def tickers(**wish):
+        answer = (await client.get("/whales", params=wish)).json()
+        return [one["ticker"] for one in answer["whales"]]
+
+    assert await tickers(ticker="A") == ["A"]
+    assert await tickers(type="spoof_suspected") == ["B"]
+    assert await tickers(since=(NOW + timedelta(seconds=1)).isoformat()) == ["B"]
+    assert await tickers(limit=1) == ["B"]
+
+
+async def test_the_history_says_how_much_is_known_of_what_traded(world, client):
+    shown = schemas.WhaleHistory.model_validate((await client.get("/whales")).json())
+
+    assert shown.trades == schemas.CoverageView.model_validate(world.coverage)
+
+
+async def test_where_another_process_looks_nothing_is_said_of_what_traded(world):
+    world.coverage = None
+    async with opened(world.app()) as client:
+        assert (await client.get("/whales")).json()["trades"] is None
+
+
+@pytest.mark.parametrize("bare", ["%2B", "+", "%20"], ids=["encoded", "bare", "blank"])
+async def test_a_moment_may_be_pasted_with_its_bare_plus(world, client, bare):
+    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(hours=1), whale("B"))])
+    since = (NOW + timedelta(seconds=1)).isoformat().replace("+", bare)
+
+    answer = (await client.get(f"/whales?since={since}")).json()
+
+    assert [one["ticker"] for one in answer["whales"]] == ["B"]
+
+
+@pytest.mark.parametrize("since", ["0", "1768774500", "-1", "1.5e9", "null", "", "1970"])
+async def test_a_number_is_not_taken_for_a_moment(client, since):
+    answer = await client.get("/whales", params={"since": since})
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [
+        {"where": "query.since", "problem": "Input should be a date and time in ISO 8601"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "wish", [{"limit": 0}, {"limit": 501}, {"type": "fish"}, {"since": "yesterday"}]
+)
+async def test_a_wrong_wish_is_refused(client, wish):
+    assert (await client.get("/whales", params=wish)).status_code == 422
+
+
+async def test_an_empty_scoreboard_is_a_scoreboard(client):
+    shown = schemas.WhaleScores.model_validate((await client.get("/whales/scoreboard")).json())
+
+    assert (shown.lines, shown.count, shown.following, shown.unscored) == ([], 0, 0, {})
+
+
+def test_a_line_without_anything_known_has_no_numbers_but_its_counts():
+    shown = line(Group("large_bid", "all", "all"), "1m", MarkoutTally().missed(), MarkoutTally())
+
+    assert (shown.count, shown.missing, shown.mean, shown.interval) == (0, 1, None, None)
+    assert (shown.lead, shown.lead_interval, shown.verdict) == (None, None, "too_few")

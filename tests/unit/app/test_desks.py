@@ -1,0 +1,235 @@
+"""The desk of a term: pretend orders need nothing, real ones a fence and agreeing accounts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import stamina
+
+from bot import config
+from bot.app import execution_backends
+from bot.app.composition import NodeContext, TermResources, assembled, first_snapshot, order_ids
+from bot.app.execution_backends import LiveBackend, PaperBackend, signer_of
+from bot.clock import SystemClock
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.market import Side
+from bot.core.market.orders import Execution, OrderStatus
+from bot.kalshi.client import KalshiClient
+from bot.kalshi.trading.fence import MOST_CONTRACTS
+from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import Checkpoint, NullStore, Term
+from bot.sim.engine.units import CONTRACT
+from bot.trading.paper_venue import PaperVenue
+from tests.support.fakes import FakeScorer, ListJournal
+from tests.support.kalshi_stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand
+from tests.support.services import place
+from tests.support.sim_exchanges import request
+from tests.support.strategies import approved
+
+LIMIT = 1_000
+LIVE: dict[str, Any] = {
+    "bot_mode": "live",
+    "api_token": "the-token-of-the-owner",
+    "kalshi_api_key": KEY.key_id,
+    "kalshi_secret": PEM,
+}
+
+
+@pytest.fixture(autouse=True)
+def _retries_do_not_wait():
+    with stamina.set_testing(True, attempts=4, cap=True):
+        yield
+
+
+def settings(**changes):
+    return config.load(None, **{"kalshi_base_url": "https://exchange.example", **changes})
+
+
+@dataclass
+class Manned:
+    """A live desk with the bot that trades there."""
+
+    live: Any
+    backend: LiveBackend
+    bot: Any
+
+    async def submit(self, wish):
+        return await self.backend.venue.submit(approved(wish, BOOK))
+
+    async def look(self, after=61.0):
+        self.live.clock.pass_by(after)
+        await self.backend.look()
+        return self.backend.block_reason
+
+    def trade_elsewhere(self, side, contracts, cents):
+        self.live.exchange.place(self.live.ann, request(side, contracts, cents, ticker=TICKER))
+
+
+def desk_on(live):
+    return LiveBackend(live.trading, LIMIT, live.clock)
+
+
+async def manned(live):
+    """A term that has begun, its bot joined and looking at both markets."""
+    backend = desk_on(live)
+    cash = await backend.cash()
+    handed_on = await backend.begin(None)
+    model, data = FakeScorer(), KalshiClient(live.calls._http, live.calls._budget, live.clock)
+    found = settings(paper_cash=cash)
+    snapshot_holder = first_snapshot(found, model, live.clock.now())
+    world = NodeContext(found, model, data, ListJournal(), live.clock, snapshot_holder)
+    resources = TermResources(
+        NullStore(), backend.venue, order_ids(Term("me", 1), live.clock.now())
+    )
+    bot = assembled(world, resources)
+    bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
+    backend.join(bot)
+    await bot.universe.scan()
+    await bot.universe.refresh()
+    return Manned(live, backend, bot), handed_on
+
+
+# Paper
+
+
+async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
+    async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as backend:
+        assert isinstance(backend, PaperBackend)
+        assert isinstance(backend.venue, PaperVenue)
+        assert await backend.cash() == Decimal(1_234)
+        assert await backend.begin("what a live term handed on") is None
+        await backend.look()
+        assert backend.block_reason is None
+
+
+async def test_a_paper_desk_takes_no_notice_of_a_key():
+    wrong = settings(kalshi_api_key="k", kalshi_secret="hunter2")
+
+    assert signer_of(wrong, SystemClock()) is None
+    async with execution_backends.opened(wrong, SystemClock()) as backend:
+        assert isinstance(backend, PaperBackend)
+
+
+# Live
+
+
+@pytest.mark.parametrize(
+    "secret", ["hunter2", "/no/such/hunter2.pem", f"{PEM[:40]}hunter2{PEM[60:]}"]
+)
+async def test_a_key_that_cannot_sign_is_refused_by_name_and_not_shown(secret):
+    wrong = settings(**{**LIVE, "kalshi_secret": secret})
+
+    with pytest.raises(ValueError, match="KALSHI_SECRET") as refused:
+        async with execution_backends.opened(wrong, SystemClock()):
+            pass
+
+    assert "hunter2" not in str(refused.value)
+
+
+async def test_a_live_desk_objects_until_its_term_and_its_first_look():
+    async with stand(opened=False) as live:
+        assert desk_on(live).block_reason == "the term has not begun"
+        await desk_on(live).look()
+
+        at_desk, _ = await manned(live)
+
+        assert "have not been held" in at_desk.backend.block_reason
+        assert await at_desk.look() is None
+
+
+async def test_a_new_live_book_begins_with_the_cash_of_all_shards():
+    async with stand() as live:
+        assert await desk_on(live).cash() == Decimal(1_500)
+
+
+async def test_a_live_desk_that_cannot_ask_does_not_open():
+    async with stand() as live:
+        live.fail(kind="error", route="GET /portfolio/balance")
+
+        with pytest.raises(ExchangeError, match="/portfolio/balance"):
+            await desk_on(live).cash()
+
+
+async def test_orders_go_to_the_shard_of_their_market():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+
+        for name, ticker in (("c-1", TICKER), ("c-2", FAR)):
+            assert (await at_desk.submit(buying(name=name, ticker=ticker))).filled == 20
+
+
+async def test_before_a_bot_is_joined_nothing_is_sent():
+    async with stand(opened=False) as live:
+        backend = desk_on(live)
+        await backend.begin(None)
+
+        sent = await backend.venue.submit(approved(buying(), BOOK))
+
+        assert isinstance(sent, Execution)
+        assert "nobody knows on which shard" in sent.error
+        assert live.orders() == 0
+
+
+async def test_each_term_shuts_out_the_one_before():
+    async with stand(opened=False) as live:
+        first, handed_on = await manned(live)
+        await desk_on(live).begin(handed_on)
+
+        sent = await first.submit(buying())
+
+        assert (sent.status, live.orders()) == (OrderStatus.ERROR, 0)
+
+
+async def test_positions_that_differ_stop_entries_until_they_agree_again():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        assert await at_desk.look() is None
+        at_desk.trade_elsewhere(Side.BUY, 7, 50)
+
+        assert await at_desk.look() is None, "once may be an end that is told later"
+        assert f"{TICKER}: 0 contracts booked, 7 at the exchange" in await at_desk.look()
+        at_desk.trade_elsewhere(Side.SELL, 7, 48)
+        assert await at_desk.look() is None
+
+
+async def test_money_that_came_is_said_and_stops_nothing(caplog):
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        live.exchange.deposit(live.ann, 0, 25_000_000)
+
+        assert await at_desk.look() is None
+
+        assert "(+25)" in caplog.text
+
+
+# What the settings say
+
+
+@pytest.fixture
+async def here(tmp_path, monkeypatch):
+    async with place(tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+@pytest.mark.parametrize(
+    ("size", "orders", "positions", "limit"),
+    [(100, 10, 20, 6_000), ("0.01", 1, 1, 1), (10_000, 1_000, 1_000, MOST_CONTRACTS)],
+)
+async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
+    here, size, orders, positions, limit
+):
+    found = here.live(
+        bot_order_size=size, risk_max_orders_per_minute=orders, risk_max_positions=positions
+    )
+    async with execution_backends.opened(found, SystemClock()) as backend:
+        await backend.begin(None)
+
+    assert {group.limit for group in here.exchange.groups.of(here.ann)} == {limit * CONTRACT}
+
+
+async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
+    async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as backend:
+        assert isinstance(backend, LiveBackend)
+        assert backend._patience == timedelta(seconds=900)

@@ -1,0 +1,288 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from bot.core.signals.expected_value import expected_move
+from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.scorer import ModelScorer, calibrated, load
+from bot.research import card, evaluate, train
+from bot.research.dataset import Label, Samples, samples
+from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
+from bot.research.metrics import auc
+from bot.research.runs import in_runs
+from bot.research.walk import (
+    Trial,
+    calibrating_slope,
+    chosen,
+    expected_factor,
+    folds,
+    trial,
+)
+from bot.tape.reader import read
+from tests.support.research_tapes import made_tape
+
+HORIZON = 5.0
+LABEL = Label(HORIZON)
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_tape(tmp_path_factory.mktemp("tape") / "made.parquet")
+
+
+@pytest.fixture(scope="module")
+def moments(tape: Path) -> Samples:
+    return known(samples(in_runs(read(tape)), LABEL))
+
+
+@pytest.fixture(scope="module")
+def models(tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    assert train.main([str(tape), "--out", str(folder), "--horizon", "5"]) == 0
+    return folder
+
+
+def written(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "gbm_label_up.json").read_bytes())
+    return found
+
+
+def test_training_again_from_the_folder_of_recordings_gives_the_same_file(
+    models: Path, tape: Path, tmp_path: Path
+) -> None:
+    reported = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
+
+    assert train.main(reported) == 0
+    assert written(models) == written(tmp_path)
+    files = [folder / "gbm_label_up.pkl" for folder in (models, tmp_path)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_was_trained_loads_and_scores_what_it_saw(models: Path, moments: Samples) -> None:
+    scorer = load(models / "gbm_label_up.pkl", folder=models)
+
+    assert isinstance(scorer, ModelScorer), scorer.fault
+    score = scorer.score(moments.features)
+    predictions = np.isfinite(score)
+    assert predictions.mean() > 0.8
+    assert auc(score[predictions], (moments.change > 0)[predictions]) > 0.55
+
+
+def test_the_card_says_what_the_model_is(models: Path) -> None:
+    found = written(models)
+
+    assert found["label"]["horizon_seconds"] == HORIZON
+    assert found["features"] == list(FEATURE_NAMES)
+    assert found["training"]["markets"] == 8
+    assert found["test"]["metrics"]["markets"] == 4
+    assert set(found["test"]["baselines"]) == {"base_rate", *BASELINES}
+    assert len(found["chosen"]["walked"]) == len(CANDIDATES)
+    assert 0 < found["expected_move"]["factor"] < 10
+    assert set(found["drift"]) == {*found["ranges"], "score"}
+    low, high = found["test"]["metrics"]["intervals"]["auc"]
+    assert low <= found["test"]["metrics"]["auc"] <= high
+
+
+def test_the_card_says_in_words_what_the_figures_say(models: Path) -> None:
+    def test_of(low: float, high: float) -> dict[str, Any]:
+        loss = {"log_loss": {"gain": (low + high) / 2, "interval": [low, high]}}
+        cents = {"cents": -2.5, "interval": [-3.0, -2.0]}
+        ways = ("taker_round_trip", "taker_marked_at_mid", "resting_always_filled")
+        return {
+            "better_than": {"base_rate": loss, "touch_imbalance": loss},
+            "gain_cents": {"top 5%": dict.fromkeys(ways, cents)},
+        }
+
+    said = {
+        card.in_words(test_of(low, high))[0].partition(" a coin")[0]
+        for low, high in ((0.01, 0.02), (-0.01, 0.02), (-0.02, -0.01))
+    }
+
+    assert said == {"beats", "cannot be told from", "loses to"}
+    assert len(written(models)["in_words"]) == 5
+    assert "left -2.50 c a contract (95 %: -3.00 to -2.00)" in card.in_words(test_of(0.0, 0.1))[2]
+
+
+def test_evaluation_repeats_the_test_of_the_card(
+    models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = tmp_path / "answer.json"
+
+    reported = [str(models / "gbm_label_up.pkl"), str(tape)]
+    code = evaluate.main([*reported, "--json", str(answer), "--plots", str(tmp_path / "plots")])
+
+    found = json.loads(answer.read_bytes())
+    assert code == 0
+    assert json.loads(capsys.readouterr().out) == found
+    assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
+    assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
+    assert set(found["drift"]) == set(written(models)["drift"]) - {"score"}
+    assert found["metrics"]["markets"] == 4
+    assert found["rows_left_out"]["of a market it was trained on"] > 0
+    assert written(models)["test"]["metrics"]["rows"] >= found["metrics"]["rows"]
+    pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert pictures == ["gain.png", "importance.png", "reliability.png"]
+
+
+def test_without_the_library_for_pictures_the_figures_are_written_all_the_same(
+    models: Path,
+    tape: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    answer = tmp_path / "a folder" / "answer.json"
+    reported = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+
+    code = evaluate.main([*reported, "--plots", str(tmp_path / "plots")])
+
+    said = capsys.readouterr()
+    assert code == 1, "a picture was asked for"
+    assert json.loads(answer.read_bytes()) == json.loads(said.out)
+    assert said.err.startswith("no plots: matplotlib.figure is missing")
+
+
+def test_markets_trained_on_are_judged_only_when_asked_for(
+    models: Path, tape: Path, tmp_path: Path
+) -> None:
+    answer = tmp_path / "answer.json"
+    reported = [str(models / "gbm_label_up.pkl"), str(tape), "--json", str(answer)]
+
+    evaluate.main([*reported, "--with-trained"])
+
+    found = json.loads(answer.read_bytes())
+    assert found["metrics"]["markets"] == 12
+    assert "of a market it was trained on" not in found["rows_left_out"]
+
+
+def test_a_tape_that_is_none_is_an_answer_not_a_trace(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone.parquet")
+
+    assert train.main([gone, "--out", str(tmp_path)]) == 1
+    assert evaluate.main([str(models / "gbm_label_up.pkl"), gone]) == 1
+    assert capsys.readouterr().err.count("gone.parquet: no such tape") == 2
+
+
+def test_a_model_that_cannot_be_trusted_is_not_evaluated(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate.main([str(tmp_path / "gone.pkl"), str(tape)]) == 1
+    assert "gone.json cannot be read" in capsys.readouterr().err
+
+
+def test_a_tape_on_which_the_model_has_no_opinion_still_judges_the_baselines(
+    models: Path, tape: Path, tmp_path: Path
+) -> None:
+    table = pq.read_table(tape)
+    bare, answer = tmp_path / "bare.parquet", tmp_path / "answer.json"
+    pq.write_table(table.drop([name for name in table.column_names if "_sz" in name]), bare)
+    reported = [str(models / "gbm_label_up.pkl"), str(bare), "--json", str(answer)]
+
+    code = evaluate.main([*reported, "--plots", str(tmp_path)])
+
+    found = json.loads(answer.read_bytes())
+    assert code == 0
+    assert found["rows_with_an_opinion"] == found["metrics"]["rows"] == 0
+    assert found["metrics"]["auc"] is None
+    assert found["baselines"].keys() == {"base_rate"}
+    assert found["baselines"]["base_rate"]["rows"] > 0
+
+
+def test_a_recording_cut_off_is_a_tape_too(tmp_path: Path) -> None:
+    (tmp_path / "whole.parquet").touch()
+    (tmp_path / "cut.parquet.parts").mkdir()
+    (tmp_path / "whole.parquet.parts").mkdir()
+
+    found = train.recorded(tmp_path)
+
+    assert found == [tmp_path / "cut.parquet", tmp_path / "whole.parquet"]
+    assert train.recorded(None) == []
+
+
+def test_without_a_tape_there_is_nothing_to_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone")
+
+    assert train.main(["--from-recordings", gone, "--out", str(tmp_path)]) == 1
+    assert "there is no tape" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("day", ["2026-05-01", "2026-06-01"])
+def test_a_test_day_that_leaves_nothing_on_one_side_is_an_answer(
+    tape: Path, tmp_path: Path, day: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([str(tape), "--out", str(tmp_path), "--test-day", day]) == 1
+    assert "give more tapes or another --test-day" in capsys.readouterr().err
+
+
+def test_walking_forward_never_scores_an_event_it_was_fitted_to(moments: Samples) -> None:
+    for past, scored in folds(moments, HORIZON):
+        assert not set(moments.event[past]) & set(moments.event[scored])
+        assert moments.at[past].max() + 2 * HORIZON < moments.at[scored].min()
+
+
+def test_every_later_event_is_scored_once(moments: Samples) -> None:
+    scored = np.concatenate([rows for _, rows in folds(moments, HORIZON)])
+
+    assert len(set(scored.tolist())) == len(scored)
+    assert len(scored) > len(moments) / 2
+
+
+def test_a_fit_scores_a_book_and_its_mirror_to_one(moments: Samples) -> None:
+    for recipe in CANDIDATES:
+        model = fitted(recipe, moments.features, moments.change > 0)
+
+        mirror = model.score(moments.features * PARITY)
+
+        np.testing.assert_allclose(model.score(moments.features) + mirror, 1.0, atol=1e-9)
+
+
+def test_a_straight_line_is_known_by_its_weights(moments: Samples) -> None:
+    for recipe in BASELINES.values():
+        line = fitted(recipe, moments.features, moments.change > 0)
+
+        scores = straight(weights(line), moments.features)
+
+        np.testing.assert_allclose(scores, line.score(moments.features), atol=1e-9)
+
+
+def test_scores_too_sure_of_themselves_are_brought_back(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
+    rows = np.concatenate(plain.folds)
+
+    bold = Trial(plain.recipe, calibrated(plain.score, 3.0), plain.folds)
+    shy = Trial(plain.recipe, calibrated(plain.score, 0.1), plain.folds)
+
+    assert calibrating_slope(bold, moments) < calibrating_slope(plain, moments) + 1e-9
+    assert calibrating_slope(shy, moments) == 1.0
+    assert len(rows) > 0
+
+
+def test_the_expected_move_is_what_followed_on_average(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
+    factor = expected_factor(plain, 1.0, moments, HORIZON)
+
+    rows = np.flatnonzero(np.isfinite(plain.score))
+    volatility = moments.features[rows, FEATURE_NAMES.index("vol60")]
+    said = expected_move(plain.score[rows], volatility, HORIZON, factor)
+    assert said @ moments.change[rows] == pytest.approx(said @ said)
+    assert factor > 0
+
+
+def test_richer_is_not_better_unless_it_wins_clearly(moments: Samples) -> None:
+    plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
+    same = Trial(Recipe("same", (), CANDIDATES[0].build), plain.score, plain.folds)
+    up = moments.change > 0
+    oracle = Trial(Recipe("oracle", (), CANDIDATES[0].build), np.where(up, 0.9, 0.1), plain.folds)
+
+    assert chosen([plain, same], moments)[0] is plain
+    assert chosen([plain, same, oracle], moments)[0] is oracle

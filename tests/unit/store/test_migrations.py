@@ -1,0 +1,132 @@
+"""The tables: as they were, brought up to date with all that was in them."""
+
+from decimal import Decimal
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from bot.core.account.portfolio import Portfolio
+from bot.core.events import FetchFailed
+from bot.core.market.market import Side
+from bot.core.market.orders import Fill, Order
+from bot.ports.persistence import StoreError, Term
+from bot.store import schema
+from bot.store.database import opened
+from bot.store.tables import metadata
+from tests.support.store_values import BOOK
+from tests.support.strategies import NOON
+from tests.unit.store.conftest import change, engine
+
+SCRIPTS = ScriptDirectory.from_config(schema.config())
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
+AT = "'2026-11-22T12:00:00.000000+00:00'"
+#: What each revision could hold, besides that of the ones before, as it was written then.
+DATA = {
+    "0001": [
+        f"INSERT INTO books VALUES ('{BOOK}', {AT}, 7, 3, 1795348800.0)",
+        f"UPDATE lease SET holder='old', epoch=41, book='{BOOK}', started_at=1, expires_at=2",
+        f"""INSERT INTO orders VALUES ('c-1', '{BOOK}', 'A', 'buy', '10', '0.41', {AT}, 41,
+            'filled', 'o-1', '', {AT})""",
+        f"""INSERT INTO orders VALUES ('c-2', '{BOOK}', 'A', 'sell', '4.50', '0.60', {AT}, 41,
+            NULL, NULL, NULL, NULL)""",
+        f"INSERT INTO cash_movements VALUES ('{BOOK}', 1, '10000.00', 'opening', {AT})",
+        f"""INSERT INTO fills VALUES ('{BOOK}', 2, 'f-1', 'c-1', 'A', 'buy', '10', '0.40', '0.17',
+            {AT})""",
+        f"INSERT INTO settlements VALUES ('{BOOK}', 3, 'A', '1', '10', '5.83', {AT})",
+    ],
+    "0002": [
+        f"""INSERT INTO events VALUES ('{BOOK}', 7, 0, 'FetchFailed', NULL, {AT},
+            '{{"at":"2026-11-22T12:00:00Z","what":"books","reason":"so"}}')""",
+        f"INSERT INTO memos VALUES ('{BOOK}', 'k', 'a', 7, :bytes)",
+        f"INSERT INTO published VALUES ('{BOOK}', 7, :bytes)",
+        f"INSERT INTO switches VALUES ('{BOOK}', 'running', 'off', {AT})",
+    ],
+    "0003": [
+        f"DELETE FROM {table} WHERE entry = {entry}"
+        for table, entry in (("cash_movements", 1), ("fills", 2))
+    ]
+    + [
+        f"""INSERT INTO openings VALUES ('{BOOK}', 2, '10000.00', '9995.83', '0', '0.17',
+            '[{{"ticker":"A","size":"10","cost":"4.00","realised":"0","fees":"0.17",
+            "opened_at":"2026-11-22T12:00:00Z"}}]')"""
+    ],
+}
+
+
+def at_revision(url, revision):
+    """Tables as they were at a revision, with all that they could hold."""
+    old = engine(url)
+    with old.begin() as connection:
+        schema.upgrade(connection, revision)
+        for earlier in REVISIONS[: REVISIONS.index(revision) + 1]:
+            for statement in DATA[earlier]:
+                values = {"bytes": b"\x00\xff"} if ":bytes" in statement else {}
+                connection.execute(text(statement), values)
+    old.dispose()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
+    at_revision(url, revision)
+
+    async with opened(url) as database:
+        checkpoint = await database.checkpoint(BOOK)
+        lead = await database.lead()
+        switches = await database.switches(BOOK)
+        term = await database.take("new", 30, BOOK)
+
+    fill = Fill("f-1", "c-1", "A", Side.BUY, Decimal(10), Decimal("0.40"), Decimal("0.17"), NOON)
+    booked = Portfolio.of_cash(Decimal("10000.00")).after(fill).settle("A", Decimal(1))
+    has_memory = revision >= "0002"
+    assert checkpoint.portfolio == booked
+    assert checkpoint.commit == 7
+    assert checkpoint.unresolved == (
+        Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON),
+    )
+    assert checkpoint.events == ((FetchFailed(NOON, "books", "so"),) if has_memory else ())
+    assert checkpoint.state_records == ({"k": {"a": b"\x00\xff"}} if has_memory else {})
+    assert checkpoint.published == (b"\x00\xff" if has_memory else None)
+    assert switches == ({"running": "off"} if has_memory else {})
+    assert (lead.epoch, lead.book, term) == (41, BOOK, Term("new", 42))
+
+
+def test_every_revision_has_data_to_bring_along():
+    assert list(DATA) == REVISIONS
+
+
+async def test_the_revisions_lead_to_the_tables_that_the_code_knows(url):
+    async with opened(url):
+        pass
+
+    there = engine(url)
+    with there.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        differences = compare_metadata(context, metadata)
+    there.dispose()
+    assert differences == []
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(url):
+    async with opened(url):
+        pass
+    change(url, text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreError, match=f"of revision 9999.*up to {REVISIONS[-1]}"):
+        async with opened(url):
+            pass
+
+
+async def test_a_database_that_is_up_to_date_is_not_changed(url):
+    async with opened(url) as database:
+        term = await database.take("one", 30, BOOK)
+
+    async with opened(url) as database:
+        lead = await database.lead()
+
+    assert term is not None
+    assert (lead.holder, lead.epoch) == ("one", 1)

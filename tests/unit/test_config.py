@@ -1,0 +1,204 @@
+"""Settings: every wrong value is named, with what is allowed; no secret is ever shown."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot import config
+from bot.config import Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def problems(**values):
+    with pytest.raises(SettingsError) as caught:
+        config.load(None, **values)
+    return caught.value.problems
+
+
+def test_the_defaults_are_those_of_the_users_document():
+    settings = config.load(None)
+
+    assert (settings.environment, settings.port, settings.log_level) == (
+        "development",
+        8000,
+        "INFO",
+    )
+    assert (settings.bot_mode, settings.bot_enabled, settings.bot_interval) == ("paper", True, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BOT_INTERVAL", "0"),
+        ("BOT_INTERVAL", "60s"),
+        ("BOT_MODE", "Alive "),
+        ("BOT_ENABLED", "perhaps"),
+        ("BOT_MARKETS", "0"),
+        ("BOT_ORDER_SIZE", "NaN"),
+        ("BOT_ENTER_ABOVE", "60"),
+        ("PAPER_CASH", "-1"),
+        ("PORT", "99999"),
+        ("LOG_LEVEL", "LOUD"),
+        ("KALSHI_ENV", "staging"),
+        ("KALSHI_BASE_URL", "kalshi.com"),
+        ("CORS_ORIGINS", "*.example"),
+        ("CORS_ORIGINS", "https://good.example, https://bad.example/path"),
+        ("RISK_MAX_PRICE", "2"),
+    ],
+)
+def test_a_wrong_value_is_named_with_the_value(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    (problem,) = problems()
+
+    assert problem.startswith(f"{name}=")
+    assert len(problem.splitlines()) == 1
+
+
+def test_every_problem_has_its_own_line(monkeypatch):
+    monkeypatch.setenv("BOT_INTERVAL", "0")
+    monkeypatch.setenv("PORT", "none")
+
+    assert [line.split("=")[0] for line in problems()] == ["PORT", "BOT_INTERVAL"]
+
+
+@pytest.mark.parametrize("missing", ["api_token", "kalshi_api_key", "kalshi_secret"])
+def test_live_mode_refuses_to_start_unless_it_is_armed(missing):
+    armed = {
+        "api_token": "t",
+        "kalshi_api_key": "k",
+        "kalshi_secret": "s",
+        "bot_mode": "live",
+    }
+
+    (problem,) = problems(**{**armed, missing: None})
+
+    assert missing.upper() in problem
+    assert config.load(None, **armed).bot_mode == "live"
+
+
+def test_live_mode_refuses_the_embedded_exchange():
+    (problem,) = problems(
+        bot_mode="live", api_token="t", kalshi_api_key="k", kalshi_secret="s", kalshi_env="sim"
+    )
+
+    assert "embedded" in problem
+
+
+def test_bands_that_overlap_are_refused():
+    (problem,) = problems(bot_enter_above=0.5)
+
+    assert "BOT_EXIT_HIGH < BOT_ENTER_ABOVE" in problem
+
+
+def test_a_price_band_without_prices_is_refused():
+    (problem,) = problems(risk_min_price=Decimal("0.9"), risk_max_price=Decimal("0.1"))
+
+    assert "RISK_MIN_PRICE (0.9) must be below" in problem
+
+
+def test_an_empty_value_means_the_default(monkeypatch):
+    monkeypatch.setenv("BOT_INTERVAL", "")
+
+    assert config.load(None).bot_interval == 60
+
+
+def test_a_secret_shows_in_no_error_and_no_representation(monkeypatch):
+    monkeypatch.setenv("KALSHI_SECRET", "hunter2")
+    monkeypatch.setenv("PORT", "x")
+
+    assert "hunter2" not in "".join(problems())
+    assert "hunter2" not in repr(config.load(None, port=8000))
+
+
+def test_a_wrong_secret_is_named_but_hidden():
+    (problem,) = problems(kalshi_secret=["hunter2"])
+
+    assert problem.startswith("KALSHI_SECRET=(hidden)")
+    assert "hunter2" not in problem
+
+
+def test_the_env_file_is_read_and_the_environment_beats_it(tmp_path, monkeypatch):
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "BOT_INTERVAL=5\nPORT=9000\nKALSHI_SECRET=s\nCORS_ORIGINS=https://a.example\n"
+    )
+    monkeypatch.setenv("PORT", "9001")
+
+    settings = config.load(env_file)
+
+    assert (settings.bot_interval, settings.port) == (5, 9001)
+    assert settings.kalshi_secret == SecretStr("s")
+    assert settings.cors_origins == ("https://a.example",)
+
+
+def test_a_name_that_is_nearly_right_is_pointed_out(tmp_path, monkeypatch):
+    env_file = tmp_path / ".env"
+    env_file.write_text("BOT_INTERVALL=5\n")
+    monkeypatch.setenv("RISK_XYZZY", "1")
+
+    warnings = config.misspelt(env_file)
+
+    assert "BOT_INTERVALL is not a setting and is ignored; is it BOT_INTERVAL?" in warnings
+    assert any(line.startswith("RISK_XYZZY is not a setting") for line in warnings)
+
+
+def test_a_name_that_is_set_twice_is_pointed_out(tmp_path, monkeypatch):
+    env_file = tmp_path / ".env"
+    env_file.write_text("BOT_INTERVAL=5\nPORT=9000\nexport BOT_INTERVAL=6\n")
+    monkeypatch.setenv("BOT_MODE", "paper")
+    monkeypatch.setenv("bot_mode", "PAPER")
+
+    warnings = config.misspelt(env_file)
+
+    assert "BOT_INTERVAL stands more than once in .env: the last one counts" in warnings
+    assert "BOT_MODE is spelt in two ways with two values: keep one" in warnings
+    assert config.load(env_file).bot_interval == 6
+
+
+def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_bytes(b"\xef\xbb\xbfBOT_INTERVAL=5\r\nPORT=9000\r\n")
+
+    settings = config.load(env_file)
+
+    assert (settings.bot_interval, settings.port) == (5, 9000)
+
+
+def test_the_base_url_follows_the_environment_unless_given():
+    assert config.load(None, kalshi_env="demo").base_url.startswith(
+        "https://external-api.routes.demo"
+    )
+    assert (
+        config.load(None, kalshi_base_url="http://127.0.0.1:9/x/").base_url
+        == "http://127.0.0.1:9/x"
+    )
+
+
+def test_limits_and_thresholds_carry_the_settings():
+    settings = config.load(None, bot_enter_above=0.7, risk_max_order_cost=Decimal(7))
+
+    assert settings.thresholds.enter_above == 0.7
+    assert settings.risk_limits.max_order_cost == 7
+
+
+def test_the_example_file_lists_every_setting_with_its_default():
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    shown = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    assert set(shown) == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        expected = "" if default is None else str(default)
+        if isinstance(default, tuple):
+            expected = ",".join(default)
+        assert shown[name.upper()].lower() == expected.lower(), name
