@@ -133,9 +133,9 @@ from bot.whales.markout_stats import MarkoutStats
 from bot.model.pending_predictions import PendingPredictions
 from bot.signals.analyzer import Analyzer
 one = ModelMonitor(None, {}, PredictionGrader(GradeRules(1.0, 1.0, 1.0, Thresholds())))
-forms = [one._form, DecisionLog()._form, MarkoutTracker()._form, OpenMarkoutBook(1)._form,
-MarkoutStats()._form]
-forms += [MarkoutStats()._sums_form, PendingPredictions("")._batches,
+forms = [one._codec, DecisionLog()._codec, MarkoutTracker()._codec, OpenMarkoutBook(1)._codec,
+MarkoutStats()._codec]
+forms += [MarkoutStats()._sums_codec, PendingPredictions("")._batches,
 PendingPredictions("")._counts]
 print([(form.kind, form._mark) for form in forms])
 print(Analyzer(None, Thresholds(), Gates(), WhaleRules())._memory._mark)
