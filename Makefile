@@ -52,6 +52,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+## docs: the documentation as a site, in site/; a broken link fails
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --quiet --strict
+
 ## bench: ratios against a floor measured in the same run
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.cycle
@@ -98,6 +102,11 @@ clean:
 $(VENV)/.run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
+	touch $@
+
+$(VENV)/.docs: requirements-docs.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements-docs.txt
 	touch $@
 
 $(VENV)/.dev: requirements.txt requirements-dev.txt
