@@ -39,7 +39,7 @@ test: $(VENV)/.dev
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev
-	$(BIN)/python -m tests.support.pure_decimal tests/unit/core tests/unit/core/test_formats.py tests/unit/trading/test_paper_venue.py tests/unit/dashboard/test_snapshot.py
+	$(BIN)/python -m tests.support.pure_decimal tests/unit/core tests/unit/trading/test_paper_venue.py tests/unit/dashboard/test_snapshot.py
 
 ## check: format, lint, types, layers
 check: $(VENV)/.dev
