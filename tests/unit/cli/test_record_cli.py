@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_what_the_exchange_shows_becomes_a_tape(
     tape = read(out)
     assert code == 0
     assert str(out) in capsys.readouterr().out.splitlines()[-1]
-    assert len(set(tape.books.tickers)) == 5
+    # Which ones they are may change meanwhile: markets close and others take their place.
+    assert max(Counter(tape.books.seen_at.tolist()).values()) == 5
     assert np.isfinite(tape.seconds_to_close).all()
     assert np.isfinite(tape.open_interest).all()
     assert not parts_folder(out).exists()
