@@ -31,6 +31,6 @@ class Restless:
         """An opinion on each row, shape (N,)."""
         return _ROUND[(next(self._passes) + np.arange(len(features))) % len(_ROUND)]
 
-    def judge(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats) -> ModelOutput:
         """The same, and no reason for having none."""
         return ModelOutput(self.score(features), (None,) * len(features))
