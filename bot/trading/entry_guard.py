@@ -26,7 +26,7 @@ _OVER: Final[Mapping[str, str]] = {
     "database": "the database keeps everything again",
     "audit": "our accounts agree with those of the exchange",
     "drawdown_halt": "an operator resumed after the drawdown",
-    "daily_loss_stop": "the loss of the day is below its limit, or the day is over",
+    "daily_loss_stop": "the day of the loss is over (00:00 UTC)",
     "error_breaker": "the pause after failures of the exchange is over",
 }
 

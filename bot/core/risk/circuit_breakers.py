@@ -54,8 +54,9 @@ class CircuitBreakers:
     """The memory behind every stop; bounded by the limits it is asked with.
 
     `equity` as last seen; `peak` the highest since an operator resumed last, or ever, and
-    `drawdown` the deepest fall below it. `day` is None before the first moment. `entries` and
-    `failures` are those of the last minute.
+    `drawdown` the deepest fall below it. `day` is None before the first moment, `lost` the most
+    that was lost since it began; `day_before` and `lost_before` are those of the day before, which
+    a clock may go back to. `entries` and `failures` are those of the last minute.
     """
 
     equity: Dollars
@@ -66,6 +67,9 @@ class CircuitBreakers:
     failures: tuple[datetime, ...] = ()
     paused_until: datetime | None = None
     resumed_at: datetime | None = None
+    lost: Dollars = ZERO
+    day_before: DayStart | None = None
+    lost_before: Dollars = ZERO
 
     @classmethod
     def of(cls, equity: Dollars) -> Self:
@@ -79,16 +83,36 @@ class CircuitBreakers:
 
     def seen(self, at: datetime, equity: Dollars) -> Self:
         """After a look at the account. The first one of a day is what the day counts from."""
-        if self.day is not None and equity == self.equity and at.date() == self.day.day:
+        begun = self._begun(at, equity)
+        is_back, is_same = self._is_back(at), begun is self and equity == self.equity
+        if is_same and not is_back and self._loss(self.day) <= self.lost:
             return self
         peak = max(self.peak, equity)
-        return replace(
-            self,
-            equity=equity,
-            day=(self.day or DayStart.of(at, equity)).rolled(at, equity),
-            peak=peak,
-            drawdown=max(self.drawdown, peak - equity),
-        )
+        now = replace(begun, equity=equity, peak=peak, drawdown=max(self.drawdown, peak - equity))
+        # Whatever is earned again: the worst of a day is what it is stopped for.
+        lost, lost_before = max(now.lost, now._loss(now.day)), now.lost_before
+        if now._is_back(at):
+            lost_before = max(lost_before, now._loss(now.day_before))
+        return replace(now, lost=lost, lost_before=lost_before)
+
+    def _loss(self, day: DayStart | None) -> Dollars:
+        return -day.pnl(self.equity) if day else ZERO
+
+    def _is_back(self, at: datetime) -> bool:
+        """Whether the clock has gone back over a midnight."""
+        return self.day is not None and at.date() < self.day.day
+
+    def _begun(self, at: datetime, equity: Dollars) -> Self:
+        """In the day of this moment, which begins with this equity if it is a new one."""
+        if self.day is None:
+            return replace(self, day=DayStart.of(at, equity))
+        day = self.day.rolled(at, equity)
+        if day is not self.day:
+            return replace(self, day=day, lost=ZERO, day_before=self.day, lost_before=self.lost)
+        if self.day_before and self.day_before.day < at.date() < self.day.day:
+            # The clock had been days ahead and is back, and this is the first midnight since.
+            return replace(self, day=DayStart.of(at, equity), lost=ZERO, day_before=None)
+        return self
 
     def entered(self, at: datetime, limits: RiskLimits) -> Self:
         """After an entry was sent."""
@@ -136,7 +160,10 @@ class CircuitBreakers:
     def stopped(self, at: datetime, limits: RiskLimits, permit: Permit) -> Stop | None:
         """Why nothing may be entered at this moment: the gravest reason; None if it may."""
         return (
-            permit.stop or self._halted(limits) or self._losing(limits) or self._paused(at, limits)
+            permit.stop
+            or self._halted(limits)
+            or self._losing(at, limits)
+            or self._paused(at, limits)
         )
 
     def _halted(self, limits: RiskLimits) -> Stop | None:
@@ -149,8 +176,10 @@ class CircuitBreakers:
         )
         return Stop("drawdown_halt", reason, self.drawdown, limit)
 
-    def _losing(self, limits: RiskLimits) -> Stop | None:
-        lost, limit = -self.daily_pnl, limits.daily_loss_stop
+    def _losing(self, at: datetime, limits: RiskLimits) -> Stop | None:
+        # On a clock that has gone back over midnight what was lost before it counts again.
+        lost = max(self.lost, self.lost_before) if self._is_back(at) else self.lost
+        limit = limits.daily_loss_stop
         if lost < limit:
             return None
         reason = (

@@ -331,3 +331,19 @@ async def test_a_position_at_cost_after_a_restart_moves_no_stop_until_a_price_is
 
     assert _told(await backend.run()) == ["-drawdown_halt"]
     assert backend.trader.entries_stopped is None
+
+
+async def test_the_stop_of_a_day_outlives_a_restart_and_what_is_won_back():
+    backend = Desk(limits=RiskLimits(daily_loss_stop=Decimal(40)))
+    await backend.run(BUY)
+    backend.books["A"] = CRASH
+    assert _told(await backend.run()) == ["daily_loss_stop"]
+    backend.books["A"] = DEAR
+
+    assert _told(await backend.run()) == []
+    backend.restart()
+    assert _told(await backend.run()) == []
+
+    assert backend.trader.daily_pnl > 0
+    assert "no entries until 00:00 UTC" in str(backend.trader.entries_stopped)
+    assert _told(await backend.run(seconds=12 * 3_600)) == ["-daily_loss_stop"]

@@ -225,3 +225,70 @@ def test_the_drawdown_is_the_deepest_fall_from_any_earlier_peak(values):
     assert breakers.drawdown == max(falls)
     assert breakers.peak == max(path)
     assert breakers.daily_pnl == values[-1] - values[0]
+
+
+def test_what_was_lost_on_a_day_stops_entries_until_it_is_over_whatever_is_earned_then():
+    won_back = _seen(10_000, 9_800, 10_500)
+
+    assert won_back.daily_pnl == 500
+    assert _rule(won_back) == "daily_loss_stop"
+    assert won_back.stopped(NOON, replace(LIMITS, daily_loss_stop=Decimal(201)), FREE) is None
+
+
+def test_a_version_that_did_not_remember_the_worst_of_the_day_learns_it_at_once():
+    kept = replace(_seen(10_000, 9_800), lost=Decimal(0))
+
+    assert _rule(_seen(9_800, breakers=kept)) == "daily_loss_stop"
+
+
+@pytest.mark.parametrize("days", [1, 2, 3_650])
+@pytest.mark.parametrize("earlier", [150, 250])
+def test_a_clock_that_jumps_over_midnight_and_back_forgives_nothing(days, earlier):
+    losing = _seen(10_000, 10_000 - earlier)
+    later = NOON + timedelta(days=days)
+
+    back = _seen(10_000 - earlier, breakers=_seen(10_000 - earlier, breakers=losing, at=later))
+    worse = _seen(9_800, breakers=back)
+
+    assert _rule(worse, NOON) == "daily_loss_stop"
+    assert (_rule(back, NOON) == "daily_loss_stop") is (earlier >= 200)
+
+
+def test_after_a_clock_that_was_days_ahead_the_next_midnight_begins_a_day():
+    ahead = _seen(9_700, breakers=_seen(10_000, 9_700), at=NOON + timedelta(days=9))
+    back = _seen(9_700, breakers=ahead)
+    tomorrow = datetime(2026, 11, 23, 1, tzinfo=UTC)
+
+    new = _seen(9_700, breakers=back, at=tomorrow)
+
+    assert _rule(back) == "daily_loss_stop"
+    assert _rule(new, tomorrow) is None
+    assert new.daily_pnl == 0
+
+
+def test_a_clock_that_jumps_back_over_midnight_and_on_again_forgives_nothing():
+    losing = _seen(10_000, 9_800)
+    yesterday = NOON - timedelta(days=1)
+
+    back = _seen(9_800, breakers=losing, at=yesterday)
+
+    assert _rule(back, yesterday) == "daily_loss_stop"
+    assert _rule(_seen(9_900, breakers=back), NOON) == "daily_loss_stop"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([-1, 0, 0, 1]), scaled(900_000, 1_100_000, 2)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_no_way_of_a_clock_around_midnight_hides_what_was_lost_today(steps):
+    breakers, worst = _seen(10_000), Decimal(0)
+    for days, equity in steps:
+        breakers = breakers.seen(NOON + timedelta(days=days), equity)
+        worst = max(worst, 10_000 - equity) if days == 0 else worst
+    breakers = breakers.seen(NOON, breakers.equity)
+
+    stop = breakers.stopped(NOON, replace(LIMITS, drawdown_halt=None), FREE)
+    assert worst < 200 or (stop is not None and stop.rule == "daily_loss_stop")
