@@ -6,7 +6,7 @@ ends as ExchangeError. Requests go through one outbound budget; redirects are no
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -73,10 +73,15 @@ class KalshiClient:
         budget: TokenBudget,
         clock: Clock,
         signature: Signature | None = None,
+        on_skew: Callable[[float], None] | None = None,
     ) -> None:
-        """With a `signature` the reads count for the account that signs, not for the address."""
+        """With a `signature` the reads count for the account that signs, not for the address.
+
+        `on_skew` hears by how many seconds the exchange's clock is ahead of ours.
+        """
         self._calls = Calls(http, budget, signature)
         self._clock = clock
+        self._on_skew = on_skew
         self._cache = TermsCache(clock)
         self._oddities = Oddities(clock)
 
@@ -101,8 +106,16 @@ class KalshiClient:
 
     def _skew(self) -> float | None:
         reported = self._calls.heard_at
+        if reported is None:
+            return None
+        if self._on_skew is not None:
+            # Whoever hears of it may put our clock right.
+            self._on_skew(self._ahead(reported))
+        return self._ahead(reported)
+
+    def _ahead(self, reported: datetime) -> float:
         # It is told in whole seconds, cut off: half of one is the least wrong to add.
-        return None if reported is None else (reported - self._clock.now()).total_seconds() + 0.5
+        return (reported - self._clock.now()).total_seconds() + 0.5
 
     async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         """The markets as described now; absent if the exchange knows none or described it badly.
