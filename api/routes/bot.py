@@ -60,8 +60,17 @@ async def kill(services: CurrentServices, reason: Reason = "by hand") -> Killed:
     return Killed(status="already_killed", reason=services.snapshot_holder.status.killed or wanted)
 
 
-@router.post("/resume", summary="Enter again", dependencies=_own_pages_only, responses=ACTING)
+@router.post(
+    "/resume",
+    summary="Enter again",
+    response_model_exclude_none=True,
+    dependencies=_own_pages_only,
+    responses=ACTING,
+)
 async def resume(services: CurrentServices) -> Resumed:
-    """End what `/bot/kill` began."""
+    """End what `/bot/kill` began. What a file or a full disk stops, they stop until they do not."""
     resumed = await services.kill.resume()
-    return Resumed(status="resumed" if resumed else "not_killed")
+    status = services.snapshot_holder.status
+    if status.killed is not None and status.killed_until is not None:
+        return Resumed(status="still_killed", reason=status.killed, until=status.killed_until)
+    return Resumed(status="resumed" if resumed else "not_killed", reason=None, until=None)

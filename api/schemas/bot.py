@@ -28,9 +28,11 @@ class Killed(Shape):
 
 
 class Resumed(Shape):
-    """What became of a resume."""
+    """What became of a resume; `still_killed` by another switch, which has to be lifted itself."""
 
-    status: Literal["resumed", "not_killed"]
+    status: Literal["resumed", "not_killed", "still_killed"]
+    reason: str | None = Field(None, examples=["the file KILL exists"])
+    until: str | None = Field(None, examples=["the file KILL is removed"])
 
 
 class RefusalView(Shape):

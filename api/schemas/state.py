@@ -79,7 +79,7 @@ class TimelineView(Shape):
 
 
 class NoticeView(Shape):
-    """Something else worth knowing: refusals, failed fetches, settlements.
+    """Something else worth knowing: refusals, settlements, what operators did.
 
     Repeats within ten minutes of each other are one notice, shown as the latest of them.
     """
@@ -94,6 +94,11 @@ class NoticeView(Shape):
         "PARTLY_FILLED",
         "ORDER_FAILED",
         "ORDER_UNRESOLVED",
+        "STARTED",
+        "STOPPED",
+        "KILLED",
+        "RESUMED",
+        "CLOCK_JUMPED",
     ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str
@@ -128,7 +133,10 @@ class BotView(Shape):
     leader: bool = Field(description="Whether the process that answers is the one that trades")
     leads: str | None = Field(description="Who trades; null if nobody does or it is not known")
     epoch: Count | None = Field(description="The number of that term; no two have the same")
-    killed: str | None = Field(description="Why nothing is entered, until `/bot/resume`")
+    killed: str | None = Field(description="The switch in force: why nothing is entered")
+    killed_until: str | None = Field(
+        description="What lifts it", examples=["POST /bot/resume", "the file KILL is removed"]
+    )
     store_fault: str | None = Field(description="Why nothing can be kept: no orders meanwhile")
 
 

@@ -23,7 +23,7 @@ from bot.app.disk_space import DiskWatch
 from bot.app.execution_backends import signer_of
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
-from bot.clock import SystemClock, stopwatch
+from bot.clock import SteadyClock, SystemClock, stopwatch
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_commands import OperatorCommands
 from bot.cluster.operator_flags import OperatorFlags
@@ -131,9 +131,9 @@ class Running:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """The service these settings describe, taking part for as long as this is open."""
-    clock = SystemClock()
+    clock = SteadyClock()
     budget = TokenBudget(stopwatch, settings.reads_per_second)
-    async with exchange(settings, clock, budget) as data:
+    async with exchange(settings, clock, budget, clock.compare) as data:
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = _book(settings, clock)
@@ -141,7 +141,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             leadership = _leadership(settings, book, switches)
             command = OperatorCommands(leadership, switches)
             snapshot_holder = first_snapshot(settings, model, clock.now())
-            stands = _role_status(settings, leadership)
+            stands = _role_status(settings, leadership, clock)
             journals = Journals(journal)
             world = NodeContext(settings, model, data, journals, clock, snapshot_holder, stands)
             service = Node(world, book, leadership)
@@ -168,16 +168,22 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def exchange(
-    settings: Settings, clock: Clock, budget: TokenBudget | None = None
+    settings: Settings,
+    clock: Clock,
+    budget: TokenBudget | None = None,
+    on_skew: Callable[[float], None] | None = None,
 ) -> AsyncIterator[ExchangeAccess]:
-    """Market data from the exchange that the settings name; for `sim`, one inside this process."""
+    """Market data from the exchange that the settings name; for `sim`, one inside this process.
+
+    `on_skew` hears by how many seconds the exchange's clock is ahead of ours.
+    """
     transport = None
     budget = budget or TokenBudget(stopwatch, settings.reads_per_second)
     if settings.is_embedded:
         place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
         transport = httpx.ASGITransport(create_exchange_app(place, driver, clock))
     async with open_http(settings.base_url, transport, settings.outbound) as http:
-        yield KalshiClient(http, budget, clock)
+        yield KalshiClient(http, budget, clock, on_skew=on_skew)
 
 
 @asynccontextmanager
@@ -292,17 +298,37 @@ def _folders(settings: Settings) -> list[Path]:
     return [settings.log_dir, *file]
 
 
-def _role_status(settings: Settings, leadership: LeaderElection) -> RoleStatus:
+def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyClock) -> RoleStatus:
     file = KillFile(settings.kill_file)
     disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 
+    def switches() -> list[tuple[str, str]]:
+        """The kill switches that are on, the one shown first, and what lifts each."""
+        found = (
+            (file.reason(), f"the file {settings.kill_file} is removed"),
+            (disk.reason(), "there is room again"),
+            (leadership.killed, "POST /bot/resume"),
+        )
+        return [(reason, until) for reason, until in found if reason is not None]
+
     def killed() -> str | None:
-        return file.reason() or disk.reason() or leadership.killed
+        return next((reason for reason, _ in switches()), None)
+
+    def killed_until() -> str | None:
+        return " and ".join(until for _, until in switches()) or None
 
     def role() -> Role:
-        return replace(leadership.role, killed=killed())
+        return replace(leadership.role, killed=killed(), killed_until=killed_until())
 
-    return RoleStatus(role, leadership.sure, killed, lambda: leadership.resumed)
+    return RoleStatus(
+        role=role,
+        sure=leadership.sure,
+        killed=killed,
+        resumed=lambda: leadership.resumed,
+        killed_until=killed_until,
+        wanted=lambda: leadership.wanted,
+        jumps=clock.jumps,
+    )
 
 
 def _book(settings: Settings, clock: Clock) -> str:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.clock import stopwatch
+from bot.clock import Jump, stopwatch
+from bot.cluster.operator_notices import OperatorNotices, Wanted
 from bot.cluster.role import Role
 from bot.config import Settings
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
-from bot.dashboard.activity_feed import ActivityFeed
+from bot.dashboard.activity_feed import ActivityFeed, noted
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.publisher import Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
@@ -89,17 +90,25 @@ def _nothing() -> None:
     return None
 
 
+def _none() -> Sequence[Jump]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class RoleStatus:
     """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
 
-    `resumed` is when an operator last let entries go on. As it stands: a process that is alone.
+    `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
+    those of the clock since they were asked for last. As it stands: a process that is alone.
     """
 
     role: Callable[[], Role] = _nobody
     sure: Callable[[], bool] = _certain
     killed: Callable[[], str | None] = _nothing
     resumed: Callable[[], datetime | None] = _nothing
+    killed_until: Callable[[], str | None] = _nothing
+    wanted: Callable[[], Wanted | None] = _nothing
+    jumps: Callable[[], Sequence[Jump]] = _none
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +157,22 @@ class Bot:
     cycle: Cycle
     keeper: UnitOfWork
     faults: ViewFaults
+    notes: OperatorNotices
+
+    def note(self, at: datetime) -> None:
+        """Show what operators did, and the clock, since this was asked last; `keep_notes` later."""
+        if events := self.notes.look(at):
+            self.recent.see(events)
+            with self.faults.within("the notices"):
+                self.publisher.show_notices([noted(event) for event in events])
+
+    async def keep_notes(self) -> None:
+        """Keep what was noted. May raise LeaseLostError."""
+        await self.keeper.note(*self.notes.taken())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Everything as it was when this was kept."""
+        self.notes.restore(checkpoint)
         self.trader.restore(checkpoint)
         self.watch.restore(checkpoint)
         self.cycle.restore(checkpoint)
@@ -247,6 +269,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         cycle=cycle,
         keeper=keeper,
         faults=faults,
+        notes=OperatorNotices(world.role_status.wanted, world.role_status.jumps),
     )
 
 
@@ -324,6 +347,7 @@ def _trader(world: NodeContext, resources: TermResources, keeper: UnitOfWork) ->
     safety = Safety(
         store=keeper,
         killed=role_status.killed,
+        killed_until=role_status.killed_until,
         sure=role_status.sure,
         fault=lambda: keeper.fault,
         mismatch=resources.block_reason,

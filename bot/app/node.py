@@ -75,6 +75,8 @@ class Node:
         if role.leader and not self.snapshot_holder.status.leader:
             # What was shown of another leader's loop is not true of this one.
             self.snapshot_holder.status = role.on(self._first)
+        if role.leader:
+            self.bot.note(self.clock.now())
         with self.bot.faults.within("the role"):
             self.bot.publisher.show_role()
 
@@ -105,6 +107,7 @@ class Node:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
                 with suppress(StoreError, LeaseLostError):
+                    await bot.keep_notes()
                     await bot.keeper.publish(bot.publisher.body)
 
     async def _begun(
@@ -213,6 +216,8 @@ class LeaderSession:
             self._bot.trader.resume(resumed)
         await self._backend.look()
         self._bot.trader.look(self._clock.now())
+        self._bot.note(self._clock.now())
+        await self._bot.keep_notes()
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()
         await self._bot.keeper.publish(self._bot.publisher.body)

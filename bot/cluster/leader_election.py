@@ -17,6 +17,7 @@ from typing import Final
 
 from bot.clock import pause
 from bot.cluster.operator_flags import OperatorFlags
+from bot.cluster.operator_notices import Wanted
 from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories, Standby
 from bot.cluster.role import Role
 from bot.ports.exchange import ExchangeError
@@ -97,6 +98,11 @@ class LeaderElection:
         return self._switches.killed
 
     @property
+    def wanted(self) -> Wanted | None:
+        """What operators want of the account that is led or looked at; None if not known."""
+        return self._switches.wanted
+
+    @property
     def resumed(self) -> datetime | None:
         """When an operator last let entries go on."""
         return self._switches.resumed
@@ -135,6 +141,9 @@ class LeaderElection:
         """Change what this process runs, now; the database hears of it at once if it can."""
         changed = await change if change is not None else False
         self._set_role(replace(self._role, killed=self._switches.killed))
+        # Not only the role: what an operator did is noted before anything else is done.
+        self._on_role()
+        self._wake.set()
         with suppress(StoreError):
             await self.sync()
         return changed

@@ -62,7 +62,7 @@ class OperatorCommands:
         self._switches.resume()
         await self._decreed()
         if was is not None:
-            log.warning("Resumed: entries go on")
+            log.warning("Resumed: entries go on unless something else stops them")
         return was is not None
 
     def _known(self) -> None:

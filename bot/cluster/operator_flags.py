@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.cluster.operator_notices import Wanted
 from bot.cluster.ports import LeaseStore
 from bot.ports.exchange import Clock
 
@@ -40,6 +41,13 @@ class OperatorFlags:
         self._requests: dict[str, _FlagChange] = {}
         # An answer that comes late must not take the place of a newer one.
         self._lock = asyncio.Lock()
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What operators want, all together; None before that is known."""
+        if self._read is None:
+            return None
+        return Wanted(self.runs, RUNNING in self._now(), self.killed, self.resumed)
 
     @property
     def runs(self) -> bool:

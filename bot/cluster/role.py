@@ -14,13 +14,15 @@ class Role:
     """How this process stands among those that share a database.
 
     `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
-    `killed` is why nothing is entered; `store_fault` why nothing can be kept.
+    `killed` is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing
+    can be kept.
     """
 
     leader: bool = False
     leads: str | None = None
     epoch: int | None = None
     killed: str | None = None
+    killed_until: str | None = None
     store_fault: str | None = None
 
     def on(self, status: "Status") -> "Status":

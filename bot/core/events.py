@@ -115,6 +115,25 @@ class EntriesResumed:
     rule: str
 
 
+class NoteKind(StrEnum):
+    """What people did to the bot, and what its clock did."""
+
+    STARTED = "STARTED"
+    STOPPED = "STOPPED"
+    KILLED = "KILLED"
+    RESUMED = "RESUMED"
+    CLOCK_JUMPED = "CLOCK_JUMPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that people should find later, which no order and no market is about."""
+
+    at: datetime
+    kind: NoteKind
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class OrderUnresolved:
     """An order was sent, and what became of it is not known: it may have traded. Said once."""
@@ -246,6 +265,7 @@ Event: TypeAlias = (
     | OrderRefused
     | EntriesStopped
     | EntriesResumed
+    | Noted
     | OrderUnresolved
     | OrderEnded
     | PositionOpened

@@ -12,6 +12,7 @@ from bot.core.events import (
     Event,
     FetchFailed,
     MarketSettled,
+    Noted,
     OrderEnded,
     OrderRefused,
     OrderUnresolved,
@@ -147,6 +148,11 @@ def _resumed(event: EntriesResumed) -> NoticeView:
     return _notice(event.at, "ENTRIES_RESUMED", event.reason)
 
 
+def noted(event: Noted) -> NoticeView:
+    """The notice of what people did, or the clock."""
+    return _notice(event.at, event.kind.value, event.message)
+
+
 def _unresolved(event: OrderUnresolved) -> NoticeView:
     message = f"{_order_text(event.order)} may have traded: {event.reason}"
     return _notice(event.at, "ORDER_UNRESOLVED", message, event.order.ticker)
@@ -203,6 +209,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], TimelineView | NoticeView | N
     OrderRefused: _refused,
     EntriesStopped: _stopped,
     EntriesResumed: _resumed,
+    Noted: noted,
     OrderUnresolved: _unresolved,
     OrderEnded: _ended,
     FetchFailed: _failed,

@@ -35,7 +35,7 @@ from bot.dashboard.snapshot import (
 )
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.loop_status import LoopStatus
-from bot.ports.views import BotState, Direction, MarketView, Overview, RegimeView
+from bot.ports.views import BotState, Direction, MarketView, NoticeView, Overview, RegimeView
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
@@ -123,6 +123,13 @@ class Publisher:
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
             self._show_again()
+
+    def show_notices(self, notices: Sequence[NoticeView]) -> None:
+        """Let these be seen at once, oldest first: they belong to no pass."""
+        plain = self._plain
+        newest = (*reversed(notices), *plain.state.notices)
+        self._show(msgspec.structs.replace(plain.state, notices=newest), plain.at)
+        self.age(plain.at)
 
     def show_restored(self, state: BotState, at: datetime) -> None:
         """Go on from what was published, by another process or before a restart, until a pass.

@@ -137,6 +137,16 @@ class UnitOfWork:
         finally:
             await self._emit()
 
+    async def note(self, events: Sequence[Event], records: Sequence[StateRecord]) -> None:
+        """Keep these between two passes; nothing new is shown for it. Raises LeaseLostError."""
+        if not (events or records):
+            return
+        async with self._lock:
+            self._events += events
+            self._state_records |= {(record.kind, record.key): record for record in records}
+            await self._commit(None)
+        await self._emit()
+
     async def publish(self, body: bytes) -> None:
         """Publish a state between two passes, if it is another one. Raises LeaseLostError."""
         if body != self._published or self.fault is not None:

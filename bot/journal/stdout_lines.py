@@ -18,6 +18,7 @@ from bot.core.events import (
     FetchFailed,
     MarketSettled,
     MarketsFetched,
+    Noted,
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
@@ -113,6 +114,10 @@ def _stopped(event: EntriesStopped) -> str:
 
 def _resumed(event: EntriesResumed) -> str:
     return f"ENTRIES RESUMED | {event.reason}"
+
+
+def _noted(event: Noted) -> str:
+    return f"{event.kind.replace('_', ' ')} | {event.message}"
 
 
 def _unresolved(event: OrderUnresolved) -> str:
@@ -215,6 +220,7 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     OrderRefused: (_trades, logging.INFO, _refused),
     EntriesStopped: (_trades, logging.WARNING, _stopped),
     EntriesResumed: (_trades, logging.INFO, _resumed),
+    Noted: (_main, logging.WARNING, _noted),
     OrderUnresolved: (_trades, logging.WARNING, _unresolved),
     OrderEnded: (_trades, logging.INFO, _ended),
     PositionOpened: (_trades, logging.INFO, _opened),

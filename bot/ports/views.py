@@ -23,6 +23,11 @@ NoticeKind = Literal[
     "PARTLY_FILLED",
     "ORDER_FAILED",
     "ORDER_UNRESOLVED",
+    "STARTED",
+    "STOPPED",
+    "KILLED",
+    "RESUMED",
+    "CLOCK_JUMPED",
 ]
 
 
@@ -174,6 +179,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     leads: str | None
     epoch: int | None
     killed: str | None
+    killed_until: str | None = None
     store_fault: str | None
 
 

@@ -20,6 +20,8 @@ from bot.core.events import (
     FetchFailed,
     MarketSettled,
     MarketsFetched,
+    Noted,
+    NoteKind,
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
@@ -123,6 +125,11 @@ STOPS = EventCounters(
 RESUMED = EventCounters(
     "entry_resumes_total", "Times that entries went on, by rule", {"rule": _STOPS}
 )
+NOTED = EventCounters(
+    "notes_total",
+    "What operators did, and jumps of the clock",
+    {"kind": tuple(kind.value.lower() for kind in NoteKind)},
+)
 FILLS = EventCounters("fills_total", "Fills")
 CONTRACTS = EventCounters("filled_contracts_total", "Contracts that changed hands")
 FEES = EventCounters("fees_dollars_total", "Fees of fills, dollars")
@@ -153,6 +160,7 @@ COUNTERS: Final[tuple[EventCounters, ...]] = (
         HELD,
         STOPS,
         RESUMED,
+        NOTED,
         FILLS,
         CONTRACTS,
         FEES,
@@ -235,6 +243,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     OrderRefused: _by(REFUSED, lambda event: event.rule),
     EntriesStopped: _by(STOPS, lambda event: event.rule),
     EntriesResumed: _by(RESUMED, lambda event: event.rule),
+    Noted: _by(NOTED, lambda event: event.kind.value.lower()),
     PositionOpened: _one(OPENED),
     PositionClosed: _by(CLOSED, lambda event: event.how),
     MarketSettled: _one(SETTLED),

@@ -21,7 +21,7 @@ T = TypeVar("T")
 BREAKERS: Final = "brakes"
 STOP: Final = "stop"
 _OVER: Final[Mapping[str, str]] = {
-    "killed": "an operator resumed",
+    "killed": "no kill switch is on any more",
     "lease": "it is certain again that this process leads",
     "database": "the database keeps everything again",
     "audit": "our accounts agree with those of the exchange",
@@ -44,9 +44,10 @@ class Safety:
     """What an order has to pass besides risk, asked each time.
 
     `store` is where it is written down before it is sent. `killed` is why people want nothing
-    entered, None if they do not mind; `sure` is whether this process leads beyond doubt at this
-    very moment; `fault` why nothing can be kept; `doubt` why our accounts are not trusted. As it
-    stands, nobody objects and nothing is kept: for replays and tests.
+    entered, None if they do not mind, `killed_until` what lifts that; `sure` is whether this
+    process leads beyond doubt at this very moment; `fault` why nothing can be kept; `mismatch` why
+    our accounts are not trusted. As it stands, nobody objects and nothing is kept: for replays and
+    tests.
     """
 
     store: Intents = field(default_factory=NullStore)
@@ -54,10 +55,13 @@ class Safety:
     sure: Callable[[], bool] = _certain
     fault: Callable[[], str | None] = _nothing
     mismatch: Callable[[], str | None] = _nothing
+    killed_until: Callable[[], str | None] = _nothing
 
     def permit(self) -> Permit:
         """What they all say now."""
-        return Permit(self.killed(), self.sure(), self.fault(), self.mismatch())
+        killed = self.killed()
+        until = None if killed is None else self.killed_until()
+        return Permit(killed, self.sure(), self.fault(), self.mismatch(), until)
 
 
 class KillFile:

@@ -162,6 +162,60 @@ async def test_start_and_stop_through_the_one_that_stands_by_reach_the_leader(he
         await passes(a, 1)
 
 
+def noted(service):
+    """What operators did, oldest first, as it is shown."""
+    kinds = [notice["kind"] for notice in shown(service)["notices"]]
+    return [k for k in reversed(kinds) if k in {"STARTED", "STOPPED", "KILLED", "RESUMED"}]
+
+
+async def test_what_operators_did_is_a_notice_at_once_everywhere_and_after_a_restart(here):
+    async with running(here.settings()) as a, running(here.settings()) as b:
+        await in_lead(a)
+        await passes(a, 1)
+        assert noted(a) == []
+
+        await a.control.stop()
+        await a.control.start()
+        await a.control.start()
+        await a.kill.kill("odd prices")
+        await a.kill.resume()
+
+        done = ["STOPPED", "STARTED", "KILLED", "RESUMED"]
+        assert noted(a) == done
+        await until(lambda: noted(b) == done)
+        await passes(a, 2)
+        assert noted(a) == done
+
+        await b.control.stop()
+        await until(lambda: noted(a) == [*done, "STOPPED"])
+
+    async with running(here.settings()) as after:
+        await until(lambda: noted(after) == [*done, "STOPPED"])
+
+        killed = [n for n in shown(after)["notices"] if n["kind"] == "KILLED"]
+        assert "odd prices" in killed[0]["message"]
+
+
+async def test_resume_says_which_switch_still_stands_and_what_lifts_it(here):
+    settings = here.settings()
+    async with running(settings) as service:
+        await in_lead(service)
+        settings.kill_file.touch()
+        await service.kill.kill("by hand")
+        both = f"the file {settings.kill_file} is removed and POST /bot/resume"
+        await until(lambda: service.snapshot_holder.status.killed_until == both)
+
+        assert await service.kill.resume()
+
+        status = service.snapshot_holder.status
+        assert status.killed == f"the file {settings.kill_file} exists"
+        assert status.killed_until == f"the file {settings.kill_file} is removed"
+        await until(
+            lambda: "is removed, exits go on" in str(service.snapshot_holder.status.entries_stopped)
+        )
+        assert "until resumed" not in str(service.snapshot_holder.status.entries_stopped)
+
+
 async def test_kill_and_resume_through_the_one_that_stands_by_reach_the_leader(here):
     async with running(here.settings()) as a, running(here.settings()) as b:
         await in_lead(a)

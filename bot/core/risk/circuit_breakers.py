@@ -26,20 +26,24 @@ MAX_SKEW: Final = 2.0
 class Permit:
     """Whether anything may be entered at this moment, whatever the account says.
 
-    `killed` is why people want nothing entered; `sure` whether this process leads beyond doubt;
-    `fault` why nothing can be kept; `doubt` why our accounts are not trusted.
+    `killed` is why people want nothing entered, `killed_until` what lifts that; `sure` whether this
+    process leads beyond doubt; `fault` why nothing can be kept; `mismatch` why our accounts are not
+    trusted.
     """
 
     killed: str | None = None
     sure: bool = True
     fault: str | None = None
     mismatch: str | None = None
+    killed_until: str | None = None
 
     @property
     def stop(self) -> Stop | None:
         """Why not; None if it may."""
         if self.killed is not None:
-            return Stop("killed", f"killed ({self.killed}): no entries until resumed, exits go on")
+            until = self.killed_until or "resumed"
+            reason = f"killed ({self.killed}): no entries until {until}, exits go on"
+            return Stop("killed", reason)
         if not self.sure:
             return Stop("lease", "it is not certain that this process leads: nothing is sent")
         if self.fault is not None:

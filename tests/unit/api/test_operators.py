@@ -93,6 +93,19 @@ async def test_the_kill_switch_is_idempotent_and_keeps_its_reason(world, client)
     assert await said("/bot/kill") == {"status": "killed", "reason": "by hand"}
 
 
+async def test_resume_names_the_switch_that_still_stands_and_what_lifts_it(world, client):
+    killed, until = "the file KILL exists", "the file KILL is removed"
+    world.snapshot_holder.status = replace(STATUS, killed=killed, killed_until=until)
+
+    assert (await client.post("/bot/resume")).json() == {
+        "status": "still_killed",
+        "reason": "the file KILL exists",
+        "until": "the file KILL is removed",
+    }
+    status = (await client.get("/bot/status")).json()
+    assert (status["killed"], status["killed_until"]) == (killed, until)
+
+
 @pytest.mark.parametrize("reason", ["", "x" * 201])
 async def test_a_reason_is_a_sentence(world, client, reason):
     assert (await client.post("/bot/kill", params={"reason": reason})).status_code == 422

@@ -23,6 +23,8 @@ from bot.core.events import (
     Event,
     FetchFailed,
     MarketSettled,
+    Noted,
+    NoteKind,
     OrderEnded,
     OrderRefused,
     OrderUnresolved,
@@ -184,6 +186,7 @@ NOTICE_CASES: list[tuple[Event, str, str]] = [
     ),
     (EntriesStopped(NOW, "$201 lost"), "ENTRIES_STOPPED", "$201 lost"),
     (EntriesResumed(NOW, "a new day", "daily_loss"), "ENTRIES_RESUMED", "a new day"),
+    (Noted(NOW, NoteKind.STOPPED, "by hand"), "STOPPED", "by hand"),
     (
         OrderUnresolved(NOW, ORDER, "no answer"),
         "ORDER_UNRESOLVED",

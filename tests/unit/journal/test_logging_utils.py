@@ -27,6 +27,8 @@ from bot.core.events import (
     FetchFailed,
     MarketSettled,
     MarketsFetched,
+    Noted,
+    NoteKind,
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
@@ -145,6 +147,11 @@ LINES: list[tuple[Event, str, str]] = [
         EntriesResumed(NOW, "a new day", "daily_loss"),
         "INFO | trades",
         "ENTRIES RESUMED | a new day",
+    ),
+    (
+        Noted(NOW, NoteKind.CLOCK_JUMPED, "an hour ahead"),
+        "WARNING | main",
+        "CLOCK JUMPED | an hour ahead",
     ),
     (
         OrderUnresolved(NOW, ORDER, "no answer within 10 s"),

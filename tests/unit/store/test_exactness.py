@@ -42,6 +42,7 @@ WRITTEN = {
     "RegimeChanged": f'{{{_AT},"before":"calm","after":"chaotic"}}',
     "EntriesStopped": f'{{{_AT},"reason":"so"}}',
     "EntriesResumed": f'{{{_AT},"reason":"so","rule":"daily_loss_stop"}}',
+    "Noted": f'{{{_AT},"kind":"STOPPED","message":"so"}}',
     "OrderUnresolved": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
     "OrderRefused": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
     "OrderEnded": f"""{{{_AT},"execution":{{"order":{_ORDER},"order_id":"o-1",

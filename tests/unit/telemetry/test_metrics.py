@@ -25,6 +25,8 @@ from bot.core.events import (
     FetchFailed,
     MarketSettled,
     MarketsFetched,
+    Noted,
+    NoteKind,
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
@@ -147,6 +149,7 @@ def value(metrics, name, **labels):
         (OrderRefused(NOON, ORDER, "", "cash"), "refusals_total", {"rule": "cash"}, 1),
         (OrderRefused(NOON, ORDER, "", "KXA"), "refusals_total", {"rule": "other"}, 1),
         (EntriesStopped(NOON, "", "killed"), "entry_stops_total", {"rule": "killed"}, 1),
+        (Noted(NOON, NoteKind.KILLED, "so"), "notes_total", {"kind": "killed"}, 1),
         (EntriesResumed(NOON, "", "killed"), "entry_resumes_total", {"rule": "killed"}, 1),
         (PositionOpened(NOON, "KXA", Decimal(1), Decimal(1)), "positions_opened_total", {}, 1),
         (

@@ -1,0 +1,102 @@
+"""What people did to the bot, and its clock by itself: said once, whoever leads by then.
+
+What operators want is compared with what was noted of it last, so that it does not matter which
+process was told. Leaves out how they are obeyed (`operator_commands`, `leader_election`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from bot.clock import Jump
+from bot.core.events import Noted, NoteKind
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, StateRecord
+
+KIND: Final = "noted"
+
+
+class Wanted(Struct, frozen=True):
+    """What operators want: whether the loop runs, why nothing is entered, when they resumed.
+
+    As long as nobody `said` anything it runs, or not, by its setting.
+    """
+
+    runs: bool
+    said: bool = False
+    killed: str | None = None
+    resumed: datetime | None = None
+
+
+def _unknown() -> Wanted | None:
+    return None
+
+
+def _steady() -> Sequence[Jump]:
+    return ()
+
+
+class OperatorNotices:
+    """Notes what changed; `wanted` is what operators want now, None while that is not known."""
+
+    def __init__(
+        self,
+        wanted: Callable[[], Wanted | None] = _unknown,
+        jumps: Callable[[], Sequence[Jump]] = _steady,
+    ) -> None:
+        """`jumps` are those of the machine's clock since they were asked for last."""
+        self._wanted = wanted
+        self._jumps = jumps
+        self._codec = RecordCodec(KIND, Wanted)
+        self._noted: Wanted | None = None
+        self._kept: Wanted | None = None
+        self._pending: list[Noted] = []
+
+    def look(self, at: datetime) -> list[Noted]:
+        """What is new; `taken` has it once more, to be kept."""
+        found = [_jumped(jump) for jump in self._jumps()]
+        now = self._wanted()
+        if now is not None:
+            # Whoever begins with an account knows of no other wishes than those of now.
+            found += [] if self._noted is None else _changes(at, self._noted, now)
+            self._noted = now
+        self._pending += found
+        return found
+
+    def taken(self) -> tuple[list[Noted], list[StateRecord]]:
+        """What is to be kept since this was asked last."""
+        pending, self._pending = self._pending, []
+        if self._noted == self._kept:
+            return pending, []
+        self._kept = self._noted
+        return pending, [self._codec.state_record("", self._noted)]
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from what was noted last."""
+        self._noted = self._kept = self._codec.read(checkpoint).get("")
+        self._pending = []
+
+
+def _changes(at: datetime, before: Wanted, now: Wanted) -> Iterable[Noted]:
+    if now.resumed != before.resumed and now.resumed is not None:
+        message = "an operator resumed: entries go on unless something else stops them"
+        yield Noted(at, NoteKind.RESUMED, message)
+    if now.killed is not None and (now.killed != before.killed or now.resumed != before.resumed):
+        message = f"an operator killed entries ({now.killed}): POST /bot/resume lets them go on"
+        yield Noted(at, NoteKind.KILLED, message)
+    if now.said and now.runs and not before.runs:
+        yield Noted(at, NoteKind.STARTED, "an operator started the bot (POST /bot/start)")
+    if now.said and before.runs and not now.runs:
+        message = "an operator stopped the bot: POST /bot/start lets it go on"
+        yield Noted(at, NoteKind.STOPPED, message)
+
+
+def _jumped(jump: Jump) -> Noted:
+    way = "ahead" if jump.seconds > 0 else "back"
+    message = (
+        f"the clock of this machine jumped {abs(jump.seconds):,.0f} s {way}: it is not followed "
+        "until the exchange has the same time, or for ten minutes"
+    )
+    return Noted(jump.at, NoteKind.CLOCK_JUMPED, message)
