@@ -19,10 +19,11 @@ DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_
 KILLS ?= 200
 ROUNDS ?= 5
 MINUTES ?= 10
+CASES ?= 100000
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: hostile clean money
+.PHONY: fuzz hostile clean money
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -87,6 +88,10 @@ takeovers: $(VENV)/.dev
 ## soak: the service for so many minutes on an exchange that fails on a schedule
 soak: $(VENV)/.dev
 	$(BIN)/python -m trials.soak --minutes $(MINUTES)
+
+## fuzz: so many odd answers of the exchange against the real client: a value or an ExchangeError
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m trials.fuzz --cases $(CASES)
 
 ## hostile: the service on an exchange that sends a hundred megabytes and gzip bombs; memory is bounded
 hostile: $(VENV)/.dev
