@@ -5,6 +5,7 @@ Leaves out a server: its files are not ours to lose.
 """
 
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 import msgspec
@@ -51,10 +52,16 @@ def read(path: Path) -> Trace | None:
 def write(path: Path, trace: Trace) -> None:
     """Leave a trace, in place of the one before. Raises OSError."""
     place = beside(path)
-    new = place.with_name(place.name + ".new")
-    # Not synchronised with the disk: after a power cut an older trace is good enough.
-    new.write_bytes(msgspec.json.encode(replace(trace, inode=path.stat().st_ino)))
-    new.replace(place)
+    # Of several processes that open a file at once, each writes a file of its own.
+    handle, name = mkstemp(prefix=f"{place.name}.", dir=place.parent)
+    new = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            # Not synchronised with the disk: after a power cut an older trace is good enough.
+            file.write(msgspec.json.encode(replace(trace, inode=path.stat().st_ino)))
+        new.replace(place)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def refuse_a_loss(path: Path) -> None:

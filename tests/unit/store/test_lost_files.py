@@ -3,12 +3,14 @@
 import os
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from bot.core.market.orders import Order
 from bot.ports.persistence import StoreError, StoreLostError
-from bot.store.connections.trace import SUFFIX
+from bot.store.connections import trace
+from bot.store.connections.trace import SUFFIX, Trace
 from bot.store.database import opened
 from tests.support.store_values import BOOK, done, filled, order
 from tests.unit.store.conftest import begun
@@ -261,3 +263,16 @@ async def test_who_deletes_all_of_it_begins_anew(path):
 
     async with opened(address(path)) as database:
         assert (await database.checkpoint(BOOK)).commit == 0
+
+
+def test_of_many_who_leave_a_trace_at_once_none_takes_the_file_of_another(path):
+    path.touch()
+    left = [Trace(1, BOOK, commit) for commit in range(200)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: trace.write(path, one), left))
+
+    found = trace.read(path)
+    assert found is not None
+    assert found.book == BOOK
+    assert sorted(file.name for file in path.parent.iterdir()) == ["book.db", f"book.db{SUFFIX}"]
