@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,29 +83,29 @@ async def begun(database: Database) -> Term:
     return term
 
 
+@contextmanager
 def engine(url: str):
-    """A plain engine for a look at the tables without the store."""
+    """A plain engine for a look at the tables without the store; its connections end with it."""
     parsed = make_url(url)
     driver = "sqlite" if parsed.drivername == "sqlite" else "postgresql+psycopg"
-    return create_engine(parsed.set(drivername=driver))
+    plain = create_engine(parsed.set(drivername=driver))
+    try:
+        yield plain
+    finally:
+        plain.dispose()
 
 
 def change(url, *statements):
     """Do this to the tables without the store."""
-    changing = engine(url)
-    with changing.begin() as connection:
+    with engine(url) as changing, changing.begin() as connection:
         for statement in statements:
             connection.execute(statement)
-    changing.dispose()
 
 
 def all_rows(url):
     """Every row of every table."""
-    looking = engine(url)
-    with looking.connect() as connection:
-        found = {
+    with engine(url) as reading, reading.connect() as connection:
+        return {
             table.name: sorted(connection.execute(select(table)).all(), key=repr)
             for table in metadata.sorted_tables
         }
-    looking.dispose()
-    return found

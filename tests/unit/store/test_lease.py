@@ -126,8 +126,7 @@ async def test_a_lease_that_ran_out_is_still_good_while_nobody_took_it(led):
 
 
 async def test_a_writer_that_does_not_end_keeps_nobody_waiting_for_long(led):
-    stuck = engine(led.url)
-    with stuck.connect() as connection:
+    with engine(led.url) as stuck, stuck.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         connection.execute(update(lease).values(id=1))
@@ -138,5 +137,4 @@ async def test_a_writer_that_does_not_end_keeps_nobody_waiting_for_long(led):
         assert (await led.checkpoint()).commit == 0
 
         connection.rollback()
-    stuck.dispose()
     await led.commit(failed())

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -33,7 +34,7 @@ def beside(path, suffix):
 
 def backed_up(path):
     copy = path.with_name("backup")
-    with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy
 
@@ -96,7 +97,7 @@ async def test_a_file_that_is_lost_while_in_use_is_noticed_by_all_who_use_it(pat
         store = database.store(term, BOOK)
         await store.commit(done(filled(order())))
         # What is not in the file itself yet cannot be cut off.
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         await database.lead()
         await standby.lead()
@@ -150,7 +151,7 @@ async def test_the_file_may_grow_and_what_waits_beside_it_may_shrink(path):
         store = database.store(await begun(database), BOOK)
         for number in range(20):
             await store.commit(done(filled(order(number))))
-            with sqlite3.connect(path) as connection:
+            with closing(sqlite3.connect(path)) as connection, connection:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
         assert (await database.checkpoint(BOOK)).commit == 20

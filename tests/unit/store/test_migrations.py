@@ -58,14 +58,12 @@ DATA = {
 
 def at_revision(url, revision):
     """Tables as they were at a revision, with all that they could hold."""
-    old = engine(url)
-    with old.begin() as connection:
+    with engine(url) as old, old.begin() as connection:
         schema.upgrade(connection, revision)
         for earlier in REVISIONS[: REVISIONS.index(revision) + 1]:
             for statement in DATA[earlier]:
                 values = {"bytes": b"\x00\xff"} if ":bytes" in statement else {}
                 connection.execute(text(statement), values)
-    old.dispose()
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -101,13 +99,11 @@ async def test_the_revisions_lead_to_the_tables_that_the_code_knows(url):
     async with opened(url):
         pass
 
-    there = engine(url)
-    with there.connect() as connection:
+    with engine(url) as there, there.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         differences = compare_metadata(context, metadata)
-    there.dispose()
     assert differences == []
 
 
