@@ -104,7 +104,7 @@ class TradingAccount:
         held = {t: markets[t] for t in portfolio.positions if t in markets}
         closed = {t: market.outcome for t, market in held.items() if not market.is_open(at)}
         self.marks = marks(portfolio.positions, books, self.marks, closed)
-        self._assumed.clear()
+        self._assumed = {t for t in self._assumed & self.marks.keys() if self.marks[t].stale}
         positions = portfolio.positions.items()
         return PnlMarked(
             at=at,
@@ -124,7 +124,9 @@ class TradingAccount:
     def bodies(self) -> dict[tuple[str, str], bytes]:
         """What has to be remembered besides the portfolio, by kind and ticker."""
         encode = msgspec.json.encode
-        seen = {(MARK, ticker): encode(mark) for ticker, mark in self.marks.items()}
+        # One that was assumed is left out: after a restart it would pass for a price.
+        known = {t: mark for t, mark in self.marks.items() if t not in self._assumed}
+        seen = {(MARK, ticker): encode(mark) for ticker, mark in known.items()}
         return seen | {(PLACE, ticker): encode(place) for ticker, place in self._places.items()}
 
     def restore(self, checkpoint: Checkpoint) -> None:

@@ -333,6 +333,32 @@ async def test_a_position_at_cost_after_a_restart_moves_no_stop_until_a_price_is
     assert backend.trader.entries_stopped is None
 
 
+@pytest.mark.parametrize("shown", [None, OrderBook((), ())])
+@pytest.mark.parametrize("status", [MarketStatus.ACTIVE, MarketStatus.CLOSED])
+async def test_a_position_at_cost_moves_no_stop_however_long_no_price_comes(shown, status):
+    backend = Desk(limits=RiskLimits(daily_loss_stop=Decimal(20), drawdown_halt=Decimal(30)))
+    await backend.run(BUY)
+    backend.books["A"] = DEAR
+    await backend.run()
+    peak = backend.trader.equity
+    del backend.store.state_records["mark"]
+    _become(backend, status=status)
+    if shown is None:
+        backend.books = {}
+
+    reported = []
+    for _ in range(3):
+        backend.restart()
+        reported += _told(await backend.run()) + _told(await backend.run())
+
+    assert peak - backend.trader.equity > 30
+    assert reported == []
+    assert backend.trader.entries_stopped is None
+
+    _become(backend, status=MarketStatus.DETERMINED, result="no")
+    assert _told(await backend.run()) == ["drawdown_halt"]
+
+
 async def test_the_stop_of_a_day_outlives_a_restart_and_what_is_won_back():
     backend = Desk(limits=RiskLimits(daily_loss_stop=Decimal(40)))
     await backend.run(BUY)
