@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Thresholds
 from bot.outbound import Outbound, trusting
@@ -223,6 +224,12 @@ class Settings(BaseSettings):
         le=100,
         description="Cents per contract an entry must be expected to earn after spread and fees",
     )
+    bot_exit_before_close: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
+        None, description="Seconds before a market's close at which a position is exited"
+    )
+    bot_stop_loss: Annotated[Decimal, Field(gt=0, lt=100)] | None = Field(
+        None, description="Cents a contract below its entry at which a position is exited"
+    )
     paper_cash: Amount = Field(Decimal(10_000), description="Dollars the paper account starts with")
     model_path: AnyPath | None = Field(
         None, description="The model; if empty, the one in models/ that suits BOT_INTERVAL"
@@ -347,6 +354,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _close_is_not_missed(self) -> Self:
+        seconds = self.bot_exit_before_close
+        if seconds is not None and seconds < self.bot_interval:
+            raise ValueError(
+                f"BOT_EXIT_BEFORE_CLOSE ({seconds:g}) must be at least BOT_INTERVAL "
+                f"({self.bot_interval}): a market could close between two cycles"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _live_is_armed(self) -> Self:
         needed = {
             "API_TOKEN": self.api_token,
@@ -433,6 +450,11 @@ class Settings(BaseSettings):
             exit_low=self.bot_exit_low,
             exit_high=self.bot_exit_high,
         )
+
+    @property
+    def exit_rules(self) -> ExitRules:
+        """What ends a position whatever its score."""
+        return ExitRules(self.bot_exit_before_close, self.bot_stop_loss)
 
     @property
     def risk_limits(self) -> RiskLimits:

@@ -48,7 +48,7 @@ class MarketView(Shape):
     status: str
     stale: bool
     age_seconds: Number
-    reason: str = Field(description="Why there is no opinion or no trade; empty if nothing bars it")
+    reason: str = Field(description="Why no opinion, no trade, or an exit without one; else empty")
 
 
 class WhaleView(Shape):

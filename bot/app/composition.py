@@ -324,6 +324,7 @@ def trade_rules(settings: Settings, model: Model) -> TradeRules:
         settings.risk_limits,
         settings.bot_min_edge,
         worth,
+        settings.exit_rules,
     )
 
 

@@ -16,7 +16,15 @@ from datetime import datetime
 
 from bot.backtest.tape_source import Cursor, moment
 from bot.clock import RecordedClock
-from bot.core.events import CycleStarted, Event, OrderEnded, OrderRefused, SignalMade, WhaleSeen
+from bot.core.events import (
+    Action,
+    CycleStarted,
+    Event,
+    OrderEnded,
+    OrderRefused,
+    SignalMade,
+    WhaleSeen,
+)
 from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
 from bot.core.signals.regime import RegimeName
@@ -174,7 +182,8 @@ class _Totals:
             match event:
                 case SignalMade():
                     self.signals[event.action.value] += 1
-                    self.held_back += event.score is not None and bool(event.reason)
+                    is_hold = event.action is Action.HOLD
+                    self.held_back += is_hold and event.score is not None and bool(event.reason)
                     self.tickers.add(event.ticker)
                     self.hash.update(f"{event.ticker} {event.action} {event.score!r}".encode())
                 case CycleStarted():

@@ -92,7 +92,7 @@ def _finished(event: CycleFinished) -> str:
 
 def _signal(event: SignalMade) -> str:
     score = "none" if event.score is None else f"{event.score:.2f}"
-    reason = f" | {event.reason}" if event.action is Action.HOLD and event.reason else ""
+    reason = f" | {event.reason}" if event.reason else ""
     return (
         f"SIGNAL | {event.ticker} | price={in_cents(event.price) or 'none'} | pred={score}"
         f" | action={event.action}"

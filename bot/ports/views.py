@@ -49,7 +49,7 @@ class RegimeView(Struct, frozen=True):
 
 
 class MarketView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One watched market; `reason` says why there is no opinion or no trade, '' if nothing bars it.
+    """One watched market; `reason` is why no opinion, no trade, or an exit without one; else ''.
 
     `stale` means that no sound book came this cycle: the numbers are `age_seconds` old.
     """

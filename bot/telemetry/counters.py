@@ -117,7 +117,7 @@ REFUSED = EventCounters(
 HELD = EventCounters(
     "entries_held_back_total",
     "Entries held back before they were orders, by the rule",
-    {"rule": ("min_edge", *_STOPS)},
+    {"rule": ("min_edge", "exit_before_close", "stop_loss", *_STOPS)},
 )
 STOPS = EventCounters(
     "entry_stops_total", "Times that entries were stopped, by rule", {"rule": _STOPS}

@@ -4,7 +4,7 @@ Leaves out what the score alone leads to (`core.strategy`) and what may be riske
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isnan
 from typing import Final, NamedTuple, Self
@@ -14,6 +14,7 @@ import numpy as np
 from bot.core.events import Action, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
+from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.core.signals import strategy
 from bot.core.signals.expected_value import ExpectedValue, edge, expected_move, taker_rate
@@ -39,6 +40,7 @@ class TradeRules:
 
     An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
     paying the fee both ways, as `worth` tells from the score; without `worth` that is not asked.
+    `exits` end a position whatever the score says of it.
     """
 
     thresholds: Thresholds
@@ -46,6 +48,7 @@ class TradeRules:
     limits: RiskLimits
     min_edge: float = 0.0
     worth: Worth | None = None
+    exits: ExitRules = field(default_factory=ExitRules)
 
     def on_tape(self) -> Self:
         """These rules with the limits that make sense on recorded books."""
@@ -80,7 +83,10 @@ class TradeRules:
 
 
 class Decision(NamedTuple):
-    """What an opinion leads to, from which position; `reason` is why to nothing, `stop` too."""
+    """What an opinion leads to, from which position.
+
+    `reason` is why to nothing (`stop` too), or why to an exit that no score asked for.
+    """
 
     score: float | None
     action: Action
@@ -91,8 +97,9 @@ class Decision(NamedTuple):
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:
     """What a score (NaN for no opinion, with the reason why) leads to, whatever it costs."""
-    prediction = None if isnan(score) else score
-    return Decision(prediction, strategy.action(prediction, held, thresholds), held, reason or "")
+    if isnan(score):
+        return Decision(None, Action.HOLD, held, _unjudged(held, reason or ""))
+    return Decision(score, strategy.action(score, held, thresholds), held, reason or "")
 
 
 def signal(
@@ -114,3 +121,7 @@ def signal(
         position_after=after,
         stop=decision.stop,
     )
+
+
+def _unjudged(held: Contracts, reason: str) -> str:
+    return f"held without an opinion: {reason}" if held else reason

@@ -119,11 +119,14 @@ class Trader:
             zip(books.tickers, predictions.scores.tolist(), strict=True)
         ):
             held = self.portfolio.size(ticker)
-            wanted = decided(score, held, self._rules.thresholds, predictions.reasons[row])
-            decision = self._afforded(wanted, edges, row)
+            decision = decided(score, held, self._rules.thresholds, predictions.reasons[row])
             place = len(self._pending_events)
-            if decision.action is not Action.HOLD:
-                await self._order(at, decision.action, _shown(books, row, markets[ticker]))
+            if held or decision.action is not Action.HOLD:
+                shown = _shown(books, row, markets[ticker])
+                decision = self._exited(at, decision, shown)
+                decision = self._afforded(at, decision, shown, edges, row)
+                if decision.action is not Action.HOLD:
+                    await self._order(at, decision.action, shown)
             made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
             self._pending_events.insert(place, made)
         return self._take_pending()
@@ -206,11 +209,28 @@ class Trader:
     def _look(self, at: datetime) -> None:
         self._pending_events += self._entry_guard.look(at, self._holdings.sound_equity)
 
-    def _afforded(self, decision: Decision, edges: ExpectedValue | None, row: int) -> Decision:
-        """The same, or to hold and why if an entry is stopped, or not expected to pay."""
+    def _exited(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
+        """The same, or to exit and why if a rule ends what is held."""
+        position = self.portfolio.positions.get(shown.market.ticker)
+        if position is None:
+            return decision
+        rules = self._rules
+        reason = rules.exits.due(at, position, shown, rules.limits.max_book_age)
+        return decision._replace(action=Action.EXIT, reason=reason) if reason else decision
+
+    def _afforded(
+        self,
+        at: datetime,
+        decision: Decision,
+        shown: Shown,
+        edges: ExpectedValue | None,
+        row: int,
+    ) -> Decision:
+        """The same, or to hold and why if an entry is stopped, too short, or not to pay."""
         if decision.action not in ENTRIES:
             return decision
-        stop = self.stop or self._rules.too_dear(edges, row)
+        rules = self._rules
+        stop = self.stop or rules.exits.too_short(at, shown) or rules.too_dear(edges, row)
         if stop is None:
             return decision
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)

@@ -13,6 +13,7 @@ from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
@@ -121,7 +122,9 @@ class FakeVenue:
 class Desk:
     """A trader, its venue and its store; time is moved by hand."""
 
-    def __init__(self, *tickers: str, limits: RiskLimits | None = None) -> None:
+    def __init__(
+        self, *tickers: str, limits: RiskLimits | None = None, exits: ExitRules | None = None
+    ) -> None:
         self.at = NOON
         self.markets = {t: open_market(t) for t in tickers or ("A",)}
         self.books = dict.fromkeys(self.markets, BOOK)
@@ -131,12 +134,14 @@ class Desk:
         self.sure = True
         self.fault: str | None = None
         self.limits = limits or RiskLimits()
+        self.exits = exits or ExitRules()
         self._ids = (f"o{number}" for number in itertools.count(1))
         self.trader = self._hired()
 
     def _hired(self) -> Trader:
         safety = Safety(self.store, lambda: self.killed, lambda: self.sure, lambda: self.fault)
-        rules = TradeRules(THRESHOLDS, Sizing(Decimal(100), Decimal("0.01")), self.limits)
+        sizing = Sizing(Decimal(100), Decimal("0.01"))
+        rules = TradeRules(THRESHOLDS, sizing, self.limits, exits=self.exits)
         return Trader(self.venue, rules, CASH, self._ids, safety)
 
     def restart(self) -> None:
@@ -172,7 +177,11 @@ class Desk:
     def pass_by(self, seconds: float) -> None:
         """Time passes; the markets stay open."""
         self.at += timedelta(seconds=seconds)
-        self._until(self.at + timedelta(days=1))
+        self.close_in(86_400)
+
+    def close_in(self, seconds: float) -> None:
+        """All markets close in so many seconds."""
+        self._until(self.at + timedelta(seconds=seconds))
 
     def position(self, ticker: str = "A") -> Decimal:
         return self.trader.portfolio.size(ticker)

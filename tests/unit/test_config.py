@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from bot import config
 from bot.config import Settings, SettingsError
+from bot.core.risk.exit_rules import ExitRules
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +54,10 @@ def test_the_defaults_are_those_of_the_users_document():
         ("CORS_ORIGINS", "*.example"),
         ("CORS_ORIGINS", "https://good.example, https://bad.example/path"),
         ("RISK_MAX_PRICE", "2"),
+        ("BOT_EXIT_BEFORE_CLOSE", "0"),
+        ("BOT_STOP_LOSS", "0"),
+        ("BOT_STOP_LOSS", "100"),
+        ("BOT_STOP_LOSS", "NaN"),
     ],
 )
 def test_a_wrong_value_is_named_with_the_value(monkeypatch, name, value):
@@ -189,6 +194,20 @@ def test_limits_and_thresholds_carry_the_settings():
 
     assert settings.thresholds.enter_above == 0.7
     assert settings.risk_limits.max_order_cost == 7
+
+
+def test_exits_are_off_unless_they_are_set():
+    settings = config.load(None, bot_exit_before_close="120", bot_stop_loss="7.5")
+
+    assert config.load(None).exit_rules == ExitRules()
+    assert settings.exit_rules == ExitRules(before_close=120.0, stop_loss=Decimal("7.5"))
+
+
+def test_an_exit_before_the_close_that_a_cycle_could_miss_is_refused():
+    (problem,) = problems(bot_exit_before_close=30, bot_interval=60)
+
+    assert "BOT_EXIT_BEFORE_CLOSE (30) must be at least BOT_INTERVAL (60)" in problem
+    assert config.load(None, bot_exit_before_close=60).bot_exit_before_close == 60
 
 
 def test_the_example_file_lists_every_setting_with_its_default():

@@ -15,7 +15,9 @@ import pytest
 from bot.__main__ import main as cli
 from bot.backtest.replay import Replay, observed
 from bot.cli import replay
+from bot.core.events import SignalMade
 from bot.core.market.orderbook import Books
+from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
@@ -73,8 +75,9 @@ def watch(markets=10):
     return Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), markets)
 
 
-def trader():
-    rules = TradeRules(Thresholds(), Sizing(Decimal(50), Decimal("0.01")), RiskLimits())
+def trader(exits=None):
+    sizing = Sizing(Decimal(50), Decimal("0.01"))
+    rules = TradeRules(Thresholds(), sizing, RiskLimits(), exits=exits or ExitRules())
     return Trader(PaperVenue(), rules, Decimal(10_000), (f"r{n}" for n in itertools.count()))
 
 
@@ -93,6 +96,21 @@ async def test_the_same_tape_twice_gives_the_same_decisions():
     # By their text: a feature that is not known is NaN, which equals nothing.
     assert list(map(repr, one.events)) == list(map(repr, two.events))
     assert sum(first.orders.values()) > 5
+
+
+async def test_an_exit_at_a_loss_is_no_entry_that_was_held_back():
+    journal = ListJournal()
+    run = Replay(made_up(), watch(), trader(ExitRules(stop_loss=Decimal(2))), journal)
+    async for _ in run.run(1.0):
+        pass
+
+    reasons = [
+        e.reason for e in journal.events if isinstance(e, SignalMade) and e.score is not None
+    ]
+    assert any(reason.startswith("exit: stop loss") for reason in reasons)
+    assert run.summary().held_back == sum(
+        bool(reason) and not reason.startswith("exit: ") for reason in reasons
+    )
 
 
 async def test_another_tape_gives_other_decisions():

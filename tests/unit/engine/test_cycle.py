@@ -173,7 +173,9 @@ async def test_no_opinion_holds_what_is_held():
 
     assert bench.position() == 100
     assert {event.action.value for event in bench.journal.of(SignalMade)} == {"hold"}
-    assert {event.reason for event in bench.journal.of(SignalMade)} == {"the fake has no opinion"}
+    assert {event.reason for event in bench.journal.of(SignalMade)} == {
+        "held without an opinion: the fake has no opinion"
+    }
 
 
 async def test_an_empty_or_one_sided_book_is_no_reason_to_trade():

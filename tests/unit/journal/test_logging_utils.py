@@ -124,6 +124,12 @@ LINES: list[tuple[Event, str, str]] = [
         " | pos: 0.00 -> 100.00 | no bids",
     ),
     (
+        signal(action=Action.EXIT, score=None, reason="exit: the market closes in 40 s"),
+        "INFO | signals",
+        "SIGNAL | KXINX-26JAN23 | price=52.50 | pred=none | action=exit"
+        " | pos: 0.00 -> 100.00 | exit: the market closes in 40 s",
+    ),
+    (
         OrderSubmitted(NOW, ORDER),
         "INFO | trades",
         "TRADE | SUBMITTED | KXINX-26JAN23 | buy 100 @ 52.50",

@@ -222,13 +222,14 @@ def test_counts_add_up_however_events_are_bundled(actions, cut):
             assert counted[name] == actions.count(action)
 
 
-def test_an_entry_that_is_held_back_is_counted_by_its_rule():
+@pytest.mark.parametrize("rule", ["min_edge", "exit_before_close", "stop_loss"])
+def test_an_entry_that_is_held_back_is_counted_by_its_rule(rule):
     metrics = Metrics(nothing)
-    stop = Stop("min_edge", "expected to earn 0.1 c", 0.1, 1.0)
+    stop = Stop(rule, "expected to earn 0.1 c", 0.1, 1.0)
 
     metrics.see([replace(signal(Action.HOLD), stop=stop), signal(Action.HOLD)])
 
-    assert value(metrics, "entries_held_back_total", rule="min_edge") == 1
+    assert value(metrics, "entries_held_back_total", rule=rule) == 1
 
 
 def test_every_rule_that_stops_or_refuses_has_its_label():
