@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
 
-# The demo polls fast and trades on every signal, whatever it costs.
+# The demo polls fast and trades on every signal, whatever it costs: small orders show the same.
 DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
+	BOT_ORDER_SIZE=$${BOT_ORDER_SIZE:-10} \
 	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000} \
 	RISK_DRAWDOWN_HALT=$${RISK_DRAWDOWN_HALT:-5000} \
 	RISK_MAX_ORDERS_PER_MINUTE=$${RISK_MAX_ORDERS_PER_MINUTE:-100}
