@@ -76,6 +76,21 @@ class Predictions:
     reasons: tuple[str | None, ...]
     model_version: str
 
+    @property
+    def books(self) -> Books:
+        """The books that were scored."""
+        return self.seen.books
+
+    @property
+    def mids(self) -> Floats:
+        """Shape (N,), dollars, NaN for none."""
+        return self.seen.mids
+
+    @property
+    def features(self) -> Floats:
+        """Shape (N, F)."""
+        return self.seen.features
+
     def take(self, rows: Rows) -> "Predictions":
         """What is thought of the books of these rows, which rise."""
         where = _dense(rows)

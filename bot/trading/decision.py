@@ -7,23 +7,67 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isnan
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.core.events import Action, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
+from bot.core.market.orderbook import Books, Floats
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.core.signals import strategy
 from bot.core.signals.expected_value import ExpectedValue, edge, expected_move, taker_rate
 from bot.core.signals.features import FEATURE_NAMES
 from bot.core.signals.strategy import Sizing, Thresholds
-from bot.signals.analyzer import Predictions
 
 ENTRIES: Final = (Action.ENTER_LONG, Action.ENTER_SHORT)
 _VOLATILITY: Final = FEATURE_NAMES.index("vol60")
+
+
+class Scored(Protocol):
+    """N books and what the model says of each: all that trading reads of predictions.
+
+    `scores` (N,) are NaN for no opinion, with `reasons` why; `directions` (N,) are +1 buy, −1 sell,
+    0 hold; `mids` (N,) in dollars, NaN for none; `features` (N, F).
+    """
+
+    @property
+    def books(self) -> Books:
+        """What was scored."""
+        ...
+
+    @property
+    def mids(self) -> Floats:
+        """Dollars, (N,)."""
+        ...
+
+    @property
+    def features(self) -> Floats:
+        """By `FEATURE_NAMES`, (N, F)."""
+        ...
+
+    @property
+    def scores(self) -> Floats:
+        """In [0, 1], (N,)."""
+        ...
+
+    @property
+    def directions(self) -> NDArray[np.int8]:
+        """Signs, (N,)."""
+        ...
+
+    @property
+    def reasons(self) -> tuple[str | None, ...]:
+        """N of them."""
+        ...
+
+    @property
+    def model_version(self) -> str:
+        """The version of the model file."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +98,15 @@ class TradeRules:
         """These rules with the limits that make sense on recorded books."""
         return replace(self, limits=self.limits.on_tape())
 
-    def edges(
-        self, predictions: Predictions, markets: Mapping[str, Market]
-    ) -> ExpectedValue | None:
+    def edges(self, predictions: Scored, markets: Mapping[str, Market]) -> ExpectedValue | None:
         """What each score is worth after costs; None where the model does not say."""
-        worth, seen = self.worth, predictions.seen
+        worth = self.worth
         if worth is None or not predictions.directions.any():
             return None
-        rates = [taker_rate(markets[ticker].fees) for ticker in seen.books.tickers]
-        volatility = seen.features[:, _VOLATILITY]
+        rates = [taker_rate(markets[ticker].fees) for ticker in predictions.books.tickers]
+        volatility = predictions.features[:, _VOLATILITY]
         move = expected_move(predictions.scores, volatility, worth.horizon, worth.factor)
-        return edge(seen.books, move, np.array(rates))
+        return edge(predictions.books, move, np.array(rates))
 
     def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
         """Why an entry is not expected to pay; None if it is, or if nobody knows."""
@@ -103,18 +145,18 @@ def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str |
 
 
 def signal(
-    at: datetime, predictions: Predictions, row: int, decision: Decision, after: Contracts
+    at: datetime, predictions: Scored, row: int, decision: Decision, after: Contracts
 ) -> SignalMade:
     """What is told of one opinion; `after` is the position that it really led to."""
-    mid = float(predictions.seen.mids[row])
+    mid = float(predictions.mids[row])
     return SignalMade(
         at=at,
-        ticker=predictions.seen.books.tickers[row],
+        ticker=predictions.books.tickers[row],
         model_version=predictions.model_version,
         price=None if isnan(mid) else mid,
         score=decision.score,
         feature_names=FEATURE_NAMES,
-        features=tuple(predictions.seen.features[row].tolist()),
+        features=tuple(predictions.features[row].tolist()),
         action=decision.action,
         reason=decision.reason,
         position_before=decision.before,

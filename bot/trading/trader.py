@@ -24,9 +24,8 @@ from bot.core.signals.expected_value import ExpectedValue
 from bot.core.signals.strategy import Intent
 from bot.ports.exchange import Venue
 from bot.ports.persistence import Checkpoint, StateRecord
-from bot.signals.analyzer import Predictions
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
-from bot.trading.decision import ENTRIES, Decision, TradeRules, decided, signal
+from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.order_gateway import OrderGateway
 
@@ -106,7 +105,7 @@ class Trader:
         return self._take_pending()
 
     async def act(
-        self, at: datetime, predictions: Predictions, markets: Mapping[str, Market]
+        self, at: datetime, predictions: Scored, markets: Mapping[str, Market]
     ) -> list[Event]:
         """Trade on these opinions; what happened, each signal before its orders.
 
@@ -114,7 +113,7 @@ class Trader:
         """
         self._look(at)
         edges = self._rules.edges(predictions, markets)
-        books = predictions.seen.books
+        books = predictions.books
         for row, (ticker, score) in enumerate(
             zip(books.tickers, predictions.scores.tolist(), strict=True)
         ):
