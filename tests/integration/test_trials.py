@@ -24,8 +24,10 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_booked_twice(tmp_
         lane = Lane(0, "paper", tmp_path, nursery, random.Random(2), market)
 
         lane.run(5)
+        # Which instant a kill falls on is the machine's business: on a slow one more are needed.
+        while lane.struck < 2 and lane.survived < 20:
+            lane.run(1)
 
-    assert lane.survived == 5
     assert lane.struck >= 2, "kills have to fall around orders"
     assert lane.open_orders >= lane.struck
     assert ledger.counts(lane.database)["fills"] > 0
