@@ -54,6 +54,11 @@ class FeeSchedule:
         sane = self.multiplier.is_finite() and 0 <= self.multiplier <= MAX_MULTIPLIER
         return sane and self.kind in _MAKER_RATES
 
+    @property
+    def bound(self) -> "FeeSchedule":
+        """These fees; where they are not known, what takers pay by the usual formula."""
+        return self if self.is_known else USUAL
+
     def model_fee(self, count: Contracts, price: Dollars, *, is_taker: bool) -> Dollars:
         """The fee before rounding: M · rate · C · P · (1 − P). Raises ValueError if unknown."""
         if not self.is_known:
@@ -65,6 +70,10 @@ class FeeSchedule:
         """A bound of what taking `count` contracts at `price` in so many fills is charged."""
         per_fill = DIRECT_PRECISION + _TRADE_FEE_STEP
         return self.model_fee(count, price, is_taker=True) + fills * per_fill
+
+
+#: What nearly every series charges its takers.
+USUAL: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
 
 
 @dataclass(frozen=True, slots=True)

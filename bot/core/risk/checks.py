@@ -50,7 +50,7 @@ class AccountRisk:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that the checks of one order look at; the fees are known."""
+    """All that the checks of one order look at; `fees` are a bound where they are not known."""
 
     order: Order
     shown: Shown
@@ -118,6 +118,14 @@ def _old_book(case: Case) -> Stop | None:
     if age <= limit:
         return None
     return Stop("stale_book", f"the book is {age:.0f} s old, more than {limit:.0f} s", age, limit)
+
+
+def _unknown_fees(case: Case) -> Stop | None:
+    fees, ticker = case.shown.market.fees, case.order.ticker
+    if fees is not None and fees.is_known:
+        return None
+    charged = "not told yet" if fees is None else f"'{fees.kind}' times {fees.multiplier}"
+    return Stop("fees", f"the fees of {ticker} are not known: {charged}")
 
 
 def _stopped(case: Case) -> Stop | None:
@@ -224,6 +232,6 @@ def _above(
 _Check = Callable[[Case], Stop | None]
 FOR_ALL: Final[tuple[_Check, ...]] = (_not_open, _off_grid, _odd_size, _old_book)
 FOR_ENTRIES: Final[tuple[_Check, ...]] = (
-    *(_stopped, _hurried, _closing_soon, _extreme_price, _too_many, _costly),
+    *(_unknown_fees, _stopped, _hurried, _closing_soon, _extreme_price, _too_many, _costly),
     *(_market_exposure, _event_exposure, _category_exposure, _total_exposure, _too_poor),
 )

@@ -1,7 +1,7 @@
 """The gate before a venue: only `review` makes an `Approved`.
 
-Every order needs a market that is open, with known fees, a price on its grid and a fresh book.
-What opens or enlarges a position must also keep within the limits, at its worst: all of it
+Every order needs a market that is open, a price on its grid and a fresh book. What opens or
+enlarges a position also needs known fees and must keep within the limits, at its worst: all of it
 filled, at the limit price. What only reduces a position passes those, so exits stay possible.
 
 The checks themselves are in `risk_checks`.
@@ -10,7 +10,7 @@ The checks themselves are in `risk_checks`.
 from dataclasses import InitVar, dataclass
 from typing import Final, Self
 
-from bot.core.market.fees import FeeSchedule
+from bot.core.market.fees import USUAL, FeeSchedule
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Order
 from bot.core.risk.checks import FOR_ALL, FOR_ENTRIES, AccountRisk, Case, Shown, first
@@ -22,6 +22,9 @@ _SEAL: Final = object()
 @dataclass(frozen=True, slots=True)
 class Approved:
     """An order that passed risk, with the book it was judged on and the fees it will pay.
+
+    The fees of an exit are the usual ones where nobody knows them: what is charged in the end, the
+    fills say.
 
     `book_seen_at` (seconds UTC) tells a venue whether it has seen this very book before. The
     seal is `review`'s own: nobody else can make one of these (TypeError).
@@ -63,10 +66,7 @@ def review(
     """
     if order.ticker != shown.market.ticker:
         raise ValueError(f"an order for {order.ticker} was shown {shown.market.ticker}")
-    fees = shown.market.fees
-    if fees is None or not fees.is_known:
-        charged = "not told yet" if fees is None else f"'{fees.kind}' times {fees.multiplier}"
-        return Refused(order, f"the fees of {order.ticker} are not known: {charged}", "fees")
+    fees = USUAL if shown.market.fees is None else shown.market.fees.bound
     case = Case(order, shown, account, limits, fees)
     # An odd size has to be refused before anything is counted with it.
     stop = first(FOR_ALL, case) or (first(FOR_ENTRIES, case) if case.opened else None)

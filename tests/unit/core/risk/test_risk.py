@@ -91,16 +91,29 @@ def test_an_order_shown_the_wrong_market_is_a_broken_promise():
         review(BUY, _shown(ticker="B"), _account(), LIMITS)
 
 
+FLAT = FeeSchedule(FeeKind.FLAT, ONE)
+
+
 @pytest.mark.parametrize(
     ("fees", "reason"),
     [
         (None, "the fees of A are not known: not told yet"),
-        (FeeSchedule(FeeKind.FLAT, ONE), "the fees of A are not known: 'flat' times 1"),
+        (FLAT, "the fees of A are not known: 'flat' times 1"),
         (FeeSchedule(FeeKind.QUADRATIC, Decimal(-1)), "are not known: 'quadratic' times -1"),
     ],
 )
-def test_without_known_fees_nothing_is_traded(fees, reason):
+def test_without_known_fees_nothing_is_entered(fees, reason):
     assert reason in _reason(shown=_shown(fees=fees))
+
+
+@pytest.mark.parametrize("fees", [None, FLAT])
+def test_an_exit_needs_no_known_fees_and_is_bound_by_the_usual_ones(fees):
+    held = _account(fill(Side.BUY, 100, "0.50"))
+
+    verdict = review(order(Side.SELL, 100, "0.48"), _shown(fees=fees), held, LIMITS)
+
+    assert isinstance(verdict, Approved)
+    assert verdict.fees == FeeSchedule(FeeKind.QUADRATIC, ONE)
 
 
 def test_a_closed_market_is_refused_with_its_hours():
@@ -405,15 +418,16 @@ def _filled(portfolio, verdict) -> Portfolio:
     return portfolio
 
 
-@given(scaled(-500, 500, 2).filter(bool), st.data())
-def test_what_only_reduces_a_position_always_passes(held, data):
+@given(scaled(-500, 500, 2).filter(bool), st.sampled_from((None, FLAT)) | schedules, st.data())
+def test_what_only_reduces_a_position_always_passes(held, fees, data):
     side = Side.SELL if held > 0 else Side.BUY
     size = data.draw(scaled(1, int(abs(held) / CONTRACT_STEP), 2))
     wish = order(side, size, data.draw(prices))
     portfolio = Portfolio.of_cash(ZERO).after(fill(side.opposite, abs(held), "0.5"))
     nobody = AccountRisk(portfolio, stop=Stop("killed", "somebody said so"))
 
-    assert _passes(wish, account=nobody, limits=replace(LIMITS, max_total_exposure=ZERO))
+    nothing = replace(LIMITS, max_total_exposure=ZERO)
+    assert _passes(wish, _shown(fees=fees), account=nobody, limits=nothing)
 
 
 @given(sides, prices, scaled(1, 30_000, 2))
