@@ -41,8 +41,6 @@ from bot.model.monitor import ModelMonitor
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
-from bot.sim.rest.server import create_exchange_app
-from bot.sim.world.demo import demo_exchange
 from bot.store.connections import address
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
@@ -177,13 +175,19 @@ async def exchange(
 
     `on_skew` hears by how many seconds the exchange's clock is ahead of ours.
     """
-    transport = None
+    transport = _embedded(settings, clock) if settings.is_embedded else None
     budget = budget or TokenBudget(stopwatch, settings.reads_per_second)
-    if settings.is_embedded:
-        place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
-        transport = httpx.ASGITransport(create_exchange_app(place, driver, clock))
     async with open_http(settings.base_url, transport, settings.outbound) as http:
         yield KalshiClient(http, budget, clock, on_skew=on_skew)
+
+
+def _embedded(settings: Settings, clock: Clock) -> httpx.ASGITransport:
+    # Who trades on Kalshi should not wait for an exchange of our own to be imported.
+    from bot.sim.rest.server import create_exchange_app  # noqa: PLC0415
+    from bot.sim.world.demo import demo_exchange  # noqa: PLC0415
+
+    place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
+    return httpx.ASGITransport(create_exchange_app(place, driver, clock))
 
 
 @asynccontextmanager

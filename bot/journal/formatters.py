@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from types import TracebackType
-from typing import Final, TypeAlias
-
-from structlog.processors import EventRenamer, JSONRenderer
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, WrappedLogger
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bot.core.events import Event
 from bot.journal.csv_rows import plain
 from bot.journal.json_fields import FIELDS, Cycles, fields
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
 
 _Trace: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -34,6 +33,10 @@ def json_lines() -> logging.Formatter:
 
     A caller gives `FIELDS` with `extra`; whatever else lies there may be a secret, and stays there.
     """
+    # Text, the usual format, needs none of it.
+    from structlog.processors import EventRenamer, JSONRenderer  # noqa: PLC0415
+    from structlog.stdlib import ProcessorFormatter  # noqa: PLC0415
+
     return ProcessorFormatter(
         processors=[
             EventRenamer("message"),
@@ -62,10 +65,10 @@ class _OneLine(logging.Formatter):
         return "\n".join([line, *(f"    {one}" for one in _trace(record.exc_info))])
 
 
-def _object(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+def _object(_logger: "WrappedLogger", _method: str, line: "EventDict") -> "EventDict":
     """The line as its fields, in the order in which they are read."""
     record: logging.LogRecord = line["_record"]
-    shown: EventDict = {
+    shown: dict[str, object] = {
         "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
         "level": plain(record.levelname),
         "logger": plain(record.name),

@@ -6,17 +6,14 @@ score (`core.strategy`).
 """
 
 import hashlib
-import pickle
-import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from sklearn.exceptions import InconsistentVersionWarning
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
@@ -30,6 +27,7 @@ from bot.model.card import (
     too_slow,
     unreadable,
 )
+from bot.model.estimator import Estimator
 from bot.ports.exchange import ModelOutput
 
 #: The model that stands for all where no card can be read.
@@ -38,20 +36,6 @@ DEFAULT: Final = "gbm_label_up.pkl"
 MODELS: Final = Path(__file__).resolve().parents[2] / "models"
 #: Bytes beyond which a file is not read: a thousand times what training writes.
 LARGEST_MODEL: Final = 100_000_000
-#: What unpickling raises for a file, and what it holds for its shape, if that is not a model.
-_NO_MODEL: Final = (
-    *(pickle.UnpicklingError, InconsistentVersionWarning, ImportError, EOFError),
-    *(AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError),
-    *(MemoryError, RecursionError),
-)
-
-
-class Estimator(Protocol):
-    """A fitted scikit-learn classifier of two classes."""
-
-    def predict_proba(self, features: Floats, /) -> Floats:
-        """Shape (N, 2): the second column is P(YES goes up)."""
-        ...
 
 
 class NoScorer:
@@ -115,8 +99,7 @@ class ModelScorer:
         """Scores (N,) whatever the domain, for rows whose used columns are known."""
         columns = features[:, self._uses]
         both = np.concatenate([columns, columns * PARITY[self._uses]])
-        with sklearn.config_context(assume_finite=True):
-            odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
+        odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
         book, mirror = odds[: len(columns)], odds[len(columns) :]
         symmetric: Floats = (book + (1.0 - mirror)) / 2
         return symmetric
@@ -192,10 +175,10 @@ def _load(path: Path, feature_names: tuple[str, ...], folder: Path) -> ModelScor
 
 
 def _check_versions(path: Path, card: Card, feature_names: tuple[str, ...]) -> None:
-    if card.scikit_learn != sklearn.__version__:
+    if card.scikit_learn != (installed := version("scikit-learn")):
         raise CardError(
             f"{path} was trained with scikit-learn {card.scikit_learn}, this is "
-            f"{sklearn.__version__}; install the pinned version or {RETRAIN}"
+            f"{installed}; install the pinned version or {RETRAIN}"
         )
     if card.features != feature_names or feature_names != FEATURE_NAMES:
         odd = sorted(set(card.features) ^ set(feature_names)) or ["another order"]
@@ -218,17 +201,18 @@ def _opened(path: Path, card: Card) -> ModelScorer:
             f"{path} has sha256 {found[:12]}…, its card says {card.sha256[:12]}…: one of them was "
             f"changed; restore both or {RETRAIN}"
         )
+    # It takes scikit-learn along: a second for nothing where there is no such file.
+    from bot.model.pickled import NO_MODEL, unpickled  # noqa: PLC0415
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", InconsistentVersionWarning)
-            bundle = pickle.loads(content)
+        bundle = unpickled(content)
         uses, slope = bundle["uses"], float(bundle["slope"])
         if not (isfinite(slope) and slope > 0):
             raise ValueError(f"its slope is {slope}")
         if len(set(uses)) != len(uses) or not uses:
             raise ValueError("its columns are none, or one stands twice")
         return ModelScorer(bundle["estimator"], uses, slope, card)
-    except _NO_MODEL as error:
+    except NO_MODEL as error:
         raise CardError(f"{path} does not hold a model ({error!r}); {RETRAIN}") from error
 
 

@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
-from bot.model.scorer import Estimator, calibrated
+from bot.model.estimator import Estimator
+from bot.model.scorer import calibrated
 from bot.research.dataset import Samples
 from bot.research.metrics import Bools
 

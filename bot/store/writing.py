@@ -1,15 +1,15 @@
 """What is written to a book in a term, as work for transactions that begin with the fence."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from bot.core.market.orders import Order
@@ -27,10 +27,9 @@ from bot.store.tables import (
     switches,
 )
 
-_INSERTS: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
 _OPENING: Final = "opening"
 
 
@@ -137,13 +136,23 @@ def write(connection: Connection, chapter: Chapter, page: Page, commit: int, ent
 def switch(connection: Connection, book: str, name: str, value: str, at: datetime) -> None:
     """What operators want: not fenced, for anybody may want it."""
     row = {"book": book, "name": name, "value": value, "at": at}
-    made = _INSERTS[connection.dialect.name](switches)
+    made = _insert(connection.dialect.name, switches)
     later = made.on_conflict_do_update(
         index_elements=list(switches.primary_key),
         set_={"value": made.excluded.value, "at": made.excluded.at},
         where=made.excluded.at >= switches.c.at,
     )
     connection.execute(later, row)
+
+
+def _insert(dialect: str, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """An insert that can say what becomes of a row that is there already."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    # With it come four drivers; a file needs none of them.
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+    return postgresql.insert(table)
 
 
 def put(connection: Connection, table: Table, *changed: str) -> Insert:
@@ -169,12 +178,12 @@ def _advance(dialect: str) -> ReturningUpdate[tuple[int, int]]:
 @cache
 def _add(dialect: str, table: Table) -> ReturningInsert[Any]:
     keys = list(table.primary_key)
-    return _INSERTS[dialect](table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
+    return _insert(dialect, table).on_conflict_do_nothing(index_elements=keys).returning(*keys)
 
 
 @cache
 def _put(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
-    made = _INSERTS[dialect](table)
+    made = _insert(dialect, table)
     keys = list(table.primary_key)
     values = {name: made.excluded[name] for name in changed}
     return made.on_conflict_do_update(index_elements=keys, set_=values)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 from sqlalchemy import URL
 
 from bot.ports.persistence import StoreError
-from bot.store.connections import postgres, sqlite
+from bot.store.connections import sqlite
 from bot.store.connections.session import StoreSession
 
 _ACCEPTED: Final = (
@@ -63,6 +63,9 @@ def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextMana
     url = read(address)
     if url.drivername == "sqlite":
         return sqlite.opened(url, may_begin=may_begin)
+    # Its driver and all of SQLAlchemy's asyncio: nothing that a file needs.
+    from bot.store.connections import postgres  # noqa: PLC0415
+
     return postgres.opened(url)
 
 

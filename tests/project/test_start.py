@@ -1,0 +1,34 @@
+"""What a start costs: nothing is imported before it is needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Each takes a tenth of a second or 10 MB, and a service on a file and on Kalshi needs none of it.
+HEAVY = {
+    *("sklearn", "scipy", "joblib", "pyarrow", "pandas", "matplotlib", "tqdm"),
+    *("alembic", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "psycopg"),
+    *("sqlalchemy.dialects.postgresql", "structlog", "bot.sim", "bot.research", "bot.backtest"),
+}
+
+
+def imported_by(statement: str) -> set[str]:
+    """The modules that a fresh process holds after a statement."""
+    program = f"import sys\n{statement}\nprint(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def served() -> set[str]:
+    return imported_by("import main")
+
+
+@pytest.mark.parametrize("heavy", sorted(HEAVY))
+def test_the_service_starts_without(heavy: str, served: set[str]) -> None:
+    assert "api.app" in served
+    assert heavy not in served
