@@ -104,7 +104,7 @@ def stream_alone(deltas: list[BookDelta], readers: int = 1) -> float:
     bench = Bench()
     hub = Hub(bench.exchange)
     sessions = [
-        StreamSession(hub, "member", may_read=True, limits=LIMITS, fate=Unspoiled())
+        StreamSession(hub, "member", may_read=True, limits=LIMITS, spoiler=Unspoiled())
         for _ in range(readers)
     ]
     for session in sessions:
@@ -124,7 +124,7 @@ def with_engine(count: int, *, streamed: bool) -> float:
     """Deltas a second of an exchange at work, with one subscriber in-process or with none."""
     bench = Bench()
     session = StreamSession(
-        Hub(bench.exchange), "member", may_read=True, limits=LIMITS, fate=Unspoiled()
+        Hub(bench.exchange), "member", may_read=True, limits=LIMITS, spoiler=Unspoiled()
     )
     if streamed:
         answer(session, subscribe_text(bench))

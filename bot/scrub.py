@@ -41,10 +41,12 @@ class Scrubber:
     """Masks secrets with as many stars, so that nothing changes its length."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form.encode(errors="replace") for secret in secrets for form in _forms(secret)}
-        self._forms = sorted((form for form in forms if _tells(form)), key=len, reverse=True)
-        self._parts = frozenset(_parts(self._forms))
-        self._bare = [form for form in self._forms if not any(_parts([form]))]
+        variants = {
+            text.encode(errors="replace") for secret in secrets for text in _variants(secret)
+        }
+        self._variants = sorted(filter(_identifies, variants), key=len, reverse=True)
+        self._parts = frozenset(_parts(self._variants))
+        self._bare = [v for v in self._variants if not any(_parts([v]))]
         self._table = np.zeros(_TABLE if self._parts else 0, dtype=np.bool_)
         if self._parts:
             joined = np.frombuffer(b"".join(self._parts), dtype="<u8")
@@ -52,7 +54,7 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """The text without secrets, of the same length in bytes."""
-        if not self._forms:
+        if not self._variants:
             return text
         raw = text.encode(errors="surrogatepass")
         clean = self._masked(raw)
@@ -60,7 +62,7 @@ class Scrubber:
 
     def answer(self, body: bytes) -> bytes:
         """The body of an answer without secrets; of JSON only what stands in texts changes."""
-        if not self._forms or not self._touches(body):
+        if not self._variants or not self._touches(body):
             return body
         if body[:1] not in {b"{", b"["}:
             return self._masked(body)
@@ -74,17 +76,17 @@ class Scrubber:
         return clean if _is_json(clean) else b'"' + b"*" * (len(whole) - 2) + b'"'
 
     def _touches(self, body: bytes) -> bool:
-        return any(form in body for form in self._bare) or next(self._found(body), None) is not None
+        return any(v in body for v in self._bare) or next(self._found(body), None) is not None
 
     def _masked(self, raw: bytes) -> bytes:
         clean = bytearray(raw)
         for start in self._found(raw):
             clean[start : start + PART] = b"*" * PART
-        for form in self._forms:
-            start = raw.find(form)
+        for text in self._variants:
+            start = raw.find(text)
             while start >= 0:
-                clean[start : start + len(form)] = b"*" * len(form)
-                start = raw.find(form, start + 1)
+                clean[start : start + len(text)] = b"*" * len(text)
+                start = raw.find(text, start + 1)
         return bytes(clean)
 
     def _found(self, raw: bytes) -> Iterator[int]:
@@ -114,20 +116,20 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _tells(form: bytes) -> bool:
-    return len(form) >= LEAST and form.decode(errors="replace").lower() not in _WORDS
+def _identifies(text: bytes) -> bool:
+    return len(text) >= LEAST and text.decode(errors="replace").lower() not in _WORDS
 
 
-def _parts(forms: Iterable[bytes]) -> Iterator[bytes]:
-    for form in forms:
-        for start in range(len(form) - PART + 1):
-            part = form[start : start + PART]
+def _parts(variants: Iterable[bytes]) -> Iterator[bytes]:
+    for text in variants:
+        for start in range(len(text) - PART + 1):
+            part = text[start : start + PART]
             # A word or a number stands in many texts that are no secret.
             if not _ORDINARY.fullmatch(part):
                 yield part
 
 
-def _forms(secret: str) -> Iterator[str]:
+def _variants(secret: str) -> Iterator[str]:
     """The secret, what is left of it behind a character that ends an address, and all escapes."""
     plains = {secret, unquote(secret), "".join(secret.split())}
     # A piece that is taken for the name of a host is written small.

@@ -37,10 +37,10 @@ class Ready:
         made, snapshot = snapshot, _clean(snapshot, scrubber)
         etag = snapshot.etag.encode()
         if snapshot.gzip is None:
-            return cls(made, _form(etag, snapshot.body), None)
+            return cls(made, _answer(etag, snapshot.body), None)
         # A strong tag names bytes: the compressed ones need their own.
-        compressed = _form(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
-        return cls(made, _form(etag, snapshot.body), compressed)
+        compressed = _answer(etag[:-1] + b'-gzip"', snapshot.gzip, [(b"content-encoding", b"gzip")])
+        return cls(made, _answer(etag, snapshot.body), compressed)
 
     def answer_format(self, accept_encoding: bytes | None) -> AnswerFormat:
         """The representation for that Accept-Encoding."""
@@ -87,7 +87,7 @@ def names(etags: bytes, etag: bytes) -> bool:
     return listed == [b"*"] or any(one.removeprefix(b"W/") == etag for one in listed)
 
 
-def _form(etag: bytes, body: bytes, encoding: Headers | None = None) -> AnswerFormat:
+def _answer(etag: bytes, body: bytes, encoding: Headers | None = None) -> AnswerFormat:
     kept = [
         (b"etag", etag),
         # Kept by browsers, but asked for anew each time.

@@ -16,14 +16,14 @@ _LOADED: Final = tuple(f"{viewer}/" for viewer in VIEWERS)
 NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 #: For JSON and all else that no browser should ever run or show inside a page.
 POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_GUARD: Final[Headers] = [
+_ISOLATION: Final[Headers] = [
     (b"vary", b"origin"),
     NO_SNIFFING,
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
 #: On every answer but those that `standard` has other headers for.
-STANDARD: Final[Headers] = [(b"cache-control", b"no-store"), *_GUARD, POLICY]
+STANDARD: Final[Headers] = [(b"cache-control", b"no-store"), *_ISOLATION, POLICY]
 #: The viewers' scripts are files of ours; they style elements one by one, and search in a worker.
 _PAGE_POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -32,7 +32,7 @@ _PAGE_POLICY: Final = (
 )
 _PAGE: Final[Headers] = [
     (b"cache-control", b"max-age=3600"),
-    *_GUARD,
+    *_ISOLATION,
     (b"content-security-policy", _PAGE_POLICY),
 ]
 #: For a year no browser that came by https comes by http again.

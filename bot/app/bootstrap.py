@@ -150,7 +150,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             _greet(settings, model)
             async with (
                 _taking_part(service, (alerts.run, lag.watch)),
-                _told(settings, alerts),
+                _announced(settings, alerts),
                 _killed_by_signal(command),
             ):
                 yield Running(
@@ -257,7 +257,7 @@ async def _kill(command: OperatorCommands) -> None:
 
 
 @asynccontextmanager
-async def _told(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
+async def _announced(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
     """Whoever gets alerts hears that this process begins and ends."""
     what = f"{settings.bot_mode} mode on {settings.exchange_name}"
     alerts.say(AlertKind.STARTED, Severity.INFO, f"The service has started: {what}")

@@ -160,13 +160,13 @@ class Bot:
     notes: OperatorNotices
 
     def note(self, at: datetime) -> None:
-        """Show what operators did, and the clock, since this was asked last; `keep_notes` later."""
+        """Show what operators did, and how the clock jumped, since the last call."""
         if events := self.notes.look(at):
             self.recent.see(events)
             with self.faults.within("the notices"):
                 self.publisher.show_notices([noted(event) for event in events])
 
-    async def keep_notes(self) -> None:
+    async def persist_notes(self) -> None:
         """Keep what was noted. May raise LeaseLostError."""
         await self.keeper.note(*self.notes.taken())
 
@@ -262,7 +262,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         model=examiner,
         decisions=decisions,
         recent=recent,
-        control=BotLoop(loop, universe.keep_fresh, clock, settings.bot_interval, on_beat),
+        control=BotLoop(loop, universe.run, clock, settings.bot_interval, on_beat),
         trader=trader,
         watch=watch,
         universe=universe,

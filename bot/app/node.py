@@ -107,7 +107,7 @@ class Node:
                 # A second Ctrl-C must not leave the loop behind.
                 await asyncio.shield(bot.control.stop())
                 with suppress(StoreError, LeaseLostError):
-                    await bot.keep_notes()
+                    await bot.persist_notes()
                     await bot.keeper.publish(bot.publisher.body)
 
     async def _begun(
@@ -217,7 +217,7 @@ class LeaderSession:
         await self._backend.look()
         self._bot.trader.look(self._clock.now())
         self._bot.note(self._clock.now())
-        await self._bot.keep_notes()
+        await self._bot.persist_notes()
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()
         await self._bot.keeper.publish(self._bot.publisher.body)

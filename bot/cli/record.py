@@ -42,7 +42,7 @@ async def _recorded(options: argparse.Namespace, settings: Settings) -> Recorded
             failure: Exception | None = None
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(universe.keep_fresh(stopping), name="universe")
+                    group.create_task(universe.run(stopping), name="universe")
                     looking = group.create_task(
                         record(data, universe, recorder, every, stopping), name="record"
                     )

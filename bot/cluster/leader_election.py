@@ -165,14 +165,14 @@ class LeaderElection:
             began = self._stopwatch()
             term = await election.take(self._who.holder, self._who.seconds, self._who.book)
             if term is None:
-                await self._stand_by(election, factories)
+                await self._run_standby(election, factories)
                 self.settled.set()
             else:
                 self._followed = None
                 await self._run_term(election, factories, term, began)
             await self._rest(self._who.seconds / STANDBY_POLLS)
 
-    async def _stand_by(self, election: LeaseStore, factories: NodeFactories) -> None:
+    async def _run_standby(self, election: LeaseStore, factories: NodeFactories) -> None:
         lead = await election.lead()
         book = lead.book or self._who.book
         if self._followed is None or self._followed[1].book != lead.book:

@@ -51,7 +51,7 @@ class OperatorNotices:
         self._jumps = jumps
         self._codec = RecordCodec(KIND, Wanted)
         self._noted: Wanted | None = None
-        self._kept: Wanted | None = None
+        self._committed: Wanted | None = None
         self._pending: list[Noted] = []
 
     def look(self, at: datetime) -> list[Noted]:
@@ -68,14 +68,14 @@ class OperatorNotices:
     def taken(self) -> tuple[list[Noted], list[StateRecord]]:
         """What is to be kept since this was asked last."""
         pending, self._pending = self._pending, []
-        if self._noted == self._kept:
+        if self._noted == self._committed:
             return pending, []
-        self._kept = self._noted
+        self._committed = self._noted
         return pending, [self._codec.state_record("", self._noted)]
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from what was noted last."""
-        self._noted = self._kept = self._codec.read(checkpoint).get("")
+        self._noted = self._committed = self._codec.read(checkpoint).get("")
         self._pending = []
 
 

@@ -208,7 +208,7 @@ class Publisher:
     def _of_now(self, state: BotState, markets: tuple[MarketView, ...], at: datetime) -> Snapshot:
         state = msgspec.structs.replace(
             state,
-            regime=_mood_seen(state.regime, markets),
+            regime=_regime_seen(state.regime, markets),
             markets=markets,
             bot=bot_view(self._snapshot_holder.status),
         )
@@ -354,7 +354,7 @@ class Publisher:
                 total_exposure=whole_cents(trader.portfolio.exposure),
                 open_positions=len(trader.portfolio.positions),
             ),
-            regime=_mood_seen(regime_view(market_regime), shown),
+            regime=_regime_seen(regime_view(market_regime), shown),
             markets=shown,
             whales=self._recent.whales,
             timeline=self._recent.timeline,
@@ -363,7 +363,7 @@ class Publisher:
         )
 
 
-def _mood_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:
+def _regime_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:
     """The regime, unless there is no fresh book to see it in."""
     return UNKNOWN_REGIME if all(view.stale for view in markets) else regime
 

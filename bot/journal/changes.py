@@ -18,7 +18,7 @@ AT_LEAST: Final = timedelta(minutes=1)
 MOST: Final = 5_000
 
 
-class _Told(NamedTuple):
+class _Reported(NamedTuple):
     at: datetime
     score: float | None
     position: Decimal
@@ -29,28 +29,28 @@ class Changes:
     """What the last row of each market said."""
 
     def __init__(self) -> None:
-        self._told: dict[str, _Told] = {}
+        self._last_rows: dict[str, _Reported] = {}
 
     def is_new(self, signal: SignalMade) -> bool:
         """Whether this is worth a row; if so it is what later ones are held against."""
-        reported = self._told.get(signal.ticker)
+        reported = self._last_rows.get(signal.ticker)
         if reported is not None and not _says_more(signal, reported):
             return False
         # The latest goes to the end, so that the first is the one to forget.
-        self._told.pop(signal.ticker, None)
-        self._told[signal.ticker] = _Told(
+        self._last_rows.pop(signal.ticker, None)
+        self._last_rows[signal.ticker] = _Reported(
             signal.at, signal.score, signal.position_after, signal.model_version
         )
-        if len(self._told) > MOST:
-            del self._told[next(iter(self._told))]
+        if len(self._last_rows) > MOST:
+            del self._last_rows[next(iter(self._last_rows))]
         return True
 
     def forget(self) -> None:
         """Nothing was said: a file begins, or rows were lost."""
-        self._told.clear()
+        self._last_rows.clear()
 
 
-def _says_more(signal: SignalMade, reported: _Told) -> bool:
+def _says_more(signal: SignalMade, reported: _Reported) -> bool:
     return (
         signal.action is not Action.HOLD
         or (signal.position_before, signal.position_after) != (reported.position, reported.position)

@@ -56,8 +56,8 @@ def say(event: Event, cycles: Cycles, repeats: Repeats) -> None:
     logger, usual, words = line
     if repeats.holds(event):
         usual = logging.DEBUG
-    judge = _LEVELS.get(type(event))
-    level = judge(event) if judge is not None else usual
+    level_of = _LEVELS.get(type(event))
+    level = level_of(event) if level_of is not None else usual
     if logger.isEnabledFor(level):
         logger.log(level, words(event), extra={"told": (event, cycles)})
 

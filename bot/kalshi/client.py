@@ -305,5 +305,5 @@ class KalshiClient:
             known = await self._calls.read(path, (), wire.series)
             if known.ticker != ticker:
                 raise ExchangeError(f"GET {path}: the answer is about {known.ticker}")
-            self._cache.keep_series(known)
+            self._cache.store_series(known)
         return known

@@ -48,7 +48,7 @@ class TermsCache:
         kept = self._series.get(ticker)
         return kept[1] if kept else None
 
-    def keep_series(self, series: SeriesTerms) -> None:
+    def store_series(self, series: SeriesTerms) -> None:
         """Remember it from now on."""
         self._series[series.ticker] = (self._clock.now(), series)
 

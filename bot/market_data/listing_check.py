@@ -37,7 +37,7 @@ class Census:
             seen=self.seen.union(ticker for ticker in page.tickers if ticker in known),
         )
 
-    def doubt(self, before: Self, watched: Collection[str]) -> str | None:
+    def implausibility(self, before: Self, watched: Collection[str]) -> str | None:
         """Why this cannot be true; None if it can. `watched` are known to be open, and for long."""
         if not self.open:
             return "the listing has no open market at all: it cannot be true"

@@ -170,7 +170,7 @@ class TradeFeed:
         except ExchangeError as error:
             return _Recent(reason=str(error))
         if whole:
-            return _Recent(trade_feed, first, _doubts(doubtful), doubtful)
+            return _Recent(trade_feed, first, _unread(doubtful), doubtful)
         reach = trade_feed[-1].at.timestamp() if trade_feed else inf
         reason = f"{len(trade_feed)} trades do not reach back to the last look"
         return _Recent(trade_feed, reach, reason, doubtful)
@@ -203,7 +203,7 @@ class TradeFeed:
         self._coverage = coverage
 
 
-def _doubts(tickers: frozenset[str]) -> str | None:
+def _unread(tickers: frozenset[str]) -> str | None:
     return f"a trade of {', '.join(sorted(tickers)[:3])} could not be read" if tickers else None
 
 

@@ -97,7 +97,7 @@ class Universe:
         self._heard = asyncio.Event()
         self._short = asyncio.Event()
         self._census = Census()
-        self._doubted = 0
+        self._rejected_scans = 0
         #: Not open at the moment, but not over either: asked about again with each refresh.
         self._paused: tuple[str, ...] = ()
         self._status = UniverseStatus(scanned=0, passes=0, last_pass=None, fault=None)
@@ -165,12 +165,12 @@ class Universe:
         for start in range(0, len(due), TERMS_BATCH):
             await self._learn_about(due[start : start + TERMS_BATCH])
 
-    async def keep_fresh(self, stopping: asyncio.Event, pause: float = PAUSE) -> None:
+    async def run(self, stopping: asyncio.Event, pause: float = PAUSE) -> None:
         """Scan and learn until the event is set; what the exchange fails at becomes a fault."""
         async with asyncio.TaskGroup() as group:
             tasks = (
-                group.create_task(self._keep_scanning(pause), name="universe scan"),
-                group.create_task(self._keep_learning(), name="universe terms"),
+                group.create_task(self._rescan(pause), name="universe scan"),
+                group.create_task(self._refresh_terms(), name="universe terms"),
             )
             await stopping.wait()
             # They only read: there is nothing to finish, and a stop must not wait for a page.
@@ -188,13 +188,13 @@ class Universe:
 
     def _believe(self, census: Census, known: Collection[str]) -> None:
         """Go by this pass from now on. Raises ExchangeError if it cannot be true."""
-        doubt = census.doubt(self._census, self._open_among(known))
+        implausibility = census.implausibility(self._census, self._open_among(known))
         # What stays so for long is no accident; only an exchange without a market never is true.
-        if doubt and (not census.open or self._doubted < BELIEVED_AFTER):
-            self._doubted += 1
+        if implausibility and (not census.open or self._rejected_scans < BELIEVED_AFTER):
+            self._rejected_scans += 1
             self._ranking.reject()
-            raise ExchangeError(f"GET /markets: {doubt}; the ranking before it stays")
-        self._doubted, self._census = 0, census
+            raise ExchangeError(f"GET /markets: {implausibility}; the ranking before it stays")
+        self._rejected_scans, self._census = 0, census
 
     def _open_among(self, known: Collection[str]) -> list[str]:
         """The watched ones among these that are certainly open."""
@@ -312,7 +312,7 @@ class Universe:
     def _with_terms(self, markets: Mapping[str, Market]) -> dict[str, Market]:
         return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}
 
-    async def _keep_scanning(self, pause: float) -> None:
+    async def _rescan(self, pause: float) -> None:
         hurry = LEAST_PAUSE
         while True:
             rest = pause
@@ -332,7 +332,7 @@ class Universe:
                 async with asyncio.timeout(rest - least):
                     await self._short.wait()
 
-    async def _keep_learning(self) -> None:
+    async def _refresh_terms(self) -> None:
         while True:
             await self.learn()
             await asyncio.sleep(TERMS_PAUSE)

@@ -68,8 +68,8 @@ def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
             "rows": len(moved),
             "markets": len(np.unique(moved.market)),
             "market_names": [moved.markets[number] for number in np.unique(moved.market)],
-            "from_utc": _moment(moved.at.min()),
-            "to_utc": _moment(moved.at.max()),
+            "from_utc": _iso_date(moved.at.min()),
+            "to_utc": _iso_date(moved.at.max()),
         },
         "libraries": {
             "python": platform.python_version(),
@@ -153,5 +153,5 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _moment(seconds: float) -> str:
+def _iso_date(seconds: float) -> str:
     return str(np.datetime64(int(seconds), "s")) + "Z"

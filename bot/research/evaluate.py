@@ -85,18 +85,18 @@ def _unseen(every: Samples, trained: set[str]) -> Samples:
 
 
 def tested(
-    score: Floats, lines: Mapping[str, Mapping[str, float]], moments: Samples, size: float
+    score: Floats, lines: Mapping[str, Mapping[str, float]], samples: Samples, size: float
 ) -> dict[str, Any]:
     """Metrics where the mid moved, baselines and how far they are beaten, gains on every row."""
-    has_moved = np.flatnonzero(np.abs(moments.change) >= size)
-    moved, own = moments.take(has_moved), score[has_moved]
+    has_moved = np.flatnonzero(np.abs(samples.change) >= size)
+    moved, own = samples.take(has_moved), score[has_moved]
     others = _others(lines, moved)
     return {
-        "metrics": measures(own, moved, SEED) | {"moved": len(moved) / max(len(moments), 1)},
+        "metrics": measures(own, moved, SEED) | {"moved": len(moved) / max(len(samples), 1)},
         "baselines": baselines(lines, moved),
         "better_than": {name: compared(own, other, moved, SEED) for name, other in others.items()},
         "reliability": reliability(own, moved.change > 0),
-        "gain_cents": gains(score, moments, SEED),
+        "gain_cents": gains(score, samples, SEED),
     }
 
 

@@ -89,10 +89,10 @@ def fitted(recipe: Recipe, features: Floats, up: Bools) -> Fitted:
     return Fitted(recipe.name, estimator, recipe.uses)
 
 
-def known(moments: Samples) -> Samples:
+def known(samples: Samples) -> Samples:
     """The moments at which every column that a candidate may read is known."""
-    columns = moments.features[:, column_numbers((*BOOK, *HISTORY, *CALM))]
-    return moments.take(np.flatnonzero(np.isfinite(columns).all(axis=1)))
+    columns = samples.features[:, column_numbers((*BOOK, *HISTORY, *CALM))]
+    return samples.take(np.flatnonzero(np.isfinite(columns).all(axis=1)))
 
 
 def column_numbers(names: Sequence[str]) -> list[int]:

@@ -23,15 +23,15 @@ SHARES: Final = (0.01, 0.05, 0.20)
 _SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
 
 
-def gains(score: Floats, moments: Samples, seed: int) -> dict[str, dict[str, Any]]:
+def gains(score: Floats, samples: Samples, seed: int) -> dict[str, dict[str, Any]]:
     """By share of rows (most decided first): counts and mean cents a contract, with intervals."""
     order = np.argsort(-np.abs(score - 0.5), kind="stable")
     result: dict[str, dict[str, Any]] = {}
-    if not len(moments):
+    if not len(samples):
         return result
     for share in SHARES:
         rows = order[: max(1, int(share * len(order)))]
-        result[f"top {share:.0%}"] = _gain(score[rows], moments.take(rows), seed)
+        result[f"top {share:.0%}"] = _gain(score[rows], samples.take(rows), seed)
     return result
 
 
@@ -45,19 +45,19 @@ def taker_fee(price: Floats) -> Floats:
     return np.asarray(cents[where].reshape(price.shape), dtype=np.float64)
 
 
-def outcomes(score: Floats, moments: Samples) -> dict[str, Floats]:
+def outcomes(score: Floats, samples: Samples) -> dict[str, Floats]:
     """Cents a contract of each row by way of trading, (N,); NaN where no order was filled."""
     is_long = score > 0.5
     # Seen from our side: what we pay to enter at once, what we get back at once, and by waiting.
-    pay: Floats = np.where(is_long, moments.ask, 1 - moments.bid)
-    rest: Floats = np.where(is_long, moments.bid, 1 - moments.ask)
-    back: Floats = np.where(is_long, moments.later_bid, 1 - moments.later_ask)
-    offer: Floats = np.where(is_long, moments.later_ask, 1 - moments.later_bid)
+    pay: Floats = np.where(is_long, samples.ask, 1 - samples.bid)
+    rest: Floats = np.where(is_long, samples.bid, 1 - samples.ask)
+    back: Floats = np.where(is_long, samples.later_bid, 1 - samples.later_ask)
+    offer: Floats = np.where(is_long, samples.later_ask, 1 - samples.later_bid)
     worth = (back + offer) / 2
     entry = taker_fee(pay)
     return {
-        "move": np.where(is_long, 1, -1) * moments.change,
-        "half_spread_and_fee": (moments.ask - moments.bid) * 50 + entry,
+        "move": np.where(is_long, 1, -1) * samples.change,
+        "half_spread_and_fee": (samples.ask - samples.bid) * 50 + entry,
         "taker_round_trip": (back - pay) * 100 - entry - taker_fee(back),
         "taker_marked_at_mid": (worth - pay) * 100 - entry,
         "resting_always_filled": (worth - rest) * 100,
@@ -65,14 +65,14 @@ def outcomes(score: Floats, moments: Samples) -> dict[str, Floats]:
     }
 
 
-def _gain(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
-    draws = redraws(moments.market, seed)
+def _gain(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
+    draws = redraws(samples.market, seed)
     result: dict[str, Any] = {
-        "rows": len(moments),
-        "markets": len(np.unique(moments.market)),
+        "rows": len(samples),
+        "markets": len(np.unique(samples.market)),
         "least_decided": float(np.abs(score - 0.5).min() + 0.5),
     }
-    for name, cents in outcomes(score, moments).items():
+    for name, cents in outcomes(score, samples).items():
         known = np.isfinite(cents)
         weight, value = draws[:, known], cents[known]
         if not len(value):

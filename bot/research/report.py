@@ -12,15 +12,15 @@ from bot.research.metrics import METRICS, calibration_error, interval, redraws
 _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
 
 
-def measures(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
+def measures(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     """Rows, markets, every metric with its 95 % interval, and how far off the scores were."""
-    if not len(moments):
+    if not len(samples):
         return {"rows": 0, "markets": 0} | dict.fromkeys((*METRICS, "calibration_error"))
-    up = moments.change > 0
-    draws = redraws(moments.market, seed)
+    up = samples.change > 0
+    draws = redraws(samples.market, seed)
     result: dict[str, Any] = {
-        "rows": len(moments),
-        "markets": len(np.unique(moments.market)),
+        "rows": len(samples),
+        "markets": len(np.unique(samples.market)),
         "up": float(up.mean()),
     }
     for name, metric in METRICS.items():
@@ -33,16 +33,16 @@ def measures(score: Floats, moments: Samples, seed: int) -> dict[str, Any]:
     return result
 
 
-def compared(score: Floats, other: Floats, moments: Samples, seed: int) -> dict[str, Any]:
+def compared(score: Floats, other: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     """How much better than another score, metric by metric: positive is better.
 
     Both are measured on the same redraws of the markets, so what moves both drops out.
     """
     result: dict[str, Any] = {}
-    if not len(moments):
+    if not len(samples):
         return result
-    up = moments.change > 0
-    draws = redraws(moments.market, seed)
+    up = samples.change > 0
+    draws = redraws(samples.market, seed)
     for name, sign in _BETTER.items():
         metric = METRICS[name]
         redrawn = [metric(score, up, draw) - metric(other, up, draw) for draw in draws]

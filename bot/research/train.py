@@ -70,7 +70,7 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
     """The model and what its card says. Raises TapeError and TooLittleError."""
     if not plan.tapes:
         raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
-    every = known(joined([_moments(tape, plan) for tape in plan.tapes]))
+    every = known(joined([_samples_of(tape, plan) for tape in plan.tapes]))
     before, after = _split(every, plan.test_day)
     trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
     best, why = chosen(trials, before)
@@ -94,7 +94,7 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
     return model, content
 
 
-def _moments(path: Path, plan: Plan) -> Samples:
+def _samples_of(path: Path, plan: Plan) -> Samples:
     runs = in_runs(read(path))
     return joined([samples(runs.thinned(cadence), plan.label) for cadence in plan.cadences])
 
@@ -118,10 +118,10 @@ def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     return before, after
 
 
-def _walked(found: Trial, moments: Samples) -> dict[str, Any]:
-    folds = [measures(found.score[rows], moments.take(rows), SEED) for rows in found.folds]
+def _walked(found: Trial, samples: Samples) -> dict[str, Any]:
+    folds = [measures(found.score[rows], samples.take(rows), SEED) for rows in found.folds]
     rows = np.concatenate(found.folds)
-    pooled = measures(found.score[rows], moments.take(rows), SEED)
+    pooled = measures(found.score[rows], samples.take(rows), SEED)
     return {"recipe": found.recipe.name, "pooled": pooled, "folds": folds}
 
 

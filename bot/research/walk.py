@@ -23,13 +23,13 @@ _FIRST_SHARE: Final = 0.35
 LEAST_GAIN: Final = 0.002
 
 
-def folds(moments: Samples, horizon: float, count: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
+def folds(samples: Samples, horizon: float, count: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
     """Rows to fit and rows to score, walking forward over events by when they began.
 
     An event is on one side only. Rows whose future reaches into the scored events are purged,
     and one more horizon is kept away.
     """
-    event, at = moments.event, moments.at
+    event, at = samples.event, samples.at
     begins = np.full(event.max() + 1, np.inf)
     np.minimum.at(begins, event, at)
     order = np.unique(begins[event])
@@ -52,20 +52,20 @@ class Trial:
     folds: tuple[Rows, ...]
 
 
-def trial(recipe: Recipe, moments: Samples, label: Label) -> Trial:
+def trial(recipe: Recipe, samples: Samples, label: Label) -> Trial:
     """Walk one candidate forward: fitted where the mid moved, scored everywhere."""
-    moved = np.abs(moments.change) >= label.size
-    score = np.full(len(moments), np.nan)
+    moved = np.abs(samples.change) >= label.size
+    score = np.full(len(samples), np.nan)
     results = []
-    for past, scored in tqdm(list(folds(moments, label.horizon)), desc=recipe.name, disable=None):
+    for past, scored in tqdm(list(folds(samples, label.horizon)), desc=recipe.name, disable=None):
         rows = past[moved[past]]
-        model = fitted(recipe, moments.features[rows], moments.change[rows] > 0)
-        score[scored] = model.score(moments.features[scored])
+        model = fitted(recipe, samples.features[rows], samples.change[rows] > 0)
+        score[scored] = model.score(samples.features[scored])
         results.append(scored[moved[scored]])
     return Trial(recipe, score, tuple(results))
 
 
-def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:
+def chosen(trials: Sequence[Trial], samples: Samples) -> tuple[Trial, str]:
     """The first (plainest) trial, unless a later one earns its complexity; and why, in words.
 
     It earns it against every plainer one: with a log loss lower by `LEAST_GAIN`, the interval of
@@ -73,38 +73,38 @@ def chosen(trials: Sequence[Trial], moments: Samples) -> tuple[Trial, str]:
     """
     for number in range(len(trials) - 1, 0, -1):
         plainer = trials[:number]
-        if all(_is_worth_it(trials[number], other, moments) for other in plainer):
+        if all(_is_worth_it(trials[number], other, samples) for other in plainer):
             return trials[number], "it beats every plainer candidate by enough, walking forward"
     return trials[0], "no richer candidate beats all plainer ones by enough, walking forward"
 
 
-def calibrating_slope(found: Trial, moments: Samples) -> float:
+def calibrating_slope(found: Trial, samples: Samples) -> float:
     """The slope of the log odds that fits the walked scores best, to a hundredth, at most 1.
 
     A model may be told that it was too sure of itself, never that it was too modest.
     """
     rows = np.concatenate(found.folds)
-    score, up = found.score[rows], moments.change[rows] > 0
+    score, up = found.score[rows], samples.change[rows] > 0
     slopes = np.arange(20, 101) / 100
     losses = [log_loss(calibrated(score, slope), up) for slope in slopes.tolist()]
     return float(slopes[int(np.argmin(losses))])
 
 
-def expected_factor(found: Trial, slope: float, moments: Samples, horizon: float) -> float:
+def expected_factor(found: Trial, slope: float, samples: Samples, horizon: float) -> float:
     """The factor of `edge.expected_move` that fits all walked rows best, moved or not."""
     rows = np.flatnonzero(np.isfinite(found.score))
     score = calibrated(found.score[rows], slope)
-    volatility = moments.features[rows][:, column_numbers(("vol60",))[0]]
+    volatility = samples.features[rows][:, column_numbers(("vol60",))[0]]
     unit = expected_move(score, volatility, horizon, 1.0)
-    return float((unit @ moments.change[rows]) / (unit @ unit))
+    return float((unit @ samples.change[rows]) / (unit @ unit))
 
 
-def _is_worth_it(rival: Trial, other: Trial, moments: Samples) -> bool:
+def _is_worth_it(rival: Trial, other: Trial, samples: Samples) -> bool:
     rows = np.concatenate(rival.folds)
-    better = compared(rival.score[rows], other.score[rows], moments.take(rows), SEED)["log_loss"]
+    better = compared(rival.score[rows], other.score[rows], samples.take(rows), SEED)["log_loss"]
     won = sum(
-        log_loss(rival.score[fold], moments.change[fold] > 0)
-        < log_loss(other.score[fold], moments.change[fold] > 0)
+        log_loss(rival.score[fold], samples.change[fold] > 0)
+        < log_loss(other.score[fold], samples.change[fold] > 0)
         for fold in rival.folds
     )
     is_clear = better["gain"] >= LEAST_GAIN and better["interval"][0] > 0

@@ -42,7 +42,7 @@ class TickerState:
         self._slots: dict[str, int] = {}
         self._gone: dict[str, None] = {}
         self._sights = 0
-        self._told = 0
+        self._persisted_sights = 0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -68,14 +68,14 @@ class TickerState:
             StateRecord(kind, one, None) for one in self._gone if one not in self._slots
         ]
         raw, size = self._rows.view(np.uint8).data, self._rows.itemsize
-        count = int((self._rows["sight"] >= self._told).sum())
+        count = int((self._rows["sight"] >= self._persisted_sights).sum())
         # Slots are in the order of sight, so those of late are the last ones.
         state_records += [
             StateRecord(kind, ticker, bytes(raw[slot * size : (slot + 1) * size]))
             for ticker, slot in islice(reversed(self._slots.items()), count)
         ]
         self._gone.clear()
-        self._told = self._sights
+        self._persisted_sights = self._sights
         return state_records
 
     def restore(self, kind: str, bodies: Mapping[str, bytes]) -> None:
@@ -88,7 +88,7 @@ class TickerState:
         rows = np.frombuffer(b"".join(bodies[one] for one in sound), dtype=self._rows.dtype)
         order = np.argsort(rows["sight"], kind="stable")
         self._rows[self._places([sound[place] for place in order])] = rows[order]
-        self._sights = self._told = int(rows["sight"].max(initial=-1)) + 1
+        self._sights = self._persisted_sights = int(rows["sight"].max(initial=-1)) + 1
 
     def _is_sound(self, body: bytes) -> bool:
         return len(body) == self._rows.itemsize and body.startswith(self._mark)

@@ -66,12 +66,12 @@ def take(connection: Connection, holder: str, seconds: float, book: str) -> Term
 def renew(connection: Connection, term: Term, seconds: float) -> None:
     """Hold it for so many seconds from now. Raises LeaseLostError."""
     until = now(connection.dialect.name) + seconds
-    _must_match(connection.execute(update(lease).where(_of(term)).values(expires_at=until)), term)
+    _require_held(connection.execute(update(lease).where(_of(term)).values(expires_at=until)), term)
 
 
 def fence(connection: Connection, term: Term) -> None:
     """Go on only if this term still holds it. Raises LeaseLostError."""
-    _must_match(connection.execute(_FENCE, {"whose": term.holder, "which": term.epoch}), term)
+    _require_held(connection.execute(_FENCE, {"whose": term.holder, "which": term.epoch}), term)
 
 
 def release(connection: Connection, term: Term) -> None:
@@ -120,6 +120,6 @@ def _of(term: Term) -> ColumnElement[bool]:
     return and_(lease.c.holder == term.holder, lease.c.epoch == term.epoch)
 
 
-def _must_match(result: CursorResult[Any], term: Term) -> None:
+def _require_held(result: CursorResult[Any], term: Term) -> None:
     if result.rowcount == 0:
         raise LeaseLostError(f"term {term.epoch} of {term.holder} has ended: another may lead")

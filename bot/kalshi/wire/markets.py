@@ -228,8 +228,8 @@ def _market(shape: shapes.MarketWire) -> Market:
         or shape.ticker,
         status=MarketStatus(shape.status),
         grid=_grid(shape.price_ranges or ()),
-        open_time=_moment(shape.open_time),
-        close_time=_moment(shape.close_time),
+        open_time=_utc_time(shape.open_time),
+        close_time=_utc_time(shape.close_time),
         volume_24h=Decimal(shape.volume_24h_fp),
         open_interest=Decimal(shape.open_interest_fp),
         result=shape.result,
@@ -289,7 +289,7 @@ def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
     return multiplier
 
 
-def _moment(reported: datetime) -> datetime:
+def _utc_time(reported: datetime) -> datetime:
     if reported.year not in YEARS:
         raise ValueError(f"a time in the year {reported.year}")
     return reported.astimezone(UTC)
@@ -306,7 +306,7 @@ def _trade(shape: shapes.TradeWire) -> PublicTrade:
     return PublicTrade(
         trade_id=shape.trade_id,
         ticker=shape.ticker,
-        at=_moment(shape.created_time),
+        at=_utc_time(shape.created_time),
         taker=_TAKER[shape.taker_book_side],
         price=price,
         count=Decimal(shape.count_fp),

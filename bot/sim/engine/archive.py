@@ -15,9 +15,9 @@ from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 
 #: Archived markets remembered; the oldest go first.
-ARCHIVE_KEPT: Final = 5_000
+ARCHIVED_MARKETS: Final = 5_000
 #: Trades of a market kept once it has paid.
-TRADES_KEPT: Final = 20
+ARCHIVED_TRADES: Final = 20
 
 
 class Archive:
@@ -29,7 +29,7 @@ class Archive:
 
     def settled(self, market: MarketState) -> None:
         """Keep less of a market that has paid, and promise to put it away."""
-        while len(market.trades) > TRADES_KEPT:
+        while len(market.trades) > ARCHIVED_TRADES:
             market.trades.popleft()
         self._state.agenda.add(self._state.now + self.after, Due.ARCHIVE, market.spec.ticker)
 
@@ -45,7 +45,7 @@ class Archive:
             del state.event_markets[event], state.events[event], state.event_updated[event]
         # A copy: whatever was remembered about the live one goes with it.
         state.archive[ticker] = replace(market, history=History(), trades=deque())
-        if len(state.archive) > ARCHIVE_KEPT:
+        if len(state.archive) > ARCHIVED_MARKETS:
             del state.archive[next(iter(state.archive))]
         state.listed += 1
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from bot.sim.engine.units import DOLLAR_TICKS
 
-MINUTES_KEPT: Final = 600
-HOURS_KEPT: Final = 24 * 15
+MAX_MINUTES: Final = 600
+MAX_HOURS: Final = 24 * 15
 DAY_MINUTES: Final = 1_440
 
 
@@ -87,9 +87,9 @@ class History:
     __slots__ = ("_day", "_day_volume", "_last", "hours", "minutes")
 
     def __init__(self) -> None:
-        self.minutes: deque[Bar] = deque(maxlen=MINUTES_KEPT)
+        self.minutes: deque[Bar] = deque(maxlen=MAX_MINUTES)
         #: Finished minutes by the hour; the minute that still runs is in none of them.
-        self.hours: deque[Bar] = deque(maxlen=HOURS_KEPT)
+        self.hours: deque[Bar] = deque(maxlen=MAX_HOURS)
         self._day: deque[tuple[int, int]] = deque()
         self._day_volume = 0
         start = Range(0, 0, 0, 0), Range(DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS)

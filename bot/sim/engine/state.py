@@ -22,8 +22,8 @@ from bot.sim.engine.specs import SHARDS, EventSpec, MarketSpec, SeriesSpec
 from bot.sim.engine.timers import Agenda
 
 #: Trades remembered for `GET /markets/trades`, over all markets and in each.
-TRADES_KEPT = 20_000
-MARKET_TRADES_KEPT = 5_000
+MAX_TRADES = 20_000
+MAX_MARKET_TRADES = 5_000
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -54,7 +54,7 @@ class MarketState:
     settled_at: datetime | None = None
     clock: int = 0
     version: int = 0
-    trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=MARKET_TRADES_KEPT))
+    trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=MAX_MARKET_TRADES))
 
     @property
     def is_open(self) -> bool:
@@ -88,7 +88,7 @@ class ExchangeState:
     markets: dict[str, MarketState] = field(default_factory=dict)
     archive: dict[str, MarketState] = field(default_factory=dict)
     accounts: dict[str, MemberAccount] = field(default_factory=dict)
-    trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
+    trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=MAX_TRADES))
     shards: list[Shard] = field(default_factory=lambda: [Shard(name) for name in SHARDS])
     fee_pot: int = 0
     agenda: Agenda = field(default_factory=Agenda)

@@ -14,7 +14,7 @@ from bot.sim.stream.wire import cut, gone
 
 PREFIX: Final = "/trade-api/"
 _REST: Final = "/trade-api/v2"
-_KEPT_AWAY: Final = frozenset({"slow", "rate_limited", "error", "hang", "cut"})
+_INSTEAD: Final = frozenset({"slow", "rate_limited", "error", "hang", "cut"})
 
 
 class FaultGate:
@@ -33,12 +33,12 @@ class FaultGate:
         if not where:
             await self._app(scope, receive, send)
             return
-        for fault in self._faults.drawn(where, _KEPT_AWAY):
+        for fault in self._faults.drawn(where, _INSTEAD):
             fault.fire()
             if fault.spec.kind == "slow":
                 await self._faults.sleep(fault.spec.parameters["delay"])
             else:
-                await _keep_away(fault, scope, receive, send)
+                await _respond_instead(fault, scope, receive, send)
                 return
         if scope["type"] == "websocket" or not self._faults.any_active:
             await self._app(scope, receive, send)
@@ -70,7 +70,7 @@ def place(scope: Scope) -> str:
     return f"{scope['method']} {path.removeprefix(_REST)}"
 
 
-async def _keep_away(fault: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
+async def _respond_instead(fault: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
     kind, terms = fault.spec.kind, fault.spec.parameters
     if scope["type"] == "websocket":
         await receive()

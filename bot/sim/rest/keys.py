@@ -36,11 +36,11 @@ def made_key(
     private: RSAPrivateKey | Ed25519PrivateKey
     if kind is KeyKind.RSA:
         private = generate_private_key(_RSA_EXPONENT, _RSA_BITS)
-        form = PrivateFormat.TraditionalOpenSSL
+        encoding = PrivateFormat.TraditionalOpenSSL
     else:
         private = Ed25519PrivateKey.generate()
-        form = PrivateFormat.PKCS8
-    pem = private.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+        encoding = PrivateFormat.PKCS8
+    pem = private.private_bytes(Encoding.PEM, encoding, NoEncryption()).decode()
     return ApiKey(str(uuid4()), private.public_key(), account, scopes), pem
 
 

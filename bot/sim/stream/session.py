@@ -13,7 +13,7 @@ import orjson
 from bot.sim.stream import channels
 from bot.sim.stream.channels import Channel, Filter, StreamError
 from bot.sim.stream.hub import Hub, Listeners
-from bot.sim.stream.terms import FrameFate, StreamLimits
+from bot.sim.stream.terms import FrameSpoiler, StreamLimits
 
 
 class Subscription:
@@ -115,7 +115,7 @@ class StreamSession:
     """One connection, of one account. `may_read` is whether its key covers private channels."""
 
     def __init__(
-        self, hub: Hub, account: str, *, may_read: bool, limits: StreamLimits, fate: FrameFate
+        self, hub: Hub, account: str, *, may_read: bool, limits: StreamLimits, spoiler: FrameSpoiler
     ) -> None:
         self.hub = hub
         self.account = account
@@ -128,7 +128,7 @@ class StreamSession:
         self.wake: Callable[[], None] = _nothing
         #: Called to queue a frame after so many seconds.
         self.later: Callable[[float, Callable[[], None]], object] = _at_once
-        self._frame_fate = fate
+        self._spoiler = spoiler
         self._sids = 0
         self._waiting: list[str] = []
 
@@ -169,11 +169,7 @@ class StreamSession:
         """
         if subscription.sid not in self.subscriptions:
             return False
-        code = (
-            self._frame_fate.error(subscription.channel.name)
-            if self._frame_fate.spoils_frames
-            else 0
-        )
+        code = self._spoiler.error(subscription.channel.name) if self._spoiler.spoils_frames else 0
         if subscription.waiting >= self.limits.buffer:
             code = channels.OVERFLOW
         if code:
@@ -182,7 +178,7 @@ class StreamSession:
 
     def post(self, subscription: Subscription, frame: str) -> None:
         """Queue a subscription's frame, if no fault spoils it."""
-        if self._frame_fate.spoils_frames:
+        if self._spoiler.spoils_frames:
             self._spoiled(subscription.channel.name, frame)
         else:
             self._waiting.append(frame)
@@ -210,7 +206,7 @@ class StreamSession:
         return [frame + end if frame[0] == "{" else frame for frame in waiting]
 
     def _spoiled(self, channel: str, frame: str) -> None:
-        instead = self._frame_fate.frames(channel, frame)
+        instead = self._spoiler.frames(channel, frame)
         if instead is None:
             self.is_cut = True
             return

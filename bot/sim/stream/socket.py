@@ -73,7 +73,7 @@ class StreamSocket:
             key.account,
             may_read=key.may(READ),
             limits=self.terms.limits,
-            fate=self._faults.stream,
+            spoiler=self._faults.stream,
         )
 
     async def _serve(self, session: StreamSession, receive: Receive, wire: Wire) -> None:

@@ -36,7 +36,7 @@ class StreamTerms:
     beat: PingSchedule = field(default_factory=PingSchedule)
 
 
-class FrameFate(Protocol):
+class FrameSpoiler(Protocol):
     """Who may spoil frames on their way out."""
 
     @property

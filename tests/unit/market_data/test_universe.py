@@ -355,7 +355,7 @@ async def test_an_exchange_with_few_markets_lacks_none(clock):
 async def test_with_most_places_empty_the_listing_is_read_again_soon(wide, many, monkeypatch):
     monkeypatch.setattr("bot.market_data.universe.LEAST_PAUSE", 0.0)
     stopping = asyncio.Event()
-    companion = asyncio.create_task(wide.keep_fresh(stopping, pause=1e9))
+    companion = asyncio.create_task(wide.run(stopping, pause=1e9))
     await until(lambda: wide.status.passes == 2)
     for ticker in list(many.described)[:150]:
         many.change(ticker, status=MarketStatus.FINALIZED)
@@ -539,7 +539,7 @@ async def test_what_was_watched_never_changes_under_its_reader(universe, exchang
 async def test_the_companion_survives_the_exchange_and_stops_at_once(universe, exchange):
     exchange.fails = {"listing"}
     stopping = asyncio.Event()
-    companion = asyncio.create_task(universe.keep_fresh(stopping, pause=0))
+    companion = asyncio.create_task(universe.run(stopping, pause=0))
     await until(lambda: universe.status.fault is not None)
     exchange.fails = set()
     await until(lambda: universe.status.passes == 2)
@@ -553,7 +553,7 @@ async def test_the_companion_learns_beside_its_scan(universe, exchange):
     await universe.scan()
     await universe.refresh()
     stopping = asyncio.Event()
-    companion = asyncio.create_task(universe.keep_fresh(stopping))
+    companion = asyncio.create_task(universe.run(stopping))
     await until(lambda: exchange.asked_terms)
     stopping.set()
     await companion

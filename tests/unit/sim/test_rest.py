@@ -647,7 +647,7 @@ async def test_an_event_goes_with_its_last_market_and_cursors_go_on_counting():
 
 
 def test_the_archive_forgets_the_oldest(monkeypatch):
-    monkeypatch.setattr(archive, "ARCHIVE_KEPT", 2)
+    monkeypatch.setattr(archive, "ARCHIVED_MARKETS", 2)
     exchange = exchange_with("A", "B", "C")
     exchange.advance(CLOSE)
     for ticker in ("A", "B", "C"):
