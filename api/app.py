@@ -12,7 +12,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from api import errors
 from api.deps import OpenServices, ServiceFacts, Services
 from api.middleware import EdgeMiddleware
-from api.routes import bot, decisions, demo, docs, logs, model, root, state, whales
+from api.routes import account, bot, decisions, demo, docs, logs, model, root, state, whales
 from api.schemas.common import FAILED
 from api.security.auth import AccessPolicy
 from api.security.cors import Cors
@@ -29,6 +29,7 @@ What has a lock wants a token: `Authorization: Bearer TOKEN`.
 _TAGS: Final = [
     {"name": "service", "description": "What this is and how it is doing"},
     {"name": "state", "description": "What the bot sees: made once a cycle"},
+    {"name": "account", "description": "What is held, what it came to, what may be risked"},
     {"name": "bot", "description": "The loop's switches, its status, its decisions"},
     {"name": "whales", "description": "Every detection, and what detections came to"},
     {"name": "model", "description": "The model, its card and its track record"},
@@ -109,6 +110,6 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    for part in (root, docs, state, bot, decisions, whales, model, logs, demo):
+    for part in (root, docs, state, account, bot, decisions, whales, model, logs, demo):
         app.include_router(part.router)
     return app

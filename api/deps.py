@@ -16,6 +16,7 @@ from bot.config import VERSION, Settings
 from bot.dashboard.snapshot import Snapshot, SnapshotHolder
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
+from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
@@ -160,6 +161,11 @@ class Services(Protocol):
     @property
     def decisions(self) -> Decisions:
         """Why there was a trade, or none, of late."""
+        ...
+
+    @property
+    def account(self) -> AccountView:
+        """The account as it was once the last cycle was over."""
         ...
 
     @property

@@ -38,6 +38,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelMonitor
+from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
@@ -124,6 +125,11 @@ class Running:
     def decisions(self) -> DecisionLog:
         """Why there was a trade, or none."""
         return self.service.bot.decisions
+
+    @property
+    def account(self) -> AccountView:
+        """The account as it was once the last cycle was over."""
+        return self.service.bot.account.view
 
 
 @asynccontextmanager

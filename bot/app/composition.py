@@ -18,7 +18,9 @@ from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
+from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
+from bot.dashboard.committed_view import CommittedView
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.publisher import Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
@@ -141,7 +143,7 @@ class TermResources:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts: the first seven are read from, `control` runs the others."""
+    """The joined parts: the first eight are read from, `control` runs the others."""
 
     snapshot_holder: SnapshotHolder
     publisher: Publisher
@@ -149,6 +151,7 @@ class Bot:
     trade_feed: TradeFeed
     model: ModelMonitor
     decisions: DecisionLog
+    account: AccountPanel
     recent: ActivityFeed
     control: BotLoop
     trader: Trader
@@ -196,6 +199,7 @@ class Bot:
             "the whales": self.whales,
             "the grades": self.model,
             "the decisions": self.decisions,
+            "the account": self.account,
             "the timeline": self.recent,
         }
 
@@ -226,6 +230,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         role=lambda: _with_fault(world.role_status.role(), keeper),
     )
     publisher = Publisher(world.snapshot_holder, sources)
+    account = AccountPanel(trader)
     parts = CycleParts(
         data=data,
         watchlist=universe,
@@ -235,7 +240,13 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         keeper=keeper,
         clock=clock,
         audience=Observers(
-            faults, {"the state": publisher, "the whales": follower, "the decisions": decisions}
+            faults,
+            {
+                "the state": publisher,
+                "the account": account,
+                "the whales": follower,
+                "the decisions": decisions,
+            },
         ),
         trade_feed=trade_feed,
         faults=faults,
@@ -245,8 +256,9 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         "the whales": follower,
         "the grades": examiner,
         "the decisions": decisions,
+        "the account": account,
     }
-    keeper.serve(publisher, (trader, watch, cycle), views, faults)
+    keeper.serve(CommittedView(publisher, account), (trader, watch, cycle), views, faults)
     loop = _until_lost(cycle.run, resources.lose)
 
     def on_beat(beat: LoopStatus) -> None:
@@ -261,6 +273,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         trade_feed=trade_feed,
         model=examiner,
         decisions=decisions,
+        account=account,
         recent=recent,
         control=BotLoop(loop, universe.run, clock, settings.bot_interval, on_beat),
         trader=trader,

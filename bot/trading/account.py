@@ -49,12 +49,17 @@ class TradingAccount:
     @property
     def sound_equity(self) -> Dollars | None:
         """The equity if all of it comes from prices that were seen; None otherwise."""
-        return None if self._assumed & self.portfolio.positions.keys() else self.equity
+        return None if self.assumed else self.equity
 
     @property
     def equity(self) -> Dollars:
         """Cash, and what closing everything would fetch as last seen."""
         return equity(self.portfolio, self.marks)
+
+    @property
+    def assumed(self) -> frozenset[str]:
+        """What is held and counted at its cost, because no price of it was seen yet."""
+        return frozenset(self._assumed & self.portfolio.positions.keys())
 
     @property
     def places(self) -> Mapping[str, Place]:

@@ -17,11 +17,12 @@ from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
+from bot.core.risk.limit_use import LimitUse, Standing, limit_uses
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
 from bot.core.signals import strategy
 from bot.core.signals.expected_value import ExpectedValue
-from bot.core.signals.strategy import Intent
+from bot.core.signals.strategy import Intent, Thresholds
 from bot.ports.exchange import Venue
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
@@ -79,6 +80,21 @@ class Trader:
         return day.pnl(self.equity) if day else ZERO
 
     @property
+    def assumed(self) -> frozenset[str]:
+        """What is held and counted at its cost, because no price of it was seen yet."""
+        return self._holdings.assumed
+
+    @property
+    def drawdown(self) -> Dollars:
+        """How far equity fell below its peak at most, since an operator resumed last or ever."""
+        return self._entry_guard.breakers.drawdown
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Which scores enter and exit."""
+        return self._rules.thresholds
+
+    @property
     def stop(self) -> Stop | None:
         """What stopped entries when that was looked at last; None if nothing did."""
         return self._entry_guard.stop
@@ -96,6 +112,12 @@ class Trader:
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
+
+    def limit_uses(self, at: datetime) -> tuple[LimitUse, ...]:
+        """Each limit and what is used of it; orders in doubt count as filled."""
+        portfolio = self._holdings.at_worst(self.unresolved)
+        places, breakers = self._holdings.places, self._entry_guard.breakers
+        return limit_uses(self._rules.limits, Standing(portfolio, places, breakers, at))
 
     async def resolve_in_doubt(self, at: datetime) -> list[Event]:
         """Ask what became of the orders whose fate is not known; once at the start of a pass."""

@@ -127,6 +127,10 @@ class CircuitBreakers:
         """Entries sent within the minute before this moment."""
         return sum(at - entry < MINUTE for entry in self.entries)
 
+    def failed_lately(self, at: datetime) -> int:
+        """Failures of the exchange within the minute before this moment."""
+        return sum(at - failure < MINUTE for failure in self.failures)
+
     def failed(self, at: datetime, limits: RiskLimits) -> Self:
         """After the exchange failed at something; one too many within a minute begins a pause."""
         most = limits.max_errors_per_minute

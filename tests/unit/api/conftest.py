@@ -16,6 +16,7 @@ from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
+from bot.dashboard.account_panel import NOTHING
 from bot.dashboard.snapshot import (
     BotStatus,
     SnapshotHolder,
@@ -28,6 +29,7 @@ from bot.dashboard.snapshot import (
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
+from bot.ports.account_views import AccountView
 from bot.ports.views import (
     BotState,
     Check,
@@ -127,6 +129,7 @@ class Open:
     readiness: "Checks"
     metrics: "Metrics"
     decisions: "Decisions"
+    account: AccountView
     journal: CsvJournal
     log_stats: LogStats
     log_folder: Path
@@ -239,6 +242,7 @@ class World:
     kill: KillSwitch = field(default_factory=KillSwitch)
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
+    account: AccountView = NOTHING
     seconds: float = 0.0
     model: ModelMonitor = field(default_factory=no_model)
     whales: MarkoutTracker = field(default_factory=MarkoutTracker)
@@ -260,6 +264,7 @@ class World:
             readiness=self.readiness,
             metrics=Metrics(),
             decisions=self.decisions,
+            account=self.account,
             journal=journal,
             log_stats=LogStats(self.folder),
             log_folder=self.folder,

@@ -1,0 +1,67 @@
+"""`/positions` and `/limits`: the account as it was once the last cycle was over."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter
+
+from api.deps import CurrentServices, Services
+from api.schemas.account import Limits, LimitShape, Positions, PositionShape
+from bot.dashboard.publisher import LEAST_INTERVAL, STALE_AFTER
+from bot.ports.account_views import PositionView
+
+router = APIRouter(tags=["account"])
+
+_NO_CYCLE: Final = "no cycle has been over yet"
+
+
+@router.get("/positions", summary="Open positions")
+async def positions(services: CurrentServices) -> Positions:
+    """What is held: its worth, what it has come to, and why it is still held."""
+    view, now = services.account, services.clock.now()
+    known = _as_of(services, now)
+    shown = [_position(one, now, known["reason"]) for one in view.positions]
+    totals = None if view.totals is None else msgspec.structs.asdict(view.totals)
+    body = {"positions": shown, "count": len(shown), "account": totals, **known}
+    return Positions.model_validate(body)
+
+
+@router.get("/limits", summary="Each limit and its use")
+async def limits(services: CurrentServices) -> Limits:
+    """What may be risked, how much of that is used, and why nothing is entered if so."""
+    view = services.account
+    shown = [LimitShape.model_validate(one) for one in view.limits]
+    stopped = services.snapshot_holder.status.entries_stopped
+    known = _as_of(services, services.clock.now())
+    body = {"limits": shown, "count": len(shown), "entries_stopped": stopped, **known}
+    return Limits.model_validate(body)
+
+
+def _as_of(services: Services, now: datetime) -> dict[str, Any]:
+    """When that was, how long ago, and what is wrong with it."""
+    at = services.account.at
+    if at is None:
+        return {"as_of": None, "age_seconds": None, "reason": _NO_CYCLE}
+    age = _seconds(datetime.fromisoformat(at), now)
+    old = STALE_AFTER * max(services.snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
+    reason = f"no cycle was over for {age:.0f} s" if age > old else None
+    return {"as_of": at, "age_seconds": max(age, 0.0), "reason": reason}
+
+
+def _position(one: PositionView, now: datetime, old: str | None) -> PositionShape:
+    fields = msgspec.structs.asdict(one)
+    closes = None if one.closes_at is None else datetime.fromisoformat(one.closes_at)
+    return PositionShape.model_validate(
+        fields
+        | {
+            "held_seconds": max(_seconds(datetime.fromisoformat(one.opened_at), now), 0.0),
+            "closes_in_seconds": None if closes is None else _seconds(now, closes),
+            "stale": one.stale or old is not None,
+            "stale_reason": one.stale_reason or old,
+        }
+    )
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return round((end - start).total_seconds(), 1)

@@ -1,0 +1,35 @@
+"""The state and the panels beside it: shown together, once what they show is kept."""
+
+from typing import Protocol
+
+from bot.dashboard.publisher import Publisher
+
+
+class Panel(Protocol):
+    """Has a view of the last pass that waits until it may be seen."""
+
+    def show(self) -> None:
+        """Let it be seen."""
+        ...
+
+
+class CommittedView:
+    """Shows what the publisher made, and what these made of the same pass."""
+
+    def __init__(self, publisher: Publisher, *panels: Panel) -> None:
+        self._publisher = publisher
+        self._panels = panels
+
+    def prepared(self) -> bytes | None:
+        """The state that will be shown next, as JSON; None if there is none."""
+        return self._publisher.prepared()
+
+    def show(self) -> None:
+        """Let all of it be seen."""
+        self._publisher.show()
+        for panel in self._panels:
+            panel.show()
+
+    def show_role(self) -> None:
+        """Let nothing new be seen but how this process stands."""
+        self._publisher.show_role()

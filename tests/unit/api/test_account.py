@@ -1,0 +1,69 @@
+"""`/positions` and `/limits`: what is known with its age, and never a 0 for what is not."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.clock import RecordedClock
+from tests.unit.api.conftest import opened
+from tests.unit.dashboard.test_account_panel import Paneled
+
+
+@pytest.fixture
+async def bench(world):
+    """A long position, seen by the service five seconds after the cycle."""
+    bench = Paneled()
+    await bench.run(0.8)
+    world.account = bench.panel.view
+    world.clock = RecordedClock(datetime.fromisoformat(world.account.at) + timedelta(seconds=5))
+    return bench
+
+
+async def test_before_the_first_cycle_nothing_is_known_and_nothing_is_zero(client):
+    positions = (await client.get("/positions")).json()
+    limits = (await client.get("/limits")).json()
+
+    assert positions == {
+        "positions": [],
+        "count": 0,
+        "account": None,
+        "as_of": None,
+        "age_seconds": None,
+        "reason": "no cycle has been over yet",
+    }
+    assert limits["reason"] == "no cycle has been over yet"
+
+
+async def test_a_position_says_how_long_it_is_held_and_when_it_closes(world, bench):
+    async with opened(world.app()) as client:
+        found = (await client.get("/positions")).json()
+
+    (one,) = found["positions"]
+    position = bench.trader.portfolio.positions["A"]
+    market = bench.exchange.markets["A"]
+    now = world.clock.now()
+    assert one["held_seconds"] == (now - position.opened_at).total_seconds()
+    assert one["closes_in_seconds"] == (market.close_time - now).total_seconds()
+    assert one["stale"] is False
+    assert found["age_seconds"] == 5.0
+    assert found["account"]["equity"] == bench.panel.view.totals.equity
+
+
+async def test_after_a_long_silence_every_mark_is_stale(world, bench):
+    world.clock = RecordedClock(world.clock.now() + timedelta(minutes=5))
+
+    async with opened(world.app()) as client:
+        found = (await client.get("/positions")).json()
+
+    assert found["reason"] == "no cycle was over for 305 s"
+    assert found["positions"][0]["stale_reason"] == "no cycle was over for 305 s"
+
+
+async def test_limits_are_listed_with_their_use(world, bench):
+    async with opened(world.app()) as client:
+        found = (await client.get("/limits")).json()
+
+    total = next(one for one in found["limits"] if one["rule"] == "total_exposure")
+    assert (total["value"], total["limit"], total["use"]) == (53.0, 2500.0, 0.0212)
+    assert found["count"] == len(found["limits"])
+    assert found["entries_stopped"] is None
