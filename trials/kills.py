@@ -198,7 +198,7 @@ async def _restored(settings: Mapping[str, str], database: Path) -> list[str]:
     found = config.load(None, **{name.lower(): value for name, value in settings.items()})
     clock = SystemClock()
     async with opened(found.database) as place:
-        book = (await place.lead()).book
+        book = (await place.leader()).book
         checkpoint = await place.checkpoint(book or "")
     if checkpoint.published is None:
         return []

@@ -136,12 +136,12 @@ class AccessPolicy:
     def _failed(self, target: Target, scope: Scope, why: str) -> AccessRefusal:
         client = scope.get("client")
         address = plain(str(client[0]))[:_SHOWN_ADDRESS] if client else "an unknown address"
-        standing = self._failures.add(address)
-        if standing.unsaid is not None:
-            more = f"; {standing.unsaid:,} more since the last such line" if standing.unsaid else ""
+        attempts = self._failures.add(address)
+        if attempts.unsaid is not None:
+            more = f"; {attempts.unsaid:,} more since the last such line" if attempts.unsaid else ""
             path, method = plain(target.path)[:_SHOWN_PATH], scope.get("method", "WebSocket")
             log.warning("Refused %s %s: %s from %s%s", method, path, why, address, more)
-        return _too_many(standing.wait) if standing.wait else _NO_TOKEN
+        return _too_many(attempts.wait) if attempts.wait else _NO_TOKEN
 
     def _is_at_home(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Whether it is this machine that asks, for itself, of a service of which nobody minds.

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.backtest.tape_source import Cursor, moment
+from bot.backtest.tape_source import Cursor, utc_time
 from bot.clock import RecordedClock
 from bot.core.events import (
     Action,
@@ -34,7 +34,7 @@ from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.exchange import Journal
 from bot.ports.persistence import NullStore
 from bot.signals.analyzer import Analyzer, Observations, Predictions, joined
-from bot.tape.reader import Tape, moments, transposed
+from bot.tape.reader import Tape, cycle_rows, transposed
 from bot.trading.trader import Trader
 
 
@@ -81,10 +81,10 @@ class Replay:
 
         Raises ValueError for `every` not above 0.
         """
-        cycles = list(moments(self._tape.books, every))
+        cycles = list(cycle_rows(self._tape.books, every))
         predictions = self._watch.predicted(observed(self._tape, self._watch))
         cursor = Cursor(self._tape, predictions)
-        clock = RecordedClock(moment(self._tape.books.seen_at[0]))
+        clock = RecordedClock(utc_time(self._tape.books.seen_at[0]))
         parts = CycleParts(
             data=cursor,
             watchlist=cursor,
@@ -99,7 +99,7 @@ class Replay:
         cycle = Cycle(parts)
         done = 0
         for rows in cycles:
-            clock.move(moment(self._tape.books.seen_at[rows[-1]]))
+            clock.move(utc_time(self._tape.books.seen_at[rows[-1]]))
             cursor.move(rows)
             await cycle.run()
             self._totals.cycles += 1

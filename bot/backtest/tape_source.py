@@ -66,19 +66,19 @@ class Cursor:
         return self._now
 
 
-def moment(seconds: float) -> datetime:
+def utc_time(seconds: float) -> datetime:
     """Seconds UTC as a moment."""
     return datetime.fromtimestamp(float(seconds), UTC)
 
 
 def markets_of(tape: Tape) -> dict[str, Market]:
     """The markets of a tape, as far as it describes them."""
-    opens, closes = moment(tape.books.seen_at[0]), moment(tape.books.seen_at[-1]) + _AFTER
+    opens, closes = utc_time(tape.books.seen_at[0]), utc_time(tape.books.seen_at[-1]) + _AFTER
     known = tape.books.seen_at + tape.seconds_to_close
     columns = (tape.books.tickers, known.tolist(), tape.volume.tolist())
     last = {ticker: (close, volume) for ticker, close, volume in zip(*columns, strict=True)}
     return {
-        ticker: _market(ticker, opens, closes if math.isnan(close) else moment(close), volume)
+        ticker: _market(ticker, opens, closes if math.isnan(close) else utc_time(close), volume)
         for ticker, (close, volume) in last.items()
     }
 

@@ -173,21 +173,21 @@ class LeaderElection:
             await self._rest(self._who.seconds / STANDBY_POLLS)
 
     async def _run_standby(self, election: LeaseStore, factories: NodeFactories) -> None:
-        lead = await election.lead()
-        book = lead.book or self._who.book
-        if self._followed is None or self._followed[1].book != lead.book:
+        leader = await election.leader()
+        book = leader.book or self._who.book
+        if self._followed is None or self._followed[1].book != leader.book:
             standby = factories.standby()
             checkpoint = await election.seen(book)
             standby.begin(checkpoint)
-            self._followed = standby, lead, checkpoint.commit
+            self._followed = standby, leader, checkpoint.commit
             self._switches.look_at(book)
-            log.info("This process stands by: %s leads %s", lead.holder or "nobody", book)
+            log.info("This process stands by: %s leads %s", leader.holder or "nobody", book)
         standby, _, commit = self._followed
         await self._switches.sync(election)
-        self._set_role(Role(leads=lead.holder, epoch=lead.epoch, killed=self._switches.killed))
+        self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._switches.killed))
         news = await election.news(book, commit)
         standby.see(news)
-        self._followed = standby, lead, news.commit
+        self._followed = standby, leader, news.commit
         self._polled.set()
 
     async def _run_term(

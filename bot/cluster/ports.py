@@ -24,7 +24,7 @@ class LeaseStore(Protocol):
         """Let somebody else lead."""
         ...
 
-    async def lead(self) -> LeaseState:
+    async def leader(self) -> LeaseState:
         """Who leads."""
         ...
 

@@ -40,9 +40,9 @@ async def whole(response: httpx.Response) -> httpx.Response:
         body = await (_body(response) if is_success else _beginning(response))
     finally:
         await response.aclose()
-    kept = [(k, v) for k, v in response.headers.raw if k.lower() not in _OF_THE_WAY]
+    headers = [(k, v) for k, v in response.headers.raw if k.lower() not in _OF_THE_WAY]
     return httpx.Response(
-        response.status_code, headers=kept, content=body, request=response.request
+        response.status_code, headers=headers, content=body, request=response.request
     )
 
 

@@ -179,7 +179,7 @@ class KalshiClient:
         failures: list[ExchangeError] = []
         for batch in in_batches(wanted):
             read = await self._terms(batch, failures)
-            self._cache.keep(read)
+            self._cache.store(read)
             found |= read
         if failures and not found:
             raise failures[0]

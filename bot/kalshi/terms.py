@@ -38,15 +38,15 @@ class TermsCache:
         known = {event: self._terms[event][1] for event in events if event in self._terms}
         return known, [event for event in events if event not in known]
 
-    def keep(self, terms: Mapping[str, Terms]) -> None:
+    def store(self, terms: Mapping[str, Terms]) -> None:
         """Remember these from now on."""
         now = self._clock.now()
-        self._terms |= {event: (now, kept) for event, kept in terms.items()}
+        self._terms |= {event: (now, known) for event, known in terms.items()}
 
     def series(self, ticker: str) -> SeriesTerms | None:
         """The series, if it was read within the hour."""
-        kept = self._series.get(ticker)
-        return kept[1] if kept else None
+        known = self._series.get(ticker)
+        return known[1] if known else None
 
     def store_series(self, series: SeriesTerms) -> None:
         """Remember it from now on."""
@@ -54,5 +54,5 @@ class TermsCache:
 
     def _forget(self) -> None:
         oldest = self._clock.now() - FRESH_FOR
-        self._terms = {event: kept for event, kept in self._terms.items() if kept[0] > oldest}
-        self._series = {name: kept for name, kept in self._series.items() if kept[0] > oldest}
+        self._terms = {event: known for event, known in self._terms.items() if known[0] > oldest}
+        self._series = {name: known for name, known in self._series.items() if known[0] > oldest}

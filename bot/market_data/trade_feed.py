@@ -159,10 +159,10 @@ class TradeFeed:
 
     async def _all(self, since: Floats) -> _Recent:
         """All trades since the earliest of these moments, as far as they are known."""
-        moments = since[np.isfinite(since)]
-        if not len(moments):
+        starts = since[np.isfinite(since)]
+        if not len(starts):
             return _Recent(reason=_NEW)
-        first = float(moments.min())
+        first = float(starts.min())
         try:
             trade_feed, whole, doubtful = await self._source.recent_trades(
                 datetime.fromtimestamp(first, UTC), PAGES

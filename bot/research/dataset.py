@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.feature_state import HISTORY_COLUMNS, BboHistory, bbo, history
-from bot.core.signals.features import FEATURES, blank, completed, standing
+from bot.core.signals.features import FEATURES, blank, book_features, completed
 from bot.research.runs import Runs, event_of
 from bot.tape.reader import Rows
 
@@ -96,11 +96,11 @@ def samples(runs: Runs, label: Label) -> Samples:
     mid = runs.books.mid
     reasons["mid outside 10-90 c or one-sided"] = ~((mid >= LOWEST_MID) & (mid <= HIGHEST_MID))
     reasons["closes before the horizon"] = runs.seconds_to_close < label.horizon
-    dropped, kept = {}, np.ones(len(runs), dtype=bool)
+    dropped, usable = {}, np.ones(len(runs), dtype=bool)
     for reason, faulty in reasons.items():
-        dropped[reason] = int(np.count_nonzero(kept & faulty))
-        kept &= ~faulty
-    now, then = np.flatnonzero(kept), later[kept]
+        dropped[reason] = int(np.count_nonzero(usable & faulty))
+        usable &= ~faulty
+    now, then = np.flatnonzero(usable), later[usable]
     return Samples(
         features=features[now],
         at=runs.books.seen_at[now],
@@ -120,11 +120,11 @@ def observations(runs: Runs) -> Floats:
 
     What the tape was too shallow to hold is NaN: a book cut at one level is not a thin book.
     """
-    stands = [
-        standing(runs.books.take(rows), runs.seconds_to_close[rows])
+    static = [
+        book_features(runs.books.take(rows), runs.seconds_to_close[rows])
         for rows in (slice(start, start + _CHUNK) for start in range(0, len(runs), _CHUNK))
     ]
-    table = completed(np.concatenate(stands), _histories(runs))
+    table = completed(np.concatenate(static), _histories(runs))
     table[:, [feature.levels > runs.levels for feature in FEATURES]] = np.nan
     return table
 

@@ -96,7 +96,7 @@ class Analyzer:
             ("regimes", market_regimes),
         ):
             rows[name].view(_PLAIN[name])[:] = np.ascontiguousarray(part).view(_PLAIN[name])
-        self._memory.keep(books.tickers, rows)
+        self._memory.store(books.tickers, rows)
         found = sorted(seen.whales, key=itemgetter(0))
         observations = np.isfinite(market_regimes["mids"]).sum(axis=1)
         # These books are what just came: how old they are counts when they are kept for later.

@@ -55,7 +55,7 @@ class TickerState:
         rows[index < 0] = self._blank["row"][0]
         return rows.view(self._kind)
 
-    def keep(self, tickers: Sequence[str], rows: NDArray[np.void]) -> None:
+    def store(self, tickers: Sequence[str], rows: NDArray[np.void]) -> None:
         """Remember these rows; tickers are distinct. The longest unseen go if room runs out."""
         index = self._places(tickers)
         self._rows["row"][index] = np.ascontiguousarray(rows).view(self._plain)

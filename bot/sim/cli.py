@@ -59,7 +59,7 @@ def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     """The application that the arguments ask for; writes the key file."""
     exchange, driver = _exchange(arguments, clock)
     if arguments.weekly_pause:
-        exchange.keep_week()
+        exchange.schedule_weekly_pause()
     cash = {shard: micros(arguments.cash) for shard in range(len(SHARDS))}
     exchange.open_account(MEMBER, cash)
     key, pem = made_key(MEMBER, arguments.key_kind)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.core.market.orderbook import Books, Floats
-from bot.core.signals.features import FEATURES, standing
+from bot.core.signals.features import FEATURES, book_features
 from bot.sim.engine.events import BookDelta, SimEvent, Traded
 from bot.sim.world.experiment import Experiment, Frames
 from bot.sim.world.plots import draw
@@ -179,7 +179,7 @@ def _features(seen: Frames) -> Floats:
         ask_size=seen.ask_size[rows],
     )
     # The last column is the time to the close, which says nothing of a book.
-    measured: Floats = standing(books, np.ones(len(rows)))[:, :-1]
+    measured: Floats = book_features(books, np.ones(len(rows)))[:, :-1]
     return measured
 
 

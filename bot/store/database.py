@@ -77,9 +77,9 @@ class Database:
         """Others may lead at once; one that was lost already is no error."""
         await self._session.write(partial(leases.release, term=term))
 
-    async def lead(self) -> LeaseState:
+    async def leader(self) -> LeaseState:
         """Who leads at this moment."""
-        return await self._session.read(leases.lead)
+        return await self._session.read(leases.leader)
 
     def store(self, term: Term, book: str) -> BookStore:
         """Where this term keeps a book."""

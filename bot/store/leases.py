@@ -47,7 +47,7 @@ def is_free(connection: Connection, holder: str) -> bool:
 def take(connection: Connection, holder: str, seconds: float, book: str) -> Term | None:
     """The next term for this holder, or None while somebody else has one."""
     _checked(connection)
-    moment = now(connection.dialect.name)
+    current = now(connection.dialect.name)
     taken = connection.scalar(
         update(lease)
         .where(_free(connection, holder))
@@ -55,8 +55,8 @@ def take(connection: Connection, holder: str, seconds: float, book: str) -> Term
             holder=holder,
             epoch=lease.c.epoch + 1,
             book=book,
-            started_at=moment,
-            expires_at=moment + seconds,
+            started_at=current,
+            expires_at=current + seconds,
         )
         .returning(lease.c.epoch)
     )
@@ -80,7 +80,7 @@ def release(connection: Connection, term: Term) -> None:
     connection.execute(given_up)
 
 
-def lead(connection: Connection) -> LeaseState:
+def leader(connection: Connection) -> LeaseState:
     """Who holds it at this moment."""
     holds = and_(lease.c.holder.is_not(None), lease.c.expires_at > now(connection.dialect.name))
     _checked(connection)
@@ -110,9 +110,9 @@ _FENCE: Final = (
 
 
 def _free(connection: Connection, holder: str) -> ColumnElement[bool]:
-    moment = now(connection.dialect.name)
+    current = now(connection.dialect.name)
     # One that ends far ahead was taken before the clock was set back: nobody would wait so long.
-    over = or_(lease.c.expires_at <= moment, lease.c.expires_at > moment + LONGEST)
+    over = or_(lease.c.expires_at <= current, lease.c.expires_at > current + LONGEST)
     return or_(lease.c.holder.is_(None), over, lease.c.holder == holder)
 
 

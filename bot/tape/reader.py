@@ -19,7 +19,7 @@ from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, colum
 from bot.tape import schema
 from bot.tape.schema import TapeError
 
-__all__ = ["Rows", "Tape", "TapeError", "moments", "read", "transposed"]
+__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "read", "transposed"]
 
 Rows = NDArray[np.intp]
 
@@ -74,7 +74,7 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
     )
 
 
-def moments(books: Books, every: float) -> Iterator[Rows]:
+def cycle_rows(books: Books, every: float) -> Iterator[Rows]:
     """The rows of each cycle of `every` seconds on the receive clock: a market's latest book.
 
     `books` are in time order; so are the cycles, and the rows of each. A market without a book

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from bot.core.whales.markouts import ALL, Group, MarkoutSample, MarkoutTally
+from bot.core.whales.markouts import ALL, Group, MarkoutSample, MarkoutSums
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
@@ -18,13 +18,13 @@ from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 SUMS: Final = 50_000
 
 
-class _Tallied(Struct, frozen=True, array_like=True):
+class _GroupSums(Struct, frozen=True, array_like=True):
     """A tally with what it is of."""
 
     group: Group
     step: int
     is_whale: bool
-    stats: MarkoutTally = field(name="tally")
+    stats: MarkoutSums = field(name="tally")
 
 
 class _Sums(Struct, array_like=True):
@@ -43,28 +43,28 @@ class MarkoutStats:
     def __init__(self, capacity: int = SUMS) -> None:
         """`capacity` is how many sums are kept at most."""
         self._capacity = capacity
-        self._codec = RecordCodec("tallies", _Tallied)
+        self._codec = RecordCodec("tallies", _GroupSums)
         self._sums_codec = RecordCodec("sums", _Sums)
-        self._stats: dict[str, _Tallied] = {}
+        self._stats: dict[str, _GroupSums] = {}
         self._sums: dict[str, _Sums] = {}
         self._place = 0
         self._count = 0
         self._changed: dict[str, None] = {}
         self._heard: dict[str, None] = {}
 
-    def pairs(self) -> Iterator[tuple[Group, int, MarkoutTally, MarkoutTally]]:
+    def pairs(self) -> Iterator[tuple[Group, int, MarkoutSums, MarkoutSums]]:
         """By group and horizon the tally of whales and that of their matches."""
         known = {(one.group, one.step, one.is_whale): one.stats for one in self._stats.values()}
         for group, step in sorted({(group, step) for group, step, _ in known}):
-            whales = known.get((group, step, True), MarkoutTally())
-            yield group, step, whales, known.get((group, step, False), MarkoutTally())
+            whales = known.get((group, step, True), MarkoutSums())
+            yield group, step, whales, known.get((group, step, False), MarkoutSums())
 
     def note(self, sample: MarkoutSample, step: int, net: float | None) -> None:
         """A moment came to `net` cents at a horizon; None if that could not be seen."""
         whole = Group(sample.group.type, ALL, ALL)
         for group in (sample.group, whole):
             name = _name(group, step, sample.is_whale)
-            known = self._stats.get(name) or _Tallied(group, step, sample.is_whale, MarkoutTally())
+            known = self._stats.get(name) or _GroupSums(group, step, sample.is_whale, MarkoutSums())
             self._stats[name] = replace(known, stats=self._with(name, known.stats, sample, net))
             self._changed[name] = None
 
@@ -102,8 +102,8 @@ class MarkoutStats:
         return {name: None for name, one in stats.items() if one is None}, gone
 
     def _with(
-        self, name: str, stats: MarkoutTally, sample: MarkoutSample, net: float | None
-    ) -> MarkoutTally:
+        self, name: str, stats: MarkoutSums, sample: MarkoutSample, net: float | None
+    ) -> MarkoutSums:
         if net is None:
             return stats.missed()
         sums = self._heard_of(sample.ticker)

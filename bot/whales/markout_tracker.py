@@ -146,8 +146,8 @@ class MarkoutTracker:
     def scores(self) -> Scores:
         """What detections came to so far."""
         lines = tuple(
-            line(group, HORIZON_NAMES[step], whales, matches)
-            for group, step, whales, matches in self._stats.pairs()
+            line(group, HORIZON_NAMES[step], whales, controls)
+            for group, step, whales, controls in self._stats.pairs()
         )
         following, unscored = self._open.count, dict(self._unscored)
         return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)

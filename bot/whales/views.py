@@ -13,7 +13,7 @@ from msgspec import Struct
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.whales.detector import Source
-from bot.core.whales.markouts import Group, MarkoutTally, lead, verdict
+from bot.core.whales.markouts import Group, MarkoutSums, excess, verdict
 
 #: Said wherever the figures are shown.
 LIMITS: Final = (
@@ -44,7 +44,7 @@ class WhaleRecord(Struct, frozen=True, kw_only=True):
     source: str = Source.BOOK.value
 
 
-class WhaleEnding(Struct, frozen=True, kw_only=True):
+class WhaleEnding(Struct, frozen=True, kw_only=True, rename={"kind": "fate"}):
     """How an announced order ended, as far as books and trades tell.
 
     `interval_seconds` is how long nobody looked before it was missed; `traded` what can have met
@@ -56,7 +56,7 @@ class WhaleEnding(Struct, frozen=True, kw_only=True):
     side: str
     price: float
     size: float
-    fate: str
+    kind: str
     lifetime_seconds: float
     interval_seconds: float
     traded: float | None
@@ -65,7 +65,12 @@ class WhaleEnding(Struct, frozen=True, kw_only=True):
 Recorded = TypeVar("Recorded", WhaleRecord, WhaleEnding)
 
 
-class ScoreLine(Struct, frozen=True, kw_only=True):
+class ScoreLine(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"excess": "lead", "excess_interval": "lead_interval"},
+):
     """What detections of a group came to at one horizon, net, in cents a contract.
 
     `interval` and those of the others are 95 %, null with too few markets; `verdict` is that of
@@ -86,8 +91,8 @@ class ScoreLine(Struct, frozen=True, kw_only=True):
     baseline_missing: int
     baseline_mean: float | None
     baseline_interval: tuple[float, float] | None
-    lead: float | None
-    lead_interval: tuple[float, float] | None
+    excess: float | None
+    excess_interval: tuple[float, float] | None
 
 
 class Scores(Struct, frozen=True, kw_only=True):
@@ -128,16 +133,16 @@ def ended(event: WhaleEnded) -> WhaleEnding:
         side=ending.side.value,
         price=cents(ending.price),
         size=measured(ending.size),
-        fate=ending.fate.value,
+        kind=ending.fate.value,
         lifetime_seconds=round(ending.lifetime, 3),
         interval_seconds=round(ending.interval, 3),
         traded=ending.traded,
     )
 
 
-def line(group: Group, horizon: str, whales: MarkoutTally, matches: MarkoutTally) -> ScoreLine:
+def line(group: Group, horizon: str, whales: MarkoutSums, controls: MarkoutSums) -> ScoreLine:
     """A group at a horizon as JSON shows it."""
-    ahead, ahead_interval = lead(whales, matches)
+    ahead, ahead_interval = excess(whales, controls)
     return ScoreLine(
         type=group.type,
         price_band=group.band,
@@ -149,12 +154,12 @@ def line(group: Group, horizon: str, whales: MarkoutTally, matches: MarkoutTally
         mean=_known(whales.mean),
         interval=_rounded(whales.interval),
         verdict=verdict(whales.interval),
-        baseline_count=matches.count,
-        baseline_missing=matches.missing,
-        baseline_mean=_known(matches.mean),
-        baseline_interval=_rounded(matches.interval),
-        lead=_known(ahead),
-        lead_interval=_rounded(ahead_interval),
+        baseline_count=controls.count,
+        baseline_missing=controls.missing,
+        baseline_mean=_known(controls.mean),
+        baseline_interval=_rounded(controls.interval),
+        excess=_known(ahead),
+        excess_interval=_rounded(ahead_interval),
     )
 
 

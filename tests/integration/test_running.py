@@ -449,8 +449,8 @@ async def test_a_term_that_is_lost_while_it_runs_shows_nothing_of_its_own(here):
     async with running(here.settings(lease_seconds=2)) as service:
         await in_lead(service)
         async with opened(here.settings().database) as database:
-            lead = await database.lead()
-            await database.release(Term(str(lead.holder), lead.epoch))
+            leader = await database.leader()
+            await database.release(Term(str(leader.holder), leader.epoch))
             taken = await database.take("another", 60, service.service.book)
             assert taken is not None
             here.scorer.opinion = 0.9

@@ -106,19 +106,19 @@ def _decayed(now: BboHistory, rows: Rows, gap: Floats, change: Floats) -> dict[s
     """The averages brought forward to now: until now, what was last seen held."""
     before = _centred(rows["bid"], rows["ask"])
     flow = _order_flow(now, rows)
-    kept = {seconds: np.exp(-gap / seconds) for seconds in (2.0, 10.0, 60.0)}
+    decay_by = {seconds: np.exp(-gap / seconds) for seconds in (2.0, 10.0, 60.0)}
     with np.errstate(divide="ignore", invalid="ignore"):
         # Squared change per second, weighted as the time it took; 1/60 is the limit at no time.
-        per_second = np.where(gap > 0, (1 - kept[60.0]) / gap, 1 / 60.0)
+        per_second = np.where(gap > 0, (1 - decay_by[60.0]) / gap, 1 / 60.0)
     last_imb1 = imbalance(rows["bid_size"], rows["ask_size"])
     return {
-        "mid2": before + kept[2.0] * (rows["mid2"] - before),
-        "mid10": before + kept[10.0] * (rows["mid10"] - before),
-        "mid60": before + kept[60.0] * (rows["mid60"] - before),
-        "flow2": kept[2.0] * rows["flow2"] + flow,
-        "flow10": kept[10.0] * rows["flow10"] + flow,
-        "imb10": last_imb1 + kept[10.0] * (rows["imb10"] - last_imb1),
-        "variance": kept[60.0] * rows["variance"] + per_second * change**2,
+        "mid2": before + decay_by[2.0] * (rows["mid2"] - before),
+        "mid10": before + decay_by[10.0] * (rows["mid10"] - before),
+        "mid60": before + decay_by[60.0] * (rows["mid60"] - before),
+        "flow2": decay_by[2.0] * rows["flow2"] + flow,
+        "flow10": decay_by[10.0] * rows["flow10"] + flow,
+        "imb10": last_imb1 + decay_by[10.0] * (rows["imb10"] - last_imb1),
+        "variance": decay_by[60.0] * rows["variance"] + per_second * change**2,
     }
 
 
@@ -148,12 +148,12 @@ def _remembered(
     mid = _centred(now.bid, now.ask)
     imb1 = imbalance(now.bid_size, now.ask_size)
     starts = {"mid2": mid, "mid10": mid, "mid60": mid, "imb10": imb1}
-    kept = np.empty(len(mid), FEATURE_ROW)
+    state = np.empty(len(mid), FEATURE_ROW)
     for name, value in zip(now._fields, now, strict=True):
-        kept[name] = value
-    kept["since"] = np.where(known, rows["since"], now.seen_at)
+        state[name] = value
+    state["since"] = np.where(known, rows["since"], now.seen_at)
     for name, value in after.items():
-        kept[name] = np.where(known, value, starts.get(name, 0.0))
+        state[name] = np.where(known, value, starts.get(name, 0.0))
     one_sided = ~np.isfinite(mid)
-    kept[one_sided] = rows[one_sided]
-    return kept
+    state[one_sided] = rows[one_sided]
+    return state

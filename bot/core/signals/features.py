@@ -39,9 +39,9 @@ __all__ = [
     "Parity",
     "Rows",
     "blank",
+    "book_features",
     "completed",
     "measure",
-    "standing",
 ]
 
 
@@ -121,17 +121,17 @@ def measure(books: Books, rows: Rows, seconds_to_close: Floats) -> tuple[Floats,
     market occurs once. A book without two sides leaves its row as it was.
     """
     moved, after = history(bbo(books), rows)
-    return completed(standing(books, seconds_to_close), moved), after
+    return completed(book_features(books, seconds_to_close), moved), after
 
 
-def completed(stands: Floats, moved: Floats) -> Floats:
+def completed(static: Floats, moved: Floats) -> Floats:
     """All features, (N, len(FEATURES)), from what `standing` and `history` say of N books."""
-    measured = np.column_stack([stands, moved])
+    measured = np.column_stack([static, moved])
     volatility = np.maximum(measured[:, [_VOLATILITY_AT]], _CALMEST)
     return np.concatenate([measured, measured[:, _CALMED_AT] / volatility], axis=1)
 
 
-def standing(books: Books, seconds_to_close: Floats) -> Floats:
+def book_features(books: Books, seconds_to_close: Floats) -> Floats:
     """The features of the books as they stand: the columns before the history ones."""
     two_sided = np.isfinite(books.mid)
     bid, ask = _depth(books.bid_price, books.bid_size), _depth(books.ask_price, books.ask_size)

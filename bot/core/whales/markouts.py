@@ -85,7 +85,7 @@ class MarkoutSample:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkoutTally:
+class MarkoutSums:
     """Sums of what moments came to, in cents.
 
     By market m with n moments that came to s together: `markets` counts them, `squares` is Σ s²,
@@ -100,10 +100,10 @@ class MarkoutTally:
     products: float = 0.0
     counts: float = 0.0
 
-    def plus(self, net: float, before: tuple[int, float] = (0, 0.0)) -> "MarkoutTally":
+    def plus(self, net: float, before: tuple[int, float] = (0, 0.0)) -> "MarkoutSums":
         """With one more moment of a market that had `before`: so many, and their sum."""
         n, s = before
-        return MarkoutTally(
+        return MarkoutSums(
             count=self.count + 1,
             total=self.total + net,
             missing=self.missing,
@@ -113,7 +113,7 @@ class MarkoutTally:
             counts=self.counts + (n + 1) ** 2 - n**2,
         )
 
-    def missed(self) -> "MarkoutTally":
+    def missed(self) -> "MarkoutSums":
         """With one more moment of which nothing is known."""
         return replace(self, missing=self.missing + 1)
 
@@ -140,13 +140,13 @@ class MarkoutTally:
         return sqrt(max(enlarged, 0.0)) / self.count
 
 
-def lead(whales: MarkoutTally, matches: MarkoutTally) -> tuple[float, tuple[float, float] | None]:
+def excess(whales: MarkoutSums, controls: MarkoutSums) -> tuple[float, tuple[float, float] | None]:
     """How much more than their matches the whales came to, in cents, with its interval.
 
     The two are taken as independent, which makes the interval rather too wide than too narrow.
     """
-    ahead = whales.mean - matches.mean
-    error = sqrt(whales.error**2 + matches.error**2)
+    ahead = whales.mean - controls.mean
+    error = sqrt(whales.error**2 + controls.error**2)
     return ahead, None if isnan(error) else (ahead - _SURE * error, ahead + _SURE * error)
 
 

@@ -88,8 +88,8 @@ class Bursts:
 
     def moved(self, place: Index) -> Self:
         """The bursts of the markets whose new row, `place[row]`, is not below 0."""
-        kept = self.take(place[self.row] >= 0)
-        return type(self)(place[kept.row], *(getattr(kept, n) for n in self.__slots__[1:]))
+        staying = self.take(place[self.row] >= 0)
+        return type(self)(place[staying.row], *(getattr(staying, n) for n in self.__slots__[1:]))
 
 
 @dataclass(frozen=True, slots=True)

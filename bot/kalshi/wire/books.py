@@ -201,8 +201,8 @@ def _sound(
     sound, broken = columns(tickers, np.full(len(tickers), seen_at), yes, no)
     if len(too_fine):
         broken |= {tickers[row]: TOO_FINE for row in too_fine}
-        kept = [row for row, ticker in enumerate(sound.tickers) if ticker not in broken]
-        sound = sound.take(np.array(kept, dtype=np.intp))
+        exact = [row for row, ticker in enumerate(sound.tickers) if ticker not in broken]
+        sound = sound.take(np.array(exact, dtype=np.intp))
     return sound, broken
 
 

@@ -52,11 +52,11 @@ def refuse_repetition_outside(document: bytes | memoryview) -> None:
     """The same for the outermost object alone: what is within is looked at one by one."""
     last: list[str | None] = [None]
 
-    def keep(pairs: Pairs) -> None:
+    def note_outermost(pairs: Pairs) -> None:
         # The outermost object is the last to end.
         last[0] = _repeated(pairs)
 
-    _walk(document, keep)
+    _walk(document, note_outermost)
     if last[0] is not None:
         raise _twice(last[0])
 

@@ -108,9 +108,9 @@ class ExchangeStatus:
 def listing(body: bytes) -> ListingPage:
     """A page of GET /markets as a ranking needs it."""
     entries, broken, cursor = _entries(body, shapes.ListedMarket, lambda entry: entry)
-    kept = [e for e in entries if e.status == MarketStatus.ACTIVE and not _is_combo(e)]
-    volume = np.array([float(entry.volume_24h_fp) for entry in kept], dtype=np.float64)
-    listed = Listed(tuple([entry.ticker for entry in kept]), volume)
+    active = [e for e in entries if e.status == MarketStatus.ACTIVE and not _is_combo(e)]
+    volume = np.array([float(entry.volume_24h_fp) for entry in active], dtype=np.float64)
+    listed = Listed(tuple([entry.ticker for entry in active]), volume)
     return ListingPage(listed, tuple([entry.ticker for entry in entries]), cursor, broken)
 
 

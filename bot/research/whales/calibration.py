@@ -21,7 +21,7 @@ from bot.core.whales.detector import TradesBetween, WhaleRules, WhaleType, measu
 from bot.core.whales.endings import EndingKind
 from bot.core.whales.thresholds import blank_rows
 from bot.journal.terminal import spell_out
-from bot.tape.reader import Rows, Tape, TapeError, moments, read, transposed
+from bot.tape.reader import Rows, Tape, TapeError, cycle_rows, read, transposed
 
 #: The threshold of the detectors that people use, for comparison.
 ABSOLUTE: Final = 5_000.0
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 def seen(tape: Tape, cadence: float, rules: WhaleRules) -> Seen:
     """What the rules say of a tape, in runs, that is looked at every `cadence` seconds."""
-    looked = np.concatenate(list(moments(tape.books, cadence)))
+    looked = np.concatenate(list(cycle_rows(tape.books, cadence)))
     names, run = np.unique(np.array(tape.books.tickers), return_inverse=True)
     # By run, then by time: rows that follow each other are what one market showed.
     looked = looked[np.argsort(run[looked], kind="stable")]

@@ -18,9 +18,9 @@ from bot.core.whales.thresholds import WhaleRules
 from bot.research.plots import drawn
 from bot.research.whales.calibration import in_runs, seen
 from bot.research.whales.detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
-from bot.research.whales.figures import false_alarms_per_hour, figures, lead
 from bot.research.whales.markets import KINDS, NULL, MarketKind, Scene, scene
 from bot.research.whales.matching import QUESTIONS, Detection, Score, score, together
+from bot.research.whales.score_summary import f1_excess, false_alarms_per_hour, summary
 from bot.research.whales.tracks import Tracks, recorded, tracks
 from bot.tape.reader import Tape, read
 
@@ -98,7 +98,7 @@ def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
             found = results.score(kind, results.simple(kind, measure, least))
             yield {
                 **results.row(kind, measure, found),
-                **lead(together(best), together(found)),
+                **f1_excess(together(best), together(found)),
                 "threshold": round(least, 4),
                 "null_flags_per_hour": null.rate(null.simple(kind, measure, least)),
                 "real_flags_per_hour": None if real is None else real.simple(kind, measure, least),
@@ -149,11 +149,11 @@ class _Set:
     def row(self, kind: str, detector: str, found: Sequence[Score]) -> dict[str, object]:
         """The figures of a detector, over all scenes and by kind of market."""
         by_kind = {
-            each.kind.preset: {name: figures(one)[name] for name in ("precision", "recall", "f1")}
+            each.kind.preset: {name: summary(one)[name] for name in ("precision", "recall", "f1")}
             for each, one in zip(self.scenes, found, strict=True)
         }
         head = {"cadence_s": self.cadence, "type": kind, "detector": detector}
-        return {**head, **figures(together(found)), "by_kind": by_kind}
+        return {**head, **summary(together(found)), "by_kind": by_kind}
 
 
 def tuned(tried: Sequence[float], rate: Callable[[float], float], most: float) -> float:

@@ -15,7 +15,7 @@ from bot.core.market.orderbook import Floats, complement
 from bot.core.whales.book_sides import Sides, sides
 from bot.research.whales.calibration import in_runs, market_hours
 from bot.research.whales.markets import Scene
-from bot.tape.reader import Tape, moments
+from bot.tape.reader import Tape, cycle_rows
 
 IMBALANCE: Final = "high_imbalance"
 #: What is usual is that of so many samples, one every so many seconds.
@@ -70,7 +70,7 @@ def recorded(tape: Tape, cadence: float) -> tuple[Tracks, float]:
     """The same of a tape, each unbroken recording of a market as one; and its market-hours."""
     apart = in_runs(tape).books
     names, run = np.unique(np.array(apart.tickers), return_inverse=True)
-    looked = np.concatenate(list(moments(apart, cadence)))
+    looked = np.concatenate(list(cycle_rows(apart, cadence)))
     looked = looked[np.argsort(run[looked], kind="stable")]
     market = run[looked]
     look = np.arange(len(looked)) - np.searchsorted(market, market)

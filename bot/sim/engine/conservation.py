@@ -147,8 +147,8 @@ class Chaos:
         order = self._any_order(account)
         if order is not None:
             _, size, price = self._terms(order.ticker)
-            keeps = self._random.random() < 0.5
-            terms = Amendment(price=order.price if keeps else price, size=size)
+            same_price = self._random.random() < 0.5
+            terms = Amendment(price=order.price if same_price else price, size=size)
             self.exchange.amend(account, order.order_id, terms)
 
     def _decrease(self, account: MemberAccount) -> None:

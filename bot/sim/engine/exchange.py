@@ -202,9 +202,9 @@ class Exchange:
         self._life.set_grid(self.market(ticker), grid, structure)
         self._flush()
 
-    def keep_week(self) -> None:
+    def schedule_weekly_pause(self) -> None:
         """From now on pause trading early on Thursdays, New York time; the schedule says so."""
-        self._life.keep_week()
+        self._life.schedule_weekly_pause()
         self.advance(self.now)
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:

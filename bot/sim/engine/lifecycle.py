@@ -48,9 +48,9 @@ class MarketLifecycle:
             state.feed.flush()
         state.move_to(to)
 
-    def keep_week(self) -> None:
+    def schedule_weekly_pause(self) -> None:
         """From now on pause trading early on Thursdays, New York time."""
-        self._state.keeps_week = True
+        self._state.has_weekly_pause = True
         start, end = next_pause(self._state.now)
         self._state.agenda.add(start, Due.PAUSE, "")
         self._state.agenda.add(end, Due.RESUME, "")
@@ -122,7 +122,7 @@ class MarketLifecycle:
             for shard in range(len(self._state.shards)):
                 self.pause(shard, trading=due is Due.RESUME, exchange=None)
             if due is Due.RESUME:
-                self.keep_week()
+                self.schedule_weekly_pause()
         else:
             self._steps[due](self._state.markets[key])
 

@@ -94,7 +94,7 @@ class ExchangeState:
     agenda: Agenda = field(default_factory=Agenda)
     minute: int = 0
     listed: int = 0
-    keeps_week: bool = False
+    has_weekly_pause: bool = False
     groups: dict[str, OrderGroup] = field(default_factory=dict)
 
     def move_to(self, at: datetime) -> None:

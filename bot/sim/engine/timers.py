@@ -33,5 +33,5 @@ class Agenda:
         """The earliest promise due by that moment; None if there is none."""
         if not self._heap or self._heap[0][0] > at:
             return None
-        moment, _, due, key, account = heappop(self._heap)
-        return moment, due, key, account
+        at, _, due, key, account = heappop(self._heap)
+        return at, due, key, account

@@ -74,13 +74,13 @@ async def said(app: ASGIApp, scope: Scope, receive: Receive) -> SpoiledAnswer:
     parts: list[bytes] = []
     head: Json = {}
 
-    async def keep(message: Message) -> None:
+    async def collect(message: Message) -> None:
         if message["type"] == "http.response.start":
             head.update(message)
         else:
             parts.append(message.get("body", b""))
 
-    await app(scope, receive, keep)
+    await app(scope, receive, collect)
     return SpoiledAnswer(head["status"], tuple(map(tuple, head["headers"])), b"".join(parts))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Final
 
 from bot.sim.engine.week import hours
-from bot.sim.rest.render import moment_text
+from bot.sim.rest.render import iso_time
 from bot.sim.rest.service import Answer, Call, Route, answer
 
 #: How long a member's orders stay in the live data; here they are never put away sooner.
@@ -31,24 +31,24 @@ def status(call: Call) -> Answer:
 
 def schedule(call: Call) -> Answer:
     """The trading week in New York time, as this exchange keeps it."""
-    week = hours(paused=call.state.keeps_week)
+    week = hours(paused=call.state.has_weekly_pause)
     return answer({"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 
 
 def user_data_timestamp(call: Call) -> Answer:
     """How far the portfolio reads have caught up: here always to the present."""
-    return answer({"as_of_time": moment_text(call.exchange.now)})
+    return answer({"as_of_time": iso_time(call.exchange.now)})
 
 
 def historical_cutoff(call: Call) -> Answer:
     """Where the archive begins, for each kind of data."""
-    old = moment_text(call.exchange.now - call.exchange.archive.after)
+    old = iso_time(call.exchange.now - call.exchange.archive.after)
     return answer(
         {
             "market_settled_ts": old,
             "trades_created_ts": old,
             "market_positions_last_updated_ts": old,
-            "orders_updated_ts": moment_text(_midnight(call.exchange.now - ORDER_ARCHIVE_AGE)),
+            "orders_updated_ts": iso_time(_midnight(call.exchange.now - ORDER_ARCHIVE_AGE)),
         }
     )
 

@@ -22,7 +22,7 @@ _Ready = tuple[tuple[int, ...], orjson.Fragment]
 _ONE = PRICE_TEXT[DOLLAR_TICKS]
 
 
-def moment_text(at: datetime) -> str:
+def iso_time(at: datetime) -> str:
     """A moment as Kalshi writes it: RFC 3339 with a Z."""
     return at.isoformat().replace("+00:00", "Z")
 
@@ -64,7 +64,7 @@ class Renderer:
             "settlement_sources": None,
             "strike_date": _known(spec.strike_date),
             "strike_period": spec.strike_period,
-            "last_updated_ts": moment_text(updated),
+            "last_updated_ts": iso_time(updated),
             "fee_type_override": spec.fee_kind_override,
             "fee_multiplier_override": _number(spec.fee_multiplier_override),
             "exchange_index": series.exchange_index,
@@ -114,11 +114,11 @@ def _constant(market: MarketState) -> Json:
         "yes_sub_title": spec.yes_sub_title,
         "no_sub_title": spec.no_sub_title or spec.yes_sub_title,
         "exchange_index": market.shard,
-        "created_time": moment_text(market.created),
-        "open_time": moment_text(spec.open_time),
+        "created_time": iso_time(market.created),
+        "open_time": iso_time(spec.open_time),
         "expected_expiration_time": _known(spec.expected_expiration_time),
-        "latest_expiration_time": moment_text(last_expiration),
-        "expiration_time": moment_text(last_expiration),
+        "latest_expiration_time": iso_time(last_expiration),
+        "expiration_time": iso_time(last_expiration),
         "occurrence_datetime": _known(spec.occurrence_time),
         "settlement_timer_seconds": spec.settlement_timer_seconds,
         "can_close_early": spec.can_close_early,
@@ -197,20 +197,20 @@ def _traded(market: MarketState, minute: int) -> Json:
 def _life(market: MarketState) -> Json:
     life = {
         "status": market.status,
-        "close_time": moment_text(market.close_time),
-        "updated_time": moment_text(market.updated),
+        "close_time": iso_time(market.close_time),
+        "updated_time": iso_time(market.updated),
         "result": market.result,
         "expiration_value": market.result,
     }
     if market.value is not None:
         life["settlement_value_dollars"] = PRICE_TEXT[market.value]
     if market.settled_at is not None:
-        life["settlement_ts"] = moment_text(market.settled_at)
+        life["settlement_ts"] = iso_time(market.settled_at)
     return life
 
 
 def _known(at: datetime | None) -> str | None:
-    return None if at is None else moment_text(at)
+    return None if at is None else iso_time(at)
 
 
 def _number(amount: object) -> float | None:

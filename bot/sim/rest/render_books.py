@@ -13,7 +13,7 @@ from bot.sim.engine.events import Traded
 from bot.sim.engine.history import Bar, Range, merged
 from bot.sim.engine.state import MarketState
 from bot.sim.engine.units import DOLLAR_TICKS, PRICE_TEXT, size_text
-from bot.sim.rest.render import moment_text
+from bot.sim.rest.render import iso_time
 
 Json = dict[str, Any]
 
@@ -82,7 +82,7 @@ def trade_json(trade: Traded) -> Json:
         "taker_side": outcome,
         "taker_outcome_side": outcome,
         "taker_book_side": "bid" if trade.taker_side is Side.BUY else "ask",
-        "created_time": moment_text(trade.at),
+        "created_time": iso_time(trade.at),
         "is_block_trade": False,
     }
 

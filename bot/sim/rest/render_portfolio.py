@@ -22,7 +22,7 @@ from bot.sim.engine.units import (
     money_text,
     size_text,
 )
-from bot.sim.rest.render import moment_text
+from bot.sim.rest.render import iso_time
 
 Json = dict[str, Any]
 
@@ -67,15 +67,15 @@ def order_json(state: ExchangeState, order: LiveOrder) -> Json:
         "maker_fill_cost_dollars": money_text(order.maker_cost),
         "taker_fees_dollars": money_text(order.taker_fees),
         "maker_fees_dollars": money_text(order.maker_fees),
-        "created_time": moment_text(order.created),
-        "last_update_time": moment_text(order.updated),
+        "created_time": iso_time(order.created),
+        "last_update_time": iso_time(order.updated),
         "self_trade_prevention_type": order.request.self_trade,
         "cancel_order_on_pause": order.request.cancel_on_pause,
         "subaccount_number": 0,
         "exchange_index": state.markets[order.ticker].shard,
     }
     if order.expiration is not None:
-        described["expiration_time"] = moment_text(order.expiration)
+        described["expiration_time"] = iso_time(order.expiration)
     if order.request.group_id:
         described["order_group_id"] = order.request.group_id
     return described
@@ -94,7 +94,7 @@ def fill_json(state: ExchangeState, fill: Filled) -> Json:
         "count_fp": size_text(fill.size),
         "is_taker": fill.is_taker,
         "fee_cost": money_text(fill.fee),
-        "created_time": moment_text(fill.at),
+        "created_time": iso_time(fill.at),
         "ts": int(fill.at.timestamp()),
         "subaccount_number": 0,
         "exchange_index": state.markets[fill.ticker].shard,
@@ -111,7 +111,7 @@ def position_json(position: MemberPosition) -> Json:
         "market_exposure_dollars": money_text(position.cost),
         "realized_pnl_dollars": money_text(position.realised),
         "fees_paid_dollars": money_text(position.fees),
-        "last_updated_ts": moment_text(position.updated),
+        "last_updated_ts": iso_time(position.updated),
     }
 
 
@@ -142,7 +142,7 @@ def settlement_json(record: SettlementRecord) -> Json:
         "revenue": record.revenue // _CENT_MICROS,
         "value": record.value // CENT,
         "fee_cost": money_text(record.fees),
-        "settled_time": moment_text(record.at),
+        "settled_time": iso_time(record.at),
     }
 
 

@@ -9,7 +9,7 @@ from bot.sim.engine.events import Filled, OrderChanged
 from bot.sim.engine.orders import LiveOrder, Reason
 from bot.sim.engine.state import ExchangeState
 from bot.sim.engine.units import PRICE_TEXT, money_text, size_text
-from bot.sim.stream.render import content, moment
+from bot.sim.stream.render import content, frame_time
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ REASONS: Final[dict[Reason, str]] = {
 
 def fill(state: ExchangeState, event: Filled) -> str:
     """One account's half of a trade."""
-    when = moment(event.at)
+    when = frame_time(event.at)
     is_buy = event.side is Side.BUY
     outcome = "yes" if is_buy else "no"
     msg: Json = {
@@ -112,7 +112,7 @@ def owned(delta: str, client_order_id: str) -> str:
 
 
 def _times(event: OrderChanged, order: LiveOrder) -> Json:
-    created, updated = moment(order.created), moment(event.at)
+    created, updated = frame_time(order.created), frame_time(event.at)
     times: Json = {
         "created_time": created.text,
         "created_ts_ms": created.milliseconds,
@@ -124,6 +124,6 @@ def _times(event: OrderChanged, order: LiveOrder) -> Json:
     if order.request.group_id:
         times["order_group_id"] = order.request.group_id
     if order.expiration is not None:
-        expires = moment(order.expiration)
+        expires = frame_time(order.expiration)
         times |= {"expiration_time": expires.text, "expiration_ts_ms": expires.milliseconds}
     return times

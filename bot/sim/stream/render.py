@@ -48,7 +48,7 @@ def milliseconds(at: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
-def moment(at: datetime) -> FrameTime:
+def frame_time(at: datetime) -> FrameTime:
     """A moment as frames have it."""
     ms = milliseconds(at)
     return FrameTime(ms // 1_000, ms, f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z")
@@ -86,7 +86,7 @@ class Contents:
         """A change of a level."""
         if event.at is not self._at:
             self._at = event.at
-            when = moment(event.at)
+            when = frame_time(event.at)
             self._when = f'"ts":"{when.text}","ts_ms":{when.milliseconds}'
         name = self._names.get(event.ticker) or self._name(event.ticker)
         head = f'"type":"orderbook_delta","msg":{{{name}"clock":{event.clock},"price_dollars":"'
@@ -102,7 +102,7 @@ class Contents:
 
     def trade(self, event: Traded) -> str:
         """A public trade."""
-        when = moment(event.at)
+        when = frame_time(event.at)
         outcome = "yes" if event.taker_side is Side.BUY else "no"
         return content(
             "trade",
@@ -131,7 +131,7 @@ class Contents:
         return ready
 
     def _ticker(self, market: MarketState) -> Json:
-        when = moment(self._state.now)
+        when = frame_time(self._state.now)
         book = market.book
         return {
             "market_id": market_id(market.spec.ticker),

@@ -91,8 +91,8 @@ def _levels(table: pa.Table, prefix: str) -> Floats:
 
 def _without_silence(at: Floats) -> Floats:
     """Seconds from the first row, with every silence of all markets cut to the longest allowed."""
-    moments, place = np.unique(at, return_inverse=True)
-    passed = np.concatenate([[0.0], np.cumsum(np.minimum(np.diff(moments), LONGEST_SILENCE))])
+    times, place = np.unique(at, return_inverse=True)
+    passed = np.concatenate([[0.0], np.cumsum(np.minimum(np.diff(times), LONGEST_SILENCE))])
     cut: Floats = passed[place]
     return cut
 

@@ -28,7 +28,7 @@ class Maker:
     lag: float
     follow: float
     flee: float
-    keep: int = 0
+    resting_beyond: int = 0
     token: float = 0.0
     redraws: bool = False
     gaps: float = 0.0

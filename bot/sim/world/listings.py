@@ -12,7 +12,7 @@ from bot.sim.world.live_event import EventListing
 #: Fine near the ends, whole cents between: the grid of 15-minute markets.
 TAPERED = grid_of(("0", "0.1", "0.001"), ("0.1", "0.9", "0.01"), ("0.9", "1", "0.001"))
 #: How long before its opening an event of a rolling series is listed.
-LEAD = timedelta(minutes=5)
+LISTED_BEFORE = timedelta(minutes=5)
 _STRUCTURES = {CENT_GRID: "linear_cent", TAPERED: "tapered_deci_cent"}
 
 
@@ -178,7 +178,7 @@ class Calendar:
         self._listed = True
         for each in self.rolling:
             opens = self._next.get(each.series.ticker) or _lattice(self.rolls_from, each.every)
-            while opens - LEAD <= now:
+            while opens - LISTED_BEFORE <= now:
                 # What opened and closed while nobody looked need not have been.
                 if opens + each.every > now:
                     fresh.append(each.listing(opens))
@@ -187,10 +187,10 @@ class Calendar:
         return fresh
 
 
-def _lattice(moment: datetime, every: timedelta) -> datetime:
+def _lattice(at: datetime, every: timedelta) -> datetime:
     """The last whole multiple of `every` since midnight at or before a moment."""
-    midnight = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (moment - midnight) // every * every
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (at - midnight) // every * every
 
 
 def _words(suffix: str) -> str:

@@ -129,7 +129,7 @@ class MarketMakers:
             ladder.clear(_beyond(side))
             return
         ladder.clear(self._rungs[edge])
-        last = edge - side.sign * (self._habits.levels + self._habits.keep - 1)
+        last = edge - side.sign * (self._habits.levels + self._habits.resting_beyond - 1)
         if 0 <= last < len(self._rungs):
             ladder.trim(self._rungs[last])
         self._fill(side, ladder, edge, depth)

@@ -24,7 +24,7 @@ FAST15M = Preset(
         ),
         Maker(3.0, 3, 290, 0.31, lag=1.7, follow=0.21, flee=0.9, gaps=0.27, alarm=5.6),
         # A wide base, and now and then a wall far out.
-        Maker(1.0, 14, 110, 0.4, lag=1.0, follow=0.4, flee=0.9, keep=40),
+        Maker(1.0, 14, 110, 0.4, lag=1.0, follow=0.4, flee=0.9, resting_beyond=40),
         Maker(8.5, 1, 3900, 0.15, lag=5.0, follow=0.1, flee=0.3, gaps=0.45),
     ),
     flow=Flow(
@@ -65,7 +65,18 @@ SLOW_DAY = Preset(
         Maker(0.3, 1, 140, 0.7, lag=6.0, follow=0.05, flee=0.1),
         Maker(0.55, 2, 1100, 0.5, lag=5.0, follow=0.08, flee=0.3, gaps=0.3),
         Maker(0.8, 4, 950, 0.5, lag=10.0, follow=0.06, flee=0.2, gaps=0.3, redraws=True),
-        Maker(2.5, 8, 350, 0.8, lag=40.0, follow=0.03, flee=0.1, gaps=0.3, redraws=True, keep=12),
+        Maker(
+            2.5,
+            8,
+            350,
+            0.8,
+            lag=40.0,
+            follow=0.03,
+            flee=0.1,
+            gaps=0.3,
+            redraws=True,
+            resting_beyond=12,
+        ),
     ),
     flow=Flow(
         limits=0.015,
@@ -101,7 +112,7 @@ ILLIQUID = Preset(
     news=NewsProcess(quiet=0.995, burst=1.0, burst_half_life=1800.0),
     makers=(
         Maker(3.0, 2, 90, 0.8, lag=60.0, follow=0.01, flee=0.02),
-        Maker(8.0, 3, 250, 0.8, lag=120.0, follow=0.005, flee=0.01, keep=6),
+        Maker(8.0, 3, 250, 0.8, lag=120.0, follow=0.005, flee=0.01, resting_beyond=6),
     ),
     flow=Flow(
         limits=0.004,

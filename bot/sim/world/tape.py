@@ -34,10 +34,10 @@ _AFTER = timedelta(seconds=5)
 class TapeWorld:
     """Recorded markets on an exchange; the tape starts at the exchange's present moment."""
 
-    def __init__(self, exchange: Exchange, reels: Sequence[BookSeries]) -> None:
+    def __init__(self, exchange: Exchange, series: Sequence[BookSeries]) -> None:
         self._exchange = exchange
         self._start = exchange.now
-        self._waiting = sorted(reels, key=lambda reel: reel.at[0], reverse=True)
+        self._waiting = sorted(series, key=lambda one: one.at[0], reverse=True)
         self._showing: list[_Projector] = []
         self._quotes = exchange.open_account("tape quotes", house=True)
         self._takers = exchange.open_account("tape takers", house=True)

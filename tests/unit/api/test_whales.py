@@ -7,7 +7,7 @@ import pytest
 from api.schemas import whales as schemas
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.whales.detector import WhaleType
-from bot.core.whales.markouts import Group, MarkoutTally
+from bot.core.whales.markouts import Group, MarkoutSums
 from bot.whales import views
 from bot.whales.views import line
 from tests.unit.api.conftest import NOW, opened
@@ -96,7 +96,7 @@ async def test_an_empty_scoreboard_is_a_scoreboard(client):
 
 
 def test_a_line_without_anything_known_has_no_numbers_but_its_counts():
-    shown = line(Group("large_bid", "all", "all"), "1m", MarkoutTally().missed(), MarkoutTally())
+    shown = line(Group("large_bid", "all", "all"), "1m", MarkoutSums().missed(), MarkoutSums())
 
     assert (shown.count, shown.missing, shown.mean, shown.interval) == (0, 1, None, None)
-    assert (shown.lead, shown.lead_interval, shown.verdict) == (None, None, "too_few")
+    assert (shown.excess, shown.excess_interval, shown.verdict) == (None, None, "too_few")

@@ -151,7 +151,7 @@ def test_measuring_all_markets_at_once_is_measuring_them_moment_by_moment():
     at_once = watch().predicted(observed(recording, watch()))
 
     by_moment = watch()
-    for rows in reader.moments(recording.books, 1.0):
+    for rows in reader.cycle_rows(recording.books, 1.0):
         predictions = by_moment.predict(
             recording.books.take(rows), recording.seconds_to_close[rows]
         )

@@ -77,7 +77,7 @@ class FakeElection:
         if (self.shared.holder, self.shared.epoch) == (term.holder, term.epoch):
             self.shared.holder = None
 
-    async def lead(self):
+    async def leader(self):
         self._answer()
         return LeaseState(self.shared.holder, self.shared.epoch, BOOK)
 

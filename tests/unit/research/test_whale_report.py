@@ -12,10 +12,10 @@ import pytest
 from bot.core.market.market import Side
 from bot.core.whales.thresholds import WhaleRules
 from bot.research.whales.detectors import ours, simple, thresholds
-from bot.research.whales.figures import figures, lead
 from bot.research.whales.markets import MarketKind, Scene, SimulatedTrades, scene
 from bot.research.whales.matching import QUESTIONS, WARM_UP, Detection, Score, score, together
 from bot.research.whales.report import LIMITS, main, tuned
+from bot.research.whales.score_summary import f1_excess, summary
 from bot.research.whales.tracks import tracks
 from bot.sim.world import truth
 from bot.sim.world.truth import Action, How
@@ -164,7 +164,7 @@ def _score(right: Sequence[float], wrong: Sequence[float]) -> Score:
 def test_figures_are_those_of_the_counts_with_intervals_around_them() -> None:
     found = together([_score([2, 1, 0], [0, 1, 1]), _score([2, 2], [0, 0])])
 
-    shown = figures(found)
+    shown = summary(found)
 
     assert (shown["precision"], shown["recall"]) == (0.7778, 0.7)
     assert shown["f1"] == round(14 / 19, 4)
@@ -176,8 +176,8 @@ def test_figures_are_those_of_the_counts_with_intervals_around_them() -> None:
 def test_who_is_right_more_often_leads_and_nothing_found_is_no_number() -> None:
     good, bad = _score([2, 2, 2], [0, 0, 0]), _score([0, 0, 0], [0, 0, 0])
 
-    assert lead(good, bad)["f1_lead"] == 1.0
-    shown = figures(bad)
+    assert f1_excess(good, bad)["f1_lead"] == 1.0
+    shown = summary(bad)
     assert (shown["precision"], shown["delay_s"], shown["precision_interval"]) == (None, None, None)
 
 

@@ -26,7 +26,7 @@ def test_asking_for_nothing_gives_nothing():
 
 def test_what_is_recalled_is_a_copy():
     memory = TickerState(BLANK)
-    memory.keep(["A"], _rows([7]))
+    memory.store(["A"], _rows([7]))
 
     memory.recall(["A"])["count"] = 8
 
@@ -43,9 +43,9 @@ def test_a_blank_row_is_not_spoilt_by_whoever_gets_it():
 
 def test_the_longest_unseen_is_forgotten_first():
     memory = TickerState(BLANK, capacity=2)
-    memory.keep(["A", "B"], _rows([1, 2]))
-    memory.keep(["A"], _rows([3]))
-    memory.keep(["C"], _rows([4]))
+    memory.store(["A", "B"], _rows([1, 2]))
+    memory.store(["A"], _rows([3]))
+    memory.store(["C"], _rows([4]))
 
     assert memory.recall(["A", "B", "C"])["count"].tolist() == [3, -1, 4]
     assert len(memory) == 2
@@ -54,7 +54,7 @@ def test_the_longest_unseen_is_forgotten_first():
 def test_more_at_once_than_there_is_room_for_keeps_the_last():
     memory = TickerState(BLANK, capacity=2)
 
-    memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    memory.store(["A", "B", "C"], _rows([1, 2, 3]))
 
     assert memory.recall(["A", "B", "C"])["count"].tolist() == [-1, 2, 3]
 
@@ -63,7 +63,7 @@ def test_it_grows_with_what_it_has_to_remember():
     memory, tickers = TickerState(BLANK), [f"M{n}" for n in range(200)]
 
     for start in (0, 100):
-        memory.keep(tickers[start : start + 100], _rows(range(start, start + 100)))
+        memory.store(tickers[start : start + 100], _rows(range(start, start + 100)))
 
     assert memory.recall(tickers)["count"].tolist() == list(range(200))
 
@@ -78,7 +78,7 @@ def test_a_memory_is_a_bounded_dictionary_in_order_of_last_sight(batches, capaci
     memory = TickerState(BLANK, capacity)
     model: dict[str, int] = {}
     for stamp, batch in enumerate(batches):
-        memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
+        memory.store(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
         for n, ticker in enumerate(batch):
             model.pop(ticker, None)
             model[ticker] = stamp * 1000 + n
@@ -115,10 +115,10 @@ class Told:
 
 def test_only_what_was_kept_since_it_was_asked_is_told():
     reported = Told()
-    reported.memory.keep(["A", "B"], _rows([1, 2]))
+    reported.memory.store(["A", "B"], _rows([1, 2]))
     assert reported.emit() == {"A", "B"}
 
-    reported.memory.keep(["B"], _rows([3]))
+    reported.memory.store(["B"], _rows([3]))
 
     assert reported.emit() == {"B"}
     assert reported.emit() == set()
@@ -126,14 +126,14 @@ def test_only_what_was_kept_since_it_was_asked_is_told():
 
 def test_what_fell_out_is_told_as_forgotten_unless_it_came_back():
     reported = Told(capacity=1)
-    reported.memory.keep(["A"], _rows([1]))
+    reported.memory.store(["A"], _rows([1]))
     reported.emit()
-    reported.memory.keep(["B"], _rows([2]))
+    reported.memory.store(["B"], _rows([2]))
     assert reported.emit() == {"A", "B"}
     assert set(reported.checkpoint) == {"B"}
 
-    reported.memory.keep(["A"], _rows([3]))
-    reported.memory.keep(["B"], _rows([4]))
+    reported.memory.store(["A"], _rows([3]))
+    reported.memory.store(["B"], _rows([4]))
 
     reported.emit()
     assert set(reported.checkpoint) == {"B"}
@@ -142,7 +142,7 @@ def test_what_fell_out_is_told_as_forgotten_unless_it_came_back():
 
 def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(caplog):
     reported = Told()
-    reported.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
+    reported.memory.store(["A", "B", "C"], _rows([1, 2, 3]))
     reported.emit()
     reported.checkpoint["B"] = reported.checkpoint["B"][:-1]
     other = TickerState(BLANK.astype([("count", np.float64), ("value", np.float64)]))
@@ -163,8 +163,8 @@ def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(capl
 
 def test_restored_into_less_room_the_longest_unseen_are_forgotten():
     reported = Told()
-    reported.memory.keep(["A", "B", "C"], _rows([1, 2, 3]))
-    reported.memory.keep(["A"], _rows([4]))
+    reported.memory.store(["A", "B", "C"], _rows([1, 2, 3]))
+    reported.memory.store(["A"], _rows([4]))
     reported.emit()
 
     small = reported.restored(capacity=2)
@@ -177,7 +177,7 @@ def test_restored_into_less_room_the_longest_unseen_are_forgotten():
 
 def test_restoring_forgets_what_was_there():
     reported = Told()
-    reported.memory.keep(["A"], _rows([1]))
+    reported.memory.store(["A"], _rows([1]))
 
     reported.memory.restore("rows", {})
 
@@ -189,7 +189,7 @@ def test_restoring_forgets_what_was_there():
 def test_a_restored_memory_goes_on_as_if_nothing_had_happened(before, after, capacity):
     reported = Told(capacity)
     for stamp, batch in enumerate(before):
-        reported.memory.keep(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
+        reported.memory.store(batch, _rows([stamp * 1000 + n for n in range(len(batch))]))
         if stamp % 2:
             reported.emit()
     reported.emit()
@@ -198,6 +198,6 @@ def test_a_restored_memory_goes_on_as_if_nothing_had_happened(before, after, cap
     everyone = [f"M{n}" for n in range(151)]
     for stamp, batch in enumerate(after):
         for memory in (reported.memory, again):
-            memory.keep(batch, _rows([-stamp * 1000 - n for n in range(len(batch))]))
+            memory.store(batch, _rows([-stamp * 1000 - n for n in range(len(batch))]))
         assert again.recall(everyone).tolist() == reported.memory.recall(everyone).tolist()
         assert again.state_records("rows") == reported.memory.state_records("rows")

@@ -31,7 +31,7 @@ async def test_the_key_in_the_file_trades_for_a_member_with_cash_on_every_shard(
         balance = (await http.get("/portfolio/balance", auth=signer)).json()
 
     assert isinstance(key, ApiKey)
-    assert app.state.service.state.keeps_week
+    assert app.state.service.state.has_weekly_pause
     assert [one["balance"] for one in balance["balance_breakdown"]] == ["250.5000"] * len(SHARDS)
 
 

@@ -491,7 +491,7 @@ def test_a_trading_pause_takes_cancels_and_no_orders(exchange, ann):
 
 def test_a_week_is_kept_when_asked_for_and_its_pause_comes_at_three_in_new_york(ann, exchange):
     exchange.set_close_time(MARKET, START + timedelta(days=30))
-    exchange.keep_week()
+    exchange.schedule_weekly_pause()
     thursday = datetime(2026, 11, 26, tzinfo=UTC)
     active = {}
     for hours in (7.9, 8, 9.9, 10, 24 * 7 + 8.5):

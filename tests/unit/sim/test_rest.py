@@ -551,7 +551,7 @@ async def test_the_schedule_says_whether_the_weekly_pause_is_kept():
         return hours
 
     assert await thursday() == [{"open_time": "00:00", "close_time": "00:00"}]
-    exchange.keep_week()
+    exchange.schedule_weekly_pause()
     assert await thursday() == [
         {"open_time": "00:00", "close_time": "03:00"},
         {"open_time": "05:00", "close_time": "00:00"},

@@ -84,7 +84,7 @@ def test_a_maker_that_follows_leaves_nothing_behind(floor):
 
 
 def test_a_maker_may_leave_its_far_quotes_where_they_are(floor):
-    maker = backend(floor, keep=3)
+    maker = backend(floor, resting_beyond=3)
     for belief in (5050.0, 5250.0):
         maker.believe(belief, 1.0)
         maker.follow(0.0, 1.0, BOTH)

@@ -111,9 +111,9 @@ def test_a_recorded_market_closes_after_its_last_row_and_is_settled_by_it(record
 
 
 def test_long_silences_are_cut_short(recording):
-    reels = {reel.ticker: reel for reel in read_tape(recording)}
+    series = {reel.ticker: reel for reel in read_tape(recording)}
 
-    assert reels["KXB-1"].at.tolist() == [2.5, 2.5 + LONGEST_SILENCE]
+    assert series["KXB-1"].at.tolist() == [2.5, 2.5 + LONGEST_SILENCE]
 
 
 def test_only_the_markets_asked_for_are_read_and_none_at_all_is_an_error(recording):
@@ -145,15 +145,15 @@ def test_a_tape_can_run_faster_than_the_clock(recording):
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the recordings are not beside this project")
 def test_every_recorded_row_can_be_read_off_the_exchange_again():
-    reels = read_tape(SHARED)[:2]
+    series = read_tape(SHARED)[:2]
     exchange = Exchange(0, NOW)
-    world = TapeWorld(exchange, reels)
-    market = exchange.market(reels[0].ticker)
-    for row, at in enumerate(reels[0].at[:120]):
+    world = TapeWorld(exchange, series)
+    market = exchange.market(series[0].ticker)
+    for row, at in enumerate(series[0].at[:120]):
         world.advance(NOW + timedelta(seconds=float(at)))
         for side, price, size in (
-            (Side.BUY, reels[0].bid[row], reels[0].bid_size[row]),
-            (Side.SELL, reels[0].ask[row], reels[0].ask_size[row]),
+            (Side.BUY, series[0].bid[row], series[0].bid_size[row]),
+            (Side.SELL, series[0].ask[row], series[0].ask_size[row]),
         ):
             checkpoint = [
                 (p, s) for p, s in zip(price, size, strict=True) if s and p in market.allowed

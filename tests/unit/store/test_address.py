@@ -114,7 +114,7 @@ async def test_a_pooler_that_hands_out_a_connection_a_transaction_is_no_trouble(
 
         async def look_on():
             for _ in range(30):
-                await two.lead()
+                await two.leader()
                 await two.news(BOOK, 0)
 
         await asyncio.gather(keep(range(20)), look_on(), look_on(), look_on())

@@ -40,7 +40,7 @@ async def test_giving_up_what_was_lost_takes_it_from_nobody(database):
 
     await database.release(lost)
 
-    assert (await database.lead()).holder == "two"
+    assert (await database.leader()).holder == "two"
 
 
 async def test_a_lease_that_is_renewed_lasts(database):
@@ -60,24 +60,24 @@ async def test_what_was_lost_cannot_be_renewed(database):
 
 
 async def test_everybody_sees_who_leads_which_book_since_when(url, database):
-    nobody = await database.lead()
+    nobody = await database.leader()
     await database.take("one", 30, "live:production")
     async with opened(url) as other:
-        lead = await other.lead()
+        leader = await other.leader()
 
     assert (nobody.holder, nobody.epoch, nobody.book, nobody.started_at) == (None, 0, None, None)
-    assert (lead.holder, lead.epoch, lead.book) == ("one", 1, "live:production")
-    assert lead.started_at is not None
-    assert lead.started_at.tzinfo is UTC
-    assert abs(lead.started_at - SystemClock().now()) < timedelta(minutes=1)
+    assert (leader.holder, leader.epoch, leader.book) == ("one", 1, "live:production")
+    assert leader.started_at is not None
+    assert leader.started_at.tzinfo is UTC
+    assert abs(leader.started_at - SystemClock().now()) < timedelta(minutes=1)
 
 
 async def test_a_lease_that_ran_out_has_no_holder(database):
     await database.take("one", 0, BOOK)
 
-    lead = await database.lead()
+    leader = await database.leader()
 
-    assert (lead.holder, lead.epoch, lead.book) == (None, 1, BOOK)
+    assert (leader.holder, leader.epoch, leader.book) == (None, 1, BOOK)
 
 
 FENCED = {

@@ -99,8 +99,8 @@ async def test_a_file_that_is_lost_while_in_use_is_noticed_by_all_who_use_it(pat
         # What is not in the file itself yet cannot be cut off.
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        await database.lead()
-        await standby.lead()
+        await database.leader()
+        await standby.leader()
 
         harm(path)
 
@@ -113,7 +113,7 @@ async def test_a_file_that_is_lost_while_in_use_is_noticed_by_all_who_use_it(pat
         with pytest.raises(StoreLostError):
             await standby.take("another", 10, BOOK)
         with pytest.raises(StoreLostError):
-            await standby.lead()
+            await standby.leader()
 
 
 @pytest.mark.parametrize("harm", [delete, replace_by_a_copy, delete_folder, delete_everything])

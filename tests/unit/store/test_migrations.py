@@ -72,7 +72,7 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
 
     async with opened(url) as database:
         checkpoint = await database.checkpoint(BOOK)
-        lead = await database.lead()
+        leader = await database.leader()
         switches = await database.switches(BOOK)
         term = await database.take("new", 30, BOOK)
 
@@ -88,7 +88,7 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     assert checkpoint.state_records == ({"k": {"a": b"\x00\xff"}} if has_memory else {})
     assert checkpoint.published == (b"\x00\xff" if has_memory else None)
     assert switches == ({"running": "off"} if has_memory else {})
-    assert (lead.epoch, lead.book, term) == (41, BOOK, Term("new", 42))
+    assert (leader.epoch, leader.book, term) == (41, BOOK, Term("new", 42))
 
 
 def test_every_revision_has_data_to_bring_along():
@@ -122,7 +122,7 @@ async def test_a_database_that_is_up_to_date_is_not_changed(url):
         term = await database.take("one", 30, BOOK)
 
     async with opened(url) as database:
-        lead = await database.lead()
+        leader = await database.leader()
 
     assert term is not None
-    assert (lead.holder, lead.epoch) == ("one", 1)
+    assert (leader.holder, leader.epoch) == ("one", 1)

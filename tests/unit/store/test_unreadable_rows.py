@@ -68,7 +68,7 @@ async def tried(url):
             lambda: database.seen(BOOK),
             lambda: database.news(BOOK, 0),
             lambda: database.switches(BOOK),
-            database.lead,
+            database.leader,
             lambda: database.take("two", 10, BOOK),
         )
         for call in calls:

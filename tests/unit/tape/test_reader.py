@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import MAX_LEVELS, Books, Level, OrderBook
-from bot.tape.reader import Tape, TapeError, moments, read, transposed
+from bot.tape.reader import Tape, TapeError, cycle_rows, read, transposed
 from bot.tape.schema import parts_folder
 from bot.tape.writer import Recorder
 
@@ -297,7 +297,7 @@ def test_every_recording_of_real_books_reads_without_a_broken_row(
 def test_a_cycle_has_the_latest_book_of_each_market() -> None:
     books = seen(at(0), at(1, "B"), at(2), at(61), at(200, "B"))
 
-    cycles = [rows.tolist() for rows in moments(books, 60)]
+    cycles = [rows.tolist() for rows in cycle_rows(books, 60)]
 
     assert cycles == [[1, 2], [3], [4]]
 
@@ -312,7 +312,7 @@ def test_cycles_part_the_time_and_hold_each_market_once(
     for row, ticker in enumerate(books.tickers):
         expected[int(np.floor(books.seen_at[row] / every)), ticker] = row
 
-    cycles = [rows.tolist() for rows in moments(books, every)]
+    cycles = [rows.tolist() for rows in cycle_rows(books, every)]
 
     assert sorted(row for rows in cycles for row in rows) == sorted(expected.values())
     assert [row for rows in cycles for row in rows] == sorted(expected.values())
@@ -342,19 +342,19 @@ def test_batches_hold_each_market_once_and_keep_its_order(
 def test_without_books_there_are_no_cycles_and_no_batches() -> None:
     nothing = Books.of([])
 
-    assert list(moments(nothing, 60)) == []
+    assert list(cycle_rows(nothing, 60)) == []
     assert list(transposed(nothing)) == []
 
 
 @pytest.mark.parametrize("every", [0, -1, float("nan")])
 def test_a_cycle_must_last(every: float) -> None:
     with pytest.raises(ValueError, match="a cycle cannot last"):
-        moments(seen(at(0)), every)
+        cycle_rows(seen(at(0)), every)
 
 
 def test_books_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="not in time order"):
-        moments(Books.of([at(1), at(0)]), 60)
+        cycle_rows(Books.of([at(1), at(0)]), 60)
 
 
 # Recording

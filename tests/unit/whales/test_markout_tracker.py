@@ -176,7 +176,7 @@ async def test_a_match_is_the_next_quiet_moment_of_the_same_market_and_band():
     line = room.line("1m")
     assert (line.count, line.baseline_count) == (1, 1)
     assert line.baseline_mean == pytest.approx(1.0 - 1.0 - FEE, abs=1e-4)
-    assert line.lead == pytest.approx(0.0, abs=1e-4)
+    assert line.excess == pytest.approx(0.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_the_history_is_newest_first_and_can_be_narrowed():
     assert found(since=later) == ["B"]
     assert found(limit=1) == ["B"]
     (ending,) = follower.endings("A", None, 5)
-    assert (ending.fate, ending.price, ending.lifetime_seconds) == ("cancelled", 40.0, 30.0)
+    assert (ending.kind, ending.price, ending.lifetime_seconds) == ("cancelled", 40.0, 30.0)
     assert follower.endings("B", None, 5) == ()
 
 

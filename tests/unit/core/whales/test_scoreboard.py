@@ -13,10 +13,10 @@ from bot.core.whales.markouts import (
     BestQuotes,
     Group,
     MarkoutSample,
-    MarkoutTally,
+    MarkoutSums,
     band,
     cost,
-    lead,
+    excess,
     verdict,
 )
 from tests.support.strategies import TAKER
@@ -24,9 +24,9 @@ from tests.support.strategies import TAKER
 TOUCH = BestQuotes(0.0, 0.42, 0.44)
 
 
-def tally(*markets: list[float]) -> MarkoutTally:
+def tally(*markets: list[float]) -> MarkoutSums:
     """The tally of these markets' moments, told in turns."""
-    whole = MarkoutTally()
+    whole = MarkoutSums()
     reported = [(0, 0.0)] * len(markets)
     for turn in range(max(map(len, markets), default=0)):
         for number, nets in enumerate(markets):
@@ -82,7 +82,7 @@ def test_too_few_markets_say_nothing_about_how_sure_a_mean_is() -> None:
     few = tally(*[[1.0, 2.0]] * (LEAST_MARKETS - 1))
 
     assert (few.interval, verdict(few.interval)) == (None, "too_few")
-    assert lead(few, few) == (0.0, None)
+    assert excess(few, few) == (0.0, None)
 
 
 def test_an_interval_below_zero_loses_above_it_gains_and_across_it_is_open() -> None:
@@ -92,7 +92,7 @@ def test_an_interval_below_zero_loses_above_it_gains_and_across_it_is_open() -> 
     assert verdict(loses.interval) == "loses"
     assert verdict((0.1, 0.2)) == "gains"
     assert verdict(open_one.interval) == "open"
-    ahead, interval = lead(open_one, loses)
+    ahead, interval = excess(open_one, loses)
     assert ahead == pytest.approx(2.45)
     assert interval is not None
     assert interval[0] < ahead < interval[1]
@@ -102,7 +102,7 @@ def test_what_is_missing_is_counted_and_changes_no_mean() -> None:
     known = tally([1.0])
 
     assert (known.missed().mean, known.missed().missing, known.missed().count) == (1.0, 1, 1)
-    assert math.isnan(MarkoutTally().missed().mean)
+    assert math.isnan(MarkoutSums().missed().mean)
 
 
 @pytest.mark.parametrize(

@@ -428,7 +428,7 @@ def test_rows_live_in_the_bot_s_memory_between_cycles() -> None:
     for i in range(9):
         books = Books.of([("A", i * 10.0, USUAL), ("B", i * 10.0, USUAL if i < 6 else BIG_BID)])
         found, rows = detect(books, memory.recall(books.tickers), EAGER)
-        memory.keep(books.tickers, rows)
+        memory.store(books.tickers, rows)
         said += [whale.ticker for _, whale in found]
 
     assert said == ["B"]

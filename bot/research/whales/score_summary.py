@@ -43,7 +43,7 @@ def false_alarms_per_hour(found: Score) -> float:
     return float(found.wrong.sum() / found.hours.sum())
 
 
-def figures(found: Score) -> dict[str, object]:
+def summary(found: Score) -> dict[str, object]:
     """The measures of a score as JSON, each with its interval; None where not defined."""
     weights = _weights(len(found.hours))
     shown: dict[str, object] = {
@@ -61,7 +61,7 @@ def figures(found: Score) -> dict[str, object]:
     return shown
 
 
-def lead(ours: Score, theirs: Score) -> dict[str, object]:
+def f1_excess(ours: Score, theirs: Score) -> dict[str, object]:
     """How far our F1 lies above theirs, of the same markets."""
     weights = _weights(len(ours.hours))
     f1 = MEASURES["f1"]
