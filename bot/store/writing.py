@@ -58,8 +58,8 @@ class Page:
 def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datetime) -> None:
     """The book and its opening cash, unless it is there already."""
     leases.fence(connection, chapter.term)
-    moment = connection.scalar(select(leases.now(connection.dialect.name)))
-    row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": moment}
+    written_at = connection.scalar(select(leases.now(connection.dialect.name)))
+    row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": written_at}
     if _added(connection, books, {"book": chapter.book} | row):
         _move(connection, chapter.book, {"amount": cash, "why": _OPENING, "at": at})
 
@@ -126,8 +126,8 @@ def write(connection: Connection, chapter: Chapter, page: Page, commit: int, ent
     ]
     for table in {id(table): table for table, _ in numbered}.values():
         _many(connection, insert(table), [row for where, row in numbered if where is table])
-    kept = [row | {"book": book, "commit": commit} for row in page.state_records]
-    _many(connection, put(connection, state_records, "commit", "body"), kept)
+    rows = [row | {"book": book, "commit": commit} for row in page.state_records]
+    _many(connection, put(connection, state_records, "commit", "body"), rows)
     if page.published is not None:
         shown = {"book": book, "commit": commit, "body": page.published}
         connection.execute(put(connection, published, "commit", "body"), shown)

@@ -95,9 +95,9 @@ def _typed(file: Path, part: pa.Table) -> pa.Table:
     for place, field in enumerate(part.schema):
         is_word = field.name in WORDS
         if not _fits(field.type, is_word):
-            form = "text" if is_word else "a number (float64)"
+            wanted = "text" if is_word else "a number (float64)"
             raise TapeError(
-                f"{file}: column {field.name} is {field.type}; write it as {form}, null if absent"
+                f"{file}: column {field.name} is {field.type}; write it as {wanted}, null if absent"
             )
         kind = pa.string() if is_word else pa.float64()
         part = part.set_column(place, field.name, part[field.name].cast(kind, safe=False))

@@ -17,7 +17,7 @@ from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
-from bot.core.risk.limit_use import LimitUse, Standing, limit_uses
+from bot.core.risk.limit_use import LimitInputs, LimitUse, limit_uses
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
 from bot.core.signals import strategy
@@ -117,7 +117,7 @@ class Trader:
         """Each limit and what is used of it; orders in doubt count as filled."""
         portfolio = self._holdings.at_worst(self.unresolved)
         places, breakers = self._holdings.places, self._entry_guard.breakers
-        return limit_uses(self._rules.limits, Standing(portfolio, places, breakers, at))
+        return limit_uses(self._rules.limits, LimitInputs(portfolio, places, breakers, at))
 
     async def resolve_in_doubt(self, at: datetime) -> list[Event]:
         """Ask what became of the orders whose fate is not known; once at the start of a pass."""

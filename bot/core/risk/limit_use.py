@@ -55,7 +55,7 @@ class LimitUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitInputs:
     """What the limits are looked at with: accounts, where markets belong, the breakers, the time.
 
     `portfolio` is the one at worst: orders in doubt count as filled.
@@ -101,12 +101,12 @@ def plain_number(number: Number) -> float:
     return measured(number) if isinstance(number, Decimal) else float(number)
 
 
-def limit_uses(limits: RiskLimits, now: Standing) -> tuple[LimitUse, ...]:
+def limit_uses(limits: RiskLimits, now: LimitInputs) -> tuple[LimitUse, ...]:
     """All limits, those of the account first."""
     return (*_of_account(limits, now), *_of_exposure(limits, now), *_of_orders(limits))
 
 
-def _of_account(limits: RiskLimits, now: Standing) -> Iterable[LimitUse]:
+def _of_account(limits: RiskLimits, now: LimitInputs) -> Iterable[LimitUse]:
     lost, fell, entries = now.lost, now.breakers.drawdown, now.breakers.entered_lately(now.at)
     positions = len(now.portfolio.positions)
     yield _dollars("daily_loss_stop", "daily_loss_stop", limits.daily_loss_stop, lost)
@@ -116,7 +116,7 @@ def _of_account(limits: RiskLimits, now: Standing) -> Iterable[LimitUse]:
     yield _count("max_positions", limits.max_positions, positions)
 
 
-def _of_exposure(limits: RiskLimits, now: Standing) -> Iterable[LimitUse]:
+def _of_exposure(limits: RiskLimits, now: LimitInputs) -> Iterable[LimitUse]:
     groups: tuple[tuple[str, Dollars | None, _Groups], ...] = (
         ("market_exposure", limits.max_market_exposure, lambda ticker: [ticker]),
         ("event_exposure", limits.max_event_exposure, now.event),

@@ -45,8 +45,8 @@ class SpoiledAnswer:
 
     async def send(self, send: Send, kind: str = "http") -> None:
         """Give it to the server; its length is reckoned anew."""
-        kept = [(k, v) for k, v in self.headers if k.lower() != b"content-length"]
-        headers = [*kept, (b"content-length", str(len(self.body)).encode())]
+        others = [(k, v) for k, v in self.headers if k.lower() != b"content-length"]
+        headers = [*others, (b"content-length", str(len(self.body)).encode())]
         start = {"type": f"{kind}.response.start", "status": self.status, "headers": headers}
         await send(start)
         await send({"type": f"{kind}.response.body", "body": self.body})

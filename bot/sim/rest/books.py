@@ -120,7 +120,7 @@ def _span(call: Call) -> dict[str, Any]:
         "period": int(period),
         "start": query.needed_seconds("start_ts"),
         "end": query.needed_seconds("end_ts"),
-        "lead": query.flag("include_latest_before_start"),
+        "with_previous": query.flag("include_latest_before_start"),
     }
 
 

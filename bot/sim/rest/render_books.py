@@ -87,11 +87,13 @@ def trade_json(trade: Traded) -> Json:
     }
 
 
-def candles(market: MarketState, period: int, start: int, end: int, *, lead: bool) -> list[Json]:
+def candles(
+    market: MarketState, period: int, start: int, end: int, *, with_previous: bool
+) -> list[Json]:
     """The candlesticks of `period` minutes (1, 60, 1440) that end from `start` to `end`.
 
-    Both in seconds since 1970. With `lead`, the last one before comes first, carried forward to
-    the first boundary behind `start`, without prices.
+    Both in seconds since 1970. With `with_previous`, the last one before comes first, carried
+    forward to the first boundary after `start`, without prices.
     """
     bars = _bars(market, period)
     shown: list[Json] = []
@@ -104,7 +106,7 @@ def candles(market: MarketState, period: int, start: int, end: int, *, lead: boo
         elif ends < start:
             last = bar
         previous = bar.price or previous
-    if lead and last is not None:
+    if with_previous and last is not None:
         carried = _carried(last, start, period, _last_price(bars, last))
         shown.insert(0, carried)
     return shown

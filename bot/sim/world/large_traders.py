@@ -92,8 +92,8 @@ class LargeTraders:
         if not sizes:
             return
         seen = log(sum(sizes) / len(sizes) / CONTRACT)
-        kept = 0.5 ** (self._unseen / _USUAL_HALF_LIFE)
-        self._usual = seen if self._usual is None else kept * self._usual + (1 - kept) * seen
+        decay = 0.5 ** (self._unseen / _USUAL_HALF_LIFE)
+        self._usual = seen if self._usual is None else decay * self._usual + (1 - decay) * seen
         self._unseen = 0.0
 
     def _goes_on(self, block: _RestingBlock, seconds: float) -> bool:

@@ -95,8 +95,8 @@ class MarketMakers:
         if self._fair is None or self._is_alarmed or not self._habits.lag:
             self._fair = belief
         else:
-            kept = exp(-seconds / self._habits.lag)
-            self._fair = belief + (self._fair - belief) * kept
+            decay = exp(-seconds / self._habits.lag)
+            self._fair = belief + (self._fair - belief) * decay
 
     def flee(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
         """Perhaps draw back the quotes that fair value has come too close to."""

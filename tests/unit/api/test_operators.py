@@ -19,7 +19,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("shape", "view"), PAIRS)
 def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(shape, view):
-    assert tuple(shape.model_fields) == view.__struct_fields__
+    assert tuple(shape.model_fields) == view.__struct_encode_fields__
 
 
 async def test_a_service_is_ready_while_all_checks_hold(world, client):

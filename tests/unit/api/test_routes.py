@@ -26,7 +26,7 @@ def rows(world: World, name: str) -> list[dict[str, str]]:
 def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
     view = getattr(views, name)
 
-    assert tuple(getattr(schemas, name).model_fields) == view.__struct_fields__
+    assert tuple(getattr(schemas, name).model_fields) == view.__struct_encode_fields__
 
 
 def test_what_is_sent_satisfies_what_is_documented():

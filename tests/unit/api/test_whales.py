@@ -21,7 +21,7 @@ PAIRS["WhaleScores"] = "Scores"
 def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
     view = getattr(views, PAIRS[name])
 
-    assert tuple(getattr(schemas, name).model_fields) == view.__struct_fields__
+    assert tuple(getattr(schemas, name).model_fields) == view.__struct_encode_fields__
 
 
 async def test_the_history_says_why_each_fired_and_how_it_ended(world, client):

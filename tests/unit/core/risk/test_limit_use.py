@@ -12,7 +12,7 @@ from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.checks import AccountRisk, Place, Shown
 from bot.core.risk.circuit_breakers import CircuitBreakers
-from bot.core.risk.limit_use import Standing, limit_uses
+from bot.core.risk.limit_use import LimitInputs, limit_uses
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Refused, review
 from tests.support.strategies import NO_LIMITS, NOON, SEEN_AT, fill, ladder, open_market, order
@@ -22,7 +22,7 @@ BOOK = OrderBook(bids=ladder(("0.48", 5_000)), asks=ladder(("0.50", 5_000)))
 
 
 def uses(portfolio, places=None, limits=None, breakers=None):
-    now = Standing(portfolio, places or {}, breakers or CircuitBreakers.of(CASH), NOON)
+    now = LimitInputs(portfolio, places or {}, breakers or CircuitBreakers.of(CASH), NOON)
     return {one.rule: one for one in limit_uses(limits or RiskLimits(), now)}
 
 
