@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Table, select
 from bot.core.account.portfolio import Portfolio, Position
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars
-from bot.core.market.orders import Fill, Order
+from bot.core.market.orders import Aim, Fill, Order
 from bot.ports.persistence import StoreError
 from bot.store.row_checks import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements
@@ -166,7 +166,15 @@ def _moved(row: Row[Any]) -> tuple[int, Entry]:
 
 
 def _order(row: Row[Any]) -> Order:
-    return Order(row.client_order_id, row.ticker, Side(row.side), row.size, row.limit, row.at)
+    return Order(
+        client_order_id=row.client_order_id,
+        ticker=row.ticker,
+        side=Side(row.side),
+        size=row.size,
+        limit=row.limit,
+        at=row.at,
+        aim=Aim(row.aim),
+    )
 
 
 _ENTRIES: Final[Mapping[Table, Callable[[Row[Any]], tuple[int, Entry]]]] = {

@@ -87,6 +87,7 @@ def order_row(order: Order) -> Values:
         "size": order.size,
         "limit": order.limit,
         "at": order.at,
+        "aim": order.aim.value,
     }
 
 

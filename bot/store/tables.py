@@ -148,6 +148,7 @@ orders = Table(
     Column("order_id", Text),
     Column("error", Text),
     Column("ended_at", UtcTimestamp),
+    Column("aim", Text, nullable=False, server_default="enter"),
     Index("orders_by_end", "book", "ended_at"),
 )
 

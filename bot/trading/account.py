@@ -24,7 +24,7 @@ from bot.core.events import (
 from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.market.orders import Execution, Fill, Order
+from bot.core.market.orders import Aim, Execution, Fill, Order
 from bot.core.risk.checks import Place
 from bot.ports.persistence import Checkpoint
 
@@ -191,8 +191,10 @@ class TradingAccount:
 
 
 def opens(portfolio: Portfolio, order: Order) -> bool:
-    """Whether an order would open or enlarge a position."""
-    return bool(split(portfolio.size(order.ticker), order.side, order.size)[1])
+    """Whether an order would open or enlarge a position; one that leaves never does."""
+    return order.aim is Aim.ENTER and bool(
+        split(portfolio.size(order.ticker), order.side, order.size)[1]
+    )
 
 
 def _resized(last: Mark | None, position: Position) -> Mark | None:

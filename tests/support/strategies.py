@@ -13,7 +13,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import CENT_GRID, Market, MarketStatus, PriceGrid, PriceRange, Side
 from bot.core.market.orderbook import Level, OrderBook
-from bot.core.market.orders import Fill, Order
+from bot.core.market.orders import Aim, Fill, Order
 from bot.core.risk.checks import AccountRisk, Shown
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved, review
@@ -133,6 +133,7 @@ def order(
     name: str = "c-1",
     ticker: str = "A",
     at: datetime = NOON,
+    aim: Aim = Aim.ENTER,
 ) -> Order:
     """One wish to trade."""
     return Order(
@@ -142,6 +143,7 @@ def order(
         size=Decimal(size),
         limit=Decimal(limit),
         at=at,
+        aim=aim,
     )
 
 

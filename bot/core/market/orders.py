@@ -8,11 +8,19 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, Dollars
 
 
+class Aim(StrEnum):
+    """What an order is for: to enter or enlarge a position, or to leave one and nothing else."""
+
+    ENTER = "enter"
+    LEAVE = "leave"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A wish to trade now: an immediate-or-cancel limit order, in YES contracts and prices.
 
-    `client_order_id` names the wish: a venue that sees it twice trades once.
+    `client_order_id` names the wish: a venue that sees it twice trades once. One that leaves never
+    opens the other side: a venue that knows of less than its size trades no more than that.
     """
 
     client_order_id: str
@@ -21,6 +29,7 @@ class Order:
     size: Contracts
     limit: Dollars
     at: datetime
+    aim: Aim = Aim.ENTER
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from bot.core.events import Action
 from bot.core.market.market import PriceGrid, Side
 from bot.core.market.money import ONE, Contracts, Dollars, cents
 from bot.core.market.orderbook import Books, Floats, OrderBook
-from bot.core.market.orders import Order
+from bot.core.market.orders import Aim, Order
 
 Flags = NDArray[np.bool_]
 
@@ -151,8 +151,9 @@ def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) 
     limit = grid.to_tick(min(max(furthest, _EDGE), ONE - _EDGE), side)
     if limit is None:
         return None
-    size = abs(intent.position) if intent.action is Action.EXIT else sizing.size
-    return Order(intent.client_order_id, intent.ticker, side, size, limit, intent.at)
+    leaves = intent.action is Action.EXIT
+    size, aim = (abs(intent.position), Aim.LEAVE) if leaves else (sizing.size, Aim.ENTER)
+    return Order(intent.client_order_id, intent.ticker, side, size, limit, intent.at, aim)
 
 
 def _side(intent: Intent) -> Side | None:

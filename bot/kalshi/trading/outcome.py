@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, cents
-from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.market.orders import Aim, Execution, Fill, Order, OrderStatus
 from bot.kalshi.trading.requests import BOOK_SIDE
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.refusals import NOT_SENT
@@ -57,13 +57,10 @@ def absent(order: Order) -> Execution:
 
 
 def is_same(order: Order, reported: orders.ListedOrder) -> bool:
-    """Whether the order of that client order id is this one."""
+    """Whether the order of that client order id is this one; the exchange may cut an exit short."""
     size = Decimal(reported.initial_count_fp)
-    return (order.ticker, BOOK_SIDE[order.side], order.size) == (
-        reported.ticker,
-        reported.book_side,
-        size,
-    )
+    sized = size <= order.size if order.aim is Aim.LEAVE else size == order.size
+    return sized and (order.ticker, BOOK_SIDE[order.side]) == (reported.ticker, reported.book_side)
 
 
 def execution(
@@ -91,7 +88,11 @@ def unfilled(order: Order, order_id: str) -> Execution:
 
 def _scarcity(order: Order) -> str:
     wanted = "asks" if order.side is Side.BUY else "bids"
-    return f"the exchange had no more {wanted} within {cents(order.limit):g} c"
+    scarce = f"the exchange had no more {wanted} within {cents(order.limit):g} c"
+    # The exchange cuts an exit to what it holds, and an entry that would meet our own order.
+    if order.aim is Aim.LEAVE:
+        return f"{scarce}, or no more of the position to close"
+    return f"{scarce} from anybody else"
 
 
 def _fills(order: Order, order_id: str, reported: Sequence[account.FillWire]) -> tuple[Fill, ...]:

@@ -16,7 +16,7 @@ from msgspec import Raw
 
 from bot.core.market.market import Side
 from bot.core.market.money import Contracts, Dollars
-from bot.core.market.orders import Order
+from bot.core.market.orders import Aim, Order
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.wire import account, orders, reference, shapes
 from bot.kalshi.wire.refusals import NOT_SENT
@@ -183,13 +183,17 @@ def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
             "and -_:+=/",
             code=NOT_SENT,
         )
+    leaves = order.aim is Aim.LEAVE
     return orders.CreateOrderRequest(
         ticker=order.ticker,
         side=BOOK_SIDE[order.side],
         count=_fixed("a size", order.size, 2),
         price=_fixed("a limit", order.limit, 4),
         time_in_force="immediate_or_cancel",
-        self_trade_prevention_type="taker_at_cross",
+        # An order of other hands on this account gives way to an exit; an entry gives way to it.
+        self_trade_prevention_type="maker" if leaves else "taker_at_cross",
+        # What we hold may have been closed by other hands: an exit must never open the other side.
+        reduce_only=leaves,
         client_order_id=order.client_order_id,
         order_group_id=group,
         exchange_index=shard,

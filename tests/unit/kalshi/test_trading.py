@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ import pytest
 import stamina
 
 from bot.core.market.market import Side
-from bot.core.market.orders import Execution, OrderStatus
+from bot.core.market.orders import Aim, Execution, OrderStatus
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
@@ -135,6 +135,15 @@ async def test_an_order_is_said_in_strings_as_a_side_of_yes():
         "exchange_index": 2,
     }
     assert reported.last.headers["content-type"] == "application/json"
+
+
+async def test_an_exit_may_only_reduce_and_own_resting_orders_give_way_to_it():
+    async with backend(saying(CREATED, status=201)) as (trading, reported):
+        await trading.create(replace(ORDER, aim=Aim.LEAVE), "g-1", 2, nothing_to_check)
+
+    said = json.loads(reported.last.content)
+    assert said["reduce_only"] is True
+    assert said["self_trade_prevention_type"] == "maker"
 
 
 @pytest.mark.parametrize(
@@ -419,7 +428,8 @@ def test_fills_are_exact_counted_once_and_in_their_order():
     assert one.fee == Decimal("0.0254")
     assert one.at == datetime(2026, 11, 22, 12, 0, 1, 500_000, tzinfo=UTC)
     assert one.client_order_id == "bot-1"
-    assert execution.error == "the exchange had no more bids within 40 c"
+    expected = "the exchange had no more bids within 40 c from anybody else"
+    assert execution.error == expected
 
 
 def test_a_fill_without_a_time_is_of_the_moment_of_its_order():

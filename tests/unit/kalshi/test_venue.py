@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from bot.core.account.reconcile import AccountNow, differences
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
-from bot.core.market.orders import Execution, OrderStatus, Unresolved
+from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports.exchange import ExchangeError
@@ -26,6 +27,7 @@ from bot.sim.engine.orders import TimeInForce
 from bot.sim.faults.kinds import KINDS
 from bot.sim.rest.keys import KeyKind, made_key
 from tests.support.kalshi_stand import (
+    BOOK,
     FAR,
     FAR_SHARD,
     TICKER,
@@ -397,6 +399,52 @@ async def test_only_so_many_names_are_remembered(monkeypatch):
     assert REMEMBERED_ORDERS >= 10_000
 
 
+# Exits, whatever other hands do on the account
+
+
+def leaving(size: str = "20", **terms: Any) -> Order:
+    return order(Side.SELL, size, "0.47", name="c-2", aim=Aim.LEAVE, **terms)
+
+
+@pytest.mark.parametrize("fault", [None, "error_after", "cut_after"])
+async def test_an_exit_closes_what_the_exchange_holds_and_never_more(fault):
+    async with stand() as live:
+        await live.trade(buying("20"))
+        live.put(BOOK, TICKER)
+        live.exchange.place(live.ann, request(Side.SELL, 8, 47, ticker=TICKER))
+        if fault:
+            live.fail(kind=fault, route=CREATE, count=1)
+
+        ended = await live.trade(leaving("20"))
+
+        assert ended.status is OrderStatus.PARTIALLY_FILLED
+        assert ended.filled == 12
+        assert "or no more of the position to close" in ended.error
+        assert reported(ended) == live.truth(leaving())
+        assert live.ann.position(TICKER) == 0
+
+
+async def test_an_exit_from_what_is_gone_trades_nothing():
+    async with stand() as live:
+        ended = await live.trade(leaving("20"))
+
+        assert (ended.status, ended.fills) == (OrderStatus.ERROR, ())
+        assert live.ann.position(TICKER) == 0
+
+
+async def test_an_order_of_the_owner_at_the_best_price_does_not_stop_an_exit():
+    async with stand() as live:
+        await live.trade(buying("10"))
+        own = request(Side.BUY, 5, 49, ticker=TICKER, time_in_force=TimeInForce.GTC)
+        live.exchange.place(live.ann, own)
+
+        ended = await live.trade(leaving("10"))
+
+        assert ended.status is OrderStatus.FILLED
+        assert {fill.price for fill in ended.fills} == {Decimal("0.48")}
+        assert not live.ann.open_orders
+
+
 async def test_an_order_that_rests_stays_open():
     async with stand() as live:
         wish = buying("5", "0.49")
@@ -693,5 +741,5 @@ async def test_an_empty_book_leaves_the_account_as_it_was():
         ended = await live.trade(buying("5", "0.55"))
 
         assert (ended.status, ended.filled) == (OrderStatus.CANCELED, ZERO)
-        assert ended.error == "the exchange had no more asks within 55 c"
+        assert ended.error == "the exchange had no more asks within 55 c from anybody else"
         assert (await live.venue.account()).positions == {}

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import FetchFailed
 from bot.core.market.market import Side
-from bot.core.market.orders import Fill, Order
+from bot.core.market.orders import Aim, Fill, Order
 from bot.ports.persistence import StoreError, Term
 from bot.store import schema
 from bot.store.database import opened
@@ -53,14 +53,15 @@ DATA = {
             '[{{"ticker":"A","size":"10","cost":"4.00","realised":"0","fees":"0.17",
             "opened_at":"2026-11-22T12:00:00Z"}}]')"""
     ],
+    "0004": ["UPDATE orders SET aim='leave' WHERE client_order_id='c-2'"],
 }
 
 
 def at_revision(url, revision):
     """Tables as they were at a revision, with all that they could hold."""
     with engine(url) as old, old.begin() as connection:
-        schema.upgrade(connection, revision)
         for earlier in REVISIONS[: REVISIONS.index(revision) + 1]:
+            schema.upgrade(connection, earlier)
             for statement in DATA[earlier]:
                 values = {"bytes": b"\x00\xff"} if ":bytes" in statement else {}
                 connection.execute(text(statement), values)
@@ -79,10 +80,11 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     fill = Fill("f-1", "c-1", "A", Side.BUY, Decimal(10), Decimal("0.40"), Decimal("0.17"), NOON)
     booked = Portfolio.of_cash(Decimal("10000.00")).after(fill).settle("A", Decimal(1))
     has_memory = revision >= "0002"
+    aim = Aim.LEAVE if revision >= "0004" else Aim.ENTER
     assert checkpoint.portfolio == booked
     assert checkpoint.commit == 7
     assert checkpoint.unresolved == (
-        Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON),
+        Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON, aim),
     )
     assert checkpoint.events == ((FetchFailed(NOON, "books", "so"),) if has_memory else ())
     assert checkpoint.state_records == ({"k": {"a": b"\x00\xff"}} if has_memory else {})
