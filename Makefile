@@ -17,6 +17,7 @@ DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_
 	RISK_MAX_ORDERS_PER_MINUTE=$${RISK_MAX_ORDERS_PER_MINUTE:-100}
 
 # How long the trials go on.
+CYCLES ?= 10000
 KILLS ?= 200
 ROUNDS ?= 5
 MINUTES ?= 10
@@ -24,7 +25,7 @@ CASES ?= 100000
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: fuzz hostile clean money
+.PHONY: fuzz hostile memory clean money
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -97,6 +98,10 @@ fuzz: $(VENV)/.dev
 ## hostile: the service on an exchange that sends a hundred megabytes and gzip bombs; memory is bounded
 hostile: $(VENV)/.dev
 	$(BIN)/python -m trials.hostile
+
+## memory: so many cycles of the demo, days in minutes; resident memory stays where it is
+memory: $(VENV)/.dev
+	$(BIN)/python -m trials.memory --cycles $(CYCLES)
 
 ## conservation: a million random operations on the simulated exchange lose no contract, no cent
 conservation: $(VENV)/.dev

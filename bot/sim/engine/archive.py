@@ -10,14 +10,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from bot.sim.engine.events import Traded
 from bot.sim.engine.history import History
 from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 
 #: Archived markets remembered; the oldest go first.
-ARCHIVED_MARKETS: Final = 5_000
+ARCHIVED_MARKETS: Final = 1_000
 #: Trades of a market kept once it has paid.
 ARCHIVED_TRADES: Final = 20
+_NO_HISTORY: Final = History()
+_NO_TRADES: Final[deque[Traded]] = deque(maxlen=0)
 
 
 class Archive:
@@ -43,8 +46,9 @@ class Archive:
         state.event_markets[event].remove(ticker)
         if not state.event_markets[event]:
             del state.event_markets[event], state.events[event], state.event_updated[event]
-        # A copy: whatever was remembered about the live one goes with it.
-        state.archive[ticker] = replace(market, history=History(), trades=deque())
+        # A copy: whatever was remembered about the live one goes with it. Nothing happens to an
+        # archived market any more, so all of them share what they no longer have.
+        state.archive[ticker] = replace(market, history=_NO_HISTORY, trades=_NO_TRADES)
         if len(state.archive) > ARCHIVED_MARKETS:
             del state.archive[next(iter(state.archive))]
         state.listed += 1

@@ -111,6 +111,10 @@ class Exchange:
         """A market as it stands; read only. Raises Rejected (404) if there is none."""
         return self.state.market(ticker)
 
+    def result(self, ticker: str) -> str:
+        """How a market ended, listed or archived; empty before. Raises Rejected (404)."""
+        return (self.state.archive.get(ticker) or self.market(ticker)).result
+
     def open_account(
         self, name: str, cash: Mapping[int, int] | None = None, *, house: bool = False
     ) -> MemberAccount:

@@ -90,6 +90,7 @@ class History:
         self.minutes: deque[Bar] = deque(maxlen=MAX_MINUTES)
         #: Finished minutes by the hour; the minute that still runs is in none of them.
         self.hours: deque[Bar] = deque(maxlen=MAX_HOURS)
+        #: Minutes in which something traded, and how much: one entry a minute, not one a trade.
         self._day: deque[tuple[int, int]] = deque()
         self._day_volume = 0
         start = Range(0, 0, 0, 0), Range(DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS, DOLLAR_TICKS)
@@ -114,13 +115,14 @@ class History:
         bar.volume += size
         bar.value += size * price
         bar.open_interest = open_interest
-        self._day.append((minute, size))
+        traded = self._day.pop()[1] if self._day and self._day[-1][0] == minute else 0
+        self._day.append((minute, traded + size))
         self._day_volume += size
+        self._forget(minute)
 
     def day_volume(self, minute: int) -> int:
         """Units traded in the 24 hours before the end of that minute."""
-        while self._day and self._day[0][0] <= minute - DAY_MINUTES:
-            self._day_volume -= self._day.popleft()[1]
+        self._forget(minute)
         return self._day_volume
 
     def day_ago(self, minute: int) -> Bar | None:
@@ -137,6 +139,10 @@ class History:
         running = [hours.pop()] if hours and hours[-1].minute == start else []
         whole = merged([*running, self._last], start)
         return [*hours, whole] if whole else hours
+
+    def _forget(self, minute: int) -> None:
+        while self._day and self._day[0][0] <= minute - DAY_MINUTES:
+            self._day_volume -= self._day.popleft()[1]
 
     def _bar(self, minute: int) -> Bar:
         last = self._last

@@ -13,6 +13,9 @@ from bot.sim.world.world import World
 HISTORY = timedelta(days=1)
 #: Rolling series begin this long before it, and prints come twice a minute from then on.
 ROLLED = timedelta(minutes=31)
+#: How long a market that has paid stays in the live listing: long enough for a bot that looks every
+#: few minutes, and the demo lists hundreds of markets a day.
+PAID_LISTED = timedelta(hours=1)
 #: The participants live through the last moments second by second.
 LIVED = timedelta(seconds=20)
 
@@ -36,5 +39,5 @@ def demo_world(exchange: Exchange, seed: int) -> World:
 
 def demo_exchange(clock: Clock, seed: int, speed: float = 1.0) -> tuple[Exchange, WorldDriver]:
     """The demo exchange at the present moment, and what keeps it there."""
-    exchange = Exchange(seed, clock.now() - HISTORY)
+    exchange = Exchange(seed, clock.now() - HISTORY, PAID_LISTED)
     return exchange, WorldDriver(demo_world(exchange, seed), clock, speed)

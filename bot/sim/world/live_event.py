@@ -192,4 +192,4 @@ class Parlay:
         """The legs know the time."""
 
     def _has_won(self, leg: ComboLeg) -> bool:
-        return self._exchange.market(leg.market_ticker).result == leg.side
+        return self._exchange.result(leg.market_ticker) == leg.side
