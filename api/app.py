@@ -12,7 +12,19 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from api import errors
 from api.deps import OpenServices, ServiceFacts, Services
 from api.middleware import EdgeMiddleware
-from api.routes import account, bot, decisions, demo, docs, logs, model, root, state, whales
+from api.routes import (
+    account,
+    bot,
+    decisions,
+    demo,
+    docs,
+    history,
+    logs,
+    model,
+    root,
+    state,
+    whales,
+)
 from api.schemas.common import FAILED
 from api.security.auth import AccessPolicy
 from api.security.cors import Cors
@@ -110,6 +122,6 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    for part in (root, docs, state, account, bot, decisions, whales, model, logs, demo):
+    for part in (root, docs, state, account, history, bot, decisions, whales, model, logs, demo):
         app.include_router(part.router)
     return app

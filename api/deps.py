@@ -16,6 +16,7 @@ from bot.config import VERSION, Settings
 from bot.dashboard.snapshot import Snapshot, SnapshotHolder
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
+from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock, Journal
 from bot.ports.views import Check, DecisionView
@@ -161,6 +162,11 @@ class Services(Protocol):
     @property
     def decisions(self) -> Decisions:
         """Why there was a trade, or none, of late."""
+        ...
+
+    @property
+    def past(self) -> AccountHistory:
+        """The past of the account. Raises StoreError while the database is not open."""
         ...
 
     @property

@@ -38,6 +38,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelMonitor
+from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock
 from bot.ports.persistence import FLEETING, StoreError
@@ -125,6 +126,11 @@ class Running:
     def decisions(self) -> DecisionLog:
         """Why there was a trade, or none."""
         return self.service.bot.decisions
+
+    @property
+    def past(self) -> AccountHistory:
+        """The past of the account, as the database has it. Raises StoreError."""
+        return self.service.past
 
     @property
     def account(self) -> AccountView:

@@ -33,6 +33,7 @@ from bot.ports.persistence import (
     Term,
 )
 from bot.ports.views import BotState
+from bot.store.account_history import BookHistory
 from bot.store.account_store import BookStore
 from bot.store.database import Database, opened
 
@@ -59,6 +60,14 @@ class Node:
         self._world = world
         self._first = world.snapshot_holder.status
         self._database: Database | None = None
+        self._past: BookHistory | None = None
+
+    @property
+    def past(self) -> BookHistory:
+        """Where the past of the account is read. Raises StoreError before it is open."""
+        if self._past is None:
+            raise StoreError("the database has not been opened yet: its fault is in /bot/status")
+        return self._past
 
     def factories(self) -> NodeFactories:
         """How leadership opens what it needs."""
@@ -86,6 +95,7 @@ class Node:
         may_begin = self._database is None
         async with opened(self._world.settings.database, may_begin=may_begin) as database:
             self._database = database
+            self._past = database.account_history(self.book)
             yield database
 
     def _standby_session(self) -> "StandbySession":

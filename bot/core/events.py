@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from bot.core.market.money import Contracts, Dollars
+from bot.core.account.round_trips import RoundTrip
+from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import Execution, Order
 from bot.core.risk.limits import Number, Stop
 from bot.core.signals.regime import RegimeName
@@ -164,12 +165,19 @@ class PositionOpened:
 
 @dataclass(frozen=True, slots=True)
 class PositionClosed:
-    """A position is gone, by an order or by settlement; `realised` is what it earned after fees."""
+    """A position is gone; `realised` is what it earned after fees, `how` an `ExitCause`.
+
+    Before there were round trips none was written down.
+    """
 
     at: datetime
     ticker: str
     realised: Dollars
     how: str
+    trip: RoundTrip | None = None
+    title: str = ""
+    event_ticker: str = ""
+    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,9 @@ class RegimeChanged:
 class PnlMarked:
     """Profit and loss at a moment: of one market, or of all (`ticker` None).
 
-    `position` is contracts for one market and the count of open positions for all.
+    `position` is contracts for one market and the count of open positions for all. `fees` are all
+    that were ever paid; `assumed` tells that something held is counted at its cost, for no price
+    of it was seen yet.
     """
 
     at: datetime
@@ -222,6 +232,13 @@ class PnlMarked:
     cash: Dollars
     position: Contracts
     exposure: Dollars
+    fees: Dollars = ZERO
+    assumed: bool = False
+
+    @property
+    def equity(self) -> Dollars:
+        """Cash, and what closing would fetch."""
+        return self.cash + self.exposure + self.unrealised
 
 
 @dataclass(frozen=True, slots=True)

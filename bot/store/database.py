@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from bot.ports.persistence import Checkpoint, CommittedChanges, LeaseState, StoreError, Term
 from bot.store import leases, reading, retention, schema, writing
+from bot.store.account_history import BookHistory
 from bot.store.account_store import BookStore
 from bot.store.connections import address
 from bot.store.connections import trace as traces
@@ -84,6 +85,10 @@ class Database:
     def store(self, term: Term, book: str) -> BookStore:
         """Where this term keeps a book."""
         return BookStore(self._session, Chapter(term, book))
+
+    def account_history(self, book: str) -> BookHistory:
+        """Where the past of a book is read."""
+        return BookHistory(self._session, book)
 
     async def open_book(self, term: Term, book: str, cash: Decimal, at: datetime) -> None:
         """Begin a book with so much cash; one that exists stays as it is."""

@@ -19,11 +19,13 @@ from bot.store.rows import NEWEST
 from bot.store.tables import (
     books,
     cash_movements,
+    equity,
     events,
     fills,
     openings,
     orders,
     published,
+    round_trips,
     settlements,
     state_records,
     switches,
@@ -40,6 +42,8 @@ _ENTRIES: Final = (fills, settlements, cash_movements)
 #: Those that others point at come last.
 _OF_BOOK: Final = (
     events,
+    round_trips,
+    equity,
     fills,
     settlements,
     cash_movements,
@@ -53,7 +57,7 @@ _OF_BOOK: Final = (
 async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> int:
     """Delete what is older; how many rows that were. Raises LeaseLostError."""
     gone = await _fold(session, chapter, before)
-    for work in (_old_events, _old_orders):
+    for work in (_old_events, _old_orders, _old_trips, _old_equity):
         gone += await _all(session, partial(work, chapter=chapter, before=before))
     gone += await _crowded_out(session, chapter)
     gone += await session.write(partial(_forgotten, chapter=chapter))
@@ -122,6 +126,18 @@ def _open_anew(connection: Connection, chapter: Chapter, last: int, portfolio: P
 def _old_events(connection: Connection, chapter: Chapter, before: datetime) -> int:
     leases.fence(connection, chapter.term)
     return _delete(connection, events, events.c.book == chapter.book, events.c.at < before)
+
+
+def _old_trips(connection: Connection, chapter: Chapter, before: datetime) -> int:
+    leases.fence(connection, chapter.term)
+    of_book = round_trips.c.book == chapter.book
+    return _delete(connection, round_trips, of_book, round_trips.c.closed_at < before)
+
+
+def _old_equity(connection: Connection, chapter: Chapter, before: datetime) -> int:
+    leases.fence(connection, chapter.term)
+    of_book, old = equity.c.book == chapter.book, equity.c.minute < int(before.timestamp())
+    return _delete(connection, equity, of_book, old)
 
 
 def _last_in_room(connection: Connection, book: str, kind: str) -> int:

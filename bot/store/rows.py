@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import Table
 
+from bot.core.account.round_trips import RoundTrip
 from bot.core.events import (
     EntriesResumed,
     EntriesStopped,
@@ -23,6 +24,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderUnresolved,
+    PnlMarked,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -35,6 +37,9 @@ from bot.ports.persistence import StateRecord
 from bot.store.tables import fills, settlements
 
 log = logging.getLogger("main")
+
+#: Seconds of which the account is kept once.
+MINUTE: Final = 60
 
 Values: TypeAlias = dict[str, Any]
 #: Rows that move cash, in their order, each with its table.
@@ -52,20 +57,30 @@ class EventKind:
 
 @dataclass(slots=True)
 class Rows:
-    """What is written for some events. `booked` lack their number, `events` their commit."""
+    """What is written for some events. `booked` lack their number, `events` their commit.
+
+    `trips` are at the place of their event; of `equity` there is one row a minute, by minute.
+    """
 
     events: list[Values]
     ended: list[Values]
     booked: list[tuple[Table, Values]]
+    trips: list[Values]
+    equity: dict[int, Values]
 
 
 def rows(happened: Iterable[Event]) -> Rows:
     """The rows for these events, without the book."""
-    made = Rows([], [], [])
+    made = Rows([], [], [], [], {})
     for event in happened:
+        if isinstance(event, PnlMarked) and event.ticker is None and not event.assumed:
+            row = _equity(event)
+            made.equity[row["minute"]] = row
         kind = KINDS.get(type(event))
         if kind is None:
             continue
+        if isinstance(event, PositionClosed) and event.trip is not None:
+            made.trips.append(_trip(event, event.trip) | {"place": len(made.events)})
         made.events.append(_row(event, kind))
         made.booked += kind.booked(event)
         if isinstance(event, OrderEnded):
@@ -128,6 +143,36 @@ def _ended(event: OrderEnded) -> Values:
         "ended_at": event.at,
     }
     return order_row(done.order) | order_status
+
+
+def _trip(event: PositionClosed, trip: RoundTrip) -> Values:
+    return {
+        "ticker": _plain(event.ticker),
+        "title": _plain(event.title) or None,
+        "event_ticker": _plain(event.event_ticker) or None,
+        "category": _plain(event.category or "") or None,
+        "side": trip.side.value,
+        "size": trip.size,
+        "entry_price": trip.entry_price,
+        "exit_price": trip.exit_price,
+        "gross": trip.gross,
+        "fees": trip.fees,
+        "opened_at": trip.opened_at,
+        "closed_at": event.at,
+        "how": event.how,
+    }
+
+
+def _equity(event: PnlMarked) -> Values:
+    second = int(event.at.timestamp())
+    return {
+        "minute": second - second % MINUTE,
+        "equity": event.equity,
+        "cash": event.cash,
+        "realised": event.realised,
+        "fees": event.fees,
+        "exposure": event.exposure,
+    }
 
 
 def _plain(words: str) -> str:

@@ -150,6 +150,7 @@ orders = Table(
     Column("ended_at", UtcTimestamp),
     Column("aim", Text, nullable=False, server_default="enter"),
     Index("orders_by_end", "book", "ended_at"),
+    Index("orders_by_time", "book", "at"),
 )
 
 fills = Table(
@@ -167,6 +168,7 @@ fills = Table(
     Column("at", UtcTimestamp, nullable=False),
     UniqueConstraint("book", "fill_id", name="fill_once"),
     Index("fills_by_order", "client_order_id"),
+    Index("fills_by_market", "book", "ticker", "entry"),
 )
 
 settlements = Table(
@@ -236,6 +238,44 @@ published = Table(
     _of_book(),
     Column("commit", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+#: Positions that have ended, at the place of the event that said so. What an older version of this
+#: program did not count is NULL.
+round_trips = Table(
+    "round_trips",
+    metadata,
+    _of_book(),
+    Column("commit", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("ticker", Text, nullable=False),
+    Column("title", Text),
+    Column("event_ticker", Text),
+    Column("category", Text),
+    Column("side", Text, nullable=False),
+    Column("size", Exact),
+    Column("entry_price", Exact),
+    Column("exit_price", Exact),
+    Column("gross", Exact, nullable=False),
+    Column("fees", Exact, nullable=False),
+    Column("opened_at", UtcTimestamp, nullable=False),
+    Column("closed_at", UtcTimestamp, nullable=False),
+    Column("how", Text, nullable=False),
+    Index("round_trips_by_time", "book", "closed_at"),
+    Index("round_trips_by_market", "book", "ticker", "commit", "place"),
+)
+
+#: The account at the end of each minute, which begins at `minute` (seconds UTC).
+equity = Table(
+    "equity",
+    metadata,
+    _of_book(),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("equity", Exact, nullable=False),
+    Column("cash", Exact, nullable=False),
+    Column("realised", Exact, nullable=False),
+    Column("fees", Exact, nullable=False),
+    Column("exposure", Exact, nullable=False),
 )
 
 #: What operators want. Anybody may write here, also before the book is opened.

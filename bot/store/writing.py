@@ -20,9 +20,11 @@ from bot.store.rows import Rows, Values, order_row, rows, state_record_rows
 from bot.store.tables import (
     books,
     cash_movements,
+    equity,
     events,
     orders,
     published,
+    round_trips,
     state_records,
     switches,
 )
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 _OPENING: Final = "opening"
+_EQUITY: Final = ("equity", "cash", "realised", "fees", "exposure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,10 @@ def write(connection: Connection, chapter: Chapter, page: Page, commit: int, ent
         _many(connection, insert(table), [row for where, row in numbered if where is table])
     rows = [row | {"book": book, "commit": commit} for row in page.state_records]
     _many(connection, put(connection, state_records, "commit", "body"), rows)
+    trips = [row | {"book": book, "commit": commit} for row in made.trips]
+    _many(connection, insert(round_trips), trips)
+    minutes = [row | {"book": book} for row in made.equity.values()]
+    _many(connection, put(connection, equity, *_EQUITY), minutes)
     if page.published is not None:
         shown = {"book": book, "commit": commit, "body": page.published}
         connection.execute(put(connection, published, "commit", "body"), shown)

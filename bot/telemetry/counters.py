@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, TypeAlias
 
+from bot.core.account.round_trips import ExitCause
 from bot.core.events import (
     Action,
     CycleFinished,
@@ -137,7 +138,7 @@ OPENED = EventCounters("positions_opened_total", "Positions opened")
 CLOSED = EventCounters(
     "positions_closed_total",
     "Positions closed, by an order or by settlement",
-    {"how": ("order", "settlement", OTHER)},
+    {"how": (*map(str, ExitCause), OTHER)},
 )
 SETTLED = EventCounters("settlements_total", "Held markets that were settled")
 WHALES = EventCounters("whales_total", "Whales by type", {"type": tuple(WhaleType)})

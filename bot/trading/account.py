@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.core.account.portfolio import Portfolio, Position, earned, split
+from bot.core.account.round_trips import ExitCause, RoundTrip, round_trip
 from bot.core.account.valuation import Mark, equity, mark, marks, unrealised
 from bot.core.events import (
     Event,
@@ -66,9 +67,13 @@ class TradingAccount:
         """Where the markets belong that are held, or were bought in last."""
         return self._places
 
-    def belongs(self, market: Market) -> None:
-        """A market that is traded belongs here."""
-        self._places[market.ticker] = Place(market.event_ticker, market.category)
+    def belongs(self, market: Market, cause: ExitCause | None = None) -> None:
+        """A market that is traded belongs here; `cause` is why its position is to end, if it is."""
+        last = self._places.get(market.ticker)
+        known = last.exit if last else ""
+        self._places[market.ticker] = Place(
+            market.event_ticker, market.category, market.title, cause.value if cause else known
+        )
 
     def at_worst(self, unresolved: Iterable[Order]) -> Portfolio:
         """The portfolio if of these orders all traded, at their limits, that open a position."""
@@ -88,7 +93,7 @@ class TradingAccount:
         if not execution.fills:
             return ended
         self._mark_one(ticker, book)
-        turned = self._turned(at, before, ticker, "order")
+        turned = self._turned(at, before, ticker, self._cause(ticker))
         return [*ended, *turned, self._marked(at, ticker, before)]
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
@@ -119,6 +124,8 @@ class TradingAccount:
             cash=portfolio.cash,
             position=Contracts(len(portfolio.positions)),
             exposure=portfolio.exposure,
+            fees=portfolio.fees,
+            assumed=bool(self.assumed),
         )
 
     def forget(self, unresolved: Iterable[Order]) -> None:
@@ -160,20 +167,33 @@ class TradingAccount:
         self.marks.pop(ticker, None)
         gain = earned(before, self.portfolio, ticker) or ZERO
         settled = MarketSettled(at, ticker, payout, size, gain)
-        turned = self._turned(at, before, ticker, "settlement")
+        turned = self._turned(at, before, ticker, ExitCause.SETTLEMENT)
         return [settled, *turned, self._marked(at, ticker, before)]
 
     def _turned(
-        self, at: datetime, before: Portfolio, ticker: str, how: str
+        self, at: datetime, before: Portfolio, ticker: str, cause: ExitCause
     ) -> list[PositionOpened | PositionClosed]:
-        gain = earned(before, self.portfolio, ticker)
+        trip = round_trip(before, self.portfolio, ticker)
         position = self.portfolio.positions.get(ticker)
         turned: list[PositionOpened | PositionClosed] = []
-        if gain is not None:
-            turned.append(PositionClosed(at, ticker, gain, how))
-        if position is not None and (gain is not None or not before.size(ticker)):
+        if trip is not None:
+            turned.append(self._closed(at, ticker, trip, cause))
+        if position is not None and (trip is not None or not before.size(ticker)):
             turned.append(PositionOpened(at, ticker, position.size, position.average_price))
         return turned
+
+    def _closed(
+        self, at: datetime, ticker: str, trip: RoundTrip, cause: ExitCause
+    ) -> PositionClosed:
+        place = self._places.get(ticker, Place("", None))
+        where = (place.title, place.event_ticker, place.category)
+        return PositionClosed(at, ticker, trip.net, cause.value, trip, *where)
+
+    def _cause(self, ticker: str) -> ExitCause:
+        """Why an order was sent to end the position of a market, as far as that is known."""
+        place = self._places.get(ticker)
+        known = place.exit if place else ""
+        return ExitCause(known) if known in set(ExitCause) else ExitCause.ORDER
 
     def _marked(self, at: datetime, ticker: str, before: Portfolio) -> PnlMarked:
         """The row of one market: what its position earned so far, or in all if it has ended."""

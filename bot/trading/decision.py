@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.core.account.round_trips import ExitCause
 from bot.core.events import Action, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
@@ -127,7 +128,8 @@ class TradeRules:
 class Decision(NamedTuple):
     """What an opinion leads to, from which position.
 
-    `reason` is why to nothing (`stop` too), or why to an exit that no score asked for.
+    `reason` is why to nothing (`stop` too), or why to an exit that no score asked for; `cause` is
+    the rule that did.
     """
 
     score: float | None
@@ -135,6 +137,7 @@ class Decision(NamedTuple):
     before: Contracts
     reason: str
     stop: Stop | None = None
+    cause: ExitCause = ExitCause.SIGNAL
 
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:

@@ -147,7 +147,7 @@ class Trader:
                 decision = self._exited(at, decision, shown)
                 decision = self._afforded(at, decision, shown, edges, row)
                 if decision.action is not Action.HOLD:
-                    await self._order(at, decision.action, shown)
+                    await self._order(at, decision, shown)
             made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
             self._pending_events.insert(place, made)
         return self._take_pending()
@@ -236,8 +236,10 @@ class Trader:
         if position is None:
             return decision
         rules = self._rules
-        reason = rules.exits.due(at, position, shown, rules.limits.max_book_age)
-        return decision._replace(action=Action.EXIT, reason=reason) if reason else decision
+        due = rules.exits.due(at, position, shown, rules.limits.max_book_age)
+        if due is None:
+            return decision
+        return decision._replace(action=Action.EXIT, reason=due.reason, cause=due.cause)
 
     def _afforded(
         self,
@@ -256,7 +258,8 @@ class Trader:
             return decision
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
 
-    async def _order(self, at: datetime, action: Action, shown: Shown) -> None:
+    async def _order(self, at: datetime, decision: Decision, shown: Shown) -> None:
+        action = decision.action
         order = self._order_for(at, action, shown)
         if order is None:
             return
@@ -264,8 +267,8 @@ class Trader:
         if isinstance(verdict, Refused):
             self._refused(at, verdict)
             return
-        self._holdings.belongs(shown.market)
         is_entry = action in ENTRIES
+        self._holdings.belongs(shown.market, None if is_entry else decision.cause)
         sent = await self._gateway.send(verdict, is_entry=is_entry)
         if sent.refused is not None:
             self._refused(at, sent.refused)

@@ -27,7 +27,8 @@ class Position:
     """Contracts of one market, never none: + is YES, − is NO.
 
     `cost` is dollars paid for the contracts still open. `realised` (before fees) and `fees` are
-    those of this position since it was opened.
+    those of this position since it was opened; `entered` counts all contracts ever opened of it,
+    `paid` what they cost: None of one that an older version of this program opened.
     """
 
     ticker: str
@@ -36,6 +37,8 @@ class Position:
     realised: Dollars
     fees: Dollars
     opened_at: datetime
+    entered: Contracts | None = None
+    paid: Dollars | None = None
 
     @property
     def side(self) -> Side:
@@ -107,6 +110,8 @@ class Portfolio:
                 cost=held.cost + paid - released,
                 realised=held.realised + gain,
                 fees=held.fees + fill.fee,
+                entered=None if held.entered is None else held.entered + opened,
+                paid=None if held.paid is None else held.paid + paid,
             )
         return self._booked(fill.ticker, position, proceeds - paid - fill.fee, gain, fill.fee)
 
@@ -182,4 +187,6 @@ def _opened(fill: Fill, size: Contracts, paid: Dollars, fee: Dollars) -> Positio
         realised=ZERO,
         fees=fee,
         opened_at=fill.at,
+        entered=size,
+        paid=paid,
     )

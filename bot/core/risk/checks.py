@@ -28,10 +28,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a market belongs; a category of None is not known."""
+    """Where a market belongs; a category of None is not known.
+
+    `title` is for people; `exit` is why an order was sent last to end its position, '' for none.
+    """
 
     event_ticker: str
     category: str | None
+    title: str = ""
+    exit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

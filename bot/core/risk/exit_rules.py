@@ -7,13 +7,22 @@ out exits by score (`signals.strategy`).
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from bot.core.account.portfolio import Position
+from bot.core.account.round_trips import ExitCause
 from bot.core.account.valuation import mark, unrealised
 from bot.core.market.money import cents
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.checks import Shown
 from bot.core.risk.limits import Stop
+
+
+class DueExit(NamedTuple):
+    """An exit that a rule wants: the rule, and why in a sentence."""
+
+    cause: ExitCause
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class ExitRules:
 
     def due(
         self, at: datetime, position: Position, shown: Shown, max_book_age: float
-    ) -> str | None:
+    ) -> DueExit | None:
         """Why the position is to be exited now; None if it is not.
 
         Nothing can be exited while its market is not open. `max_book_age` is in seconds.
@@ -37,7 +46,8 @@ class ExitRules:
         if not shown.market.is_open(at):
             return None
         if self._is_closing(at, shown):
-            return f"exit: the market closes in {_seconds_left(at, shown):.0f} s"
+            reason = f"exit: the market closes in {_seconds_left(at, shown):.0f} s"
+            return DueExit(ExitCause.BEFORE_CLOSE, reason)
         # Written as "not within": a book of unknown age shows no loss, either.
         if not at.timestamp() - shown.seen_at <= max_book_age:
             return None
@@ -66,7 +76,7 @@ class ExitRules:
         reason = f"the spread is {float(spread):g} c, {setting} would end it at once"
         return Stop("stop_loss", reason, spread, limit)
 
-    def _stopped_out(self, position: Position, shown: Shown) -> str | None:
+    def _stopped_out(self, position: Position, shown: Shown) -> DueExit | None:
         if self.stop_loss is None or shown.book.mid is None:
             return None
         size = abs(position.size)
@@ -74,7 +84,8 @@ class ExitRules:
         # Multiplied, not divided: the loss of a contract has no end of digits.
         if lost * 100 < self.stop_loss * size:
             return None
-        return f"exit: stop loss, {cents(lost / size):.1f} c below entry"
+        reason = f"exit: stop loss, {cents(lost / size):.1f} c below entry"
+        return DueExit(ExitCause.STOP_LOSS, reason)
 
 
 def _seconds_left(at: datetime, shown: Shown) -> float:

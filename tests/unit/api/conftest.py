@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from api.app import BotService, create_app
 from api.deps import ServiceFacts, Services
 from bot.clock import RecordedClock
+from bot.core.account.trade_stats import GroupBy, GroupedStats, TradeStats
+from bot.core.market.orders import Fill
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.dashboard.account_panel import NOTHING
@@ -29,6 +31,15 @@ from bot.dashboard.snapshot import (
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
+from bot.ports.account_history import (
+    AccountHistory,
+    ClosedTrade,
+    EquityCurve,
+    OrderRecord,
+    Page,
+    Performance,
+    Wanted,
+)
 from bot.ports.account_views import AccountView
 from bot.ports.views import (
     BotState,
@@ -130,6 +141,7 @@ class Open:
     metrics: "Metrics"
     decisions: "Decisions"
     account: AccountView
+    past: AccountHistory
     journal: CsvJournal
     log_stats: LogStats
     log_folder: Path
@@ -227,6 +239,25 @@ def no_model() -> ModelMonitor:
     return ModelMonitor(None, {}, PredictionGrader(GradeRules(10.0, 1.0, 5.0, Thresholds())))
 
 
+class NoPast:
+    """An account in which nothing has happened."""
+
+    async def trades(self, wanted: Wanted) -> Page[ClosedTrade]:
+        return Page((), None)
+
+    async def orders(self, wanted: Wanted) -> Page[OrderRecord]:
+        return Page((), None)
+
+    async def fills(self, wanted: Wanted) -> tuple[Fill, ...]:
+        return ()
+
+    async def equity(self, start: datetime | None, end: datetime, step: int) -> EquityCurve:
+        return EquityCurve((), step, None, None)
+
+    async def performance(self, by: GroupBy, since: datetime | None) -> Performance:
+        return Performance(GroupedStats(TradeStats(), {}), is_complete=True)
+
+
 @dataclass
 class World:
     """The service under test and what is behind it."""
@@ -243,6 +274,7 @@ class World:
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
+    past: AccountHistory = field(default_factory=NoPast)
     seconds: float = 0.0
     model: ModelMonitor = field(default_factory=no_model)
     whales: MarkoutTracker = field(default_factory=MarkoutTracker)
@@ -265,6 +297,7 @@ class World:
             metrics=Metrics(),
             decisions=self.decisions,
             account=self.account,
+            past=self.past,
             journal=journal,
             log_stats=LogStats(self.folder),
             log_folder=self.folder,

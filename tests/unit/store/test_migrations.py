@@ -54,6 +54,12 @@ DATA = {
             "opened_at":"2026-11-22T12:00:00Z"}}]')"""
     ],
     "0004": ["UPDATE orders SET aim='leave' WHERE client_order_id='c-2'"],
+    "0005": [
+        f"""INSERT INTO round_trips VALUES ('{BOOK}', 7, 0, 'A', NULL, NULL, NULL, 'buy', '10',
+            '0.40', '1', '6', '0.17', {AT}, {AT}, 'settlement')""",
+        f"""INSERT INTO equity VALUES ('{BOOK}', 1795348800, '10005.83', '10005.83', '5.83', '0.17',
+            '0')""",
+    ],
 }
 
 

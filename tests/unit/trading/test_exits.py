@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.events import Action, OrderRefused, OrderSubmitted, PositionClosed, SignalMade
+from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, PositionClosed, SignalMade
+from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
+from bot.ports.persistence import CommitBatch
 from tests.support.strategies import ladder
 from tests.support.trading import BOOK, Desk, only
 
@@ -128,3 +130,52 @@ async def test_nothing_is_entered_only_to_be_exited(exits, rule):
 
     assert (signal.action, signal.stop.rule) == (Action.HOLD, rule)
     assert backend.venue.sent == []
+
+
+@pytest.mark.parametrize(
+    ("exits", "happens", "score", "how"),
+    [
+        (ExitRules(), lambda backend: None, LEAVE, "signal"),
+        (CLOSING, lambda backend: backend.close_in(40), BUY, "before_close"),
+        (STOPPING, lambda backend: backend.books.update(A=FALLEN), BUY, "stop_loss"),
+    ],
+    ids=["signal", "before the close", "stop loss"],
+)
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "after a restart"])
+async def test_how_a_position_ended_is_the_rule_that_ended_it(exits, happens, score, how, restarts):
+    backend = await _holding(exits)
+    happens(backend)
+    if restarts:
+        backend.venue.silent = {"A": 1}
+        await _kept(backend, score)
+        backend.restart()
+
+    events = await _kept(backend, score)
+
+    (closed,) = only(events, PositionClosed)
+    assert closed.how == how
+    assert closed.trip is not None
+    assert closed.trip.net == closed.realised
+    assert (closed.title, closed.event_ticker) == ("Will A happen?", "EVENT-A")
+
+
+async def _kept(backend: Desk, score: float) -> list[Event]:
+    """A pass at the same moment, kept at its end."""
+    events = await backend.trader.resolve_in_doubt(backend.at)
+    events += await backend.act(score)
+    await backend.store.commit(CommitBatch(events, backend.trader.state_records()))
+    return events
+
+
+async def test_a_settlement_ends_a_position_whatever_was_tried_before():
+    backend = await _holding(ExitRules())
+    backend.books["A"] = OrderBook(bids=ladder(("0.52", 40)), asks=ladder(("0.53", 300)))
+    await backend.run(LEAVE)
+    market = replace(
+        backend.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(1)
+    )
+
+    events = backend.trader.settle(backend.at, {"A": market})
+
+    (closed,) = only(events, PositionClosed)
+    assert closed.how == "settlement"

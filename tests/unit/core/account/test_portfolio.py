@@ -87,6 +87,8 @@ def test_a_position_averages_its_cost_and_earns_by_what_it_closes():
         realised=Decimal("7.5"),
         fees=Decimal("4.03"),
         opened_at=NOON,
+        entered=Decimal(200),
+        paid=Decimal(70),
     )
     assert portfolio.positions["A"].average_price == Decimal("0.35")
     assert portfolio.net == portfolio.positions["A"].net == Decimal("3.47")
@@ -105,6 +107,8 @@ def test_a_trade_through_zero_ends_one_position_and_opens_another():
         realised=ZERO,
         fees=Decimal("0.40"),
         opened_at=later,
+        entered=Decimal(20),
+        paid=Decimal(10),
     )
     assert short.positions["A"].average_price == Decimal("0.50")
     assert earned(long, short, "A") == Decimal("0.60")  # 1.00 before fees of 0.20 and 0.20

@@ -30,7 +30,8 @@ def _held(side=Side.BUY, size=50, price="0.54") -> Position:
 
 
 def _due(rules: ExitRules, shown=None, position=None) -> str | None:
-    return rules.due(NOON, position or _held(), shown or _shown(), AGE)
+    due = rules.due(NOON, position or _held(), shown or _shown(), AGE)
+    return due.reason if due else None
 
 
 def _closing(seconds=60.0) -> ExitRules:

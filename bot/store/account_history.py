@@ -1,0 +1,262 @@
+"""Reads the past of an account: each answer in one transaction, bounded, newest first.
+
+A row that cannot be read fails the answer and is named: a figure without it would be wrong.
+"""
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Connection, Double, Row, Select, cast, func, select, tuple_
+
+from bot.core.account.round_trips import RoundTrip
+from bot.core.account.trade_stats import GroupBy, Trade, grouped
+from bot.core.market.market import Side
+from bot.core.market.orders import Aim, Fill
+from bot.ports.account_history import (
+    ClosedTrade,
+    CursorError,
+    EquityCurve,
+    EquityPoint,
+    OrderRecord,
+    Page,
+    Performance,
+    Wanted,
+)
+from bot.store.connections.session import StoreSession, T, Work
+from bot.store.row_checks import built
+from bot.store.tables import equity, fills, orders, round_trips
+
+#: Closed trades that figures are made of at most, the newest.
+MOST_COUNTED: Final = 20_000
+#: Fills of one page of orders at most.
+_MOST_FILLS: Final = 5_000
+#: Points of a curve, about, and the steps between them in seconds.
+MOST_POINTS: Final = 1_500
+_STEPS: Final = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
+
+
+class BookHistory:
+    """An `AccountHistory` of one book.
+
+    One question at a time: those who look back must leave connections to the one who trades.
+    """
+
+    def __init__(self, session: StoreSession, book: str) -> None:
+        self._session = session
+        self._book = book
+        self._turn = asyncio.Lock()
+
+    async def trades(self, wanted: Wanted) -> Page[ClosedTrade]:
+        """Closed trades. Raises CursorError, StoreError."""
+        return await self._read(partial(_trades, book=self._book, wanted=wanted))
+
+    async def orders(self, wanted: Wanted) -> Page[OrderRecord]:
+        """Orders with their fills. Raises CursorError, StoreError."""
+        return await self._read(partial(_orders, book=self._book, wanted=wanted))
+
+    async def fills(self, wanted: Wanted) -> Sequence[Fill]:
+        """Fills of a market. Raises StoreError."""
+        return await self._read(partial(_fills, book=self._book, wanted=wanted))
+
+    async def equity(self, start: datetime | None, end: datetime, step: int) -> EquityCurve:
+        """The account from `start` (None: all that is kept) to `end`. Raises StoreError."""
+        return await self._read(partial(_equity, book=self._book, start=start, end=end, step=step))
+
+    async def performance(self, by: GroupBy, since: datetime | None) -> Performance:
+        """What closed trades came to. Raises StoreError."""
+        return await self._read(partial(_performance, book=self._book, by=by, since=since))
+
+    async def _read(self, work: Work[T]) -> T:
+        async with self._turn:
+            return await self._session.read(work)
+
+
+def _trades(connection: Connection, book: str, wanted: Wanted) -> Page[ClosedTrade]:
+    columns = round_trips.c
+    which = select(round_trips).where(columns.book == book)
+    if wanted.ticker is not None:
+        which = which.where(columns.ticker == wanted.ticker)
+    if wanted.since is not None:
+        which = which.where(columns.closed_at >= wanted.since)
+    if wanted.cursor is not None:
+        which = which.where(tuple_(columns.commit, columns.place) < _place(wanted.cursor))
+    last_first = which.order_by(columns.commit.desc(), columns.place.desc())
+    found = connection.execute(last_first.limit(wanted.limit + 1)).all()
+    shown = found[: wanted.limit]
+    following = f"{shown[-1].commit}-{shown[-1].place}" if len(found) > len(shown) else None
+    return Page([built(round_trips, row, _trade) for row in shown], following)
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    commit, dash, place = cursor.partition("-")
+    # Digits of other scripts are digits, too, and long ones no number of a database.
+    if not (dash and cursor.isascii() and commit.isdigit() and place.isdigit()):
+        raise CursorError
+    if len(commit) > _DIGITS or len(place) > _DIGITS:
+        raise CursorError
+    return int(commit), int(place)
+
+
+def _orders(connection: Connection, book: str, wanted: Wanted) -> Page[OrderRecord]:
+    columns = orders.c
+    which = select(orders).where(columns.book == book)
+    if wanted.ticker is not None:
+        which = which.where(columns.ticker == wanted.ticker)
+    if wanted.since is not None:
+        which = which.where(columns.at >= wanted.since)
+    if wanted.cursor is not None:
+        last = _sent_at(connection, book, wanted.cursor)
+        which = which.where(tuple_(columns.at, columns.client_order_id) < last)
+    last_first = which.order_by(columns.at.desc(), columns.client_order_id.desc())
+    found = connection.execute(last_first.limit(wanted.limit + 1)).all()
+    shown = found[: wanted.limit]
+    filled = _fills_of(connection, [row.client_order_id for row in shown])
+    following = shown[-1].client_order_id if len(found) > len(shown) else None
+    return Page([built(orders, row, partial(_order, filled=filled)) for row in shown], following)
+
+
+def _sent_at(connection: Connection, book: str, cursor: str) -> tuple[datetime, str]:
+    named = (orders.c.book == book, orders.c.client_order_id == cursor)
+    last = connection.execute(select(orders.c.at, orders.c.client_order_id).where(*named)).first()
+    if last is None:
+        raise CursorError
+    return last.at, last.client_order_id
+
+
+def _fills_of(connection: Connection, names: list[str]) -> dict[str, list[Fill]]:
+    found: defaultdict[str, list[Fill]] = defaultdict(list)
+    of_these = select(fills).where(fills.c.client_order_id.in_(names)).order_by(fills.c.entry)
+    for row in connection.execute(of_these.limit(_MOST_FILLS)):
+        found[row.client_order_id].append(built(fills, row, _fill))
+    return found
+
+
+def _fills(connection: Connection, book: str, wanted: Wanted) -> list[Fill]:
+    which = select(fills).where(fills.c.book == book, fills.c.ticker == wanted.ticker)
+    if wanted.since is not None:
+        which = which.where(fills.c.at >= wanted.since)
+    newest = which.order_by(fills.c.entry.desc()).limit(wanted.limit)
+    return [built(fills, row, _fill) for row in connection.execute(newest)]
+
+
+def _equity(
+    connection: Connection, book: str, start: datetime | None, end: datetime, step: int
+) -> EquityCurve:
+    minute = equity.c.minute
+    first = connection.scalar(select(func.min(minute)).where(equity.c.book == book))
+    upto = int(end.timestamp())
+    since = max(first or 0, int(start.timestamp()) if start else 0)
+    step = max(step, _step(upto - since))
+    within = (equity.c.book == book, minute >= since, minute <= upto)
+    last_of_each = select(func.max(minute)).where(*within).group_by(minute // step)
+    wanted = select(equity).where(equity.c.book == book, minute.in_(last_of_each)).order_by(minute)
+    return EquityCurve(
+        points=[built(equity, row, _point) for row in connection.execute(wanted)],
+        step=step,
+        first=None if first is None else datetime.fromtimestamp(first, UTC),
+        max_drawdown=_deepest_fall(connection, select(equity).where(*within)),
+    )
+
+
+def _step(seconds: int) -> int:
+    """The least step that people use for so long a time."""
+    least = seconds / MOST_POINTS
+    return next((step for step in _STEPS if step >= least), math.ceil(least))
+
+
+def _deepest_fall(connection: Connection, of: Select[Any]) -> float | None:
+    rows = of.subquery()
+    worth = cast(rows.c.equity, Double)
+    peak = func.max(worth).over(order_by=rows.c.minute, rows=(None, 0))
+    falls = select((peak - worth).label("fall")).subquery()
+    found: float | None = connection.scalar(select(func.max(falls.c.fall)))
+    return found
+
+
+def _performance(
+    connection: Connection, book: str, by: GroupBy, since: datetime | None
+) -> Performance:
+    found = list(_counted(connection, book, since))
+    is_complete = len(found) <= MOST_COUNTED
+    return Performance(grouped(reversed(found[:MOST_COUNTED]), by), is_complete)
+
+
+def _counted(connection: Connection, book: str, since: datetime | None) -> Iterator[Trade]:
+    columns = round_trips.c
+    # Those of the key are there to name a row that cannot be read.
+    named = (columns.book, columns.commit, columns.place)
+    wanted = [columns[name] for name in Trade._fields]
+    which: Select[Any] = select(*wanted, *named).where(columns.book == book)
+    if since is not None:
+        which = which.where(columns.closed_at >= since)
+    last_first = which.order_by(columns.commit.desc(), columns.place.desc())
+    for row in connection.execute(last_first.limit(MOST_COUNTED + 1)):
+        yield built(round_trips, row, _counted_trade)
+
+
+def _counted_trade(row: Row[Any]) -> Trade:
+    return Trade(*tuple(row)[: len(Trade._fields)])
+
+
+def _trade(row: Row[Any]) -> ClosedTrade:
+    trip = RoundTrip(
+        opened_at=row.opened_at,
+        side=Side(row.side),
+        size=row.size,
+        entry_price=row.entry_price,
+        exit_price=row.exit_price,
+        gross=row.gross,
+        fees=row.fees,
+    )
+    where = (row.ticker, row.title, row.event_ticker, row.category)
+    return ClosedTrade(*where, trip, row.closed_at, row.how)
+
+
+def _order(row: Row[Any], filled: dict[str, list[Fill]]) -> OrderRecord:
+    return OrderRecord(
+        client_order_id=row.client_order_id,
+        order_id=row.order_id,
+        ticker=row.ticker,
+        side=Side(row.side),
+        aim=Aim(row.aim),
+        size=row.size,
+        limit=row.limit,
+        at=row.at,
+        status=row.status,
+        error=row.error or None,
+        ended_at=row.ended_at,
+        fills=tuple(filled.get(row.client_order_id, ())),
+    )
+
+
+def _fill(row: Row[Any]) -> Fill:
+    return Fill(
+        fill_id=row.fill_id,
+        client_order_id=row.client_order_id,
+        ticker=row.ticker,
+        side=Side(row.side),
+        size=row.size,
+        price=row.price,
+        fee=row.fee,
+        at=row.at,
+    )
+
+
+def _point(row: Row[Any]) -> EquityPoint:
+    return EquityPoint(
+        minute=datetime.fromtimestamp(row.minute, UTC),
+        equity=row.equity,
+        cash=row.cash,
+        realised=row.realised,
+        fees=row.fees,
+        exposure=row.exposure,
+    )
+
+
+#: Digits that a number of a commit can have.
+_DIGITS: Final = 18
