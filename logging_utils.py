@@ -193,7 +193,7 @@ class CsvJournal:
         if isinstance(event, CycleStarted):
             for repeat in self._repeats.due(event.at):
                 stdout_lines.say_repeat(repeat, self._cycles)
-        stdout_lines.say(event, self._cycles, self._repeats)
+        stdout_lines.log_event(event, self._cycles, self._repeats)
 
     def _is_worth_a_row(self, event: Event) -> bool:
         if self._every_signal or not isinstance(event, SignalMade):

@@ -92,12 +92,12 @@ class Alerts:
         """What became of all alerts so far."""
         return AlertCounts(self._sent, self._failed, self._dropped, self._gate.suppressed)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened; never waits."""
         self._faults.each("an alert", self._see, events)
         self._faults.taken()
 
-    def say(self, kind: AlertKind, severity: Severity, message: str) -> None:
+    def notify(self, kind: AlertKind, severity: Severity, message: str) -> None:
         """Tell this, now; never waits."""
         self.emit(Alert(kind, severity, message, self._clock.now()))
 

@@ -272,11 +272,11 @@ async def _kill(command: OperatorCommands) -> None:
 async def _announced(settings: Settings, alerts: Alerts) -> AsyncIterator[None]:
     """Whoever gets alerts hears that this process begins and ends."""
     what = f"{settings.bot_mode} mode on {settings.exchange_name}"
-    alerts.say(AlertKind.STARTED, Severity.INFO, f"The service has started: {what}")
+    alerts.notify(AlertKind.STARTED, Severity.INFO, f"The service has started: {what}")
     try:
         yield
     finally:
-        alerts.say(AlertKind.STOPPED, Severity.INFO, f"The service ends: {what}")
+        alerts.notify(AlertKind.STOPPED, Severity.INFO, f"The service ends: {what}")
 
 
 def csv_journal(settings: Settings) -> CsvJournal:

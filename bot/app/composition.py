@@ -164,8 +164,8 @@ class Bot:
 
     def note(self, at: datetime) -> None:
         """Show what operators did, and how the clock jumped, since the last call."""
-        if events := self.notes.look(at):
-            self.recent.see(events)
+        if events := self.notes.poll(at):
+            self.recent.on_events(events)
             with self.faults.within("the notices"):
                 self.publisher.show_notices([noted(event) for event in events])
 
@@ -219,7 +219,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
     recent = ActivityFeed(faults)
     examiner = model_watch(world.model, settings)
     trade_feed = TradeFeed(data, watch.follows)
-    keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).say)
+    keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).log)
     trader = _trader(world, resources, keeper)
     sources = Sources(
         trader=trader,

@@ -59,11 +59,11 @@ class ExecutionBackend(Protocol):
         """
         ...
 
-    def join(self, bot: Bot) -> None:
+    def attach(self, bot: Bot) -> None:
         """The bot that trades here."""
         ...
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Look after things, now and then."""
         ...
 
@@ -85,10 +85,10 @@ class PaperBackend:
         """Nothing to hand on."""
         return None
 
-    def join(self, bot: Bot) -> None:
+    def attach(self, bot: Bot) -> None:
         """It needs nothing of it."""
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Nothing to look after."""
 
 
@@ -118,15 +118,15 @@ class LiveBackend:
         """Stop the order groups of the term before, and begin those of this one."""
         return await self.venue.open_term(earlier)
 
-    def join(self, bot: Bot) -> None:
+    def attach(self, bot: Bot) -> None:
         """Its accounts are held against the exchange's, its markets tell their shards."""
         self._bot = bot
         self._audit = Reconciliation(self.venue, bot.trader, self._clock, self._patience)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Hold the accounts against each other."""
         if self._audit is not None:
-            await self._audit.look()
+            await self._audit.poll()
 
     def _shard(self, ticker: str) -> int | None:
         market = self._bot.universe.watched().get(ticker) if self._bot else None

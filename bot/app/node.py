@@ -146,9 +146,9 @@ class Node:
         bot = assembled(self._world, resources)
         with _legible(self.book):
             bot.restore(checkpoint)
-        backend.join(bot)
+        backend.attach(bot)
         # Before anything is said about entries: that they begin in doubt is no news.
-        await backend.look()
+        await backend.poll()
         self.snapshot_holder.status = replace(
             self.snapshot_holder.status,
             positions_count=len(bot.trader.portfolio.positions),
@@ -224,8 +224,8 @@ class LeaderSession:
         """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
-        await self._backend.look()
-        self._bot.trader.look(self._clock.now())
+        await self._backend.poll()
+        self._bot.trader.poll(self._clock.now())
         self._bot.note(self._clock.now())
         await self._bot.persist_notes()
         with self._bot.faults.within("the role"):
@@ -252,7 +252,7 @@ class StandbySession:
             self._bot.restore(checkpoint)
         self._show(checkpoint.published)
 
-    def see(self, news: CommittedChanges) -> None:
+    def apply(self, news: CommittedChanges) -> None:
         """And this came after it."""
         self._bot.catch_up(news)
         self._show(news.published)

@@ -176,7 +176,7 @@ class _Totals:
         self.tickers: set[str] = set()
         self.hash = hashlib.sha256()
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """Count these."""
         for event in events:
             match event:
@@ -197,7 +197,7 @@ class _Totals:
                     self.refusals += 1
                     self._decided(event.at, event.order, event.reason)
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """Nothing is shown."""
 
     async def publish(

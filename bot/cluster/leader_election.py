@@ -186,7 +186,7 @@ class LeaderElection:
         await self._switches.sync(election)
         self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._switches.killed))
         news = await election.news(book, commit)
-        standby.see(news)
+        standby.apply(news)
         self._followed = standby, leader, news.commit
         self._polled.set()
 
@@ -283,14 +283,14 @@ class LeaderElection:
 
     def _trouble(self, error: StoreError) -> None:
         if self._role.store_fault is None:
-            self._folded.say(logging.ERROR, "The database cannot be used: %s", error)
+            self._folded.log(logging.ERROR, "The database cannot be used: %s", error)
         self._set_role(replace(self._role, store_fault=str(error)))
         self.settled.set()
 
     def _set_role(self, role: Role) -> None:
         if role != self._role:
             if self._role.store_fault and not role.store_fault:
-                self._folded.say(logging.WARNING, "This is over: %s", self._role.store_fault)
+                self._folded.log(logging.WARNING, "This is over: %s", self._role.store_fault)
             self._role = role
             self._on_role()
 

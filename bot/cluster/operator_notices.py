@@ -54,7 +54,7 @@ class OperatorNotices:
         self._committed: Wanted | None = None
         self._pending: list[Noted] = []
 
-    def look(self, at: datetime) -> list[Noted]:
+    def poll(self, at: datetime) -> list[Noted]:
         """What is new; `taken` has it once more, to be kept."""
         found = [_jumped(jump) for jump in self._jumps()]
         now = self._wanted()

@@ -82,7 +82,7 @@ class Standby(Protocol):
         """Everything of a book is this."""
         ...
 
-    def see(self, news: CommittedChanges) -> None:
+    def apply(self, news: CommittedChanges) -> None:
         """And this came after it."""
         ...
 

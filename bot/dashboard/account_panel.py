@@ -48,7 +48,7 @@ class AccountPanel:
         """What is shown."""
         return self._shown
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         for event in events:
             match event:
@@ -61,7 +61,7 @@ class AccountPanel:
                 case OrderEnded(execution=done):
                     self._answers[done.order.ticker] = done.error or "the book had no more"
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """What was judged is known from the signals."""
 
     async def publish(

@@ -44,7 +44,7 @@ class ActivityFeed:
         self._timeline = Timeline(TIMELINE)
         self._notices = Notices(NOTICES)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened; one that cannot be shown is a fault, and the others are shown."""
         self._faults.each("the timeline", self.add, events)
 
@@ -66,11 +66,11 @@ class ActivityFeed:
         self._whales.clear()
         self._timeline.clear()
         self._notices.clear()
-        self.see(checkpoint.events)
+        self.on_events(checkpoint.events)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
-        self.see(news.events)
+        self.on_events(news.events)
 
     @property
     def whales(self) -> tuple[WhaleView, ...]:

@@ -73,11 +73,11 @@ class DecisionLog:
         self._places: dict[str, tuple[int, int]] = {}
         self._begin(0)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         self._faults.each("the decisions", self._see, events)
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """These books were judged."""
         tickers = predictions.seen.books.tickers
         for ticker, way in zip(tickers, predictions.directions.tolist(), strict=True):

@@ -79,9 +79,9 @@ class Publisher:
         self._seen_at: dict[str, float] = {}
         self._refusals: dict[str, str] = {}
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
-        self._recent.see(events)
+        self._recent.on_events(events)
         for event in events:
             match event:
                 case OrderRefused():
@@ -89,7 +89,7 @@ class Publisher:
                 case SignalMade(reason=str(reason), ticker=ticker) if reason:
                     self._refusals[ticker] = reason
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """These books were judged."""
         self._predictions.append(predictions)
 

@@ -147,7 +147,7 @@ class Cycle:
         self._emit([WhaleSeen(at, whale) for whale in predictions.seen.whales])
         self._emit([WhaleEnded(at, ending) for _, ending in predictions.seen.endings])
         self._emit(await self._trader.act(at, predictions, markets))
-        self._audience.look(predictions)
+        self._audience.on_predictions(predictions)
         return predictions
 
     def _change_regime(
@@ -187,11 +187,11 @@ class Cycle:
 
     def _announce(self, events: Sequence[Event]) -> None:
         self._keeper.announce(events)
-        self._audience.see(events)
+        self._audience.on_events(events)
 
     def _emit(self, events: Sequence[Event]) -> None:
         self._pending_events += events
-        self._audience.see(events)
+        self._audience.on_events(events)
 
 
 #: No book at all.

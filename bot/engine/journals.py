@@ -11,7 +11,7 @@ from bot.ports.view_faults import ViewFaults
 class EventListener(Protocol):
     """Hears what happened."""
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened; never waits."""
         ...
 
@@ -40,7 +40,7 @@ class Journals:
             self._journal.record(events)
         for teller in self._tellers:
             with self._faults.within(type(teller).__name__.lower()):
-                teller.see(events)
+                teller.on_events(events)
 
     def turn_to(self, account: str) -> None:
         """From now on what is recorded is of this account."""

@@ -18,17 +18,17 @@ class Observers:
         self._faults = faults
         self._audiences = tuple(audiences.items())
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         for name, audience in self._audiences:
             with self._faults.within(name):
-                audience.see(events)
+                audience.on_events(events)
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """These books were judged."""
         for name, audience in self._audiences:
             with self._faults.within(name):
-                audience.look(predictions)
+                audience.on_predictions(predictions)
 
     async def publish(
         self,

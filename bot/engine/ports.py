@@ -75,11 +75,11 @@ class PredictionReviewer(Protocol):
 class CycleObserver(Protocol):
     """Who is shown what a pass saw."""
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         ...
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """These books were judged."""
         ...
 

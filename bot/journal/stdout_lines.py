@@ -45,7 +45,7 @@ _whales = logging.getLogger("whale")
 _pnl = logging.getLogger("pnl")
 
 
-def say(event: Event, cycles: Cycles, repeats: Repeats) -> None:
+def log_event(event: Event, cycles: Cycles, repeats: Repeats) -> None:
     """Log an event's line, if it has one, with what makes its fields beside it.
 
     What repeats others is told of with them, later; at DEBUG also at once.

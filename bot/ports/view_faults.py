@@ -47,11 +47,11 @@ class ViewFaults:
         except Exception as error:  # noqa: BLE001  # a view is no reason to stop an account
             self._note(what, error)
 
-    def each(self, what: str, see: Callable[[Seen], object], events: Iterable[Seen]) -> None:
+    def each(self, what: str, on_events: Callable[[Seen], object], events: Iterable[Seen]) -> None:
         """Show each of these; one that cannot be shown is named, the others are shown."""
         for event in events:
             try:
-                see(event)
+                on_events(event)
             except Exception as error:  # noqa: BLE001  # as above
                 self._note(f"{what}, {type(event).__name__} of {event.at:%Y-%m-%d %H:%M:%S}", error)
 

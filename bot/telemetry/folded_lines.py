@@ -17,7 +17,7 @@ class Folded:
         self._stopwatch = stopwatch
         self._said: dict[str, tuple[float, int]] = {}
 
-    def say(self, level: int, line: str, *values: object) -> None:
+    def log(self, level: int, line: str, *values: object) -> None:
         """Write this line, unless one of its kind was written within a minute."""
         now = self._stopwatch()
         at, more = self._said.get(line, (now - WINDOW, 0))

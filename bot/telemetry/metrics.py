@@ -50,7 +50,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         # Summed up first: a cycle over a thousand markets is a thousand signals of four kinds.
         sums: defaultdict[tuple[EventCounters, tuple[str, ...]], float] = defaultdict(float)

@@ -91,7 +91,7 @@ class EntryGuard:
         self.breakers = CircuitBreakers.of(equity)
         self.stop: Stop | None = None
 
-    def look(self, at: datetime, equity: Dollars | None) -> list[Event]:
+    def evaluate(self, at: datetime, equity: Dollars | None) -> list[Event]:
         """Look at the account and at the world; what is to be said about entries.
 
         The equity is None while it does not come from prices that were seen: the last one stands.

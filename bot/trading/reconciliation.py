@@ -57,7 +57,7 @@ class Reconciliation:
         self._is_silent = False
         self._cash_said = ""
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Hold them against each other, if that is due; what cannot be asked changes nothing."""
         now = self._clock.now()
         if self._due is not None and now < self._due:

@@ -171,7 +171,7 @@ class Trader:
         self._look(at)
         return self._take_pending()
 
-    def look(self, at: datetime) -> None:
+    def poll(self, at: datetime) -> None:
         """Look between two passes at what stops entries; what is to be said, the next one tells."""
         self._look(at)
 
@@ -228,7 +228,7 @@ class Trader:
         return reported
 
     def _look(self, at: datetime) -> None:
-        self._pending_events += self._entry_guard.look(at, self._holdings.sound_equity)
+        self._pending_events += self._entry_guard.evaluate(at, self._holdings.sound_equity)
 
     def _exited(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
         """The same, or to exit and why if a rule ends what is held."""

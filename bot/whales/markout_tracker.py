@@ -96,23 +96,23 @@ class MarkoutTracker:
         self._endings.clear()
         self._predictions.clear()
         self._recall(_Beside())
-        self.see(checkpoint.events)
+        self.on_events(checkpoint.events)
         self._open.restore(checkpoint)
         self._stats.restore(checkpoint)
         self._beside(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Take over what the leader kept since."""
-        self.see(news.events)
+        self.on_events(news.events)
         self._open.catch_up(news)
         self._stats.catch_up(news)
         self._beside(news)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
         self._faults.each("the whales", self._see, events)
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         """These books were judged."""
         self._predictions.append(predictions)
 

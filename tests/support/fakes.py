@@ -115,10 +115,10 @@ class Nobody:
     published: int = 0
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    def see(self, events: Sequence[Event]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         pass
 
-    def look(self, predictions: Predictions) -> None:
+    def on_predictions(self, predictions: Predictions) -> None:
         pass
 
     async def publish(

@@ -26,7 +26,7 @@ class Range:
     high: int
     close: int
 
-    def see(self, value: int) -> None:
+    def include(self, value: int) -> None:
         """Take in the next value."""
         if value < self.low:
             self.low = value
@@ -102,8 +102,8 @@ class History:
         if last.bid.close == bid and last.ask.close == ask:
             return
         bar = self._bar(minute)
-        bar.bid.see(bid)
-        bar.ask.see(ask)
+        bar.bid.include(bid)
+        bar.ask.include(ask)
 
     def traded(self, minute: int, price: int, size: int, open_interest: int) -> None:
         """A trade happened."""
@@ -111,7 +111,7 @@ class History:
         if bar.price is None:
             bar.price = Range(price, price, price, price)
         else:
-            bar.price.see(price)
+            bar.price.include(price)
         bar.volume += size
         bar.value += size * price
         bar.open_interest = open_interest

@@ -38,7 +38,7 @@ def answer(session: StreamSession, text: str | bytes, refusal: int = 0) -> None:
     except StreamError as error:
         subscription = session.subscriptions.get(error.sid or 0)
         seq = sequence(subscription) if subscription else None
-        session.say(error_frame(error, number, seq))
+        session.queue(error_frame(error, number, seq))
 
 
 def _obey(session: StreamSession, frame: dict[str, Any], number: int, refusal: int) -> None:
@@ -65,7 +65,7 @@ def _subscribe(session: StreamSession, asked: Subscribe, number: int) -> None:
             _ok(session, subscription, number)
         else:
             msg = {"channel": channel.name, "sid": subscription.sid}
-            session.say(_frame(number, "subscribed", msg))
+            session.queue(_frame(number, "subscribed", msg))
         _show(subscription, added, wants_ticker=asked.wants_snapshot)
 
 
@@ -89,13 +89,13 @@ def _unsubscribe(session: StreamSession, asked: Unsubscribe, number: int) -> Non
         subscription = session.subscriptions[sid]
         session.end(subscription)
         # The document demands a number here, also where frames have none.
-        session.say(_frame(number, "unsubscribed", sid=sid, seq=subscription.number()))
+        session.queue(_frame(number, "unsubscribed", sid=sid, seq=subscription.number()))
 
 
 def _list(session: StreamSession, _asked: ListSubscriptions, number: int) -> None:
     subscriptions = session.subscriptions.values()
     msg = [{"channel": one.channel.name, "sid": one.sid} for one in subscriptions]
-    session.say(_frame(number, "ok", msg))
+    session.queue(_frame(number, "ok", msg))
 
 
 def _update(session: StreamSession, asked: Update, number: int) -> None:
@@ -170,7 +170,7 @@ def _ok(session: StreamSession, subscription: Subscription, number: int) -> None
     if not subscription.skips_list and subscription.markets is not None:
         msg["market_tickers"] = list(subscription.markets)
     seq = sequence(subscription)
-    session.say(_frame(number, "ok", msg, sid=subscription.sid, seq=seq))
+    session.queue(_frame(number, "ok", msg, sid=subscription.sid, seq=seq))
 
 
 def _frame(number: int, kind: str, msg: object = None, **about: int | None) -> str:

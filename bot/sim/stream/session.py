@@ -184,7 +184,7 @@ class StreamSession:
             self._waiting.append(frame)
         self.wake()
 
-    def say(self, frame: str) -> None:
+    def queue(self, frame: str) -> None:
         """Queue a frame that answers a command; it is spared by limits and faults."""
         self._waiting.append(frame)
         self.wake()
@@ -192,7 +192,7 @@ class StreamSession:
     def fail(self, subscription: Subscription, code: int) -> None:
         """Tell of an error in a subscription; after a terminal one it is over."""
         error = StreamError(code, sid=subscription.sid)
-        self.say(error_frame(error, seq=sequence(subscription)))
+        self.queue(error_frame(error, seq=sequence(subscription)))
         if code in channels.TERMINAL:
             self.end(subscription)
 
@@ -212,7 +212,7 @@ class StreamSession:
             return
         for delay, text in instead:
             if delay:
-                self.later(delay, partial(self.say, text))
+                self.later(delay, partial(self.queue, text))
             else:
                 self._waiting.append(text)
 

@@ -24,7 +24,7 @@ class Presence:
         self._size = 0
         self._look("")
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Raises StoreLostError if a file is gone, another one, or shorter than it was."""
         for suffix in tuple(self._files):
             self._look(suffix)

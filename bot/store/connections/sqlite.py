@@ -95,7 +95,7 @@ class FileSession:
             return await asyncio.get_running_loop().run_in_executor(self._threads, task)
 
     def _done(self, engine: Engine, work: Work[T]) -> T:
-        self._presence.look()
+        self._presence.check()
         with engine.begin() as connection:
             result = work(connection)
         # What went into a file that is gone by now was not kept.

@@ -638,9 +638,9 @@ async def test_what_is_seen_and_said_arrives_in_order():
         return httpx.Response(204)
 
     async with running(app) as reported:
-        reported.say(AlertKind.STARTED, Severity.INFO, "started")
-        reported.see([CycleStarted(NOON, 1), whale(20_000), whale(20_000), whale(1, "KXB")])
-        reported.see([EntriesStopped(NOON, "lost", "daily_loss_stop")])
+        reported.notify(AlertKind.STARTED, Severity.INFO, "started")
+        reported.on_events([CycleStarted(NOON, 1), whale(20_000), whale(20_000), whale(1, "KXB")])
+        reported.on_events([EntriesStopped(NOON, "lost", "daily_loss_stop")])
 
     assert came == ["started", "whale", "entries_stopped"]
     assert reported.counts == dispatcher.AlertCounts(sent=3)
@@ -655,14 +655,14 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
         await asyncio.Event().wait()
 
     async with running(hang, farewell=0.01) as reported:
-        reported.say(AlertKind.STARTED, Severity.INFO, "started")
+        reported.notify(AlertKind.STARTED, Severity.INFO, "started")
         await asked.wait()
         loop = asyncio.get_running_loop()
         began = loop.time()
         for minute in range(40):
             at = NOON + timedelta(minutes=minute)
-            reported.see([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
-            reported.see([EntriesStopped(at, "lost", f"rule {minute}")])
+            reported.on_events([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
+            reported.on_events([EntriesStopped(at, "lost", f"rule {minute}")])
         took = loop.time() - began
         assert reported.queued == dispatcher.MOST + 1
 
@@ -691,7 +691,7 @@ async def test_without_a_webhook_nothing_is_told_and_nothing_piles_up():
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         group.create_task(reported.run(stopping))
-        reported.see([whale(20_000)] * 3)
+        reported.on_events([whale(20_000)] * 3)
         await asyncio.sleep(0)
         stopping.set()
 
@@ -741,7 +741,7 @@ async def test_repeats_arrive_when_their_time_has_come():
         await asyncio.sleep(0)
 
     reported = Alerts(webhook(), RULES, condition, clock, Means(httpx.MockTransport(app), sleep))
-    reported.see([whale(20_000), whale(30_000), whale(40_000)])
+    reported.on_events([whale(20_000), whale(30_000), whale(40_000)])
     async with asyncio.timeout(5):
         await reported.run(stopping)
 

@@ -25,8 +25,8 @@ def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
 
 
 async def test_the_history_says_why_each_fired_and_how_it_ended(world, client):
-    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleEnded(NOW, ENDING)])
-    world.whales.see([WhaleSeen(NOW + timedelta(minutes=1), whale("B"))])
+    world.whales.on_events([WhaleSeen(NOW, whale("A")), WhaleEnded(NOW, ENDING)])
+    world.whales.on_events([WhaleSeen(NOW + timedelta(minutes=1), whale("B"))])
 
     shown = schemas.WhaleHistory.model_validate((await client.get("/whales")).json())
 
@@ -38,7 +38,9 @@ async def test_the_history_says_why_each_fired_and_how_it_ended(world, client):
 
 async def test_the_history_can_be_narrowed(world, client):
     spoof = whale("B", kind=WhaleType.SPOOF_SUSPECTED)
-    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(minutes=1), spoof)])
+    world.whales.on_events(
+        [WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(minutes=1), spoof)]
+    )
 
     async def tickers(**wish):
         answer = (await client.get("/whales", params=wish)).json()
@@ -64,7 +66,9 @@ async def test_where_another_process_looks_nothing_is_said_of_what_traded(world)
 
 @pytest.mark.parametrize("bare", ["%2B", "+", "%20"], ids=["encoded", "bare", "blank"])
 async def test_a_moment_may_be_pasted_with_its_bare_plus(world, client, bare):
-    world.whales.see([WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(hours=1), whale("B"))])
+    world.whales.on_events(
+        [WhaleSeen(NOW, whale("A")), WhaleSeen(NOW + timedelta(hours=1), whale("B"))]
+    )
     since = (NOW + timedelta(seconds=1)).isoformat().replace("+", bare)
 
     answer = (await client.get(f"/whales?since={since}")).json()

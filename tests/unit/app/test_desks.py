@@ -58,9 +58,9 @@ class Manned:
     async def submit(self, wish):
         return await self.backend.venue.submit(approved(wish, BOOK))
 
-    async def look(self, after=61.0):
+    async def poll(self, after=61.0):
         self.live.clock.pass_by(after)
-        await self.backend.look()
+        await self.backend.poll()
         return self.backend.block_reason
 
     def trade_elsewhere(self, side, contracts, cents):
@@ -85,7 +85,7 @@ async def manned(live):
     )
     bot = assembled(world, resources)
     bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
-    backend.join(bot)
+    backend.attach(bot)
     await bot.universe.scan()
     await bot.universe.refresh()
     return Manned(live, backend, bot), handed_on
@@ -100,7 +100,7 @@ async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
         assert isinstance(backend.venue, PaperVenue)
         assert await backend.cash() == Decimal(1_234)
         assert await backend.begin("what a live term handed on") is None
-        await backend.look()
+        await backend.poll()
         assert backend.block_reason is None
 
 
@@ -131,12 +131,12 @@ async def test_a_key_that_cannot_sign_is_refused_by_name_and_not_shown(secret):
 async def test_a_live_desk_objects_until_its_term_and_its_first_look():
     async with stand(opened=False) as live:
         assert desk_on(live).block_reason == "the term has not begun"
-        await desk_on(live).look()
+        await desk_on(live).poll()
 
         at_desk, _ = await manned(live)
 
         assert "have not been held" in at_desk.backend.block_reason
-        assert await at_desk.look() is None
+        assert await at_desk.poll() is None
 
 
 async def test_a_new_live_book_begins_with_the_cash_of_all_shards():
@@ -185,13 +185,13 @@ async def test_each_term_shuts_out_the_one_before():
 async def test_positions_that_differ_stop_entries_until_they_agree_again():
     async with stand(opened=False) as live:
         at_desk, _ = await manned(live)
-        assert await at_desk.look() is None
+        assert await at_desk.poll() is None
         at_desk.trade_elsewhere(Side.BUY, 7, 50)
 
-        assert await at_desk.look() is None, "once may be an end that is told later"
-        assert f"{TICKER}: 0 contracts booked, 7 at the exchange" in await at_desk.look()
+        assert await at_desk.poll() is None, "once may be an end that is told later"
+        assert f"{TICKER}: 0 contracts booked, 7 at the exchange" in await at_desk.poll()
         at_desk.trade_elsewhere(Side.SELL, 7, 48)
-        assert await at_desk.look() is None
+        assert await at_desk.poll() is None
 
 
 async def test_money_that_came_is_said_and_stops_nothing(caplog):
@@ -199,7 +199,7 @@ async def test_money_that_came_is_said_and_stops_nothing(caplog):
         at_desk, _ = await manned(live)
         live.exchange.deposit(live.ann, 0, 25_000_000)
 
-        assert await at_desk.look() is None
+        assert await at_desk.poll() is None
 
         assert "(+25)" in caplog.text
 

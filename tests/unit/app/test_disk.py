@@ -57,9 +57,9 @@ def test_a_flapping_database_is_one_line_a_minute_with_a_count(caplog, count):
     folded = Folded(lambda: time[0])
 
     for _ in range(count):
-        folded.say(logging.WARNING, "The database is away: %s", "refused")
+        folded.log(logging.WARNING, "The database is away: %s", "refused")
     time[0] = WINDOW
-    folded.say(logging.WARNING, "The database is away: %s", "refused")
+    folded.log(logging.WARNING, "The database is away: %s", "refused")
 
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2

@@ -238,7 +238,7 @@ async def test_the_budget_tells_what_passed_and_what_is_spent(service):
 
 
 def test_alerts_that_wait_are_counted(service):
-    service.alerts.say("late", 1, "the cycle is late")
+    service.alerts.notify("late", 1, "the cycle is late")
 
     figures = service.figures()
 

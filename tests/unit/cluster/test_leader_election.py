@@ -135,7 +135,7 @@ class FakeOnlooker:
     def begin(self, checkpoint):
         self.body = checkpoint.published
 
-    def see(self, news):
+    def apply(self, news):
         self.body = news.published
 
 

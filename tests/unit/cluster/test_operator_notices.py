@@ -32,7 +32,7 @@ class Room:
 
     def kinds(self, wanted):
         self.wanted = wanted
-        return [event.kind for event in self.notes.look(LATER)]
+        return [event.kind for event in self.notes.poll(LATER)]
 
 
 def kept_of(notes):
@@ -86,7 +86,7 @@ def test_a_jump_of_the_clock_is_noted_with_its_size():
     room = Room()
     room.jumps = [Jump(NOON, 86_400.0), Jump(NOON, -3.0)]
 
-    ahead, back = room.notes.look(LATER)
+    ahead, back = room.notes.poll(LATER)
 
     assert (ahead.at, ahead.kind) == (NOON, NoteKind.CLOCK_JUMPED)
     assert "jumped 86,400 s ahead" in ahead.message

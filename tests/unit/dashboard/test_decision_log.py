@@ -65,9 +65,9 @@ class Room:
 
     async def go(self, number, *events, tickers=("A",)):
         self.now += timedelta(seconds=1)
-        self.decisions.see([CycleStarted(self.now, number), *events])
+        self.decisions.on_events([CycleStarted(self.now, number), *events])
         books = Books.of([(ticker, self.now.timestamp(), SHOWN) for ticker in tickers])
-        self.decisions.look(self.watch.predict(books, np.full(len(books), 3_600.0)))
+        self.decisions.on_predictions(self.watch.predict(books, np.full(len(books), 3_600.0)))
         await self.decisions.publish(self.now, RegimeName.CALM, {}, {})
         self.keep()
 
@@ -235,9 +235,9 @@ async def test_a_pass_that_judged_nothing_takes_no_room():
 
 async def test_a_pass_that_broke_off_is_remembered_with_the_next():
     room = Room()
-    room.decisions.see([CycleStarted(NOON, 1), signal("A", NOON, reason="first")])
+    room.decisions.on_events([CycleStarted(NOON, 1), signal("A", NOON, reason="first")])
     books = Books.of([("A", NOON.timestamp(), SHOWN)])
-    room.decisions.look(room.watch.predict(books, np.full(1, 3_600.0)))
+    room.decisions.on_predictions(room.watch.predict(books, np.full(1, 3_600.0)))
 
     await room.go(2, signal("A", NOON, reason="second"))
 

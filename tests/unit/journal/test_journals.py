@@ -13,7 +13,7 @@ class Ear:
         self.heard = []
         self._journal = journal
 
-    def see(self, events):
+    def on_events(self, events):
         assert self._journal.events[-len(events) :] == events, "it was written down before"
         self.heard.append(list(events))
 

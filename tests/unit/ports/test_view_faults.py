@@ -78,7 +78,7 @@ def test_of_what_is_restored_only_what_cannot_be_shown_is_missing(monkeypatch):
     assert "PositionClosed of 2026-11-22 12:00:00" in str(faults.taken())
 
 
-@pytest.mark.parametrize("what", ["see", "look", "publish"])
+@pytest.mark.parametrize("what", ["on_events", "on_predictions", "publish"])
 async def test_an_audience_that_breaks_stops_no_accounting(what, monkeypatch):
     bench = Bench("A")
     monkeypatch.setattr(bench.cycle, "_audience", one_of(what, bench.cycle._faults))
@@ -102,7 +102,7 @@ async def test_grades_that_break_stop_no_accounting(monkeypatch):
 
 def test_a_row_that_cannot_be_written_costs_no_other(tmp_path, monkeypatch):
     with CsvJournal(tmp_path) as journal:
-        monkeypatch.setattr(stdout_lines, "say", odd)
+        monkeypatch.setattr(stdout_lines, "log_event", odd)
         journal.record([CLOSED])
         journal.flush()
 
@@ -120,11 +120,11 @@ def test_a_teller_that_breaks_keeps_the_others_from_nothing():
         def __init__(self):
             self.heard = []
 
-        def see(self, events):
+        def on_events(self, events):
             self.heard += events
 
     class Deaf:
-        see = staticmethod(odd)
+        on_events = staticmethod(odd)
 
     ear, journals = Ear(), Journals(ListJournal())
     journals.emit(Deaf(), ear)
@@ -151,7 +151,7 @@ VIEWS = {
     "grading": lambda patch: patch.setattr(ModelMonitor, "grade", odd),
     "state": lambda patch: patch.setattr(publish, "snapshot", odd),
     "published": lambda patch: patch.setattr(publish.Publisher, "show_restored", odd),
-    "lines": lambda patch: patch.setattr(stdout_lines, "say", odd),
+    "lines": lambda patch: patch.setattr(stdout_lines, "log_event", odd),
     "rows": lambda patch: [
         patch.setitem(csv_rows.ROWS, kind, (name, odd)) for kind, (name, _) in csv_rows.ROWS.items()
     ],
@@ -213,12 +213,12 @@ def one_of(what, faults):
     """An audience that breaks there."""
 
     class Breaking:
-        def see(self, events):
-            if what == "see":
+        def on_events(self, events):
+            if what == "on_events":
                 odd()
 
-        def look(self, predictions):
-            if what == "look":
+        def on_predictions(self, predictions):
+            if what == "on_predictions":
                 odd()
 
         async def publish(self, *_):

@@ -182,7 +182,7 @@ def test_an_event_is_counted_where_it_belongs(event, name, labels, expected):
     metrics = Metrics(nothing)
     assert value(metrics, name, **labels) == 0.0
 
-    metrics.see([event])
+    metrics.on_events([event])
 
     assert value(metrics, name, **labels) == pytest.approx(expected)
 
@@ -199,7 +199,9 @@ def test_no_text_from_outside_makes_a_new_series(what, reason, how):
     metrics = Metrics(nothing)
     before = samples(metrics).keys()
 
-    metrics.see([FetchFailed(NOON, what, reason), PositionClosed(NOON, what, Decimal(0), how)])
+    metrics.on_events(
+        [FetchFailed(NOON, what, reason), PositionClosed(NOON, what, Decimal(0), how)]
+    )
 
     assert {name for name in before if "kalshiproto" in name[0]} == {
         name for name in samples(metrics) if "kalshiproto" in name[0]
@@ -212,9 +214,9 @@ def test_counts_add_up_however_events_are_bundled(actions, cut):
     whole, parts = Metrics(nothing), Metrics(nothing)
     events = [signal(action) for action in actions]
 
-    whole.see(events)
-    parts.see(events[:cut])
-    parts.see(events[cut:])
+    whole.on_events(events)
+    parts.on_events(events[:cut])
+    parts.on_events(events[cut:])
 
     for counted in (samples(whole), samples(parts)):
         for action in Action:
@@ -227,7 +229,7 @@ def test_an_entry_that_is_held_back_is_counted_by_its_rule(rule):
     metrics = Metrics(nothing)
     stop = Stop(rule, "expected to earn 0.1 c", 0.1, 1.0)
 
-    metrics.see([replace(signal(Action.HOLD), stop=stop), signal(Action.HOLD)])
+    metrics.on_events([replace(signal(Action.HOLD), stop=stop), signal(Action.HOLD)])
 
     assert value(metrics, "entries_held_back_total", rule=rule) == 1
 
@@ -266,8 +268,8 @@ def test_a_failure_is_of_a_kind(reason, kind):
 def test_a_cycle_is_timed_from_its_start_to_its_end():
     metrics = Metrics(nothing)
 
-    metrics.see([CycleStarted(NOON, 7)])
-    metrics.see([CycleFinished(NOON + timedelta(seconds=0.2), 7, 20, 0, 0)])
+    metrics.on_events([CycleStarted(NOON, 7)])
+    metrics.on_events([CycleFinished(NOON + timedelta(seconds=0.2), 7, 20, 0, 0)])
 
     assert value(metrics, "cycle_duration_seconds_sum") == pytest.approx(0.2)
     assert value(metrics, "cycle_duration_seconds_bucket", le="0.1") == 0
@@ -277,8 +279,8 @@ def test_a_cycle_is_timed_from_its_start_to_its_end():
 def test_an_end_without_its_start_is_not_timed():
     metrics = Metrics(nothing)
 
-    metrics.see([CycleFinished(NOON, 6, 0, 0, 0), CycleStarted(NOON, 7)])
-    metrics.see([CycleFinished(NOON, 6, 0, 0, 0)])
+    metrics.on_events([CycleFinished(NOON, 6, 0, 0, 0), CycleStarted(NOON, 7)])
+    metrics.on_events([CycleFinished(NOON, 6, 0, 0, 0)])
 
     assert value(metrics, "cycle_duration_seconds_count") == 0
 
@@ -322,7 +324,7 @@ def test_yes_and_no_are_1_and_0():
 def test_two_of_them_know_nothing_of_each_other_nor_of_the_process_at_large():
     one, other = Metrics(nothing), Metrics(nothing)
 
-    one.see([CycleStarted(NOON, 1)])
+    one.on_events([CycleStarted(NOON, 1)])
 
     assert value(other, "cycles_started_total") == 0
     assert not any("kalshiproto" in family.name for family in REGISTRY.collect())

@@ -55,9 +55,9 @@ class Room:
         cash = self.backend.trader.portfolio.cash + Decimal(more)
         self.reported.account_now = AccountNow(cash, now.positions)
 
-    async def look(self, *, after=MINUTE):
+    async def poll(self, *, after=MINUTE):
         self.clock.pass_by(after)
-        await self.audit.look()
+        await self.audit.poll()
         return self.audit.block_reason
 
 
@@ -73,7 +73,7 @@ async def roomed(**options):
 @pytest.fixture
 async def room():
     made = await roomed()
-    assert await made.look() is None
+    assert await made.poll() is None
     return made
 
 
@@ -81,59 +81,59 @@ async def test_before_the_first_look_nothing_is_entered():
     room = await roomed()
 
     assert "have not been held" in room.audit.block_reason
-    assert await room.look() is None
+    assert await room.poll() is None
 
 
 async def test_a_difference_at_the_first_look_stops_entries_at_once_with_both_numbers():
     room = await roomed()
     room.say(A="60")
 
-    assert "A: 100 contracts booked, 60 at the exchange" in await room.look()
+    assert "A: 100 contracts booked, 60 at the exchange" in await room.poll()
 
 
 async def test_a_difference_that_is_seen_once_after_all_agreed_stops_nothing(room):
     room.say(A="100", B="5")
-    assert await room.look() is None
+    assert await room.poll() is None
 
     room.say()
 
-    assert await room.look() is None, "this one is another market"
+    assert await room.poll() is None, "this one is another market"
     room.say(A="100", B="5")
-    assert await room.look() is None, "it agreed meanwhile"
+    assert await room.poll() is None, "it agreed meanwhile"
 
 
 async def test_a_difference_that_lasts_stops_entries_until_all_agrees(room, caplog):
     room.say(A="100", B="5")
-    await room.look()
+    await room.poll()
 
-    assert "B: 0 contracts booked, 5 at the exchange" in await room.look()
-    await room.look()
+    assert "B: 0 contracts booked, 5 at the exchange" in await room.poll()
+    await room.poll()
     assert [line.levelno for line in caplog.records] == [logging.ERROR], "it is said once"
     room.say(A="100")
-    assert await room.look() is None
+    assert await room.poll() is None
 
 
 async def test_somebody_who_goes_on_trading_is_noticed_though_no_number_stays(room):
     room.say(A="100", B="5")
-    await room.look()
+    await room.poll()
     room.say(A="100", B="6")
 
-    assert "B: 0 contracts booked, 6 at the exchange" in await room.look()
+    assert "B: 0 contracts booked, 6 at the exchange" in await room.poll()
 
 
 async def test_a_market_may_differ_until_a_pass_can_have_booked_its_end():
     room = await roomed(patience=timedelta(seconds=3.5 * MINUTE))
-    await room.look()
+    await room.poll()
     room.say()
 
-    assert [bool(await room.look()) for _ in range(5)] == [False] * 4 + [True]
+    assert [bool(await room.poll()) for _ in range(5)] == [False] * 4 + [True]
 
 
 async def test_between_two_looks_nobody_is_asked(room):
-    await room.look(after=MINUTE - 1)
+    await room.poll(after=MINUTE - 1)
     assert room.reported.asked == 1
 
-    await room.look(after=1)
+    await room.poll(after=1)
 
     assert room.reported.asked == 2
 
@@ -141,16 +141,16 @@ async def test_between_two_looks_nobody_is_asked(room):
 async def test_while_the_exchange_does_not_tell_all_stays_as_it_was(room, caplog):
     room.reported.fails = ExchangeError("GET /portfolio/positions: 503")
 
-    assert [await room.look(after=after) for after in (MINUTE, 1, 1)] == [None] * 3
+    assert [await room.poll(after=after) for after in (MINUTE, 1, 1)] == [None] * 3
 
     assert room.reported.asked == 4, "it is asked again at once"
     assert [line.getMessage() for line in caplog.records] == [
         "The exchange does not tell its accounts: GET /portfolio/positions: 503"
     ]
     room.reported.fails = None
-    assert await room.look(after=1) is None
+    assert await room.poll(after=1) is None
     room.reported.fails = ExchangeError("down again")
-    await room.look()
+    await room.poll()
     assert len(caplog.records) == 2
 
 
@@ -158,7 +158,7 @@ async def test_an_exchange_that_never_told_lets_nothing_be_entered():
     room = await roomed()
     room.reported.fails = ExchangeError("503")
 
-    assert await room.look()
+    assert await room.poll()
 
 
 async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, caplog):
@@ -166,7 +166,7 @@ async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, ca
     room.reported.meanwhile.append(asyncio.Event().wait)
 
     async with asyncio.timeout(1):
-        assert await room.look() is None
+        assert await room.poll() is None
 
     assert "no answer within 0.01 s" in caplog.text
     assert ANSWER < 15, "operators wait so long for a leader that obeys"
@@ -174,12 +174,12 @@ async def test_an_exchange_that_hangs_keeps_nobody_waiting(room, monkeypatch, ca
 
 async def test_what_trades_during_a_look_is_no_difference(room):
     room.reported.meanwhile.append(lambda: room.backend.act({"B": 0.9}))
-    assert await room.look() is None
+    assert await room.poll() is None
 
     room.reported.meanwhile.clear()
     room.say(A="100", B="100")
 
-    assert await room.look(after=1) is None, "it looks again at once"
+    assert await room.poll(after=1) is None, "it looks again at once"
     assert room.reported.asked == 3
 
 
@@ -189,38 +189,38 @@ async def test_while_the_fate_of_an_order_is_open_nothing_is_judged(room):
     assert room.backend.trader.unresolved
     room.say(A="100", B="100")
 
-    assert [await room.look() for _ in range(3)] == [None] * 3
+    assert [await room.poll() for _ in range(3)] == [None] * 3
     await room.backend.trader.resolve_in_doubt(room.clock.now())
-    assert await room.look() is None
+    assert await room.poll() is None
 
 
 async def test_cash_that_differs_is_said_once_and_trading_goes_on(room, caplog):
     room.say_cash("25.5")
 
-    assert [await room.look(), await room.look()] == [None, None]
+    assert [await room.poll(), await room.poll()] == [None, None]
 
     (line,) = caplog.records
     assert line.levelno == logging.WARNING
     assert "positions agree" in line.getMessage()
     assert "(+25.5)" in line.getMessage()
     room.say_cash("0")
-    await room.look()
+    await room.poll()
     room.say_cash("25.5")
-    await room.look()
+    await room.poll()
     assert len(caplog.records) == 2, "it came again"
 
 
 async def test_a_difference_the_exchange_rounds_away_is_not_said(room, caplog):
     room.say_cash("0.009")
 
-    assert await room.look() is None
+    assert await room.poll() is None
     assert caplog.records == []
 
 
 async def test_an_objection_stops_the_entries_of_the_trader_and_not_its_exits():
     room = await roomed()
     room.say()
-    room.backend.killed = await room.look()
+    room.backend.killed = await room.poll()
 
     await room.backend.act({"A": 0.5, "B": 0.9})
 

@@ -327,7 +327,7 @@ async def test_a_position_at_cost_after_a_restart_moves_no_stop_until_a_price_is
     del backend.store.state_records["mark"]
 
     backend.restart()
-    backend.trader.look(backend.at)
+    backend.trader.poll(backend.at)
 
     assert _told(await backend.run()) == ["-drawdown_halt"]
     assert backend.trader.entries_stopped is None

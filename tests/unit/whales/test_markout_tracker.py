@@ -72,7 +72,7 @@ class Room:
         return watch.predicted(seen)
 
     async def look(self, bid="0.42", ask="0.44", *, whales=(), quiet=False, tickers=("A",)):
-        self.follower.look(self.predictions(bid, ask, list(whales), quiet, list(tickers)))
+        self.follower.on_predictions(self.predictions(bid, ask, list(whales), quiet, list(tickers)))
         await self.publish()
 
     async def publish(self):
@@ -235,8 +235,8 @@ def test_the_history_is_newest_first_and_can_be_narrowed():
     follower = MarkoutTracker()
     spoof = whale("B", kind=WhaleType.SPOOF_SUSPECTED)
     later = NOON + timedelta(minutes=1)
-    follower.see([WhaleSeen(NOON, whale("A")), WhaleSeen(later, spoof)])
-    follower.see([WhaleEnded(later, ENDING)])
+    follower.on_events([WhaleSeen(NOON, whale("A")), WhaleSeen(later, spoof)])
+    follower.on_events([WhaleEnded(later, ENDING)])
 
     def found(**request):
         asked = {"ticker": None, "kind": None, "since": None, "limit": 10} | request
@@ -339,8 +339,8 @@ async def go_on(room, step, followers):
     events: list[Event] = [WhaleSeen(room.now, one) for one in found]
     events += [WhaleEnded(room.now, ENDING)] if quiet else []
     for follower in followers:
-        follower.see(events)
-        follower.look(predictions)
+        follower.on_events(events)
+        follower.on_predictions(predictions)
         await follower.publish(room.now, RegimeName.CALM, room.markets, {})
     if fate == "leaves":
         del room.markets[ticker]
@@ -464,9 +464,9 @@ def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_fi
 
 async def test_what_was_there_before_is_gone_once_another_state_is_restored():
     room = Room()
-    room.follower.see([WhaleSeen(NOON, whale()), WhaleEnded(NOON, ENDING)])
+    room.follower.on_events([WhaleSeen(NOON, whale()), WhaleEnded(NOON, ENDING)])
     await room.look(whales=[whale()])
-    room.follower.look(room.predictions("0.42", "0.44", [whale("B")], False, ["B"]))
+    room.follower.on_predictions(room.predictions("0.42", "0.44", [whale("B")], False, ["B"]))
 
     room.follower.restore(Kept().checkpoint)
     await room.publish()
