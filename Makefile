@@ -70,6 +70,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.sim_orders
 	$(BIN)/python -m bench.sim_stream
+	$(BIN)/python -m bench.stream
 
 ## sim-report: the simulated world against recorded books, tables and plots
 sim-report: $(VENV)/.dev

@@ -151,6 +151,14 @@ class BookStore:
         asks = {PRICE_UNITS - price: size for price, size in market.asks.sizes.items()}
         return dict(market.bids.sizes), asks
 
+    def best(self, ticker: str) -> tuple[int | None, int | None]:
+        """Best bid and ask in units, None for an empty side or a book that is not kept."""
+        market = self._markets.get(ticker)
+        if market is None:
+            return None, None
+        bids, asks = market.bids.prices, market.asks.prices
+        return bids[-1] if bids else None, PRICE_UNITS - asks[-1] if asks else None
+
     def size(self, ticker: str, side: Side, price: int) -> int:
         """The contracts at one price, in units; 0 where there are none or the book is not whole."""
         market = self._markets.get(ticker)

@@ -46,8 +46,9 @@ class TradeFrame(Struct, frozen=True):
     market_ticker: Ticker
     yes_price_dollars: Amount
     count_fp: Amount
-    taker_book_side: str
+    taker_book_side: Literal["bid", "ask"]
     ts_ms: int
+    is_block_trade: bool = False
 
 
 class Tick(Struct, frozen=True):

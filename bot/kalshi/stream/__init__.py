@@ -1,0 +1,1 @@
+"""Kalshi's WebSocket: books as they change, with proof that no change was missed."""
