@@ -126,6 +126,10 @@ class BotView(Shape):
     universe_fault: str | None
     loop_fault: str | None
     entries_stopped: str | None
+    trading_halted: str | None = Field(
+        description="What the exchange does not trade now: no orders there, exits neither",
+        examples=["trading is paused on shard 2"],
+    )
     positions_count: Count
     total_exposure: Number
     watched_markets: Count

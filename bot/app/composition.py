@@ -14,6 +14,7 @@ from bot.clock import Jump, stopwatch
 from bot.cluster.operator_notices import OperatorNotices, Wanted
 from bot.cluster.role import Role
 from bot.config import Settings
+from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.signals.strategy import Gates, Sizing
@@ -51,6 +52,7 @@ from bot.trading.decision import TradeRules, Worth
 from bot.trading.entry_guard import Safety
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
+from bot.trading.trading_halts import TradingHalts
 from bot.whales.markout_tracker import MarkoutTracker
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
@@ -73,6 +75,10 @@ class ExchangeAccess(MarketData, TradeSource, Protocol):
 
     async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
         """Those of these markets that have left the live listing. May raise ExchangeError."""
+        ...
+
+    async def exchange_status(self) -> ExchangeStatus:
+        """Whether the exchange trades now. May raise ExchangeError."""
         ...
 
     async def anywhere(self, tickers: Sequence[str]) -> Mapping[str, Market]:
@@ -220,7 +226,8 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
     examiner = model_watch(world.model, settings)
     trade_feed = TradeFeed(data, watch.follows)
     keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).log)
-    trader = _trader(world, resources, keeper)
+    halts = TradingHalts(data, clock)
+    trader = _trader(world, resources, keeper, halts)
     sources = Sources(
         trader=trader,
         scorer=world.model,
@@ -228,6 +235,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         recent=recent,
         universe_fault=lambda: universe.status.fault,
         role=lambda: _with_fault(world.role_status.role(), keeper),
+        trading_halted=lambda: halts.fault,
     )
     publisher = Publisher(world.snapshot_holder, sources)
     account = AccountPanel(trader)
@@ -250,6 +258,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         ),
         trade_feed=trade_feed,
         faults=faults,
+        halts=halts,
     )
     cycle = Cycle(parts)
     views: dict[str, Stateful] = {
@@ -356,7 +365,9 @@ def model_watch(model: Model, settings: Settings) -> ModelMonitor:
     return ModelMonitor(card.whole, card.drift, PredictionGrader(rules))
 
 
-def _trader(world: NodeContext, resources: TermResources, keeper: UnitOfWork) -> Trader:
+def _trader(
+    world: NodeContext, resources: TermResources, keeper: UnitOfWork, halts: TradingHalts
+) -> Trader:
     role_status = world.role_status
     safety = Safety(
         store=keeper,
@@ -365,6 +376,7 @@ def _trader(world: NodeContext, resources: TermResources, keeper: UnitOfWork) ->
         sure=role_status.sure,
         fault=lambda: keeper.fault,
         mismatch=resources.block_reason,
+        halt=halts.halt,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)

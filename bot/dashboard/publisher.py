@@ -53,7 +53,8 @@ _NO_BID, _NO_ASK = 0.0, 100.0
 class Sources:
     """Whose state is shown besides the markets'.
 
-    `universe_fault` says why the list is old, `role` how this process stands.
+    `universe_fault` says why the list is old, `role` how this process stands, `trading_halted`
+    what the exchange does not trade now.
     """
 
     trader: Trader
@@ -62,6 +63,7 @@ class Sources:
     recent: ActivityFeed
     universe_fault: Callable[[], str | None]
     role: Callable[[], Role]
+    trading_halted: Callable[[], str | None]
 
 
 class Publisher:
@@ -119,7 +121,11 @@ class Publisher:
         """Let it be seen if this process stands otherwise than is shown."""
         status = self._from.role().on(self._snapshot_holder.status)
         if status.leader:
-            status = replace(status, entries_stopped=self._from.trader.entries_stopped)
+            status = replace(
+                status,
+                entries_stopped=self._from.trader.entries_stopped,
+                trading_halted=self._from.trading_halted(),
+            )
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
             self._show_again()
@@ -336,6 +342,7 @@ class Publisher:
             journal_fault=self._from.journal.fault,
             universe_fault=universe_fault,
             entries_stopped=trader.entries_stopped,
+            trading_halted=self._from.trading_halted(),
             positions_count=len(trader.portfolio.positions),
             total_exposure=whole_cents(trader.portfolio.exposure),
             watched_markets=watched,

@@ -54,6 +54,7 @@ class BotStatus:
     universe_fault: str | None = None
     loop_fault: str | None = None
     entries_stopped: str | None = None
+    trading_halted: str | None = None
     positions_count: int = 0
     total_exposure: float = 0.0
     watched_markets: int = 0

@@ -56,6 +56,7 @@ class Cycle:
         self._trade_feed = parts.trade_feed
         self._chunk = parts.chunk
         self._faults = parts.faults
+        self._halts = parts.halts
         self._number = 0
         self._regime = self._committed_regime = RegimeName.CALM
         self._fault: str | None = None
@@ -114,7 +115,9 @@ class Cycle:
         except ExchangeError as error:
             self._failed("markets", str(error))
             self._trader.failed(self._clock.now())
-        return self._watchlist.watched()
+        markets = self._watchlist.watched()
+        await self._halts.refresh({market.exchange_index for market in markets.values()})
+        return markets
 
     async def _books(self, markets: Mapping[str, Market]) -> BookAnswer:
         at = self._clock.now()

@@ -1,6 +1,6 @@
 """What a cycle works with, as Protocols, and the parts of one cycle joined."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -94,6 +94,21 @@ class CycleObserver(Protocol):
         ...
 
 
+class HaltWatch(Protocol):
+    """Knows where the exchange trades."""
+
+    async def refresh(self, shards: Collection[int]) -> None:
+        """Ask the exchange again whether these shards trade, if the last answer is old."""
+        ...
+
+
+class NeverHalted:
+    """Trades always: for tapes and tests."""
+
+    async def refresh(self, shards: Collection[int]) -> None:
+        """Nothing to ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class CycleParts:
     """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
@@ -109,3 +124,4 @@ class CycleParts:
     trade_feed: TradeWatch | None = None
     chunk: int = CHUNK
     faults: ViewFaults = field(default_factory=ViewFaults)
+    halts: HaltWatch = field(default_factory=NeverHalted)

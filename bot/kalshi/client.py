@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
@@ -223,7 +224,7 @@ class KalshiClient:
                 break
         return tuple(found.values()), False, doubtful
 
-    async def exchange_status(self) -> wire.ExchangeStatus:
+    async def exchange_status(self) -> ExchangeStatus:
         """Whether the exchange is up; it says so with error statuses too."""
         path = "/exchange/status"
         response = await self._calls.get(path)

@@ -171,6 +171,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     universe_fault: str | None
     loop_fault: str | None
     entries_stopped: str | None
+    trading_halted: str | None = None
     positions_count: int
     total_exposure: float
     watched_markets: int

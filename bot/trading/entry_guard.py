@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from bot.core.events import EntriesResumed, EntriesStopped, Event
+from bot.core.market.market import Market
 from bot.core.market.money import Dollars
 from bot.core.risk.circuit_breakers import CircuitBreakers, Permit
 from bot.core.risk.limits import RiskLimits, Stop
@@ -39,6 +40,10 @@ def _certain() -> bool:
     return True
 
 
+def _trades(_: Market) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Safety:
     """What an order has to pass besides risk, asked each time.
@@ -46,8 +51,8 @@ class Safety:
     `store` is where it is written down before it is sent. `killed` is why people want nothing
     entered, None if they do not mind, `killed_until` what lifts that; `sure` is whether this
     process leads beyond doubt at this very moment; `fault` why nothing can be kept; `mismatch` why
-    our accounts are not trusted. As it stands, nobody objects and nothing is kept: for replays and
-    tests.
+    our accounts are not trusted; `halt` why nothing at all may be traded in a market.
+    As it stands, nobody objects and nothing is kept: for replays and tests.
     """
 
     store: Intents = field(default_factory=NullStore)
@@ -56,6 +61,7 @@ class Safety:
     fault: Callable[[], str | None] = _nothing
     mismatch: Callable[[], str | None] = _nothing
     killed_until: Callable[[], str | None] = _nothing
+    halt: Callable[[Market], Stop | None] = _trades
 
     def permit(self) -> Permit:
         """What they all say now."""

@@ -8,6 +8,7 @@ between; so does one that an earlier process wrote down and did not live to see 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from bot.core.market.market import Market
 from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
@@ -42,6 +43,10 @@ class OrderGateway:
         """Orders whose fate is not known: they may have traded."""
         return tuple(self._waiting.values())
 
+    def halt(self, market: Market) -> Stop | None:
+        """Why nothing at all is sent to a market now; None if it is."""
+        return self._safety.halt(market)
+
     def waits_for(self, ticker: str) -> Stop | None:
         """Why nothing else is sent for a market now; None if it is."""
         for order in self._waiting.values():
@@ -54,13 +59,13 @@ class OrderGateway:
     async def send(self, approved: Approved, *, is_entry: bool) -> Sent:
         """Send an order, unless anything objects. Raises LeaseLostError."""
         order = approved.order
-        if stop := self._block_reason(is_entry):
+        if stop := self._block_reason(approved.market, is_entry):
             return Sent(Refused.by(stop, order))
         # It may be written down although the answer was lost, and the process may have been
         # paused while it waited for the disk: from here on the order needs an end, also if
         # nobody waits for the answer any more.
         self._waiting[order.client_order_id] = order
-        if stop := await self._unwritten(order) or self._block_reason(is_entry):
+        if stop := await self._unwritten(order) or self._block_reason(approved.market, is_entry):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
         return Sent(answer=self._noted(order, await self._venue.submit(approved)))
@@ -74,11 +79,10 @@ class OrderGateway:
         """Begin with these orders of an unknown fate."""
         self._waiting = {order.client_order_id: order for order in unresolved}
 
-    def _block_reason(self, is_entry: bool) -> Stop | None:
+    def _block_reason(self, market: Market, is_entry: bool) -> Stop | None:
         safety = self._safety
-        if is_entry:
-            return safety.permit().stop
-        return Permit(sure=safety.sure(), fault=safety.fault()).stop
+        permit = safety.permit() if is_entry else Permit(sure=safety.sure(), fault=safety.fault())
+        return permit.stop or safety.halt(market)
 
     async def _unwritten(self, order: Order) -> Stop | None:
         try:

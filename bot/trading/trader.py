@@ -253,7 +253,8 @@ class Trader:
         if decision.action not in ENTRIES:
             return decision
         rules = self._rules
-        stop = self.stop or rules.exits.too_short(at, shown) or rules.too_dear(edges, row)
+        barred = self.stop or self._gateway.halt(shown.market)
+        stop = barred or rules.exits.too_short(at, shown) or rules.too_dear(edges, row)
         if stop is None:
             return decision
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
@@ -292,6 +293,7 @@ class Trader:
             places=self._holdings.places,
             stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
             entries=self._entry_guard.breakers.entered_lately(at),
+            halt=self._gateway.halt(shown.market),
         )
         return review.review(order, shown, account, self._rules.limits)
 

@@ -54,8 +54,9 @@ def _exchange():
 class Stand:
     """The assembled bot with time, opinions and failures by hand."""
 
-    def __init__(self, bot, clock, model, transport):
+    def __init__(self, bot, clock, model, transport, exchange):
         self.bot = bot
+        self.exchange = exchange
         self.clock = clock
         self.model = model
         self.transport = transport
@@ -113,7 +114,7 @@ async def _stand(folder):
             data = KalshiClient(http, budget, clock)
             snapshot_holder = first_snapshot(settings, model, clock.now())
             bot = unkept(NodeContext(settings, model, data, journal, clock, snapshot_holder))
-            yield Stand(bot, clock, model, transport)
+            yield Stand(bot, clock, model, transport, exchange)
 
 
 async def _with_positions(stand):
@@ -124,6 +125,24 @@ async def _with_positions(stand):
     await stand.cycles(2, opinion=0.9)
     assert stand.portfolio.positions, "the scene needs a position"
     return dict(stand.portfolio.positions)
+
+
+@pytest.mark.parametrize("pause", ["pause_trading", "pause_exchange"])
+async def test_in_a_pause_of_the_exchange_nothing_fills_and_that_is_shown(stand, pause):
+    held = await _with_positions(stand)
+    getattr(stand.exchange, pause)(True)
+
+    await stand.cycles(MINUTE, opinion=0.5)
+    status = stand.bot.snapshot_holder.status
+    assert dict(stand.portfolio.positions) == held
+    assert "is paused on shard 0" in status.trading_halted
+    refusals = {view.refusal.rule for view in stand.bot.decisions.of(None, 4) if view.refusal}
+    assert refusals == {"trading_pause"}
+
+    getattr(stand.exchange, pause)(False)
+    await stand.cycles(4, opinion=0.5)
+    assert not stand.portfolio.positions
+    assert stand.bot.snapshot_holder.status.trading_halted is None
 
 
 @pytest.mark.parametrize("fault", TOTAL.values(), ids=TOTAL.keys())

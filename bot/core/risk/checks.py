@@ -43,6 +43,8 @@ class Place:
 class AccountRisk:
     """Whose order it is: the portfolio, what stops entries, how many came in the last minute.
 
+    `halt` is why nothing at all may be traded in its market now.
+
     `places` are by ticker of market. One that is not known counts as that of the order, and an
     order of an unknown category as one of every category: ignorance widens no limit.
     """
@@ -51,6 +53,7 @@ class AccountRisk:
     places: Mapping[str, Place] = field(default_factory=dict)
     stop: Stop | None = None
     entries: int = 0
+    halt: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,10 @@ def _not_open(case: Case) -> Stop | None:
         f"trading {market.open_time:%Y-%m-%d %H:%M} to {market.close_time:%Y-%m-%d %H:%M}"
     )
     return Stop("market_open", reason)
+
+
+def _halted(case: Case) -> Stop | None:
+    return case.account.halt
 
 
 def _off_grid(case: Case) -> Stop | None:
@@ -235,7 +242,7 @@ def _above(
 
 
 _Check = Callable[[Case], Stop | None]
-FOR_ALL: Final[tuple[_Check, ...]] = (_not_open, _off_grid, _odd_size, _old_book)
+FOR_ALL: Final[tuple[_Check, ...]] = (_not_open, _halted, _off_grid, _odd_size, _old_book)
 FOR_ENTRIES: Final[tuple[_Check, ...]] = (
     *(_unknown_fees, _stopped, _hurried, _closing_soon, _extreme_price, _too_many, _costly),
     *(_market_exposure, _event_exposure, _category_exposure, _total_exposure, _too_poor),

@@ -11,6 +11,7 @@ from dataclasses import InitVar, dataclass
 from typing import Final, Self
 
 from bot.core.market.fees import USUAL, FeeSchedule
+from bot.core.market.market import Market
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Order
 from bot.core.risk.checks import FOR_ALL, FOR_ENTRIES, AccountRisk, Case, Shown, first
@@ -21,7 +22,7 @@ _SEAL: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """An order that passed risk, with the book it was judged on and the fees it will pay.
+    """An order that passed risk, with its market, the book it was judged on and its fees.
 
     The fees of an exit are the usual ones where nobody knows them: what is charged in the end, the
     fills say.
@@ -31,6 +32,7 @@ class Approved:
     """
 
     order: Order
+    market: Market
     book: OrderBook
     fees: FeeSchedule
     book_seen_at: float
@@ -72,4 +74,4 @@ def review(
     stop = first(FOR_ALL, case) or (first(FOR_ENTRIES, case) if case.opened else None)
     if stop:
         return Refused.by(stop, order)
-    return Approved(order, shown.book, fees, shown.seen_at, _SEAL)
+    return Approved(order, shown.market, shown.book, fees, shown.seen_at, _SEAL)

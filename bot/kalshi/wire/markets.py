@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 import numpy as np
 from msgspec import Raw
 
+from bot.core.market.exchange_status import ExchangeStatus, ShardStatus
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange, Side, titled
 from bot.core.market.money import Contracts, Dollars
@@ -95,16 +96,6 @@ class TradePage:
     broken: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeStatus:
-    """Whether the exchange is up; `paused_shards` are those where nothing trades now."""
-
-    exchange_active: bool
-    trading_active: bool
-    resumes_at: datetime | None
-    paused_shards: tuple[int, ...]
-
-
 def listing(body: bytes) -> ListingPage:
     """A page of GET /markets as a ranking needs it."""
     entries, broken, cursor = _entries(body, shapes.ListedMarket, lambda entry: entry)
@@ -151,13 +142,13 @@ def trades(body: bytes) -> TradePage:
 def exchange_status(body: bytes) -> ExchangeStatus:
     """GET /exchange/status, which has this body whatever its HTTP status is."""
     status = decode(shapes.ExchangeStatusWire, body)
-    shards = status.exchange_index_statuses or ()
-    return ExchangeStatus(
-        exchange_active=status.exchange_active,
-        trading_active=status.trading_active,
-        resumes_at=status.exchange_estimated_resume_time,
-        paused_shards=tuple(s.exchange_index for s in shards if not s.trading_active),
-    )
+    # The top level speaks for the first shard alone: of the others nothing is known by it.
+    first = ShardStatus(status.exchange_active, status.trading_active)
+    shards = {
+        shard.exchange_index: ShardStatus(shard.exchange_active, shard.trading_active)
+        for shard in status.exchange_index_statuses or ()
+    }
+    return ExchangeStatus(shards or {0: first}, status.exchange_estimated_resume_time)
 
 
 def _entries(

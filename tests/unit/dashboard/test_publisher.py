@@ -36,6 +36,7 @@ class Shown(Bench):
         self.recent = ActivityFeed()
         self.universe_fault = None
         self.role = Role()
+        self.trading_halted = None
         sources = Sources(
             trader=self.trader,
             scorer=self.scorer,
@@ -43,6 +44,7 @@ class Shown(Bench):
             recent=self.recent,
             universe_fault=lambda: self.universe_fault,
             role=lambda: self.role,
+            trading_halted=lambda: self.trading_halted,
         )
         self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
         self.keeper.serve(self.publisher, ())

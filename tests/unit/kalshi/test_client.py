@@ -447,7 +447,7 @@ async def test_the_exchange_says_that_it_is_down_with_an_error_status_too(client
     body = {"exchange_active": False, "trading_active": False}
     route = exchange.get("/exchange/status").respond(status, json=body)
 
-    assert not (await client.exchange_status()).exchange_active
+    assert (await client.exchange_status()).pause(0) == "the exchange is paused on shard 0"
     assert route.call_count == 1
 
 

@@ -368,8 +368,28 @@ def test_the_status_names_the_shards_that_are_paused():
         )
     )
 
-    assert (read.exchange_active, read.trading_active, read.paused_shards) == (True, True, (2,))
+    assert read.paused_shards == (2,)
+    assert read.pause(0) is None
+    assert read.pause(2) == ("trading is paused on shard 2 until 10:00 UTC, as it says")
     assert read.resumes_at == datetime(2026, 11, 26, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("trading", [True, False])
+def test_where_the_exchange_is_paused_nothing_trades_whatever_else_it_says(trading):
+    shard = {"exchange_active": False, "trading_active": trading, "exchange_index": 1}
+
+    read = markets.exchange_status(dump({**STATUS, "exchange_index_statuses": [shard]}))
+
+    assert read.paused_shards == (1,)
+    assert read.pause(1) == "the exchange is paused on shard 1"
+
+
+@pytest.mark.parametrize("shards", [None, []])
+def test_without_its_shards_the_status_speaks_for_the_first_one_alone(shards):
+    read = markets.exchange_status(dump({**STATUS, "exchange_index_statuses": shards}))
+
+    assert read.pause(0) is None
+    assert read.pause(2) == "the exchange does not say whether shard 2 trades"
 
 
 SOUND: dict[Callable[[bytes], object], bytes] = {

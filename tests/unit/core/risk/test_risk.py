@@ -81,7 +81,7 @@ def test_a_modest_order_passes_with_its_book_and_its_fees():
 
 def test_nobody_but_review_can_approve():
     with pytest.raises(TypeError, match=r"only risk\.review approves an order"):
-        Approved(BUY, BOOK, FeeSchedule(FeeKind.QUADRATIC, ONE), SEEN_AT, object())
+        Approved(BUY, open_market(), BOOK, FeeSchedule(FeeKind.QUADRATIC, ONE), SEEN_AT, object())
     with pytest.raises(TypeError, match=r"only risk\.review approves an order"):
         replace(approved(BUY, BOOK), order=order(Side.BUY, 10**6, "0.99"), seal=None)
 
