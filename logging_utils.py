@@ -9,8 +9,9 @@ down; `LogStats` reads figures of the files. What lines and rows say is in
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, Self, TextIO
@@ -32,7 +33,7 @@ from bot.journal.repeats import Repeats
 from bot.ports.view_faults import ViewFaults
 from bot.scrub import NOTHING, Scrubber
 
-__all__ = ["CsvJournal", "LogFileStats", "LogStats", "configure"]
+__all__ = ["CsvJournal", "LogFileStats", "LogStats", "configure", "last_lines"]
 
 log = logging.getLogger("main")
 
@@ -44,6 +45,9 @@ KEEP_DAYS: Final = 14
 MAX_TOTAL: Final = 500_000_000
 #: Between two looks at the older parts, if none is added.
 TIDY_EVERY: Final = timedelta(minutes=1)
+#: Lines of stdout that are remembered, and characters of each.
+LINES_KEPT: Final = 1_000
+LINE_KEPT: Final = 2_000
 
 
 def configure(
@@ -76,6 +80,12 @@ def configure(
     set_on_retry_hooks(())
 
 
+def last_lines(count: int) -> list[str]:
+    """The last lines on stdout, oldest first, without secrets; none before `configure`."""
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, _Stdout)]
+    return handlers[0].last(count) if handlers else []
+
+
 class _Stdout(logging.StreamHandler[TextIO]):
     """Writes to whatever `sys.stdout` is now."""
 
@@ -83,6 +93,13 @@ class _Stdout(logging.StreamHandler[TextIO]):
         logging.Handler.__init__(self)
         self.setFormatter(formatter)
         self._scrubber = scrubber
+        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+
+    def last(self, count: int) -> list[str]:
+        """The last lines, oldest first."""
+        # Taken out under the lock: other threads write lines as well.
+        with self.lock or nullcontext():
+            return list(self._lines)[-count:]
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # read anew, as logging's last resort does
@@ -93,7 +110,9 @@ class _Stdout(logging.StreamHandler[TextIO]):
         """The line without secrets, with what the terminal's encoding lacks spelt out."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         line = self._scrubber.text(super().format(record))
-        return line.encode(encoding, "backslashreplace").decode(encoding)
+        line = line.encode(encoding, "backslashreplace").decode(encoding)
+        self._lines.append(line[:LINE_KEPT])
+        return line
 
 
 class CsvJournal:

@@ -15,6 +15,7 @@ from api.middleware import EdgeMiddleware
 from api.routes import (
     account,
     bot,
+    config,
     decisions,
     demo,
     docs,
@@ -122,6 +123,7 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    for part in (root, docs, state, account, history, bot, decisions, whales, model, logs, demo):
+    about_trading = (state, account, history, bot, decisions, whales, model)
+    for part in (root, docs, *about_trading, logs, config, demo):
         app.include_router(part.router)
     return app

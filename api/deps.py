@@ -165,6 +165,11 @@ class Services(Protocol):
         ...
 
     @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        ...
+
+    @property
     def past(self) -> AccountHistory:
         """The past of the account. Raises StoreError while the database is not open."""
         ...

@@ -14,9 +14,10 @@ from fastapi.responses import StreamingResponse
 from api.deps import BodyWanted, CurrentServices
 from api.routes.ready import accepts_gzip
 from api.schemas.common import INVALID, MISSING, Responses
-from api.schemas.service import LogFile, LogsView
+from api.schemas.service import LogFile, LogsView, LogTail
 from bot.journal.csv_rotation import COMPRESSED, RotatedParts
 from bot.journal.csv_rows import LOGS, plain
+from logging_utils import LINES_KEPT, last_lines
 
 router = APIRouter(prefix="/logs", tags=["logs"])
 
@@ -36,6 +37,16 @@ async def stats(services: CurrentServices) -> LogsView:
     # In a thread: the first look at a long file reads all of it.
     files = await asyncio.to_thread(services.log_stats.read)
     return LogsView(**{name: LogFile.model_validate(file) for name, file in files.items()})
+
+
+@router.get("/tail", summary="The last lines of the log", responses=INVALID)
+async def tail(
+    lines: Annotated[int, Query(ge=1, le=LINES_KEPT, description="How many at most")] = 200,
+) -> LogTail:
+    """What this process wrote to stdout last, oldest first; secrets are masked."""
+    found = last_lines(lines)
+    reason = None if found else "this process writes its log elsewhere, or has written none"
+    return LogTail(lines=found, count=len(found), reason=reason)
 
 
 @router.get(

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from api.schemas.common import Count, Shape, Share, Time
+from api.schemas.common import Count, Number, Shape, Share, Time
 
 
 class RootView(Shape):
@@ -64,6 +64,46 @@ class LogsView(Shape):
     pnl: LogFile
     whale: LogFile
     grades: LogFile
+
+
+class LogTail(Shape):
+    """The last lines on stdout of the process that answers, oldest first."""
+
+    lines: list[str] = Field(
+        examples=[["2026-01-18 22:15:00 | INFO | main | --- Loop 1 starting ---"]]
+    )
+    count: Count
+    reason: str | None = Field(description="Why there is no line")
+
+
+class SettingShape(Shape):
+    """A setting in force. The value of a secret is only whether it is set."""
+
+    name: str = Field(examples=["BOT_INTERVAL"])
+    value: JsonValue = Field(description="null: not set; a secret that is set: `set`")
+    default: JsonValue
+    differs: bool = Field(description="From the default")
+    secret: bool
+    description: str
+
+
+class EffectiveShape(Shape):
+    """What follows from several settings."""
+
+    exchange: str = Field(examples=["production"])
+    base_url: str
+    is_embedded: bool = Field(description="The exchange is inside this process")
+    reads_per_second: Number
+    model_version: str
+
+
+class ConfigView(Shape):
+    """All settings of the process that answers, in the order of the documentation."""
+
+    version: str
+    settings: list[SettingShape]
+    count: Count
+    effective: EffectiveShape
 
 
 class DemoSignal(Shape):

@@ -79,6 +79,7 @@ def settings() -> Settings:
 class Running:
     """The open service with all that the API needs of it, whichever process leads."""
 
+    settings: Settings
     service: Node
     command: OperatorCommands
     journal: CsvJournal
@@ -166,6 +167,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 _killed_by_signal(command),
             ):
                 yield Running(
+                    settings=settings,
                     service=service,
                     command=command,
                     journal=journal,

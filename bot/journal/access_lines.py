@@ -15,7 +15,12 @@ from bot.journal.csv_rows import plain
 #: Seconds in which one line of a kind is enough.
 SPAN: Final = 60.0
 #: What dashboards and hosts ask for all the time: a success is not worth a line.
-_POLLED: Final = ("/state/full", "/health", "/ready", "/metrics")
+_POLLED: Final = frozenset(
+    {
+        *("/state/full", "/health", "/ready", "/metrics", "/events", "/positions", "/limits"),
+        *("/trades", "/orders", "/equity", "/stats", "/decisions", "/logs/tail"),
+    }
+)
 #: The read door with whatever was taken for a token, also where the slash is spelt out.
 _DOOR: Final = pattern(r"(/|%2[fF])(r|%72)(/|%2[fF])[^/?]*")
 _SHOWN_PATH: Final = 200

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from api.app import BotService, create_app
 from api.deps import ServiceFacts, Services
+from bot import config
 from bot.clock import RecordedClock
+from bot.config import Settings
 from bot.core.account.trade_stats import GroupBy, GroupedStats, TradeStats
 from bot.core.market.orders import Fill
 from bot.core.signals.regime import RegimeName
@@ -142,6 +144,7 @@ class Open:
     decisions: "Decisions"
     account: AccountView
     past: AccountHistory
+    settings: Settings
     journal: CsvJournal
     log_stats: LogStats
     log_folder: Path
@@ -274,6 +277,7 @@ class World:
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
+    settings: Settings = field(default_factory=lambda: config.load(None))
     past: AccountHistory = field(default_factory=NoPast)
     seconds: float = 0.0
     model: ModelMonitor = field(default_factory=no_model)
@@ -298,6 +302,7 @@ class World:
             decisions=self.decisions,
             account=self.account,
             past=self.past,
+            settings=self.settings,
             journal=journal,
             log_stats=LogStats(self.folder),
             log_folder=self.folder,
