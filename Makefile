@@ -67,6 +67,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.whales
 	$(BIN)/python -m bench.http_full_state
 	$(BIN)/python -m bench.replay
+	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.store
 	$(BIN)/python -m bench.sim_orders
 	$(BIN)/python -m bench.sim_stream

@@ -26,6 +26,7 @@ class CliCommand(NamedTuple):
 COMMANDS: Final[Mapping[str, CliCommand]] = {
     "record": CliCommand("bot.cli.record", "write the order books the exchange shows to a tape"),
     "replay": CliCommand("bot.cli.replay", "run the bot over a tape, on recorded time"),
+    "backtest": CliCommand("bot.cli.backtest", "run tapes through the rules, against chance"),
     "train": CliCommand("bot.research.train", "train the model on tapes"),
     "evaluate": CliCommand("bot.research.evaluate", "judge a model on a tape"),
     "whale-report": CliCommand("bot.research.whales.report", "judge the whale detectors"),

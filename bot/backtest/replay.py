@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.backtest.digest import TradeDigest
 from bot.backtest.tape_source import Cursor, utc_time
 from bot.clock import RecordedClock
 from bot.core.events import (
@@ -40,7 +41,11 @@ from bot.trading.trader import Trader
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a replay came to. `decisions` is a hash of every signal, order and fill, in order."""
+    """What a replay came to.
+
+    `decisions` is a hash of every signal, order and fill, in order; `trades` of orders and fills
+    alone, which a backtest over the same tape has as well.
+    """
 
     cycles: int
     books: int
@@ -59,6 +64,7 @@ class Summary:
     equity: Dollars
     open_positions: int
     decisions: str
+    trades: str
 
     @property
     def balances(self) -> bool:
@@ -128,6 +134,7 @@ class Replay:
             equity=self._trader.equity,
             open_positions=len(portfolio.positions),
             decisions=totals.hash.hexdigest(),
+            trades=totals.trades.hex(),
         )
 
 
@@ -175,9 +182,11 @@ class _Totals:
         self.orders: Counter[str] = Counter()
         self.tickers: set[str] = set()
         self.hash = hashlib.sha256()
+        self.trades = TradeDigest()
 
     def on_events(self, events: Sequence[Event]) -> None:
         """Count these."""
+        self.trades.add(events)
         for event in events:
             match event:
                 case SignalMade():

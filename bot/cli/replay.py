@@ -62,6 +62,7 @@ def lines(summary: Summary) -> Iterator[str]:
         f"− fees {s.fees}: {'exact' if s.balances else 'BROKEN'}"
     )
     yield f"decisions   sha256 {s.decisions}"
+    yield f"trades      sha256 {s.trades}"
 
 
 async def _through(replay: Replay, every: float, books: int) -> None:

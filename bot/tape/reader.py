@@ -19,7 +19,7 @@ from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, colum
 from bot.tape import schema
 from bot.tape.schema import TapeError
 
-__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "read", "transposed"]
+__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "read", "taken", "transposed"]
 
 Rows = NDArray[np.intp]
 
@@ -71,6 +71,19 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
         open_interest=_numbers(table, "open_interest")[rows],
         segment=_codes(table, "segment")[rows],
         skipped=dict(skipped),
+    )
+
+
+def taken(tape: Tape, rows: Sequence[int]) -> Tape:
+    """The tape with these rows alone, which rise."""
+    index = np.array(rows, dtype=np.intp)
+    return replace(
+        tape,
+        books=tape.books.take(index),
+        seconds_to_close=tape.seconds_to_close[index],
+        volume=tape.volume[index],
+        open_interest=tape.open_interest[index],
+        segment=tape.segment[index],
     )
 
 

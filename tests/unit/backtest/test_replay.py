@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
-from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,11 @@ from bot.__main__ import main as cli
 from bot.backtest.replay import Replay, observed
 from bot.cli import replay
 from bot.core.events import SignalMade
-from bot.core.market.orderbook import Books
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.model import scorer
-from bot.ports.exchange import ModelOutput
 from bot.signals.analyzer import Analyzer
 from bot.tape import reader
 from bot.tape.reader import Tape
@@ -31,44 +28,10 @@ from bot.trading.decision import TradeRules
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
 from tests.support.fakes import ListJournal
+from tests.support.tapes import SizeScorer, made_up
 
-START = 1_790_000_000.0
 ROOT = Path(__file__).parents[3]
 SHARED = ROOT.parent / "shared" / "data"
-
-
-class SizeScorer:
-    """A score that follows the touch: good enough to trade on, the same for the same row."""
-
-    version = "size_v1"
-    fault = None
-    card = None
-
-    def score(self, features):
-        return np.clip(0.5 + features[:, 0] / 2, 0.01, 0.99)
-
-    def predict(self, features):
-        score = self.score(features)
-        return ModelOutput(score, tuple("unknown" if isnan(s) else None for s in score.tolist()))
-
-
-def made_up(markets=4, seconds=120, seed=3):
-    """A tape of random walks in the middle of the price range, every market every second."""
-    rng = np.random.default_rng(seed)
-    rows = markets * seconds
-    mid = np.clip(500 + rng.integers(-8, 9, (seconds, markets)).cumsum(axis=0), 200, 800)
-    mid = mid.reshape(rows, 1)
-    steps = np.arange(5) * 10
-    books = Books(
-        tickers=tuple(f"M{row % markets}" for row in range(rows)),
-        seen_at=START + np.repeat(np.arange(float(seconds)), markets),
-        bid_price=np.round((mid - 5 - steps) / 1000, 6),
-        bid_size=np.round(rng.lognormal(5, 1, (rows, 5)), 2) + 0.01,
-        ask_price=np.round((mid + 5 + steps) / 1000, 6),
-        ask_size=np.round(rng.lognormal(5, 1, (rows, 5)), 2) + 0.01,
-    )
-    unknown = np.full(rows, np.nan)
-    return Tape(books, np.full(rows, 3600.0), unknown, unknown, np.zeros(rows, np.intp), {})
 
 
 def watch(markets=10):

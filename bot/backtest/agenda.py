@@ -1,0 +1,72 @@
+"""Which rows of a tape a decision can fall on, market by market.
+
+A flat market matters where a score enters and the entry may pay, a held one where the score
+leaves, or everywhere while exits without an opinion are on. All other rows hold, whatever the
+account is; `Trader` would say the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.backtest.scores import Scores
+from bot.core.market.market import Market
+from bot.core.market.money import Contracts
+from bot.tape.reader import Rows
+from bot.trading.decision import TradeRules
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """The rows of one market that count in a cycle, rising, and where a decision can fall.
+
+    `flat`, `long` and `short` are positions in `rows`, by what is held.
+    """
+
+    ticker: str
+    rows: Rows
+    flat: Rows
+    long: Rows
+    short: Rows
+
+    def after(self, row: int, held: Contracts) -> int | None:
+        """The first row past this one that may change a position of this size; None if none."""
+        places = self.flat if not held else self.long if held > 0 else self.short
+        past = np.searchsorted(self.rows[places], row, side="right")
+        return int(self.rows[places[past]]) if past < len(places) else None
+
+
+def agendas(
+    scores: Scores, shown: Rows, rules: TradeRules, markets: dict[str, Market]
+) -> list[Agenda]:
+    """One for each market with a row among `shown`, which rise."""
+    flags = _flags(scores, rules, markets)
+    tickers = np.array([scores.books.tickers[row] for row in shown.tolist()], dtype=object)
+    order = np.argsort(tickers, kind="stable")
+    names, starts = np.unique(tickers[order], return_index=True)
+    parts: Sequence[Rows] = np.split(shown[order], starts[1:])
+    return [
+        Agenda(name, rows, *(np.flatnonzero(flag[rows]) for flag in flags))
+        for name, rows in zip(names.tolist(), parts, strict=True)
+    ]
+
+
+def _flags(
+    scores: Scores, rules: TradeRules, markets: dict[str, Market]
+) -> tuple[Flags, Flags, Flags]:
+    """Of each row: whether it may change a flat market, a long and a short position."""
+    enters = scores.directions != 0
+    edges = rules.edges(scores, markets)
+    if edges is not None:
+        # Written as `too_dear` has it: what nobody knows is asked of risk review.
+        enters &= ~(edges.round_trip < rules.min_edge)
+    thresholds = rules.thresholds
+    leaves = scores.scores <= thresholds.exit_high, scores.scores >= thresholds.exit_low
+    if rules.exits.are_on:
+        everywhere = np.ones(len(enters), dtype=np.bool_)
+        return everywhere, everywhere, everywhere
+    return enters, *leaves

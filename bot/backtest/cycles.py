@@ -1,0 +1,33 @@
+"""The cycles of a tape: which rows count in which, and when each one is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.core.market.orderbook import Books, Floats
+from bot.tape.reader import Rows, cycle_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles:
+    """`shown` are the rows that count, rising, and `cycle` that of each of them.
+
+    `of_row` is the same for all rows of the tape, −1 where a later book of the same cycle counts;
+    `at` (cycles,) is when each is, seconds UTC.
+    """
+
+    shown: Rows
+    cycle: Rows
+    of_row: Rows
+    at: Floats
+
+    @classmethod
+    def of(cls, books: Books, every: float) -> "Cycles":
+        """Cycles of `every` seconds. Raises ValueError for one not above 0."""
+        parts = list(cycle_rows(books, every))
+        shown = np.concatenate(parts)
+        cycle = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        of_row = np.full(len(books), -1)
+        of_row[shown] = cycle
+        last = np.array([part[-1] for part in parts])
+        return cls(shown, cycle, of_row, books.seen_at[last])

@@ -1,0 +1,159 @@
+"""The trader over a scored tape: only the cycles on which something can happen.
+
+The rules, the review, the venue and the account are those of the live cycle. What lies between
+two decisions changes nothing but what positions are worth, and that matters for one thing: the
+daily loss stop. While it is certain that no mark in between comes near that, none is made.
+"""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from bot.backtest.agenda import Agenda, agendas
+from bot.backtest.cycles import Cycles
+from bot.backtest.liquidation import liquidation_values
+from bot.backtest.scores import Scores
+from bot.backtest.tape_source import markets_of, utc_time
+from bot.core.events import Event
+from bot.core.market.money import measured
+from bot.core.market.orderbook import Floats
+from bot.tape.reader import Rows, Tape
+from bot.trading.decision import TradeRules
+from bot.trading.trader import Trader
+
+#: Dollars by which a sum of floats may be off: far more than it is.
+_MARGIN: Final = 0.01
+_DAY: Final = 86_400
+
+
+class BacktestEngine:
+    """One run of a trader over a tape. `events` hold what it did, in order."""
+
+    def __init__(
+        self, tape: Tape, scores: Scores, cycles: Cycles, rules: TradeRules, trader: Trader
+    ) -> None:
+        self._scores = scores
+        self._cycles = cycles
+        self._limit = measured(rules.limits.daily_loss_stop)
+        self._trader = trader
+        self._markets = markets_of(tape)
+        found = agendas(scores, cycles.shown, rules, self._markets)
+        self._agendas = {one.ticker: one for one in found}
+        self._due: list[tuple[int, int, str]] = []
+        self._marked = -1
+        self.events: list[Event] = []
+
+    async def run(self) -> None:
+        """Go through it from its first cycle to its last."""
+        for agenda in self._agendas.values():
+            self._schedule(agenda, -1)
+        while self._due:
+            await self._act(self._due[0][0])
+        self._catch_up(len(self._cycles.at))
+
+    async def _act(self, cycle: int) -> None:
+        self._catch_up(cycle)
+        rows = sorted(self._taken(cycle))
+        at = self._time(cycle)
+        scores = self._scores.take(np.array(rows))
+        self._trader.poll(at)
+        self.events += await self._trader.act(at, scores, self._markets)
+        self._mark(cycle)
+        for row in rows:
+            self._schedule(self._agendas[self._scores.books.tickers[row]], row)
+
+    def _taken(self, cycle: int) -> Iterator[int]:
+        while self._due and self._due[0][0] == cycle:
+            yield heapq.heappop(self._due)[1]
+
+    def _schedule(self, agenda: Agenda, row: int) -> None:
+        held = self._trader.portfolio.size(agenda.ticker)
+        following = agenda.after(row, held)
+        if following is not None and not held and self._is_stopped():
+            following = agenda.after(self._midnight_after(row) - 1, held)
+        if following is not None:
+            due = int(self._cycles.of_row[following])
+            heapq.heappush(self._due, (due, following, agenda.ticker))
+
+    def _is_stopped(self) -> bool:
+        stop = self._trader.stop
+        return stop is not None and stop.rule == "daily_loss_stop"
+
+    def _midnight_after(self, row: int) -> int:
+        """The first row of the next UTC day."""
+        midnight = (math.floor(self._scores.books.seen_at[row] / _DAY) + 1) * _DAY
+        return int(np.searchsorted(self._scores.books.seen_at, midnight))
+
+    def _catch_up(self, cycle: int) -> None:
+        """Bring the stop of the day up to the cycle before this one."""
+        for first, past in _days(self._cycles.at, self._marked + 1, cycle):
+            self._trader.poll(self._time(first))
+            held = self._trader.held()
+            is_far = not held or self._is_far(held, first, past)
+            for one in (self._last if is_far else self._changes)(held, first, past):
+                self._mark(one)
+        self._marked = max(self._marked, cycle - 1)
+
+    def _is_far(self, held: Sequence[str], first: int, past: int) -> bool:
+        """Whether the loss of the day cannot reach its limit in these cycles."""
+        least = measured(self._trader.portfolio.cash)
+        least += sum(self._least_value(ticker, first, past) for ticker in held)
+        opened = measured(self._trader.equity - self._trader.daily_pnl)
+        return opened - least < self._limit - _MARGIN
+
+    def _least_value(self, ticker: str, first: int, past: int) -> float:
+        """A bound below what closing a position would fetch in these cycles; −inf if unknown."""
+        last = measured(self._trader.marks[ticker].value)
+        rows = self._rows(ticker, first, past)
+        if not len(rows):
+            return last
+        size = measured(self._trader.portfolio.size(ticker))
+        values = liquidation_values(self._scores.books, rows, size)
+        return -math.inf if np.isnan(values).any() else min(last, float(values.min()))
+
+    def _changes(self, held: Sequence[str], first: int, past: int) -> list[int]:
+        """The cycles in which one of these markets has a book."""
+        rows = [self._rows(ticker, first, past) for ticker in held]
+        return sorted({*self._cycles.of_row[np.concatenate(rows)].tolist()})
+
+    def _last(self, held: Sequence[str], first: int, past: int) -> list[int]:
+        """The cycles with the last open book of each: the next decision starts from those."""
+        found = set()
+        for ticker in held:
+            cycles = self._cycles.of_row[self._rows(ticker, first, past)]
+            closes = self._markets[ticker].close_time.timestamp()
+            open_until = np.searchsorted(self._cycles.at[cycles], closes)
+            found.update(cycles[max(open_until - 1, 0) : open_until].tolist())
+        return sorted(found)
+
+    def _rows(self, ticker: str, first: int, past: int) -> Rows:
+        rows = self._agendas[ticker].rows
+        begin, end = np.searchsorted(self._cycles.of_row[rows], (first, past)).tolist()
+        return rows[begin:end]
+
+    def _mark(self, cycle: int) -> None:
+        rows = [self._latest(ticker, cycle) for ticker in self._trader.held()]
+        books = self._scores.books.take(np.array(sorted(rows), dtype=np.intp))
+        self.events += self._trader.mark(self._time(cycle), books, self._markets)
+        self._marked = cycle
+
+    def _latest(self, ticker: str, cycle: int) -> int:
+        rows = self._agendas[ticker].rows
+        return int(rows[np.searchsorted(self._cycles.of_row[rows], cycle, side="right") - 1])
+
+    def _time(self, cycle: int) -> datetime:
+        return utc_time(self._cycles.at[cycle])
+
+
+def _days(at: Floats, first: int, past: int) -> Iterator[tuple[int, int]]:
+    """The cycles from `first` up to `past`, cut at each midnight UTC."""
+    if first >= past:
+        return iter(())
+    day = np.floor(at[first:past] / _DAY)
+    cuts = (np.flatnonzero(np.diff(day)) + 1 + first).tolist()
+    return pairwise([first, *cuts, past])

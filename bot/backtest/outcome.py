@@ -1,0 +1,174 @@
+"""What a run over a tape came to: its round trips, and equity cycle by cycle.
+
+The account is exact. The curve is a measurement, for plots and drawdowns: positions are worth what
+closing them would fetch on the latest book that shows a price, as floats.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from bot.backtest.cycles import Cycles
+from bot.backtest.digest import TradeDigest
+from bot.backtest.liquidation import liquidation_values
+from bot.core.account.portfolio import Portfolio
+from bot.core.events import Event, OrderEnded, OrderRefused, PositionClosed
+from bot.core.market.market import Side
+from bot.core.market.money import Contracts, Dollars, measured
+from bot.core.market.orderbook import Floats
+from bot.core.market.orders import Fill
+from bot.tape.reader import Rows, Tape
+
+
+class ClosedTrip(NamedTuple):
+    """A round trip with what it does not say itself; `size` in contracts, prices in YES dollars."""
+
+    ticker: str
+    side: Side
+    opened_at: datetime
+    closed_at: datetime
+    size: Contracts
+    entry_price: Dollars
+    exit_price: Dollars
+    fees: Dollars
+    net: Dollars
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run that is over. `equity` and `exposure` (dollars) have one value a cycle, as `at` has.
+
+    `trips` are in the order they closed; `fills` in the order they were booked; `entries` are
+    those of them that opened or enlarged a position.
+    """
+
+    portfolio: Portfolio
+    end_equity: Dollars
+    trips: tuple[ClosedTrip, ...]
+    fills: tuple[Fill, ...]
+    entries: tuple[Fill, ...]
+    orders: Mapping[str, int]
+    refusals: Mapping[str, int]
+    at: Floats
+    equity: Floats
+    exposure: Floats
+    trades: str
+
+
+def outcome(
+    events: Sequence[Event], start: Portfolio, end_equity: Dollars, tape: Tape, cycles: Cycles
+) -> Outcome:
+    """What these events came to, for an account that began as `start`, over this tape."""
+    digest = TradeDigest()
+    digest.add(events)
+    account = _Account(start, cycles)
+    for event in events:
+        if isinstance(event, OrderEnded):
+            account.book(event.execution.fills)
+    ended = [event.execution.status.value for event in events if isinstance(event, OrderEnded)]
+    return Outcome(
+        portfolio=account.portfolio,
+        end_equity=end_equity,
+        trips=tuple(trip for event in events if (trip := _closed(event))),
+        fills=tuple(account.fills),
+        entries=tuple(account.entries),
+        orders=Counter(ended),
+        refusals=Counter(event.rule for event in events if isinstance(event, OrderRefused)),
+        at=cycles.at,
+        equity=account.cash_curve() + _worth(account.sizes, tape, cycles),
+        exposure=account.exposure_curve(),
+        trades=digest.hex(),
+    )
+
+
+class _Account:
+    """Books fills and remembers what was held from which cycle on."""
+
+    def __init__(self, start: Portfolio, cycles: Cycles) -> None:
+        self.portfolio = start
+        self.fills: list[Fill] = []
+        self.entries: list[Fill] = []
+        self.sizes: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        self._cycles = cycles
+        self._cash = [(0, measured(start.cash))]
+        self._cost = [(0, measured(start.exposure))]
+
+    def book(self, fills: Sequence[Fill]) -> None:
+        for fill in fills:
+            before = abs(self.portfolio.size(fill.ticker))
+            self.portfolio = portfolio = self.portfolio.after(fill)
+            self.fills.append(fill)
+            if abs(portfolio.size(fill.ticker)) > before:
+                self.entries.append(fill)
+            cycle = int(np.searchsorted(self._cycles.at, fill.at.timestamp()))
+            self._cash.append((cycle, measured(portfolio.cash)))
+            self._cost.append((cycle, measured(portfolio.exposure)))
+            self.sizes[fill.ticker].append((cycle, measured(portfolio.size(fill.ticker))))
+
+    def cash_curve(self) -> Floats:
+        return _steps(self._cash, len(self._cycles.at))
+
+    def exposure_curve(self) -> Floats:
+        return _steps(self._cost, len(self._cycles.at))
+
+
+def _closed(event: Event) -> ClosedTrip | None:
+    if not isinstance(event, PositionClosed) or event.trip is None:
+        return None
+    trip = event.trip
+    if trip.size is None or trip.entry_price is None or trip.exit_price is None:
+        return None
+    prices = trip.entry_price, trip.exit_price
+    times = trip.opened_at, event.at
+    return ClosedTrip(
+        event.ticker, trip.side, *times, trip.size, *prices, trip.fees, trip.net, event.how
+    )
+
+
+def _steps(changes: Sequence[tuple[int, float]], length: int) -> Floats:
+    """A value that holds from its cycle until the next; of several in one cycle the last."""
+    latest = dict(changes)
+    cycles = sorted(latest)
+    values = np.array([latest[cycle] for cycle in cycles])
+    curve: Floats = np.repeat(values, np.diff([*cycles, length]))
+    return curve
+
+
+def _worth(sizes: Mapping[str, list[tuple[int, float]]], tape: Tape, cycles: Cycles) -> Floats:
+    """What all positions would fetch, cycle by cycle; shape (cycles,)."""
+    total = np.zeros(len(cycles.at))
+    rows_of = _open_rows(tape, cycles)
+    for ticker, changes in sizes.items():
+        latest = dict(changes)
+        starts = sorted(latest)
+        for begin, end in zip(starts, [*starts[1:], len(total)], strict=True):
+            if latest[begin]:
+                values = liquidation_values(tape.books, rows_of[ticker], latest[begin])
+                seen = cycles.of_row[rows_of[ticker]]
+                total[begin:end] += _latest_known(values, seen, begin, end)
+    return total
+
+
+def _latest_known(values: Floats, seen: Rows, begin: int, end: int) -> Floats:
+    """Of values seen in rising cycles, the last known in each cycle from `begin` up to `end`."""
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return np.zeros(end - begin)
+    at = np.searchsorted(seen[known], np.arange(begin, end), side="right") - 1
+    latest: Floats = values[known][np.maximum(at, 0)]
+    return latest
+
+
+def _open_rows(tape: Tape, cycles: Cycles) -> dict[str, Rows]:
+    """The rows of each market that count in a cycle before it closes."""
+    found: dict[str, list[int]] = defaultdict(list)
+    closed = tape.seconds_to_close <= 0
+    for row in cycles.shown.tolist():
+        if not closed[row]:
+            found[tape.books.tickers[row]].append(row)
+    return {ticker: np.array(rows, dtype=np.intp) for ticker, rows in found.items()}

@@ -1,0 +1,60 @@
+"""A tape made ready once, and run through the rules as often as asked.
+
+What does not depend on the account (features, scores, cycles) is computed when the tape is made
+ready; a run is the trader, the review, the paper venue and the account over that.
+"""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, replace
+from typing import Self
+
+from bot.backtest import baselines
+from bot.backtest.cycles import Cycles
+from bot.backtest.engine import BacktestEngine
+from bot.backtest.outcome import Outcome, outcome
+from bot.backtest.scores import Scores, scored
+from bot.core.account.portfolio import Portfolio
+from bot.core.market.money import Dollars
+from bot.core.market.orderbook import Floats
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.ports.exchange import Scorer
+from bot.tape.reader import Tape
+from bot.trading.decision import TradeRules
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTape:
+    """A tape with its scores and its cycles."""
+
+    tape: Tape
+    scores: Scores
+    cycles: Cycles
+
+    @classmethod
+    def of(
+        cls, tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates, every: float
+    ) -> Self:
+        """The tape in cycles of `every` seconds. Raises ValueError for one not above 0."""
+        cycles = Cycles.of(tape.books, every)
+        return cls(tape, scored(tape, scorer, thresholds, gates), cycles)
+
+    def under(self, thresholds: Thresholds) -> Self:
+        """The same scores, read with other thresholds."""
+        return self.with_scores(self.scores.scores, thresholds)
+
+    def with_scores(self, scores: Floats, thresholds: Thresholds) -> Self:
+        """The same books under other scores (N,), NaN for no opinion."""
+        return replace(self, scores=baselines.with_scores(self.scores, scores, thresholds))
+
+
+def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
+    """What an account of so much cash comes to over the tape."""
+    ids = (f"replay-{number:08d}" for number in itertools.count(1))
+    trader = Trader(PaperVenue(), rules, cash, ids)
+    engine = BacktestEngine(scored_tape.tape, scored_tape.scores, scored_tape.cycles, rules, trader)
+    asyncio.run(engine.run())
+    start = Portfolio.of_cash(cash)
+    return outcome(engine.events, start, trader.equity, scored_tape.tape, scored_tape.cycles)

@@ -1,0 +1,117 @@
+"""Every book of a tape scored in batches: all that decisions need, without whales and regimes.
+
+A feature with memory depends on its own market's past alone, so the k-th books of all markets are
+measured together. What a book shows by itself is measured for the whole tape at once. The scores
+are those of a replay, bit for bit; a test compares them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.core.market.orderbook import Books, Floats
+from bot.core.signals import feature_state, features, regime, strategy
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.ports.exchange import Scorer
+from bot.tape.reader import Rows, Tape, transposed
+
+#: Books measured in one piece: enough to be fast, few enough to stay in the cache of a core.
+_PIECE: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The books of a tape with their scores, row by row: see `Scored`."""
+
+    books: Books
+    mids: Floats
+    features: Floats
+    scores: Floats
+    directions: NDArray[np.int8]
+    reasons: tuple[str | None, ...]
+    model_version: str
+
+    def take(self, rows: Rows) -> "Scores":
+        """The scored books of these rows, in this order."""
+        return Scores(
+            books=self.books.take(rows),
+            mids=self.mids[rows],
+            features=self.features[rows],
+            scores=self.scores[rows],
+            directions=self.directions[rows],
+            reasons=tuple([self.reasons[row] for row in rows.tolist()]),
+            model_version=self.model_version,
+        )
+
+
+def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> Scores:
+    """What the model says of every book of a tape."""
+    books = tape.books
+    measured = features.completed(_standing(tape), _history(books))
+    predicted = scorer.predict(measured)
+    shut = strategy.gates(
+        books, tape.seconds_to_close, _observations(books), np.zeros(len(books)), gates
+    )
+    reasons = tuple([g or p for g, p in zip(shut, predicted.reasons, strict=True)])
+    is_open = np.array([reason is None for reason in reasons])
+    scores = np.where(is_open, predicted.score, np.nan)
+    return Scores(
+        books=books,
+        mids=books.mid,
+        features=measured,
+        scores=scores,
+        directions=strategy.direction(scores, thresholds),
+        reasons=reasons,
+        model_version=scorer.version,
+    )
+
+
+def _standing(tape: Tape) -> Floats:
+    parts = [
+        features.book_features(tape.books.take(piece), tape.seconds_to_close[piece])
+        for piece in _pieces(len(tape.books))
+    ]
+    return np.concatenate(parts)
+
+
+def _history(books: Books) -> Floats:
+    """The features that compare with earlier books, shape (N, 8)."""
+    now = feature_state.bbo(books)
+    moved = np.empty((len(books), feature_state.HISTORY_COLUMNS))
+    numbers = _market_numbers(books)
+    memory = np.repeat(feature_state.blank(), numbers.max() + 1)
+    for rows in transposed(books):
+        these = feature_state.BboHistory(*(column[rows] for column in now))
+        markets = numbers[rows]
+        moved[rows], memory[markets] = feature_state.history(these, memory[markets])
+    return moved
+
+
+def _observations(books: Books) -> Floats:
+    """How many two-sided books of its market were seen up to each, shape (N,).
+
+    At most as many as a live cycle remembers.
+    """
+    two_sided = np.isfinite(books.mid)
+    order = np.argsort(_market_numbers(books), kind="stable")
+    numbers = _market_numbers(books)[order]
+    so_far = np.cumsum(two_sided[order])
+    first = np.flatnonzero(np.diff(numbers, prepend=-1))
+    before = np.repeat(so_far[first] - two_sided[order][first], np.diff(first, append=len(order)))
+    counted = np.empty(len(books))
+    counted[order] = np.minimum(so_far - before, regime.WINDOW + 1)
+    return counted
+
+
+def _market_numbers(books: Books) -> Rows:
+    numbers: dict[str, int] = {}
+    return np.array(
+        [numbers.setdefault(ticker, len(numbers)) for ticker in books.tickers], dtype=np.intp
+    )
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    return (slice(start, start + _PIECE) for start in range(0, size, _PIECE))

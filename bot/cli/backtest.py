@@ -1,0 +1,176 @@
+"""`python -m bot backtest TAPE…`: tapes through the rules, with figures that can be defended."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bot import config
+from bot.app.composition import trade_rules
+from bot.backtest import report
+from bot.backtest.examination import Plan, examined, runs_of
+from bot.backtest.outcome import Outcome
+from bot.backtest.run import ScoredTape
+from bot.config import Settings
+from bot.core.signals.strategy import Gates
+from bot.model import scorer
+from bot.tape import reader
+from bot.tape.reader import Tape, TapeError
+from logging_utils import configure
+
+
+def main(argv: list[str]) -> int:
+    """Run each tape, print what it came to, write report and JSON where asked for."""
+    options = _parser().parse_args(argv)
+    configure("WARNING")
+    changes = settings_of(options.set)
+    settings = config.load(**changes)
+    found = {}
+    for path in options.tape:
+        figures, outcome = _backtested(path, settings, options)
+        figures["changed"] = changes
+        found[path.name] = figures
+        _say(lines(path.name, figures))
+        if options.report:
+            _say([f"report      {report.write(path.name, figures, outcome, options.report)}"])
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` as settings to change. Raises TapeError for anything else."""
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise TapeError(f"--set {pair}: write it as NAME=VALUE, such as BOT_ENTER_ABOVE=0.7")
+        if name.lower() not in Settings.model_fields:
+            raise TapeError(f"--set {pair}: there is no setting {name}; see docs/configuration.md")
+        changes[name.lower()] = value
+    return changes
+
+
+def held_out(tape: Tape, trained: Sequence[str], path: Path, *, told: bool) -> Tape:
+    """The tape without the markets a model was trained on.
+
+    Raises TapeError if none is left, unless the caller was told to take all.
+    """
+    if told:
+        return tape
+    known = set(trained)
+    rows = [row for row, ticker in enumerate(tape.books.tickers) if ticker not in known]
+    if not rows:
+        raise TapeError(
+            f"{path}: the model was trained on every market of this tape, so a backtest over it "
+            "tells nothing; take another tape, or say --trained-on to see it anyway"
+        )
+    return reader.taken(tape, rows)
+
+
+def _backtested(
+    path: Path, settings: Settings, options: argparse.Namespace
+) -> tuple[dict[str, Any], Outcome]:
+    model = scorer.chosen(settings.model_path, options.every)
+    if model.fault:
+        raise TapeError(f"no model to backtest: {model.fault}")
+    whole = reader.read(path)
+    names = model.card.whole["training"]["market_names"] if model.card else ()
+    tape = held_out(whole, names, path, told=options.trained_on)
+    rules = trade_rules(settings, model).on_tape()
+    scored_tape = ScoredTape.of(tape, model, settings.thresholds, Gates(), options.every)
+    plan = Plan(options.nulls, options.trials)
+    with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
+        outcome, figures = examined(
+            scored_tape, rules, settings.paper_cash, plan, lambda: _step(bar)
+        )
+    left_out = len(set(whole.books.tickers)) - len(set(tape.books.tickers))
+    described = {
+        "model": model.version,
+        "seconds_a_cycle": options.every,
+        "books": len(tape.books),
+        "cycles": len(outcome.at),
+        "markets": len(set(tape.books.tickers)),
+        "markets_left_out_as_trained_on": left_out,
+    }
+    return {"tape": described, **figures}, outcome
+
+
+def _step(bar: "tqdm[Any]") -> None:
+    bar.update()
+
+
+def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
+    """The figures for people."""
+    tape, account, trades = figures["tape"], figures["account"], figures["trades"]
+    text = [
+        f"{name}",
+        f"tape        {tape['books']:,} books of {tape['markets']:,} markets, {tape['cycles']:,} "
+        f"cycles; {tape['markets_left_out_as_trained_on']:,} markets left out: trained on",
+        f"account     ${account['start']:,.2f} → ${account['end']:,.2f}; fees "
+        f"${account['fees']:,.2f}, largest drawdown ${account['max_drawdown']:,.2f}",
+        f"verdict     {figures['verdict']}",
+    ]
+    if trades["count"]:
+        text.insert(
+            3,
+            f"trades      {trades['count']:,} round trips in {trades['events']:,} events, "
+            f"{trades['win_rate']:.0%} won, profit factor {_number(trades['profit_factor'])}",
+        )
+    for seconds, part in figures["markouts"].items():
+        text.append(f"markout     {part['cents']:+.2f} c after {seconds} s{_range(part)}")
+    for null, part in figures["nulls"].items():
+        if part["runs"]:
+            text.append(
+                f"{null:11} {part['cents_a_contract']:+.2f} c a contract "
+                f"[{part['lowest']:+.2f}, {part['highest']:+.2f}] in {part['runs']} runs"
+            )
+    ahead = figures["look_ahead"]
+    if ahead["one_book_late"] is not None and ahead["cents_a_contract"] is not None:
+        text.append(
+            f"late        {ahead['cents_a_contract']:+.2f} c on time, "
+            f"{ahead['one_book_late']:+.2f} c acting one book later"
+        )
+    return [*text, f"trades      sha256 {figures['digest']}"]
+
+
+def _range(part: Mapping[str, Any]) -> str:
+    return "" if part["interval"] is None else "  [{:+.2f}, {:+.2f}]".format(*part["interval"])
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _say(text: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(text) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot backtest",
+        description="Run tapes through the rules of trading, and hold the result against chance.",
+    )
+    parser.add_argument("tape", type=Path, nargs="+", help="Parquet files of order books")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of this run"
+    )
+    parser.add_argument(
+        "--every", type=float, default=1.0, help="seconds of recorded time per cycle (1)"
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for HTML and PNG")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
+    parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
+    parser.add_argument(
+        "--trials", type=int, default=1, help="settings tried before this one was chosen (1)"
+    )
+    parser.add_argument(
+        "--trained-on",
+        action="store_true",
+        help="keep the markets the model was trained on: flattering, and said so",
+    )
+    return parser

@@ -1,0 +1,322 @@
+"""A backtest trades what the cycle trades, to the same hash, and says what that is worth."""
+
+import asyncio
+import itertools
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.__main__ import main as cli
+from bot.backtest import report
+from bot.backtest.baselines import flipped, lagged, permuted
+from bot.backtest.examination import Plan, examined, expected_best, runs_of, verdict
+from bot.backtest.liquidation import liquidation_values
+from bot.backtest.replay import Replay, observed
+from bot.backtest.run import ScoredTape, run
+from bot.backtest.scores import scored
+from bot.cli import backtest
+from bot.core.account.portfolio import Position
+from bot.core.account.valuation import mark
+from bot.core.market.money import ZERO
+from bot.core.risk.exit_rules import ExitRules
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Gates, Sizing, Thresholds
+from bot.core.whales.thresholds import WhaleRules
+from bot.signals.analyzer import Analyzer
+from bot.tape import reader
+from bot.tape.schema import TapeError
+from bot.tape.writer import Recorder
+from bot.trading.decision import TradeRules, Worth
+from bot.trading.paper_venue import PaperVenue
+from bot.trading.trader import Trader
+from tests.support.fakes import ListJournal
+from tests.support.strategies import NOON
+from tests.support.tapes import START, SizeScorer, made_up, uneven
+
+CASH = Decimal(10_000)
+#: Three minutes before midnight: a day ends on a tape that begins here.
+LATE = 1_789_948_800.0 - 100
+BTC = Path(__file__).parents[4] / "shared" / "data" / "btc15m-l2-1s.parquet"
+
+
+def rules(exits=None, worth=None, min_edge=0.0, size=50, **limits):
+    sizing = Sizing(Decimal(size), Decimal("0.01"))
+    return TradeRules(
+        Thresholds(), sizing, RiskLimits(**limits), min_edge, worth, exits or ExitRules()
+    )
+
+
+def prepared(tape, every=1.0):
+    return ScoredTape.of(tape, SizeScorer(), Thresholds(), Gates(), every)
+
+
+async def cycled(tape, trade_rules, every=1.0):
+    watch = Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), 500)
+    ids = (f"replay-{number:08d}" for number in itertools.count(1))
+    trader = Trader(PaperVenue(), trade_rules, CASH, ids)
+    replay = Replay(tape, watch, trader, ListJournal())
+    async for _ in replay.run(every):
+        pass
+    return replay.summary()
+
+
+def test_the_scores_are_those_of_the_cycle_bit_for_bit():
+    tape = uneven()
+    watch = Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), 10)
+
+    ours, theirs = (
+        scored(tape, SizeScorer(), Thresholds(), Gates()),
+        watch.predicted(observed(tape, watch)),
+    )
+
+    np.testing.assert_array_equal(ours.features, theirs.features)
+    np.testing.assert_array_equal(ours.scores, theirs.scores)
+    np.testing.assert_array_equal(ours.directions, theirs.directions)
+    assert ours.reasons == theirs.reasons
+    assert len(set(ours.reasons)) > 3
+
+
+CASES = {
+    "plain": rules(),
+    "a stop of the day near": rules(daily_loss_stop=Decimal(30)),
+    "few positions": rules(max_positions=2, max_total_exposure=Decimal(60)),
+    "a stop loss": rules(ExitRules(stop_loss=Decimal(3))),
+    "out before the close": rules(ExitRules(before_close=30.0)),
+    "entries have to pay": rules(worth=Worth(1.0, 10.0), min_edge=-2.0),
+    "large orders": rules(size=400, max_order_cost=Decimal(900), max_market_exposure=Decimal(900)),
+}
+
+
+@pytest.mark.parametrize("every", [1.0, 7.0])
+@pytest.mark.parametrize("start", [START, LATE], ids=["by day", "over midnight"])
+@pytest.mark.parametrize("case", CASES)
+async def test_a_backtest_trades_what_the_cycle_trades(case, start, every):
+    tape = uneven(start=start)
+
+    theirs = await cycled(tape, CASES[case], every)
+    ours = await asyncio.to_thread(run, prepared(tape, every), CASES[case], CASH)
+
+    assert ours.trades == theirs.trades
+    assert sum(theirs.orders.values()) >= 4
+    assert (ours.portfolio.cash, ours.end_equity) == (theirs.cash, theirs.equity)
+    assert sum(ours.refusals.values()) == theirs.refusals
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(10, 60))
+async def test_whatever_the_tape_a_stop_of_the_day_falls_where_it_does_in_the_cycle(seed, stop):
+    tape, limited = uneven(seed, start=LATE), rules(daily_loss_stop=Decimal(stop))
+
+    theirs = await cycled(tape, limited)
+    ours = await asyncio.to_thread(run, prepared(tape), limited, CASH)
+
+    assert ours.trades == theirs.trades
+
+
+@pytest.mark.skipif(not BTC.exists(), reason="needs the recorded books beside the repository")
+async def test_recorded_books_are_traded_as_the_cycle_trades_them():
+    whole = reader.read(BTC)
+    tape = reader.taken(whole, range(4_000))
+
+    theirs = await cycled(tape, rules())
+    ours = await asyncio.to_thread(run, prepared(tape), rules(), CASH)
+
+    assert ours.trades == theirs.trades
+    assert sum(theirs.orders.values()) > 50
+
+
+def test_the_curve_ends_at_the_equity_and_the_trips_are_the_account():
+    outcome = run(prepared(made_up(seconds=300)), rules(), CASH)
+
+    assert outcome.equity[0] == pytest.approx(float(CASH), abs=5)
+    assert outcome.equity[-1] == pytest.approx(float(outcome.end_equity), abs=1e-6)
+    closed = sum((trip.net for trip in outcome.trips), ZERO)
+    still_open = sum((position.net for position in outcome.portfolio.positions.values()), ZERO)
+    assert closed + still_open == outcome.portfolio.net
+    assert outcome.exposure[-1] == pytest.approx(float(outcome.portfolio.exposure))
+
+
+@pytest.mark.parametrize("size", ["7", "-7", "5000", "-5000", "0.5"])
+def test_what_closing_fetches_is_that_of_the_account(size):
+    books = made_up(2, 30).books
+    rows = np.arange(len(books))
+
+    values = liquidation_values(books, rows, float(size))
+
+    position = Position("M0", Decimal(size), Decimal(1), ZERO, ZERO, NOON)
+    for row in rows.tolist():
+        exact = mark(position, books.against(row, position.side.opposite))
+        assert values[row] == pytest.approx(float(exact.value), abs=1e-6)
+
+
+def test_nulls_keep_what_they_promise():
+    scores = prepared(uneven()).scores
+    rng = np.random.default_rng(1)
+    known = np.isfinite(scores.scores)
+
+    dealt, turned = permuted(scores, rng), flipped(scores, rng)
+
+    tickers = np.array(scores.books.tickers)
+    for ticker in set(scores.books.tickers):
+        mine = tickers == ticker
+        np.testing.assert_array_equal(
+            np.sort(dealt[mine & known]), np.sort(scores.scores[mine & known])
+        )
+    np.testing.assert_array_equal(np.isfinite(dealt), known)
+    assert not np.array_equal(dealt, scores.scores, equal_nan=True)
+    np.testing.assert_allclose(np.abs(turned[known] - 0.5), np.abs(scores.scores[known] - 0.5))
+    assert 0.3 < (turned[known] == scores.scores[known]).mean() < 0.7
+
+
+def test_late_scores_are_those_of_the_book_before():
+    scores = prepared(made_up(1, 10)).scores
+
+    late = lagged(scores)
+
+    both = np.isfinite(late)
+    np.testing.assert_array_equal(late[both], scores.scores[np.flatnonzero(both) - 1])
+    assert both.any()
+
+
+def prophetic(tape):
+    """Scores that know where the mid of the next books goes."""
+    whole = prepared(tape)
+    ahead = np.full(len(tape.books), np.nan)
+    last: dict[str, list[float]] = {}
+    mids = tape.books.mid
+    for row in reversed(range(len(tape.books))):
+        ticker = tape.books.tickers[row]
+        later = last.setdefault(ticker, [])
+        if len(later) >= 12 and np.isfinite(mids[row]):
+            ahead[row] = np.clip(0.5 + 20 * (np.mean(later[-12:]) - mids[row]), 0, 1)
+        later.append(mids[row]) if np.isfinite(mids[row]) else None
+    return whole.with_scores(ahead, Thresholds())
+
+
+def test_scores_that_know_the_future_are_told_as_such_or_by_the_nulls():
+    _, figures = examined(prophetic(made_up(8, 400)), rules(size=1), CASH, Plan(nulls=3))
+
+    assert figures["trades"]["count"] > 30
+    assert figures["nulls"]["permuted"]["share_below"] == 1.0
+    assert figures["trades"]["cents_a_contract"] > figures["nulls"]["flipped"]["highest"]
+
+
+def test_every_run_over_the_tape_is_counted():
+    done = []
+    examined(prepared(uneven()), rules(), CASH, Plan(nulls=2), lambda: done.append(1))
+
+    assert len(done) == runs_of(Plan(nulls=2)) == 6
+
+
+GOOD: dict[str, Any] = {
+    "trades": {"count": 90, "events": 12, "cents_a_contract": 1.0, "interval": (0.4, 1.6)},
+    "look_ahead": {"is_suspect": False},
+    "nulls": {"permuted": {"runs": 20, "share_below": 1.0}},
+    "trials": {"z": 3.0, "expected_best_by_chance": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "earned more than chance explains, on this tape: +1.00 c a contract [+0.40, +1.60]"),
+        ({"trades": {**GOOD["trades"], "interval": (-0.1, 2)}}, "not told from chance"),
+        ({"trades": {**GOOD["trades"], "interval": (-2, -0.1)}}, "loses"),
+        ({"trades": {"count": 3, "events": 2, "interval": (1, 2)}}, "too few to tell: 3 round"),
+        ({"trades": {"count": 0}}, "too few to tell: 0 round trips, 0 events"),
+        ({"trades": {**GOOD["trades"], "interval": None}}, "too few to tell"),
+        ({"look_ahead": {"is_suspect": True}}, "do not trust this"),
+        ({"nulls": {"flipped": {"runs": 20, "share_below": 0.9}}}, "scores that know nothing"),
+        ({"trials": {"z": 2.0, "expected_best_by_chance": 2.5}}, "best of so many trials"),
+    ],
+)
+def test_a_verdict_says_no_more_than_the_figures(change, words):
+    assert words in verdict({**GOOD, **change})
+
+
+def test_the_best_of_many_trials_is_expected_to_look_good():
+    assert expected_best(1) == 0.0
+    draws = np.random.default_rng(0).standard_normal((4_000, 100)).max(axis=1)
+    assert expected_best(100) == pytest.approx(draws.mean(), abs=0.05)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "made-up.parquet"
+    with Recorder(path, "segment") as recorder:
+        recorder.record(made_up(3, 60).books)
+    return path
+
+
+def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, tmp_path, capsys):
+    figures, folder = tmp_path / "figures.json", tmp_path / "report"
+    options = ["--nulls", "1", "--report", str(folder), "--json", str(figures)]
+
+    code = cli(["backtest", str(recording), "--set", "BOT_MIN_EDGE=-100", *options])
+
+    said = capsys.readouterr().out
+    assert code == 0
+    assert "tape        180 books of 3 markets, 60 cycles" in said
+    assert "verdict     " in said
+    found = json.loads(figures.read_text())["made-up.parquet"]
+    assert found["changed"] == {"bot_min_edge": "-100"}
+    assert found["tape"]["cycles"] == 60
+    page = (folder / "made-up.html").read_text()
+    assert "<h2>Against chance</h2>" in page
+    assert "http" not in page
+    assert (folder / "made-up.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("BOT_ENTER_ABOVE", "write it as NAME=VALUE"),
+        ("BOT_ENTRE_ABOVE=0.7", "there is no setting BOT_ENTRE_ABOVE"),
+        ("BOT_ENTER_ABOVE=high", "BOT_ENTER_ABOVE"),
+    ],
+)
+def test_a_wrong_setting_is_named(recording, pair, words, capsys):
+    assert cli(["backtest", str(recording), "--set", pair]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not BTC.exists(), reason="needs the recorded books beside the repository")
+def test_markets_a_model_was_trained_on_are_left_out_unless_told(capsys):
+    assert cli(["backtest", str(BTC), "--nulls", "0"]) == 0
+    assert "0 markets left out" not in capsys.readouterr().out
+
+
+def test_a_tape_that_a_model_was_trained_on_is_refused(recording):
+    tape = reader.read(recording)
+    with pytest.raises(TapeError, match="trained on every market of this tape"):
+        backtest.held_out(tape, ["M0", "M1", "M2"], recording, told=False)
+    assert backtest.held_out(tape, ["M0", "M1", "M2"], recording, told=True) is tape
+    left = backtest.held_out(tape, ["M1"], recording, told=False)
+    assert set(left.books.tickers) == {"M0", "M2"}
+
+
+def test_a_page_escapes_what_it_is_given(tmp_path):
+    outcome, figures = examined(prepared(made_up(2, 60)), rules(), CASH, Plan(nulls=0))
+    trips = tuple(trip._replace(ticker="<script>") for trip in outcome.trips)
+    tape = {
+        "books": 1,
+        "markets": 1,
+        "cycles": 1,
+        "seconds_a_cycle": 1.0,
+        "model": "m",
+        "markets_left_out_as_trained_on": 0,
+    }
+
+    path = report.write(
+        "x", {"tape": tape, "changed": {}, **figures}, replace(outcome, trips=trips), tmp_path
+    )
+
+    assert "<script>" not in path.read_text()
+    assert "&lt;script&gt;" in path.read_text()
