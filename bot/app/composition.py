@@ -377,6 +377,8 @@ def _trader(
         fault=lambda: keeper.fault,
         mismatch=resources.block_reason,
         halt=halts.halt,
+        ended=halts.ended,
+        now=world.clock.now,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)

@@ -149,8 +149,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[ExecutionBac
         yield PaperBackend(settings.paper_cash)
         return
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
-        reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers)
-        writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers)
+        reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)
+        writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers, signer.heard)
         patience = timedelta(seconds=PASSES * settings.bot_interval)
         yield LiveBackend(KalshiTrading(reads, writes), _runaway(settings), clock, patience)
 

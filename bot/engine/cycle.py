@@ -93,8 +93,9 @@ class Cycle:
         markets = await self._markets()
         answer = await self._books(markets)
         predictions = []
-        traded = await self._traded(answer.books)
-        for number, (books, trades) in enumerate(_chunks(answer.books, traded, self._chunk)):
+        shown = self._held_first(answer.books)
+        traded = await self._traded(shown)
+        for number, (books, trades) in enumerate(_chunks(shown, traded, self._chunk)):
             if number:
                 await asyncio.sleep(0)
             predictions.append(await self._pass(books, trades, markets))
@@ -103,6 +104,14 @@ class Cycle:
             self._emit(self._examiner.grade(self._clock.now(), predictions, markets))
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in predictions))
         return self._what_failed()
+
+    def _held_first(self, books: Books) -> Books:
+        """The same books; of more than one chunk those of what is held first, to be left first."""
+        if len(books) <= self._chunk:
+            return books
+        held = set(self._trader.held())
+        rows = sorted(range(len(books)), key=lambda row: books.tickers[row] not in held)
+        return books.take(np.array(rows))
 
     def _what_failed(self) -> str | None:
         shown = self._faults.taken()

@@ -6,6 +6,7 @@ The path is the whole one, without query; the body is not signed. Nothing here e
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,16 @@ _LINE_END: Final = re.compile(r"\\r|\\n|\s")
 _REMEDY: Final = "put the PEM that Kalshi gave you, or the path of its file, into KALSHI_SECRET"
 
 
+#: By how much our clock may be wrong before requests are signed with the exchange's time instead,
+#: and up to which: beyond, nobody should trade with it.
+LEAST_AHEAD: Final = timedelta(seconds=2)
+MOST_AHEAD: Final = timedelta(minutes=5)
+#: What the exchange tells is cut off to whole seconds.
+_CUT_OFF: Final = timedelta(seconds=0.5)
+
+
 class Signer:
-    """Signs as the owner of one API key, at the time of the clock."""
+    """Signs as the owner of one API key, at the time of the clock or, if that is off, of Kalshi."""
 
     def __init__(self, key_id: str, secret: str, clock: Clock) -> None:
         """`secret` is the private key in PEM, on one line too, or the path of a file with it.
@@ -35,10 +44,16 @@ class Signer:
         self._key_id = key_id
         self._sign = _signature(_pem(secret))
         self._clock = clock
+        self._ahead = timedelta()
+
+    def heard(self, at: datetime) -> None:
+        """The exchange's own time is this, to the second."""
+        ahead = at + _CUT_OFF - self._clock.now()
+        self._ahead = ahead if LEAST_AHEAD <= abs(ahead) <= MOST_AHEAD else timedelta()
 
     def headers(self, method: str, path: str) -> Mapping[str, str]:
         """The headers of one request, made now: a signature is good for some seconds only."""
-        stamp = str(int(self._clock.now().timestamp() * 1000))
+        stamp = str(int((self._clock.now() + self._ahead).timestamp() * 1000))
         signature = self._sign(f"{stamp}{method.upper()}{path}".encode())
         return {
             "KALSHI-ACCESS-KEY": self._key_id,

@@ -71,11 +71,17 @@ class Calls:
     """Requests to one exchange through one budget."""
 
     def __init__(
-        self, http: httpx.AsyncClient, budget: TokenBudget, signature: Signature | None = None
+        self,
+        http: httpx.AsyncClient,
+        budget: TokenBudget,
+        signature: Signature | None = None,
+        on_time: Callable[[datetime], None] | None = None,
     ) -> None:
+        """`on_time` hears the exchange's own time with each answer that tells it."""
         self._http = http
         self._budget = budget
         self._signature = signature
+        self._on_time = on_time
         self._address = lru_cache(ADDRESSES)(self._absolute)
         self._reading = asyncio.Lock()
         self._heard_at: datetime | None = None
@@ -133,6 +139,8 @@ class Calls:
             async with asyncio.timeout(ATTEMPT_PATIENCE):
                 response = await whole(await self._http.send(request, stream=True))
                 self._heard_at = _time_of(response.headers)
+                if self._on_time is not None and self._heard_at is not None:
+                    self._on_time(self._heard_at)
                 return response
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             reason = f"{type(error).__name__}: {error}".removesuffix(": ")

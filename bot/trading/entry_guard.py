@@ -14,6 +14,7 @@ import msgspec
 from bot.core.events import EntriesResumed, EntriesStopped, Event
 from bot.core.market.market import Market
 from bot.core.market.money import Dollars
+from bot.core.market.orders import Aim, Execution
 from bot.core.risk.circuit_breakers import CircuitBreakers, Permit
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.ports.persistence import Checkpoint, Intents, NullStore
@@ -40,7 +41,11 @@ def _certain() -> bool:
     return True
 
 
-def _trades(_: Market) -> None:
+def _trades(_: Market, __: Aim) -> None:
+    return None
+
+
+def _unheard(_: Market, __: Execution) -> None:
     return None
 
 
@@ -51,7 +56,8 @@ class Safety:
     `store` is where it is written down before it is sent. `killed` is why people want nothing
     entered, None if they do not mind, `killed_until` what lifts that; `sure` is whether this
     process leads beyond doubt at this very moment; `fault` why nothing can be kept; `mismatch` why
-    our accounts are not trusted; `halt` why nothing at all may be traded in a market.
+    our accounts are not trusted; `halt` why no order of an aim may go to a market now;
+    `ended` hears how each came to its end. `now` is the time; None: that of the pass.
     As it stands, nobody objects and nothing is kept: for replays and tests.
     """
 
@@ -61,7 +67,9 @@ class Safety:
     fault: Callable[[], str | None] = _nothing
     mismatch: Callable[[], str | None] = _nothing
     killed_until: Callable[[], str | None] = _nothing
-    halt: Callable[[Market], Stop | None] = _trades
+    halt: Callable[[Market, Aim], Stop | None] = _trades
+    ended: Callable[[Market, Execution], None] = _unheard
+    now: Callable[[], datetime | None] = _nothing
 
     def permit(self) -> Permit:
         """What they all say now."""

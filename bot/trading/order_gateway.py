@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from bot.core.market.market import Market
-from bot.core.market.orders import Execution, Order, OrderStatus, Unresolved
+from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
@@ -43,9 +43,9 @@ class OrderGateway:
         """Orders whose fate is not known: they may have traded."""
         return tuple(self._waiting.values())
 
-    def halt(self, market: Market) -> Stop | None:
-        """Why nothing at all is sent to a market now; None if it is."""
-        return self._safety.halt(market)
+    def halt(self, market: Market, aim: Aim) -> Stop | None:
+        """Why no order of that aim is sent to a market now; None if one is."""
+        return self._safety.halt(market, aim)
 
     def waits_for(self, ticker: str) -> Stop | None:
         """Why nothing else is sent for a market now; None if it is."""
@@ -56,19 +56,22 @@ class OrderGateway:
                 return Stop("unresolved", reason)
         return None
 
-    async def send(self, approved: Approved, *, is_entry: bool) -> Sent:
+    async def send(self, approved: Approved) -> Sent:
         """Send an order, unless anything objects. Raises LeaseLostError."""
         order = approved.order
-        if stop := self._block_reason(approved.market, is_entry):
+        if stop := self._block_reason(approved):
             return Sent(Refused.by(stop, order))
         # It may be written down although the answer was lost, and the process may have been
         # paused while it waited for the disk: from here on the order needs an end, also if
         # nobody waits for the answer any more.
         self._waiting[order.client_order_id] = order
-        if stop := await self._unwritten(order) or self._block_reason(approved.market, is_entry):
+        if stop := await self._unwritten(order) or self._block_reason(approved):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
-        return Sent(answer=self._noted(order, await self._venue.submit(approved)))
+        answer = self._noted(order, await self._venue.submit(approved))
+        if isinstance(answer, Execution):
+            self._safety.ended(approved.market, answer)
+        return Sent(answer=answer)
 
     async def resolve(self) -> AsyncIterator[Execution | Unresolved]:
         """Ask again what became of each order whose fate is not known; one answer at a time."""
@@ -79,10 +82,11 @@ class OrderGateway:
         """Begin with these orders of an unknown fate."""
         self._waiting = {order.client_order_id: order for order in unresolved}
 
-    def _block_reason(self, market: Market, is_entry: bool) -> Stop | None:
-        safety = self._safety
-        permit = safety.permit() if is_entry else Permit(sure=safety.sure(), fault=safety.fault())
-        return permit.stop or safety.halt(market)
+    def _block_reason(self, approved: Approved) -> Stop | None:
+        safety, aim = self._safety, approved.order.aim
+        leaves = aim is Aim.LEAVE
+        permit = Permit(sure=safety.sure(), fault=safety.fault()) if leaves else safety.permit()
+        return permit.stop or safety.halt(approved.market, aim)
 
     async def _unwritten(self, order: Order) -> Stop | None:
         try:

@@ -4,7 +4,7 @@ Leaves out where books and scores come from, what the account is made of (`holdi
 entries (`brakes`) and how an order is sent (`gateway`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, OrderUn
 from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.orders import Aim, Execution, Order, Unresolved
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
 from bot.core.risk.limit_use import LimitInputs, LimitUse, limit_uses
@@ -51,6 +51,7 @@ class Trader:
         safety = safety or Safety()
         self._rules = rules
         self._order_ids = order_ids
+        self._now = safety.now
         self._gateway = OrderGateway(venue, safety)
         self._entry_guard = EntryGuard(rules.limits, safety, cash)
         self._holdings = TradingAccount(cash)
@@ -135,10 +136,9 @@ class Trader:
         """
         self._look(at)
         edges = self._rules.edges(predictions, markets)
-        books = predictions.books
-        for row, (ticker, score) in enumerate(
-            zip(books.tickers, predictions.scores.tolist(), strict=True)
-        ):
+        books, scores = predictions.books, predictions.scores.tolist()
+        for row in self._exits_first(books.tickers):
+            ticker, score = books.tickers[row], scores[row]
             held = self.portfolio.size(ticker)
             decision = decided(score, held, self._rules.thresholds, predictions.reasons[row])
             place = len(self._pending_events)
@@ -223,6 +223,11 @@ class Trader:
             (kind, key): body for kind in state_records for key, body in state_records[kind].items()
         }
 
+    def _exits_first(self, tickers: Sequence[str]) -> list[int]:
+        """The rows of what is held, then the others: no exit waits for an entry."""
+        held = self.portfolio.positions
+        return sorted(range(len(tickers)), key=lambda row: tickers[row] not in held)
+
     def _take_pending(self) -> list[Event]:
         reported, self._pending_events = self._pending_events, []
         return reported
@@ -253,13 +258,15 @@ class Trader:
         if decision.action not in ENTRIES:
             return decision
         rules = self._rules
-        barred = self.stop or self._gateway.halt(shown.market)
+        barred = self.stop or self._gateway.halt(shown.market, Aim.ENTER)
         stop = barred or rules.exits.too_short(at, shown) or rules.too_dear(edges, row)
         if stop is None:
             return decision
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
 
     async def _order(self, at: datetime, decision: Decision, shown: Shown) -> None:
+        # Orders of a pass wait for each other: each is of its own moment.
+        at = self._now() or at
         action = decision.action
         order = self._order_for(at, action, shown)
         if order is None:
@@ -270,12 +277,12 @@ class Trader:
             return
         is_entry = action in ENTRIES
         self._holdings.belongs(shown.market, None if is_entry else decision.cause)
-        sent = await self._gateway.send(verdict, is_entry=is_entry)
+        sent = await self._gateway.send(verdict)
         if sent.refused is not None:
             self._refused(at, sent.refused)
         else:
             self._pending_events.append(OrderSubmitted(at, order))
-            if is_entry:
+            if is_entry and not _is_refusal(sent.answer):
                 self._entry_guard.entered(at)
         if sent.answer is not None:
             self._answered(at, sent.answer, shown.book)
@@ -293,7 +300,7 @@ class Trader:
             places=self._holdings.places,
             stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
             entries=self._entry_guard.breakers.entered_lately(at),
-            halt=self._gateway.halt(shown.market),
+            halt=self._gateway.halt(shown.market, order.aim),
         )
         return review.review(order, shown, account, self._rules.limits)
 
@@ -314,6 +321,11 @@ class Trader:
         if name not in self._in_doubt:
             self._in_doubt.add(name)
             self._pending_events.append(OrderUnresolved(at, answer.order, answer.reason))
+
+
+def _is_refusal(answer: Execution | Unresolved | None) -> bool:
+    """Whether the exchange did not even take the order: that is no entry."""
+    return isinstance(answer, Execution) and bool(answer.code)
 
 
 def _shown(books: Books, row: int, market: Market) -> Shown:

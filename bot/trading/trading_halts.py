@@ -1,19 +1,32 @@
-"""Where nothing may be traded at this moment, exits included: paused shards, closed markets.
+"""Where nothing may be traded at this moment: paused shards, closed markets, what was refused.
 
 Leaves out what stops entries alone (`entry_guard`).
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
+from bot.core.market.orders import Aim, Execution
 from bot.core.risk.limits import Stop
+from bot.core.risk.refusals import DOUBLINGS, PAUSES, Consequence, Scope, consequence
 from bot.ports.exchange import Clock, ExchangeError
 
 #: How long the exchange's word that it trades is good for.
 READ_AGAIN: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Nothing more is sent until then, or nothing of an aim; `times` in a row."""
+
+    until: datetime
+    reason: str
+    aim: Aim | None
+    times: int
 
 
 class StatusSource(Protocol):
@@ -25,10 +38,7 @@ class StatusSource(Protocol):
 
 
 class TradingHalts:
-    """Asks the exchange whether it trades, and says no where that is not known to be so.
-
-    `fault` says what of the shards asked about does not trade; None if all do.
-    """
+    """Asks the exchange whether it trades, and says no where that is not known to be so."""
 
     def __init__(self, source: StatusSource, clock: Clock) -> None:
         self._source = source
@@ -36,27 +46,54 @@ class TradingHalts:
         self._read_at: datetime | None = None
         self._status: ExchangeStatus | None = None
         self._unread = "whether the exchange trades has not been asked yet"
-        self.fault: str | None = None
+        self._shards: tuple[int, ...] = ()
+        self._refusals: dict[tuple[Scope, str], _Refusal] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """What does not trade of the shards asked about, and why; None if all do."""
+        now = self._clock.now()
+        pauses = [pause for shard in self._shards if (pause := self._pause(shard))]
+        refusals = [one.reason for one in self._refusals.values() if now < one.until]
+        return "; ".join(dict.fromkeys([*pauses, *refusals])) or None
 
     async def refresh(self, shards: Collection[int]) -> None:
         """Ask again if the last answer is old; what cannot be read is not known."""
         now = self._clock.now()
         if self._read_at is None or not now - self._read_at < READ_AGAIN:
             await self._read(now)
-        pauses = [pause for shard in sorted(shards) if (pause := self._pause(shard))]
-        self.fault = "; ".join(dict.fromkeys(pauses)) or None
+        self._shards = tuple(sorted(shards))
 
-    def expire(self) -> None:
-        """An order was refused for a pause: the status of before is worth nothing now."""
-        self._read_at = None
+    def ended(self, market: Market, execution: Execution) -> None:
+        """An order for a market came to this end: a refusal keeps others from its fate."""
+        if not execution.code:
+            for scope in Scope:
+                self._refusals.pop((scope, _place(scope, market)), None)
+            return
+        if execution.code in PAUSES:
+            # The status of before is worth nothing now.
+            self._read_at = None
+        asked = consequence(execution)
+        key = asked.scope, _place(asked.scope, market)
+        now, last = self._clock.now(), self._refusals.get(key)
+        self._refusals[key] = _refusal(execution, asked, key[1], now, last)
 
-    def halt(self, market: Market) -> Stop | None:
-        """Why no order may go to a market at this moment; None if one may."""
+    def halt(self, market: Market, aim: Aim) -> Stop | None:
+        """Why no order of an aim may go to a market at this moment; None if one may."""
         now = self._clock.now()
         if not market.is_open(now):
             return Stop("market_open", f"{market.ticker} is not open any more at {now:%H:%M:%S}")
         pause = self._pause(market.exchange_index)
-        return Stop("trading_pause", f"{pause}: no orders, exits neither") if pause else None
+        if pause:
+            return Stop("trading_pause", f"{pause}: no orders, exits neither")
+        return self._refused(market, aim, now)
+
+    def _refused(self, market: Market, aim: Aim, now: datetime) -> Stop | None:
+        for scope in Scope:
+            one = self._refusals.get((scope, _place(scope, market)))
+            if one is not None and now < one.until and one.aim in {None, aim}:
+                return Stop("refused", one.reason)
+        return None
 
     async def _read(self, now: datetime) -> None:
         try:
@@ -67,3 +104,24 @@ class TradingHalts:
 
     def _pause(self, shard: int) -> str | None:
         return self._unread if self._status is None else self._status.pause(shard)
+
+
+def _place(scope: Scope, market: Market) -> str:
+    """The name of what a scope covers around a market."""
+    match scope:
+        case Scope.ALL:
+            return "the exchange"
+        case Scope.SHARD:
+            return f"shard {market.exchange_index}"
+        case Scope.MARKET:
+            return market.ticker
+
+
+def _refusal(
+    execution: Execution, asked: Consequence, place: str, now: datetime, last: _Refusal | None
+) -> _Refusal:
+    times = 1 if last is None else last.times + 1
+    until = now + timedelta(seconds=asked.seconds * 2 ** min(times - 1, DOUBLINGS))
+    what = "entry" if asked.aim is Aim.ENTER else "order"
+    reason = f"no {what} on {place} until {until:%H:%M:%S} UTC, for one was refused"
+    return _Refusal(until, f"{reason}: {execution.error}", asked.aim, times)

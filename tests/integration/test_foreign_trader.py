@@ -12,9 +12,12 @@ from bot.core.events import OrderEnded
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim
+from bot.kalshi.client import KalshiClient
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.orders import TimeInForce
 from bot.sim.engine.units import size_contracts
+from bot.trading.entry_guard import Safety
+from bot.trading.trading_halts import TradingHalts
 from tests.support.kalshi_stand import TICKER, Stand, stand
 from tests.support.sim_exchanges import request
 from tests.support.strategies import ladder
@@ -100,6 +103,26 @@ def test_no_exit_opens_a_position_whatever_a_stranger_does(steps):
 
     with stamina.set_testing(True, attempts=2):
         asyncio.run(played())
+
+
+async def test_an_order_that_is_not_taken_is_no_entry_and_the_next_one_waits():
+    async with stand() as live:
+        shared = Shared(live)
+        live.ann.cash[0] = 0
+        halts = TradingHalts(
+            KalshiClient(live.calls._http, live.calls._budget, live.clock), live.clock
+        )
+        await halts.refresh({0})
+        safety = Safety(shared.desk.store, halt=halts.halt, ended=halts.ended)
+        shared.desk.trader._gateway._safety = safety
+
+        for _ in range(30):
+            await shared.step("bot", 0.95)
+
+        tries = [end for end in shared.desk.store.events if isinstance(end, OrderEnded)]
+        assert [end.execution.code for end in tries] == ["insufficient_balance"]
+        assert shared.desk.trader._entry_guard.breakers.entries == ()
+        assert "no entry on shard 0 until" in str(halts.fault)
 
 
 async def test_a_position_closed_by_hand_is_not_sold_again():

@@ -74,13 +74,17 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What became of an order, final: its fills, and why when it is not all filled."""
+    """What became of an order, final: its fills, and why when it is not all filled.
+
+    `code` is the kind of refusal where the exchange did not take it; empty for any other end.
+    """
 
     order: Order
     order_id: str
     status: OrderStatus
     fills: tuple[Fill, ...] = ()
     error: str = ""
+    code: str = ""
 
     @property
     def filled(self) -> Contracts:

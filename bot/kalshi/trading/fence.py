@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from bot.core.market.orders import Aim
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.ports.exchange import ExchangeError
 
@@ -25,18 +26,24 @@ log = logging.getLogger("main")
 #: Contracts in 15 s that a group can be limited to.
 MOST_CONTRACTS: Final = 1_000_000
 _NOT_FOUND: Final = 404
+#: What a group that is gone, or stopped already, may be answered when it is to be stopped.
+_NOT_OPEN: Final = frozenset({400, _NOT_FOUND, 409, 410, 422})
 _TOO_MANY: Final = 429
 
 
 class _Groups(Struct, frozen=True):
-    """Order groups by shard: those in force, and those stopped but not yet deleted."""
+    """Order groups by shard: those in force, and those stopped but not yet deleted.
+
+    `open` are for entries; exits have groups of their own, that no runaway entry can stop.
+    """
 
     open: dict[int, str]
     stopped: list[tuple[int, str]]
+    leave: dict[int, str] = {}  # a Struct copies its defaults
 
 
 class Fence:
-    """Opens the order groups of a term; `contracts` may trade on a shard in 15 s, not more.
+    """Opens the order groups of a term; `contracts` may be entered on a shard in 15 s, not more.
 
     Raises ValueError for a limit that no group can have.
     """
@@ -46,7 +53,7 @@ class Fence:
             raise ValueError(f"{contracts} contracts in 15 s: needs 1 to {MOST_CONTRACTS}")
         self._exchange = exchange
         self._contracts = contracts
-        self._groups: dict[int, str] = {}
+        self._groups: dict[Aim, dict[int, str]] = {}
 
     async def open(self, earlier: str | None) -> str:
         """Stop the groups of the earlier term, then begin new ones; what to hand on next time.
@@ -56,24 +63,36 @@ class Fence:
         """
         before = _groups(earlier)
         self._groups = {}
-        for shard, group in before.open.items():
+        ours = [*before.open.items(), *before.leave.items()]
+        for shard, group in ours:
             await self._stop(group, shard)
         left = [one for one in before.stopped if not await self._is_deleted(*one)]
         # Only a term that is whole has groups: what is not handed on, nobody would ever stop.
-        self._groups = await self._begun(await self._exchange.shards())
-        after = _Groups(self._groups, [*left, *before.open.items()])
+        shards = await self._exchange.shards()
+        enter = await self._begun(shards, self._contracts)
+        try:
+            leave = await self._begun(tuple(enter), MOST_CONTRACTS)
+        except ExchangeError:
+            await self._undone(enter)
+            raise
+        self._groups = {Aim.ENTER: enter, Aim.LEAVE: leave}
+        after = _Groups(enter, [*left, *ours], leave)
         return msgspec.json.encode(after).decode()
 
-    def group(self, shard: int) -> str | None:
-        """The order group of this term on a shard; None if it has none there."""
-        return self._groups.get(shard)
+    def group(self, shard: int, aim: Aim) -> str | None:
+        """The order group of this term on a shard for orders of an aim; None if there is none."""
+        return self._groups.get(aim, {}).get(shard)
 
     async def _stop(self, group: str, shard: int) -> None:
         try:
             await self._exchange.trigger_group(group, shard)
         except ExchangeError as error:
-            if error.status != _NOT_FOUND:
+            if error.status not in _NOT_OPEN:
                 raise
+            # A term that does not begin for it would leave all positions to nobody.
+            log.warning(
+                "The order group %s cannot be stopped, it takes no orders: %s", group, error
+            )
 
     async def _is_deleted(self, shard: int, group: str) -> bool:
         try:
@@ -83,11 +102,11 @@ class Fence:
             return error.status == _NOT_FOUND
         return True
 
-    async def _begun(self, shards: Sequence[int]) -> dict[int, str]:
+    async def _begun(self, shards: Sequence[int], contracts: int) -> dict[int, str]:
         groups: dict[int, str] = {}
         for shard in shards:
             try:
-                groups[shard] = await self._exchange.create_group(self._contracts, shard)
+                groups[shard] = await self._exchange.create_group(contracts, shard)
             except ExchangeError as error:
                 # One shard that says no must not keep the others from trading.
                 if not _says_no(error) or (shard == shards[-1] and not groups):

@@ -16,6 +16,8 @@ from bot.ports.exchange import ExchangeError
 #: Refusals that say whose order it is, and answers given before the exchange was done.
 _EXISTS: Final = "order_already_exists"
 _UNFINISHED: Final = frozenset({408, 499})
+#: Kinds of refusals that go by their status, for their words are many.
+_KINDS: Final = {401: "unauthorized", 403: "forbidden", 429: "too_many_requests"}
 #: What to do about a refusal, where its own words do not say.
 _REMEDIES: Final = {
     "insufficient_balance": "move cash to the shard of this market: that of others does not count",
@@ -38,7 +40,10 @@ def refused(order: Order, error: ExchangeError) -> Execution:
     """An order that the exchange did not take, or never got."""
     remedy = _REMEDIES.get(error.code)
     reason = f"{error} ({remedy})" if remedy else str(error)
-    return not_sent(order, reason) if error.code == NOT_SENT else failed(order, reason)
+    if error.code == NOT_SENT:
+        return not_sent(order, reason)
+    code = _KINDS.get(error.status or 0) or error.code or f"http_{error.status}"
+    return Execution(order, "", OrderStatus.ERROR, error=reason, code=code)
 
 
 def not_sent(order: Order, reason: str) -> Execution:

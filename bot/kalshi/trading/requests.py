@@ -6,7 +6,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -17,7 +17,8 @@ from msgspec import Raw
 from bot.core.market.market import Side
 from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Aim, Order
-from bot.kalshi.calls import Calls, Write
+from bot.kalshi.auth import MOST_AHEAD
+from bot.kalshi.calls import Calls, Write, parsed, refused_as
 from bot.kalshi.wire import account, orders, reference, shapes
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode, outline
@@ -26,8 +27,9 @@ from bot.ports.exchange import ExchangeError
 #: Entries on one page: the most there can be; and pages of a listing that has an end.
 PAGE: Final = 1_000
 MOST_PAGES: Final = 50
-#: How far before an order was made it is looked for, should the clocks differ.
-EARLIER: Final = timedelta(seconds=60)
+#: How far before an order was made it is looked for, should the clocks differ: by twice as much
+#: as what signatures make up for.
+EARLIER: Final = 2 * MOST_AHEAD
 
 BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 
@@ -122,7 +124,13 @@ class KalshiTrading:
 
     async def shards(self) -> tuple[int, ...]:
         """The numbers of the exchange's shards."""
-        reported = await self._reads.read("/exchange/status", (), _shape(shapes.ExchangeStatusWire))
+        path = "/exchange/status"
+        response = await self._reads.get(path)
+        try:
+            # In a pause it comes with the status of an error.
+            reported = parsed(f"GET {path}", _shape(shapes.ExchangeStatusWire), response.content)
+        except ExchangeError as error:
+            raise refused_as(f"GET {path}", response) or error from error
         shards = reported.exchange_index_statuses
         return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
 

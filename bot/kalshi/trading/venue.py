@@ -84,7 +84,7 @@ class LiveVenue:
         shard = self._shard_of(order.ticker)
         if shard is None:
             return outcome.not_sent(order, f"nobody knows on which shard {order.ticker} trades")
-        group = self._fence.group(shard)
+        group = self._fence.group(shard, order.aim)
         if group is None:
             return outcome.not_sent(order, f"this term has no order group on shard {shard}")
         check = partial(self._refuse_late, order)

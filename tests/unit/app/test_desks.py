@@ -226,7 +226,10 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
     async with execution_backends.opened(found, SystemClock()) as backend:
         await backend.begin(None)
 
-    assert {group.limit for group in here.exchange.groups.of(here.ann)} == {limit * CONTRACT}
+    assert {group.limit for group in here.exchange.groups.of(here.ann)} == {
+        limit * CONTRACT,
+        MOST_CONTRACTS * CONTRACT,
+    }
 
 
 async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):

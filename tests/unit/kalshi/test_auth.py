@@ -154,3 +154,25 @@ def test_a_signer_does_not_show_its_key():
     assert inside not in repr(signer)
     assert inside not in repr(vars(signer))
     assert b64encode(inside.encode()).decode() not in repr(vars(signer))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "off"), [(1, 0), (40, 40.5), (-40, -39.5), (299, 299.5), (400, 0)]
+)
+def test_a_clock_that_is_off_signs_with_the_time_that_the_exchange_tells(seconds, off):
+    signer = Signer("the-id", RSA_PEM, HandClock())
+
+    signer.heard(NOON + timedelta(seconds=seconds))
+
+    stamp = int(signer.headers("GET", "/x")["KALSHI-ACCESS-TIMESTAMP"]) / 1000
+    assert stamp - NOON.timestamp() == off
+
+
+def test_a_clock_that_is_right_again_is_believed_again():
+    signer = Signer("the-id", RSA_PEM, HandClock())
+    signer.heard(NOON + timedelta(seconds=40))
+
+    signer.heard(NOON)
+
+    stamp = int(signer.headers("GET", "/x")["KALSHI-ACCESS-TIMESTAMP"]) / 1000
+    assert stamp == NOON.timestamp()

@@ -294,7 +294,7 @@ async def test_an_order_is_looked_for_by_its_name_on_all_pages():
     assert found is not None
     assert found.order_id == "o-bot-1"
     params = [dict(sent.url.params) for sent in reported.asked]
-    since = str(int((NOON - timedelta(seconds=60)).timestamp()))
+    since = str(int((NOON - timedelta(minutes=10)).timestamp()))
     assert params[0] == {"ticker": "KXRAIN-A", "min_ts": since, "limit": "1000"}
     assert params[1] == {**params[0], "cursor": "next"}
 

@@ -533,8 +533,52 @@ async def test_the_groups_of_old_terms_do_not_pile_up():
         groups = live.exchange.groups.of(live.ann)
 
         shards = len(live.exchange.state.shards)
-        assert [group.is_triggered for group in groups] == [True] * shards + [False] * shards
+        of_a_term = 2 * shards
+        assert [g.is_triggered for g in groups] == [True] * of_a_term + [False] * of_a_term
         assert {group.shard for group in groups} == set(range(shards))
+
+
+async def test_entries_stopped_by_the_exchange_stop_no_exit():
+    async with stand(limit=25) as live:
+        await live.trade(buying("20"))
+        live.put(BOOK, TICKER)
+
+        await live.trade(buying("10", name="c-3"))
+        refused = await live.trade(buying("1", name="c-4"))
+        closed = await live.trade(leaving("20"))
+
+        assert refused.code == "order_group_triggered"
+        assert closed.status is OrderStatus.FILLED
+
+
+async def test_a_term_begins_in_a_pause_that_is_told_with_the_status_of_an_error():
+    def in_a_pause(good: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Unavailable(good)
+
+    async with stand(wrap=in_a_pause, opened=False) as live:
+        assert await live.venue.open_term(None)
+
+
+class Unavailable(httpx.AsyncBaseTransport):
+    """Tells its status with a 503, body and all."""
+
+    def __init__(self, good):
+        self._good = good
+
+    async def handle_async_request(self, request):
+        answer = await self._good.handle_async_request(request)
+        if request.url.path.endswith("/exchange/status"):
+            answer.status_code = 503
+        return answer
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_group_that_cannot_be_stopped_twice_keeps_no_term_from_beginning(status):
+    async with stand(opened=False) as live:
+        handed_on = await live.venue.open_term(None)
+        live.fail(kind="error", route="PUT *", status=status)
+
+        assert await live.venue.open_term(handed_on)
 
 
 async def test_groups_that_are_gone_already_are_no_hindrance():
@@ -572,7 +616,7 @@ async def test_an_old_group_that_cannot_be_deleted_now_is_deleted_later():
         await live.venue.open_term(handed_on)
 
         shards = len(live.exchange.state.shards)
-        assert (piled_up, len(live.exchange.groups.of(live.ann))) == (3 * shards, 2 * shards)
+        assert (piled_up, len(live.exchange.groups.of(live.ann))) == (6 * shards, 4 * shards)
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "error_after", "rate_limited", "garbage"])

@@ -21,6 +21,7 @@ from bot.core.signals.strategy import Sizing
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Checkpoint, LeaseLostError
 from bot.trading.decision import TradeRules
+from tests.support.fakes import HandClock
 from tests.support.trading import BOOK, CASH, THRESHOLDS, Desk, only
 
 BUY, SELL, LEAVE = 0.8, 0.2, 0.5
@@ -378,3 +379,28 @@ async def test_a_book_without_the_side_that_is_needed_makes_no_order():
 
     assert [type(event) for event in events[:1]] == [SignalMade]
     assert backend.store.intended == {}
+
+
+async def test_no_exit_waits_for_an_entry():
+    backend = Desk("A", "B", "C")
+    await backend.run({"B": 0.9})
+
+    await backend.run({"A": 0.9, "B": 0.5, "C": 0.9})
+
+    assert [(o.ticker, o.aim.value) for o in backend.venue.sent[1:]] == [
+        ("B", "leave"),
+        ("A", "enter"),
+        ("C", "enter"),
+    ]
+
+
+async def test_each_order_of_a_pass_is_of_its_own_moment():
+    backend = Desk("A", "B")
+    clock = HandClock()
+    backend.trader._now = clock.now
+    backend.venue.before = lambda _: clock.pass_by(3)
+
+    await backend.act(0.9)
+
+    first, second = backend.venue.sent
+    assert (second.at - first.at).total_seconds() == 3

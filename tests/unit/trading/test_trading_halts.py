@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import pytest
+
 from bot.core.events import OrderRefused
 from bot.core.market.exchange_status import ExchangeStatus, ShardStatus
-from bot.core.market.market import Market
+from bot.core.market.market import Market, Side
+from bot.core.market.orders import Aim, Execution, OrderStatus
 from bot.core.risk.limits import Stop
 from bot.ports.exchange import ExchangeError
 from bot.trading.entry_guard import Safety
 from bot.trading.trading_halts import TradingHalts
 from tests.support.fakes import HandClock
-from tests.support.strategies import open_market
+from tests.support.strategies import open_market, order
 from tests.support.trading import Desk, only
 
 OPEN = ShardStatus(exchange_active=True, trading_active=True)
@@ -44,8 +47,8 @@ async def test_a_paused_shard_stops_its_markets_and_no_others():
 
     await halts.refresh({0, 2})
 
-    assert halts.halt(open_market("A")) is None
-    assert halts.halt(FAR) == Stop(
+    assert halts.halt(open_market("A"), Aim.LEAVE) is None
+    assert halts.halt(FAR, Aim.LEAVE) == Stop(
         "trading_pause", "trading is paused on shard 2: no orders, exits neither"
     )
     assert halts.fault == "trading is paused on shard 2"
@@ -62,11 +65,11 @@ async def test_a_shard_where_no_market_is_watched_is_not_a_fault():
 async def test_what_was_never_asked_or_cannot_be_read_is_not_open():
     says = Says(fails="no answer")
     halts = TradingHalts(says, HandClock())
-    assert _rule(halts.halt(open_market())) == "trading_pause"
+    assert _rule(halts.halt(open_market(), Aim.LEAVE)) == "trading_pause"
 
     await halts.refresh({0})
 
-    assert _rule(halts.halt(open_market())) == "trading_pause"
+    assert _rule(halts.halt(open_market(), Aim.LEAVE)) == "trading_pause"
     assert halts.fault == "whether the exchange trades cannot be read: no answer"
 
 
@@ -81,7 +84,7 @@ async def test_a_status_is_read_again_once_it_is_old_or_an_order_was_refused():
     await halts.refresh({0})
     assert says.asked == 2
 
-    halts.expire()
+    halts.ended(open_market(), refusal("exchange_is_paused"))
     await halts.refresh({0})
     assert says.asked == 3
 
@@ -95,7 +98,7 @@ async def test_a_failed_reading_does_not_leave_the_last_one_in_force():
 
     await halts.refresh({0})
 
-    assert _rule(halts.halt(open_market())) == "trading_pause"
+    assert _rule(halts.halt(open_market(), Aim.LEAVE)) == "trading_pause"
 
 
 async def test_a_market_that_closes_between_its_book_and_its_order_gets_none():
@@ -103,11 +106,85 @@ async def test_a_market_that_closes_between_its_book_and_its_order_gets_none():
     halts = TradingHalts(Says(), clock)
     await halts.refresh({0})
     closing = open_market(close_time=clock.now() + timedelta(seconds=1))
-    assert halts.halt(closing) is None
+    assert halts.halt(closing, Aim.LEAVE) is None
 
     clock.pass_by(1)
 
-    assert _rule(halts.halt(closing)) == "market_open"
+    assert _rule(halts.halt(closing, Aim.LEAVE)) == "market_open"
+
+
+# What was refused
+
+
+def refusal(code: str, aim: Aim = Aim.ENTER) -> Execution:
+    wish = order(Side.BUY, 1, "0.50", aim=aim)
+    return Execution(wish, "", OrderStatus.ERROR, error=f"HTTP 400, {code}", code=code)
+
+
+#: What each code bars: entries here, exits here, entries in another market of the shard, and on
+#: another shard.
+REACH = {
+    "unauthorized": (True, True, True, True),
+    "forbidden": (True, True, True, True),
+    "too_many_requests": (True, True, True, True),
+    "exchange_is_paused": (True, True, True, False),
+    "insufficient_balance": (True, False, True, False),
+    "order_group_triggered": (True, False, True, False),
+    "trading_is_paused": (True, True, False, False),
+    "MARKET_NOT_ACTIVE": (True, True, False, False),
+    "a word nobody knows": (True, True, False, False),
+}
+
+
+async def _open(clock: HandClock) -> TradingHalts:
+    halts = TradingHalts(Says(), clock)
+    await halts.refresh({0, 2})
+    return halts
+
+
+@pytest.mark.parametrize("code", REACH)
+async def test_a_refusal_stops_what_would_be_refused_like_it_and_nothing_else(code):
+    clock = HandClock()
+    halts = await _open(clock)
+    halts.ended(open_market("A"), refusal(code))
+
+    barred = (
+        halts.halt(open_market("A"), Aim.ENTER),
+        halts.halt(open_market("A"), Aim.LEAVE),
+        halts.halt(open_market("C"), Aim.ENTER),
+        halts.halt(FAR, Aim.ENTER),
+    )
+    assert tuple(stop is not None for stop in barred) == REACH[code]
+    assert code in str(halts.fault)
+
+    clock.pass_by(300)
+    assert halts.halt(open_market("A"), Aim.ENTER) is None
+    assert halts.fault is None
+
+
+async def test_a_refused_exit_does_not_bar_the_exits_of_its_shard():
+    halts = await _open(HandClock())
+
+    halts.ended(open_market("A"), refusal("order_group_triggered", Aim.LEAVE))
+
+    assert halts.halt(open_market("A"), Aim.LEAVE) is not None
+    assert halts.halt(open_market("C"), Aim.LEAVE) is None
+
+
+async def test_a_refusal_that_comes_again_waits_twice_as_long_until_an_order_is_taken():
+    clock = HandClock()
+    halts = await _open(clock)
+    for seconds in (30, 60, 120):
+        halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE"))
+        clock.pass_by(seconds - 1)
+        assert halts.halt(open_market("A"), Aim.ENTER) is not None
+        clock.pass_by(1)
+        assert halts.halt(open_market("A"), Aim.ENTER) is None
+
+    halts.ended(open_market("A"), Execution(order(Side.BUY, 1, "0.5"), "o", OrderStatus.FILLED))
+    halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE"))
+    clock.pass_by(30)
+    assert halts.halt(open_market("A"), Aim.ENTER) is None
 
 
 class Halted(Desk):
@@ -118,7 +195,7 @@ class Halted(Desk):
         self.stop: Stop | None = None
         self.trader._gateway._safety = replace(Safety(self.store), halt=self.halt)
 
-    def halt(self, _market: Market) -> Stop | None:
+    def halt(self, _market: Market, _aim: Aim) -> Stop | None:
         return self.stop
 
     def pause(self) -> None:
