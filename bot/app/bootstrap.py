@@ -20,6 +20,7 @@ from bot import config
 from bot.alerts.dispatcher import AlertKind, AlertRules, Alerts, Severity, Webhook
 from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
 from bot.app.disk_space import DiskWatch
+from bot.app.ephemeral import is_ephemeral, mounted
 from bot.app.execution_backends import signer_of
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
@@ -311,9 +312,12 @@ def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> Leade
 
 def _folders(settings: Settings) -> list[Path]:
     """Where the logs lie, and the database if it is a file."""
+    return [settings.log_dir, *_database_folder(settings)]
+
+
+def _database_folder(settings: Settings) -> list[Path]:
     url = address.read(settings.database)
-    file = [Path(url.database or "").parent] if url.drivername == "sqlite" else []
-    return [settings.log_dir, *file]
+    return [Path(url.database or "").parent] if url.drivername == "sqlite" else []
 
 
 def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyClock) -> RoleStatus:
@@ -365,8 +369,24 @@ def _greet(settings: Settings, model: Model) -> None:
         log.warning("No opinions, every signal holds: %s", model.fault)
     else:
         log.info("Model %s", model.version)
+    _warn_of_the_disk(settings)
+
+
+def _warn_of_the_disk(settings: Settings) -> None:
+    if settings.is_embedded:
+        return
     if settings.bot_mode == "live" and settings.database_url is None:
         log.warning(
             "Live trading is kept in a file in LOG_DIR: if it is lost, or another process has its "
             "own, nobody knows what the other did; set DATABASE_URL"
         )
+    if lost := [folder.name for folder in _database_folder(settings) if _ends(folder)]:
+        log.warning(
+            "The folder %s lies on a disk that ends with this container, and the account with it: "
+            "mount a volume there, or set DATABASE_URL",
+            lost[0],
+        )
+
+
+def _ends(folder: Path) -> bool:
+    return is_ephemeral(folder, mounted())

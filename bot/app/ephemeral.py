@@ -1,0 +1,31 @@
+"""Whether a folder lies on a disk that ends with its container: what is kept there is lost."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+#: File systems that containers get for themselves, and those in memory.
+_FLEETING: Final = frozenset({"overlay", "aufs", "tmpfs", "ramfs"})
+#: As Linux tells of what is mounted: a blank in a name is \040.
+MOUNTS: Final = Path("/proc/self/mounts")
+
+
+def is_ephemeral(folder: Path, mounts: str) -> bool:
+    """Whether what is in a folder ends with the container; `mounts` is the text of `MOUNTS`."""
+    known = dict(_mounted(line) for line in mounts.splitlines() if line.count(" ") >= 2)
+    whole = folder.absolute()
+    nearest = next((known[each] for each in (whole, *whole.parents) if each in known), "")
+    return nearest in _FLEETING
+
+
+def mounted() -> str:
+    """What is mounted here; nothing where the system does not tell."""
+    try:
+        return MOUNTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _mounted(line: str) -> tuple[Path, str]:
+    _, where, kind = line.split(" ")[:3]
+    return Path(re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), where)), kind
