@@ -123,8 +123,9 @@ class MarketLifecycle:
                 self.pause(shard, trading=due is Due.RESUME, exchange=None)
             if due is Due.RESUME:
                 self.schedule_weekly_pause()
-        else:
-            self._steps[due](self._state.markets[key])
+        elif (market := self._state.markets.get(key)) is not None:
+            # A close that was moved leaves its promise behind; the market may be archived by then.
+            self._steps[due](market)
 
     def _open(self, market: MarketState) -> None:
         if market.status is MarketStatus.INITIALIZED:

@@ -51,6 +51,21 @@ def test_a_day_is_forgotten_though_nobody_asks_for_it():
     assert held < 1_500_000
 
 
+def test_a_promise_about_a_market_that_was_archived_is_no_failure():
+    exchange = exchange_with("A")
+    exchange.set_close_time("A", CLOSE - timedelta(hours=20))
+    exchange.advance(CLOSE - timedelta(hours=20))
+    exchange.determine("A", "yes")
+    exchange.archive.after = timedelta(hours=1)
+    exchange.advance(CLOSE - timedelta(hours=18))
+    gone = "A" not in exchange.state.markets
+
+    exchange.advance(CLOSE + timedelta(hours=1))
+
+    assert gone
+    assert exchange.result("A") == "yes"
+
+
 def test_the_result_of_a_market_is_known_after_it_was_archived():
     exchange = exchange_with("A", "B")
     bob, cat = (exchange.open_account(name, house=True) for name in ("bob", "cat"))
