@@ -16,6 +16,7 @@ from api.routes import (
     account,
     bot,
     config,
+    dashboard,
     decisions,
     demo,
     docs,
@@ -124,6 +125,6 @@ def create_app(
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
     about_trading = (state, account, history, bot, decisions, whales, model)
-    for part in (root, docs, *about_trading, logs, config, demo):
+    for part in (root, docs, dashboard, *about_trading, logs, config, demo):
         app.include_router(part.router)
     return app

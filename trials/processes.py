@@ -190,6 +190,11 @@ class Started:
         """The text of a GET."""
         return self._client.get(path).text
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self._client.base_url)
+
     def post(self, path: str) -> None:
         """A POST that must succeed."""
         answer = self._client.post(path, headers={"authorization": f"Bearer {TOKEN}"})

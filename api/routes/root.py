@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from api.deps import CurrentFacts, CurrentServices
 from api.schemas.common import Responses
 from api.schemas.service import HealthView, ReadyView, RootView
+from api.security.headers import DASHBOARD
+from api.security.paths import BASE
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder
 
 router = APIRouter(tags=["service"])
@@ -16,15 +19,25 @@ router = APIRouter(tags=["service"])
 #: Intervals without a new snapshot after which the state is called stale, and the least wait.
 _PATIENCE: Final = 3
 _LEAST_PATIENCE: Final = timedelta(seconds=15)
+_BY_ACCEPT: Final = {"vary": "accept"}
 _TEXT: Final[Responses] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The figures"}
 }
+_MOVED: Final[Responses] = {307: {"description": "To `/dashboard`, for a browser"}}
 _UNREADY: Final[Responses] = {503: {"model": ReadyView, "description": "Not ready"}}
 
 
-@router.get("/", summary="What this is, and whether the bot runs")
-async def root(services: CurrentServices, facts: CurrentFacts) -> RootView:
-    """Name, versions, mode, and where to go from here."""
+@router.get(
+    "/", summary="What this is, and whether the bot runs", response_model=RootView, responses=_MOVED
+)
+async def root(
+    request: Request, response: Response, services: CurrentServices, facts: CurrentFacts
+) -> RootView | Response:
+    """Name, versions, mode, and where to go from here; a browser is sent to `/dashboard`."""
+    base = request.scope.get(BASE, "")
+    if base is not None and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(base + DASHBOARD.removeprefix("/"), headers=_BY_ACCEPT)
+    response.headers.update(_BY_ACCEPT)
     status = services.snapshot_holder.status
     return RootView(
         name=facts.name,

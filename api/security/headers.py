@@ -1,4 +1,4 @@
-"""The headers of answers: what every one carries, and what the pages of `/docs` need besides."""
+"""The headers of answers: what every one carries, and what pages need besides."""
 
 from typing import Final
 
@@ -11,7 +11,9 @@ HEAD_ONLY: Final = "head_only"
 
 #: Where the pages are that show the documentation; beneath them lies what they load.
 VIEWERS: Final = ("/docs", "/redoc")
-_LOADED: Final = tuple(f"{viewer}/" for viewer in VIEWERS)
+DASHBOARD: Final = "/dashboard"
+DASHBOARD_FILES: Final = ("/dashboard/dashboard.js", "/dashboard/dashboard.css")
+_BENEATH_VIEWERS: Final = tuple(f"{viewer}/" for viewer in VIEWERS)
 
 NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 #: For JSON and all else that no browser should ever run or show inside a page.
@@ -35,18 +37,41 @@ _PAGE: Final[Headers] = [
     *_ISOLATION,
     (b"content-security-policy", _PAGE_POLICY),
 ]
+#: The dashboard styles nothing in its markup, and no script of it comes from elsewhere.
+_DASHBOARD_POLICY: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+#: Its files bear a digest in their address; the page that names them is asked for anew.
+_DASHBOARD: Final[Headers] = [
+    (b"cache-control", b"no-cache"),
+    *_ISOLATION,
+    (b"content-security-policy", _DASHBOARD_POLICY),
+]
+_DASHBOARD_FILE: Final[Headers] = [
+    (b"cache-control", b"max-age=31536000, immutable"),
+    *_DASHBOARD[1:],
+]
 #: For a year no browser that came by https comes by http again.
 ENCRYPTED_ONLY: Final[Headers] = [(b"strict-transport-security", b"max-age=31536000")]
 
 
 def standard(path: str) -> Headers:
     """What every answer carries that has that path."""
-    return _PAGE if is_page(path) else STANDARD
+    if path == DASHBOARD:
+        return _DASHBOARD
+    if path in DASHBOARD_FILES:
+        return _DASHBOARD_FILE
+    return _PAGE if _is_viewer(path) else STANDARD
 
 
 def is_page(path: str) -> bool:
-    """Whether it is a page that shows the documentation, or what such a page loads."""
-    return path in VIEWERS or path.startswith(_LOADED)
+    """Whether it is a page for people, or what such a page loads: it tells nothing by itself."""
+    return _is_viewer(path) or path == DASHBOARD or path in DASHBOARD_FILES
+
+
+def _is_viewer(path: str) -> bool:
+    return path in VIEWERS or path.startswith(_BENEATH_VIEWERS)
 
 
 def came_encrypted(scope: Scope, headers: dict[bytes, bytes]) -> bool:

@@ -12,6 +12,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import Scope
 
+#: In the scope: what an address inside this service begins with, for the browser that asks. None
+#: where that cannot be said without the token that came in the path.
+BASE: Final = "address_base"
 #: What the path begins with if its next part is the token for reading.
 READ_DOOR: Final = "/r/"
 
@@ -32,7 +35,10 @@ def located(scope: Scope, knows: Callable[[str], bool]) -> Target:
     prefix = "/" + root.strip("/") if root.strip("/") else ""
     path = _inside(path.removeprefix(root), prefix, knows)
     token = None
+    scope[BASE] = f"{prefix}/"
     if path.startswith(READ_DOOR):
+        # Relative to the folder behind the door; without the last slash that is another one.
+        scope[BASE] = "" if path.count("/") > READ_DOOR.count("/") else None
         token, path = _opened(path, scope.get("raw_path") or b"")
     scope["root_path"] = prefix
     scope["path"] = prefix + path

@@ -1,0 +1,60 @@
+// What an operator can do: the route, the question before it, the words after it.
+
+import { act, Failure, tokens } from "./api.js";
+import { refresh } from "./feed.js";
+
+const live = (mode) => (mode === "live" ? " This bot trades REAL MONEY." : "");
+
+export const ACTIONS = {
+  start: {
+    label: "Start",
+    path: () => "bot/start",
+    ask: (mode) => ({ title: "Start the loop?", text: `It watches, and trades by its rules.${live(mode)}`, button: "Start", danger: mode === "live" }),
+  },
+  stop: {
+    label: "Stop",
+    path: () => "bot/stop",
+    ask: () => ({
+      title: "Stop the loop?",
+      text: "Nothing is watched and nothing is traded until it is started again, by a restart neither. Open positions stay open. To end entries only, use Kill.",
+      button: "Stop",
+      danger: true,
+    }),
+  },
+  kill: {
+    label: "Kill",
+    path: (reason) => `bot/kill?reason=${encodeURIComponent(reason || "by hand")}`,
+    ask: () => ({
+      title: "Kill switch: no more entries?",
+      text: "No order opens or adds to a position until Resume; exits go on, a restart does not end it.",
+      button: "Kill",
+      danger: true,
+      field: { label: "Reason", value: "by hand", required: true },
+    }),
+  },
+  resume: {
+    label: "Resume",
+    path: () => "bot/resume",
+    ask: (mode) => ({ title: "Enter again?", text: `This ends what Kill began.${live(mode)}`, button: "Resume" }),
+  },
+};
+
+/** Send it; {done, text}, or {wantsToken, text} if a token is missing or wrong. */
+export async function perform(action, value) {
+  try {
+    const answer = await act(action.path(value));
+    refresh();
+    return { done: true, text: answered(action.label, answer) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const wantsToken = error.status === 401 || error.code === "reads_only";
+    if (wantsToken) tokens.forget("act");
+    return { done: false, wantsToken, text: wantsToken ? error.message : `${action.label}: ${error.message}` };
+  }
+}
+
+function answered(label, answer) {
+  const rest = Object.entries(answer).filter(([name]) => name !== "status");
+  const more = rest.filter(([, value]) => typeof value !== "object").map(([name, value]) => `${name} ${value}`);
+  return [`${label}: ${String(answer.status ?? "done").replaceAll("_", " ")}`, ...more].join(", ");
+}

@@ -1,0 +1,174 @@
+// Keeps what is known up to date: one request at a time, the state first, then whatever panel is due.
+
+import { Failure, read, tokens } from "./api.js";
+import { pacer } from "./pacer.js";
+import { get, set } from "./store.js";
+
+const HIDDEN = 30_000;
+const STATUS_EVERY = 4_000;
+const LONGEST_BACKOFF = 30;
+const UNREAD = -Infinity;
+
+const budget = pacer();
+/** What panels on the screen want, by path: {every, users}. */
+const wanted = new Map();
+let etag = null;
+let wake = () => {};
+let running = false;
+
+/** Keep the answer of a path at most `every` ms old; returns what ends that. */
+export function want(path, every) {
+  const entry = wanted.get(path) ?? { every, users: 0 };
+  wanted.set(path, { every: Math.min(every, entry.every), users: entry.users + 1 });
+  wake();
+  return () => {
+    const left = wanted.get(path);
+    if (left.users === 1) wanted.delete(path);
+    else wanted.set(path, { ...left, users: left.users - 1 });
+  };
+}
+
+/** Ask anew at once: something was done that changes the answers. */
+export function refresh() {
+  const answers = Object.fromEntries(
+    Object.entries(get().answers).map(([path, answer]) => [path, { ...answer, askedAt: UNREAD }]),
+  );
+  statusAt = UNREAD;
+  set({ answers, feed: { ...get().feed, retryAt: null } });
+  wake();
+}
+
+export function useToken(token) {
+  tokens.set("read", token);
+  set({ wants: null });
+  refresh();
+}
+
+export function start() {
+  if (running) return;
+  running = true;
+  document.addEventListener("visibilitychange", () => wake());
+  loop();
+}
+
+async function loop() {
+  for (;;) {
+    await pause(nextDelay());
+    if (get().wants || (get().feed.retryAt ?? 0) > Date.now()) continue;
+    const first = unread();
+    const delay = first ? 0 : budget.wait();
+    if (delay > 0) await pause(delay);
+    else await (first ? readPanel(first) : job()());
+  }
+}
+
+/** A panel on the screen of which nothing was read yet; the state comes before all. */
+function unread() {
+  const { state, answers } = get();
+  return state && !document.hidden && !doubtful ? [...wanted.keys()].find((path) => !answers[path]) : undefined;
+}
+
+function nextDelay() {
+  const { feed, wants } = get();
+  if (wants) return HIDDEN;
+  if (feed.retryAt) return Math.max(0, feed.retryAt - Date.now());
+  return document.hidden ? HIDDEN : 0;
+}
+
+function pause(ms) {
+  if (ms <= 0) return Promise.resolve();
+  return new Promise((done) => {
+    const timer = setTimeout(done, ms);
+    wake = () => {
+      clearTimeout(timer);
+      done();
+    };
+  });
+}
+
+let statusAt = UNREAD;
+let stateTurn = true;
+/** A panel had no answer: whether the service is there at all is asked before any other. */
+let doubtful = false;
+
+function job() {
+  if (!get().state || document.hidden || doubtful) return readState;
+  if (Date.now() - statusAt >= STATUS_EVERY) return readStatus;
+  const path = mostDue();
+  stateTurn = !stateTurn || path === null;
+  return stateTurn ? readState : () => readPanel(path);
+}
+
+function mostDue() {
+  const answers = get().answers;
+  let best = null;
+  let most = 0;
+  for (const [path, { every }] of wanted) {
+    const late = (Date.now() - (answers[path]?.askedAt ?? UNREAD)) / every;
+    if (late >= 1 && late > most) [best, most] = [path, late];
+  }
+  return best;
+}
+
+async function readState() {
+  doubtful = false;
+  await reading(async () => {
+    const answer = await read("state/full", etag ? { "If-None-Match": etag } : {});
+    if (answer.status === 304) return {};
+    const state = await answer.json();
+    etag = answer.headers.get("etag");
+    return { state, bot: newer(state.bot, get().bot) };
+  });
+}
+
+async function readStatus() {
+  await reading(async () => {
+    const bot = await (await read("bot/status")).json();
+    statusAt = Date.now();
+    return { bot };
+  });
+}
+
+// What a snapshot says of the bot is as old as the snapshot; /bot/status is of now.
+function newer(shown, live) {
+  return live && (live.last_update ?? "") >= (shown.last_update ?? "") && statusAt > Date.now() - STATUS_EVERY * 2
+    ? { ...shown, ...live }
+    : shown;
+}
+
+async function reading(request) {
+  try {
+    const changes = await request();
+    const feed = { ...get().feed, failure: null, failures: 0, readAt: Date.now(), retryAt: null };
+    set({ ...changes, feed });
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function failed(error) {
+  if (!(error instanceof Failure)) throw error;
+  if (error.status === 401) {
+    set({ wants: "read", feed: { ...get().feed, failure: error } });
+    return;
+  }
+  const failures = get().feed.failures + 1;
+  const seconds = Math.max(error.retryAfter, Math.min(2 ** (failures - 1), LONGEST_BACKOFF));
+  const feed = { ...get().feed, failure: error, failures, retryAt: Date.now() + seconds * 1000 };
+  set({ feed });
+}
+
+async function readPanel(path) {
+  const before = get().answers[path];
+  const put = (answer) => set({ answers: { ...get().answers, [path]: answer } });
+  const askedAt = Date.now();
+  try {
+    const data = await (await read(path)).json();
+    put({ data, failure: null, askedAt, at: Date.now() });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.status === 401) failed(error);
+    doubtful = error.status === 0;
+    put({ ...before, failure: error, askedAt });
+  }
+}

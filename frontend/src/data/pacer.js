@@ -1,0 +1,16 @@
+// A tab asks less than once a second; what a panel reads first does not wait for that.
+
+const PER_SECOND = 0.9;
+
+export function pacer(now = () => performance.now()) {
+  let next = now();
+  return {
+    /** Milliseconds until one more may be sent; 0 takes it. */
+    wait() {
+      const at = now();
+      if (at < next) return next - at;
+      next = at + 1000 / PER_SECOND;
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+// What happened besides trades: notices folded by what they are about, and the timeline.
+
+import { count, time } from "../ui/format.js";
+import { Chips, Ticker, useKept } from "../ui/parts.jsx";
+import { Table } from "../ui/table.jsx";
+
+const words = (kind) => kind.toLowerCase().replaceAll("_", " ");
+
+export function LogTab({ state }) {
+  return (
+    <div class="columns">
+      <section aria-labelledby="notices-title">
+        <h3 id="notices-title">Notices</h3>
+        <Kinds name="notices" rows={state.notices} kind={(one) => one.kind} columns={NOTICES} empty="No notice." />
+      </section>
+      <section aria-labelledby="timeline-title">
+        <h3 id="timeline-title">Timeline</h3>
+        <Kinds name="timeline" rows={state.timeline} kind={(one) => one.type} columns={TIMELINE} empty="Nothing happened yet." />
+      </section>
+    </div>
+  );
+}
+
+function Kinds({ name, rows, kind, columns, empty }) {
+  const [chosen, setChosen] = useKept(name, []);
+  const kinds = [...new Set(rows.map(kind))].sort();
+  const shown = rows.filter((one) => chosen.length === 0 || chosen.includes(kind(one)));
+  const chips = kinds.map((one) => [one, words(one), rows.filter((row) => kind(row) === one).length]);
+  return (
+    <>
+      <div class="tools">
+        <Chips label={`Kinds of ${name}`} all={chips} chosen={chosen} onChange={setChosen} />
+      </div>
+      <Table label={name} columns={columns} rows={shown} id={(one) => JSON.stringify(one)} empty={empty} />
+    </>
+  );
+}
+
+const NOTICES = [
+  { key: "time", label: "Time", cell: (one) => time(one.timestamp) },
+  { key: "kind", label: "Kind", cell: (one) => <span class="nowrap">{words(one.kind)}</span> },
+  { key: "count", label: "×", num: true, cell: (one) => (one.count > 1 ? count(one.count) : "") },
+  { key: "ticker", label: "Market", rank: 3, cell: (one) => (one.ticker ? <Ticker ticker={one.ticker} /> : "") },
+  { key: "message", label: "Message", cell: (one) => <span class="reason">{one.message}</span> },
+];
+
+const TIMELINE = [
+  { key: "time", label: "Time", cell: (one) => time(one.timestamp) },
+  { key: "type", label: "Type", cell: (one) => <span class="nowrap">{words(one.type)}</span> },
+  { key: "ticker", label: "Market", cell: (one) => (one.ticker ? <Ticker ticker={one.ticker} /> : "") },
+  { key: "details", label: "Details", cell: (one) => <span class="reason">{one.details ?? ""}</span> },
+];

@@ -1,0 +1,210 @@
+"""The dashboard in a real browser, beside a real service: what it shows is what the API says."""
+
+import signal
+import sqlite3
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.support.browser import browser, tab
+from trials.processes import TOKEN, Nursery, until
+
+DEMO = {
+    "KALSHI_ENV": "sim",
+    "BOT_INTERVAL": "2",
+    "BOT_MIN_EDGE": "-100",
+    "BOT_ORDER_SIZE": "10",
+    "RISK_MAX_ORDERS_PER_MINUTE": "1000",
+    "API_TOKEN": TOKEN,
+    "ENVIRONMENT": "test",
+    "OMP_NUM_THREADS": "1",
+}
+
+TABS = ("Whales", "Model", "Log", "Settings", "Markets")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, chromium):
+    """A demo that has traded; a model of its own kind trades in every cycle."""
+    folder = tmp_path_factory.mktemp("demo")
+    service = Nursery().start(folder, {**DEMO, "LOG_DIR": str(folder)}, restless=True)
+    try:
+        service.wait_for(lambda status: status["loop_count"] >= 3, "three cycles")
+        yield service
+    finally:
+        service.end()
+
+
+def act(one, button, **fields):
+    """Press a control, answer its question, bring the token if it is asked for."""
+    one.page.get_by_role("group", name="Controls").get_by_role("button", name=button).click()
+    for label, value in fields.items():
+        one.page.get_by_label(label).fill(value)
+    one.page.get_by_role("dialog").get_by_role("button", name=button).click()
+    answered = one.page.locator(".answer", has_text=f"{button}: ")
+    asked = one.page.get_by_label("Token", exact=True)
+    answered.or_(asked).first.wait_for()
+    if asked.is_visible():
+        asked.fill(TOKEN)
+        one.page.get_by_role("button", name="Send").click()
+    answered.wait_for()
+
+
+def opened(one, name):
+    """Go to a tab and wait until all of it was read."""
+    one.page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+    one.page.locator(".tabs .tab").wait_for()
+    all_read(one)
+
+
+def all_read(one):
+    """Wait until no panel waits for its first answer."""
+    one.page.wait_for_function("() => !document.body.innerText.includes('Reading ')")
+
+
+def violations(one, name):
+    """What axe says of a tab, each with the tab and the first element it means."""
+    opened(one, name)
+    found = Axe().run(one.page).response["violations"]
+    return [(name, rule["id"], rule["nodes"][0]["html"][:200]) for rule in found]
+
+
+def money(value):
+    return f"{value:,.2f}".replace("-", "−")
+
+
+@pytest.fixture(scope="module")
+def stopped(demo, chromium):
+    """A tab beside the demo, stopped by click, so that nothing changes while it is compared."""
+    with tab(chromium, demo.address) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        until(lambda: one.rows("[aria-label='Positions table']"), "a position")
+        act(one, "Stop")
+        one.wait_for("STOPPED", ".condition .state")
+        until(lambda: demo.status()["running"] is False, "the loop is over")
+        one.page.reload()
+        one.wait_for("STOPPED", ".condition .state")
+        all_read(one)
+        yield one
+
+
+def test_the_account_and_the_positions_are_those_of_the_api(stopped):
+    found = stopped.fetch("positions")
+    account = found["account"]
+    figures = dict(
+        zip(
+            stopped.page.locator(".figures dt").all_inner_texts(),
+            stopped.page.locator(".figures dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+
+    assert figures["Equity"] == money(account["equity"])
+    assert figures["Cash"] == money(account["cash"])
+    assert figures["Fees"] == money(account["fees"])
+    assert figures["Exposure"] == money(account["exposure"])
+    rows = stopped.rows("[aria-label='Positions table']")
+    shown = {cells[0].split()[0]: cells for cells in rows}
+    assert shown.keys() == {one["ticker"] for one in found["positions"]}
+    for one in found["positions"]:
+        cells = shown[one["ticker"]]
+        assert cells[1] == f"{one['size']:,.0f} {one['side']}"
+        assert cells[2] == f"{one['entry_price']:.2f}"
+        assert cells[3].split()[0] == f"{one['mark_price']:.2f}"
+        assert cells[4] == money(one["value"])
+
+
+def test_the_markets_are_those_of_the_state(stopped):
+    markets = stopped.fetch("state/markets")["markets"]
+    rows = {cells[0].split()[0]: cells for cells in stopped.rows("[aria-label='Markets table']")}
+
+    assert rows.keys() == {one["ticker"] for one in markets}
+    for one in markets:
+        cells = rows[one["ticker"]]
+        assert float(cells[1]) == pytest.approx(one["yes_bid"], abs=0.05)
+        assert float(cells[2]) == pytest.approx(one["yes_ask"], abs=0.05)
+        assert cells[5] == f"{one['volume_24h']:,.0f}"
+        assert cells[7].split()[-1] == one["signal_direction"]
+
+
+def test_the_funnel_counts_the_decisions(stopped):
+    stopped.wait_for("decisions", "#funnel .note")
+    decisions = stopped.fetch("decisions?limit=500")["decisions"]
+    stages = stopped.page.locator(".stage .num:not(.muted)").all_inner_texts()
+
+    assert stages[0] == f"{len(decisions):,}"
+    assert stages[1] == f"{sum(one['score'] is not None for one in decisions):,}"
+
+
+def test_each_tab_opens_without_a_word_on_the_console(stopped):
+    for name in TABS:
+        opened(stopped, name)
+    assert [one for one in stopped.said if "401" not in one] == []
+
+
+def test_one_market_opens_from_its_row(stopped):
+    stopped.page.locator("[aria-label='Markets table'] .ticker").first.click()
+    stopped.page.locator("#market-decisions").wait_for()
+    stopped.page.get_by_role("link", name="back to all markets").click()
+    stopped.page.locator("[aria-label='Markets table']").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing(chromium, demo, scheme):
+    with tab(chromium, demo.address, scheme=scheme) as one:
+        one.wait_for("Equity", ".figures")
+        found = [violation for place in TABS for violation in violations(one, place)]
+
+        assert found == []
+
+
+def test_kill_resume_and_start_by_click(stopped):
+    act(stopped, "Kill", Reason="a test")
+    stopped.wait_for("KILLED", ".condition .state")
+    assert "a test" in stopped.text(".condition .why")
+    act(stopped, "Resume")
+    stopped.wait_for("STOPPED", ".condition .state")
+    act(stopped, "Start")
+    stopped.wait_for("RUNNING", ".condition .state")
+
+
+def test_one_tab_asks_once_a_second_at_most(chromium, demo):
+    with tab(chromium, demo.address) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        one.page.wait_for_timeout(4_000)
+        before = len(one.asked)
+        one.page.wait_for_timeout(8_000)
+
+        assert len(one.asked) - before <= 8
+
+
+def test_a_database_that_is_away_shows_and_passes(chromium, demo):
+    with tab(chromium, demo.address) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        holder = sqlite3.connect(demo.folder / "kalshiproto.db")
+        holder.execute("BEGIN EXCLUSIVE")
+        try:
+            one.wait_for("DATABASE AWAY", ".condition .state")
+            one.wait_for("Database fault", ".lamps .bad")
+        finally:
+            holder.rollback()
+            holder.close()
+        one.wait_for("RUNNING", ".condition .state")
+
+
+def test_a_process_that_hangs_is_no_connection(chromium, demo):
+    with tab(chromium, demo.address) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        demo.send(signal.SIGSTOP)
+        try:
+            one.wait_for("NO CONNECTION", ".condition .state")
+            one.page.locator("#age.stale").wait_for()
+        finally:
+            demo.send(signal.SIGCONT)
+        one.wait_for("RUNNING", ".condition .state")

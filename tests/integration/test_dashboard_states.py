@@ -1,0 +1,184 @@
+"""The dashboard in a real browser, around a service that is in a given state."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.clock import SystemClock
+from bot.dashboard.snapshot import bot_view
+from tests.support.browser import browser, served, tab
+from tests.unit.api.conftest import (
+    READ_TOKEN,
+    STATUS,
+    TOKEN,
+    TOKENS,
+    World,
+    full_state,
+    market,
+)
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+#: What differs from a bot that is well, and the words it is shown by.
+STATES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "running": ({}, "RUNNING", "watching and trading"),
+    "stopped": ({"running": False}, "STOPPED", "nothing is watched or traded"),
+    "killed": ({"killed": "too hot", "killed_until": "POST /bot/resume"}, "KILLED", "too hot"),
+    "dead loop": ({"loop_fault": "the loop died: ValueError"}, "LOOP DEAD", "ValueError"),
+    "database away": ({"store_fault": "no connection"}, "DATABASE AWAY", "no connection"),
+    "exchange away": ({"error": "GET /markets: timeout"}, "EXCHANGE AWAY", "timeout"),
+    "nobody leads": ({"leads": None, "leader": False}, "NOBODY LEADS", "nothing trades"),
+    "standby": ({"leads": "other-1", "leader": False}, "STANDING BY", "other-1 leads"),
+    "stopped by a rule": (
+        {"entries_stopped": "daily_loss_stop: 210 of 200"},
+        "ENTRIES STOPPED",
+        "210 of 200",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path / "logs")
+
+
+def status(**changes):
+    now = SystemClock().now()
+    return replace(STATUS, interval_seconds=2.0, last_update=now, **changes)
+
+
+def shown(world, status, **changes):
+    """The same world in that state."""
+    world.snapshot_holder.status = status
+    world.show(full_state(bot=bot_view(status), **changes))
+    return world
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_of_the_bot_shows(chromium, world, state):
+    changes, word, why = STATES[state]
+    shown(world, status(**changes))
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.wait_for(word, ".condition .state")
+
+        assert why in one.text(".condition .why")
+        assert one.text(".mode").startswith("PAPER")
+        assert one.said == []
+
+
+def test_real_money_is_said_across_the_page(chromium, world):
+    shown(world, status(mode="live"))
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.wait_for("LIVE: REAL MONEY", ".mode.live")
+
+        assert one.page.locator(".mode").evaluate("mode => mode.offsetWidth") == 1280
+        assert "LIVE" in one.page.title()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "word"), [(1, "fresh", ""), (20, "stale", "STALE"), (400, "dead", "DEAD")]
+)
+def test_old_data_is_amber_then_red_and_grey(chromium, world, seconds, level, word):
+    old = replace(status(), last_update=SystemClock().now() - timedelta(seconds=seconds))
+    shown(world, old)
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.page.locator(f".age.{level}").wait_for()
+
+        assert word in one.text("#age")
+        one.page.locator(f"main.figures-{level}").wait_for()
+
+
+def test_hostile_titles_are_text(chromium, world):
+    shown(world, status(), markets=(market("KXEVIL", title=HOSTILE, reason=HOSTILE),))
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+        one.wait_for("KXEVIL", "[aria-label='Markets table']")
+
+        assert HOSTILE in one.page.locator("[aria-label='Markets table'] .title").inner_text()
+        assert one.page.locator("main img, main script").count() == 0
+        assert one.said == []
+
+
+def test_without_a_read_token_nothing_shows_and_the_right_one_opens(chromium, world):
+    shown(world.with_facts(**TOKENS), status())
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.wait_for("wants a token to read", ".gate")
+        assert "LOCKED" in one.text(".condition")
+        assert one.page.locator(".figures").count() == 0
+
+        one.page.get_by_label("Token", exact=True).fill("not the right one, but long enough")
+        one.page.get_by_role("button", name="Read").click()
+        one.wait_for("was not accepted", ".gate")
+
+        one.page.get_by_label("Token", exact=True).fill(READ_TOKEN)
+        one.page.get_by_role("button", name="Read").click()
+        one.wait_for("RUNNING", ".condition .state")
+        assert READ_TOKEN not in " ".join(one.asked)
+
+
+def test_acting_asks_once_and_wants_the_acting_token(chromium, world):
+    shown(world.with_facts(**TOKENS), status())
+
+    with served(world.app()) as address, tab(chromium, f"{address}/r/{READ_TOKEN}") as one:
+        one.page.get_by_role("button", name="Stop", exact=True).click()
+        one.page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+        one.wait_for("wants the acting token", "dialog")
+        assert world.control.running
+
+        one.page.get_by_label("Token", exact=True).fill("not the right one, but long enough")
+        one.page.get_by_role("button", name="Send").click()
+        one.page.locator("dialog .problem").wait_for()
+        one.page.get_by_label("Token", exact=True).fill(TOKEN)
+        one.page.get_by_role("button", name="Send").click()
+        one.wait_for("Stop: stopped", ".answer")
+        assert not world.control.running
+
+        one.page.get_by_role("button", name="Kill", exact=True).click()
+        one.page.get_by_label("Reason").fill("too hot")
+        one.page.get_by_role("dialog").get_by_role("button", name="Kill").click()
+        one.wait_for("Kill: killed", ".answer")
+        assert world.kill.reason == "too hot"
+
+
+@pytest.mark.parametrize("prefix", ["", "/bot"])
+def test_the_page_works_under_a_prefix_and_by_keyboard(chromium, world, prefix):
+    shown(world, status())
+
+    with served(world.app(), root_path=prefix) as address, tab(chromium, address + prefix) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        one.page.get_by_role("link", name="Whales").focus()
+        one.page.keyboard.press("Enter")
+        one.page.locator("#tape-title").wait_for()
+        one.page.get_by_role("button", name="Kill", exact=True).focus()
+        one.page.keyboard.press("Enter")
+        one.page.get_by_role("dialog").wait_for()
+        one.page.keyboard.press("Escape")
+        one.page.get_by_role("dialog").wait_for(state="detached")
+
+        assert world.kill.reason is None
+        assert one.said == []
+
+
+def test_a_service_that_goes_away_is_said_and_found_again(chromium, world):
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        one.page.context.set_offline(True)
+        one.wait_for("NO CONNECTION", ".condition .state")
+        one.page.locator("#age.stale").wait_for()
+        assert "cannot be read" in one.text(".condition .why")
+        one.page.context.set_offline(False)
+        one.wait_for("RUNNING", ".condition .state")

@@ -1,0 +1,111 @@
+"""A real browser: Chromium without a window, and a page that remembers what went wrong in it."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+#: Milliseconds until what must show has shown; only against a test that would hang.
+PATIENCE = 20_000
+
+
+def program() -> str | None:
+    """Where a Chromium is on this machine."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser; skips the test on a machine without one."""
+    path = program()
+    if path is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        # Not as root's sandbox would have it: the tests run in containers.
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        launched = playwright.chromium.launch(executable_path=path, args=arguments)
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+@dataclass
+class Tab:
+    """A page of the dashboard, what its console said, and what it asked for."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """The text of the one element that is meant, blanks folded."""
+        return " ".join(self.page.locator(selector).inner_text().split())
+
+    def wait_for(self, text: str, selector: str = "body") -> None:
+        """Until it is read there."""
+        self.page.locator(selector).filter(has_text=text).first.wait_for(timeout=PATIENCE)
+
+    def rows(self, selector: str) -> list[list[str]]:
+        """The cells of a table's body."""
+        script = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+        found = self.page.locator(f"{selector} tbody tr").evaluate_all(script)
+        return [[" ".join(cell.split()) for cell in row] for row in found]
+
+    def fetch(self, path: str) -> Any:
+        """What a route answers at this moment, asked by the page itself."""
+        return self.page.evaluate("path => fetch(path).then(answer => answer.json())", path)
+
+
+@contextmanager
+def tab(
+    browser: Browser, address: str, width: int = 1280, scheme: Any = "dark", **more: Any
+) -> Iterator[Tab]:
+    """A tab of its own, at the dashboard behind that address."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, **more
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    one = Tab(page)
+    page.on("console", lambda message: one.said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: one.said.append(f"error: {error}"))
+    page.on("request", lambda request: one.asked.append(request.url))
+    try:
+        page.goto(f"{address}/dashboard")
+        yield one
+    finally:
+        context.close()
+
+
+@contextmanager
+def served(app: Any, **settings: Any) -> Iterator[str]:
+    """Serve an application from a thread; its address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **settings)
+    server = uvicorn.Server(config)
+    ready = threading.Event()
+
+    async def serve() -> None:
+        task = asyncio.ensure_future(server.serve())
+        while not server.started and not task.done():  # noqa: ASYNC110  # it sets no event
+            await asyncio.sleep(0.01)
+        ready.set()
+        await task
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="served")
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE / 1_000)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE / 1_000)
