@@ -22,6 +22,7 @@ from api.routes import (
     docs,
     history,
     logs,
+    markets,
     model,
     root,
     state,
@@ -124,7 +125,7 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    about_trading = (state, account, history, bot, decisions, whales, model)
+    about_trading = (state, account, history, bot, decisions, whales, markets, model)
     for part in (root, docs, dashboard, *about_trading, logs, config, demo):
         app.include_router(part.router)
     return app

@@ -19,6 +19,7 @@ from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock, Journal
+from bot.ports.market_views import MarketDetail
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
 from bot.whales.views import Scores, WhaleEnding, WhaleRecord
@@ -162,6 +163,10 @@ class Services(Protocol):
     @property
     def decisions(self) -> Decisions:
         """Why there was a trade, or none, of late."""
+        ...
+
+    def market_detail(self, ticker: str) -> MarketDetail:
+        """What this process knows of one market."""
         ...
 
     @property

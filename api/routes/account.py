@@ -19,9 +19,8 @@ _NO_CYCLE: Final = "no cycle has been over yet"
 @router.get("/positions", summary="Open positions")
 async def positions(services: CurrentServices) -> Positions:
     """What is held: its worth, what it has come to, and why it is still held."""
-    view, now = services.account, services.clock.now()
-    known = _as_of(services, now)
-    shown = [_position(one, now, known["reason"]) for one in view.positions]
+    view, known = services.account, _as_of(services, services.clock.now())
+    shown = shown_positions(services)
     totals = None if view.totals is None else msgspec.structs.asdict(view.totals)
     body = {"positions": shown, "count": len(shown), "account": totals, **known}
     return Positions.model_validate(body)
@@ -36,6 +35,13 @@ async def limits(services: CurrentServices) -> Limits:
     known = _as_of(services, services.clock.now())
     body = {"limits": shown, "count": len(shown), "entries_stopped": stopped, **known}
     return Limits.model_validate(body)
+
+
+def shown_positions(services: Services) -> list[PositionShape]:
+    """The open positions, aged to now."""
+    now = services.clock.now()
+    old = _as_of(services, now)["reason"]
+    return [_position(one, now, old) for one in services.account.positions]
 
 
 def _as_of(services: Services, now: datetime) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView
 from bot.ports.exchange import Clock
+from bot.ports.market_views import MarketDetail
 from bot.ports.persistence import FLEETING, StoreError
 from bot.scrub import Scrubber
 from bot.store.connections import address
@@ -128,6 +129,10 @@ class Running:
     def decisions(self) -> DecisionLog:
         """Why there was a trade, or none."""
         return self.service.bot.decisions
+
+    def market_detail(self, ticker: str) -> MarketDetail:
+        """What this process knows of one market."""
+        return self.service.bot.markets.of(ticker)
 
     @property
     def past(self) -> AccountHistory:

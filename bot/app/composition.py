@@ -23,6 +23,7 @@ from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
 from bot.dashboard.committed_view import CommittedView
 from bot.dashboard.decision_log import DecisionLog
+from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.publisher import Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
@@ -149,7 +150,7 @@ class TermResources:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts: the first eight are read from, `control` runs the others."""
+    """The joined parts: the first nine are read from, `control` runs the others."""
 
     snapshot_holder: SnapshotHolder
     publisher: Publisher
@@ -158,6 +159,7 @@ class Bot:
     model: ModelMonitor
     decisions: DecisionLog
     account: AccountPanel
+    markets: MarketPanel
     recent: ActivityFeed
     control: BotLoop
     trader: Trader
@@ -238,7 +240,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         trading_halted=lambda: halts.fault,
     )
     publisher = Publisher(world.snapshot_holder, sources)
-    account = AccountPanel(trader)
+    account, panel = AccountPanel(trader), MarketPanel()
     parts = CycleParts(
         data=data,
         watchlist=universe,
@@ -252,6 +254,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
             {
                 "the state": publisher,
                 "the account": account,
+                "the markets": panel,
                 "the whales": follower,
                 "the decisions": decisions,
             },
@@ -283,6 +286,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         model=examiner,
         decisions=decisions,
         account=account,
+        markets=panel,
         recent=recent,
         control=BotLoop(loop, universe.run, clock, settings.bot_interval, on_beat),
         trader=trader,

