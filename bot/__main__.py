@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, CliCommand]] = {
     "record": CliCommand("bot.cli.record", "write the order books the exchange shows to a tape"),
     "replay": CliCommand("bot.cli.replay", "run the bot over a tape, on recorded time"),
     "backtest": CliCommand("bot.cli.backtest", "run tapes through the rules, against chance"),
+    "sweep": CliCommand("bot.cli.sweep", "search settings on one part of tapes, judge on the rest"),
     "train": CliCommand("bot.research.train", "train the model on tapes"),
     "evaluate": CliCommand("bot.research.evaluate", "judge a model on a tape"),
     "whale-report": CliCommand("bot.research.whales.report", "judge the whale detectors"),

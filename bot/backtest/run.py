@@ -27,11 +27,12 @@ from bot.trading.trader import Trader
 
 @dataclass(frozen=True, slots=True)
 class ScoredTape:
-    """A tape with its scores and its cycles."""
+    """A tape with its scores and its cycles of `every` seconds."""
 
     tape: Tape
     scores: Scores
     cycles: Cycles
+    every: float
 
     @classmethod
     def of(
@@ -39,7 +40,7 @@ class ScoredTape:
     ) -> Self:
         """The tape in cycles of `every` seconds. Raises ValueError for one not above 0."""
         cycles = Cycles.of(tape.books, every)
-        return cls(tape, scored(tape, scorer, thresholds, gates), cycles)
+        return cls(tape, scored(tape, scorer, thresholds, gates), cycles, every)
 
     def under(self, thresholds: Thresholds) -> Self:
         """The same scores, read with other thresholds."""

@@ -19,7 +19,7 @@ from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, colum
 from bot.tape import schema
 from bot.tape.schema import TapeError
 
-__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "read", "taken", "transposed"]
+__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "joined", "read", "taken", "transposed"]
 
 Rows = NDArray[np.intp]
 
@@ -84,6 +84,28 @@ def taken(tape: Tape, rows: Sequence[int]) -> Tape:
         volume=tape.volume[index],
         open_interest=tape.open_interest[index],
         segment=tape.segment[index],
+    )
+
+
+def joined(tapes: Sequence[Tape]) -> Tape:
+    """Several tapes as one, in time order; a market may be on several.
+
+    Segments stay apart. What was left out is added up.
+    """
+    if len(tapes) == 1:
+        return tapes[0]
+    books = Books.joined([tape.books for tape in tapes])
+    order = np.argsort(books.seen_at, kind="stable")
+    starts = np.cumsum([0, *(int(tape.segment.max(initial=0)) + 1 for tape in tapes)])
+    return Tape(
+        books=books.take(order),
+        seconds_to_close=np.concatenate([tape.seconds_to_close for tape in tapes])[order],
+        volume=np.concatenate([tape.volume for tape in tapes])[order],
+        open_interest=np.concatenate([tape.open_interest for tape in tapes])[order],
+        segment=np.concatenate(
+            [tape.segment + start for tape, start in zip(tapes, starts[:-1], strict=True)]
+        )[order],
+        skipped=dict(sum((Counter(tape.skipped) for tape in tapes), Counter())),
     )
 
 

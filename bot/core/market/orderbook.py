@@ -146,6 +146,22 @@ class Books:
         )
 
     @classmethod
+    def joined(cls, parts: Sequence["Books"]) -> Self:
+        """The books of several, one after the other, as wide as the widest; at least one part."""
+        width = max(part.bid_price.shape[1] for part in parts)
+        sides = (
+            (np.nan, [part.bid_price for part in parts]),
+            (0.0, [part.bid_size for part in parts]),
+            (np.nan, [part.ask_price for part in parts]),
+            (0.0, [part.ask_size for part in parts]),
+        )
+        return cls(
+            tuple([ticker for part in parts for ticker in part.tickers]),
+            np.concatenate([part.seen_at for part in parts]),
+            *(_stacked(matrices, width, fill) for fill, matrices in sides),
+        )
+
+    @classmethod
     def of(cls, books: Sequence[tuple[str, float, OrderBook]]) -> Self:
         """Exact books, each with its ticker and the time it was seen, as columns."""
         width = max((max(len(b.bids), len(b.asks)) for _, _, b in books), default=0)
@@ -248,3 +264,13 @@ def _padded(sides: Sequence[tuple[Level, ...]], width: int) -> tuple[Floats, Flo
             price[row, column] = measured(level.price)
             size[row, column] = measured(level.size)
     return price, size
+
+
+def _stacked(matrices: Sequence[Floats], width: int, fill: float) -> Floats:
+    """One below the other, each filled up to this width."""
+    stacked = np.full((sum(len(matrix) for matrix in matrices), width), fill)
+    row = 0
+    for matrix in matrices:
+        stacked[row : row + len(matrix), : matrix.shape[1]] = matrix
+        row += len(matrix)
+    return stacked

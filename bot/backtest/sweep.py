@@ -1,0 +1,168 @@
+"""Many settings over the same tapes, chosen on one part and judged on another.
+
+Trials are asked for in rounds of fixed size and told in the order they were asked, so a study
+comes out the same on one process, on many, and on a Dask cluster. Events are cut in time: the
+first ones choose, in folds, the last ones are held out. After each fold a trial whose net is below
+the median of those before it ends there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from bot.backtest.cycles import Cycles
+from bot.backtest.run import ScoredTape
+from bot.backtest.statistics import event_of
+from bot.tape.reader import Rows, TapeError, taken
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+#: Trials asked for at once: enough for many workers, few enough to learn from.
+ROUND: Final = 8
+#: Completed trials before the first is cut short.
+_WARM_UP: Final = 10
+#: The share of events that chooses; the rest is held out.
+SELECTION: Final = 0.7
+FOLDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One setting: a range from `low` to `high`, or `values` to choose from.
+
+    `mirror` names a setting that gets 1 less the value, such as the threshold of the other side.
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+    values: tuple[Any, ...] = ()
+    mirror: str | None = None
+
+    @classmethod
+    def of(cls, name: str, body: Mapping[str, Any]) -> "Dimension":
+        """As a file has it. Raises TapeError for what is neither a range nor a choice."""
+        unknown = set(body) - {"low", "high", "values", "mirror"}
+        is_range = {"low", "high"} <= set(body) and body["low"] < body["high"]
+        if unknown or is_range == bool(body.get("values")):
+            raise TapeError(
+                f"[{name}] needs low < high, or values = […], and at most mirror beside it"
+            )
+        return cls(
+            name,
+            float(body.get("low", 0)),
+            float(body.get("high", 0)),
+            tuple(body.get("values", ())),
+            body.get("mirror"),
+        )
+
+    def drawn(self, trial: "Trial") -> dict[str, str]:
+        """What a trial tries, as settings."""
+        if self.values:
+            value = trial.suggest_categorical(self.name, self.values)
+        else:
+            value = round(trial.suggest_float(self.name, self.low, self.high), 4)
+        mirrored = {self.mirror.lower(): f"{1 - float(value):.4f}"} if self.mirror else {}
+        return {self.name.lower(): str(value), **mirrored}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one trial needs: settings to change, and the nets below which it ends, fold by fold."""
+
+    changes: Mapping[str, str]
+    floors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one trial came to: net dollars up to each fold, fewer where it was cut short."""
+
+    nets: tuple[float, ...]
+    trips: int
+
+
+Evaluate = Callable[[Sequence[Task]], Iterable[Tried]]
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A study over some dimensions; `evaluate` runs tasks wherever they run, in order."""
+
+    study: "Study"
+    dimensions: Sequence[Dimension]
+    evaluate: Evaluate
+    fewest_trips: int
+    _nets: list[tuple[float, ...]] = field(default_factory=list)
+
+    def run(self, trials: int, done: Callable[[int], None] = lambda _: None) -> None:
+        """Go on until there are so many trials."""
+        left = trials - len(self.study.trials)
+        while left > 0:
+            asked = [self.study.ask() for _ in range(min(ROUND, left))]
+            tasks = [Task(self._changes(trial), self._floors()) for trial in asked]
+            for trial, tried in zip(asked, self.evaluate(tasks), strict=True):
+                self._tell(trial, tried)
+            left -= len(asked)
+            done(len(asked))
+
+    def _changes(self, trial: "Trial") -> dict[str, str]:
+        drawn: dict[str, str] = {}
+        for dimension in self.dimensions:
+            drawn |= dimension.drawn(trial)
+        trial.set_user_attr("changes", drawn)
+        return drawn
+
+    def _floors(self) -> tuple[float, ...]:
+        whole = [nets for nets in self._nets if len(nets) == FOLDS]
+        if len(whole) < _WARM_UP:
+            return ()
+        return tuple(median(nets[fold] for nets in whole) for fold in range(FOLDS))
+
+    def _tell(self, trial: "Trial", tried: Tried) -> None:
+        import optuna  # noqa: PLC0415  # a tool of research, not part of the service
+
+        self._nets.append(tried.nets)
+        trial.set_user_attr("trips", tried.trips)
+        for fold, net in enumerate(tried.nets):
+            trial.report(net, fold)
+        is_whole = len(tried.nets) == FOLDS and tried.trips >= self.fewest_trips
+        if is_whole:
+            self.study.tell(trial, tried.nets[-1])
+        else:
+            self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+
+
+def parts(scored_tape: ScoredTape) -> tuple[list[ScoredTape], ScoredTape]:
+    """The folds that choose, and what is held out, by when events were first seen.
+
+    Raises TapeError for a tape with too few events for that.
+    """
+    books = scored_tape.tape.books
+    first: dict[str, float] = {}
+    for ticker, at in zip(books.tickers, books.seen_at.tolist(), strict=True):
+        first.setdefault(event_of(ticker), at)
+    events = sorted(first, key=first.__getitem__)
+    chosen = int(len(events) * SELECTION)
+    if chosen < FOLDS or chosen == len(events):
+        raise TapeError(
+            f"{len(events)} events are too few to choose on some and hold out others: "
+            f"record more, at least {FOLDS + 2}"
+        )
+    folds = np.array_split(np.array(events[:chosen], dtype=object), FOLDS)
+    return [part(scored_tape, set(fold)) for fold in folds], part(scored_tape, set(events[chosen:]))
+
+
+def part(scored_tape: ScoredTape, events: set[str]) -> ScoredTape:
+    """The books of these events alone."""
+    tickers = scored_tape.tape.books.tickers
+    rows: Rows = np.array(
+        [row for row, ticker in enumerate(tickers) if event_of(ticker) in events], dtype=np.intp
+    )
+    tape = taken(scored_tape.tape, rows.tolist())
+    cycles = Cycles.of(tape.books, scored_tape.every)
+    return ScoredTape(tape, scored_tape.scores.take(rows), cycles, scored_tape.every)

@@ -1,0 +1,211 @@
+"""`python -m bot sweep TAPE… --space FILE`: which settings, chosen on one part, hold on another."""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tqdm import tqdm
+
+from bot import config
+from bot.app.composition import trade_rules
+from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
+from bot.backtest.run import ScoredTape, run
+from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts
+from bot.cli.backtest import held_out, settings_of
+from bot.core.market.money import measured
+from bot.core.signals.strategy import Gates
+from bot.model import scorer
+from bot.tape import reader
+from bot.tape.reader import TapeError
+from logging_utils import configure
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+_SHOWN: Final = 5
+_SEED: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is swept over: tapes, seconds a cycle, whether to keep what a model was trained on."""
+
+    paths: tuple[Path, ...]
+    every: float
+    trained_on: bool
+
+
+def main(argv: list[str]) -> int:
+    """Try settings on the selection part, judge the best on what was held out."""
+    options = _parser().parse_args(argv)
+    configure("WARNING")
+    source = Source(tuple(options.tape), options.every, options.trained_on)
+    dimensions = space(options.space)
+    # Whatever is wrong with tapes or events shows before the first trial.
+    loaded(source)
+    study = _study(options.storage, source)
+    with evaluator(source, options.workers, options.dask) as evaluate:
+        sweep = Sweep(study, dimensions, evaluate, FEWEST_TRIPS)
+        with tqdm(total=options.trials, unit=" trials", disable=None) as bar:
+            bar.update(min(len(study.trials), options.trials))
+            sweep.run(options.trials, lambda number: _step(bar, number))
+    found = judged(study, source, options.nulls)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    sys.stdout.write("\n".join(lines(found)) + "\n")
+    return 0
+
+
+def space(path: Path) -> list[Dimension]:
+    """The dimensions of a TOML file: a table for each setting. Raises TapeError."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise TapeError(f"{path}: {error}; write a table [SETTING] with low and high") from None
+    if not tables:
+        raise TapeError(f"{path}: no setting in it; write a table [SETTING] with low and high")
+    found = [Dimension.of(name, body) for name, body in tables.items()]
+    names = [name for one in found for name in (one.name, one.mirror) if name]
+    settings_of([f"{name}=" for name in names])
+    return found
+
+
+@lru_cache(maxsize=4)
+def loaded(source: Source) -> tuple[list[ScoredTape], ScoredTape]:
+    """The folds that choose and what is held out; read and scored once a process."""
+    settings = config.load(env_file=None)
+    model = scorer.chosen(settings.model_path, source.every)
+    if model.fault:
+        raise TapeError(f"no model to sweep with: {model.fault}")
+    names = model.card.whole["training"]["market_names"] if model.card else ()
+    tapes = [
+        held_out(reader.read(path), names, path, told=source.trained_on) for path in source.paths
+    ]
+    tape = reader.joined(tapes)
+    thresholds = settings.thresholds
+    return parts(ScoredTape.of(tape, model, thresholds, Gates(), source.every))
+
+
+def tried(source: Source, task: Task) -> Tried:
+    """What a task comes to, fold by fold, until a fold ends below its floor."""
+    settings = config.load(env_file=None, **task.changes)
+    rules = trade_rules(settings, scorer.chosen(settings.model_path, source.every)).on_tape()
+    nets: list[float] = []
+    trips = 0
+    for fold, scored_tape in enumerate(loaded(source)[0]):
+        outcome = run(scored_tape.under(rules.thresholds), rules, settings.paper_cash)
+        trips += len(outcome.trips)
+        earned = measured(outcome.end_equity - settings.paper_cash)
+        nets.append(earned + (nets[-1] if nets else 0.0))
+        if task.floors and nets[-1] < task.floors[fold] and fold + 1 < FOLDS:
+            break
+    return Tried(tuple(nets), trips)
+
+
+@contextmanager
+def evaluator(source: Source, workers: int, dask: str | None) -> Iterator[Evaluate]:
+    """Runs tasks in this process, in so many, or on the cluster at an address; in order."""
+    one = partial(tried, source)
+    if dask is not None:
+        from distributed import Client  # noqa: PLC0415  # a tool of research
+
+        with Client(dask) as client:  # type: ignore[no-untyped-call]
+            yield lambda tasks: client.gather(client.map(one, list(tasks), pure=False))
+    elif workers > 1:
+        import joblib  # noqa: PLC0415  # see above
+
+        with joblib.Parallel(n_jobs=workers) as pool:
+            yield lambda tasks: pool(joblib.delayed(one)(task) for task in tasks)
+    else:
+        yield lambda tasks: [one(task) for task in tasks]
+
+
+def judged(study: "Study", source: Source, nulls: int) -> dict[str, Any]:
+    """The best trials, and what the best one comes to on what was held out."""
+    done = sorted(_whole(study), key=lambda trial: (-(trial.value or 0.0), trial.number))
+    described = {
+        "trials": len(study.trials),
+        "cut_short": len(study.trials) - len(done),
+        "best": [
+            {"net": trial.value, "trips": trial.user_attrs["trips"], **trial.user_attrs["changes"]}
+            for trial in done[:_SHOWN]
+        ],
+    }
+    if not done:
+        return {**described, "held_out": None}
+    settings = config.load(env_file=None, **done[0].user_attrs["changes"])
+    rules = trade_rules(settings, scorer.chosen(settings.model_path, source.every)).on_tape()
+    held = loaded(source)[1].under(rules.thresholds)
+    plan = Plan(nulls, len(study.trials))
+    return {**described, "held_out": examined(held, rules, settings.paper_cash, plan)[1]}
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The study for people."""
+    yield f"trials      {found['trials']:,}, {found['cut_short']:,} of them cut short"
+    for one in found["best"]:
+        changes = ", ".join(
+            f"{name.upper()}={value}" for name, value in one.items() if name not in {"net", "trips"}
+        )
+        yield f"chosen by   ${one['net']:+,.2f} in {one['trips']:,} round trips: {changes}"
+    held = found["held_out"]
+    if held is None:
+        yield f"held out    no trial made {FEWEST_TRIPS} round trips: widen the space"
+        return
+    count = held["trades"]["count"]
+    yield f"held out    the first of these: {count:,} round trips, {held['verdict']}"
+
+
+def _whole(study: "Study") -> "list[FrozenTrial]":
+    return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+
+
+def _study(storage: str | None, source: Source) -> "Study":
+    """A new study, or the one kept at that address under the name of the tapes."""
+    import optuna  # noqa: PLC0415  # see above
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        study_name=" ".join(path.name for path in source.paths),
+        storage=storage,
+        sampler=optuna.samplers.TPESampler(seed=_SEED, constant_liar=True),
+        pruner=optuna.pruners.NopPruner(),
+        direction="maximize",
+        load_if_exists=True,
+    )
+
+
+def _step(bar: "tqdm[Any]", number: int) -> None:
+    bar.update(number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot sweep",
+        description="Search settings on one part of tapes, judge the best on the rest.",
+    )
+    parser.add_argument("tape", type=Path, nargs="+", help="Parquet files of order books")
+    parser.add_argument(
+        "--space", type=Path, required=True, help="a TOML file: [SETTING] with low, high or values"
+    )
+    parser.add_argument("--trials", type=int, default=100, help="settings to try (100)")
+    parser.add_argument("--workers", type=int, default=1, help="processes of this machine (1)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler instead of processes")
+    parser.add_argument(
+        "--storage", metavar="URL", help="a database to keep the study in, and to go on from"
+    )
+    parser.add_argument("--every", type=float, default=1.0, help="seconds a cycle (1)")
+    parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
+    parser.add_argument(
+        "--trained-on", action="store_true", help="keep the markets the model was trained on"
+    )
+    return parser

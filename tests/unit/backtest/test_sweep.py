@@ -1,0 +1,155 @@
+"""A sweep comes out the same wherever its trials run, and judges only on what was held out."""
+
+import json
+
+import numpy as np
+import pytest
+from distributed import LocalCluster
+
+from bot.__main__ import main as cli
+from bot.backtest.run import ScoredTape
+from bot.backtest.statistics import event_of
+from bot.backtest.sweep import FOLDS, Dimension, Task, parts
+from bot.cli import sweep
+from bot.cli.sweep import Source, loaded, space, tried
+from bot.core.signals.strategy import Gates, Thresholds
+from bot.tape import reader
+from bot.tape.schema import TapeError
+from bot.tape.writer import Recorder
+from tests.support.tapes import SizeScorer, made_up
+
+SPACE = """
+[BOT_ENTER_ABOVE]
+low = 0.56
+high = 0.8
+mirror = "BOT_ENTER_BELOW"
+
+[BOT_ORDER_SIZE]
+values = [1, 5]
+"""
+
+
+@pytest.fixture
+def tape(tmp_path):
+    path = tmp_path / "tape.parquet"
+    with Recorder(path, "segment") as recorder:
+        recorder.record(made_up(10, 90).books)
+    return path
+
+
+@pytest.fixture
+def space_file(tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_text(SPACE)
+    return path
+
+
+def swept(tape, space_file, out, *options):
+    arguments = [str(tape), "--space", str(space_file), "--trials", "12", "--nulls", "0"]
+    assert cli(["sweep", *arguments, "--json", str(out), *options]) == 0
+    return json.loads(out.read_text())
+
+
+def test_processes_and_a_cluster_find_what_one_process_finds(tape, space_file, tmp_path, capsys):
+    few = ("--trials", "6")
+    alone = swept(tape, space_file, tmp_path / "1.json", *few)
+    two = swept(tape, space_file, tmp_path / "2.json", "--workers", "2", *few)
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        dask = swept(
+            tape, space_file, tmp_path / "3.json", "--dask", cluster.scheduler_address, *few
+        )
+
+    assert alone == two == dask
+    assert alone["trials"] == 6
+
+
+def test_a_study_that_is_kept_goes_on_where_it_was(tape, space_file, tmp_path, capsys):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    first = swept(tape, space_file, tmp_path / "1.json", "--storage", storage, "--trials", "5")
+    second = swept(tape, space_file, tmp_path / "2.json", "--storage", storage)
+
+    assert (first["trials"], second["trials"]) == (5, 12)
+
+
+def test_events_that_choose_come_before_those_held_out():
+    whole = ScoredTape.of(made_up(10, 60), SizeScorer(), Thresholds(), Gates(), 1.0)
+
+    folds, held = parts(whole)
+
+    names = [{event_of(ticker) for ticker in fold.tape.books.tickers} for fold in folds]
+    held_names = {event_of(ticker) for ticker in held.tape.books.tickers}
+    assert len(folds) == FOLDS
+    assert set().union(*names) | held_names == {f"M{number}" for number in range(10)}
+    assert sum(map(len, names)) + len(held_names) == 10
+    assert len(held_names) == 3
+    np.testing.assert_array_equal(
+        held.scores.scores, whole.scores.scores[np.isin(whole.tape.books.tickers, list(held_names))]
+    )
+
+
+def test_too_few_events_are_refused():
+    whole = ScoredTape.of(made_up(4, 20), SizeScorer(), Thresholds(), Gates(), 1.0)
+
+    with pytest.raises(TapeError, match="4 events are too few"):
+        parts(whole)
+
+
+def test_a_trial_below_its_floor_ends_there(tape):
+    source = Source((tape,), 1.0, trained_on=False)
+    floors = (1e9, 1e9, 1e9, 1e9)
+
+    assert len(tried(source, Task({})).nets) == FOLDS
+    assert len(tried(source, Task({}, floors)).nets) == 1
+    assert loaded(source) is loaded(source)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no setting in it"),
+        ("[BOT_ENTER_ABOVE", "write a table"),
+        ("[BOT_ENTRE]\nlow = 1\nhigh = 2", "there is no setting BOT_ENTRE"),
+        ("[BOT_ORDER_SIZE]\nlow = 2\nhigh = 1", "needs low < high"),
+        ("[BOT_ORDER_SIZE]\nvalues = [1]\nlow = 1\nhigh = 2", "needs low < high, or values"),
+        ("[BOT_ORDER_SIZE]\nvalues = [1]\nstep = 2", "at most mirror"),
+        ("[BOT_ENTER_ABOVE]\nlow = 0.6\nhigh = 1\nmirror = 'BOT_X'", "there is no setting BOT_X"),
+    ],
+)
+def test_a_space_that_is_none_is_refused(tmp_path, text, words):
+    path = tmp_path / "space.toml"
+    path.write_text(text)
+
+    with pytest.raises(TapeError, match=words):
+        space(path)
+
+
+def test_the_best_settings_are_told_with_what_was_held_out(tape, space_file, tmp_path, capsys):
+    swept(tape, space_file, tmp_path / "1.json")
+
+    said = capsys.readouterr().out
+    assert "trials      12" in said
+    assert "held out    " in said
+
+
+def test_without_one_whole_trial_nothing_is_judged():
+    found = {"trials": 3, "cut_short": 3, "best": [], "held_out": None}
+
+    assert list(sweep.lines(found))[-1].startswith("held out    no trial made 30 round trips")
+
+
+def test_a_dimension_is_a_range_or_a_choice():
+    assert Dimension.of("A", {"low": 1, "high": 2}).values == ()
+    assert Dimension.of("A", {"values": [1, 2]}).values == (1, 2)
+
+
+def test_tapes_are_joined_in_time_with_their_segments_apart():
+    one, two = made_up(2, 10, seed=1), made_up(3, 10, seed=2)
+
+    whole = reader.joined([one, two])
+
+    assert len(whole.books) == len(one.books) + len(two.books)
+    assert (np.diff(whole.books.seen_at) >= 0).all()
+    assert set(whole.segment.tolist()) == {0, 1}
+    assert reader.joined([one]) is one
