@@ -54,8 +54,13 @@ _PEM_FRAME = re.compile(r"-----[A-Z0-9 ]*-----")
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
     "production": "https://external-api.kalshi.com/trade-api/v2",
-    "demo": "https://external-api.routes.demo.kalshi.co/trade-api/v2",
+    "demo": "https://external-api.demo.kalshi.co/trade-api/v2",
     "sim": "http://sim.invalid/trade-api/v2",
+}
+STREAM_URLS: Mapping[str, str] = {
+    "production": "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+    "demo": "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+    "sim": "ws://sim.invalid/trade-api/ws/v2",
 }
 
 
@@ -285,10 +290,13 @@ class Settings(BaseSettings):
         description="Requests a second to the exchange: 3 if empty, 100 for the embedded one",
     )
     kalshi_api_key: Annotated[SecretStr, AfterValidator(_secret_key_id)] | None = Field(
-        None, description="Key id, for live trading"
+        None, description="Key id, for the stream and for live trading"
     )
     kalshi_secret: SecretStr | None = Field(
-        None, description="Private key in PEM, or the path of its file, for live trading"
+        None, description="Private key in PEM, or the path of its file"
+    )
+    feed: Literal["auto", "stream", "poll"] = Field(
+        "auto", description="Order books by stream, by polling, or by stream if there is a key"
     )
     sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
     sim_speed: float = Field(
@@ -364,6 +372,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _stream_has_a_key(self) -> Self:
+        if self.feed == "stream" and not self.is_embedded and not self.has_key:
+            raise ValueError(
+                "FEED: 'stream' needs KALSHI_API_KEY and KALSHI_SECRET, for the exchange streams "
+                "to nobody without a key. Set them, or FEED=auto"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _live_is_armed(self) -> Self:
         needed = {
             "API_TOKEN": self.api_token,
@@ -404,6 +421,21 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where the exchange's REST API is."""
         return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
+
+    @property
+    def has_key(self) -> bool:
+        """Whether requests can be signed."""
+        return bool(self.kalshi_api_key and self.kalshi_secret)
+
+    @property
+    def stream_url(self) -> str:
+        """Where the exchange's WebSocket is."""
+        if self.kalshi_base_url is None:
+            return STREAM_URLS[self.kalshi_env]
+        host = self.kalshi_base_url.removesuffix("/trade-api/v2")
+        # The recommended hosts keep the two apart; on all others they are side by side.
+        host = host.replace("http", "ws", 1).replace("://external-api.", "://external-api-ws.")
+        return f"{host}/trade-api/ws/v2"
 
     @property
     def outbound(self) -> Outbound:

@@ -99,11 +99,27 @@ class NoticeView(Shape):
         "KILLED",
         "RESUMED",
         "CLOCK_JUMPED",
+        "FEED_CHANGED",
+        "BOOK_DIFFERED",
     ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str
     count: Count = Field(1, examples=[83], description="How many this stands for")
     first_timestamp: str = Field("", description="When the first of them was")
+
+
+class FeedView(Shape):
+    """Where order books come from, and how well; counts are since the start."""
+
+    source: Literal["stream", "poll"]
+    connected: bool = Field(description="Whether the stream has a connection")
+    subscriptions: Count = Field(description="Markets whose books are streamed")
+    gaps: Count = Field(description="Times that frames were missed")
+    resyncs: Count = Field(description="Snapshots asked for because a book could not be trusted")
+    age_ms_p50: Number | None = Field(description="Age of the books that cycles read, median")
+    age_ms_p99: Number | None
+    dropped: Count = Field(description="What there was no room for, or could not be read")
+    reason: str | None = Field(description="Why books are not streamed; null if they are")
 
 
 class BotView(Shape):
@@ -142,6 +158,9 @@ class BotView(Shape):
         description="What lifts it", examples=["POST /bot/resume", "the file KILL is removed"]
     )
     store_fault: str | None = Field(description="Why nothing can be kept: no orders meanwhile")
+    feed: FeedView | None = Field(
+        description="Where the books of who trades come from; null before the first cycle"
+    )
 
 
 class BotState(Shape):

@@ -21,7 +21,8 @@ from bot.alerts.dispatcher import AlertKind, AlertRules, Alerts, Severity, Webho
 from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
 from bot.app.disk_space import DiskWatch
 from bot.app.ephemeral import is_ephemeral, mounted
-from bot.app.execution_backends import signer_of
+from bot.app.execution_backends import key_holder
+from bot.app.feeds import embedded, feed_of
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
 from bot.clock import SteadyClock, SystemClock, stopwatch
@@ -35,6 +36,7 @@ from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
+from bot.kalshi.feed import PolledFeed, StreamedFeed
 from bot.kalshi.limits import TokenBudget
 from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
@@ -66,7 +68,7 @@ def settings() -> Settings:
     """The settings of the environment; a wrong one ends the process, saying why."""
     try:
         found = config.load()
-        signer_of(found, SystemClock())
+        key_holder(found, SystemClock())
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
     except ValueError as error:
@@ -150,7 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """The service these settings describe, taking part for as long as this is open."""
     clock = SteadyClock()
     budget = TokenBudget(stopwatch, settings.reads_per_second)
-    async with exchange(settings, clock, budget, clock.compare) as data:
+    async with linked(settings, clock, budget, clock.compare) as (data, feed):
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = _book(settings, clock)
@@ -160,15 +162,17 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             snapshot_holder = first_snapshot(settings, model, clock.now())
             status = _role_status(settings, leadership, clock)
             journals = Journals(journal)
-            world = NodeContext(settings, model, data, journals, clock, snapshot_holder, status)
+            world = NodeContext(
+                settings, model, data, journals, clock, snapshot_holder, status, feed
+            )
             service = Node(world, book, leadership)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
             journals.emit(metrics, alerts)
-            _greet(settings, model)
+            _greet(settings, model, feed)
             async with (
-                _taking_part(service, (alerts.run, lag.watch)),
+                _taking_part(service, (alerts.run, lag.watch, feed.run)),
                 _announced(settings, alerts),
                 _killed_by_signal(command),
             ):
@@ -178,7 +182,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                     command=command,
                     journal=journal,
                     metrics=metrics,
-                    readiness=ReadinessChecks(service),
+                    readiness=ReadinessChecks(service, stream_required=settings.feed == "stream"),
                     log_stats=LogStats(settings.log_dir),
                     log_folder=settings.log_dir,
                 )
@@ -195,19 +199,24 @@ async def exchange(
 
     `on_skew` hears by how many seconds the exchange's clock is ahead of ours.
     """
-    transport = _embedded(settings, clock) if settings.is_embedded else None
+    async with linked(settings, clock, budget, on_skew) as (data, _):
+        yield data
+
+
+@asynccontextmanager
+async def linked(
+    settings: Settings,
+    clock: Clock,
+    budget: TokenBudget | None = None,
+    on_skew: Callable[[float], None] | None = None,
+) -> AsyncIterator[tuple[KalshiClient, PolledFeed | StreamedFeed]]:
+    """The same, and the feed of its order books, which is to be run."""
+    inside = embedded(settings, clock) if settings.is_embedded else None
+    transport = httpx.ASGITransport(inside.app) if inside else None
     budget = budget or TokenBudget(stopwatch, settings.reads_per_second)
     async with open_http(settings.base_url, transport, settings.outbound) as http:
-        yield KalshiClient(http, budget, clock, on_skew=on_skew)
-
-
-def _embedded(settings: Settings, clock: Clock) -> httpx.ASGITransport:
-    # Who trades on Kalshi should not wait for an exchange of our own to be imported.
-    from bot.sim.rest.server import create_exchange_app  # noqa: PLC0415
-    from bot.sim.world.demo import demo_exchange  # noqa: PLC0415
-
-    place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
-    return httpx.ASGITransport(create_exchange_app(place, driver, clock))
+        rest = KalshiClient(http, budget, clock, on_skew=on_skew)
+        yield rest, feed_of(settings, rest, clock, inside)
 
 
 @asynccontextmanager
@@ -367,9 +376,11 @@ def _book(settings: Settings, clock: Clock) -> str:
     return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _greet(settings: Settings, model: Model) -> None:
+def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) -> None:
     where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
     log.info("%s mode on %s", settings.bot_mode, where)
+    reason = feed.reason if isinstance(feed, PolledFeed) else None
+    log.info("Order books are %s", f"polled: {reason}" if reason else "streamed")
     if model.fault:
         log.warning("No opinions, every signal holds: %s", model.fault)
     else:

@@ -29,7 +29,7 @@ from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packe
 from bot.engine.cycle import Cycle
 from bot.engine.loop import BotLoop
 from bot.engine.observers import Observers
-from bot.engine.ports import CycleParts
+from bot.engine.ports import BookSource, CycleParts
 from bot.engine.unit_of_work import Stateful, UnitOfWork
 from bot.market_data.trade_feed import TradeFeed, TradeSource
 from bot.market_data.universe import Universe
@@ -47,6 +47,7 @@ from bot.ports.persistence import (
     Term,
 )
 from bot.ports.view_faults import ViewFaults
+from bot.ports.views import FeedView
 from bot.signals.analyzer import Analyzer
 from bot.telemetry.folded_lines import Folded
 from bot.trading.decision import TradeRules, Worth
@@ -68,6 +69,14 @@ class Model(Scorer, Protocol):
     @property
     def card(self) -> Card | None:
         """What was promised of the model; None without one."""
+        ...
+
+
+class Feed(BookSource, TradeSource, Protocol):
+    """Where order books and trades come from, and how well."""
+
+    def status(self) -> FeedView:
+        """How it stands."""
         ...
 
 
@@ -122,7 +131,7 @@ class RoleStatus:
 
 @dataclass(frozen=True, slots=True)
 class NodeContext:
-    """What lives as long as the process."""
+    """What lives as long as the process. Without a `feed`, `data` is polled."""
 
     settings: Settings
     model: Model
@@ -131,6 +140,7 @@ class NodeContext:
     clock: Clock
     snapshot_holder: SnapshotHolder
     role_status: RoleStatus = RoleStatus()
+    feed: Feed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +236,8 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
     follower, decisions = MarkoutTracker(data.anywhere, faults=faults), DecisionLog(faults)
     recent = ActivityFeed(faults)
     examiner = model_watch(world.model, settings)
-    trade_feed = TradeFeed(data, watch.follows)
+    feed = world.feed or data
+    trade_feed = TradeFeed(feed, watch.follows)
     keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).log)
     halts = TradingHalts(data, clock)
     trader = _trader(world, resources, keeper, halts)
@@ -238,11 +249,12 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         universe_fault=lambda: universe.status.fault,
         role=lambda: _with_fault(world.role_status.role(), keeper),
         trading_halted=lambda: halts.fault,
+        feed=lambda: world.feed.status() if world.feed else None,
     )
     publisher = Publisher(world.snapshot_holder, sources)
     account, panel = AccountPanel(trader), MarketPanel()
     parts = CycleParts(
-        data=data,
+        data=feed,
         watchlist=universe,
         predict=watch,
         trader=trader,

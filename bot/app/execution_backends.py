@@ -135,8 +135,13 @@ class LiveBackend:
 
 def signer_of(settings: Settings, clock: Clock) -> Signer | None:
     """Who signs real orders; None on paper. Raises ValueError for a key that cannot sign."""
+    return None if settings.bot_mode == "paper" else key_holder(settings, clock)
+
+
+def key_holder(settings: Settings, clock: Clock) -> Signer | None:
+    """Who signs with the key that is set; None without one. ValueError for one that cannot."""
     key, secret = settings.kalshi_api_key, settings.kalshi_secret
-    if settings.bot_mode == "paper" or key is None or secret is None:
+    if key is None or secret is None:
         return None
     return Signer(key.get_secret_value(), secret.get_secret_value(), clock)
 

@@ -6,7 +6,7 @@ Read from the open service whenever somebody asks; nothing is kept here.
 from collections.abc import Mapping
 from datetime import datetime
 from statistics import median
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from bot.alerts.dispatcher import Alerts, NodeCondition
 from bot.app.composition import Bot
@@ -16,7 +16,7 @@ from bot.core.model.drift import Drift
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder
 from bot.kalshi.limits import TokenBudget
 from bot.ports.exchange import Clock
-from bot.ports.views import Check
+from bot.ports.views import Check, FeedView
 from bot.telemetry.metrics import Gauges
 
 #: The state is fresh for so many intervals, and for so many seconds at least.
@@ -51,8 +51,10 @@ class Open(Protocol):
 class ReadinessChecks:
     """Whether requests may be sent here."""
 
-    def __init__(self, service: Open) -> None:
+    def __init__(self, service: Open, *, stream_required: bool = False) -> None:
+        """With `stream_required` a service that polls meanwhile is not ready."""
         self._service = service
+        self._required = stream_required
 
     def checks(self) -> Mapping[str, Check]:
         """What must hold, by name."""
@@ -61,6 +63,7 @@ class ReadinessChecks:
             "data": _data(status, self._service.clock.now()),
             "database": _database(status),
             "lease": _lease(status),
+            "feed": _feed(status, required=self._required),
         }
 
 
@@ -86,6 +89,15 @@ def _lease(status: BotStatus) -> Check:
         return Check(ok=False, detail="nobody leads")
     who = "this process" if status.leader else status.leads
     return Check(ok=True, detail=f"{who} leads, term {status.epoch}")
+
+
+def _feed(status: BotStatus, *, required: bool) -> Check:
+    feed = status.feed
+    if feed is None:
+        return Check(ok=not required, detail="no order book has been asked for yet")
+    if feed.source == "stream":
+        return Check(ok=True, detail=f"{feed.subscriptions} order books are streamed")
+    return Check(ok=not required, detail=f"order books are polled: {feed.reason}")
 
 
 class MetricReadings:
@@ -140,6 +152,7 @@ class MetricReadings:
             events_pending=keeper.waiting if status.leader else None,
             events_dropped=keeper.dropped if status.leader else None,
             alerts_queued=alerts.queued,
+            **_feed_figures(status.feed if known else None),
             alerts={
                 "sent": counts.sent,
                 "failed": counts.failed,
@@ -147,6 +160,20 @@ class MetricReadings:
                 "suppressed": counts.suppressed,
             },
         )
+
+
+def _feed_figures(feed: FeedView | None) -> dict[str, Any]:
+    if feed is None:
+        return {}
+    age = feed.age_ms_p99
+    return {
+        "feed_streamed": feed.source == "stream",
+        "feed_subscriptions": feed.subscriptions,
+        "feed_gaps": feed.gaps,
+        "feed_resyncs": feed.resyncs,
+        "feed_dropped": feed.dropped,
+        "feed_age": None if age is None else age / 1_000,
+    }
 
 
 def role_status(service: Open) -> NodeCondition:

@@ -118,13 +118,15 @@ class EntriesResumed:
 
 
 class NoteKind(StrEnum):
-    """What people did to the bot, and what its clock did."""
+    """What people did to the bot, what its clock did, and where its books come from."""
 
     STARTED = "STARTED"
     STOPPED = "STOPPED"
     KILLED = "KILLED"
     RESUMED = "RESUMED"
     CLOCK_JUMPED = "CLOCK_JUMPED"
+    FEED_CHANGED = "FEED_CHANGED"
+    BOOK_DIFFERED = "BOOK_DIFFERED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,15 @@ from bot.dashboard.snapshot import (
 )
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.loop_status import LoopStatus
-from bot.ports.views import BotState, Direction, MarketView, NoticeView, Overview, RegimeView
+from bot.ports.views import (
+    BotState,
+    Direction,
+    FeedView,
+    MarketView,
+    NoticeView,
+    Overview,
+    RegimeView,
+)
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
@@ -49,12 +57,16 @@ _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
 _NO_BID, _NO_ASK = 0.0, 100.0
 
 
+def _unknown() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Whose state is shown besides the markets'.
 
     `universe_fault` says why the list is old, `role` how this process stands, `trading_halted`
-    what the exchange does not trade now.
+    what the exchange does not trade now, `feed` where its books come from.
     """
 
     trader: Trader
@@ -64,6 +76,7 @@ class Sources:
     universe_fault: Callable[[], str | None]
     role: Callable[[], Role]
     trading_halted: Callable[[], str | None]
+    feed: Callable[[], FeedView | None] = _unknown
 
 
 class Publisher:
@@ -343,6 +356,7 @@ class Publisher:
             universe_fault=universe_fault,
             entries_stopped=trader.entries_stopped,
             trading_halted=self._from.trading_halted(),
+            feed=self._from.feed(),
             positions_count=len(trader.portfolio.positions),
             total_exposure=whole_cents(trader.portfolio.exposure),
             watched_markets=watched,

@@ -16,7 +16,7 @@ import msgspec
 
 from bot.core.signals.regime import RegimeName
 from bot.dashboard.timeline import fairly
-from bot.ports.views import BotState, BotView, Mode, Overview, RegimeView
+from bot.ports.views import BotState, BotView, FeedView, Mode, Overview, RegimeView
 
 #: How many of the newest the dashboard gets each time; the routes by kind give more.
 SHOWN_WHALES: Final = 50
@@ -65,6 +65,7 @@ class BotStatus:
     killed: str | None = None
     killed_until: str | None = None
     store_fault: str | None = None
+    feed: FeedView | None = None
 
 
 @dataclass(frozen=True, slots=True)

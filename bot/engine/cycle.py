@@ -138,6 +138,7 @@ class Cycle:
             self._failed("order books", str(error))
             self._trader.failed(self._clock.now())
             return BookAnswer(NO_BOOKS, dict.fromkeys(tickers, str(error)))
+        self._emit(answer.notes)
         self._announce([MarketsFetched(self._clock.now(), len(answer.books), len(tickers))])
         self._trader.fetched(self._clock.now(), len(tickers), answer.broken)
         if answer.skew is not None:

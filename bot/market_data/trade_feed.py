@@ -204,7 +204,7 @@ class TradeFeed:
 
 
 def _unread(tickers: frozenset[str]) -> str | None:
-    return f"a trade of {', '.join(sorted(tickers)[:3])} could not be read" if tickers else None
+    return f"some trades of {', '.join(sorted(tickers)[:3])} are not known" if tickers else None
 
 
 def _tape(

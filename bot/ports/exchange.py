@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.core.events import Event
+from bot.core.events import Event, Noted
 from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
@@ -42,11 +42,13 @@ class BookAnswer:
     """The sound books that came, and for every other ticker asked for, why there is none.
 
     `skew` is how far the clock of the exchange is ahead of ours, in seconds; None if not told.
+    `notes` are what people should know of where the books came from.
     """
 
     books: Books
     missing: Mapping[str, str] = field(default_factory=dict)
     skew: float | None = None
+    notes: Sequence[Noted] = ()
 
     @property
     def broken(self) -> int:

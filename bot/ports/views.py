@@ -28,6 +28,8 @@ NoticeKind = Literal[
     "KILLED",
     "RESUMED",
     "CLOCK_JUMPED",
+    "FEED_CHANGED",
+    "BOOK_DIFFERED",
 ]
 
 
@@ -151,6 +153,25 @@ class DecisionView(Struct, frozen=True, kw_only=True, gc=False):
     refusal: RefusalView | None
 
 
+class FeedView(Struct, frozen=True, kw_only=True):
+    """Where order books come from, and how well.
+
+    `subscriptions` are markets, `gaps` and `resyncs` count frames that were missed and snapshots
+    that were asked for, `dropped` what there was no room for or could not be read; all since the
+    start. Ages are of the books that cycles read lately. `reason` is why they are not streamed.
+    """
+
+    source: Literal["stream", "poll"]
+    connected: bool = False
+    subscriptions: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+    age_ms_p50: float | None = None
+    age_ms_p99: float | None = None
+    dropped: int = 0
+    reason: str | None = None
+
+
 class BotView(Struct, frozen=True, kw_only=True):
     """How the bot is doing: `bot.dashboard.snapshot.BotStatus` as JSON."""
 
@@ -182,6 +203,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     killed: str | None
     killed_until: str | None = None
     store_fault: str | None
+    feed: FeedView | None = None
 
 
 class Check(Struct, frozen=True):

@@ -52,6 +52,12 @@ class Gauges:
     events_dropped: int | None = None
     alerts_queued: int | None = None
     alerts: Mapping[str, int] | None = None
+    feed_streamed: bool | None = None
+    feed_subscriptions: int | None = None
+    feed_gaps: int | None = None
+    feed_resyncs: int | None = None
+    feed_dropped: int | None = None
+    feed_age: float | None = None
 
 
 Figure: TypeAlias = float | Mapping[str, int] | None
@@ -139,6 +145,39 @@ READINGS: Final[tuple[Reading, ...]] = (
         "events_dropped_total",
         "Events given up while the database was away",
         lambda g: g.events_dropped,
+        "counter",
+    ),
+    Reading(
+        "feed_streamed",
+        "1 while order books are streamed, 0 while they are polled",
+        lambda g: g.feed_streamed,
+    ),
+    Reading(
+        "feed_subscriptions",
+        "Markets whose order books are streamed",
+        lambda g: g.feed_subscriptions,
+    ),
+    Reading(
+        "feed_age_seconds",
+        "Age of the books that cycles read, 99th percentile, seconds",
+        lambda g: g.feed_age,
+    ),
+    Reading(
+        "feed_gaps_total",
+        "Times that frames of the stream were missed",
+        lambda g: g.feed_gaps,
+        "counter",
+    ),
+    Reading(
+        "feed_resyncs_total",
+        "Snapshots asked for because a book could not be trusted",
+        lambda g: g.feed_resyncs,
+        "counter",
+    ),
+    Reading(
+        "feed_dropped_total",
+        "What the stream had no room for, or could not read",
+        lambda g: g.feed_dropped,
         "counter",
     ),
     Reading("alerts_queued", "Alerts that wait to be sent", lambda g: g.alerts_queued),

@@ -1,13 +1,16 @@
 """Our side of the stream joined to the simulated exchange's, frame by frame and without I/O."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
+import numpy as np
+
 from bot.core.market.book_store import BookStore
 from bot.core.market.market import Side
+from bot.core.market.orderbook import Books
 from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
 from bot.kalshi.wire.frames import price_units
 from bot.sim.engine.events import BookDelta, SimEvent
@@ -134,6 +137,17 @@ class Linked:
     def truth(self, ticker: str) -> tuple[dict[int, int], dict[int, int]]:
         """The exchange's own book in the units of ours."""
         return true_levels(self.exchange, ticker)
+
+    def now_at(self, ahead: float = 0.0) -> datetime:
+        """Our clock, so many seconds from now."""
+        return datetime.fromtimestamp(self.now + ahead, UTC)
+
+    def books_as_rest(self, tickers: Sequence[str]) -> Books:
+        """What REST would answer now."""
+        store = BookStore()
+        for ticker in tickers:
+            store.replace(ticker, *self.truth(ticker))
+        return store.read(tickers, np.full(len(tickers), self.now))
 
     def states(self) -> "States":
         """All states of all books from now on."""

@@ -180,9 +180,7 @@ def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
 
 
 def test_the_base_url_follows_the_environment_unless_given():
-    assert config.load(None, kalshi_env="demo").base_url.startswith(
-        "https://external-api.routes.demo"
-    )
+    assert config.load(None, kalshi_env="demo").base_url.startswith("https://external-api.demo")
     assert (
         config.load(None, kalshi_base_url="http://127.0.0.1:9/x/").base_url
         == "http://127.0.0.1:9/x"
@@ -221,3 +219,28 @@ def test_the_example_file_lists_every_setting_with_its_default():
         if isinstance(default, tuple):
             expected = ",".join(default)
         assert shown[name.upper()].lower() == expected.lower(), name
+
+
+def test_a_stream_that_is_required_needs_a_key():
+    with pytest.raises(SettingsError, match="FEED: 'stream' needs KALSHI_API_KEY"):
+        config.load(None, feed="stream")
+    assert config.load(None, feed="stream", kalshi_env="sim").feed == "stream"
+
+
+@pytest.mark.parametrize(
+    ("rest", "stream"),
+    [
+        (None, "wss://external-api-ws.kalshi.com/trade-api/ws/v2"),
+        (
+            "https://external-api.kalshi.com/trade-api/v2",
+            "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+        ),
+        (
+            "https://api.elections.kalshi.com/trade-api/v2",
+            "wss://api.elections.kalshi.com/trade-api/ws/v2",
+        ),
+        ("http://127.0.0.1:9/trade-api/v2", "ws://127.0.0.1:9/trade-api/ws/v2"),
+    ],
+)
+def test_the_stream_is_beside_the_rest_api(rest, stream):
+    assert config.load(None, kalshi_base_url=rest).stream_url == stream

@@ -6,7 +6,7 @@ the line is not late. Whatever fails that is invalid until a new snapshot has co
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -49,6 +49,9 @@ from bot.ports.exchange import BookAnswer, ExchangeError
 #: Codes after which a subscription is over; 25 is a client that reads too slowly.
 TERMINAL: Final = frozenset({10, 25})
 OVERFLOW: Final = 25
+#: Steps in the life of a market after which nothing trades, and after which it does again.
+_HALTS: Final = frozenset({"deactivated", "determined", "settled"})
+_RESUMES: Final = frozenset({"created", "activated"})
 #: Seconds between the frames of one event.
 SAME_MOMENT: Final = 0.1
 #: Problems remembered for whoever logs them.
@@ -63,6 +66,7 @@ class StreamRules:
     the connection is given up, `heartbeat` how often one is given, `resync` how long a snapshot
     may take before it is asked for again (each time twice as long, up to `longest`), `uncross`
     how long a book may stay crossed, `quotes_agree` how long the ticker may quote otherwise.
+    Without `judges_events` the times of events do not count as late.
     """
 
     stale_after: float = 3.0
@@ -72,6 +76,7 @@ class StreamRules:
     longest: float = 60.0
     uncross: float = 0.25
     quotes_agree: float = 2.0
+    judges_events: bool = True
 
 
 class StreamListener(Protocol):
@@ -122,14 +127,13 @@ class StreamProtocol:
         self.fault: str | None = "the stream is not connected yet"
         self.counts: Counter[str] = Counter()
         self.listeners: list[StreamListener] = []
-        #: Called when something happened in the life of a market.
-        self.on_lifecycle: Callable[[], None] = _nothing
         self._wanted: dict[str, None] = {}
         self._commands = Commands()
         self._subscriptions = Subscriptions((*OF_MARKETS, LIFECYCLE))
         self._resyncs: dict[str, _Resync] = {}
         self._quotes: dict[str, _Quote] = {}
         self._changed_at: dict[str, float] = {}
+        self._halted: dict[str, str] = {}
         self._told: list[str] = []
         self._proved_at = self._beat_at = 0.0
         self._probes = 0
@@ -157,6 +161,7 @@ class StreamProtocol:
         self._break(self.store.tickers, self.fault, at)
         self._resyncs.clear()
         self.trades.leave(tuple(self._wanted))
+        self._halted.clear()
 
     def watch(self, tickers: Iterable[str], at: float) -> None:
         """These markets from now on, and no others."""
@@ -215,7 +220,7 @@ class StreamProtocol:
 
     def books(self, tickers: Sequence[str], at: float) -> BookAnswer:
         """The books that are proved, as they stand, and why others are not."""
-        general = self._general_fault(at)
+        general = self.general_fault(at)
         if general is not None:
             return BookAnswer(_NO_BOOKS, dict.fromkeys(tickers, general))
         missing = {t: reason for t in tickers if (reason := self._fault(t, at)) is not None}
@@ -234,7 +239,16 @@ class StreamProtocol:
             return None
         return self.trades.unknown(tickers, since)
 
-    def _general_fault(self, at: float) -> str | None:
+    def changed_at(self, ticker: str) -> float:
+        """When a book changed last, our clock; 0 if it never did."""
+        return self._changed_at.get(ticker, 0.0)
+
+    def is_halted(self, ticker: str) -> bool:
+        """Whether the exchange said that nothing trades in a market any more."""
+        return ticker in self._halted
+
+    def general_fault(self, at: float) -> str | None:
+        """Why no book at all is proved; None if some may be."""
         if self.fault is not None:
             return self.fault
         late = self.late(at)
@@ -245,7 +259,7 @@ class StreamProtocol:
         return None
 
     def _fault(self, ticker: str, at: float) -> str | None:
-        fault = self.store.fault(ticker)
+        fault = self._halted.get(ticker) or self.store.fault(ticker)
         if fault is None and (fault := self._contradicted(ticker, at)) is not None:
             self.distrust(ticker, fault, at)
         return fault
@@ -267,7 +281,7 @@ class StreamProtocol:
         if subscription is None:
             # Of a subscription that is over: on its way when it ended.
             return
-        self.timing.happened(at, change.ts_ms, change.sent_ms)
+        self._happened(at, change.ts_ms, change.sent_ms)
         ticker = change.ticker
         if change.seq == subscription.seq + 1:
             subscription.seq = change.seq
@@ -284,6 +298,12 @@ class StreamProtocol:
                 return
         for listener in self.listeners:
             listener.on_change(change, at)
+
+    def _happened(self, at: float, event_ms: int, sent_ms: int | None) -> None:
+        if self.rules.judges_events:
+            self.timing.happened(at, event_ms, sent_ms)
+        else:
+            self.timing.heard(at, sent_ms)
 
     def _in_order(self, subscription: Subscription, seq: int, ticker: str, at: float) -> bool:
         """Whether a frame with that number is to be believed; a gap before it is dealt with."""
@@ -328,21 +348,23 @@ class StreamProtocol:
         elif isinstance(message, Tick):
             self._quoted(message, at)
         elif isinstance(message, LifecycleFrame):
-            self.on_lifecycle()
+            self._lived(message)
 
     def _snapshot(self, message: BookSnapshot, at: float) -> None:
         ticker = message.market_ticker
         if ticker not in self._wanted:
             return
-        self._changed_at[ticker] = at
         try:
             bids, asks = levels(message.yes_dollars_fp), levels(message.no_dollars_fp)
         except ExchangeError as error:
             self._spoil(ticker, str(error), at)
             return
-        if self._resyncs.get(ticker) is None and self._differs(ticker, bids, asks):
+        if self._is_as_known(ticker, bids, asks):
+            return
+        if self.store.fault(ticker) is None:
             self.counts["differences"] += 1
             self._tell(f"{ticker}: the book differed from its snapshot although none was missed")
+        self._changed_at[ticker] = at
         fault = self.store.replace(ticker, bids, asks)
         if fault is not None:
             self._unsound(ticker, fault, at)
@@ -351,14 +373,15 @@ class StreamProtocol:
         for listener in self.listeners:
             listener.on_snapshot(ticker, at)
 
-    def _differs(self, ticker: str, bids: Levels, asks: Levels) -> bool:
-        """Whether a book that was thought to be sound is not that of its snapshot."""
+    def _is_as_known(self, ticker: str, bids: Levels, asks: Levels) -> bool:
+        """Whether a sound book is that of its snapshot."""
         if self.store.fault(ticker) is not None:
             return False
-        return self.store.levels(ticker) != (_present(bids), _present(asks))
+        self._resyncs.pop(ticker, None)
+        return self.store.levels(ticker) == (_present(bids), _present(asks))
 
     def _traded(self, message: TradeFrame, at: float) -> None:
-        self.timing.happened(at, message.ts_ms, None)
+        self._happened(at, message.ts_ms, None)
         # The change that it made comes just before or after it, and belongs to the same look.
         just_before = at - self._proved_at <= SAME_MOMENT
         trade = self.trades.add(message, self._proved_at if just_before else at)
@@ -371,6 +394,14 @@ class StreamProtocol:
             price_units(message.yes_ask_dollars) if float(message.yes_ask_size_fp) else PRICE_UNITS
         )
         self._quotes[message.market_ticker] = _Quote(bid, ask, at)
+
+    def _lived(self, message: LifecycleFrame) -> None:
+        """Something happened in the life of a market: what has halted is no price of anything."""
+        ticker, step = message.market_ticker, message.event_type
+        if step in _HALTS and message.is_deactivated is not False:
+            self._halted[ticker] = f"the exchange says that the market was {step}"
+        elif step in _RESUMES or message.is_deactivated is False:
+            self._halted.pop(ticker, None)
 
     def _opened(self, envelope: Envelope, message: Subscribed, at: float) -> None:
         self._commands.answered(envelope.id)
@@ -432,7 +463,8 @@ class StreamProtocol:
         elif subscription.channel == TRADE:
             self.trades.missed(at)
         elif subscription.channel == LIFECYCLE:
-            self.on_lifecycle()
+            # Whoever halted or resumed meanwhile is known from its description.
+            self._halted.clear()
 
     def _all_missed(self, reason: str, at: float) -> None:
         self._tell(reason)
@@ -550,7 +582,3 @@ def _named(tickers: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _present(levels: Levels) -> Levels:
     return {price: size for price, size in levels.items() if size}
-
-
-def _nothing() -> None:
-    pass

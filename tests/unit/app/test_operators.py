@@ -19,11 +19,14 @@ from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.model.monitor import FeatureDrift
 from bot.ports.persistence import Checkpoint
+from bot.ports.views import FeedView
 from bot.telemetry.gauges import READINGS
 from tests.support.fakes import FakeScorer, HandClock, ListJournal
 from tests.support.store_values import CASH, filled, order
 from tests.unit.api.conftest import full_state, market
 
+STREAMED = FeedView(source="stream", subscriptions=2, age_ms_p50=80.0, age_ms_p99=900.0)
+POLLED = FeedView(source="poll", reason="no key")
 RUNNING = {"running": True, "leader": True, "leads": "web-1", "epoch": 7}
 
 
@@ -92,6 +95,9 @@ CASES = (
     Case("data", RUNNING, False, "no cycle has ended yet"),
     Case("database", {}, True, "everything is kept"),
     Case("database", {"store_fault": "the disk is full"}, False, "the disk is full"),
+    Case("feed", {}, True, "no order book has been asked for yet"),
+    Case("feed", {"feed": STREAMED}, True, "2 order books are streamed"),
+    Case("feed", {"feed": POLLED}, True, "order books are polled: no key"),
     Case("lease", {}, False, "nobody leads"),
     Case("lease", RUNNING, True, "this process leads, term 7"),
     Case("lease", {"leads": "web-2", "epoch": 3}, True, "web-2 leads, term 3"),
@@ -131,7 +137,7 @@ def test_the_state_of_a_leader_that_died_grows_old_though_it_says_that_it_runs(s
 
 
 def test_all_checks_are_there(service):
-    assert set(ReadinessChecks(service).checks()) == {"data", "database", "lease"}
+    assert set(ReadinessChecks(service).checks()) == {"data", "database", "lease", "feed"}
 
 
 # Figures
@@ -248,10 +254,30 @@ def test_alerts_that_wait_are_counted(service):
 
 def test_a_leader_that_knows_everything_exposes_every_figure(service):
     service.ran()
+    service.now(feed=STREAMED)
 
     figures = service.figures()
 
     assert [one.name for one in READINGS if one.read(figures) is None] == []
+
+
+def test_the_feed_is_exposed_as_figures(service):
+    service.ran()
+    service.now(feed=STREAMED)
+
+    figures = service.figures()
+
+    assert (figures.feed_streamed, figures.feed_subscriptions) == (True, 2)
+    assert figures.feed_age == 0.9
+
+
+def test_where_a_stream_is_required_a_service_that_polls_is_not_ready(service):
+    checks = ReadinessChecks(service, stream_required=True)
+    service.now(feed=POLLED)
+    assert not checks.checks()["feed"].ok
+
+    service.now(feed=STREAMED)
+    assert checks.checks()["feed"].ok
 
 
 # For alerts

@@ -300,15 +300,16 @@ def test_without_a_line_no_trades_are_known():
     assert linked.protocol.trades_since(MARKETS, NOW) is None
 
 
-def test_a_market_that_changes_its_life_is_told_of():
+def test_a_market_that_halts_has_no_book_until_it_resumes():
     linked = _linked()
-    told = []
-    linked.protocol.on_lifecycle = lambda: told.append(1)
 
     linked.exchange.deactivate(B)
     linked.exchange_frames()
+    assert linked.missing() == {B: "the exchange says that the market was deactivated"}
 
-    assert told
+    linked.exchange.activate(B)
+    linked.exchange_frames()
+    assert linked.missing() == {}
 
 
 def test_many_markets_are_asked_for_in_pieces():

@@ -231,7 +231,7 @@ async def test_a_trade_that_cannot_be_read_costs_its_own_market_alone():
     traded = await second_look(trade_feed, "A", "B", "C")
 
     assert np.isnan(traded.volume).any(axis=1).tolist() == [True, False, False]
-    assert trade_feed.coverage == Coverage(3, 2, "a trade of A, Z could not be read")
+    assert trade_feed.coverage == Coverage(3, 2, "some trades of A, Z are not known")
 
 
 async def test_a_trade_of_an_unwatched_market_that_cannot_be_read_costs_nothing():

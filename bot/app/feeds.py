@@ -1,0 +1,75 @@
+"""Which way order books come: chosen by the settings, joined to the exchange that they name."""
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bot.app.execution_backends import key_holder
+from bot.config import Settings
+from bot.core.market.book_store import BookStore
+from bot.kalshi.auth import Signer
+from bot.kalshi.client import KalshiClient
+from bot.kalshi.feed import PolledFeed, StreamedFeed
+from bot.kalshi.stream.connection import Opener, StreamConnection, websocket
+from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
+from bot.ports.exchange import Clock
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+#: Why books are polled although nobody asked for that.
+NO_KEY: Final = "the exchange streams to keys only: set KALSHI_API_KEY and KALSHI_SECRET"
+ASKED_FOR: Final = "FEED=poll"
+#: Who reads the stream of the embedded exchange.
+READER: Final = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedExchange:
+    """One that lives and ends with this process; its key was made for it alone."""
+
+    app: "Starlette"
+    signer: Signer
+
+
+def embedded(settings: Settings, clock: Clock) -> EmbeddedExchange:
+    """The exchange that the settings ask for inside this process."""
+    # Who trades on Kalshi should not wait for an exchange of our own to be imported.
+    from bot.sim.rest.auth import KeyRing  # noqa: PLC0415
+    from bot.sim.rest.keys import KeyKind, made_key  # noqa: PLC0415
+    from bot.sim.rest.server import create_exchange_app  # noqa: PLC0415
+    from bot.sim.world.demo import demo_exchange  # noqa: PLC0415
+
+    place, driver = demo_exchange(clock, settings.sim_seed, settings.sim_speed)
+    place.open_account(READER, {})
+    key, pem = made_key(READER, KeyKind.ED25519, frozenset({"read"}))
+    app = create_exchange_app(place, driver, clock, KeyRing({key.key_id: key}))
+    return EmbeddedExchange(app, Signer(key.key_id, pem, clock))
+
+
+def feed_of(
+    settings: Settings, rest: KalshiClient, clock: Clock, inside: EmbeddedExchange | None
+) -> PolledFeed | StreamedFeed:
+    """The feed that the settings ask for. Raises ValueError for a key that cannot sign."""
+    if settings.feed == "poll":
+        return PolledFeed(rest, clock, ASKED_FOR)
+    signer = inside.signer if inside else key_holder(settings, clock)
+    if signer is None:
+        return PolledFeed(rest, clock, NO_KEY)
+    protocol = StreamProtocol(BookStore(), _rules(settings))
+    opener = _opener(settings, inside)
+    connection = StreamConnection(protocol, opener, signer.headers, clock, random.random)
+    return StreamedFeed(rest, protocol, connection, clock)
+
+
+def _opener(settings: Settings, inside: EmbeddedExchange | None) -> Opener:
+    if inside is None:
+        return websocket(settings.stream_url, settings.outbound)
+    from bot.sim.stream.in_process import InProcessStream  # noqa: PLC0415  # as above
+
+    return InProcessStream(inside.app)
+
+
+def _rules(settings: Settings) -> StreamRules:
+    # Where a second takes more or less than one, the times of events say nothing about lateness.
+    return StreamRules(judges_events=settings.sim_speed == 1.0 or not settings.is_embedded)

@@ -1,0 +1,106 @@
+"""A whole service whose books are streamed: by the embedded exchange, and over TCP with a key."""
+
+import pytest
+
+from bot import config
+from bot.app.bootstrap import running
+from bot.sim.faults.kinds import fault_spec
+from tests.support import services
+from tests.support.services import BOOK, CHEAPER, KEY, PEM, TICKERS, held, passes, until
+
+#: No reads of books over REST are left, but those of markets are.
+BOOKS = "GET /markets/orderbooks"
+
+
+@pytest.fixture
+async def here(tmp_path, monkeypatch):
+    async with services.place(tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+def keyed(here, **changes):
+    return here.settings(kalshi_api_key=KEY.key_id, kalshi_secret=PEM, **changes)
+
+
+def feed(service):
+    return service.snapshot_holder.status.feed
+
+
+def quotes(service):
+    markets = service.snapshot_holder.snapshot.state.markets
+    return [(market.yes_bid, market.yes_ask, market.stale) for market in markets]
+
+
+async def streamed(service):
+    await until(lambda: feed(service) and feed(service).source == "stream")
+
+
+async def test_with_a_key_the_books_are_streamed_and_traded_on(here):
+    async with running(keyed(here)) as service:
+        await streamed(service)
+        assert feed(service).subscriptions == len(TICKERS)
+
+        here.put(CHEAPER)
+        await until(lambda: quotes(service) == [(44.0, 46.0, False)] * len(TICKERS))
+        here.scorer.opinion = 0.9
+        await until(lambda: len(held(service)) == len(TICKERS))
+
+        assert service.readiness.checks()["feed"].detail == "3 order books are streamed"
+
+
+async def test_while_books_are_streamed_none_is_asked_for(here):
+    async with running(keyed(here)) as service:
+        await streamed(service)
+        await passes(service, 1)
+        refused = here.faults.add(fault_spec({"kind": "error", "route": BOOKS}))
+        await passes(service, 5)
+
+        assert refused.fired == 0
+        assert service.snapshot_holder.status.error is None
+
+
+async def test_without_a_key_they_are_polled_and_that_is_said(here):
+    async with running(here.settings()) as service:
+        await passes(service, 2)
+
+        assert feed(service).source == "poll"
+        assert "KALSHI_API_KEY" in feed(service).reason
+        assert feed(service).age_ms_p50 is not None
+
+
+async def test_a_stream_that_cannot_be_opened_is_polled(here):
+    here.faults.add(fault_spec({"kind": "error", "route": "WS handshake"}))
+    async with running(keyed(here, feed="stream")) as service:
+        await passes(service, 2)
+
+        assert (feed(service).source, feed(service).connected) == ("poll", False)
+        assert "handshake" in feed(service).reason
+        assert service.snapshot_holder.status.stale_markets == 0
+        assert not service.readiness.checks()["feed"].ok
+
+
+async def test_a_cut_costs_no_book_and_is_a_notice(here):
+    async with running(keyed(here)) as service:
+        await streamed(service)
+        here.faults.add(
+            fault_spec({"kind": "disconnect", "route": "WS orderbook_delta", "count": 1})
+        )
+        here.put(BOOK, TICKERS[0])
+        await until(lambda: feed(service).source == "poll")
+        assert service.snapshot_holder.status.stale_markets == 0
+
+        await streamed(service)
+        notices = service.snapshot_holder.snapshot.state.notices
+        told = [one.message for one in notices if one.kind == "FEED_CHANGED"]
+        assert "polled from now on" in told[1]
+        assert told[0] == "Order books are streamed from now on"
+
+
+async def test_the_embedded_exchange_is_streamed(tmp_path, monkeypatch):
+    monkeypatch.setattr("signal.raise_signal", lambda _number: None)
+    found = config.load(
+        None, kalshi_env="sim", log_dir=tmp_path, kill_file=tmp_path / "KILL", bot_markets=5
+    ).model_copy(update=services.HURRY)
+    async with running(found) as service:
+        await streamed(service)
+        await until(lambda: feed(service).subscriptions == 5)
