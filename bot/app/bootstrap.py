@@ -68,7 +68,8 @@ def settings() -> Settings:
     """The settings of the environment; a wrong one ends the process, saying why."""
     try:
         found = config.load()
-        key_holder(found, SystemClock())
+        if found.bot_mode == "live" or found.feed != "poll":
+            key_holder(found, SystemClock())
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
     except ValueError as error:
