@@ -27,7 +27,7 @@ PURE_LIBRARIES = (sys.stdlib_module_names - IMPURE) | {"numpy"}
 #: They wait until something is due, by the clock that waiting itself goes by.
 PACERS = {"bot.engine.loop", "bot.tape.recording"}
 #: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
-SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults"}
+SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults", "bot.kalshi.feed"}
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
 

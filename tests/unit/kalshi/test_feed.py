@@ -186,6 +186,22 @@ async def test_a_book_that_changes_meanwhile_is_not_held_to_differ(feed, linked,
     assert await feed.compare() == 0
 
 
+async def test_a_defect_of_the_stream_costs_the_stream_and_nothing_else(linked, rest, caplog):
+    stopping = asyncio.Event()
+
+    class Broken:
+        async def run(self, _stopping):
+            stopping.set()
+            raise RuntimeError("a mistake of ours")
+
+    feed = StreamedFeed(rest, linked.protocol, Broken(), Clock(linked))
+    await feed.run(stopping)
+
+    assert "a mistake of ours" in caplog.text
+    assert set((await feed.books(MARKETS)).books.tickers) == set(MARKETS)
+    assert feed.status().source == "poll"
+
+
 async def test_a_polled_feed_says_why(linked, rest):
     feed = PolledFeed(rest, Clock(linked), "no key")
     await feed.books(MARKETS)
