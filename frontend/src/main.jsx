@@ -5,6 +5,7 @@ import { start } from "./data/feed.js";
 import { freshness } from "./data/status.js";
 import { serverNow } from "./data/api.js";
 import { Figures, LimitsPanel } from "./panels/account.jsx";
+import { EquityPanel } from "./panels/equity.jsx";
 import { FunnelPanel } from "./panels/funnel.jsx";
 import { Header, ReadTokenDialog } from "./panels/header.jsx";
 import { LogTab } from "./panels/log.jsx";
@@ -13,11 +14,13 @@ import { MarketsTab } from "./panels/markets.jsx";
 import { ModelTab } from "./panels/model.jsx";
 import { PositionsPanel } from "./panels/positions.jsx";
 import { SettingsTab } from "./panels/settings.jsx";
+import { TradesTab } from "./panels/trades.jsx";
 import { WhalesTab } from "./panels/whales.jsx";
 import { useKnown, usePlace } from "./ui/hooks.js";
 
 const TABS = [
   ["markets", "Markets", MarketsTab],
+  ["trades", "Trades", TradesTab],
   ["whales", "Whales", WhalesTab],
   ["model", "Model", ModelTab],
   ["log", "Log", LogTab],
@@ -66,6 +69,7 @@ function Panels({ state, bot }) {
       <Figures state={state} />
       <div class="grid">
         <LimitsPanel />
+        <EquityPanel state={state} />
         <FunnelPanel />
       </div>
       <PositionsPanel />

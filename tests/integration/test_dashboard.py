@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+from decimal import Decimal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,7 +21,7 @@ DEMO = {
     "OMP_NUM_THREADS": "1",
 }
 
-TABS = ("Whales", "Model", "Log", "Settings", "Markets")
+TABS = ("Trades", "Whales", "Model", "Log", "Settings", "Markets")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,10 @@ def violations(one, name):
 
 def money(value):
     return f"{value:,.2f}".replace("-", "−")
+
+
+def signed(value):
+    return ("+" if round(value, 2) > 0 else "") + money(value)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +145,39 @@ def test_the_funnel_counts_the_decisions(stopped):
 
     assert stages[0] == f"{len(decisions):,}"
     assert stages[1] == f"{sum(one['score'] is not None for one in decisions):,}"
+
+
+def test_the_trades_and_their_sum_are_those_of_the_ledger(stopped, demo):
+    opened(stopped, "Trades")
+    trades = stopped.fetch("trades?limit=500")["trades"]
+    rows = stopped.rows("[aria-label='Trades table']")
+    figures = stopped.page.locator(".tab .figures dd").all_inner_texts()
+
+    assert len(rows) == len(trades) > 0
+    shown = sorted((cells[2].split()[0], cells[8]) for cells in rows)
+    assert shown == sorted((one["ticker"], signed(one["pnl"])) for one in trades)
+    assert figures[0] == str(len(trades))
+    assert figures[6] == signed(sum(Decimal(str(one["pnl"])) for one in trades))
+    assert sum(Decimal(str(one["fees"])) for one in trades) == Decimal(figures[5].replace(",", ""))
+
+
+def test_the_curve_is_drawn_of_what_is_kept(stopped):
+    points = stopped.fetch("equity?step=60")["points"]
+
+    if len(points) < 2:
+        stopped.wait_for("Fewer than two minutes", "#equity")
+    else:
+        stopped.page.locator("#equity canvas").first.wait_for()
+        stopped.wait_for(f"Equity {money(points[-1]['equity'])}", "#equity .legend")
+
+
+def test_the_settings_show_what_differs_and_no_secret(stopped):
+    opened(stopped, "Settings")
+    rows = {cells[0]: cells for cells in stopped.rows("[aria-label='Settings table']")}
+
+    assert rows["BOT_MIN_EDGE"][1:] == ["◆ -100", "0"]
+    assert rows["API_TOKEN"][1] == "◆ set"
+    assert TOKEN not in stopped.page.content()
 
 
 def test_each_tab_opens_without_a_word_on_the_console(stopped):

@@ -3,6 +3,8 @@
 const DOOR = /\/r\/[^/]+\/$/;
 // The state is held back for 1.5 s at most; a service that hangs must show within 5 s.
 const PATIENCE = 4_000;
+/** For what may take its time: a file, an order. */
+const LONG = 20_000;
 
 /** The folder this page was served from: it may lie behind a prefix or the read door. */
 const reading = new URL(".", document.baseURI).href;
@@ -37,11 +39,21 @@ export async function read(path, headers = {}, signal = AbortSignal.timeout(PATI
   return send(address(path), { headers: { ...bearer, ...headers }, signal, cache: "no-store" });
 }
 
+/** Save what a route answers as a file of that name. */
+export async function download(path, name) {
+  const answer = await read(path, {}, AbortSignal.timeout(LONG));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), LONG);
+}
+
 export async function act(path) {
   const token = tokens.get("act");
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const url = new URL(path.replace(/^\//, ""), acting).href;
-  const signal = AbortSignal.timeout(PATIENCE * 5);
+  const signal = AbortSignal.timeout(LONG);
   return (await send(url, { method: "POST", headers, signal, cache: "no-store" })).json();
 }
 

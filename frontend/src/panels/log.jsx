@@ -1,14 +1,15 @@
-// What happened besides trades: notices folded by what they are about, and the timeline.
+// What happened besides trades: notices folded by what they are about, the timeline, the last log lines.
 
 import { count, time } from "../ui/format.js";
-import { Chips, Ticker, useKept } from "../ui/parts.jsx";
+import { useAnswer } from "../ui/hooks.js";
+import { Chips, Missing, Ticker, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 
 const words = (kind) => kind.toLowerCase().replaceAll("_", " ");
 
 export function LogTab({ state }) {
   return (
-    <div class="columns">
+    <div class="columns stacked">
       <section aria-labelledby="notices-title">
         <h3 id="notices-title">Notices</h3>
         <Kinds name="notices" rows={state.notices} kind={(one) => one.kind} columns={NOTICES} empty="No notice." />
@@ -17,7 +18,25 @@ export function LogTab({ state }) {
         <h3 id="timeline-title">Timeline</h3>
         <Kinds name="timeline" rows={state.timeline} kind={(one) => one.type} columns={TIMELINE} empty="Nothing happened yet." />
       </section>
+      <Lines />
     </div>
+  );
+}
+
+function Lines() {
+  const answer = useAnswer("logs/tail?lines=200", 10);
+  const lines = answer.data?.lines ?? [];
+  return (
+    <section aria-labelledby="lines-title">
+      <h3 id="lines-title">Log of this process, newest first</h3>
+      <Missing answer={answer} what="the log" />
+      {answer.data?.reason && <p class="missing">{answer.data.reason}</p>}
+      {lines.length > 0 && (
+        <pre class="lines" tabIndex={0} aria-label="Last lines of the log">
+          {[...lines].reverse().join("\n")}
+        </pre>
+      )}
+    </section>
   );
 }
 

@@ -1,9 +1,9 @@
-// Downloads, versions, words.
+// Everything in force, what differs from its default, downloads, versions, words.
 
 import { address } from "../data/api.js";
 import { bytes, count } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
-import { Missing } from "../ui/parts.jsx";
+import { Chips, Download, Missing, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 import { GLOSSARY } from "./glossary.js";
 
@@ -13,6 +13,10 @@ export function SettingsTab({ bot }) {
   const files = Object.entries(logs.data ?? {}).map(([name, file]) => ({ name, ...file }));
   return (
     <div class="columns">
+      <section aria-labelledby="config-title">
+        <h3 id="config-title">Settings in force</h3>
+        <Settings />
+      </section>
       <section aria-labelledby="service-title">
         <h3 id="service-title">Service</h3>
         <Missing answer={health} what="the health" />
@@ -20,9 +24,7 @@ export function SettingsTab({ bot }) {
         <h3>CSV logs</h3>
         <Missing answer={logs} what="the logs" />
         {logs.data && <Table label="CSV logs" columns={FILES} rows={files} id={(file) => file.name} empty="No log." />}
-      </section>
-      <section aria-labelledby="words-title">
-        <h3 id="words-title">Words</h3>
+        <h3>Words</h3>
         <dl class="facts">
           {GLOSSARY.map(([word, meaning]) => (
             <div key={word}>
@@ -35,6 +37,46 @@ export function SettingsTab({ bot }) {
     </div>
   );
 }
+
+function Settings() {
+  const answer = useAnswer("config", 120);
+  const [chosen, setChosen] = useKept("settings", ["differs"]);
+  const all = answer.data?.settings ?? [];
+  const rows = chosen.includes("differs") ? all.filter((one) => one.differs) : all;
+  return (
+    <>
+      <Missing answer={answer} what="the settings" />
+      {answer.data && (
+        <>
+          <div class="tools">
+            <Chips label="Settings to show" all={[["differs", "differs from the default", all.filter((one) => one.differs).length]]} chosen={chosen} onChange={setChosen} />
+            <span class="muted">
+              {rows.length} of {all.length}
+            </span>
+          </div>
+          <Table label="Settings" columns={SETTINGS} rows={rows} id={(one) => one.name} empty="All settings have their defaults." />
+        </>
+      )}
+    </>
+  );
+}
+
+const shown = (value) => (value === null || value === "" ? "not set" : Array.isArray(value) ? value.join(", ") || "none" : String(value));
+
+const SETTINGS = [
+  { key: "name", label: "Setting", sort: (one) => one.name, cell: (one) => <code title={one.description}>{one.name}</code> },
+  {
+    key: "value",
+    label: "Value",
+    cell: (one) => (
+      <span class="reason">
+        {one.differs && <strong title="differs from the default">◆ </strong>}
+        {shown(one.value)}
+      </span>
+    ),
+  },
+  { key: "default", label: "Default", rank: 2, cell: (one) => <span class="reason muted">{shown(one.default)}</span> },
+];
 
 function Service({ health, bot }) {
   return (
@@ -80,7 +122,7 @@ function Service({ health, bot }) {
 }
 
 const FILES = [
-  { key: "name", label: "Log", cell: (file) => (file.exists ? <a href={address(`logs/${file.name}.csv`)}>{file.name}.csv</a> : file.name) },
+  { key: "name", label: "Log", cell: (file) => (file.exists ? <Download path={`logs/${file.name}.csv`} name={`${file.name}.csv`} /> : file.name) },
   { key: "lines", label: "Lines", num: true, cell: (file) => count(file.line_count) },
   { key: "size", label: "Size", num: true, cell: (file) => bytes(file.size_bytes) },
   { key: "parts", label: "Older parts", num: true, cell: (file) => count(file.parts.length) },

@@ -1,6 +1,7 @@
 // Small parts that all panels share.
 
 import { useState } from "preact/hooks";
+import { download } from "../data/api.js";
 import { gain, NONE, signedCents, time } from "./format.js";
 import { marketLink } from "./hooks.js";
 
@@ -27,6 +28,20 @@ export function Missing({ answer, what }) {
     );
   }
   return answer.data ? null : <p class="missing">Reading {what}…</p>;
+}
+
+/** A file of the service; a plain link could not bring the token. */
+export function Download({ path, name }) {
+  const [problem, setProblem] = useState(null);
+  const save = () => download(path, name).then(() => setProblem(null), (error) => setProblem(error.message));
+  return (
+    <>
+      <button type="button" class="link" onClick={save}>
+        {name}
+      </button>
+      {problem && <span class="problem"> ✕ {problem}</span>}
+    </>
+  );
 }
 
 const tone = (value) => (value > 0 ? "up" : value < 0 ? "down" : "");
