@@ -20,6 +20,7 @@ from api.routes import (
     decisions,
     demo,
     docs,
+    events,
     history,
     logs,
     markets,
@@ -31,6 +32,7 @@ from api.routes import (
 from api.schemas.common import FAILED
 from api.security.auth import AccessPolicy
 from api.security.cors import Cors
+from api.serving.events import Listeners
 from api.serving.holds import LET_GO, USUAL, Holds, Patience
 from bot.clock import stopwatch
 
@@ -84,7 +86,9 @@ class BotService(FastAPI):
     def show(self, services: Services, patience: Patience = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""
         self.state.services = services
-        return self._edge.open(services.snapshot_holder, patience)
+        holds = self._edge.open(services.snapshot_holder, patience)
+        self.state.listeners = Listeners(services.snapshot_holder, holds.ended)
+        return holds
 
     def _knows(self, path: str) -> bool:
         asked = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
@@ -125,7 +129,7 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    about_trading = (state, account, history, bot, decisions, whales, markets, model)
+    about_trading = (state, events, account, history, bot, decisions, whales, markets, model)
     for part in (root, docs, dashboard, *about_trading, logs, config, demo):
         app.include_router(part.router)
     return app

@@ -57,5 +57,6 @@ FAILED: Final = _failed(500, "The service is at fault")
 INVALID: Final = _failed(422, "A parameter is wrong")
 MISSING: Final = _failed(404, "There is none of that name")
 FOREIGN: Final = _failed(403, "A foreign page asked, or no API_TOKEN is set")
+FULL_UP: Final = _failed(503, "As many listen as there is room for")
 #: What may become of a switch: nobody can be told while the database is away.
 ACTING: Final = {**FOREIGN, **_failed(503, "The database cannot be reached")}

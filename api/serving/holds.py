@@ -46,6 +46,10 @@ class Holds:
         """Answer all that wait, and let none wait any more."""
         self._ended.set()
 
+    async def ended(self) -> None:
+        """Returns once all are let go."""
+        await self._ended.wait()
+
     async def refusal(self, receive: Receive) -> None:
         """Wait as long as a refusal is held back."""
         await self._wait(receive, self.patience.refusal)
