@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 #: Seconds by which two looks at the machine's time may differ from what passed between them.
 JUMP: Final = 2.0
@@ -16,6 +16,14 @@ PATIENCE: Final = 600.0
 AGREES: Final = 3.0
 #: Jumps remembered until somebody asks for them.
 ROOM: Final = 10
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""
+        ...
 
 
 class SystemClock:

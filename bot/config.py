@@ -41,7 +41,7 @@ from bot.settings_text import (
 )
 from bot.store.connections import address
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 PREFIXES = (
     *("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_"),
     *("API_TOK", "API_READ", "ALERT_", "DATABASE_", "LEASE_", "KEEP_", "KILL_", "ALLOWED_"),

@@ -11,7 +11,7 @@ class RootView(Shape):
     """What this is."""
 
     name: str = Field(examples=["KalshiProto"])
-    version: str = Field(examples=["0.1.0"])
+    version: str = Field(examples=["1.0.0"])
     model_version: str = Field(examples=["gbm_v1"])
     bot_mode: Literal["paper", "live"]
     bot_running: bool

@@ -5,9 +5,9 @@ Adapters implement these; tests bring their own. Nothing here does I/O.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final, Protocol
 
+from bot.clock import Clock as Clock  # noqa: PLC0414  # a port as well
 from bot.core.events import Event, Noted
 from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import Market
@@ -138,14 +138,6 @@ class Scorer(Protocol):
 
     def predict(self, features: Floats) -> ModelOutput:
         """The same scores, and for every row without one the reason in words."""
-        ...
-
-
-class Clock(Protocol):
-    """Where time comes from."""
-
-    def now(self) -> datetime:
-        """The present moment, aware, UTC."""
         ...
 
 

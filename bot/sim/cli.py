@@ -1,4 +1,4 @@
-"""`python -m bot simulate`: the simulated exchange as a server of its own, for any client.
+"""`kalshi-sim`, `python -m bot simulate`: the simulated exchange as a server, for any client.
 
 It listens on this machine only. The key it writes trades for one member account.
 """
@@ -7,14 +7,14 @@ import argparse
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
-from bot.clock import SystemClock
-from bot.ports.exchange import Clock
+from bot.clock import Clock, SystemClock
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import SHARDS
 from bot.sim.engine.units import micros
@@ -27,7 +27,6 @@ from bot.sim.rest.server import PREFIX, create_exchange_app
 from bot.sim.stream.wire import SERVED
 from bot.sim.world.demo import demo_exchange
 from bot.sim.world.driver import WorldDriver
-from bot.sim.world.tape import tape_exchange
 
 MEMBER = "member"
 _HOST = "127.0.0.1"
@@ -45,6 +44,12 @@ def main(argv: Sequence[str]) -> int:
         config = uvicorn.Config(app, access_log=False, log_level="warning", **SERVED)
         uvicorn.Server(config).run([listening])
     return 0
+
+
+def run() -> None:
+    """The program `kalshi-sim`."""
+    with suppress(KeyboardInterrupt):
+        sys.exit(main(sys.argv[1:]))
 
 
 def _listening(port: int) -> socket.socket:
@@ -75,6 +80,9 @@ def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, Wo
     """The made-up world, or the one of a recording; a recording that is none ends the process."""
     if arguments.tape is None:
         return demo_exchange(clock, arguments.seed, arguments.speed)
+    # Reading a tape takes Arrow, which a made-up world does without.
+    from bot.sim.world.tape import tape_exchange  # noqa: PLC0415
+
     try:
         return tape_exchange(clock, arguments.tape, arguments.speed)
     except ValueError as error:
@@ -83,7 +91,7 @@ def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, Wo
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments. A wrong one leaves with SystemExit(2)."""
-    parser = argparse.ArgumentParser(prog="python -m bot simulate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="kalshi-sim", description=__doc__)
     add = parser.add_argument
     add("--port", type=int, default=8090, help="where to listen on this machine; 0 picks one")
     add("--seed", type=int, default=7, help="the same seed gives the same world")

@@ -106,7 +106,7 @@ def test_without_secrets_nothing_changes(text):
     "text",
     [
         "2026-11-27 12:00:00 | INFO | main | paper mode on production",
-        '{"status":"ok","timestamp":"2026-11-27T12:00:00+00:00","version":"0.1.0"}',
+        '{"status":"ok","timestamp":"2026-11-27T12:00:00+00:00","version":"1.0.0"}',
         "GET /markets/orderbooks: ConnectTimeout",
         "https://discord.com/api/webhooks/",
         "-----BEGIN PRIVATE KEY-----",

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
-from bot.ports.exchange import Clock
+from bot.clock import Clock
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.exchange import Exchange
 from bot.sim.faults.install import attach

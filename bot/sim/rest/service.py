@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import orjson
 from starlette.datastructures import Headers, QueryParams
 
-from bot.ports.exchange import Clock
+from bot.clock import Clock
 from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.state import ExchangeState

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.ports.exchange import Clock
+from bot.clock import Clock
 from bot.sim.engine.exchange import Exchange
 from bot.sim.world.demo_events import PERPETUAL, ROLLING
 from bot.sim.world.driver import WorldDriver

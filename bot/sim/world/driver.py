@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Protocol
 
-from bot.ports.exchange import Clock
+from bot.clock import Clock
 
 #: Steps of one second that a call takes at most; what is further behind goes in `LONG_STEPS`.
 SHORT_STEPS = 5

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bot.clock import Clock
 from bot.core.market.market import MarketStatus, Side
-from bot.ports.exchange import Clock
 from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.orders import LiveOrder, OrderState

@@ -274,7 +274,7 @@ class World:
     folder: Path
     facts: ServiceFacts = field(
         default_factory=lambda: ServiceFacts(
-            version="0.1.0", environment="test", mode="paper", cors_origins=(DASHBOARD,)
+            version="1.0.0", environment="test", mode="paper", cors_origins=(DASHBOARD,)
         )
     )
     clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))

@@ -38,7 +38,7 @@ def test_what_is_sent_satisfies_what_is_documented():
 async def test_the_root_says_what_this_is(client):
     assert (await client.get("/")).json() == {
         "name": "KalshiProto",
-        "version": "0.1.0",
+        "version": "1.0.0",
         "model_version": "none",
         "bot_mode": "paper",
         "bot_running": True,
@@ -144,7 +144,7 @@ async def test_all_is_well_is_said_without_reasons(client):
     assert answer.json() == {
         "status": "ok",
         "timestamp": "2026-01-18T22:15:00+00:00",
-        "version": "0.1.0",
+        "version": "1.0.0",
         "environment": "test",
         "reasons": [],
     }
