@@ -21,14 +21,14 @@ from stamina.instrumentation import set_on_retry_hooks
 from bot.core.events import CycleStarted, Event, SignalMade
 from bot.journal import stdout_lines
 from bot.journal.access_lines import AccessLines, ServerLines
-from bot.journal.changes import Changes
+from bot.journal.changes import SignalChanges
 from bot.journal.csv_account import NAME, AccountMark
 from bot.journal.csv_retention import Tidier, TidyRules
 from bot.journal.csv_rows import LOGS, ROWS, Row
 from bot.journal.csv_stats import LogFileStats, LogStats
 from bot.journal.csv_writer import MAX_BYTES, CsvFile
 from bot.journal.formatters import FORMATS
-from bot.journal.json_fields import Cycles
+from bot.journal.json_fields import CycleFields
 from bot.journal.repeats import Repeats
 from bot.ports.view_faults import ViewFaults
 from bot.scrub import NOTHING, Scrubber
@@ -46,8 +46,8 @@ MAX_TOTAL: Final = 500_000_000
 #: Between two looks at the older parts, if none is added.
 TIDY_EVERY: Final = timedelta(minutes=1)
 #: Lines of stdout that are remembered, and characters of each.
-LINES_KEPT: Final = 1_000
-LINE_KEPT: Final = 2_000
+MAX_LINES: Final = 1_000
+MAX_LINE: Final = 2_000
 
 
 def configure(
@@ -93,7 +93,7 @@ class _Stdout(logging.StreamHandler[TextIO]):
         logging.Handler.__init__(self)
         self.setFormatter(formatter)
         self._scrubber = scrubber
-        self._lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
 
     def last(self, count: int) -> list[str]:
         """The last lines, oldest first."""
@@ -111,7 +111,7 @@ class _Stdout(logging.StreamHandler[TextIO]):
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         line = self._scrubber.text(super().format(record))
         line = line.encode(encoding, "backslashreplace").decode(encoding)
-        self._lines.append(line[:LINE_KEPT])
+        self._lines.append(line[:MAX_LINE])
         return line
 
 
@@ -147,8 +147,8 @@ class CsvJournal:
         self._account: str | None = None
         self._every_signal = every_signal
         self._scrubber = scrubber
-        self._changes = Changes()
-        self._cycles = Cycles()
+        self._changes = SignalChanges()
+        self._cycles = CycleFields()
         self._repeats = Repeats()
         self._failing: dict[str, str] = {}
         self._lost = 0
@@ -183,9 +183,9 @@ class CsvJournal:
         stuck = [file.stuck for file in self._files.values() if file.stuck]
         lost = _fault("CSV rows are being lost", list(self._failing.values()))
         tidied = [self._tidier.fault] if self._tidier.fault else []
-        kept = _fault("Older CSV logs cannot be tidied", tidied)
-        grown = _fault("CSV logs grow on", stuck)
-        return " ".join(filter(None, (lost, grown, kept, self._odd))) or None
+        untidied = _fault("Old CSV logs cannot be pruned", tidied)
+        grown = _fault("CSV logs cannot be rotated", stuck)
+        return " ".join(filter(None, (lost, grown, untidied, self._odd))) or None
 
     def record(self, events: Sequence[Event]) -> None:
         """Write these down, in this order."""

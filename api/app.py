@@ -83,7 +83,7 @@ class BotService(FastAPI):
         cors, scrubber = Cors(facts.cors_origins), facts.scrubber
         self._edge = EdgeMiddleware(super().__call__, cors, access_policy, self._knows, scrubber)
 
-    def show(self, services: Services, patience: Patience = USUAL) -> Holds:
+    def show(self, services: Services, patience: LongPollLimits = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""
         self.state.services = services
         holds = self._edge.open(services.snapshot_holder, patience)
@@ -110,7 +110,7 @@ def create_app(
     open_services: OpenServices,
     facts: ServiceFacts,
     seconds: Callable[[], float] = stopwatch,
-    patience: Patience = USUAL,
+    patience: LongPollLimits = USUAL,
 ) -> BotService:
     """The app; it enters `open_services()` when it starts and leaves it when it stops.
 

@@ -22,7 +22,7 @@ from bot.ports.exchange import Clock, Journal
 from bot.ports.market_views import MarketDetail
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
-from bot.whales.views import Scores, WhaleEnding, WhaleRecord
+from bot.whales.views import Scoreboard, WhaleEnding, WhaleRecord
 from logging_utils import LogStats
 
 
@@ -50,7 +50,7 @@ class KillControl(Protocol):
         ...
 
 
-class Decisions(Protocol):
+class DecisionSource(Protocol):
     """Why there was a trade, or none."""
 
     def of(self, ticker: str | None, limit: int) -> tuple[DecisionView, ...]:
@@ -58,7 +58,7 @@ class Decisions(Protocol):
         ...
 
 
-class Metrics(Protocol):
+class MetricsSource(Protocol):
     """The figures that a Prometheus collects."""
 
     def render(self) -> tuple[bytes, str]:
@@ -74,7 +74,7 @@ class Readiness(Protocol):
         ...
 
 
-class Whales(Protocol):
+class WhaleSource(Protocol):
     """What was detected, how it ended, and what it came to."""
 
     def history(
@@ -89,7 +89,7 @@ class Whales(Protocol):
         """The ends of announced orders that fit, newest first, so many at most."""
         ...
 
-    def scores(self) -> Scores:
+    def scores(self) -> Scoreboard:
         """What detections came to so far."""
         ...
 
@@ -156,12 +156,12 @@ class Services(Protocol):
         ...
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> MetricsSource:
         """The figures that a Prometheus collects."""
         ...
 
     @property
-    def decisions(self) -> Decisions:
+    def decisions(self) -> DecisionSource:
         """Why there was a trade, or none, of late."""
         ...
 
@@ -205,7 +205,7 @@ class Services(Protocol):
         ...
 
     @property
-    def whales(self) -> Whales:
+    def whales(self) -> WhaleSource:
         """The detections of late, and what detections came to."""
         ...
 

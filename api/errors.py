@@ -74,7 +74,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:
-    message = plain(str(error)) or "Somebody else leads by now: ask again"
+    message = plain(str(error)) or "Another process leads now: try again"
     return _answer(error_body(503, message, code="store_unavailable"), 503)
 
 

@@ -106,7 +106,7 @@ def point_shape(one: EquityPoint) -> EquityShape:
     )
 
 
-def figures(of: TradeStats) -> dict[str, Any]:
+def stats_fields(of: TradeStats) -> dict[str, Any]:
     """The fields of `StatsShape`."""
     factor, held = of.profit_factor, of.average_held
     return {

@@ -29,7 +29,7 @@ from api.security.headers import (
     standard,
 )
 from api.security.paths import Target, located
-from api.serving.holds import Holds, Patience
+from api.serving.holds import Holds, LongPollLimits
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.scrub import NOTHING, Scrubber
 
@@ -60,7 +60,7 @@ class EdgeMiddleware:
         self._open: _Open | None = None
         self._ready: Ready | None = None
 
-    def open(self, snapshot_holder: SnapshotHolder, patience: Patience) -> Holds:
+    def open(self, snapshot_holder: SnapshotHolder, patience: LongPollLimits) -> Holds:
         """Answer from this board from now on; whoever waits, waits there."""
         self._open = _Open(snapshot_holder, Holds(patience), asyncio.Semaphore(_TURNS))
         return self._open.holds

@@ -113,7 +113,7 @@ def stream_alone(deltas: list[BookDelta], readers: int = 1) -> float:
     def work() -> None:
         for start in range(0, len(deltas), BURST):
             for delta in deltas[start : start + BURST]:
-                hub.hear(delta)
+                hub.on_event(delta)
             for session in sessions:
                 session.take(0)
 

@@ -29,8 +29,8 @@ COMMANDS: Final[Mapping[str, CliCommand]] = {
     "backtest": CliCommand("bot.cli.backtest", "run tapes through the rules, against chance"),
     "sweep": CliCommand("bot.cli.sweep", "search settings on one part of tapes, judge on the rest"),
     "train": CliCommand("bot.research.train", "train the model on tapes"),
-    "evaluate": CliCommand("bot.research.evaluate", "judge a model on a tape"),
-    "whale-report": CliCommand("bot.research.whales.report", "judge the whale detectors"),
+    "evaluate": CliCommand("bot.research.evaluate", "evaluate a model on a tape"),
+    "whale-report": CliCommand("bot.research.whales.report", "evaluate the whale detectors"),
     "simulate": CliCommand("bot.sim.cli", "serve the simulated exchange over HTTP"),
 }
 

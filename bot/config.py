@@ -203,10 +203,13 @@ class Settings(BaseSettings):
     )
     keep_days: int = Field(90, ge=1, le=3_650, description="Days of history kept in the database")
     lease_seconds: float = Field(
-        10.0, ge=2, le=60, description="Seconds after which a silent leader is taken over from"
+        10.0,
+        ge=2,
+        le=60,
+        description="Seconds without a heartbeat after which another process may lead",
     )
     kill_file: AnyPath = Field(
-        Path("KILL"), description="While this file exists, nothing is entered"
+        Path("KILL"), description="While this file exists, there are no entries"
     )
 
     bot_mode: Literal["paper", "live"] = Field(
@@ -244,7 +247,7 @@ class Settings(BaseSettings):
         "text", description="json = one object a line on stdout"
     )
     log_max_mb: float = Field(
-        50.0, gt=0, le=10_000, description="Megabytes at which a CSV log is begun anew"
+        50.0, gt=0, le=10_000, description="Megabytes at which a CSV log is rotated"
     )
     log_max_total_mb: float = Field(
         500.0,
@@ -252,7 +255,9 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Megabytes of all CSV logs together; beyond them the oldest parts go",
     )
-    log_keep_days: int = Field(14, ge=1, le=3_650, description="Days that old CSV logs are kept")
+    log_keep_days: int = Field(
+        14, ge=1, le=3_650, description="Days that rotated CSV logs are kept"
+    )
 
     http_proxy: Proxy | None = Field(None, description="Proxy on the way to http:// addresses")
     https_proxy: Proxy | None = Field(None, description="Proxy on the way to https:// addresses")

@@ -13,7 +13,7 @@ from bot.ports.account_views import PositionView
 
 router = APIRouter(tags=["account"])
 
-_NO_CYCLE: Final = "no cycle has been over yet"
+_NO_CYCLE: Final = "no cycle has ended yet"
 
 
 @router.get("/positions", summary="Open positions")
@@ -51,7 +51,7 @@ def _as_of(services: Services, now: datetime) -> dict[str, Any]:
         return {"as_of": None, "age_seconds": None, "reason": _NO_CYCLE}
     age = _seconds(datetime.fromisoformat(at), now)
     old = STALE_AFTER * max(services.snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
-    reason = f"no cycle was over for {age:.0f} s" if age > old else None
+    reason = f"no cycle has ended for {age:.0f} s" if age > old else None
     return {"as_of": at, "age_seconds": max(age, 0.0), "reason": reason}
 
 

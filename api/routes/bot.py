@@ -44,7 +44,7 @@ async def stop(services: CurrentServices) -> Stopped:
 
 @router.post(
     "/kill",
-    summary="Enter nothing more",
+    summary="Stop entries (kill switch)",
     dependencies=_own_pages_only,
     responses={**ACTING, **INVALID},
 )

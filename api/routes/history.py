@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from api.deps import CurrentServices, Services
-from api.history_shapes import csv_text, figures, iso, order_shape, point_shape, trade_shape
+from api.history_shapes import csv_text, iso, order_shape, point_shape, stats_fields, trade_shape
 from api.routes.whales import Since
 from api.schemas.common import INVALID, Responses
 from api.schemas.history import (
@@ -131,7 +131,7 @@ async def equity(
         step_seconds=curve.step,
         first_at=iso(curve.first),
         max_drawdown=None if curve.max_drawdown is None else round(curve.max_drawdown, 2),
-        reason=None if points else "no minute of that time is kept",
+        reason=None if points else "no minute of that time is stored",
     )
 
 
@@ -140,12 +140,12 @@ async def stats(services: CurrentServices, by: By = GroupBy.DAY, since: From = N
     """Win rate, profit factor, fees and the like: of all closed trades and of each group."""
     found = await services.past.performance(by, since)
     groups = _sorted(found.stats.groups, by)
-    shown = [GroupShape(key=key, **figures(one)) for key, one in groups[:MOST_GROUPS]]
+    shown = [GroupShape(key=key, **stats_fields(one)) for key, one in groups[:MOST_GROUPS]]
     cut = [] if found.is_complete else [f"only the newest {found.stats.total.trades:,} are counted"]
     cut += [f"{len(groups):,} groups, {MOST_GROUPS} shown"] if len(groups) > MOST_GROUPS else []
     return Stats(
         by=by.value,
-        total=StatsShape(**figures(found.stats.total)),
+        total=StatsShape(**stats_fields(found.stats.total)),
         groups=shown,
         count=len(shown),
         reason="; ".join(cut) or None,

@@ -17,7 +17,7 @@ from api.schemas.common import INVALID, MISSING, Responses
 from api.schemas.service import LogFile, LogsView, LogTail
 from bot.journal.csv_rotation import COMPRESSED, RotatedParts
 from bot.journal.csv_rows import LOGS, plain
-from logging_utils import LINES_KEPT, last_lines
+from logging_utils import MAX_LINES, last_lines
 
 router = APIRouter(prefix="/logs", tags=["logs"])
 
@@ -41,7 +41,7 @@ async def stats(services: CurrentServices) -> LogsView:
 
 @router.get("/tail", summary="The last lines of the log", responses=INVALID)
 async def tail(
-    lines: Annotated[int, Query(ge=1, le=LINES_KEPT, description="How many at most")] = 200,
+    lines: Annotated[int, Query(ge=1, le=MAX_LINES, description="How many at most")] = 200,
 ) -> LogTail:
     """What this process wrote to stdout last, oldest first; secrets are masked."""
     found = last_lines(lines)

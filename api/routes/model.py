@@ -24,7 +24,7 @@ async def model(services: CurrentServices) -> ModelView:
     )
 
 
-@router.get("/performance", summary="What became of the predictions")
+@router.get("/performance", summary="Track record of the predictions")
 async def performance(services: CurrentServices) -> TrackRecordView:
     """Hit rate, Brier, log loss, calibration and cents after costs, by group of markets."""
     # Tens of thousands of grades take a while to sum up: not on the loop.

@@ -88,7 +88,7 @@ def names(etags: bytes, etag: bytes) -> bool:
 
 
 def _answer(etag: bytes, body: bytes, encoding: Headers | None = None) -> AnswerFormat:
-    kept = [
+    headers = [
         (b"etag", etag),
         # Kept by browsers, but asked for anew each time.
         (b"cache-control", b"no-cache"),
@@ -103,4 +103,4 @@ def _answer(etag: bytes, body: bytes, encoding: Headers | None = None) -> Answer
         *(encoding or []),
     ]
     message: Message = {"type": "http.response.body", "body": body}
-    return AnswerFormat(etag, message, [*described, *kept], kept)
+    return AnswerFormat(etag, message, [*described, *headers], headers)

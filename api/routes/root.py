@@ -116,7 +116,7 @@ def _unsaid(fault: str | None, *said: str | None) -> str | None:
 def _leaderless(status: BotStatus) -> str | None:
     """Said when nobody leads; without the database that is not known."""
     known = status.store_fault is None
-    return "Nobody leads: nothing trades" if known and not status.leads else None
+    return "No leader: nothing trades" if known and not status.leads else None
 
 
 def _stale(status: BotStatus, age: timedelta) -> str | None:

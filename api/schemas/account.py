@@ -49,7 +49,7 @@ class PositionShape(Shape):
     closes_at: Time | None
     closes_in_seconds: Number | None = Field(description="Below 0 once it has closed")
     status: str | None
-    score: Share | None = Field(description="Of the last cycle; null without an opinion")
+    score: Share | None = Field(description="Of the last cycle; null without a prediction")
     hold_reason: str = Field(
         description="Why it is still held", examples=["score 0.61, a long ends at 0.55 or below"]
     )

@@ -47,9 +47,9 @@ class DecisionView(Shape):
     """What was thought of a market in one cycle, and what came of it."""
 
     timestamp: Time
-    cycle: Count = Field(description="Its number in the log, which begins anew with each process")
+    cycle: Count = Field(description="Its number in the log, which restarts with each process")
     ticker: Ticker
-    score: Share | None = Field(description="Null without an opinion")
+    score: Share | None = Field(description="Null without a prediction")
     direction: Literal["BUY", "SELL", "HOLD"]
     action: Literal["enter_long", "enter_short", "exit", "hold"]
     reason: str

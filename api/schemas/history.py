@@ -98,7 +98,7 @@ class Equity(Shape):
     points: list[EquityShape]
     count: Count
     step_seconds: Count = Field(description="As asked, or more if that were too many points")
-    first_at: Time | None = Field(description="The oldest minute that is kept")
+    first_at: Time | None = Field(description="The oldest minute that is stored")
     max_drawdown: Dollars | None = Field(description="Deepest fall below a peak, by the minute")
     reason: str | None = Field(description="Why there is no point")
 

@@ -60,7 +60,7 @@ class PerformanceView(Shape):
 
 
 class TrackRecordView(Shape):
-    """What became of the predictions, by group of markets; `ALL` is all of them.
+    """Track record of the predictions, by group of markets; `ALL` is all of them.
 
     `waiting` have their horizon ahead, `lapsed` saw no two-sided book in time.
     """

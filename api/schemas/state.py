@@ -48,7 +48,9 @@ class MarketView(Shape):
     status: str
     stale: bool
     age_seconds: Number
-    reason: str = Field(description="Why no opinion, no trade, or an exit without one; else empty")
+    reason: str = Field(
+        description="Why no prediction, no trade, or an exit without a prediction; else empty"
+    )
 
 
 class WhaleView(Shape):
@@ -157,7 +159,9 @@ class BotView(Shape):
     killed_until: str | None = Field(
         description="What lifts it", examples=["POST /bot/resume", "the file KILL is removed"]
     )
-    store_fault: str | None = Field(description="Why nothing can be kept: no orders meanwhile")
+    store_fault: str | None = Field(
+        description="Why the database cannot be written; no orders meanwhile"
+    )
     feed: FeedView | None = Field(
         description="Where the books of who trades come from; null before the first cycle"
     )

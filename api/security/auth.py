@@ -113,7 +113,7 @@ class AccessPolicy:
     def _by_path(self, method: str, target: Target, scope: Scope) -> AccessRefusal | None:
         """The read door: for GET, and for the token that may only read."""
         if self._reader is None:
-            return _NO_READ_DOOR
+            return _NO_TOKEN_PATH
         brought = sha256(target.token or b"").digest()
         if not _is_one_of(brought, (self._reader,)):
             return self._failed(target, scope, "a wrong token in the path")
@@ -168,7 +168,7 @@ _SET_TOKEN: Final = AccessRefusal(
     "Set API_TOKEN and bring it as a bearer token: without it only the machine of a service in "
     "development may act",
 )
-_NO_READ_DOOR: Final = AccessRefusal(
+_NO_TOKEN_PATH: Final = AccessRefusal(
     404, "not_found", "There is no /r/TOKEN without API_READ_TOKEN; reading is open: leave it out"
 )
 _GET_ONLY: Final = AccessRefusal(

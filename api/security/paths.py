@@ -16,7 +16,7 @@ from starlette.types import Scope
 #: where that cannot be said without the token that came in the path.
 BASE: Final = "address_base"
 #: What the path begins with if its next part is the token for reading.
-READ_DOOR: Final = "/r/"
+TOKEN_PATH: Final = "/r/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class Target:
 def located(scope: Scope, knows: Callable[[str], bool]) -> Target:
     """Where this request leads; `knows` tells whether the service has such a path."""
     path, root = scope["path"], scope.get("root_path", "")
-    if not root and not path.startswith(READ_DOOR):
+    if not root and not path.startswith(TOKEN_PATH):
         return Target(path)
     prefix = "/" + root.strip("/") if root.strip("/") else ""
     path = _inside(path.removeprefix(root), prefix, knows)
     token = None
     scope[BASE] = f"{prefix}/"
-    if path.startswith(READ_DOOR):
-        # Relative to the folder behind the door; without the last slash that is another one.
-        scope[BASE] = "" if path.count("/") > READ_DOOR.count("/") else None
+    if path.startswith(TOKEN_PATH):
+        # Relative to the folder behind the token; without the last slash that is another one.
+        scope[BASE] = "" if path.count("/") > TOKEN_PATH.count("/") else None
         token, path = _opened(path, scope.get("raw_path") or b"")
     scope["root_path"] = prefix
     scope["path"] = prefix + path
@@ -57,12 +57,12 @@ def _inside(path: str, prefix: str, knows: Callable[[str], bool]) -> str:
 
 def _opened(path: str, raw: bytes) -> tuple[bytes, str]:
     """The token, and the path behind it. A token may hold an encoded slash."""
-    door = READ_DOOR.encode()
-    _, found, behind = raw.partition(b"?")[0].partition(door)
+    prefix = TOKEN_PATH.encode()
+    _, found, behind = raw.partition(b"?")[0].partition(prefix)
     if found:
         token = unquote_to_bytes(behind.partition(b"/")[0])
-        rest = path.removeprefix(READ_DOOR).encode("utf-8", "surrogateescape")
+        rest = path.removeprefix(TOKEN_PATH).encode("utf-8", "surrogateescape")
         if rest.startswith(token):
             return token, rest[len(token) :].decode("utf-8", "surrogateescape") or "/"
-    token_text, _, rest_text = path.removeprefix(READ_DOOR).partition("/")
+    token_text, _, rest_text = path.removeprefix(TOKEN_PATH).partition("/")
     return token_text.encode("utf-8", "surrogateescape"), f"/{rest_text}"

@@ -17,7 +17,7 @@ LET_GO: Final = "let_go"
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LongPollLimits:
     """Seconds that a page waits for news, and for a refusal; how many requests wait at most.
 
     The dashboard asks anew after 2 s without an answer: `news` must end well before that.
@@ -28,13 +28,13 @@ class Patience:
     most: int = 32
 
 
-USUAL: Final = Patience()
+USUAL: Final = LongPollLimits()
 
 
 class Holds:
     """Those that wait now."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: LongPollLimits) -> None:
         self.patience = patience
         self._count = 0
         self._ended = asyncio.Event()

@@ -118,7 +118,7 @@ def _entries_stopped(event: EntriesStopped, _: AlertRules) -> Alert | None:
 def _entries_resumed(event: EntriesResumed, _: AlertRules) -> Alert | None:
     if event.rule in _LASTING:
         return None
-    message = f"Entries go on: {event.reason}"
+    message = f"Entries resumed: {event.reason}"
     kind, about = AlertKind.ENTRIES_RESUMED, f"entries {event.rule}"
     return Alert(kind, Severity.INFO, message, event.at, about=about)
 
@@ -128,7 +128,7 @@ def _order_unresolved(event: OrderUnresolved, _: AlertRules) -> Alert:
     return Alert(
         AlertKind.ORDER_UNRESOLVED,
         Severity.CRITICAL,
-        f"Order {name} in {ticker} may have traded, its fate is not known: {event.reason}",
+        f"Order {name} in {ticker} may have traded, its status is unknown: {event.reason}",
         event.at,
         ticker=ticker,
         about=f"order {name}",

@@ -147,7 +147,7 @@ def _lease_lost(seen: _Seen) -> str | None:
 
 
 def _no_leader(seen: _Seen) -> str | None:
-    return None if seen.now.leader or seen.now.leads else "Nobody leads: nothing is traded"
+    return None if seen.now.leader or seen.now.leads else "No leader: nothing trades"
 
 
 def _stopped(seen: _Seen) -> str | None:
@@ -169,7 +169,7 @@ def _is_stopped(seen: _Seen) -> bool:
 
 def _drifted(seen: _Seen) -> str | None:
     names = seen.now.drifted
-    return f"Unlike what the model was trained on: {', '.join(names)}" if names else None
+    return f"Feature drift from the training data: {', '.join(names)}" if names else None
 
 
 def _fault(what: str, read: Callable[[NodeCondition], str | None]) -> Callable[[_Seen], str | None]:
@@ -180,11 +180,11 @@ def _fault(what: str, read: Callable[[NodeCondition], str | None]) -> Callable[[
     return found
 
 
-_KILLED: Final = _fault("Kill switch on, nothing is entered", lambda now: now.killed)
-_STORE: Final = _fault("The database keeps nothing", lambda now: now.store_fault)
+_KILLED: Final = _fault("Kill switch on, no entries", lambda now: now.killed)
+_STORE: Final = _fault("The database cannot be written", lambda now: now.store_fault)
 _ERRORS: Final = _fault("Cycles have been failing for 5 minutes", lambda now: now.error)
-_MODEL: Final = _fault("No model to trust, every signal holds", lambda now: now.model_fault)
-_LOGS: Final = _fault("Rows of the logs are being lost", lambda now: now.journal_fault)
+_MODEL: Final = _fault("No usable model, every signal is HOLD", lambda now: now.model_fault)
+_LOGS: Final = _fault("Rows of the CSV logs are being lost", lambda now: now.journal_fault)
 
 TROUBLES: Final[tuple[Trouble, ...]] = (
     Trouble(
@@ -201,24 +201,24 @@ TROUBLES: Final[tuple[Trouble, ...]] = (
     ),
     Trouble(
         *(AlertKind.DATABASE, Severity.CRITICAL, _NOW, _STORE),
-        over="The database keeps everything again",
+        over="The database can be written again",
         anywhere=True,
     ),
     Trouble(AlertKind.TRADING_STOPPED, Severity.CRITICAL, _NOW, _stopped, "The bot runs again"),
     Trouble(AlertKind.KILLED, Severity.CRITICAL, _NOW, _KILLED, "The kill switch is off again"),
     Trouble(
         *(AlertKind.LATE, Severity.CRITICAL, _NOW, _late),
-        over="Cycles end again",
+        over="Cycles complete again",
         unclear=_is_stopped,
     ),
-    Trouble(AlertKind.ERRORS, Severity.WARNING, PERSISTING, _ERRORS, "Cycles work again"),
+    Trouble(AlertKind.ERRORS, Severity.WARNING, PERSISTING, _ERRORS, "Cycles succeed again"),
     Trouble(
         AlertKind.DRIFT,
         Severity.WARNING,
         PERSISTING,
         _drifted,
-        "No feature is known to drift any more",
+        "No feature drifts any more",
     ),
-    Trouble(AlertKind.MODEL, Severity.WARNING, _NOW, _MODEL, "There is a model to trust again"),
+    Trouble(AlertKind.MODEL, Severity.WARNING, _NOW, _MODEL, "A usable model is loaded again"),
     Trouble(AlertKind.LOGS, Severity.WARNING, _NOW, _LOGS, "The logs are written again"),
 )

@@ -175,4 +175,4 @@ class Alerts:
             self._queue.clear()
             self._under_way = 0
             self._dropped += unsent
-            log.warning("The end came before %d alerts could be sent", unsent)
+            log.warning("The service ended before %d alerts could be sent", unsent)

@@ -383,7 +383,7 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
     reason = feed.reason if isinstance(feed, PolledFeed) else None
     log.info("Order books are %s", f"polled: {reason}" if reason else "streamed")
     if model.fault:
-        log.warning("No opinions, every signal holds: %s", model.fault)
+        log.warning("No predictions, every signal is HOLD: %s", model.fault)
     else:
         log.info("Model %s", model.version)
     _warn_of_the_disk(settings)

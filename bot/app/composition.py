@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.clock import Jump, stopwatch
-from bot.cluster.operator_notices import OperatorNotices, Wanted
+from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
 from bot.cluster.role import Role
 from bot.config import Settings
 from bot.core.market.exchange_status import ExchangeStatus
@@ -125,7 +125,7 @@ class RoleStatus:
     killed: Callable[[], str | None] = _nothing
     resumed: Callable[[], datetime | None] = _nothing
     killed_until: Callable[[], str | None] = _nothing
-    wanted: Callable[[], Wanted | None] = _nothing
+    wanted: Callable[[], OperatorIntent | None] = _nothing
     jumps: Callable[[], Sequence[Jump]] = _none
 
 

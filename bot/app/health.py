@@ -81,12 +81,12 @@ def _data(status: BotStatus, now: datetime) -> Check:
 
 def _database(status: BotStatus) -> Check:
     fault = status.store_fault
-    return Check(ok=fault is None, detail=fault or "everything is kept")
+    return Check(ok=fault is None, detail=fault or "all writes succeed")
 
 
 def _lease(status: BotStatus) -> Check:
     if status.leads is None:
-        return Check(ok=False, detail="nobody leads")
+        return Check(ok=False, detail="no leader")
     who = "this process" if status.leader else status.leads
     return Check(ok=True, detail=f"{who} leads, term {status.epoch}")
 

@@ -34,7 +34,7 @@ from bot.ports.persistence import (
 )
 from bot.ports.views import BotState
 from bot.store.account_history import BookHistory
-from bot.store.account_store import BookStore
+from bot.store.account_store import AccountStore
 from bot.store.database import Database, opened
 
 log = logging.getLogger("main")
@@ -130,7 +130,7 @@ class Node:
         if (await self._readable(database)).commit == 0:
             cash = await backend.cash()
             await database.open_book(term, self.book, cash, now)
-            log.warning("A new account begins: %s with $%s in %s", self.book, cash, database.where)
+            log.warning("Opened a new account: %s with $%s in %s", self.book, cash, database.where)
         checkpoint = await database.checkpoint(self.book)
         store = database.store(term, self.book)
         with _legible(self.book):
@@ -200,7 +200,7 @@ class RetentionTask:
         if self._due is None or now >= self._due:
             self._due = now + PRUNE_EVERY
             gone = await self._database.prune(self._term, self._book, now - self._age)
-            log.debug("%d old rows let go of", gone)
+            log.debug("Pruned %d old rows", gone)
 
 
 class LeaderSession:
@@ -259,7 +259,7 @@ class StandbySession:
 
     def _show(self, body: bytes | None) -> None:
         if (state := _legible_state(body)) is not None:
-            with self._bot.faults.within("what the leader shows"):
+            with self._bot.faults.within("the leader's state"):
                 self._bot.publisher.apply_replica(state, self._clock.now())
                 self._bot.markets.apply(state, self._clock.now())
 
@@ -271,12 +271,12 @@ def _legible(whose: str) -> Iterator[None]:
         yield
     except (ValueError, msgspec.DecodeError) as error:
         raise StoreError(
-            f"what was kept of {whose} cannot be read: {error}. Run the version that wrote it, or "
-            "restore a copy of the database from before it"
+            f"the stored state of {whose} cannot be read: {error}. Run "
+            "the version that wrote it, or restore a backup of the database"
         ) from error
 
 
-async def _account(store: BookStore, checkpoint: Checkpoint) -> str:
+async def _account(store: AccountStore, checkpoint: Checkpoint) -> str:
     """What tells this account from any other, also of the same name in another database."""
     body = checkpoint.state_records.get(ACCOUNT, {}).get("")
     if body is not None:
@@ -295,7 +295,7 @@ def _handed_on(checkpoint: Checkpoint) -> str | None:
 def _show_restored(bot: Bot, checkpoint: Checkpoint, at: datetime) -> None:
     """Show what was published last until the first pass is over."""
     if (state := _legible_state(checkpoint.published)) is not None:
-        with bot.faults.within("what was published"):
+        with bot.faults.within("the published snapshot"):
             bot.publisher.show_restored(state, at)
     if fault := bot.faults.taken():
         bot.snapshot_holder.status = replace(
@@ -310,5 +310,5 @@ def _legible_state(body: bytes | None) -> BotState | None:
     try:
         return decoded(body)
     except ValueError as error:
-        log.warning("The leader is of another version: %s", error)
+        log.warning("The leader runs another version: %s", error)
         return None

@@ -82,11 +82,11 @@ def verdict(figures: Mapping[str, Any]) -> str:
     if trades["count"] < FEWEST_TRIPS or trades["interval"] is None:
         return f"too few to tell: {trades['count']} round trips, {trades.get('events', 0)} events"
     mean, (low, high) = trades["cents_a_contract"], trades["interval"]
-    found = next(words for words, applies in _judged(figures, low, high) if applies)
+    found = next(words for words, applies in _evaluated(figures, low, high) if applies)
     return found.format(f"{mean:+.2f} c a contract [{low:+.2f}, {high:+.2f}]")
 
 
-def _judged(figures: Mapping[str, Any], low: float, high: float) -> Iterator[tuple[str, bool]]:
+def _evaluated(figures: Mapping[str, Any], low: float, high: float) -> Iterator[tuple[str, bool]]:
     """Each thing that may be said, with whether it applies, the gravest first."""
     beaten = (null["share_below"] for null in figures["nulls"].values() if null["runs"])
     trials = figures["trials"]

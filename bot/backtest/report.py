@@ -115,10 +115,10 @@ def _rows(
     return [(labels[name][0], _shown(value, labels[name][1])) for name, value in known]
 
 
-def _shown(value: float, form: str) -> str:
-    if form == _DOLLARS:
+def _shown(value: float, layout: str) -> str:
+    if layout == _DOLLARS:
         return f"{'−' if value < 0 else ''}${abs(value):,.2f}"
-    return form.format(value)
+    return layout.format(value)
 
 
 def _listed(trip: ClosedTrip) -> dict[str, str]:

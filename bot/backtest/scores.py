@@ -50,7 +50,7 @@ class Scores:
 def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> Scores:
     """What the model says of every book of a tape."""
     books = tape.books
-    measured = features.completed(_standing(tape), _history(books))
+    measured = features.completed(_static_features(tape), _history(books))
     predicted = scorer.predict(measured)
     shut = strategy.gates(
         books, tape.seconds_to_close, _observations(books), np.zeros(len(books)), gates
@@ -69,7 +69,7 @@ def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> 
     )
 
 
-def _standing(tape: Tape) -> Floats:
+def _static_features(tape: Tape) -> Floats:
     parts = [
         features.book_features(tape.books.take(piece), tape.seconds_to_close[piece])
         for piece in _pieces(len(tape.books))

@@ -106,7 +106,7 @@ class Sweep:
             asked = [self.study.ask() for _ in range(min(ROUND, left))]
             tasks = [Task(self._changes(trial), self._floors()) for trial in asked]
             for trial, tried in zip(asked, self.evaluate(tasks), strict=True):
-                self._tell(trial, tried)
+                self._note(trial, tried)
             left -= len(asked)
             done(len(asked))
 
@@ -123,7 +123,7 @@ class Sweep:
             return ()
         return tuple(median(nets[fold] for nets in whole) for fold in range(FOLDS))
 
-    def _tell(self, trial: "Trial", tried: Tried) -> None:
+    def _note(self, trial: "Trial", tried: Tried) -> None:
         import optuna  # noqa: PLC0415  # a tool of research, not part of the service
 
         self._nets.append(tried.nets)

@@ -55,12 +55,12 @@ def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
     return changes
 
 
-def held_out(tape: Tape, trained: Sequence[str], path: Path, *, told: bool) -> Tape:
+def held_out(tape: Tape, trained: Sequence[str], path: Path, *, reported: bool) -> Tape:
     """The tape without the markets a model was trained on.
 
     Raises TapeError if none is left, unless the caller was told to take all.
     """
-    if told:
+    if reported:
         return tape
     known = set(trained)
     rows = [row for row, ticker in enumerate(tape.books.tickers) if ticker not in known]
@@ -80,7 +80,7 @@ def _backtested(
         raise TapeError(f"no model to backtest: {model.fault}")
     whole = reader.read(path)
     names = model.card.whole["training"]["market_names"] if model.card else ()
-    tape = held_out(whole, names, path, told=options.trained_on)
+    tape = held_out(whole, names, path, reported=options.trained_on)
     rules = trade_rules(settings, model).on_tape()
     scored_tape = ScoredTape.of(tape, model, settings.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)

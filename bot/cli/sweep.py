@@ -35,7 +35,7 @@ _SEED: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SweepSource:
     """What is swept over: tapes, seconds a cycle, whether to keep what a model was trained on."""
 
     paths: tuple[Path, ...]
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     """Try settings on the selection part, judge the best on what was held out."""
     options = _parser().parse_args(argv)
     configure("WARNING")
-    source = Source(tuple(options.tape), options.every, options.trained_on)
+    source = SweepSource(tuple(options.tape), options.every, options.trained_on)
     dimensions = space(options.space)
     # Whatever is wrong with tapes or events shows before the first trial.
     loaded(source)
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
         with tqdm(total=options.trials, unit=" trials", disable=None) as bar:
             bar.update(min(len(study.trials), options.trials))
             sweep.run(options.trials, lambda number: _step(bar, number))
-    found = judged(study, source, options.nulls)
+    found = evaluated(study, source, options.nulls)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     sys.stdout.write("\n".join(lines(found)) + "\n")
@@ -79,7 +79,7 @@ def space(path: Path) -> list[Dimension]:
 
 
 @lru_cache(maxsize=4)
-def loaded(source: Source) -> tuple[list[ScoredTape], ScoredTape]:
+def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
     """The folds that choose and what is held out; read and scored once a process."""
     settings = config.load(env_file=None)
     model = scorer.chosen(settings.model_path, source.every)
@@ -87,14 +87,15 @@ def loaded(source: Source) -> tuple[list[ScoredTape], ScoredTape]:
         raise TapeError(f"no model to sweep with: {model.fault}")
     names = model.card.whole["training"]["market_names"] if model.card else ()
     tapes = [
-        held_out(reader.read(path), names, path, told=source.trained_on) for path in source.paths
+        held_out(reader.read(path), names, path, reported=source.trained_on)
+        for path in source.paths
     ]
     tape = reader.joined(tapes)
     thresholds = settings.thresholds
     return parts(ScoredTape.of(tape, model, thresholds, Gates(), source.every))
 
 
-def tried(source: Source, task: Task) -> Tried:
+def tried(source: SweepSource, task: Task) -> Tried:
     """What a task comes to, fold by fold, until a fold ends below its floor."""
     settings = config.load(env_file=None, **task.changes)
     rules = trade_rules(settings, scorer.chosen(settings.model_path, source.every)).on_tape()
@@ -111,7 +112,7 @@ def tried(source: Source, task: Task) -> Tried:
 
 
 @contextmanager
-def evaluator(source: Source, workers: int, dask: str | None) -> Iterator[Evaluate]:
+def evaluator(source: SweepSource, workers: int, dask: str | None) -> Iterator[Evaluate]:
     """Runs tasks in this process, in so many, or on the cluster at an address; in order."""
     one = partial(tried, source)
     if dask is not None:
@@ -128,7 +129,7 @@ def evaluator(source: Source, workers: int, dask: str | None) -> Iterator[Evalua
         yield lambda tasks: [one(task) for task in tasks]
 
 
-def judged(study: "Study", source: Source, nulls: int) -> dict[str, Any]:
+def evaluated(study: "Study", source: SweepSource, nulls: int) -> dict[str, Any]:
     """The best trials, and what the best one comes to on what was held out."""
     done = sorted(_whole(study), key=lambda trial: (-(trial.value or 0.0), trial.number))
     described = {
@@ -168,7 +169,7 @@ def _whole(study: "Study") -> "list[FrozenTrial]":
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
-def _study(storage: str | None, source: Source) -> "Study":
+def _study(storage: str | None, source: SweepSource) -> "Study":
     """A new study, or the one kept at that address under the name of the tapes."""
     import optuna  # noqa: PLC0415  # see above
 

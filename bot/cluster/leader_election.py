@@ -17,7 +17,7 @@ from typing import Final
 
 from bot.clock import pause
 from bot.cluster.operator_flags import OperatorFlags
-from bot.cluster.operator_notices import Wanted
+from bot.cluster.operator_notices import OperatorIntent
 from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories, Standby
 from bot.cluster.role import Role
 from bot.ports.exchange import ExchangeError
@@ -98,7 +98,7 @@ class LeaderElection:
         return self._switches.killed
 
     @property
-    def wanted(self) -> Wanted | None:
+    def wanted(self) -> OperatorIntent | None:
         """What operators want of the account that is led or looked at; None if not known."""
         return self._switches.wanted
 
@@ -181,7 +181,7 @@ class LeaderElection:
             standby.begin(checkpoint)
             self._followed = standby, leader, checkpoint.commit
             self._switches.look_at(book)
-            log.info("This process stands by: %s leads %s", leader.holder or "nobody", book)
+            log.info("This process is on standby: %s leads %s", leader.holder or "nobody", book)
         standby, _, commit = self._followed
         await self._switches.sync(election)
         self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._switches.killed))
@@ -208,7 +208,7 @@ class LeaderElection:
             await asyncio.wait({self._opening})
             renewals.cancel()
         if self._lost and self._role.store_fault is None:
-            log.warning("Another process leads now; what this one had not kept is forgotten")
+            log.warning("Another process leads now; changes it had not committed are discarded")
         self._set_role(Role(store_fault=self._role.store_fault))
         with suppress(StoreError):
             await election.release(term)
@@ -290,7 +290,7 @@ class LeaderElection:
     def _set_role(self, role: Role) -> None:
         if role != self._role:
             if self._role.store_fault and not role.store_fault:
-                self._folded.log(logging.WARNING, "This is over: %s", self._role.store_fault)
+                self._folded.log(logging.WARNING, "Recovered from: %s", self._role.store_fault)
             self._role = role
             self._on_role()
 

@@ -52,7 +52,7 @@ class OperatorCommands:
         was = self._switches.killed
         self._switches.set(KILLED, reason)
         await self._decreed()
-        log.warning("Killed (%s): nothing is entered until POST /bot/resume", reason)
+        log.warning("Killed (%s): no entries until POST /bot/resume", reason)
         return was is None
 
     async def resume(self) -> bool:
@@ -62,12 +62,12 @@ class OperatorCommands:
         self._switches.resume()
         await self._decreed()
         if was is not None:
-            log.warning("Resumed: entries go on unless something else stops them")
+            log.warning("Resumed: entries are allowed unless another rule stops them")
         return was is not None
 
     def _known(self) -> None:
         if self._leadership.book is None:
-            raise StoreError("nobody is known to lead yet: try again, or look at /ready")
+            raise StoreError("no leader is known yet: try again, or see /ready")
 
     async def _decreed(self) -> None:
         if self._leadership.engine is not None:
@@ -84,8 +84,8 @@ class OperatorCommands:
         except TimeoutError:
             leads = self._leadership.role.leads or "nobody"
             raise StoreError(
-                f"{leads} leads and has not obeyed within {OBEY_WITHIN:g} s; what was asked is "
-                "written down and holds"
+                f"{leads} leads and has not acted within {OBEY_WITHIN:g} s; the request is "
+                "stored and stays in force"
             ) from None
 
     async def _written(self) -> None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.cluster.operator_notices import Wanted
+from bot.cluster.operator_notices import OperatorIntent
 from bot.cluster.ports import LeaseStore
 from bot.ports.exchange import Clock
 
 RUNNING: Final = "running"
 KILLED: Final = "killed"
 RESUMED: Final = "resumed"
-_UNKNOWN: Final = "not known yet whether operators allow it: the database has not answered"
+_UNKNOWN: Final = "operator flags are unknown: the database has not answered yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class OperatorFlags:
         self._lock = asyncio.Lock()
 
     @property
-    def wanted(self) -> Wanted | None:
+    def wanted(self) -> OperatorIntent | None:
         """What operators want, all together; None before that is known."""
         if self._read is None:
             return None
-        return Wanted(self.runs, RUNNING in self._now(), self.killed, self.resumed)
+        return OperatorIntent(self.runs, RUNNING in self._now(), self.killed, self.resumed)
 
     @property
     def runs(self) -> bool:
@@ -111,6 +111,6 @@ class OperatorFlags:
             }
 
     def _now(self) -> dict[str, str]:
-        wishes = self._requests.items()
-        mine = {name: request.value for name, request in wishes if request.book == self._book}
+        requests = self._requests.items()
+        mine = {name: request.value for name, request in requests if request.book == self._book}
         return {**(self._read or {}), **mine}

@@ -18,7 +18,7 @@ from bot.ports.persistence import Checkpoint, StateRecord
 KIND: Final = "noted"
 
 
-class Wanted(Struct, frozen=True):
+class OperatorIntent(Struct, frozen=True):
     """What operators want: whether the loop runs, why nothing is entered, when they resumed.
 
     As long as nobody `said` anything it runs, or not, by its setting.
@@ -30,7 +30,7 @@ class Wanted(Struct, frozen=True):
     resumed: datetime | None = None
 
 
-def _unknown() -> Wanted | None:
+def _unknown() -> OperatorIntent | None:
     return None
 
 
@@ -43,15 +43,15 @@ class OperatorNotices:
 
     def __init__(
         self,
-        wanted: Callable[[], Wanted | None] = _unknown,
+        wanted: Callable[[], OperatorIntent | None] = _unknown,
         jumps: Callable[[], Sequence[Jump]] = _steady,
     ) -> None:
         """`jumps` are those of the machine's clock since they were asked for last."""
         self._wanted = wanted
         self._jumps = jumps
-        self._codec = RecordCodec(KIND, Wanted)
-        self._noted: Wanted | None = None
-        self._committed: Wanted | None = None
+        self._codec = RecordCodec(KIND, OperatorIntent)
+        self._noted: OperatorIntent | None = None
+        self._committed: OperatorIntent | None = None
         self._pending: list[Noted] = []
 
     def poll(self, at: datetime) -> list[Noted]:
@@ -79,17 +79,17 @@ class OperatorNotices:
         self._pending = []
 
 
-def _changes(at: datetime, before: Wanted, now: Wanted) -> Iterable[Noted]:
+def _changes(at: datetime, before: OperatorIntent, now: OperatorIntent) -> Iterable[Noted]:
     if now.resumed != before.resumed and now.resumed is not None:
-        message = "an operator resumed: entries go on unless something else stops them"
+        message = "an operator resumed: entries are allowed unless another rule stops them"
         yield Noted(at, NoteKind.RESUMED, message)
     if now.killed is not None and (now.killed != before.killed or now.resumed != before.resumed):
-        message = f"an operator killed entries ({now.killed}): POST /bot/resume lets them go on"
+        message = f"an operator killed entries ({now.killed}): POST /bot/resume allows them again"
         yield Noted(at, NoteKind.KILLED, message)
     if now.said and now.runs and not before.runs:
         yield Noted(at, NoteKind.STARTED, "an operator started the bot (POST /bot/start)")
     if now.said and before.runs and not now.runs:
-        message = "an operator stopped the bot: POST /bot/start lets it go on"
+        message = "an operator stopped the bot: POST /bot/start starts it again"
         yield Noted(at, NoteKind.STOPPED, message)
 
 

@@ -99,7 +99,7 @@ class OrderRefused:
 
 @dataclass(frozen=True, slots=True)
 class EntriesStopped:
-    """From now on nothing is entered; exits go on. Said once for each rule that stops it."""
+    """From now on nothing is entered; exits continue. Said once for each rule that stops it."""
 
     at: datetime
     reason: str
@@ -110,7 +110,7 @@ class EntriesStopped:
 
 @dataclass(frozen=True, slots=True)
 class EntriesResumed:
-    """Entries go on: the `rule` that stopped them last does so no more."""
+    """Entries resumed: the `rule` that stopped them last does so no more."""
 
     at: datetime
     reason: str

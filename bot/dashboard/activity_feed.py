@@ -24,8 +24,8 @@ from bot.core.events import (
 from bot.core.folding import about
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.market.orders import Order, OrderStatus
-from bot.dashboard.notices import Notices
-from bot.dashboard.timeline import Timeline
+from bot.dashboard.notices import NoticeBuffer
+from bot.dashboard.timeline import TimelineBuffer
 from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.ports.view_faults import ViewFaults
 from bot.ports.views import NoticeKind, NoticeView, TimelineView, WhaleView
@@ -41,8 +41,8 @@ class ActivityFeed:
     def __init__(self, faults: ViewFaults | None = None) -> None:
         self._faults = faults or ViewFaults()
         self._whales: deque[WhaleView] = deque(maxlen=WHALES)
-        self._timeline = Timeline(TIMELINE)
-        self._notices = Notices(NOTICES)
+        self._timeline = TimelineBuffer(TIMELINE)
+        self._notices = NoticeBuffer(NOTICES)
 
     def on_events(self, events: Sequence[Event]) -> None:
         """These happened; one that cannot be shown is a fault, and the others are shown."""

@@ -16,7 +16,7 @@ from bot.ports.views import NoticeView
 TOGETHER: Final = timedelta(minutes=10)
 
 
-class Notices:
+class NoticeBuffer:
     """The newest notices, so many at most."""
 
     def __init__(self, room: int) -> None:

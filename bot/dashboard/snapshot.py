@@ -127,7 +127,7 @@ def decoded(body: bytes) -> BotState:
     try:
         return _reader.decode(body)
     except msgspec.DecodeError as error:
-        raise ValueError(f"what was published cannot be read: {error}") from error
+        raise ValueError(f"the published snapshot cannot be read: {error}") from error
 
 
 def first_state(cash: float, status: BotStatus) -> BotState:

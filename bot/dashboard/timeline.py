@@ -12,7 +12,7 @@ from operator import itemgetter
 from bot.ports.views import TimelineView
 
 
-class Timeline:
+class TimelineBuffer:
     """The newest entries, so many at most."""
 
     def __init__(self, room: int) -> None:

@@ -89,7 +89,7 @@ class BotLoop:
                 await self._loop(stopping)
         finally:
             # However the loop ends, nobody may believe that it still runs.
-            ended = None if stopping.is_set() else "the loop ended although nobody stopped it"
+            ended = None if stopping.is_set() else "the loop ended without being stopped"
             self._say(running=False, fault=ended)
 
     async def _accompany(self, stopping: asyncio.Event) -> None:
@@ -97,7 +97,7 @@ class BotLoop:
             try:
                 await self._companion(stopping)
             except Exception:  # its failure must not take the loop with it
-                log.exception("The work beside the loop broke off; it starts again")
+                log.exception("The background work failed; restarting it")
             await pause(stopping, self._interval)
 
     async def _loop(self, stopping: asyncio.Event) -> None:
@@ -112,7 +112,7 @@ class BotLoop:
         try:
             error = await self._cycle()
         except Exception as problem:  # the one place: a broken promise ends one cycle, not the bot
-            log.exception("The cycle broke off; the next one starts as planned")
+            log.exception("The cycle failed; the next one starts on schedule")
             error = f"{type(problem).__name__}: {problem}"
         self._say(last_finish=self._clock.now(), error=error)
 

@@ -92,7 +92,7 @@ class UnitOfWork:
 
     @property
     def waiting(self) -> int:
-        """Events that are not kept yet."""
+        """Events not yet committed."""
         return len(self._events) + (len(self._unconfirmed.events) if self._unconfirmed else 0)
 
     def serve(
@@ -216,11 +216,11 @@ class UnitOfWork:
 
     def _report(self, before: str | None) -> None:
         if self.fault and not before:
-            line = "Nothing can be kept, no order is sent: %s"
+            line = "The database cannot be written, no orders are sent: %s"
             self._say(logging.ERROR, line, self.fault)
         elif before and not self.fault:
-            lost = f"; {self.dropped} events were given up" if self.dropped else ""
-            self._say(logging.WARNING, "The database keeps everything again%s", lost)
+            lost = f"; {self.dropped} events were dropped" if self.dropped else ""
+            self._say(logging.WARNING, "The database can be written again%s", lost)
 
     async def _emit(self) -> None:
         # Taken out as they are written: who waits here may be cancelled.

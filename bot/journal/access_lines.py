@@ -22,7 +22,7 @@ _POLLED: Final = frozenset(
     }
 )
 #: The read door with whatever was taken for a token, also where the slash is spelt out.
-_DOOR: Final = pattern(r"(/|%2[fF])(r|%72)(/|%2[fF])[^/?]*")
+_TOKEN_PATH: Final = pattern(r"(/|%2[fF])(r|%72)(/|%2[fF])[^/?]*")
 _SHOWN_PATH: Final = 200
 
 
@@ -103,4 +103,4 @@ def fit(path: str) -> str:
     >>> fit("/r/secret/state/full?x=1")
     '/r/***/state/full?x=1'
     """
-    return plain(_DOOR.sub(r"\1\2\3***", path))[:_SHOWN_PATH]
+    return plain(_TOKEN_PATH.sub(r"\1\2\3***", path))[:_SHOWN_PATH]

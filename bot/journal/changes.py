@@ -25,7 +25,7 @@ class _Reported(NamedTuple):
     version: str
 
 
-class Changes:
+class SignalChanges:
     """What the last row of each market said."""
 
     def __init__(self) -> None:

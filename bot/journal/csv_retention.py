@@ -97,7 +97,7 @@ class Tidier:
         name = Path(str(error.filename)).name if error.filename else "the folder"
         fault = f"{name}: {error.strerror or error}"
         if fault != self.fault:
-            log.warning("Older CSV logs cannot be tidied: %s", fault)
+            log.warning("Old CSV logs cannot be pruned: %s", fault)
         self.fault = fault
 
     def _tidy(self, day: date) -> None:

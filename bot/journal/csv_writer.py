@@ -151,7 +151,7 @@ class CsvFile:
             self._put_away(self._look())
         except OSError as error:
             if self.stuck is None:
-                log.warning("%s grows on: %s", self.path.name, error.strerror or error)
+                log.warning("%s cannot be rotated: %s", self.path.name, error.strerror or error)
             self.stuck = f"{self.path.name}: {error.strerror or error}"
             return False
         self.stuck = None
@@ -205,7 +205,7 @@ class CsvFile:
         if first and first.removeprefix(b"\xef\xbb\xbf").strip() != self._header:
             aside = next(p for p in map(self._numbered, count(1)) if not p.exists())
             self.path.rename(aside)
-            log.warning("%s has other columns and is kept as %s", self.path.name, aside.name)
+            log.warning("%s has other columns and was renamed to %s", self.path.name, aside.name)
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_suffix(f".{number}{self.path.suffix}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bot.core.events import Event
 from bot.journal.csv_rows import plain
-from bot.journal.json_fields import FIELDS, Cycles, fields
+from bot.journal.json_fields import FIELDS, CycleFields, fields
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -83,7 +83,7 @@ def _object(_logger: "WrappedLogger", _method: str, line: "EventDict") -> "Event
 
 
 def _beside(record: logging.LogRecord) -> Mapping[str, object]:
-    reported: tuple[Event, Cycles] | None = getattr(record, "told", None)
+    reported: tuple[Event, CycleFields] | None = getattr(record, "told", None)
     if reported is not None:
         return fields(*reported)
     return {name: getattr(record, name, None) for name in FIELDS}

@@ -38,7 +38,7 @@ FIELDS: Final = ("cycle", "client_order_id", "order_id", "ticker")
 _CYCLES: Final = 1_000
 
 
-class Cycles:
+class CycleFields:
     """Which cycle something happened in, by its moment: it may be written down much later."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Cycles:
         return next((one.number for one in reversed(self._started) if one.at <= at), None)
 
 
-def fields(event: Event, cycles: Cycles) -> Fields:
+def fields(event: Event, cycles: CycleFields) -> Fields:
     """What an event's line carries besides its words; None where it has nothing to say."""
     ids = _IDS.get(type(event))
     return {

@@ -35,7 +35,7 @@ from bot.core.events import (
 from bot.core.market.money import Contracts
 from bot.core.market.orders import Order, OrderStatus
 from bot.journal.csv_rows import in_cents
-from bot.journal.json_fields import Cycles
+from bot.journal.json_fields import CycleFields
 from bot.journal.repeats import Repeat, Repeats
 
 _main = logging.getLogger("main")
@@ -45,7 +45,7 @@ _whales = logging.getLogger("whale")
 _pnl = logging.getLogger("pnl")
 
 
-def log_event(event: Event, cycles: Cycles, repeats: Repeats) -> None:
+def log_event(event: Event, cycles: CycleFields, repeats: Repeats) -> None:
     """Log an event's line, if it has one, with what makes its fields beside it.
 
     What repeats others is told of with them, later; at DEBUG also at once.
@@ -62,7 +62,7 @@ def log_event(event: Event, cycles: Cycles, repeats: Repeats) -> None:
         logger.log(level, words(event), extra={"told": (event, cycles)})
 
 
-def say_repeat(repeat: Repeat, cycles: Cycles) -> None:
+def say_repeat(repeat: Repeat, cycles: CycleFields) -> None:
     """Log the latest of several events as one line that counts them."""
     logger, level, words = _LINES[type(repeat.latest)]
     more = f"{repeat.more} more since {repeat.since:%H:%M:%S} UTC"

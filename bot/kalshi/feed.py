@@ -152,11 +152,11 @@ class StreamedFeed:
 
         Asked of the exchange if the stream does not know those of any market.
         """
-        moment = since.timestamp()
-        unknown = self._stream.trades_since(self._watched, moment)
+        start = since.timestamp()
+        unknown = self._stream.trades_since(self._watched, start)
         if unknown is None or len(unknown) == len(self._watched):
             return await self._rest.recent_trades(since, pages)
-        return self._stream.trades.since(moment), True, unknown
+        return self._stream.trades.since(start), True, unknown
 
     def status(self) -> FeedView:
         """How the feed stands."""

@@ -32,7 +32,7 @@ MOST: Final = 10
 PAGE: Final = 500
 #: Seconds after which a market that is not looked at counts as new; no list reaches so far.
 FORGOTTEN: Final = 3_600.0
-_NEW: Final = "some markets were not looked at before"
+_NEW: Final = "some markets have no earlier book"
 
 
 class ReportedTrade(Protocol):
@@ -126,7 +126,7 @@ class TradeFeed:
         self._most = most
         self._turn = 0
         self._looked: dict[str, float] = {}
-        self._coverage = Coverage(0, 0, "nothing was looked at yet")
+        self._coverage = Coverage(0, 0, "no books yet")
 
     @property
     def coverage(self) -> Coverage:
@@ -172,7 +172,7 @@ class TradeFeed:
         if whole:
             return _Recent(trade_feed, first, _unread(doubtful), doubtful)
         reach = trade_feed[-1].at.timestamp() if trade_feed else inf
-        reason = f"{len(trade_feed)} trades do not reach back to the last look"
+        reason = f"{len(trade_feed)} trades do not reach back to the last poll"
         return _Recent(trade_feed, reach, reason, doubtful)
 
     def _turns(self, tickers: Sequence[str]) -> Sequence[str]:

@@ -193,7 +193,9 @@ class Universe:
         if implausibility and (not census.open or self._rejected_scans < BELIEVED_AFTER):
             self._rejected_scans += 1
             self._ranking.reject()
-            raise ExchangeError(f"GET /markets: {implausibility}; the ranking before it stays")
+            raise ExchangeError(
+                f"GET /markets: {implausibility}; the previous ranking stays in use"
+            )
         self._rejected_scans, self._census = 0, census
 
     def _open_among(self, known: Collection[str]) -> list[str]:
@@ -350,7 +352,7 @@ def _refuse_silence(asked: Sequence[str], found: Mapping[str, Market]) -> None:
     absent = sum(ticker not in found for ticker in asked)
     if absent >= LEAST_SILENCE and 2 * absent > len(asked):
         raise ExchangeError(
-            f"GET /markets: {absent} of {len(asked)} listed markets are not told of"
+            f"GET /markets: {absent} of {len(asked)} listed markets are missing from the answer"
         )
 
 

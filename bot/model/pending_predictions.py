@@ -89,7 +89,7 @@ class PendingPredictions:
         return state_records
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was kept of this version of the model; the rest is struck out."""
+        """Begin with the stored state of this version of the model; the rest is struck out."""
         self._predictions = none_yet()
         self._next = self.lapsed = self._reported_lapsed = 0
         self._changed = self._take(checkpoint)

@@ -15,7 +15,7 @@ from bot.core.events import Event, PredictionGraded
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.model.outcomes import Grades, predictions
-from bot.core.model.performance import Performance, group_of, performance
+from bot.core.model.performance import ModelPerformance, group_of, performance
 from bot.core.signals.expected_value import taker_rate
 from bot.core.signals.strategy import Thresholds
 from bot.model.grade_history import Graded
@@ -55,7 +55,7 @@ class TrackRecord:
     horizon: float
     waiting: int
     lapsed: int
-    groups: Mapping[str, Performance]
+    groups: Mapping[str, ModelPerformance]
 
 
 class PredictionGrader:
@@ -66,7 +66,7 @@ class PredictionGrader:
         self._waiting = PendingPredictions(rules.version)
         self._grades = Graded(REMEMBERED)
         self._made = 0
-        self._known: tuple[int, Mapping[str, Performance]] | None = None
+        self._known: tuple[int, Mapping[str, ModelPerformance]] | None = None
 
     def state_records(self) -> list[StateRecord]:
         """What changed of what waits since this was asked last."""
@@ -126,12 +126,12 @@ class PredictionGrader:
         batch = self._waiting.batch
         self._waiting.add(predictions(books, scores, rates, self._rules.horizon, batch))
 
-    def _groups(self) -> Mapping[str, Performance]:
+    def _groups(self) -> Mapping[str, ModelPerformance]:
         by_group = {**self._grades.by_group(), ALL: self._grades.all()}
         names = dict.fromkeys([ALL, *by_group])
         return {name: self._performance(by_group[name]) for name in names}
 
-    def _performance(self, grades: Grades) -> Performance:
+    def _performance(self, grades: Grades) -> ModelPerformance:
         rules = self._rules
         return performance(
             grades,

@@ -71,7 +71,9 @@ def mark(layout: str, size: int) -> bytes:
 def warn(kind: str, count: int) -> None:
     """Say in one line that so many memos are forgotten, if any."""
     if count:
-        log.warning("%d memos of kind %s have another layout and are forgotten", count, kind)
+        log.warning(
+            "%d state records of kind %s have another layout and are discarded", count, kind
+        )
 
 
 def _layout(part: object) -> str:

@@ -31,7 +31,7 @@ _WAYS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """What to train: from which tapes, for which label, as seen how often, tested from when.
 
     `note` goes to the card as it is: what its readers should know and the figures do not show.
@@ -45,7 +45,7 @@ class Plan:
     note: str = ""
 
 
-def content(plan: Plan, model: Fitted, moved: Samples) -> dict[str, Any]:
+def content(plan: TrainingPlan, model: Fitted, moved: Samples) -> dict[str, Any]:
     """What can be said before the test: all but choice, baselines and metrics."""
     return {
         "name": plan.name,

@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, help="a model file with its card beside it")
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
     parser.add_argument(
-        "--with-trained", action="store_true", help="also judge markets it was trained on"
+        "--with-trained", action="store_true", help="also evaluate markets it was trained on"
     )
     parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

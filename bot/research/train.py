@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from bot.research import card
-from bot.research.card import Plan
+from bot.research.card import TrainingPlan
 from bot.research.dataset import Label, Samples, joined, samples
 from bot.research.evaluate import tested
 from bot.research.fit import BASELINES, CANDIDATES, SEED, Fitted, fitted, known, weights
@@ -38,7 +38,7 @@ class TooLittleError(Exception):
 def main(argv: Sequence[str]) -> int:
     """Train as the command line says; 0 if a model and its card were written."""
     options = _parser().parse_args(argv)
-    plan = Plan(
+    plan = TrainingPlan(
         (*options.tapes, *recorded(options.from_recordings)),
         Label(options.horizon, options.size),
         tuple(options.cadence),
@@ -66,7 +66,7 @@ def recorded(folder: Path | None) -> list[Path]:
     return sorted(whole | parts)
 
 
-def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
+def trained(plan: TrainingPlan) -> tuple[Fitted, dict[str, Any]]:
     """The model and what its card says. Raises TapeError and TooLittleError."""
     if not plan.tapes:
         raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
@@ -94,7 +94,7 @@ def trained(plan: Plan) -> tuple[Fitted, dict[str, Any]]:
     return model, content
 
 
-def _samples_of(path: Path, plan: Plan) -> Samples:
+def _samples_of(path: Path, plan: TrainingPlan) -> Samples:
     runs = in_runs(read(path))
     return joined([samples(runs.thinned(cadence), plan.label) for cadence in plan.cadences])
 

@@ -9,10 +9,10 @@ from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import leases, writing
 from bot.store.connections.session import StoreSession
 from bot.store.connections.trace import Trace
-from bot.store.writing import Chapter, Page
+from bot.store.writing import Chapter, CommitRows
 
 
-class BookStore:
+class AccountStore:
     """A `durable.Store`. What it was told and could not write, it must be told again."""
 
     def __init__(self, session: StoreSession, chapter: Chapter) -> None:
@@ -35,18 +35,20 @@ class BookStore:
         looks first, and writes nothing twice.
         """
         self._attempts += 1
-        work = partial(self._commit, done=done, page=Page.of(done), attempt=self._attempts)
+        work = partial(self._commit, done=done, page=CommitRows.of(done), attempt=self._attempts)
         commit = await self._session.write(work)
         self._unsure = None
         term, book = self._chapter.term, self._chapter.book
         await self._session.trace(Trace(term.epoch, book, commit))
 
-    def _commit(self, connection: Connection, done: CommitBatch, page: Page, attempt: int) -> int:
+    def _commit(
+        self, connection: Connection, done: CommitBatch, page: CommitRows, attempt: int
+    ) -> int:
         leases.fence(connection, self._chapter.term)
         # A thread that nobody waits for any more may get its turn last, after the one that was
         # told the same again: it must write nothing. Within the fence nobody else can be writing.
         if attempt != self._attempts:
-            raise StoreError("this commit was given up: another attempt was made since")
+            raise StoreError("this commit was superseded by a later attempt")
         if self._unsure is not None and self._has_arrived(connection, done):
             return self._unsure[1]
         taken = len(page.rows.booked)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from bot.ports.persistence import Checkpoint, CommittedChanges, LeaseState, StoreError, Term
 from bot.store import leases, reading, retention, schema, writing
 from bot.store.account_history import BookHistory
-from bot.store.account_store import BookStore
+from bot.store.account_store import AccountStore
 from bot.store.connections import address
 from bot.store.connections import trace as traces
 from bot.store.connections.session import StoreSession
@@ -82,9 +82,9 @@ class Database:
         """Who leads at this moment."""
         return await self._session.read(leases.leader)
 
-    def store(self, term: Term, book: str) -> BookStore:
+    def store(self, term: Term, book: str) -> AccountStore:
         """Where this term keeps a book."""
-        return BookStore(self._session, Chapter(term, book))
+        return AccountStore(self._session, Chapter(term, book))
 
     def account_history(self, book: str) -> BookHistory:
         """Where the past of a book is read."""

@@ -61,7 +61,7 @@ def leave_out(table: Table, row: Named) -> bool:
     try:
         check(table, row)
     except UnreadableError as error:
-        log.warning("%s: it is left out", error)
+        log.warning("%s: skipped", error)
         return True
     return False
 

@@ -130,7 +130,7 @@ def _event(commit: int, place: int, kind: str, body: str) -> Event | None:
     except msgspec.DecodeError as error:
         # History that cannot be read must not keep the bot from its money, which lies elsewhere.
         where = f"row commit={commit}, place={place} of table events"
-        log.warning("%s, an event kept as %s, cannot be read (%s): left out", where, kind, error)
+        log.warning("%s, an event stored as %s, cannot be read (%s): skipped", where, kind, error)
         return None
 
 

@@ -45,7 +45,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CommitRows:
     """A commit as rows, as far as they are known before it has a number."""
 
     rows: Rows
@@ -53,7 +53,7 @@ class Page:
     published: bytes | None
 
     @classmethod
-    def of(cls, done: CommitBatch) -> "Page":
+    def of(cls, done: CommitBatch) -> "CommitRows":
         """The rows of what was done."""
         return cls(rows(done.events), state_record_rows(done.state_records), done.published)
 
@@ -111,12 +111,14 @@ def advance(connection: Connection, book: str, commits: int, entries: int) -> tu
     numbers = {"named": book, "commits": commits, "entries": entries}
     given = connection.execute(_advance(connection.dialect.name), numbers).first()
     if given is None:
-        raise StoreError(f"the book {book} was never opened: open_book comes first")
+        raise StoreError(f"the book {book} was never opened: call open_book first")
     check(books, {"book": book, "commit": given.commit, "entry": given.entry})
     return given.commit, given.entry
 
 
-def write(connection: Connection, chapter: Chapter, page: Page, commit: int, entry: int) -> None:
+def write(
+    connection: Connection, chapter: Chapter, page: CommitRows, commit: int, entry: int
+) -> None:
     """A page under its number; `entry` is the last one that is taken already."""
     book, made = chapter.book, page.rows
     place = {"book": book, "epoch": chapter.term.epoch}

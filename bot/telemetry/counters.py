@@ -80,16 +80,8 @@ _KINDS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 #: The rules that stop all entries for a while, and those that refuse an order.
 _STOPS: Final = (
-    *(
-        "killed",
-        "lease",
-        "database",
-        "audit",
-        "drawdown_halt",
-        "daily_loss_stop",
-        "error_breaker",
-        OTHER,
-    ),
+    *("killed", "lease", "database", "audit", "trading_pause"),
+    *("drawdown_halt", "daily_loss_stop", "error_breaker", OTHER),
 )
 _RULES: Final = (
     *("fees", "market_open", "price_grid", "order_size", "stale_book", "price_band"),
@@ -98,20 +90,18 @@ _RULES: Final = (
     *("unresolved", *_STOPS),
 )
 
-CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles that began")
-CYCLES = EventCounters("cycles_total", "Cycles that came to their end")
+CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles started")
+CYCLES = EventCounters("cycles_total", "Cycles completed")
 BOOKS = EventCounters("books_total", "Order books asked for", {"result": ("sound", "missing")})
 FETCH_ERRORS = EventCounters(
     "fetch_errors_total",
-    "What the exchange failed at: what was asked for, and how it failed",
+    "Exchange failures by request and reason",
     {"what": _ASKED, "kind": (*_KINDS, OTHER)},
 )
 SIGNALS = EventCounters("signals_total", "Signals by action", {"action": tuple(Action)})
 SUBMITTED = EventCounters("orders_submitted_total", "Orders that passed risk and went to the venue")
-ENDED = EventCounters(
-    "orders_total", "Orders by what became of them", {"status": tuple(OrderStatus)}
-)
-UNRESOLVED = EventCounters("orders_unresolved_total", "Orders whose fate was not known at once")
+ENDED = EventCounters("orders_total", "Orders by final status", {"status": tuple(OrderStatus)})
+UNRESOLVED = EventCounters("orders_unresolved_total", "Orders whose outcome was in doubt at first")
 REFUSED = EventCounters(
     "refusals_total", "Orders that were not sent, by the rule", {"rule": _RULES}
 )
@@ -120,12 +110,8 @@ HELD = EventCounters(
     "Entries held back before they were orders, by the rule",
     {"rule": ("min_edge", "exit_before_close", "stop_loss", *_STOPS)},
 )
-STOPS = EventCounters(
-    "entry_stops_total", "Times that entries were stopped, by rule", {"rule": _STOPS}
-)
-RESUMED = EventCounters(
-    "entry_resumes_total", "Times that entries went on, by rule", {"rule": _STOPS}
-)
+STOPS = EventCounters("entry_stops_total", "Times entries were stopped, by rule", {"rule": _STOPS})
+RESUMED = EventCounters("entry_resumes_total", "Times entries resumed, by rule", {"rule": _STOPS})
 NOTED = EventCounters(
     "notes_total",
     "What operators did, and jumps of the clock",
@@ -143,7 +129,7 @@ CLOSED = EventCounters(
 SETTLED = EventCounters("settlements_total", "Held markets that were settled")
 WHALES = EventCounters("whales_total", "Whales by type", {"type": tuple(WhaleType)})
 WHALES_ENDED = EventCounters(
-    "whales_ended_total", "Large orders that are gone, by fate", {"fate": tuple(EndingKind)}
+    "whales_ended_total", "Large orders that ended, by how", {"fate": tuple(EndingKind)}
 )
 REGIMES_CHANGED = EventCounters(
     "regime_changes_total", "Changes of the regime, by the new one", {"regime": tuple(REGIMES)}

@@ -242,5 +242,7 @@ def _decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
         try:
             found[key] = msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError as error:
-            log.warning("Memo %s of %s cannot be read (%s): left out", kind.__name__, key, error)
+            log.warning(
+                "State record %s of %s cannot be read (%s): skipped", kind.__name__, key, error
+            )
     return found

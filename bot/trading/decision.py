@@ -169,4 +169,4 @@ def signal(
 
 
 def _unjudged(held: Contracts, reason: str) -> str:
-    return f"held without an opinion: {reason}" if held else reason
+    return f"held without a prediction: {reason}" if held else reason

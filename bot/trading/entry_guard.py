@@ -23,13 +23,13 @@ T = TypeVar("T")
 BREAKERS: Final = "brakes"
 STOP: Final = "stop"
 _OVER: Final[Mapping[str, str]] = {
-    "killed": "no kill switch is on any more",
-    "lease": "it is certain again that this process leads",
-    "database": "the database keeps everything again",
-    "audit": "our accounts agree with those of the exchange",
+    "killed": "the kill switch is off",
+    "lease": "the lease is certain again",
+    "database": "the database can be written again",
+    "audit": "positions agree with the exchange",
     "drawdown_halt": "an operator resumed after the drawdown",
     "daily_loss_stop": "the day of the loss is over (00:00 UTC)",
-    "error_breaker": "the pause after failures of the exchange is over",
+    "error_breaker": "the pause after exchange errors is over",
 }
 
 
@@ -92,7 +92,7 @@ class KillFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            return f"the file {self._path} cannot be looked for: {error}"
+            return f"the file {self._path} cannot be checked: {error}"
         return f"the file {self._path} exists"
 
 

@@ -40,7 +40,7 @@ class OrderGateway:
 
     @property
     def waiting(self) -> tuple[Order, ...]:
-        """Orders whose fate is not known: they may have traded."""
+        """Orders in doubt: they may have traded."""
         return tuple(self._waiting.values())
 
     def halt(self, market: Market, aim: Aim) -> Stop | None:

@@ -23,7 +23,7 @@ log = logging.getLogger("main")
 EVERY: Final = timedelta(seconds=60)
 #: Seconds that the exchange has to tell: whoever looks has switches to obey meanwhile.
 ANSWER: Final = 5.0
-_NOT_YET: Final = "our accounts have not been held against those of the exchange yet"
+_NOT_YET: Final = "positions have not been reconciled with the exchange yet"
 
 
 class Accounts(Protocol):
@@ -86,13 +86,13 @@ class Reconciliation:
     def _unheard(self, why: str) -> None:
         # It is asked again within seconds: once is enough.
         if not self._is_silent:
-            log.warning("The exchange does not tell its accounts: %s", why)
+            log.warning("The exchange does not report the account: %s", why)
         self._is_silent = True
 
     def _compare(self, account: AccountNow, now: datetime) -> None:
         portfolio = self._trader.portfolio
         wrong = position_differences(portfolio, account)
-        found = f"our positions are not those of the exchange: {'; '.join(wrong)}"
+        found = f"positions differ from the exchange: {'; '.join(wrong)}"
         self._mismatches = {t: self._mismatches.get(t, now) for t in _differing(portfolio, account)}
         lasts = any(now - since >= self._patience for since in self._mismatches.values())
         # The exchange settles a market before it says so: that alone is no difference.
@@ -100,12 +100,12 @@ class Reconciliation:
             self._say(found if wrong else None)
         cash = "" if wrong else "; ".join(cash_differences(portfolio, account))
         if cash and cash != self._cash_said:
-            log.warning("The positions agree with those of the exchange, %s", cash)
+            log.warning("Positions reconciled with the exchange, %s", cash)
         self._cash_said = cash
 
     def _say(self, block_reason: str | None) -> None:
         if block_reason and block_reason != self.block_reason:
-            log.error("Nothing is entered: %s", block_reason)
+            log.error("No entries: %s", block_reason)
         self.block_reason = block_reason
 
 

@@ -30,7 +30,7 @@ from bot.ports.view_faults import ViewFaults
 from bot.signals.observations import Predictions
 from bot.whales.markout_stats import MarkoutStats
 from bot.whales.open_markouts import ControlRequest, OpenMarkoutBook
-from bot.whales.views import Scores, WhaleEnding, WhaleRecord, ended, fitting, line, record
+from bot.whales.views import Scoreboard, WhaleEnding, WhaleRecord, ended, fitting, line, record
 
 SETTLED: Final = len(HORIZONS)
 HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settlement")
@@ -143,14 +143,14 @@ class MarkoutTracker:
         """The ends of announced orders that fit, newest first, so many at most."""
         return tuple(islice(fitting(self._endings, ticker, since), limit))
 
-    def scores(self) -> Scores:
+    def scores(self) -> Scoreboard:
         """What detections came to so far."""
         lines = tuple(
             line(group, HORIZON_NAMES[step], whales, controls)
             for group, step, whales, controls in self._stats.pairs()
         )
         following, unscored = self._open.count, dict(self._unscored)
-        return Scores(lines=lines, count=len(lines), following=following, unscored=unscored)
+        return Scoreboard(lines=lines, count=len(lines), following=following, unscored=unscored)
 
     def _see(self, event: Event) -> None:
         match event:

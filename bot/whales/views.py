@@ -95,7 +95,7 @@ class ScoreLine(
     excess_interval: tuple[float, float] | None
 
 
-class Scores(Struct, frozen=True, kw_only=True):
+class Scoreboard(Struct, frozen=True, kw_only=True):
     """The scoreboard; `unscored` counts detections that could not be followed, by reason."""
 
     lines: tuple[ScoreLine, ...]

@@ -28,7 +28,7 @@ STATES: dict[str, tuple[dict[str, Any], str, str]] = {
     "dead loop": ({"loop_fault": "the loop died: ValueError"}, "LOOP DEAD", "ValueError"),
     "database away": ({"store_fault": "no connection"}, "DATABASE AWAY", "no connection"),
     "exchange away": ({"error": "GET /markets: timeout"}, "EXCHANGE AWAY", "timeout"),
-    "nobody leads": ({"leads": None, "leader": False}, "NOBODY LEADS", "nothing trades"),
+    "no leader": ({"leads": None, "leader": False}, "NOBODY LEADS", "nothing trades"),
     "standby": ({"leads": "other-1", "leader": False}, "STANDING BY", "other-1 leads"),
     "stopped by a rule": (
         {"entries_stopped": "daily_loss_stop: 210 of 200"},

@@ -93,7 +93,9 @@ def test_any_other_layout_is_forgotten_and_not_misread(other, caplog):
         "k": None,
         "l": None,
     }
-    assert caplog.messages == ["2 memos of kind things have another layout and are forgotten"]
+    assert caplog.messages == [
+        "2 state records of kind things have another layout and are discarded"
+    ]
 
 
 def test_words_about_a_type_and_what_a_field_begins_with_are_no_part_of_its_layout():

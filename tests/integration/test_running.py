@@ -22,7 +22,7 @@ from bot.dashboard import publisher as publish
 from bot.dashboard.publisher import Publisher
 from bot.ports.persistence import FLEETING, CommitBatch, StateRecord, StoreError, Term
 from bot.sim.engine.units import size_contracts
-from bot.store.account_store import BookStore
+from bot.store.account_store import AccountStore
 from bot.store.database import Database, opened
 from bot.trading import reconciliation
 from tests.support.services import (
@@ -211,7 +211,9 @@ async def test_resume_says_which_switch_still_stands_and_what_lifts_it(here):
         assert status.killed == f"the file {settings.kill_file} exists"
         assert status.killed_until == f"the file {settings.kill_file} is removed"
         await until(
-            lambda: "is removed, exits go on" in str(service.snapshot_holder.status.entries_stopped)
+            lambda: (
+                "is removed, exits continue" in str(service.snapshot_holder.status.entries_stopped)
+            )
         )
         assert "until resumed" not in str(service.snapshot_holder.status.entries_stopped)
 
@@ -404,7 +406,7 @@ async def test_a_term_that_cannot_read_its_book_is_tried_again(here, monkeypatch
 
 
 async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, monkeypatch):
-    commit = BookStore.commit
+    commit = AccountStore.commit
     fault: list[str] = []
 
     async def broken(store, done):
@@ -412,7 +414,7 @@ async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, m
             raise StoreError(fault[0])
         await commit(store, done)
 
-    monkeypatch.setattr(BookStore, "commit", broken)
+    monkeypatch.setattr(AccountStore, "commit", broken)
     async with running(here.settings()) as service:
         await in_lead(service)
         fault.append("the disk is full")
@@ -437,7 +439,7 @@ async def test_a_database_that_fails_at_the_end_keeps_nobody_from_leaving(here, 
         async def broken(store, done):
             raise StoreError("the disk is full")
 
-        monkeypatch.setattr(BookStore, "commit", broken)
+        monkeypatch.setattr(AccountStore, "commit", broken)
     monkeypatch.undo()
 
     settings = here.settings(kalshi_max_reads_per_second=1_000)
@@ -520,7 +522,7 @@ async def test_a_leader_of_another_version_is_led_by_and_its_page_is_not_shown(h
         await store.commit(CommitBatch(published=b'{"shape": "of another version"}'))
         async with running(settings) as service:
             await until(lambda: service.snapshot_holder.status.leads == "newer")
-            assert "The leader is of another version" in caplog.text
+            assert "The leader runs another version" in caplog.text
             assert shown(service)["markets"] == []
 
             await database.release(term)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project.naming import doubles, names_are_words_of_the_field
+
 ROOT = Path(__file__).parents[2]
 
 OURS = ("bot", "api", "main", "logging_utils")
@@ -151,6 +153,7 @@ RULES: tuple[Rule, ...] = (
     only_the_runner_starts_loose_tasks,
     only_survivors_catch_everything,
     pydantic_stays_at_the_edges,
+    names_are_words_of_the_field,
 )
 
 
@@ -265,6 +268,11 @@ def test_every_module_keeps_to_its_place(module: str, path: Path) -> None:
         ),
         ("bot.engine.cycle", "try:\n    f()\nexcept:\n    pass", "every exception"),
         ("bot.dashboard.snapshot", "from pydantic import BaseModel", "may not import pydantic"),
+        ("bot.engine.cycle", "kept = 1", "kept is a private word"),
+        ("bot.engine.cycle", "class MarketBoard: pass", "MarketBoard is a private word"),
+        ("bot.engine.cycle", "def f(order_fates): pass", "order_fates is a private word"),
+        ("bot.engine.cycle", "self.last_mood = 1", "last_mood is a private word"),
+        ("bot.engine.cycle", "async def see(): pass", "see does not say what it does"),
     ],
 )
 def test_each_rule_bites(module: str, source: str, problem: str) -> None:
@@ -297,7 +305,19 @@ def test_each_rule_bites(module: str, source: str, problem: str) -> None:
         ),
         ("api.schemas.common", "from pydantic import BaseModel"),
         ("main", "from bot.app.bootstrap import service"),
+        ("bot.trading.trader", "resolve_in_doubt = 1\nclass EntryGuard: pass"),
     ],
 )
 def test_what_is_allowed_passes(module: str, source: str) -> None:
     assert problems(module, source) == []
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    assert doubles(_sources()) == {}
+
+
+def test_a_class_of_two_meanings_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("class Plan: pass\nclass _Own: pass\n")
+
+    assert doubles([("a", path), ("b", path)]) == {"Plan": {"a", "b"}}

@@ -19,7 +19,7 @@ from bot.kalshi.client import open_http
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import Fence
 from bot.kalshi.trading.requests import KalshiTrading
-from bot.kalshi.trading.venue import CERTAIN_AFTER, LiveVenue, Patience
+from bot.kalshi.trading.venue import CERTAIN_AFTER, LiveVenue, ResolvePolling
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import EventSpec, SeriesSpec
 from bot.sim.engine.units import DOLLAR, money_dollars, price_dollars, size_contracts, ticks, units
@@ -180,15 +180,15 @@ def venue_on(trading: KalshiTrading, clock: HandClock, limit: int = LIMIT) -> Li
 
 def patient_venue_on(trading: KalshiTrading, clock: HandClock) -> LiveVenue:
     """A venue that waits until it is certain, and for which no order is ever late."""
-    patience = replace(passing(clock), pauses=(CERTAIN_AFTER.total_seconds() + 1,))
-    return LiveVenue(trading, Fence(trading, LIMIT), HandClock(), SHARDS.get, patience)
+    polling = replace(passing(clock), pauses=(CERTAIN_AFTER.total_seconds() + 1,))
+    return LiveVenue(trading, Fence(trading, LIMIT), HandClock(), SHARDS.get, polling)
 
 
-def passing(clock: HandClock) -> Patience:
+def passing(clock: HandClock) -> ResolvePolling:
     """Patience whose pauses pass on that clock and take no time."""
 
     async def sleep(seconds: float) -> None:
         clock.pass_by(seconds)
         await asyncio.sleep(0)
 
-    return Patience(sleep=sleep)
+    return ResolvePolling(sleep=sleep)

@@ -37,7 +37,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
+class ModelPerformance:
     """What became of `graded` predictions in `markets` markets; `moved` of them saw a move.
 
     The score speaks of a move, so hit rate, Brier and log loss (nats) are over those that moved.
@@ -56,7 +56,9 @@ class Performance:
     bins: tuple[Bin, ...]
 
 
-def performance(grades: Grades, size: float, enter_above: float, enter_below: float) -> Performance:
+def performance(
+    grades: Grades, size: float, enter_above: float, enter_below: float
+) -> ModelPerformance:
     """The performance of some grades; a move counts from `size` cents on."""
     market = _numbers(grades.predictions.tickers)
     score, moved = grades.predictions.score, np.abs(grades.change) >= size
@@ -64,7 +66,7 @@ def performance(grades: Grades, size: float, enter_above: float, enter_below: fl
     safe = np.clip(np.where(up, reported, 1 - reported), _TINY, 1.0)
     paid = np.isfinite(grades.taker)
     decided = paid & ((score >= enter_above) | (score <= enter_below))
-    return Performance(
+    return ModelPerformance(
         graded=len(grades),
         moved=int(moved.sum()),
         markets=len(set(grades.predictions.tickers)),

@@ -42,14 +42,18 @@ class Permit:
         """Why not; None if it may."""
         if self.killed is not None:
             until = self.killed_until or "resumed"
-            reason = f"killed ({self.killed}): no entries until {until}, exits go on"
+            reason = f"killed ({self.killed}): no entries until {until}, exits continue"
             return Stop("killed", reason)
         if not self.sure:
-            return Stop("lease", "it is not certain that this process leads: nothing is sent")
+            return Stop("lease", "the lease is uncertain: no orders are sent")
         if self.fault is not None:
-            return Stop("database", f"nothing can be kept, so nothing is sent: {self.fault}")
+            return Stop(
+                "database", f"the database cannot be written, so no orders are sent: {self.fault}"
+            )
         if self.mismatch is not None:
-            return Stop("audit", f"{self.mismatch}: no entries until that is cleared, exits go on")
+            return Stop(
+                "audit", f"{self.mismatch}: no entries until that is cleared, exits continue"
+            )
         return None
 
 
@@ -180,7 +184,7 @@ class CircuitBreakers:
             return None
         reason = (
             f"equity fell ${self.drawdown:.2f} below its peak: no entries until an operator "
-            f"resumes, exits go on (RISK_DRAWDOWN_HALT {in_dollars(limit)})"
+            f"resumes, exits continue (RISK_DRAWDOWN_HALT {in_dollars(limit)})"
         )
         return Stop("drawdown_halt", reason, self.drawdown, limit)
 
@@ -191,7 +195,7 @@ class CircuitBreakers:
         if lost < limit:
             return None
         reason = (
-            f"${lost:.2f} lost today (UTC): no entries until 00:00 UTC, exits go on "
+            f"${lost:.2f} lost today (UTC): no entries until 00:00 UTC, exits continue "
             f"(RISK_DAILY_LOSS_STOP {in_dollars(limit)})"
         )
         return Stop("daily_loss_stop", reason, lost, limit)
@@ -202,7 +206,7 @@ class CircuitBreakers:
             return None
         reason = (
             f"the exchange failed {most} times within 60 s: no entries until "
-            f"{until:%H:%M:%S} UTC, exits go on (RISK_MAX_ERRORS_PER_MINUTE)"
+            f"{until:%H:%M:%S} UTC, exits continue (RISK_MAX_ERRORS_PER_MINUTE)"
         )
         return Stop("error_breaker", reason, (until - at).total_seconds(), limits.error_pause)
 

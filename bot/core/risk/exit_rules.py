@@ -63,7 +63,7 @@ class ExitRules:
         if self._is_closing(at, shown):
             left, limit = _seconds_left(at, shown), self.before_close
             setting = f"BOT_EXIT_BEFORE_CLOSE ({limit:g} s)"
-            reason = f"closes in {left:.0f} s, {setting} would end it at once"
+            reason = f"closes in {left:.0f} s, {setting} would exit it at once"
             return Stop("exit_before_close", reason, left, limit)
         return self._too_wide(shown.book)
 
@@ -78,7 +78,7 @@ class ExitRules:
         if spread < limit:
             return None
         setting = f"BOT_STOP_LOSS ({float(limit):g} c)"
-        reason = f"the spread is {float(spread):g} c, {setting} would end it at once"
+        reason = f"the spread is {float(spread):g} c, {setting} would exit it at once"
         return Stop("stop_loss", reason, spread, limit)
 
     def _stopped_out(self, position: Position, shown: Shown) -> DueExit | None:

@@ -1,6 +1,6 @@
 """How much of each limit is used: the numbers behind every refusal, before there is one.
 
-Exposures are taken as the review takes them. A rule that is asked of each order by itself has no
+Exposures are taken as the review takes them. A rule that is checked for each order has no
 use between orders.
 """
 
@@ -138,7 +138,7 @@ def _of_orders(limits: RiskLimits) -> Iterable[LimitUse]:
         ("stale_book", "max_book_age", _S, limits.max_book_age),
     )
     for rule, name, unit, limit in asked:
-        yield LimitUse(rule, _setting(name), unit, limit, reason="asked of each order by itself")
+        yield LimitUse(rule, _setting(name), unit, limit, reason="checked for each order")
 
 
 def _dollars(

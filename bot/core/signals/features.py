@@ -67,24 +67,38 @@ _ODD, _EVEN = Parity.ODD, Parity.EVEN
 _MEASURED: Final = (
     Feature("imb1", _ODD, 1, "imbalance of the best sizes"),
     Feature("imb5", _ODD, 5, "imbalance of the five best levels"),
-    Feature("imb5c", _ODD, 5, "imbalance of what stands less than 5 c from the touch"),
-    Feature("imb10c", _ODD, 10, "imbalance of what stands less than 10 c from the touch"),
+    Feature("imb5c", _ODD, 5, "imbalance of the depth less than 5 c from the best price"),
+    Feature("imb10c", _ODD, 10, "imbalance of the depth less than 10 c from the best price"),
     Feature("near_imb", _ODD, 5, "imb5c, weighted down linearly with the distance"),
     Feature("micro_off", _ODD, 1, "microprice less mid, cents"),
     Feature("touch_ratio", _ODD, 1, "logarithm of best bid size over best ask size"),
-    Feature("depth_ratio", _ODD, 5, "logarithm of bids over asks less than 5 c from the touch"),
+    Feature(
+        "depth_ratio", _ODD, 5, "logarithm of bids over asks less than 5 c from the best price"
+    ),
     Feature("slope", _ODD, 5, "mean distance of those asks less that of those bids, cents"),
-    Feature("step", _ODD, 5, "touch to next ask less touch to next bid, cents, each at most 5"),
+    Feature(
+        "step", _ODD, 5, "best ask to next ask less best bid to next bid, cents, each at most 5"
+    ),
     Feature("max_level", _ODD, 5, "logarithm of the largest such bid over the largest such ask"),
-    Feature("touch_share", _ODD, 5, "share of the touch in those bids less that in those asks"),
+    Feature(
+        "touch_share", _ODD, 5, "share of the best level in those bids less that in those asks"
+    ),
     Feature("spread", _EVEN, 0, "best ask less best bid, cents"),
     Feature("pq", _EVEN, 0, "mid × (1 − mid), the variance of the outcome"),
     Feature("log_ttc", _EVEN, 0, "logarithm of the seconds to close, at least 1"),
     Feature("mom2", _ODD, 0, "mid less its 2 s average, cents", is_history=True),
     Feature("mom10", _ODD, 0, "mid less its 10 s average, cents", is_history=True),
     Feature("mom60", _ODD, 0, "mid less its 60 s average, cents", is_history=True),
-    Feature("ofi2", _ODD, 1, "order flow at the touch over its size, last 2 s", is_history=True),
-    Feature("ofi10", _ODD, 1, "order flow at the touch over its size, last 10 s", is_history=True),
+    Feature(
+        "ofi2", _ODD, 1, "order flow at the best prices over their size, last 2 s", is_history=True
+    ),
+    Feature(
+        "ofi10",
+        _ODD,
+        1,
+        "order flow at the best prices over their size, last 10 s",
+        is_history=True,
+    ),
     Feature("imb_change", _ODD, 1, "imb1 less its 10 s average", is_history=True),
     Feature(
         "vol60", _EVEN, 0, "movement of the mid, cents per √second, last 60 s", is_history=True

@@ -53,9 +53,9 @@ OVERFLOW: Final = 25
 _HALTS: Final = frozenset({"deactivated", "determined", "settled"})
 _RESUMES: Final = frozenset({"created", "activated"})
 #: Seconds between the frames of one event.
-SAME_MOMENT: Final = 0.1
+SAME_EVENT: Final = 0.1
 #: Problems remembered for whoever logs them.
-MOST_TOLD: Final = 20
+MOST_PROBLEMS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class StreamRules:
     longest: float = 60.0
     uncross: float = 0.25
     quotes_agree: float = 2.0
-    judges_events: bool = True
+    is_trusted_clock: bool = True
 
 
 class StreamListener(Protocol):
@@ -134,7 +134,7 @@ class StreamProtocol:
         self._quotes: dict[str, _Quote] = {}
         self._changed_at: dict[str, float] = {}
         self._halted: dict[str, str] = {}
-        self._told: list[str] = []
+        self._problems: list[str] = []
         self._proved_at = self._beat_at = 0.0
         self._probes = 0
 
@@ -183,8 +183,8 @@ class StreamProtocol:
 
     def problems(self) -> list[str]:
         """What went wrong since this was asked last, in words."""
-        told, self._told = self._told, []
-        return told
+        problems, self._problems = self._problems, []
+        return problems
 
     def receive(self, text: bytes, at: float) -> None:
         """A frame has come."""
@@ -300,7 +300,7 @@ class StreamProtocol:
             listener.on_change(change, at)
 
     def _happened(self, at: float, event_ms: int, sent_ms: int | None) -> None:
-        if self.rules.judges_events:
+        if self.rules.is_trusted_clock:
             self.timing.happened(at, event_ms, sent_ms)
         else:
             self.timing.heard(at, sent_ms)
@@ -338,9 +338,9 @@ class StreamProtocol:
         elif envelope.type in ("ok", "unsubscribed"):
             self._answered(envelope, at)
         elif subscription is not None:
-            self._told_of(message, at)
+            self._market_message(message, at)
 
-    def _told_of(self, message: Message, at: float) -> None:
+    def _market_message(self, message: Message, at: float) -> None:
         if isinstance(message, BookSnapshot):
             self._snapshot(message, at)
         elif isinstance(message, TradeFrame):
@@ -363,7 +363,7 @@ class StreamProtocol:
             return
         if self.store.fault(ticker) is None:
             self.counts["differences"] += 1
-            self._tell(f"{ticker}: the book differed from its snapshot although none was missed")
+            self._report(f"{ticker}: the book differed from its snapshot although none was missed")
         self._changed_at[ticker] = at
         fault = self.store.replace(ticker, bids, asks)
         if fault is not None:
@@ -383,7 +383,7 @@ class StreamProtocol:
     def _traded(self, message: TradeFrame, at: float) -> None:
         self._happened(at, message.ts_ms, None)
         # The change that it made comes just before or after it, and belongs to the same look.
-        just_before = at - self._proved_at <= SAME_MOMENT
+        just_before = at - self._proved_at <= SAME_EVENT
         trade = self.trades.add(message, self._proved_at if just_before else at)
         for listener in self.listeners:
             listener.on_trade(trade, at)
@@ -427,7 +427,7 @@ class StreamProtocol:
         command = self._commands.answered(envelope.id)
         said = f"the exchange says: {error.msg[:200]} ({error.code})"
         about = f" to {command.name} {command.channel}".rstrip() if command else ""
-        self._tell(f"{said}, in answer{about}" if about else said)
+        self._report(f"{said}, in answer{about}" if about else said)
         self.counts["errors"] += 1
         if subscription is not None and command is None:
             self.counts["overflows"] += error.code == OVERFLOW
@@ -454,7 +454,7 @@ class StreamProtocol:
     def _missed(self, subscription: Subscription, reason: str, at: float) -> None:
         """A frame of this subscription was missed, of whichever market."""
         if subscription.channel == BOOK:
-            self._tell(f"order books: {reason}")
+            self._report(f"order books: {reason}")
             tickers = self.store.tickers
             for ticker in tickers:
                 self._ask_soon(ticker, at)
@@ -467,7 +467,7 @@ class StreamProtocol:
             self._halted.clear()
 
     def _all_missed(self, reason: str, at: float) -> None:
-        self._tell(reason)
+        self._report(reason)
         for subscription in self._subscriptions.by_channel.values():
             self._missed(subscription, reason, at)
 
@@ -482,7 +482,7 @@ class StreamProtocol:
     def _spoil(self, ticker: str, reason: str, at: float) -> None:
         if ticker not in self._wanted:
             return
-        self._tell(f"{ticker}: {reason}")
+        self._report(f"{ticker}: {reason}")
         self._break((ticker,), reason, at)
         self._ask_soon(ticker, at)
         self._ask_for_snapshots(at)
@@ -568,9 +568,9 @@ class StreamProtocol:
             for ticker in tickers:
                 self._resyncs[ticker] = _Resync(at + rules.resync, rules.resync)
 
-    def _tell(self, problem: str) -> None:
-        if len(self._told) < MOST_TOLD:
-            self._told.append(problem)
+    def _report(self, problem: str) -> None:
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(problem)
 
 
 _NO_BOOKS: Final = Books.of([])

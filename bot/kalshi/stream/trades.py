@@ -59,10 +59,10 @@ class StreamedTrades:
         self._trades.append(taken)
         return taken
 
-    def since(self, moment: float) -> Sequence[PublicTrade]:
+    def since(self, start: float) -> Sequence[PublicTrade]:
         """All that came since then, newest first."""
         newest_first = reversed(self._trades)
-        return tuple(takewhile(lambda trade: trade.at.timestamp() >= moment, newest_first))
+        return tuple(takewhile(lambda trade: trade.at.timestamp() >= start, newest_first))
 
     def unknown(self, tickers: Iterable[str], since: float) -> frozenset[str]:
         """Those of these markets of which not all trades since then are known."""

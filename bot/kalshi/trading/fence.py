@@ -121,7 +121,7 @@ class Fence:
             try:
                 await self._exchange.delete_group(group, shard)
             except ExchangeError as error:
-                log.warning("The order group %s stays behind: %s", group, error)
+                log.warning("Order group %s was not deleted: %s", group, error)
 
 
 def _says_no(error: ExchangeError) -> bool:
@@ -136,5 +136,5 @@ def _groups(handed_on: str | None) -> _Groups:
         return msgspec.json.decode(handed_on, type=_Groups)
     except ValueError as error:
         raise ValueError(
-            f"the order groups of the earlier term cannot be read, so they go on: {error}"
+            f"the order groups of the earlier term cannot be read, so they stay active: {error}"
         ) from error

@@ -109,7 +109,7 @@ def _fills(order: Order, order_id: str, reported: Sequence[account.FillWire]) ->
         ):
             raise ExchangeError(f"fill {fill.fill_id} is not of order {order_id}")
         if distinct.setdefault(fill.fill_id, fill) != fill:
-            raise ExchangeError(f"fill {fill.fill_id} was told in two ways")
+            raise ExchangeError(f"fill {fill.fill_id} was reported in two ways")
     fills = (_fill(order, fill) for fill in distinct.values())
     return tuple(sorted(fills, key=lambda fill: (fill.at, fill.fill_id)))
 

@@ -39,7 +39,7 @@ _ENDED: Final = frozenset({"executed", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ResolvePolling:
     """How long to look for what became of an order: pauses between looks, and in all, seconds."""
 
     pauses: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
@@ -56,14 +56,14 @@ class LiveVenue:
         fence: Fence,
         clock: Clock,
         shard_of: Callable[[str], int | None],
-        patience: Patience | None = None,
+        polling: ResolvePolling | None = None,
     ) -> None:
         """`shard_of` tells the shard where a market trades, None if that is not known."""
         self._exchange = exchange
         self._fence = fence
         self._clock = clock
         self._shard_of = shard_of
-        self._patience = patience or Patience()
+        self._polling = polling or ResolvePolling()
         self._seen: dict[str, None] = {}
 
     async def open_term(self, earlier: str | None) -> str:
@@ -124,11 +124,11 @@ class LiveVenue:
         self, order: Order, look: Callable[[], Awaitable[Execution | str]]
     ) -> Execution | Unresolved:
         """What a look finds, looking again for a while as long as it finds only a sentence."""
-        reason = f"no answer within {self._patience.total:g} s"
+        reason = f"no answer within {self._polling.total:g} s"
         try:
-            async with asyncio.timeout(self._patience.total):
-                for pause in (0.0, *self._patience.pauses):
-                    await self._patience.sleep(pause)
+            async with asyncio.timeout(self._polling.total):
+                for pause in (0.0, *self._polling.pauses):
+                    await self._polling.sleep(pause)
                     found = await _or_sentence(look)
                     if isinstance(found, Execution):
                         return found

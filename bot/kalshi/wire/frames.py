@@ -264,8 +264,8 @@ def size_units(text: str) -> int:
     return _units(text, _SIZE, SIZE_UNITS)
 
 
-def _units(text: str, form: re.Pattern[str], units: int) -> int:
-    found = form.fullmatch(text)
+def _units(text: str, pattern: re.Pattern[str], units: int) -> int:
+    found = pattern.fullmatch(text)
     if found is None:
         raise ExchangeError(f"'{text[:40]}' is no number of at most {len(str(units)) - 1} decimals")
     sign, whole, part = found["sign"], found["whole"], found["part"] or ""

@@ -130,11 +130,11 @@ def series(body: bytes) -> SeriesTerms:
 def trades(body: bytes) -> TradePage:
     """A page of GET /markets/trades."""
     try:
-        page = decode(shapes.TradePage[shapes.TradeWire], body)
+        page = decode(shapes.TradePageWire[shapes.TradeWire], body)
         found = tuple([_converted(_trade, trade) for trade in page.trades or ()])
         return TradePage(found, page.cursor)
     except ExchangeError:
-        raws = outline(shapes.TradePage[Raw], body)
+        raws = outline(shapes.TradePageWire[Raw], body)
         sound, broken = _isolated(raws.trades, shapes.TradeWire, _trade)
         return TradePage(tuple(sound), raws.cursor, _named(broken), _reasons(broken))
 

@@ -183,7 +183,7 @@ class TradeWire(Struct, frozen=True):
     is_block_trade: bool
 
 
-class TradePage(Struct, Generic[ShapeT], frozen=True):
+class TradePageWire(Struct, Generic[ShapeT], frozen=True):
     """GET /markets/trades, newest first."""
 
     trades: list[ShapeT] | None
@@ -196,7 +196,7 @@ class Named(Struct, frozen=True):
     ticker: Ticker
 
 
-class ShardStatus(Struct, frozen=True):
+class ShardStatusWire(Struct, frozen=True):
     """Whether one shard of the exchange is up."""
 
     exchange_index: int
@@ -210,4 +210,4 @@ class ExchangeStatusWire(Struct, frozen=True):
     exchange_active: bool
     trading_active: bool
     exchange_estimated_resume_time: At | None = None
-    exchange_index_statuses: list[ShardStatus] | None = None
+    exchange_index_statuses: list[ShardStatusWire] | None = None

@@ -21,7 +21,7 @@ from bot.sim.engine import events
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 from bot.sim.world.experiment import SETTLING, Experiment
-from bot.sim.world.truth import Action
+from bot.sim.world.truth import TraderAction
 
 #: Levels a side that are seen: enough that what moves a few cents stays in view, as in the
 #: full books that the exchange gives.
@@ -83,7 +83,7 @@ class Scene:
     at: Floats
     levels: tuple[Floats, Floats, Floats, Floats]
     market_trades: SimulatedTrades
-    actions: tuple[tuple[Action, ...], ...]
+    actions: tuple[tuple[TraderAction, ...], ...]
 
     def books(self, look: int) -> Books:
         """All markets at one look."""
@@ -141,7 +141,7 @@ def scene(kind: MarketKind, seed: int) -> Scene:
         world.step(started + timedelta(seconds=second + 1))
         for number, ticker in enumerate(experiment.tickers):
             _shoot(exchange, ticker, film[:, second, number])
-    actions: dict[str, list[Action]] = defaultdict(list)
+    actions: dict[str, list[TraderAction]] = defaultdict(list)
     for action in world.truth:
         actions[action.ticker].append(action)
     bid, bid_size, ask, ask_size = film

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Floats
 from bot.research.whales.markets import Scene
-from bot.sim.world.truth import Action, ActionKind
+from bot.sim.world.truth import ActionKind, TraderAction
 
 #: Nobody is judged before that many seconds: what is usual has to be seen first.
 WARM_UP: Final = 300.0
@@ -143,7 +143,7 @@ def together(scores: Sequence[Score]) -> Score:
 
 
 def _meant(
-    actions: Sequence[Action], said: Detection, row: int, q: Question, cadence: float
+    actions: Sequence[TraderAction], said: Detection, row: int, q: Question, cadence: float
 ) -> int | None:
     """The number of the deed that a detection is about, the latest if there are several."""
     late = _LATE_LOOKS * cadence if q.when_gone else 0.0
@@ -157,14 +157,14 @@ def _meant(
     return None
 
 
-def _counts(action: Action, question: Question, start: float) -> bool:
+def _counts(action: TraderAction, question: Question, start: float) -> bool:
     undecided = DECIDED <= action.price <= 1 - DECIDED
     return action.kind in question.kinds and undecided and action.t0.timestamp() >= start
 
 
-def _was_visible(action: Action, looks: Floats) -> bool:
+def _was_visible(action: TraderAction, looks: Floats) -> bool:
     return bool(np.any((looks >= action.t0.timestamp()) & (looks < _end(action))))
 
 
-def _end(action: Action) -> float:
+def _end(action: TraderAction) -> float:
     return inf if action.t1 is None else action.t1.timestamp()

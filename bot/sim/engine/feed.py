@@ -9,7 +9,7 @@ from bot.sim.engine.events import SimEvent
 Listener = Callable[[SimEvent], None]
 
 
-class Feed:
+class SimEventFeed:
     """Collects the events of one operation and hands them out when it is complete.
 
     A listener may start another operation: its events are handed out after those of this one,

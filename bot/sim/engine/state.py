@@ -15,11 +15,11 @@ from bot.sim.engine.errors import (
     TRADING_PAUSED,
 )
 from bot.sim.engine.events import Traded
-from bot.sim.engine.feed import Feed, Ids
+from bot.sim.engine.feed import Ids, SimEventFeed
 from bot.sim.engine.groups import OrderGroup
 from bot.sim.engine.history import History
 from bot.sim.engine.specs import SHARDS, EventSpec, MarketSpec, SeriesSpec
-from bot.sim.engine.timers import Agenda
+from bot.sim.engine.timers import Timers
 
 #: Trades remembered for `GET /markets/trades`, over all markets and in each.
 MAX_TRADES = 20_000
@@ -80,7 +80,7 @@ class ExchangeState:
 
     now: datetime
     ids: Ids
-    feed: Feed = field(default_factory=Feed)
+    feed: SimEventFeed = field(default_factory=SimEventFeed)
     series: dict[str, SeriesSpec] = field(default_factory=dict)
     events: dict[str, EventSpec] = field(default_factory=dict)
     event_markets: dict[str, list[str]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class ExchangeState:
     trades: deque[Traded] = field(default_factory=lambda: deque(maxlen=MAX_TRADES))
     shards: list[Shard] = field(default_factory=lambda: [Shard(name) for name in SHARDS])
     fee_pot: int = 0
-    agenda: Agenda = field(default_factory=Agenda)
+    agenda: Timers = field(default_factory=Timers)
     minute: int = 0
     listed: int = 0
     has_weekly_pause: bool = False

@@ -17,7 +17,7 @@ class Due(Enum):
     RESUME = auto()
 
 
-class Agenda:
+class Timers:
     """Timed promises. One that no longer holds is not taken out: who handles it looks."""
 
     def __init__(self) -> None:

@@ -84,7 +84,7 @@ async def said(app: ASGIApp, scope: Scope, receive: Receive) -> SpoiledAnswer:
     return SpoiledAnswer(head["status"], tuple(map(tuple, head["headers"])), b"".join(parts))
 
 
-class Changes:
+class AnswerChanges:
     """The ways to change an answer. One that finds nothing to change gives it back as it is."""
 
     def __init__(self, service: RestContext) -> None:
@@ -101,9 +101,9 @@ class Changes:
             "stale_orders": self._stale_orders,
         }
         self.kinds = frozenset(self._ways)
-        service.exchange.subscribe(self.hear)
+        service.exchange.subscribe(self.on_event)
 
-    def hear(self, event: SimEvent) -> None:
+    def on_event(self, event: SimEvent) -> None:
         """Remember when fills and cancels became known."""
         if isinstance(event, Filled):
             self._remember(event.trade_id)

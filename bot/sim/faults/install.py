@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from bot.sim.faults.active import Faults
-from bot.sim.faults.answers import Changes
+from bot.sim.faults.answers import AnswerChanges
 from bot.sim.faults.control import FaultControl
 from bot.sim.faults.middleware import FaultGate
 from bot.sim.faults.schedule import FaultSchedule
@@ -20,7 +20,7 @@ def attach(app: Starlette, service: RestContext) -> None:
     faults = Faults(service)
     stream = StreamSocket(service, faults)
     app.router.routes += [WebSocketRoute(STREAM_PATH, stream), *FaultControl(faults).routes()]
-    app.add_middleware(FaultGate, faults=faults, changes=Changes(service))
+    app.add_middleware(FaultGate, faults=faults, changes=AnswerChanges(service))
     app.state.stream, app.state.faults = stream, faults
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.sim.faults.active import ActiveFault, Faults
-from bot.sim.faults.answers import Changes, rate_limit, said, server_error
+from bot.sim.faults.answers import AnswerChanges, rate_limit, said, server_error
 from bot.sim.stream.wire import cut, gone
 
 PREFIX: Final = "/trade-api/"
@@ -20,7 +20,7 @@ _INSTEAD: Final = frozenset({"slow", "rate_limited", "error", "hang", "cut"})
 class FaultGate:
     """Middleware of the exchange's application."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, changes: Changes) -> None:
+    def __init__(self, app: ASGIApp, faults: Faults, changes: AnswerChanges) -> None:
         self._app = app
         self._faults = faults
         self._changes = changes

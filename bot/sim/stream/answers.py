@@ -23,7 +23,7 @@ from bot.sim.stream.commands import (
     command,
     decoded,
 )
-from bot.sim.stream.session import StreamSession, Subscription, error_frame, sequence
+from bot.sim.stream.session import StreamSession, StreamSubscription, error_frame, sequence
 
 
 def answer(session: StreamSession, text: str | bytes, refusal: int = 0) -> None:
@@ -70,7 +70,7 @@ def _subscribe(session: StreamSession, asked: Subscribe, number: int) -> None:
 
 
 def _joined(
-    session: StreamSession, subscription: Subscription, tickers: tuple[str, ...]
+    session: StreamSession, subscription: StreamSubscription, tickers: tuple[str, ...]
 ) -> list[str]:
     if subscription.channel.filter is Filter.NONE:
         return []
@@ -133,12 +133,12 @@ _ACTIONS: Final = {
 }
 
 
-def _snapshot(subscription: Subscription, tickers: tuple[str, ...], number: int) -> None:
+def _snapshot(subscription: StreamSubscription, tickers: tuple[str, ...], number: int) -> None:
     for ticker in tickers:
         subscription.show_book(ticker, number)
 
 
-def _show(subscription: Subscription, added: list[str], *, wants_ticker: bool) -> None:
+def _show(subscription: StreamSubscription, added: list[str], *, wants_ticker: bool) -> None:
     """The present state of markets that were just joined, where the channel has one."""
     if subscription.channel.name == channels.BOOK:
         for ticker in added:
@@ -149,7 +149,7 @@ def _show(subscription: Subscription, added: list[str], *, wants_ticker: bool) -
 
 
 def _check_room(
-    session: StreamSession, subscription: Subscription, tickers: tuple[str, ...]
+    session: StreamSession, subscription: StreamSubscription, tickers: tuple[str, ...]
 ) -> None:
     held = subscription.markets or {}
     if len(held.keys() | set(tickers)) > session.limits.markets:
@@ -165,7 +165,7 @@ def _tickers(session: StreamSession, markets: MarketFilter) -> tuple[str, ...]:
     return tickers
 
 
-def _ok(session: StreamSession, subscription: Subscription, number: int) -> None:
+def _ok(session: StreamSession, subscription: StreamSubscription, number: int) -> None:
     msg: dict[str, Any] = {}
     if not subscription.skips_list and subscription.markets is not None:
         msg["market_tickers"] = list(subscription.markets)

@@ -89,9 +89,9 @@ class Hub:
             MarketChanged: self._market,
             EventCreated: self._event,
         }
-        exchange.subscribe(self.hear)
+        exchange.subscribe(self.on_event)
 
-    def hear(self, event: SimEvent) -> None:
+    def on_event(self, event: SimEvent) -> None:
         """Tell those who want to know."""
         hears = self._hears.get(type(event))
         if hears is not None:

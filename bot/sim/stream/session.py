@@ -16,7 +16,7 @@ from bot.sim.stream.hub import Hub, Listeners
 from bot.sim.stream.terms import FrameSpoiler, StreamLimits
 
 
-class Subscription:
+class StreamSubscription:
     """One channel of one connection. A `markets` of None means all."""
 
     def __init__(self, session: "StreamSession", sid: int, channel: Channel) -> None:
@@ -121,7 +121,7 @@ class StreamSession:
         self.account = account
         self.may_read = may_read
         self.limits: Final = limits
-        self.subscriptions: dict[int, Subscription] = {}
+        self.subscriptions: dict[int, StreamSubscription] = {}
         #: Whether the line is to be cut once what waits has been sent.
         self.is_cut = False
         #: Called when there is something to send.
@@ -137,22 +137,22 @@ class StreamSession:
         """How many frames wait."""
         return len(self._waiting)
 
-    def subscription(self, channel: Channel) -> Subscription | None:
+    def subscription(self, channel: Channel) -> StreamSubscription | None:
         """The subscription to a channel, if there is one."""
         for one in self.subscriptions.values():
             if one.channel is channel:
                 return one
         return None
 
-    def open(self, channel: Channel) -> Subscription:
+    def open(self, channel: Channel) -> StreamSubscription:
         """A new subscription, as yet to nothing unless the channel is always of everything."""
         self._sids += 1
-        opened = self.subscriptions[self._sids] = Subscription(self, self._sids, channel)
+        opened = self.subscriptions[self._sids] = StreamSubscription(self, self._sids, channel)
         if channel.filter is Filter.NONE:
             opened.join_all()
         return opened
 
-    def end(self, subscription: Subscription) -> None:
+    def end(self, subscription: StreamSubscription) -> None:
         """Subscribe no more."""
         subscription.leave()
         self.subscriptions.pop(subscription.sid, None)
@@ -162,7 +162,7 @@ class StreamSession:
         for subscription in tuple(self.subscriptions.values()):
             self.end(subscription)
 
-    def carries(self, subscription: Subscription) -> bool:
+    def carries(self, subscription: StreamSubscription) -> bool:
         """Whether a subscription's next frame may be queued; otherwise an error may be.
 
         It may not once the subscription is over, which it is when its buffer is full.
@@ -176,7 +176,7 @@ class StreamSession:
             self.fail(subscription, code)
         return not code
 
-    def post(self, subscription: Subscription, frame: str) -> None:
+    def post(self, subscription: StreamSubscription, frame: str) -> None:
         """Queue a subscription's frame, if no fault spoils it."""
         if self._spoiler.spoils_frames:
             self._spoiled(subscription.channel.name, frame)
@@ -189,7 +189,7 @@ class StreamSession:
         self._waiting.append(frame)
         self.wake()
 
-    def fail(self, subscription: Subscription, code: int) -> None:
+    def fail(self, subscription: StreamSubscription, code: int) -> None:
         """Tell of an error in a subscription; after a terminal one it is over."""
         error = StreamError(code, sid=subscription.sid)
         self.queue(error_frame(error, seq=sequence(subscription)))
@@ -217,7 +217,7 @@ class StreamSession:
                 self._waiting.append(text)
 
 
-def sequence(subscription: Subscription) -> int | None:
+def sequence(subscription: StreamSubscription) -> int | None:
     """The number that an answer on a subscription takes; None where frames have none."""
     return subscription.number() if subscription.channel.is_sequenced else None
 

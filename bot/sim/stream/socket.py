@@ -23,7 +23,7 @@ from bot.sim.stream.hub import Hub
 from bot.sim.stream.render import milliseconds
 from bot.sim.stream.session import StreamSession
 from bot.sim.stream.terms import StreamTerms
-from bot.sim.stream.wire import Wire, wire_of
+from bot.sim.stream.wire import ServerWire, wire_of
 
 STREAM_PATH: Final = "/trade-api/ws/v2"
 PING_BODY: Final = b"heartbeat"
@@ -76,7 +76,7 @@ class StreamSocket:
             spoiler=self._faults.stream,
         )
 
-    async def _serve(self, session: StreamSession, receive: Receive, wire: Wire) -> None:
+    async def _serve(self, session: StreamSession, receive: Receive, wire: ServerWire) -> None:
         something = asyncio.Event()
         session.wake = something.set
         session.later = asyncio.get_running_loop().call_later
@@ -90,7 +90,7 @@ class StreamSocket:
             for task in tasks:
                 task.cancel()
 
-    async def _read(self, session: StreamSession, receive: Receive, wire: Wire) -> None:
+    async def _read(self, session: StreamSession, receive: Receive, wire: ServerWire) -> None:
         rate = self.terms.limits.commands_per_second
         allowance = TokenBucket(rate, rate, rate, self._seconds())
         while (message := await receive())["type"] == "websocket.receive":
@@ -104,7 +104,9 @@ class StreamSocket:
                 await wire.cut()
                 return
 
-    async def _write(self, session: StreamSession, wire: Wire, something: asyncio.Event) -> None:
+    async def _write(
+        self, session: StreamSession, wire: ServerWire, something: asyncio.Event
+    ) -> None:
         try:
             while True:
                 await something.wait()
@@ -123,7 +125,7 @@ class StreamSocket:
             await asyncio.sleep(self.terms.beat.world)
             self._catch_up()
 
-    async def _ping(self, wire: Wire) -> None:
+    async def _ping(self, wire: ServerWire) -> None:
         try:
             while True:
                 await asyncio.sleep(self.terms.beat.ping + self._faults.stream.ping_delay())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXTENSION: Final = "sim.wire"
 
 
-class Wire(Protocol):
+class ServerWire(Protocol):
     """A WebSocket connection, as its server sees it. Sending raises OSError once it is gone."""
 
     async def send_all(self, texts: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ class AsgiWire:
         await self._send({"type": "websocket.close", "code": 1011})
 
 
-class StreamProtocol(WebSocketsSansIOProtocol):
+class SimStreamProtocol(WebSocketsSansIOProtocol):
     """A WebSocket of uvicorn that the application may ping, cut, and give many frames at once."""
 
     async def run_asgi(self) -> None:
@@ -112,15 +112,15 @@ class RequestProtocol(HttpToolsProtocol):
 #: not promise and which costs more than all the rest.
 SERVED: Final[dict[str, Any]] = {
     "http": RequestProtocol,
-    "ws": StreamProtocol,
+    "ws": SimStreamProtocol,
     "ws_ping_interval": None,
     "ws_per_message_deflate": False,
 }
 
 
-def wire_of(scope: Scope, send: Send) -> Wire:
+def wire_of(scope: Scope, send: Send) -> ServerWire:
     """The connection of a WebSocket scope."""
-    offered: Wire | None = scope.get("extensions", {}).get(EXTENSION)
+    offered: ServerWire | None = scope.get("extensions", {}).get(EXTENSION)
     return AsgiWire(send) if offered is None else offered
 
 

@@ -15,7 +15,7 @@ from bot.sim.engine.units import CONTRACT
 from bot.sim.world.habits import Large
 from bot.sim.world.market_adapter import MarketAdapter, is_price, whole
 from bot.sim.world.rng_stream import RngStream
-from bot.sim.world.truth import Action, ActionKind, How, Truth, dollars
+from bot.sim.world.truth import ActionKind, How, TraderAction, Truth, dollars
 
 _USUAL_HALF_LIFE = 120.0
 #: How many levels a side are looked at for it, and how often, in seconds.
@@ -29,7 +29,7 @@ _NERVES = 0.5
 class _RestingBlock:
     """One large order while it stands; `tip` is what an iceberg shows, 0 for others."""
 
-    action: Action
+    action: TraderAction
     account: MemberAccount
     order: LiveOrder
     until: float
@@ -193,9 +193,9 @@ class LargeTraders:
 
     def _begin(
         self, kind: ActionKind, side: Side, price: int, sizes: tuple[float, float], ticks: int
-    ) -> Action:
+    ) -> TraderAction:
         return self._truth.add(
-            Action(
+            TraderAction(
                 ticker=self._adapter.ticker,
                 kind=kind,
                 side=side,

@@ -84,7 +84,7 @@ class RngDrift:
     def step(self, seconds: float) -> float:
         """The number after so many seconds: exact for steps of any length."""
         if self._spread:
-            kept = 0.5 ** (seconds / self._half_life)
-            noise = self._spread * (1.0 - kept * kept) ** 0.5
-            self.value = kept * self.value + noise * self._rng.normal()
+            decay = 0.5 ** (seconds / self._half_life)
+            noise = self._spread * (1.0 - decay * decay) ** 0.5
+            self.value = decay * self.value + noise * self._rng.normal()
         return self.value

@@ -65,25 +65,28 @@ class TapeWorld:
             self._showing.append(self._listed(self._waiting.pop()))
         self._showing = [each for each in self._showing if each.show(self._exchange, at)]
 
-    def _listed(self, reel: BookSeries) -> "_Projector":
-        series, event = reel.ticker.split("-", 1)[0], reel.ticker.rsplit("-", 1)[0]
+    def _listed(self, recorded: BookSeries) -> "_Projector":
+        series, event = recorded.ticker.split("-", 1)[0], recorded.ticker.rsplit("-", 1)[0]
         if series not in self._exchange.state.series:
             self._exchange.add_series(SeriesSpec(series, series, "Recorded"))
         if event not in self._exchange.state.events:
             self._exchange.add_event(EventSpec(event, series, event))
         spec = MarketSpec(
-            ticker=reel.ticker,
+            ticker=recorded.ticker,
             event_ticker=event,
-            title=reel.ticker,
-            open_time=self._start + timedelta(seconds=float(reel.at[0])) - _BEFORE,
-            close_time=self._start + timedelta(seconds=float(reel.at[-1])) + _AFTER,
+            title=recorded.ticker,
+            open_time=self._start + timedelta(seconds=float(recorded.at[0])) - _BEFORE,
+            close_time=self._start + timedelta(seconds=float(recorded.at[-1])) + _AFTER,
             grid=TAPERED,
             price_level_structure="tapered_deci_cent",
             settlement_timer_seconds=60,
         )
         self._exchange.add_market(spec)
         return _Projector(
-            reel, MarketAdapter(self._exchange, reel.ticker, TAPERED), self._quotes, self._takers
+            recorded,
+            MarketAdapter(self._exchange, recorded.ticker, TAPERED),
+            self._quotes,
+            self._takers,
         )
 
 
@@ -99,7 +102,7 @@ def tape_exchange(
 class _Projector:
     """Shows one market's rows as orders."""
 
-    reel: BookSeries
+    recorded: BookSeries
     adapter: MarketAdapter
     quotes: MemberAccount
     takers: MemberAccount
@@ -109,10 +112,10 @@ class _Projector:
     def show(self, exchange: Exchange, at: float) -> bool:
         """Bring the book to the last row by then; False once the market is over."""
         if self.adapter.state.status is MarketStatus.CLOSED:
-            middle = int(self.reel.bid[-1, 0]) + int(self.reel.ask[-1, 0])
-            exchange.determine(self.reel.ticker, "yes" if middle > DOLLAR_TICKS else "no")
+            middle = int(self.recorded.bid[-1, 0]) + int(self.recorded.ask[-1, 0])
+            exchange.determine(self.recorded.ticker, "yes" if middle > DOLLAR_TICKS else "no")
             return False
-        row = int(np.searchsorted(self.reel.at, at, side="right")) - 1
+        row = int(np.searchsorted(self.recorded.at, at, side="right")) - 1
         if row > self.row:
             if self.row >= 0:
                 self._trade(row)
@@ -122,8 +125,8 @@ class _Projector:
 
     def _trade(self, row: int) -> None:
         """Trade what the recording says was traded since the last row, at its last price."""
-        size = int(self.reel.volume[row] - self.reel.volume[self.row])
-        price = int(self.reel.last[row])
+        size = int(self.recorded.volume[row] - self.recorded.volume[self.row])
+        price = int(self.recorded.last[row])
         if size <= 0 or price not in self.adapter.state.allowed:
             return
         book = self.adapter.book
@@ -153,10 +156,10 @@ class _Projector:
                     self.orders[side, price] = fresh
 
     def _target(self, row: int) -> dict[tuple[Side, int], int]:
-        reel, allowed = self.reel, self.adapter.state.allowed
+        recorded, allowed = self.recorded, self.adapter.state.allowed
         sides = {
-            Side.BUY: (reel.bid[row], reel.bid_size[row]),
-            Side.SELL: (reel.ask[row], reel.ask_size[row]),
+            Side.BUY: (recorded.bid[row], recorded.bid_size[row]),
+            Side.SELL: (recorded.ask[row], recorded.ask_size[row]),
         }
         return {
             (side, price): size

@@ -38,7 +38,7 @@ class How(StrEnum):
 
 
 @dataclass(slots=True)
-class Action:
+class TraderAction:
     """One large order's life. Sizes in contracts, prices in dollars.
 
     `size` is what was meant, `shown` what the book could show of it at once, `filled` what
@@ -68,15 +68,15 @@ class Action:
 class Truth:
     """All deeds, in the order in which they began; the oldest are forgotten some day."""
 
-    actions: deque[Action] = field(default_factory=lambda: deque(maxlen=ACTIONS_STORED))
+    actions: deque[TraderAction] = field(default_factory=lambda: deque(maxlen=ACTIONS_STORED))
 
-    def __iter__(self) -> Iterator[Action]:
+    def __iter__(self) -> Iterator[TraderAction]:
         return iter(self.actions)
 
     def __len__(self) -> int:
         return len(self.actions)
 
-    def add(self, action: Action) -> Action:
+    def add(self, action: TraderAction) -> TraderAction:
         """Write down that a deed began."""
         self.actions.append(action)
         return action
@@ -84,7 +84,7 @@ class Truth:
     def write(self, stream: TextIO) -> None:
         """One JSON object a line, times in ISO 8601."""
         for action in self.actions:
-            row = {name: getattr(action, name) for name in Action.__slots__}
+            row = {name: getattr(action, name) for name in TraderAction.__slots__}
             stream.write(json.dumps(row, default=_text) + "\n")
 
 

@@ -41,7 +41,7 @@ class Presence:
         except (FileNotFoundError, NotADirectoryError):
             raise _lost(path, "was deleted or moved away") from None
         except OSError as error:
-            raise _lost(path, f"cannot be looked at any more ({error.strerror})") from None
+            raise _lost(path, f"can no longer be read ({error.strerror})") from None
         file = found.st_dev, found.st_ino
         if self._files.setdefault(suffix, file) != file:
             raise _lost(path, "was replaced by another file")

@@ -39,15 +39,15 @@ _REMEDIES: Final = (
     ("No space left", "free some space on its disk"),
     ("locked", "another program holds it: let that one finish"),
     ("lock timeout", "another process holds it: let that one finish"),
-    ("timestamp too", "a row holds a time that is none: mend it, or restore a copy"),
-    ("out of range", "a row holds a number that is too large: mend it, or restore a copy"),
+    ("timestamp too", "a row holds an invalid time: fix it, or restore a backup"),
+    ("out of range", "a row holds a number that is too large: fix it, or restore a backup"),
     ("authentication", "check user and password in DATABASE_URL"),
     ("does not exist", "create it, or check DATABASE_URL"),
-    ("UNIQUE constraint", "something was to be kept twice, and was not"),
-    ("unique constraint", "something was to be kept twice, and was not"),
+    ("UNIQUE constraint", "a row with this key exists already; nothing was written"),
+    ("unique constraint", "a row with this key exists already; nothing was written"),
 )
-_MEND: Final = "Restore a copy of the database from before it, or mend that row"
-_REMEDY: Final = "see that it runs and that DATABASE_URL is right"
+_MEND: Final = "Restore a backup of the database, or fix that row"
+_REMEDY: Final = "check that it runs and that DATABASE_URL is right"
 
 
 class StoreSession(Protocol):
@@ -96,5 +96,5 @@ def said(where: str, error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
     found = (remedy for fragment, remedy in _REMEDIES if fragment in first)
-    default = "this is a fault of ours" if isinstance(error, IntegrityError) else _REMEDY
+    default = "this is a bug" if isinstance(error, IntegrityError) else _REMEDY
     return f"{where} failed ({first}): {next(found, default)}"

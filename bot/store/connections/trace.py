@@ -104,10 +104,10 @@ def behind(connection: Connection, trace: Trace) -> str | None:
         return "it has no tables"
     epoch = connection.scalar(select(lease.c.epoch)) or 0
     if epoch < trace.epoch:
-        return f"it ends with term {epoch}, and term {trace.epoch} was kept"
+        return f"it ends with term {epoch}, but term {trace.epoch} was committed"
     commit = connection.scalar(select(books.c.commit).where(books.c.book == trace.book)) or 0
     if commit < trace.commit:
-        return f"it ends with commit {commit} of {trace.book}, and {trace.commit} was kept"
+        return f"it ends with commit {commit} of {trace.book}, but {trace.commit} was committed"
     return None
 
 

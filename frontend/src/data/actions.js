@@ -26,7 +26,7 @@ export const ACTIONS = {
     path: (reason) => `bot/kill?reason=${encodeURIComponent(reason || "by hand")}`,
     ask: () => ({
       title: "Kill switch: no more entries?",
-      text: "No order opens or adds to a position until Resume; exits go on, a restart does not end it.",
+      text: "No order opens or adds to a position until Resume; exits continue, a restart does not end it.",
       button: "Kill",
       danger: true,
       field: { label: "Reason", value: "by hand", required: true },

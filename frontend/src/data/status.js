@@ -32,7 +32,7 @@ const CONDITIONS = [
   (bot) => bot.store_fault && say("DATABASE AWAY", "bad", bot.store_fault),
   (bot) => !bot.leads && say("NOBODY LEADS", "bad", "no process holds the lease: nothing trades"),
   (bot, now) => hangs(bot, now) && say("LOOP HANGS", "bad", "no cycle has finished for three intervals"),
-  (bot) => bot.killed && say("KILLED", "warn", `${bot.killed}; entries off, exits go on; lifted by ${bot.killed_until ?? "POST /bot/resume"}`),
+  (bot) => bot.killed && say("KILLED", "warn", `${bot.killed}; entries off, exits continue; lifted by ${bot.killed_until ?? "POST /bot/resume"}`),
   (bot) => !bot.running && say("STOPPED", "warn", "the loop does not run: nothing is watched or traded"),
   (bot) => bot.error && say("EXCHANGE AWAY", "bad", bot.error),
   (bot) => bot.entries_stopped && say("ENTRIES STOPPED", "warn", bot.entries_stopped),
@@ -59,7 +59,7 @@ export function lamps(bot, feed) {
     lamp("Entries", bot.killed ?? bot.entries_stopped, "on", bot.running, "off"),
     lamp("Exchange", data, blind(bot) ?? "ok", !blind(bot)),
     lamp("Database", bot.store_fault, "ok", true),
-    lamp("Lease", bot.leads ? null : "nobody leads", bot.leader ? `leads · term ${bot.epoch}` : "standby", true),
+    lamp("Lease", bot.leads ? null : "no leader", bot.leader ? `leads · term ${bot.epoch}` : "standby", true),
     lamp("Model", bot.model_fault, "ok", true),
     lamp("Logs", bot.journal_fault, "ok", true),
   ];

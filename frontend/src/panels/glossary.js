@@ -11,7 +11,7 @@ export const GLOSSARY = [
   ["edge", "what an entry is expected to earn after spread and fees, cents a contract"],
   ["equity", "cash, and what closing everything now would fetch"],
   ["exposure", "the most that can still be lost"],
-  ["kill switch", "no order opens or adds to a position; exits go on"],
+  ["kill switch", "no order opens or adds to a position; exits continue"],
   ["leader, standby", "the process that trades; those that look on and take over"],
   ["mark", "what closing a position now would fetch; ▲ if no fresh book tells"],
   ["markout", "how far the price moved after an event, net of costs"],

@@ -319,8 +319,8 @@ def test_the_end_of_a_trouble_says_how_long_it_lasted():
     ]
 
     assert reported == [
-        "The database keeps nothing: locked",
-        "The database keeps everything again, after 4 min",
+        "The database cannot be written: locked",
+        "The database can be written again, after 4 min",
     ]
 
 
@@ -722,7 +722,7 @@ async def test_how_the_service_stands_is_looked_at_again_and_again():
         await reported.run(stopping)
 
     assert came == [
-        "Kill switch on, nothing is entered: the file KILL exists",
+        "Kill switch on, no entries: the file KILL exists",
         "The kill switch is off again, after 60 s",
     ]
 

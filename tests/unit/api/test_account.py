@@ -29,9 +29,9 @@ async def test_before_the_first_cycle_nothing_is_known_and_nothing_is_zero(clien
         "account": None,
         "as_of": None,
         "age_seconds": None,
-        "reason": "no cycle has been over yet",
+        "reason": "no cycle has ended yet",
     }
-    assert limits["reason"] == "no cycle has been over yet"
+    assert limits["reason"] == "no cycle has ended yet"
 
 
 async def test_a_position_says_how_long_it_is_held_and_when_it_closes(world, bench):
@@ -55,8 +55,8 @@ async def test_after_a_long_silence_every_mark_is_stale(world, bench):
     async with opened(world.app()) as client:
         found = (await client.get("/positions")).json()
 
-    assert found["reason"] == "no cycle was over for 305 s"
-    assert found["positions"][0]["stale_reason"] == "no cycle was over for 305 s"
+    assert found["reason"] == "no cycle has ended for 305 s"
+    assert found["positions"][0]["stale_reason"] == "no cycle has ended for 305 s"
 
 
 async def test_limits_are_listed_with_their_use(world, bench):

@@ -9,7 +9,7 @@ from api.routes.config import _shown
 from bot import config
 from bot.config import Settings
 from bot.scrub import Scrubber
-from logging_utils import LINE_KEPT, configure
+from logging_utils import MAX_LINE, configure
 from tests.unit.api.conftest import opened
 
 SECRETS = {
@@ -79,13 +79,13 @@ async def test_the_last_lines_are_those_on_stdout_without_secrets(client, stdout
     log = logging.getLogger("main")
     for number in range(3):
         log.info("line %d with the-token-of-the-owner", number)
-    log.info("x" * 3 * LINE_KEPT)
+    log.info("x" * 3 * MAX_LINE)
 
     told = (await client.get("/logs/tail?lines=3")).json()
 
     assert told["count"] == 3
     assert [line.partition(" with ")[0][-6:] for line in told["lines"][:2]] == ["line 1", "line 2"]
-    assert len(told["lines"][2]) == LINE_KEPT
+    assert len(told["lines"][2]) == MAX_LINE
     assert "the-token-of-the-owner" not in str(told)
     assert told["lines"][0] in capsys.readouterr().out
 

@@ -176,7 +176,7 @@ async def test_a_time_without_a_point_says_so(asked):
     found = (await asked.get("/equity")).json()
 
     assert (found["points"], found["max_drawdown"]) == ([], None)
-    assert found["reason"] == "no minute of that time is kept"
+    assert found["reason"] == "no minute of that time is stored"
 
 
 @pytest.mark.parametrize(

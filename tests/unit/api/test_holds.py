@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from api.app import create_app
-from api.serving.holds import Holds, Patience
+from api.serving.holds import Holds, LongPollLimits
 from tests.unit.api.conftest import DASHBOARD, READER, TOKENS, full_state, opened
 
 #: Nothing here ends by the clock, but for what is meant to.
-FOR_EVER = Patience(news=3_600.0, refusal=3_600.0, most=2)
-AT_ONCE = Patience(news=0.0, refusal=0.0)
+FOR_EVER = LongPollLimits(news=3_600.0, refusal=3_600.0, most=2)
+AT_ONCE = LongPollLimits(news=0.0, refusal=0.0)
 PAGES = [{"origin": DASHBOARD}, {"sec-fetch-mode": "cors"}]
 
 

@@ -178,7 +178,7 @@ async def test_any_fault_degrades_health_and_is_named_but_the_answer_is_200(worl
 
 @pytest.mark.parametrize(
     ("fault", "reasons"),
-    [(None, ["Nobody leads: nothing trades"]), ("no database", ["no database"])],
+    [(None, ["No leader: nothing trades"]), ("no database", ["no database"])],
 )
 async def test_that_nobody_leads_is_said_unless_it_is_not_known(world, client, fault, reasons):
     world.snapshot_holder.status = replace(STATUS, leader=False, leads=None, store_fault=fault)

@@ -14,7 +14,7 @@ from tests.unit.api.conftest import NOW, opened
 from tests.unit.whales.test_markout_tracker import ENDING, whale
 
 PAIRS = {"WhaleRecord": "WhaleRecord", "WhaleEnding": "WhaleEnding", "ScoreLine": "ScoreLine"}
-PAIRS["WhaleScores"] = "Scores"
+PAIRS["WhaleScores"] = "Scoreboard"
 
 
 @pytest.mark.parametrize("name", PAIRS)

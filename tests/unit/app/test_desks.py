@@ -135,7 +135,7 @@ async def test_a_live_desk_objects_until_its_term_and_its_first_look():
 
         at_desk, _ = await manned(live)
 
-        assert "have not been held" in at_desk.backend.block_reason
+        assert "have not been reconciled" in at_desk.backend.block_reason
         assert await at_desk.poll() is None
 
 

@@ -296,9 +296,9 @@ def test_markets_a_model_was_trained_on_are_left_out_unless_told(capsys):
 def test_a_tape_that_a_model_was_trained_on_is_refused(recording):
     tape = reader.read(recording)
     with pytest.raises(TapeError, match="trained on every market of this tape"):
-        backtest.held_out(tape, ["M0", "M1", "M2"], recording, told=False)
-    assert backtest.held_out(tape, ["M0", "M1", "M2"], recording, told=True) is tape
-    left = backtest.held_out(tape, ["M1"], recording, told=False)
+        backtest.held_out(tape, ["M0", "M1", "M2"], recording, reported=False)
+    assert backtest.held_out(tape, ["M0", "M1", "M2"], recording, reported=True) is tape
+    left = backtest.held_out(tape, ["M1"], recording, reported=False)
     assert set(left.books.tickers) == {"M0", "M2"}
 
 

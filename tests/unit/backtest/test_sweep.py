@@ -11,7 +11,7 @@ from bot.backtest.run import ScoredTape
 from bot.backtest.statistics import event_of
 from bot.backtest.sweep import FOLDS, Dimension, Task, parts
 from bot.cli import sweep
-from bot.cli.sweep import Source, loaded, space, tried
+from bot.cli.sweep import SweepSource, loaded, space, tried
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.tape import reader
 from bot.tape.schema import TapeError
@@ -97,7 +97,7 @@ def test_too_few_events_are_refused():
 
 
 def test_a_trial_below_its_floor_ends_there(tape):
-    source = Source((tape,), 1.0, trained_on=False)
+    source = SweepSource((tape,), 1.0, trained_on=False)
     floors = (1e9, 1e9, 1e9, 1e9)
 
     assert len(tried(source, Task({})).nets) == FOLDS

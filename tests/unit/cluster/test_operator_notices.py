@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.clock import Jump
-from bot.cluster.operator_notices import OperatorNotices, Wanted
+from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import NoteKind
 from bot.ports.persistence import Checkpoint
@@ -13,7 +13,7 @@ from tests.support.store_values import CASH
 from tests.support.strategies import NOON
 
 LATER = NOON + timedelta(minutes=1)
-RUNS = Wanted(runs=True)
+RUNS = OperatorIntent(runs=True)
 
 
 class Room:
@@ -40,10 +40,10 @@ def kept_of(notes):
     return Checkpoint(1, Portfolio.of_cash(CASH), (), (), memos)
 
 
-STOPPED = Wanted(runs=False, said=True)
-KILLED = Wanted(runs=True, killed="odd prices")
-KILLED_AGAIN = Wanted(runs=True, killed="odd prices", resumed=LATER)
-RESUMED = Wanted(runs=True, resumed=LATER)
+STOPPED = OperatorIntent(runs=False, said=True)
+KILLED = OperatorIntent(runs=True, killed="odd prices")
+KILLED_AGAIN = OperatorIntent(runs=True, killed="odd prices", resumed=LATER)
+RESUMED = OperatorIntent(runs=True, resumed=LATER)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ RESUMED = Wanted(runs=True, resumed=LATER)
     [
         (RUNS, RUNS, []),
         (RUNS, STOPPED, [NoteKind.STOPPED]),
-        (STOPPED, Wanted(runs=True, said=True), [NoteKind.STARTED]),
-        (RUNS, Wanted(runs=True, said=True), []),
-        (RUNS, Wanted(runs=False), []),
+        (STOPPED, OperatorIntent(runs=True, said=True), [NoteKind.STARTED]),
+        (RUNS, OperatorIntent(runs=True, said=True), []),
+        (RUNS, OperatorIntent(runs=False), []),
         (RUNS, KILLED, [NoteKind.KILLED]),
-        (KILLED, Wanted(runs=True, killed="again"), [NoteKind.KILLED]),
+        (KILLED, OperatorIntent(runs=True, killed="again"), [NoteKind.KILLED]),
         (KILLED, RESUMED, [NoteKind.RESUMED]),
         (RUNS, RESUMED, [NoteKind.RESUMED]),
         (KILLED, KILLED_AGAIN, [NoteKind.RESUMED, NoteKind.KILLED]),

@@ -64,7 +64,7 @@ async def test_a_short_is_no_contracts_at_yes_prices():
     [
         (0.8, 0.61, "score 0.61, a long ends at 0.55 or below"),
         (0.2, 0.39, "score 0.39, a short ends at 0.45 or above"),
-        (0.8, None, "held without an opinion"),
+        (0.8, None, "held without a prediction"),
     ],
 )
 async def test_why_it_is_still_held(entry, later, reason):
@@ -226,7 +226,7 @@ async def test_limits_say_what_is_used_of_them():
     halt = limits["RISK_DRAWDOWN_HALT"]
     assert (halt.limit, halt.reason) == (None, "this limit is off")
     each = limits["RISK_MAX_ORDER_COST"]
-    assert (each.value, each.use, each.reason) == (None, None, "asked of each order by itself")
+    assert (each.value, each.use, each.reason) == (None, None, "checked for each order")
 
 
 async def test_entries_of_the_last_minute_count_and_no_others():

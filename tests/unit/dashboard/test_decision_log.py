@@ -281,4 +281,6 @@ async def test_what_another_version_wrote_is_forgotten_with_one_line(caplog):
     room.checkpoint = {key: b"00000000" + body[8:] for key, body in room.checkpoint.items()}
 
     assert room.restored().of(None, 9) == ()
-    assert caplog.messages == ["2 memos of kind decisions have another layout and are forgotten"]
+    assert caplog.messages == [
+        "2 state records of kind decisions have another layout and are discarded"
+    ]

@@ -38,7 +38,7 @@ from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Source, Whale, WhaleType
 from bot.dashboard.activity_feed import NOTICES, TIMELINE, WHALES, ActivityFeed
-from bot.dashboard.notices import Notices
+from bot.dashboard.notices import NoticeBuffer
 from bot.dashboard.snapshot import (
     BotStatus,
     SnapshotHolder,
@@ -49,7 +49,7 @@ from bot.dashboard.snapshot import (
     regime_view,
     snapshot,
 )
-from bot.dashboard.timeline import Timeline, fairly
+from bot.dashboard.timeline import TimelineBuffer, fairly
 from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
 
@@ -280,7 +280,7 @@ def test_what_stands_for_itself_is_never_folded():
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 900)), max_size=60))
 def test_notices_lose_no_count_and_keep_the_order_of_time(story):
-    notices, at = Notices(30), NOW
+    notices, at = NoticeBuffer(30), NOW
     for about, seconds in story:
         at += timedelta(seconds=seconds)
         when = at.isoformat()
@@ -316,7 +316,7 @@ def test_many_trades_bury_no_whale():
 @given(st.lists(st.sampled_from(["OPEN", "CLOSE", "WHALE", "REGIME_CHANGE"])), st.integers(1, 50))
 def test_each_type_gets_its_share_of_the_timeline_and_no_room_is_wasted(kinds, room):
     entries = [TimelineView(timestamp=str(n), type=kind) for n, kind in enumerate(kinds)]
-    timeline = Timeline(room)
+    timeline = TimelineBuffer(room)
     for entry in reversed(entries):
         timeline.add(entry)
 

@@ -174,7 +174,7 @@ async def test_no_opinion_holds_what_is_held():
     assert bench.position() == 100
     assert {event.action.value for event in bench.journal.of(SignalMade)} == {"hold"}
     assert {event.reason for event in bench.journal.of(SignalMade)} == {
-        "held without an opinion: the fake has no opinion"
+        "held without a prediction: the fake has no opinion"
     }
 
 

@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_read_is_a_fault_until_it_can(tmp_path, monkeypa
                 journal.record([signal(at=at)])
                 journal._tidier.wait()
             assert journal.fault is not None
-            assert "Older CSV logs cannot be tidied" in journal.fault
+            assert "Old CSV logs cannot be pruned" in journal.fault
             assert "Input/output error" in journal.fault
         journal.record([signal(at=NOW + timedelta(minutes=9))])
         journal._tidier.wait()

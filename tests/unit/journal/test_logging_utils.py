@@ -475,7 +475,7 @@ def test_a_file_with_other_columns_is_kept_aside(tmp_path, caplog):
 
         assert (tmp_path / f"pnl_log.{number}.csv").read_text() == f"other,columns\n{number},2\n"
         assert len(rows(tmp_path, "pnl")) == 1
-    assert "pnl_log.csv has other columns and is kept as pnl_log.2.csv" in caplog.messages
+    assert "pnl_log.csv has other columns and was renamed to pnl_log.2.csv" in caplog.messages
 
 
 def test_a_header_with_a_byte_order_mark_is_ours(tmp_path):
@@ -616,10 +616,10 @@ def test_a_file_that_may_not_be_renamed_grows_on_and_says_so(tmp_path, caplog):
 
         assert len(rows(tmp_path, "pnl")) == 20
         assert journal.fault == (
-            "CSV logs grow on: pnl_log.csv: Permission denied. "
+            "CSV logs cannot be rotated: pnl_log.csv: Permission denied. "
             "Free the disk or make the log folder writable"
         )
-        assert caplog.messages == ["pnl_log.csv grows on: Permission denied"]
+        assert caplog.messages == ["pnl_log.csv cannot be rotated: Permission denied"]
 
         parts.refuses = False
         journal.record([pnl()])

@@ -219,7 +219,7 @@ async def test_an_exchange_that_hangs_costs_only_so_much_patience():
     async with stand() as live:
         live.fail(kind="hang", route="GET /portfolio/*", delay=60)
         live.fail(kind="error_after", route=CREATE, count=1)
-        live.venue._patience = replace(live.venue._patience, total=0.05)
+        live.venue._polling = replace(live.venue._polling, total=0.05)
 
         found = await live.submit(buying())
 

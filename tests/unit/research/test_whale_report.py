@@ -18,7 +18,7 @@ from bot.research.whales.report import LIMITS, main, tuned
 from bot.research.whales.score_summary import f1_excess, summary
 from bot.research.whales.tracks import tracks
 from bot.sim.world import truth
-from bot.sim.world.truth import Action, How
+from bot.sim.world.truth import How, TraderAction
 from tests.unit.research.test_whale_calibration import CALM
 from tests.unit.research.test_whale_calibration import WHALE as BRIEF_WHALE
 from tests.unit.research.test_whale_calibration import _tape as tape_of
@@ -28,8 +28,8 @@ SECONDS = 900
 NO_PRINTS = SimulatedTrades(*(np.zeros(0) for _ in range(5)))
 
 
-def action(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> Action:
-    return Action(
+def action(since: float, until: float, *, kind: str = "whale", price: float = 0.42) -> TraderAction:
+    return TraderAction(
         ticker="A",
         kind=truth.ActionKind(kind),
         side=Side.BUY,
@@ -44,7 +44,7 @@ def action(since: float, until: float, *, kind: str = "whale", price: float = 0.
     )
 
 
-def stage(*actions: Action) -> Scene:
+def stage(*actions: TraderAction) -> Scene:
     """One market whose bids show exactly these deeds, every second."""
     levels = np.zeros((4, SECONDS, 1, 6))
     levels[0], levels[1] = np.round(0.45 - 0.01 * np.arange(6), 6), 300.0
@@ -66,7 +66,7 @@ def said(*found: tuple[float, float], side: int = 0) -> Detection:
     return Detection(none, at + START.timestamp(), none + side, price)
 
 
-def predictions(flags: Detection, *actions: Action, kind: str = "large") -> Score:
+def predictions(flags: Detection, *actions: TraderAction, kind: str = "large") -> Score:
     return score(stage(*actions), flags, QUESTIONS[kind], 1.0)
 
 

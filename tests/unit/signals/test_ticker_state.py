@@ -157,7 +157,8 @@ def test_rows_of_another_layout_are_forgotten_with_one_line_and_not_misread(capl
     } == {"A", "B", "C"}
     assert len(reported.restored()) == 2
     assert caplog.messages == [
-        f"{count} memos of kind rows have another layout and are forgotten" for count in (3, 1)
+        f"{count} state records of kind rows have another layout and are discarded"
+        for count in (3, 1)
     ]
 
 

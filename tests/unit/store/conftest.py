@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, select
 
 from bot.ports.persistence import CommitBatch, Term
-from bot.store.account_store import BookStore
+from bot.store.account_store import AccountStore
 from bot.store.database import Database, opened
 from bot.store.tables import metadata
 from tests.support import store_postgres
@@ -55,7 +55,7 @@ class Leading:
     url: str
     database: Database
     term: Term
-    store: BookStore
+    store: AccountStore
 
     async def checkpoint(self):
         return await self.database.checkpoint(BOOK)

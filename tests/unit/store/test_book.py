@@ -97,7 +97,7 @@ async def test_a_fill_is_never_booked_twice(led):
     twice = again.execution.fills[0]
     same = replace(again.execution, fills=(replace(twice, fill_id="f-c-1"),))
 
-    with pytest.raises(StoreError, match="kept twice"):
+    with pytest.raises(StoreError, match="exists already"):
         await led.commit(failed(), OrderEnded(NOON, same))
 
     assert led.rows() == before
@@ -123,7 +123,7 @@ async def test_a_book_that_was_never_opened_is_empty_and_cannot_be_written(led):
 
     with pytest.raises(StoreError, match="paper:other was never opened"):
         await other.commit(CommitBatch((failed(),)))
-    with pytest.raises(StoreError, match="fault of ours"):
+    with pytest.raises(StoreError, match="this is a bug"):
         await other.intend(order())
     checkpoint = await led.database.checkpoint("paper:other")
     assert (checkpoint.commit, checkpoint.portfolio) == (0, Portfolio.of_cash(Decimal(0)))

@@ -145,5 +145,5 @@ async def test_what_is_no_amount_is_not_written(led, amount):
 
 
 async def test_a_time_without_its_zone_is_not_written(led):
-    with pytest.raises(StoreError, match="says no time zone"):
+    with pytest.raises(StoreError, match="has no time zone"):
         await led.store.intend(order(at=NOON.replace(tzinfo=None)))

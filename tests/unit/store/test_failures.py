@@ -7,7 +7,7 @@ import pytest
 from bot.clock import stopwatch
 from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import schema
-from bot.store.account_store import BookStore
+from bot.store.account_store import AccountStore
 from bot.store.connections import address
 from bot.store.database import Database, opened
 from bot.store.writing import Chapter
@@ -130,7 +130,7 @@ async def test_a_commit_whose_answer_was_lost_is_written_once(url, lost):
         await schema.bring_up(session)
         deaf = Deaf(session)
         database = Database(session)
-        store = BookStore(deaf, Chapter(await begun(database), BOOK))
+        store = AccountStore(deaf, Chapter(await begun(database), BOOK))
         first, second = done(failed(1), filled(order())), done(failed(2))
         await store.commit(done(failed(0)))
 

@@ -222,7 +222,7 @@ async def test_an_older_copy_is_refused_until_it_is_said_that_it_is_meant(path):
     await closed(path, order(2))
     copy.replace(path)
 
-    with pytest.raises(StoreError, match=r"ends with term 1, and term 2 was kept.* -kept"):
+    with pytest.raises(StoreError, match=r"ends with term 1, but term 2 was committed.* -kept"):
         async with opened(address(path)):
             pass
     beside(path, SUFFIX).unlink()

@@ -17,8 +17,8 @@ NONE = float("nan")
     ("held", "reason", "told"),
     [
         (0, "the book is empty", "the book is empty"),
-        (100, "the book is empty", "held without an opinion: the book is empty"),
-        (-100, "the book is empty", "held without an opinion: the book is empty"),
+        (100, "the book is empty", "held without a prediction: the book is empty"),
+        (-100, "the book is empty", "held without a prediction: the book is empty"),
     ],
 )
 def test_what_is_held_without_an_opinion_says_so(held, reason, told):

@@ -90,7 +90,7 @@ async def test_what_no_rule_ends_is_held_without_an_opinion():
 
     (signal,) = only(events, SignalMade)
     assert signal.action is Action.HOLD
-    assert signal.reason.startswith("held without an opinion")
+    assert signal.reason.startswith("held without a prediction")
     assert not only(events, OrderSubmitted)
     assert backend.position() == 100
 

@@ -80,7 +80,7 @@ async def room():
 async def test_before_the_first_look_nothing_is_entered():
     room = await roomed()
 
-    assert "have not been held" in room.audit.block_reason
+    assert "have not been reconciled" in room.audit.block_reason
     assert await room.poll() is None
 
 
@@ -145,7 +145,7 @@ async def test_while_the_exchange_does_not_tell_all_stays_as_it_was(room, caplog
 
     assert room.reported.asked == 4, "it is asked again at once"
     assert [line.getMessage() for line in caplog.records] == [
-        "The exchange does not tell its accounts: GET /portfolio/positions: 503"
+        "The exchange does not report the account: GET /portfolio/positions: 503"
     ]
     room.reported.fails = None
     assert await room.poll(after=1) is None
@@ -201,7 +201,7 @@ async def test_cash_that_differs_is_said_once_and_trading_goes_on(room, caplog):
 
     (line,) = caplog.records
     assert line.levelno == logging.WARNING
-    assert "positions agree" in line.getMessage()
+    assert "Positions reconciled" in line.getMessage()
     assert "(+25.5)" in line.getMessage()
     room.say_cash("0")
     await room.poll()

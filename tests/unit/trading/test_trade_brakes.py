@@ -1,4 +1,4 @@
-"""What stops entries, when that is said, and that exits go on."""
+"""What stops entries, when that is said, and that exits continue."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -245,7 +245,7 @@ def test_a_kill_file_that_cannot_be_looked_for_counts_as_there(tmp_path):
     reason = KillFile(tmp_path / "folder" / "KILL").reason()
 
     assert reason is not None
-    assert "cannot be looked for" in reason
+    assert "cannot be checked" in reason
 
 
 def test_where_nobody_objects_everything_is_allowed():

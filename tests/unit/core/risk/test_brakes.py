@@ -51,7 +51,7 @@ def test_the_loss_of_a_day_stops_entries_until_midnight_utc():
 
     assert losing.stopped(NOON, LIMITS, FREE) == Stop(
         "daily_loss_stop",
-        "$200.00 lost today (UTC): no entries until 00:00 UTC, exits go on "
+        "$200.00 lost today (UTC): no entries until 00:00 UTC, exits continue "
         "(RISK_DAILY_LOSS_STOP $200)",
         Decimal(200),
         Decimal(200),
@@ -77,7 +77,7 @@ def test_a_drawdown_halts_until_an_operator_resumes_whatever_the_equity_does():
     stop = halted.stopped(NOON, day, FREE)
     assert stop == Stop(
         "drawdown_halt",
-        "equity fell $1000.00 below its peak: no entries until an operator resumes, exits go on "
+        "equity fell $1000.00 below its peak: no entries until an operator resumes, exits continue "
         "(RISK_DRAWDOWN_HALT $1000)",
         Decimal(1_000),
         Decimal(1_000),
@@ -104,7 +104,7 @@ def test_too_many_failures_in_a_minute_pause_entries():
     assert _rule(_failed(0, 10, 20, 30), _later(30)) is None
     assert _failed(0, 10, 20, 30, 59).stopped(at, LIMITS, FREE) == Stop(
         "error_breaker",
-        "the exchange failed 5 times within 60 s: no entries until 12:05:59 UTC, exits go on "
+        "the exchange failed 5 times within 60 s: no entries until 12:05:59 UTC, exits continue "
         "(RISK_MAX_ERRORS_PER_MINUTE)",
         300.0,
         300.0,
@@ -178,9 +178,9 @@ def test_a_permit_says_why_not():
     ]
 
     assert reasons == [
-        "killed (the file KILL exists): no entries until resumed, exits go on",
-        "it is not certain that this process leads: nothing is sent",
-        "nothing can be kept, so nothing is sent: no disk",
+        "killed (the file KILL exists): no entries until resumed, exits continue",
+        "the lease is uncertain: no orders are sent",
+        "the database cannot be written, so no orders are sent: no disk",
     ]
 
 

@@ -143,7 +143,7 @@ def test_an_entry_that_is_held_back_names_the_setting_and_its_numbers():
 
     assert closing is not None
     assert stopping is not None
-    assert closing.reason == "closes in 40 s, BOT_EXIT_BEFORE_CLOSE (60 s) would end it at once"
+    assert closing.reason == "closes in 40 s, BOT_EXIT_BEFORE_CLOSE (60 s) would exit it at once"
     assert (closing.value, closing.limit) == (40, 60)
-    assert stopping.reason == "the spread is 2 c, BOT_STOP_LOSS (1.5 c) would end it at once"
+    assert stopping.reason == "the spread is 2 c, BOT_STOP_LOSS (1.5 c) would exit it at once"
     assert (stopping.value, stopping.limit) == (2, Decimal("1.5"))
