@@ -72,4 +72,4 @@ def _opener(settings: Settings, inside: EmbeddedExchange | None) -> Opener:
 
 def _rules(settings: Settings) -> StreamRules:
     # Where a second takes more or less than one, the times of events say nothing about lateness.
-    return StreamRules(is_trusted_clock=settings.sim_speed == 1.0 or not settings.is_embedded)
+    return StreamRules(checks_lag=settings.sim_speed == 1.0 or not settings.is_embedded)

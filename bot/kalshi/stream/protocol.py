@@ -66,7 +66,7 @@ class StreamRules:
     the connection is given up, `heartbeat` how often one is given, `resync` how long a snapshot
     may take before it is asked for again (each time twice as long, up to `longest`), `uncross`
     how long a book may stay crossed, `quotes_agree` how long the ticker may quote otherwise.
-    Without `judges_events` the times of events do not count as late.
+    Without `checks_lag` the times of events do not count as late.
     """
 
     stale_after: float = 3.0
@@ -76,7 +76,7 @@ class StreamRules:
     longest: float = 60.0
     uncross: float = 0.25
     quotes_agree: float = 2.0
-    is_trusted_clock: bool = True
+    checks_lag: bool = True
 
 
 class StreamListener(Protocol):
@@ -300,7 +300,7 @@ class StreamProtocol:
             listener.on_change(change, at)
 
     def _happened(self, at: float, event_ms: int, sent_ms: int | None) -> None:
-        if self.rules.is_trusted_clock:
+        if self.rules.checks_lag:
             self.timing.happened(at, event_ms, sent_ms)
         else:
             self.timing.heard(at, sent_ms)
