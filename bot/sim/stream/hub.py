@@ -37,7 +37,7 @@ class Reader(Protocol):
         ...
 
 
-class Listeners:
+class StreamListeners:
     """Who reads one channel: of single markets, and of all."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Hub:
     def __init__(self, exchange: Exchange) -> None:
         self.state = exchange.state
         self.contents = Contents(exchange.state)
-        self.audiences: Final = {name: Listeners() for name in channels.CHANNELS}
+        self.audiences: Final = {name: StreamListeners() for name in channels.CHANNELS}
         self._books = self.audiences[channels.BOOK]
         self._tickers = self.audiences[channels.TICKER]
         self._hears: dict[type[Any], Any] = {

@@ -12,7 +12,7 @@ import orjson
 
 from bot.sim.stream import channels
 from bot.sim.stream.channels import Channel, Filter, StreamError
-from bot.sim.stream.hub import Hub, Listeners
+from bot.sim.stream.hub import Hub, StreamListeners
 from bot.sim.stream.terms import FrameSpoiler, StreamLimits
 
 
@@ -107,7 +107,7 @@ class StreamSubscription:
         self.deliver(content, reply_to, is_asked_for=True)
 
     @property
-    def _audience(self) -> Listeners:
+    def _audience(self) -> StreamListeners:
         return self._session.hub.audiences[self.channel.name]
 
 

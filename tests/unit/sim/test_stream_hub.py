@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.sim.stream.channels import BOOK, CHANNELS, TICKER, TRADE
-from bot.sim.stream.hub import Hub, Listeners
+from bot.sim.stream.hub import Hub, StreamListeners
 from tests.support.sim_exchanges import MARKET, buy, exchange_with, member, sell
 
 
@@ -69,7 +69,7 @@ def test_quotes_and_trades_and_lives_touch_the_ticker():
 
 
 def test_an_audience_forgets_who_leaves():
-    audience, one, two = Listeners(), Listener(), Listener()
+    audience, one, two = StreamListeners(), Listener(), Listener()
     audience.join(one, ["A", "B"])
     audience.join(two, ["A"])
     audience.join(two, None)
