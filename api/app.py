@@ -33,7 +33,7 @@ from api.schemas.common import FAILED
 from api.security.auth import AccessPolicy
 from api.security.cors import Cors
 from api.serving.events import Listeners
-from api.serving.holds import LET_GO, USUAL, Holds
+from api.serving.holds import LET_GO, USUAL, Holds, LongPollLimits
 from bot.clock import stopwatch
 
 log = logging.getLogger("main")
