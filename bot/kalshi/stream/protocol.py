@@ -52,6 +52,8 @@ OVERFLOW: Final = 25
 #: Steps in the life of a market after which nothing trades, and after which it does again.
 _HALTS: Final = frozenset({"deactivated", "determined", "settled"})
 _RESUMES: Final = frozenset({"created", "activated"})
+#: Seconds by which our clock may go back before that is a jump.
+BACK: Final = 0.5
 #: Seconds between the frames of one event.
 SAME_EVENT: Final = 0.1
 #: Problems remembered for whoever logs them.
@@ -135,7 +137,7 @@ class StreamProtocol:
         self._changed_at: dict[str, float] = {}
         self._halted: dict[str, str] = {}
         self._problems: list[str] = []
-        self._proved_at = self._beat_at = 0.0
+        self._proved_at = self._beat_at = self._last_at = 0.0
         self._probes = 0
 
     @property
@@ -188,6 +190,7 @@ class StreamProtocol:
 
     def receive(self, text: bytes, at: float) -> None:
         """A frame has come."""
+        self._check_clock(at)
         try:
             change = delta(text)
             if change is not None:
@@ -201,6 +204,7 @@ class StreamProtocol:
 
     def tick(self, at: float) -> str | None:
         """Time has passed; why the connection is to be given up, None if it is well."""
+        self._check_clock(at)
         oldest = self._commands.oldest()
         if oldest is not None and at - oldest.at > self.rules.answer_within:
             return f"no answer to {oldest.name} within {self.rules.answer_within:g} s"
@@ -275,6 +279,17 @@ class StreamProtocol:
         if (bid or 0, ask or PRICE_UNITS) == (quote.bid, quote.ask):
             return None
         return "the exchange's ticker quotes other prices than the book"
+
+    def _check_clock(self, at: float) -> None:
+        """A clock that went back would make everything look newer than it is."""
+        if at < self._last_at - BACK:
+            self._report("our clock went back: nothing is believed until it is proved anew")
+            self.timing = StreamTiming()
+            self._commands.date_back(at)
+            self._proved_at = self._beat_at = at - self.rules.longest
+            self._changed_at.clear()
+            self._quotes.clear()
+        self._last_at = at
 
     def _changed(self, change: Delta, at: float) -> None:
         subscription = self._subscriptions.by_sid.get(change.sid)

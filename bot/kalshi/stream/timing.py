@@ -1,8 +1,9 @@
 """How old what a stream told is, by the exchange's clock and by ours. No I/O.
 
-A command that is answered proves that all that was sent before it has arrived, and how the two
-clocks stand: the exchange's stamp lies between our sending and our receiving. Stamps of frames
-then tell how late the line is, stamps of events how late the exchange's own pipeline is.
+A command that is answered proves, by our clock alone, that all that was sent before it has arrived.
+It also tells how the two clocks stand: the exchange's stamp lies between our sending and our
+receiving. Stamps of frames then tell how late the line is, stamps of events how late the
+exchange's own pipeline is. What is known is the least of all these.
 """
 
 from collections import deque
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Answers remembered; of those the fastest one knows best how the clocks stand.
-REMEMBERED: Final = 60
+REMEMBERED: Final = 20
+#: Seconds that the clocks may drift from one answer to another; more than that is a jump.
+DRIFT: Final = 0.05
 #: Seconds for which the last event says how late the pipeline is.
 LATENESS_HOLDS: Final = 10.0
 
@@ -42,9 +45,7 @@ class StreamTiming:
         """A command given at `asked_at` is answered."""
         self._answered_up_to = asked_at
         if sent_ms is not None:
-            middle = (asked_at + at) / 2
-            self._replies.append(_Reply(at - asked_at, sent_ms / 1000 - middle))
-            self._best = min(self._replies, key=lambda reply: reply.took)
+            self._compare(_Reply(at - asked_at, sent_ms / 1000 - (asked_at + at) / 2))
         self.heard(at, sent_ms)
 
     def heard(self, at: float, sent_ms: int | None) -> None:
@@ -72,5 +73,15 @@ class StreamTiming:
         known = self._answered_up_to
         if self._best is not None and self._sent_ms is not None:
             sent = self._sent_ms / 1000 - self._best.offset - self._best.took / 2
-            known = min(self._heard_at, max(known, sent))
+            known = min(known, sent, self._heard_at)
         return known - (self._late if at - self._late_since < LATENESS_HOLDS else 0.0)
+
+    def _compare(self, reply: _Reply) -> None:
+        """What an answer says of the clocks; if one of them has jumped, only that counts."""
+        best = self._best
+        if best is not None:
+            uncertain = (best.took + reply.took) / 2 + DRIFT
+            if abs(reply.offset - best.offset) > uncertain:
+                self._replies.clear()
+        self._replies.append(reply)
+        self._best = min(self._replies, key=lambda one: one.took)
