@@ -186,9 +186,17 @@ def test_each_tab_opens_without_a_word_on_the_console(stopped):
     assert [one for one in stopped.said if "401" not in one] == []
 
 
-def test_one_market_opens_from_its_row(stopped):
-    stopped.page.locator("[aria-label='Markets table'] .ticker").first.click()
-    stopped.page.locator("#market-decisions").wait_for()
+def test_one_market_is_that_of_the_api(stopped):
+    ticker = stopped.fetch("positions")["positions"][0]["ticker"]
+    stopped.page.locator("#positions .ticker", has_text=ticker).click()
+    stopped.page.locator(".book").wait_for()
+    found = stopped.fetch(f"markets/{ticker}")
+
+    shown = stopped.rows(".book")
+    sizes = [f"{one['size']:,.0f}" for one in found["book"]["bids"]]
+    assert [cells[0] for cells in shown if cells[0]] == sizes
+    assert len(stopped.rows("[aria-label='Decisions table']")) == len(found["decisions"])
+    assert len(stopped.rows("[aria-label='Fills table']")) == len(found["fills"])
     stopped.page.get_by_role("link", name="back to all markets").click()
     stopped.page.locator("[aria-label='Markets table']").wait_for()
 
@@ -210,6 +218,22 @@ def test_kill_resume_and_start_by_click(stopped):
     stopped.wait_for("STOPPED", ".condition .state")
     act(stopped, "Start")
     stopped.wait_for("RUNNING", ".condition .state")
+
+
+@pytest.mark.parametrize("way", ["pushed", "polled"])
+def test_the_state_comes_by_push_or_else_by_asking(chromium, demo, way):
+    with tab(chromium, demo.address) as one:
+        if way == "polled":
+            one.page.route("**/events", lambda route: route.abort())
+        one.wait_for(way, "#age")
+        cycle = int(one.text(".lamps .cycle"))
+        one.page.wait_for_function(
+            "cycle => Number(document.querySelector('.lamps .cycle').innerText) >= cycle + 2",
+            arg=cycle,
+        )
+        asked = [url.rpartition("/")[2] for url in one.asked]
+
+        assert asked.count("full") == 1 if way == "pushed" else asked.count("full") > 1
 
 
 def test_one_tab_asks_once_a_second_at_most(chromium, demo):

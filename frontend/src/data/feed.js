@@ -1,12 +1,18 @@
-// Keeps what is known up to date: one request at a time, the state first, then whatever panel is due.
+// Keeps what is known up to date. The state is pushed where that works and polled where it does not;
+// everything else is asked for one request at a time, whatever panel is due.
 
 import { Failure, read, tokens } from "./api.js";
+import { messages } from "./messages.js";
 import { pacer } from "./pacer.js";
 import { get, set } from "./store.js";
 
 const HIDDEN = 30_000;
 const STATUS_EVERY = 4_000;
 const LONGEST_BACKOFF = 30;
+/** The service says something every 15 s; a push that is silent for longer is none. */
+const SILENCE = 25_000;
+/** Between two looks at what is due. */
+const LOOK = 250;
 const UNREAD = -Infinity;
 
 const budget = pacer();
@@ -49,17 +55,31 @@ export function start() {
   running = true;
   document.addEventListener("visibilitychange", () => wake());
   loop();
+  listen();
 }
 
 async function loop() {
   for (;;) {
     await pause(nextDelay());
     if (get().wants || (get().feed.retryAt ?? 0) > Date.now()) continue;
-    const first = unread();
-    const delay = first ? 0 : budget.wait();
-    if (delay > 0) await pause(delay);
-    else await (first ? readPanel(first) : job()());
+    await step();
   }
+}
+
+async function step() {
+  const first = unread();
+  if (first) {
+    await readPanel(first);
+    return;
+  }
+  const delay = budget.wait();
+  const next = delay > 0 ? null : job();
+  if (next === null) {
+    await pause(Math.max(delay, LOOK));
+    return;
+  }
+  budget.take();
+  await next();
 }
 
 /** A panel on the screen of which nothing was read yet; the state comes before all. */
@@ -95,6 +115,7 @@ function job() {
   if (!get().state || document.hidden || doubtful) return readState;
   if (Date.now() - statusAt >= STATUS_EVERY) return readStatus;
   const path = mostDue();
+  if (get().feed.way === "push") return path && (() => readPanel(path));
   stateTurn = !stateTurn || path === null;
   return stateTurn ? readState : () => readPanel(path);
 }
@@ -108,6 +129,47 @@ function mostDue() {
     if (late >= 1 && late > most) [best, most] = [path, late];
   }
   return best;
+}
+
+async function listen() {
+  for (let failures = 0; ; failures++) {
+    const seconds = Math.min(2 ** failures, LONGEST_BACKOFF);
+    await new Promise((done) => setTimeout(done, seconds * 1000));
+    const { state, feed, wants } = get();
+    if (!state || wants || feed.failure || document.hidden) {
+      failures = -1;
+      continue;
+    }
+    try {
+      await follow(() => {
+        failures = -1;
+      });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+    set({ feed: { ...get().feed, way: "poll" } });
+  }
+}
+
+/** Take each state that is pushed, until that ends or the tab is hidden; `heard` at each. */
+async function follow(heard) {
+  const end = new AbortController();
+  const stop = () => document.hidden && end.abort();
+  document.addEventListener("visibilitychange", stop);
+  try {
+    const answer = await read("events", {}, end.signal);
+    for await (const message of messages(answer.body, SILENCE)) {
+      heard();
+      const feed = { ...get().feed, way: "push", readAt: Date.now() };
+      if (message.data) {
+        const state = JSON.parse(message.data);
+        set({ state, bot: newer(state.bot, get().bot), feed });
+      } else if (get().feed.way !== "push") set({ feed });
+    }
+  } finally {
+    end.abort();
+    document.removeEventListener("visibilitychange", stop);
+  }
 }
 
 async function readState() {

@@ -5,12 +5,10 @@ const PER_SECOND = 0.9;
 export function pacer(now = () => performance.now()) {
   let next = now();
   return {
-    /** Milliseconds until one more may be sent; 0 takes it. */
-    wait() {
-      const at = now();
-      if (at < next) return next - at;
-      next = at + 1000 / PER_SECOND;
-      return 0;
+    /** Milliseconds until one more may be sent. */
+    wait: () => Math.max(0, next - now()),
+    take() {
+      next = now() + 1000 / PER_SECOND;
     },
   };
 }

@@ -67,7 +67,7 @@ function Age({ bot, feed, now }) {
       <strong>
         <Mark level={mark} /> {age === null ? "none yet" : span(age)} {word}
       </strong>
-      {bot && <span class="muted"> every {span(bot.interval_seconds * 1000)}</span>}
+      {bot && <span class="muted"> every {span(bot.interval_seconds * 1000)} · {feed.way === "push" ? "pushed" : "polled"}</span>}
     </div>
   );
 }
@@ -86,7 +86,7 @@ function Lamps({ bot, feed, state }) {
         Regime <strong>{state?.regime.name ?? "unknown"}</strong>
       </li>
       <li class="idle">
-        Cycle <strong>{bot.loop_count}</strong>
+        Cycle <strong class="cycle">{bot.loop_count}</strong>
       </li>
     </ul>
   );

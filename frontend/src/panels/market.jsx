@@ -240,7 +240,7 @@ function Features({ page }) {
         {rows.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd class="num">{value === null ? NONE : value.toFixed(3)}</dd>
+            <dd class="num">{value === null ? NONE : value.toFixed(3).replace("-", "−")}</dd>
           </div>
         ))}
       </dl>

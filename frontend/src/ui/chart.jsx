@@ -22,7 +22,7 @@ function timeTicks(_, splits, __, ___, step) {
   });
 }
 
-export const timeAxis = (colours) => ({ ...axis(colours), values: timeTicks, space: 70 });
+export const timeAxis = (colours) => ({ ...axis(colours), values: timeTicks, space: 70, size: 26 });
 
 export function axis(colours) {
   return {
