@@ -26,6 +26,7 @@ from bot import config
 from bot.app.composition import Model, trade_rules, watch_over
 from bot.backtest.replay import Replay
 from bot.backtest.run import ScoredTape, run
+from bot.backtest.tape_source import NextBooks
 from bot.config import Settings
 from bot.core.signals.features import imbalance
 from bot.core.signals.strategy import Gates
@@ -92,7 +93,9 @@ class _Bench:
         """Processor seconds of the cycle over the same books."""
         with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
             ids = (f"replay-{number:08d}" for number in itertools.count(1))
-            trader = Trader(PaperVenue(), self.rules, self.settings.paper_cash, ids)
+            trader = Trader(
+                PaperVenue(NextBooks(self.tape.books)), self.rules, self.settings.paper_cash, ids
+            )
             markets = len(set(self.tape.books.tickers))
             watch = watch_over(self.model, self.settings, capacity=markets)
             replay = Replay(self.tape, watch, trader, journal)

@@ -24,6 +24,7 @@ from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config
 from bot.app.composition import Model, trade_rules, watch_over
 from bot.backtest.replay import Replay, observed
+from bot.backtest.tape_source import NextBooks
 from bot.config import Settings
 from bot.core.market.orderbook import Books
 from bot.model import scorer
@@ -112,7 +113,7 @@ class _Bench:
             ids = (f"bench-{number}" for number in itertools.count())
             settings = self.settings
             rules = trade_rules(settings, self.model).on_tape()
-            trader = Trader(PaperVenue(), rules, settings.paper_cash, ids)
+            trader = Trader(PaperVenue(NextBooks(self.tape.books)), rules, settings.paper_cash, ids)
             replay = Replay(self.tape, self._watch(), trader, journal)
             started = time.process_time()
             asyncio.run(self._through(replay))

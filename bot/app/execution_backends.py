@@ -4,16 +4,20 @@ A desk is opened for each term. The live one has its venue fenced at the exchang
 our accounts against the exchange's.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final, Protocol
 
 from bot.app.composition import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars
+from bot.core.risk.review import Approved
+from bot.engine.ports import BookSource
 from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http
@@ -21,8 +25,8 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LiveVenue
-from bot.ports.exchange import Clock, Venue
-from bot.trading.paper_venue import PaperVenue
+from bot.ports.exchange import Clock, ExchangeError, Venue
+from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation import EVERY, Reconciliation
 
 #: Signed reads and writes a second: well below what the lowest tier of an account may.
@@ -33,6 +37,8 @@ SIGNED_WRITES: Final = 5.0
 RUNAWAY: Final = 2
 #: Passes that a market may differ from the exchange's account: one of them books what was settled.
 PASSES: Final = 1.5
+#: Seconds within which the next book has to come; a real order would not wait longer, either.
+NEXT_BOOK_WITHIN: Final = 5.0
 
 
 class ExecutionBackend(Protocol):
@@ -73,8 +79,9 @@ class PaperBackend:
 
     block_reason = None
 
-    def __init__(self, cash: Dollars) -> None:
-        self.venue = PaperVenue()
+    def __init__(self, cash: Dollars, books: BookSource) -> None:
+        """`books` is where the next book of a market comes from."""
+        self.venue = PaperVenue(partial(next_book, books))
         self._cash = cash
 
     async def cash(self) -> Dollars:
@@ -90,6 +97,19 @@ class PaperBackend:
 
     async def poll(self) -> None:
         """Nothing to look after."""
+
+
+async def next_book(books: BookSource, approved: Approved) -> SeenBook:
+    """The book of an order's market as it is after the decision. Raises ExchangeError."""
+    ticker = approved.order.ticker
+    try:
+        async with asyncio.timeout(NEXT_BOOK_WITHIN):
+            answer = await books.books((ticker,))
+    except TimeoutError:
+        raise ExchangeError(f"nothing within {NEXT_BOOK_WITHIN:g} s") from None
+    if ticker in answer.missing or not len(answer.books):
+        raise ExchangeError(answer.missing.get(ticker, "the exchange sent none"))
+    return SeenBook(float(answer.books.seen_at[0]), answer.books.book(0))
 
 
 class LiveBackend:
@@ -147,11 +167,16 @@ def key_holder(settings: Settings, clock: Clock) -> Signer | None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncIterator[ExecutionBackend]:
-    """The desk that the settings ask for. Raises ValueError for a key that cannot sign."""
+async def opened(
+    settings: Settings, clock: Clock, books: BookSource
+) -> AsyncIterator[ExecutionBackend]:
+    """The back-end that the settings ask for. Raises ValueError for a key that cannot sign.
+
+    `books` fill pretend orders.
+    """
     signer = signer_of(settings, clock)
     if signer is None:
-        yield PaperBackend(settings.paper_cash)
+        yield PaperBackend(settings.paper_cash, books)
         return
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)

@@ -109,7 +109,9 @@ class Node:
         database = self._database
         if database is None:  # pragma: no cover  # whoever leads has opened it
             raise StoreError("the database is not open")
-        async with execution_backends.opened(self._world.settings, self.clock) as backend:
+        async with execution_backends.opened(
+            self._world.settings, self.clock, self._world.data
+        ) as backend:
             self.bot = bot = await self._begun(database, term, backend, lose)
             try:
                 yield LeaderSession(bot, self._world, backend, self._pruning(database, term))

@@ -14,6 +14,7 @@ from bot.backtest.cycles import Cycles
 from bot.backtest.engine import BacktestEngine
 from bot.backtest.outcome import Outcome, outcome
 from bot.backtest.scores import Scores, scored
+from bot.backtest.tape_source import NextBooks
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import Dollars
 from bot.core.market.orderbook import Floats
@@ -54,7 +55,7 @@ class ScoredTape:
 def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
     """What an account of so much cash comes to over the tape."""
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(), rules, cash, ids)
+    trader = Trader(PaperVenue(NextBooks(scored_tape.tape.books)), rules, cash, ids)
     engine = BacktestEngine(scored_tape.tape, scored_tape.scores, scored_tape.cycles, rules, trader)
     asyncio.run(engine.run())
     start = Portfolio.of_cash(cash)

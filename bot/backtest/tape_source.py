@@ -16,10 +16,12 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.market.money import ONE, ZERO, Contracts, exact
 from bot.core.market.orderbook import Books, Floats
+from bot.core.risk.review import Approved
 from bot.core.whales.detector import TradesBetween
-from bot.ports.exchange import BookAnswer
+from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.signals.analyzer import Predictions
 from bot.tape.reader import Rows, Tape
+from bot.trading.paper_venue import SeenBook
 
 FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
 GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))
@@ -64,6 +66,28 @@ class Cursor:
     ) -> Predictions:
         """What was made of the books of this moment."""
         return self._now
+
+
+class NextBooks:
+    """The book that follows on the tape: what a pretend order meets."""
+
+    def __init__(self, books: Books, latest: float = 60.0) -> None:
+        """One that comes more than `latest` seconds after the decision's is none."""
+        self._books = books
+        self._latest = latest
+        order = np.argsort(np.array(books.tickers), kind="stable")
+        names, starts = np.unique(np.array(books.tickers)[order], return_index=True)
+        rows = np.split(order, starts[1:])
+        self._rows: dict[str, Rows] = dict(zip(names.tolist(), rows, strict=True))
+
+    async def __call__(self, approved: Approved) -> SeenBook:
+        """Raises ExchangeError where the tape has none in time."""
+        rows, seen_at = self._rows[approved.order.ticker], approved.book_seen_at
+        times = self._books.seen_at[rows]
+        place = int(np.searchsorted(times, seen_at, side="right"))
+        if place == len(rows) or times[place] > seen_at + self._latest:
+            raise ExchangeError(f"the tape has no book of it in the next {self._latest:g} s")
+        return SeenBook(float(times[place]), self._books.book(int(rows[place])))
 
 
 def utc_time(seconds: float) -> datetime:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from bot import config
 from bot.app.composition import trade_rules, watch_over
 from bot.backtest.replay import Replay, Summary
+from bot.backtest.tape_source import NextBooks
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer
 from bot.tape import reader
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
     rules = trade_rules(settings, model).on_tape()
-    trader = Trader(PaperVenue(), rules, settings.paper_cash, ids)
+    trader = Trader(PaperVenue(NextBooks(recording.books)), rules, settings.paper_cash, ids)
     with CsvJournal(options.out, max_total=sys.maxsize, every_signal=True) as journal:
         replay = Replay(recording, watch, trader, journal)
         asyncio.run(_through(replay, options.every, len(recording.books)))

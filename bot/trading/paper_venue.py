@@ -1,13 +1,14 @@
 """The paper venue: pretend orders on real books.
 
-What is assumed: an order trades at once against the very book it was judged on, at the prices
-shown there, and the rest of it is cancelled; what it took is gone until a newer book of that
-market comes; nobody reacts; every fill pays the taker fee in full. Orders never rest. An order
-that nobody lived to book has never traded.
+What is assumed: an order trades against the next book of its market, never the one that was
+scored, at the prices shown there, and the rest of it is cancelled; what it took is gone until a
+newer book of that market comes; nobody reacts; every fill pays the taker fee in full. Orders
+never rest. An order that nobody lived to book has never traded.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from bot.core.market.fees import FeeSchedule, OrderFees
 from bot.core.market.market import Side
@@ -16,6 +17,7 @@ from bot.core.market.money import ZERO, cents
 from bot.core.market.orderbook import Level, OrderBook
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.core.risk.review import Approved
+from bot.ports.exchange import ExchangeError
 
 REMEMBERED_ORDERS: Final = 2_000
 REMEMBERED_BOOKS: Final = 2_000
@@ -41,21 +43,34 @@ class _Recent(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """What our own orders left of a book."""
+class SeenBook:
+    """A book and when it was seen, seconds UTC."""
 
     seen_at: float
     book: OrderBook
 
 
+#: The next book of the market of an order. Raises ExchangeError if none comes.
+NextBook: TypeAlias = Callable[[Approved], Awaitable[SeenBook]]
+
+
+async def scored_book(approved: Approved) -> SeenBook:
+    """The book an order was decided on: where there is no other, as in a test of one book."""
+    return SeenBook(approved.book_seen_at, approved.book)
+
+
 class PaperVenue:
-    """Fills approved orders from the books they come with. No I/O; times are those of orders."""
+    """Fills approved orders from the books that `next_book` gives; times are those of orders."""
 
     def __init__(
-        self, remembered_orders: int = REMEMBERED_ORDERS, remembered_books: int = REMEMBERED_BOOKS
+        self,
+        next_book: NextBook = scored_book,
+        remembered_orders: int = REMEMBERED_ORDERS,
+        remembered_books: int = REMEMBERED_BOOKS,
     ) -> None:
+        self._next_book = next_book
         self._ended: _Recent[Execution] = _Recent(remembered_orders)
-        self._left: _Recent[_Left] = _Recent(remembered_books)
+        self._left: _Recent[SeenBook] = _Recent(remembered_books)
 
     async def submit(self, approved: Approved) -> Execution:
         """Trade at once what the book shows within the limit, and cancel the rest."""
@@ -63,7 +78,10 @@ class PaperVenue:
         if self._ended[order.client_order_id] is not None:
             again = f"client order id {order.client_order_id} was used before: nothing traded"
             return Execution(order, _order_id(order), OrderStatus.ERROR, error=again)
-        there = self._there(approved)
+        try:
+            there = self._unless_taken(order, await self._next_book(approved))
+        except ExchangeError as error:
+            return self._without_book(order, error)
         took = walk(there.book, order.side, order.size, order.limit)
         self._left[order.ticker] = replace(there, book=without(there.book, order.side, took))
         execution = _execution(order, _fills(order, took, approved.fees), there.book)
@@ -79,11 +97,16 @@ class PaperVenue:
             self._ended[order.client_order_id] = ended
         return ended
 
-    def _there(self, approved: Approved) -> _Left:
-        left = self._left[approved.order.ticker]
-        if left is None or left.seen_at < approved.book_seen_at:
-            return _Left(approved.book_seen_at, approved.book)
-        return left
+    def _unless_taken(self, order: Order, book: SeenBook) -> SeenBook:
+        """The book, or what our own orders left of it."""
+        left = self._left[order.ticker]
+        return book if left is None or left.seen_at < book.seen_at else left
+
+    def _without_book(self, order: Order, error: ExchangeError) -> Execution:
+        why = f"no book came after the decision: {error}"
+        execution = Execution(order, _order_id(order), OrderStatus.CANCELED, error=why)
+        self._ended[order.client_order_id] = execution
+        return execution
 
 
 def _fills(order: Order, took: tuple[Level, ...], schedule: FeeSchedule) -> tuple[Fill, ...]:

@@ -1,5 +1,6 @@
 """The desk of a term: pretend orders need nothing, real ones a fence and agreeing accounts."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,10 +16,11 @@ from bot.app.execution_backends import LiveBackend, PaperBackend, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
+from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.market.orders import Execution, OrderStatus
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
-from bot.ports.exchange import ExchangeError
+from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, NullStore, Term
 from bot.sim.engine.units import CONTRACT
 from bot.trading.paper_venue import PaperVenue
@@ -35,6 +37,19 @@ LIVE: dict[str, Any] = {
     "kalshi_api_key": KEY.key_id,
     "kalshi_secret": PEM,
 }
+
+
+class NamedBooks:
+    """Answers with these books, each with the time it was seen, or why there is none."""
+
+    def __init__(self, books=(), missing=None):
+        self.answer = BookAnswer(Books.of(list(books)), missing or {})
+
+    async def books(self, tickers):
+        return self.answer
+
+
+NO_BOOKS = NamedBooks()
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +110,9 @@ async def manned(live):
 
 
 async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
-    async with execution_backends.opened(settings(paper_cash=1_234), SystemClock()) as backend:
+    async with execution_backends.opened(
+        settings(paper_cash=1_234), SystemClock(), NO_BOOKS
+    ) as backend:
         assert isinstance(backend, PaperBackend)
         assert isinstance(backend.venue, PaperVenue)
         assert await backend.cash() == Decimal(1_234)
@@ -104,11 +121,49 @@ async def test_a_paper_desk_has_the_cash_of_the_settings_and_no_objection():
         assert backend.block_reason is None
 
 
+async def test_a_pretend_order_meets_the_next_book_and_not_the_one_it_was_decided_on():
+    dearer = OrderBook(BOOK.bids, (Level(BOOK.asks[0].price + Decimal("0.01"), Decimal(500)),))
+    wish = approved(buying("5", str(BOOK.asks[0].price + Decimal("0.02"))), BOOK)
+    later = NamedBooks([(TICKER, wish.book_seen_at + 1, dearer)])
+
+    execution = await PaperBackend(Decimal(100), later).venue.submit(wish)
+
+    assert [fill.price for fill in execution.fills] == [dearer.asks[0].price]
+
+
+@pytest.mark.parametrize(
+    ("books", "why"),
+    [
+        (NamedBooks(missing={TICKER: "the book is crossed"}), "the book is crossed"),
+        (NO_BOOKS, "the exchange sent none"),
+    ],
+    ids=["broken", "absent"],
+)
+async def test_without_a_next_book_nothing_trades_and_it_says_why(books, why):
+    execution = await PaperBackend(Decimal(100), books).venue.submit(approved(buying(), BOOK))
+
+    assert execution.status is OrderStatus.CANCELED
+    assert execution.fills == ()
+    assert execution.error == f"no book came after the decision: {why}"
+
+
+async def test_a_next_book_that_does_not_come_is_not_waited_for(monkeypatch):
+    class Hanging:
+        async def books(self, tickers):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(execution_backends, "NEXT_BOOK_WITHIN", 0.01)
+
+    execution = await PaperBackend(Decimal(100), Hanging()).venue.submit(approved(buying(), BOOK))
+
+    assert "nothing within" in execution.error
+
+
 async def test_a_paper_desk_takes_no_notice_of_a_key():
     wrong = settings(kalshi_api_key="k", kalshi_secret="hunter2")
 
     assert signer_of(wrong, SystemClock()) is None
-    async with execution_backends.opened(wrong, SystemClock()) as backend:
+    async with execution_backends.opened(wrong, SystemClock(), NO_BOOKS) as backend:
         assert isinstance(backend, PaperBackend)
 
 
@@ -122,7 +177,7 @@ async def test_a_key_that_cannot_sign_is_refused_by_name_and_not_shown(secret):
     wrong = settings(**{**LIVE, "kalshi_secret": secret})
 
     with pytest.raises(ValueError, match="KALSHI_SECRET") as refused:
-        async with execution_backends.opened(wrong, SystemClock()):
+        async with execution_backends.opened(wrong, SystemClock(), NO_BOOKS):
             pass
 
     assert "hunter2" not in str(refused.value)
@@ -223,7 +278,7 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
     found = here.live(
         bot_order_size=size, risk_max_orders_per_minute=orders, risk_max_positions=positions
     )
-    async with execution_backends.opened(found, SystemClock()) as backend:
+    async with execution_backends.opened(found, SystemClock(), NO_BOOKS) as backend:
         await backend.begin(None)
 
     assert {group.limit for group in here.exchange.groups.of(here.ann)} == {
@@ -233,6 +288,8 @@ async def test_the_exchange_itself_stops_what_no_busy_minute_can_explain(
 
 
 async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
-    async with execution_backends.opened(here.live(bot_interval=600), SystemClock()) as backend:
+    async with execution_backends.opened(
+        here.live(bot_interval=600), SystemClock(), NO_BOOKS
+    ) as backend:
         assert isinstance(backend, LiveBackend)
         assert backend._patience == timedelta(seconds=900)

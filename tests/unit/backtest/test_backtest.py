@@ -21,6 +21,7 @@ from bot.backtest.liquidation import liquidation_values
 from bot.backtest.replay import Replay, observed
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.scores import scored
+from bot.backtest.tape_source import NextBooks
 from bot.cli import backtest
 from bot.core.account.portfolio import Position
 from bot.core.account.valuation import mark
@@ -60,7 +61,7 @@ def prepared(tape, every=1.0):
 async def cycled(tape, trade_rules, every=1.0):
     watch = Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), 500)
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(), trade_rules, CASH, ids)
+    trader = Trader(PaperVenue(NextBooks(tape.books)), trade_rules, CASH, ids)
     replay = Replay(tape, watch, trader, ListJournal())
     async for _ in replay.run(every):
         pass
