@@ -3,6 +3,7 @@
 The real one may hold for an hour; a trial of what becomes of orders needs orders.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -27,10 +28,11 @@ class Restless:
     def __post_init__(self) -> None:
         self._passes = count()
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """An opinion on each row, shape (N,)."""
-        return _ROUND[(next(self._passes) + np.arange(len(features))) % len(_ROUND)]
+        return self.predict(features, tickers).score
 
-    def predict(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
         """The same, and no reason for having none."""
-        return ModelOutput(self.score(features), (None,) * len(features))
+        score = _ROUND[(next(self._passes) + np.arange(len(features))) % len(_ROUND)]
+        return ModelOutput(score, (None,) * len(tickers))

@@ -8,7 +8,6 @@ score (`core.strategy`).
 import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
-from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.by_kind import ByKind, Calibrated
 from bot.model.card import (
     RETRAIN,
     Card,
@@ -27,7 +27,6 @@ from bot.model.card import (
     too_slow,
     unreadable,
 )
-from bot.model.estimator import Estimator
 from bot.ports.exchange import ModelOutput
 
 #: The model that stands for all where no card can be read.
@@ -54,13 +53,14 @@ class NoScorer:
         """Why there are no opinions, and what to do about it."""
         return self._fault
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """NaN for every row."""
-        return np.full(len(features), np.nan)
+        return self.predict(features, tickers).score
 
-    def predict(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
         """No opinion on any row."""
-        return ModelOutput(self.score(features), (f"no model: {self._fault}",) * len(features))
+        reasons = (f"no model: {self._fault}",) * len(tickers)
+        return ModelOutput(np.full(len(features), np.nan), reasons)
 
 
 class ModelScorer:
@@ -68,41 +68,35 @@ class ModelScorer:
 
     fault: str | None = None
 
-    def __init__(self, estimator: Estimator, uses: Sequence[str], slope: float, card: Card) -> None:
-        """`uses` are the columns the estimator reads, `slope` calibrates its log odds."""
+    def __init__(self, models: ByKind, uses: Sequence[str], card: Card) -> None:
+        """`uses` are the columns that the estimators of `models` read."""
         self.card = card
         self.version = card.version
-        self._estimator = estimator
+        self.models = models
         self.uses = tuple(uses)
         self._uses = [FEATURE_NAMES.index(name) for name in uses]
-        self._slope = slope
         # What is read but has no range only has to be known.
         unbounded = {name: (-np.inf, np.inf) for name in uses if name not in card.ranges}
         ranges = {**card.ranges, **unbounded}
         self._gates = [FEATURE_NAMES.index(name) for name in ranges]
         self._low, self._high = np.array(list(ranges.values())).T
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """P(YES goes up) given that it moves, (N,); NaN outside the domain of the model."""
-        return self._scored(features, np.all(self._inside(features), axis=1))
+        return self._scored(features, tickers, np.all(self._inside(features), axis=1))
 
-    def predict(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
         """Scores, and for every row without one the reason."""
         inside = self._inside(features)
         fit = np.all(inside, axis=1)
         reasons: list[str | None] = [None] * len(features)
         for row in np.flatnonzero(~fit).tolist():
             reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
-        return ModelOutput(self._scored(features, fit), tuple(reasons))
+        return ModelOutput(self._scored(features, tickers, fit), tuple(reasons))
 
-    def predicted(self, features: Floats) -> Floats:
+    def predicted(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """Scores (N,) whatever the domain, for rows whose used columns are known."""
-        columns = features[:, self._uses]
-        both = np.concatenate([columns, columns * PARITY[self._uses]])
-        odds = calibrated(self._estimator.predict_proba(both)[:, 1], self._slope)
-        book, mirror = odds[: len(columns)], odds[len(columns) :]
-        symmetric: Floats = (book + (1.0 - mirror)) / 2
-        return symmetric
+        return self.models.score(features[:, self._uses], PARITY[self._uses], tickers)
 
     def _inside(self, features: Floats) -> NDArray[np.bool_]:
         # A NaN compares false: what is not known is outside.
@@ -117,19 +111,13 @@ class ModelScorer:
         low, high = self._low[gate], self._high[gate]
         return f"out of domain: {name} {value:.4g} not in {low:.4g} … {high:.4g}"
 
-    def _scored(self, features: Floats, fit: NDArray[np.bool_]) -> Floats:
+    def _scored(self, features: Floats, tickers: Sequence[str], fit: NDArray[np.bool_]) -> Floats:
         scores = np.full(len(features), np.nan)
         rows = np.flatnonzero(fit)
         if len(rows):
-            scores[rows] = self.predicted(features[rows])
+            judged = [tickers[row] for row in rows.tolist()]
+            scores[rows] = self.predicted(features[rows], judged)
         return scores
-
-
-def calibrated(score: Floats, slope: float) -> Floats:
-    """Scores whose log odds are `slope` times as large: below 1 for a model too sure of itself."""
-    safe = np.clip(score, 1e-6, 1 - 1e-6)
-    odds: Floats = 1 / (1 + ((1 - safe) / safe) ** slope)
-    return odds
 
 
 def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelScorer | NoScorer:
@@ -206,12 +194,11 @@ def _opened(path: Path, card: Card) -> ModelScorer:
 
     try:
         bundle = unpickled(content)
-        uses, slope = bundle["uses"], float(bundle["slope"])
-        if not (isfinite(slope) and slope > 0):
-            raise ValueError(f"its slope is {slope}")
+        uses, general = bundle["uses"], Calibrated(*bundle["general"])
+        kinds = {str(name): Calibrated(*one) for name, one in bundle["kinds"].items()}
         if len(set(uses)) != len(uses) or not uses:
             raise ValueError("its columns are none, or one stands twice")
-        return ModelScorer(bundle["estimator"], uses, slope, card)
+        return ModelScorer(ByKind(general, kinds), uses, card)
     except NO_MODEL as error:
         raise CardError(f"{path} does not hold a model ({error!r}); {RETRAIN}") from error
 
@@ -221,7 +208,7 @@ def _try_out(scorer: ModelScorer, path: Path) -> None:
     for name, (low, high) in scorer.card.ranges.items():
         middle[0, FEATURE_NAMES.index(name)] = (low + high) / 2
     try:
-        score = float(scorer.score(middle)[0])
+        score = float(scorer.score(middle, ("",))[0])
     except (ValueError, AttributeError, IndexError) as error:
         raise CardError(f"{path} cannot score a book ({error}); {RETRAIN}") from error
     if not 0.0 <= score <= 1.0:

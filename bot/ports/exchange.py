@@ -132,11 +132,11 @@ class Scorer(Protocol):
         """Why there are no opinions, and what to do about it; None if all is well."""
         ...
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no opinion."""
         ...
 
-    def predict(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
         """The same scores, and for every row without one the reason in words."""
         ...
 

@@ -11,11 +11,10 @@ import numpy as np
 import orjson
 import sklearn
 
-from bot.core.market.orderbook import Floats
 from bot.core.model.drift import counted
-from bot.core.signals.features import FEATURE_NAMES, FEATURES, Parity
+from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
-from bot.research.fit import Fitted, column_numbers
+from bot.research.fit import Model, column_numbers
 
 #: A market as quiet or wild, as wide, or as near its end as none seen in training is not judged,
 #: whether or not the model reads these.
@@ -23,6 +22,8 @@ GATES: Final = ("vol60", "spread", "pq")
 #: Ranges leave out this share at either end, and are then this many times as wide.
 _TAIL: Final = 0.005
 _SLACK: Final = 1.2
+#: The share of opinions that enters.
+ENTERING: Final = 0.10
 _WAYS: Final = {
     "taker_round_trip": "taken and taken back",
     "taker_marked_at_mid": "taken and then worth the mid",
@@ -45,19 +46,25 @@ class TrainingPlan:
     note: str = ""
 
 
-def content(plan: TrainingPlan, model: Fitted, moved: Samples) -> dict[str, Any]:
+def content(plan: TrainingPlan, model: Model, before: Samples) -> dict[str, Any]:
     """What can be said before the test: all but choice, baselines and metrics."""
+    moved = before.moved(plan.label.size)
     return {
         "name": plan.name,
         "features": list(FEATURE_NAMES),
         "uses": list(model.uses),
-        "ranges": ranges(moved.features, gates(model.uses)),
+        "ranges": ranges(before, GATES),
         "recipe": model.recipe,
         "note": plan.note,
-        "slope": model.slope,
+        "calibration": {
+            "what": "slopes of the log odds by kind of market; of any other kind, the general one",
+            "kinds": {name: one.slope for name, one in model.models.kinds.items()},
+            "general": model.models.general.slope,
+        },
         "label": {
             "what": "P(mid rises by at least the size | it moves by at least the size)",
             "horizon_seconds": plan.label.horizon,
+            "also_learned_seconds": list(plan.label.nearby),
             "size_cents": plan.label.size,
             "mid_from": LOWEST_MID,
             "mid_to": HIGHEST_MID,
@@ -67,6 +74,13 @@ def content(plan: TrainingPlan, model: Fitted, moved: Samples) -> dict[str, Any]
             "cadences_seconds": list(plan.cadences),
             "rows": len(moved),
             "markets": len(np.unique(moved.market)),
+            "kinds": {
+                name: {
+                    "rows": int(np.sum(moved.family == number)),
+                    "events": len(np.unique(moved.event[moved.family == number])),
+                }
+                for number, name in enumerate(moved.families)
+            },
             "market_names": [moved.markets[number] for number in np.unique(moved.market)],
             "from_utc": _iso_date(moved.at.min()),
             "to_utc": _iso_date(moved.at.max()),
@@ -79,25 +93,31 @@ def content(plan: TrainingPlan, model: Fitted, moved: Samples) -> dict[str, Any]
     }
 
 
-def gates(uses: tuple[str, ...]) -> tuple[str, ...]:
-    """The features whose range says whether a market is like those seen in training.
+def entry(general: float, kinds: Mapping[str, float]) -> dict[str, Any]:
+    """The scores from which on a position is entered, from how far from even they are at least."""
+    return {
+        "what": f"the most decided {ENTERING:.0%} of scores of fits that did not see the event",
+        "general": _either_side(general),
+        "kinds": {name: _either_side(distance) for name, distance in kinds.items()},
+    }
 
-    What is over the movement of the market follows from two that are there already.
-    """
-    own = [name for name in uses if not name.endswith("_calm")]
-    return tuple(dict.fromkeys((*GATES, *own)))
+
+def _either_side(distance: float) -> dict[str, float]:
+    return {"above": round(0.5 + distance, 4), "below": round(0.5 - distance, 4)}
 
 
-def ranges(features: Floats, names: tuple[str, ...]) -> dict[str, list[float]]:
-    """Where each feature lay, with slack; odd ones as widely to either side."""
+def ranges(samples: Samples, names: tuple[str, ...]) -> dict[str, list[float]]:
+    """Where each of these even features lay in any kind of market, with slack."""
     result = {}
     for name, column in zip(names, column_numbers(names), strict=True):
-        low, high = np.nanquantile(features[:, column], [_TAIL, 1 - _TAIL])
-        if FEATURES[column].parity is Parity.ODD:
-            bound = _SLACK * max(-low, high)
-            result[name] = [round(float(-bound), 6), round(float(bound), 6)]
-        else:  # the even ones cannot be negative
-            result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
+        tails = np.array(
+            [
+                np.quantile(samples.features[samples.family == kind, column], [_TAIL, 1 - _TAIL])
+                for kind in np.unique(samples.family)
+            ]
+        )
+        low, high = tails[:, 0].min(), tails[:, 1].max()
+        result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
     return result
 
 
@@ -125,10 +145,11 @@ def _described(other: str, gain: float, low: float, high: float) -> str:
     return f"{verdict} {other}: {gain:+.4f} nats (95 %: {low:+.4f} to {high:+.4f})"
 
 
-def spread_of(model: Fitted, features: Floats) -> dict[str, Any]:
+def spread_of(model: Model, samples: Samples) -> dict[str, Any]:
     """How the features read and the scores were spread, to tell drift by: see `core.drift`."""
     names = tuple(dict.fromkeys((*GATES, *model.uses)))
-    values = np.column_stack([features[:, column_numbers(names)], model.score(features)])
+    score = model.score(samples.features, samples.tickers)
+    values = np.column_stack([samples.features[:, column_numbers(names)], score])
     edges = np.quantile(values, np.arange(1, 10) / 10, axis=0).T.round(6)
     counts = counted(values, edges)
     columns = zip((*names, "score"), edges.tolist(), counts.tolist(), strict=True)

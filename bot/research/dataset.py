@@ -6,7 +6,7 @@ known is dropped and counted, never filled.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Floats
+from bot.core.model.families import family_of
 from bot.core.signals.feature_state import HISTORY_COLUMNS, BboHistory, bbo, history
 from bot.core.signals.features import FEATURES, blank, book_features, completed
 from bot.research.runs import Runs, event_of
@@ -21,22 +22,38 @@ from bot.tape.reader import Rows
 
 #: Mids outside are left alone: the grid is finer there, and some tapes are rounded to whole cents.
 LOWEST_MID, HIGHEST_MID = 0.10, 0.90
-_COLUMNS: Final = ("features", "at", "market", "bid", "ask", "later_bid", "later_ask", "change")
+_COLUMNS: Final = (
+    *("features", "at", "market", "bid", "ask", "later_bid", "later_ask", "change", "nearby"),
+)
 _CHUNK: Final = 4096
+#: Events without which nothing can be chosen by walking forward, nor an interval redraw them.
+LEAST_EVENTS: Final = 8
+#: Seconds of one event that are taken to move together, where there are too few events to redraw.
+BLOCK: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is predicted: the mid `horizon` seconds later, by at least `size` cents."""
+    """What is predicted: the mid `horizon` seconds later, by at least `size` cents.
+
+    A fit may learn from `nearby` horizons as well; it is judged by `horizon` alone.
+    """
 
     horizon: float
     size: float = 1.0
+    nearby: tuple[float, ...] = ()
+
+    @property
+    def reach(self) -> float:
+        """How many seconds of the future a fit looks at."""
+        return max(self.horizon, *self.nearby, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
     """N moments with their futures. Prices in dollars, `change` of the mid in cents.
 
+    `nearby` (N, K) are the changes at the nearby horizons of the label, NaN where not known.
     `market` (N,) counts from 0 into `markets`; `at` is the moment, seconds UTC. `dropped` counts
     the rows of the tape that are not here, by reason.
     """
@@ -49,6 +66,7 @@ class Samples:
     later_bid: Floats
     later_ask: Floats
     change: Floats
+    nearby: Floats
     markets: tuple[str, ...]
     dropped: dict[str, int]
 
@@ -61,10 +79,41 @@ class Samples:
         return replace(self, **picked)
 
     @property
+    def tickers(self) -> list[str]:
+        """The market of each moment by name."""
+        return [self.markets[number] for number in self.market.tolist()]
+
+    @property
     def event(self) -> Rows:
         """The event of each moment, (N,), counted from 0: its markets move together."""
-        events = [event_of(market) for market in self.markets]
-        numbers = np.unique(events, return_inverse=True)[1]
+        return self._numbered(event_of)
+
+    @property
+    def family(self) -> Rows:
+        """The kind of market of each moment, (N,), counted from 0 into `families`."""
+        return self._numbered(family_of)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The kinds of the markets, by name."""
+        return tuple(sorted({family_of(market) for market in self.markets}))
+
+    @property
+    def block(self) -> Rows:
+        """The half hour of its event that each moment lies in, (N,), counted from 0."""
+        pairs = np.column_stack([self.event, self.at // BLOCK])
+        numbers = np.unique(pairs, axis=0, return_inverse=True)[1]
+        return np.asarray(numbers.reshape(-1), dtype=np.intp)
+
+    @property
+    def unit(self) -> Rows:
+        """What intervals redraw, (N,): events; half hours of events where those are too few."""
+        event = self.event
+        return event if len(np.unique(event)) >= LEAST_EVENTS else self.block
+
+    def _numbered(self, group_of: Callable[[str], str]) -> Rows:
+        groups = [group_of(market) for market in self.markets]
+        numbers = np.unique(groups, return_inverse=True)[1]
         return np.asarray(numbers[self.market], dtype=np.intp)
 
     def moved(self, size: float) -> "Samples":
@@ -96,6 +145,7 @@ def samples(runs: Runs, label: Label) -> Samples:
     mid = runs.books.mid
     reasons["mid outside 10-90 c or one-sided"] = ~((mid >= LOWEST_MID) & (mid <= HIGHEST_MID))
     reasons["closes before the horizon"] = runs.seconds_to_close < label.horizon
+    nearby = [_change(runs, horizon) for horizon in label.nearby]
     dropped, usable = {}, np.ones(len(runs), dtype=bool)
     for reason, faulty in reasons.items():
         dropped[reason] = int(np.count_nonzero(usable & faulty))
@@ -110,9 +160,19 @@ def samples(runs: Runs, label: Label) -> Samples:
         later_bid=runs.books.best_bid[then],
         later_ask=runs.books.best_ask[then],
         change=np.round((mid[then] - mid[now]) * 100, 4),
+        nearby=np.array(nearby).reshape(len(nearby), len(runs)).T[now],
         markets=runs.markets,
         dropped=dropped,
     )
+
+
+def _change(runs: Runs, horizon: float) -> Floats:
+    """Cents the mid of each row moved within a horizon, (N,); NaN where its future is not known."""
+    later, reasons = _futures(runs, horizon)
+    reasons["closes before the horizon"] = runs.seconds_to_close < horizon
+    change = np.round((runs.books.mid[later] - runs.books.mid) * 100, 4)
+    change[np.logical_or.reduce(list(reasons.values()))] = np.nan
+    return np.asarray(change, dtype=np.float64)
 
 
 def observations(runs: Runs) -> Floats:

@@ -2,27 +2,46 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from math import log2
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import counted, psi
+from bot.core.model.families import family_of
 from bot.core.signals.features import FEATURE_NAMES
 from bot.model.card import CardError
 from bot.model.scorer import ModelScorer, load
-from bot.research.dataset import Label, Samples, joined, samples
+from bot.research.dataset import (
+    HIGHEST_MID,
+    LOWEST_MID,
+    Label,
+    Samples,
+    joined,
+    observations,
+    samples,
+)
 from bot.research.fit import SEED, column_numbers, straight
 from bot.research.gain import gains
 from bot.research.metrics import reliability
 from bot.research.plots import draw, drawn, importance
 from bot.research.report import compared, measures
-from bot.research.runs import in_runs
+from bot.research.runs import Runs, in_runs
 from bot.tape.reader import TapeError, read
+
+#: Baselines as weights: by kind of market, by name, by feature.
+Lines = Mapping[str, Mapping[str, Mapping[str, float]]]
+#: The kind whose lines serve all that have none of their own.
+ANY: Final = "any"
+#: The feature `thickness` of a touch of two contracts, just about.
+THIN: Final = log2(3) + 1e-9
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +49,12 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         scorer = _loaded(options.model)
-        found = evaluated(scorer, options.tapes, with_trained=options.with_trained)
+        found = evaluated(
+            scorer,
+            options.tapes,
+            with_trained=options.with_trained,
+            cadence=options.cadence,
+        )
     except (CardError, TapeError) as error:
         sys.stderr.write(f"not evaluated: {error}\n")
         return 1
@@ -44,7 +68,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def evaluated(
-    scorer: ModelScorer, tapes: Sequence[Path], *, with_trained: bool = False
+    scorer: ModelScorer,
+    tapes: Sequence[Path],
+    *,
+    with_trained: bool = False,
+    cadence: float | None = None,
 ) -> dict[str, Any]:
     """The metrics of a model on tapes, with what the plain baselines of its card achieve there.
 
@@ -54,39 +82,96 @@ def evaluated(
     """
     whole = scorer.card.whole
     label = Label(scorer.card.horizon, float(whole["label"]["size_cents"]))
-    every = joined([samples(in_runs(read(tape, sizes_required=False)), label) for tape in tapes])
-    if not with_trained:
-        every = _unseen(every, set(whole["training"]["market_names"]))
-    score = scorer.score(every.features)
+    runs = [in_runs(read(tape, sizes_required=False)) for tape in tapes]
+    if cadence is not None:
+        runs = [one.thinned(cadence) for one in runs]
+    trained = frozenset() if with_trained else frozenset(whole["training"]["market_names"])
+    every = _unseen(joined([samples(one, label) for one in runs]), trained)
+    score = scorer.score(every.features, every.tickers)
     rows = np.flatnonzero(np.isfinite(score))
     found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
     if not len(rows):
         found["baselines"] = baselines(whole["baselines"], every.moved(label.size))
     moved = every.take(rows).moved(label.size)
-    rose = moved.change > 0
     return {
         "model": scorer.card.name,
         "version": scorer.version,
         "horizon_seconds": label.horizon,
+        "kinds": {kind: _answered_by(scorer, kind) for kind in every.families},
+        "coverage": coverage(scorer, runs, trained),
         "rows_with_a_future": len(every),
         "rows_with_an_opinion": len(rows),
         "rows_left_out": every.dropped,
         **found,
-        "importance": importance(scorer.predicted, scorer.uses, moved.features, rose),
+        "parts": parts(score[rows], whole["baselines"], every.take(rows), label.size),
+        "importance": importance(
+            lambda features: scorer.predicted(features, moved.tickers),
+            scorer.uses,
+            moved.features,
+            moved.change > 0,
+        ),
         "drift": drifts(whole["drift"], every.features),
     }
 
 
-def _unseen(every: Samples, trained: set[str]) -> Samples:
+def _answered_by(scorer: ModelScorer, kind: str) -> dict[str, Any]:
+    """Whether a kind of market has an estimator of its own, and how far log odds are shrunk."""
+    own = scorer.models.kinds.get(kind)
+    return {"trained_on": own is not None, "slope": (own or scorer.models.general).slope}
+
+
+def coverage(
+    scorer: ModelScorer, runs: Sequence[Runs], trained: AbstractSet[str]
+) -> dict[str, dict[str, Any]]:
+    """By kind of market: two-sided books between 10 and 90 c, and which share got an opinion.
+
+    Books of markets the model was trained on count only if `trained` does not name them.
+    """
+    found: dict[str, Counter[str]] = {}
+    for one in runs:
+        mid, features = one.books.mid, observations(one)
+        is_new = np.array([market not in trained for market in one.markets])[one.market]
+        rows = np.flatnonzero((mid >= LOWEST_MID) & (mid <= HIGHEST_MID) & is_new)
+        tickers = [one.markets[number] for number in one.market[rows].tolist()]
+        reasons = scorer.predict(features[rows], tickers).reasons
+        for ticker, reason in zip(tickers, reasons, strict=True):
+            kind = found.setdefault(family_of(ticker), Counter())
+            kind[(reason or "an opinion").partition(":")[0]] += 1
+    return {kind: _shares(counts) for kind, counts in sorted(found.items())}
+
+
+def _shares(counts: Counter[str]) -> dict[str, Any]:
+    books = counts.total()
+    return {"books": books, **{reason: count / books for reason, count in sorted(counts.items())}}
+
+
+def parts(score: Floats, lines: Lines, every: Samples, size: float) -> dict[str, dict[str, Any]]:
+    """Metrics and gains over touch imbalance by kind of market, and of thin and thick touches."""
+    thin = every.features[:, column_numbers(("thickness",))[0]] <= THIN
+    sides = {"thin touches": thin, "thick touches": ~thin} | {
+        name: every.family == number for number, name in enumerate(every.families)
+    }
+    found = {}
+    for name, side in sides.items():
+        rows = np.flatnonzero(side & (np.abs(every.change) >= size))
+        part, own = every.take(rows), score[rows]
+        other = _others(lines, part).get("touch_imbalance")
+        found[name] = measures(own, part, SEED) | {
+            "over_touch_imbalance": {} if other is None else compared(own, other, part, SEED)
+        }
+    return found
+
+
+def _unseen(every: Samples, trained: AbstractSet[str]) -> Samples:
     """The moments of markets that were not trained on; the others are counted as dropped."""
-    is_seen = np.array([market in trained for market in every.markets])[every.market]
+    is_seen = np.array([market in trained for market in every.markets], dtype=bool)[every.market]
+    if not trained:
+        return every
     dropped = {**every.dropped, "of a market it was trained on": int(is_seen.sum())}
     return replace(every.take(np.flatnonzero(~is_seen)), dropped=dropped)
 
 
-def tested(
-    score: Floats, lines: Mapping[str, Mapping[str, float]], samples: Samples, size: float
-) -> dict[str, Any]:
+def tested(score: Floats, lines: Lines, samples: Samples, size: float) -> dict[str, Any]:
     """Metrics where the mid moved, baselines and how far they are beaten, gains on every row."""
     has_moved = np.flatnonzero(np.abs(samples.change) >= size)
     moved, own = samples.take(has_moved), score[has_moved]
@@ -100,9 +185,7 @@ def tested(
     }
 
 
-def baselines(
-    lines: Mapping[str, Mapping[str, float]], moved: Samples
-) -> dict[str, dict[str, Any]]:
+def baselines(lines: Lines, moved: Samples) -> dict[str, dict[str, Any]]:
     """The metrics of a coin and of straight lines, of those that can score every row."""
     return {name: measures(other, moved, SEED) for name, other in _others(lines, moved).items()}
 
@@ -116,10 +199,16 @@ def drifts(spread: Mapping[str, Mapping[str, Any]], features: Floats) -> dict[st
     return dict(zip(names, index.tolist(), strict=True))
 
 
-def _others(lines: Mapping[str, Mapping[str, float]], moved: Samples) -> dict[str, Floats]:
-    scores = {"base_rate": np.full(len(moved), 0.5)} | {
-        name: straight(per_unit, moved.features) for name, per_unit in lines.items()
-    }
+def _others(lines: Lines, moved: Samples) -> dict[str, Floats]:
+    """What a coin and the baselines say, each kind of market by its own lines if it has some."""
+    scores = {"base_rate": np.full(len(moved), 0.5)}
+    for name in lines[ANY]:
+        score = straight(lines[ANY][name], moved.features)
+        for number, kind in enumerate(moved.families):
+            if kind in lines:
+                own = moved.family == number
+                score[own] = straight(lines[kind][name], moved.features[own])
+        scores[name] = score
     return {name: score for name, score in scores.items() if np.isfinite(score).all()}
 
 
@@ -136,6 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
     parser.add_argument(
         "--with-trained", action="store_true", help="also evaluate markets it was trained on"
+    )
+    parser.add_argument(
+        "--cadence", type=float, help="look every so many seconds; default: as recorded"
     )
     parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.by_kind import ByKind, Calibrated
 from bot.model.estimator import Estimator
-from bot.model.scorer import calibrated
-from bot.research.dataset import Samples
+from bot.research.dataset import Label, Samples
 from bot.research.metrics import Bools
 
 SEED: Final = 7
@@ -50,48 +51,108 @@ HISTORY: Final = ("mom2", "mom10", "mom60", "ofi2", "ofi10", "imb_change", "vol6
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A candidate: its columns, and how to make an estimator of them that is not yet fitted."""
+    """A candidate: its columns, and how to make an estimator of them that is not yet fitted.
+
+    Made for a kind of market, it gives that kind the share `own` of all weight: the plain ones do
+    best on that kind alone. A `pooled` one also learns from the nearby horizons.
+    """
 
     name: str
     uses: tuple[str, ...]
     build: Callable[[], Any]
+    own: float = 1.0
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """An estimator with the columns it reads and the slope that calibrates its log odds."""
+    """An estimator with the columns it reads."""
 
     recipe: str
     estimator: Estimator
     uses: tuple[str, ...]
-    slope: float = 1.0
 
-    def score(self, features: Floats) -> Floats:
-        """P(up) given a move, (N,): the mean of the book's score and its mirror's remainder."""
-        columns = features[:, column_numbers(self.uses)]
-        signs = PARITY[column_numbers(self.uses)]
-        book = self.estimator.predict_proba(columns)[:, 1]
-        mirror = self.estimator.predict_proba(columns * signs)[:, 1]
-        score: Floats = (calibrated(book, self.slope) + 1 - calibrated(mirror, self.slope)) / 2
-        return score
+    def score(self, features: Floats, slope: float = 1.0) -> Floats:
+        """P(up) given a move, (N,), the same from either side of the book."""
+        columns = column_numbers(self.uses)
+        return Calibrated(self.estimator, slope).score(features[:, columns], PARITY[columns])
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What goes into a model file: the estimators of one recipe by kind, with their slopes."""
+
+    recipe: str
+    uses: tuple[str, ...]
+    models: ByKind
+
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
+        """P(up) given a move, (N,), each market by its own kind."""
+        columns = column_numbers(self.uses)
+        return self.models.score(features[:, columns], PARITY[columns], tickers)
 
     def pickled(self) -> bytes:
-        """The bytes of the model file; the same fit gives the same bytes."""
-        bundle = {"estimator": self.estimator, "uses": list(self.uses), "slope": self.slope}
+        """The bytes of the model file; the same fits give the same bytes."""
+        kinds = {name: (one.estimator, one.slope) for name, one in self.models.kinds.items()}
+        general = self.models.general
+        bundle = {
+            "uses": list(self.uses),
+            "general": (general.estimator, general.slope),
+            "kinds": kinds,
+        }
         return pickle.dumps(bundle, protocol=5)
 
 
-def fitted(recipe: Recipe, features: Floats, up: Bools) -> Fitted:
+def learned(recipe: Recipe, samples: Samples, label: Label, kind: str | None = None) -> Fitted:
+    """A candidate fitted where the mid moved, for a kind of market, or for any if none is named."""
+    weight = evenly(samples) if kind is None else _leaning(samples, kind, recipe.own)
+    changes = [samples.change, *(samples.nearby.T if recipe.pooled else ())]
+    moved = [np.flatnonzero((np.abs(change) >= label.size) & (weight > 0)) for change in changes]
+    rows = np.concatenate(moved)
+    up = np.concatenate([change[part] > 0 for change, part in zip(changes, moved, strict=True)])
+    return fitted(recipe, samples.features[rows], up, weight[rows] / weight[rows].mean())
+
+
+def _leaning(samples: Samples, kind: str, own: float) -> Floats:
+    """Even weights, but for a kind that has the share `own` of all; even ones if it is absent."""
+    weight = evenly(samples)
+    is_own = np.array([one == kind for one in samples.families])[samples.family]
+    if not is_own.any() or is_own.all():
+        return weight
+    weight[is_own] *= own / weight[is_own].sum()
+    weight[~is_own] *= (1 - own) / weight[~is_own].sum()
+    return weight
+
+
+def fitted(recipe: Recipe, features: Floats, up: Bools, weight: Floats | None = None) -> Fitted:
     """A candidate fitted to rows and their mirrors."""
     columns = features[:, column_numbers(recipe.uses)]
     both = np.concatenate([columns, columns * PARITY[column_numbers(recipe.uses)]])
-    estimator = recipe.build().fit(both, np.concatenate([up, ~up]).astype(np.int64))
+    labels = np.concatenate([up, ~up]).astype(np.int64)
+    estimator = recipe.build()
+    last = estimator.steps[-1][0] + "__" if hasattr(estimator, "steps") else ""
+    weighted = {} if weight is None else {f"{last}sample_weight": np.tile(weight, 2)}
+    # One thread: several would add the same numbers in another order each time.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        estimator.fit(both, labels, **weighted)
     return Fitted(recipe.name, estimator, recipe.uses)
+
+
+def evenly(samples: Samples) -> Floats:
+    """Weights (N,), 1 on average: kinds of markets, and events, count by the root of their rows.
+
+    Rows of one event move together, and the kind that was recorded longest is not the only one.
+    """
+    weight = 1 / np.sqrt(np.bincount(samples.event)[samples.event])
+    kinds = np.bincount(samples.family)
+    sums = np.bincount(samples.family, weights=weight)
+    weight *= (np.sqrt(kinds) / np.where(sums > 0, sums, 1))[samples.family]
+    return np.asarray(weight / weight.mean(), dtype=np.float64)
 
 
 def known(samples: Samples) -> Samples:
     """The moments at which every column that a candidate may read is known."""
-    columns = samples.features[:, column_numbers((*BOOK, *HISTORY, *CALM))]
+    columns = samples.features[:, column_numbers((*BOOK, *HISTORY, *CALM, "thickness"))]
     return samples.take(np.flatnonzero(np.isfinite(columns).all(axis=1)))
 
 
@@ -106,14 +167,18 @@ def _logistic(strength: float) -> Callable[[], Any]:
     )
 
 
-def _boosting(trees: int, depth: int, leaf: int) -> Callable[[], Any]:
-    return lambda: GradientBoostingClassifier(
-        n_estimators=trees,
-        max_depth=depth,
-        learning_rate=0.08,
-        subsample=0.5,
-        min_samples_leaf=leaf,
+def _boosting(uses: Sequence[str]) -> Callable[[], Any]:
+    """Few small trees; a heavier bid never makes a rise less likely."""
+    pushes = ("imb1", "near_imb", "touch_ratio")
+    return lambda: HistGradientBoostingClassifier(
+        max_iter=100,
+        learning_rate=0.05,
+        max_leaf_nodes=8,
+        min_samples_leaf=500,
+        l2_regularization=10,
         max_features=0.5,
+        monotonic_cst=[int(name.removesuffix("_calm") in pushes) for name in uses],
+        early_stopping=False,
         random_state=SEED,
     )
 
@@ -127,21 +192,22 @@ BASELINES: Final[Mapping[str, Recipe]] = {
         Recipe("logistic", (*BOOK, *HISTORY), _logistic(0.1)),
     )
 }
-#: What may be shipped, the plainest first. Histogram boosting is no better on this much data, and
-#: its thread pool at times takes longer than a cycle may (`bench.score`).
-CANDIDATES: Final = (
+#: What the boosting reads: scale-free columns, and whether the touch is a quote or two only.
+BOOSTED: Final = (*FEW, *CALM, "thickness")
+BOOSTING: Final = Recipe("gradient boosting", BOOSTED, _boosting(BOOSTED), own=0.8, pooled=True)
+#: What it is held against, and what ships if it is worse than one of them.
+PLAIN: Final = (
     Recipe("touch imbalance", ("imb1",), _logistic(1.0)),
     Recipe("logistic on the book", BOOK, _logistic(0.001)),
     Recipe("logistic over volatility", (*FEW, *CALM), _logistic(0.001)),
-    Recipe("boosting on the book", BOOK, _boosting(100, 2, 200)),
-    Recipe("boosting on book and history", (*BOOK, *HISTORY), _boosting(100, 2, 200)),
 )
+CANDIDATES: Final = (*PLAIN, BOOSTING)
 
 
 def weights(line: Fitted) -> dict[str, float]:
     """A logistic model as log odds per unit of each feature; the even ones cancel in the mirror."""
     scaler, model = line.estimator[0], line.estimator[1]  # type: ignore[index]  # a pipeline is one
-    per_unit = model.coef_[0] / scaler.scale_ * line.slope
+    per_unit = model.coef_[0] / scaler.scale_
     odd = PARITY[column_numbers(line.uses)] < 0
     return {
         name: float(weight)

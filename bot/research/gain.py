@@ -19,7 +19,7 @@ from bot.research.dataset import Samples
 from bot.research.metrics import interval, redraws
 
 LOT: Final = Decimal(100)
-SHARES: Final = (0.01, 0.05, 0.20)
+SHARES: Final = (0.01, 0.05, 0.10, 0.20)
 _SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
 
 
@@ -66,7 +66,7 @@ def outcomes(score: Floats, samples: Samples) -> dict[str, Floats]:
 
 
 def _gain(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
-    draws = redraws(samples.market, seed)
+    draws = redraws(samples.unit, seed)
     result: dict[str, Any] = {
         "rows": len(samples),
         "markets": len(np.unique(samples.market)),

@@ -1,7 +1,7 @@
-"""How good scores were: pure arithmetic on arrays, with intervals that respect markets.
+"""How good scores were: pure arithmetic on arrays, with intervals that respect events.
 
-`score` is P(up) and `up` what happened, both (N,). Rows of one market move together, so an
-interval redraws markets, never rows.
+`score` is P(up) and `up` what happened, both (N,). Rows of one event move together, so an
+interval redraws events, never rows.
 """
 
 from collections.abc import Callable
@@ -66,9 +66,18 @@ def calibration_error(score: Floats, up: Bools) -> float:
     return sum(part["rows"] * abs(part["score"] - part["up"]) for part in bins) / max(rows, 1)
 
 
-def redraws(market: Codes, seed: int, draws: int = _DRAWS) -> Floats:
-    """Row weights of so many redraws of the markets, with replacement: shape (draws, N)."""
-    code = np.unique(market, return_inverse=True)[1]
+def confidence_error(score: Floats, up: Bools) -> float:
+    """The same for the side that is called: how sure it was against how often it was right.
+
+    A drift of the market, which favours one side for a while, cancels; overconfidence does not.
+    """
+    is_rise = score > 0.5
+    return calibration_error(np.where(is_rise, score, 1 - score), up == is_rise)
+
+
+def redraws(unit: Codes, seed: int, draws: int = _DRAWS) -> Floats:
+    """Row weights of so many redraws of the units, with replacement: shape (draws, N)."""
+    code = np.unique(unit, return_inverse=True)[1]
     count = int(code.max(initial=-1)) + 1
     picks = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / max(count, 1)), draws)
     weights: Floats = picks[:, code].astype(np.float64)
@@ -79,6 +88,16 @@ def interval(values: Floats) -> tuple[float, float]:
     """The middle 95 % of redrawn values."""
     low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def weighted_quantile(values: Floats, share: float, weight: Floats) -> float:
+    """The least value with at least `share` of all weight at or below it; NaN without values."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order])
+    if not len(order):
+        return float("nan")
+    place = int(np.searchsorted(reached, share * reached[-1]))
+    return float(values[order[min(place, len(order) - 1)]])
 
 
 def _mean(values: Floats, weight: Floats | None) -> float:

@@ -74,6 +74,27 @@ def draw(found: Mapping[str, Any], folder: Path) -> list[Path]:
     return paths
 
 
+def draw_card(content: Mapping[str, Any], path: Path) -> None:
+    """Said against happened, as a picture: on the test day, and on each kind that was left out."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # see above
+    from matplotlib.figure import Figure  # noqa: PLC0415  # see above
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    curves = {"test day": content["test"]["reliability"]} | {
+        f"{kind}, never seen": one["reliability"] for kind, one in content["never_seen"].items()
+    }
+    for name, bins in curves.items():
+        axes.plot([b["score"] for b in bins], [b["up"] for b in bins], marker="o", label=name)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    axes.set(xlabel="score", ylabel="share that rose", xlim=(0, 1), ylim=(0, 1))
+    axes.set_title(f"{content['name']}: said against happened")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=80)
+
+
 def _reliability(axes: "Axes", found: Mapping[str, Any]) -> None:
     bins = found["reliability"]
     said, happened = ([part[name] for part in bins] for name in ("score", "up"))

@@ -6,7 +6,7 @@ import numpy as np
 
 from bot.core.market.orderbook import Floats
 from bot.research.dataset import Samples
-from bot.research.metrics import METRICS, calibration_error, interval, redraws
+from bot.research.metrics import METRICS, calibration_error, confidence_error, interval, redraws
 
 #: What makes a difference in a metric an improvement.
 _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
@@ -15,17 +15,21 @@ _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
 def measures(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     """Rows, markets, every metric with its 95 % interval, and how far off the scores were."""
     if not len(samples):
-        return {"rows": 0, "markets": 0} | dict.fromkeys((*METRICS, "calibration_error"))
+        return {"rows": 0, "markets": 0, "events": 0} | dict.fromkeys(
+            (*METRICS, "calibration_error")
+        )
     up = samples.change > 0
-    draws = redraws(samples.market, seed)
+    draws = redraws(samples.unit, seed)
     result: dict[str, Any] = {
         "rows": len(samples),
         "markets": len(np.unique(samples.market)),
+        "events": len(np.unique(samples.event)),
         "up": float(up.mean()),
     }
     for name, metric in METRICS.items():
         result[name] = metric(score, up, None)
     result["calibration_error"] = calibration_error(score, up)
+    result["confidence_error"] = confidence_error(score, up)
     result["intervals"] = {
         name: list(interval(np.array([metric(score, up, draw) for draw in draws])))
         for name, metric in METRICS.items()
@@ -42,7 +46,7 @@ def compared(score: Floats, other: Floats, samples: Samples, seed: int) -> dict[
     if not len(samples):
         return result
     up = samples.change > 0
-    draws = redraws(samples.market, seed)
+    draws = redraws(samples.unit, seed)
     for name, sign in _BETTER.items():
         metric = METRICS[name]
         redrawn = [metric(score, up, draw) - metric(other, up, draw) for draw in draws]

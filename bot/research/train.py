@@ -7,25 +7,37 @@ chosen on the days before alone, by walking forward; the last day only says how 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from bot.core.market.orderbook import Floats
+from bot.model.by_kind import ByKind, Calibrated, calibrated
 from bot.research import card
 from bot.research.card import TrainingPlan
-from bot.research.dataset import Label, Samples, joined, samples
-from bot.research.evaluate import tested
-from bot.research.fit import BASELINES, CANDIDATES, SEED, Fitted, fitted, known, weights
-from bot.research.report import measures
+from bot.research.dataset import LEAST_EVENTS, Label, Samples, joined, samples
+from bot.research.evaluate import ANY, tested
+from bot.research.fit import BASELINES, CANDIDATES, SEED, Model, Recipe, known, learned, weights
+from bot.research.metrics import reliability
+from bot.research.plots import draw_card, drawn
+from bot.research.report import compared, measures
 from bot.research.runs import in_runs
-from bot.research.walk import Trial, calibrating_slope, chosen, expected_factor, trial
+from bot.research.walk import (
+    Slopes,
+    Trial,
+    calibrated_scores,
+    calibrating_slope,
+    calibration,
+    chosen,
+    expected_factor,
+    left_out,
+    strongest,
+    trial,
+)
 from bot.tape.reader import TapeError, read
 
-#: Events before the test day without which nothing can be chosen by walking forward.
-LEAST_EVENTS: Final = 8
 #: Where recordings are kept unless another folder is named.
 RECORDINGS: Final = Path("recordings")
 _DAY: Final = 86_400.0
@@ -40,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     plan = TrainingPlan(
         (*options.tapes, *recorded(options.from_recordings)),
-        Label(options.horizon, options.size),
+        Label(options.horizon, options.size, tuple(options.nearby or _around(options.horizon))),
         tuple(options.cadence),
         options.test_day,
         options.name,
@@ -54,7 +66,14 @@ def main(argv: Sequence[str]) -> int:
     card.write(options.out, plan.name, model.pickled(), content)
     said = "; ".join(content["in_words"])
     sys.stdout.write(f"{options.out / plan.name}.pkl ({model.recipe}) {said}\n")
-    return 0
+    if options.plots is None:
+        return 0
+    picture = options.plots / f"calibration-{plan.name}.png"
+    return 0 if drawn(lambda: draw_card(content, picture)) else 1
+
+
+def _around(horizon: float) -> tuple[float, float]:
+    return horizon / 2, horizon * 2
 
 
 def recorded(folder: Path | None) -> list[Path]:
@@ -66,32 +85,91 @@ def recorded(folder: Path | None) -> list[Path]:
     return sorted(whole | parts)
 
 
-def trained(plan: TrainingPlan) -> tuple[Fitted, dict[str, Any]]:
+def trained(plan: TrainingPlan) -> tuple[Model, dict[str, Any]]:
     """The model and what its card says. Raises TapeError and TooLittleError."""
     if not plan.tapes:
         raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
     every = known(joined([_samples_of(tape, plan) for tape in plan.tapes]))
     before, after = _split(every, plan.test_day)
     trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
-    best, why = chosen(trials, before)
-    slope = calibrating_slope(best, before)
-    moved = before.moved(plan.label.size)
-    model = replace(fitted(best.recipe, moved.features, moved.change > 0), slope=slope)
-    baselines = {
-        name: weights(fitted(recipe, moved.features, moved.change > 0))
-        for name, recipe in BASELINES.items()
-    }
-    content = card.content(plan, model, moved)
+    best, choice = chosen(trials, before)
+    others = left_out(best.recipe, before, plan.label)
+    slopes = calibration(best, others, before)
+    model = shipped(best.recipe, slopes, before, plan.label)
+    score = calibrated_scores(best, slopes, before)
+    content = card.content(plan, model, before)
     content["expected_move"] = {
         "what": "cents = factor × (2 × score − 1) × vol60 × √horizon",
-        "factor": expected_factor(best, slope, before, plan.label.horizon),
+        "factor": expected_factor(score, before, plan.label.horizon),
     }
-    content["drift"] = card.spread_of(model, before.features)
-    content["chosen"] = {"why": why, "walked": [_walked(found, before) for found in trials]}
-    content["baselines"] = baselines
-    content["test"] = tested(model.score(after.features), baselines, after, plan.label.size)
+    content["entry"] = entries(score, others, slopes, before)
+    content["drift"] = card.spread_of(model, before)
+    content["chosen"] = choice | {"walked": [_by_kind(found, before) for found in trials]}
+    content["never_seen"] = never_seen(others, before, plan.label) if others else {}
+    content["baselines"] = lines(before, plan.label)
+    scored = model.score(after.features, after.tickers)
+    content["test"] = tested(scored, content["baselines"], after, plan.label.size)
     content["in_words"] = card.in_words(content["test"])
     return model, content
+
+
+def entries(score: Floats, others: Trial | None, slopes: Slopes, before: Samples) -> dict[str, Any]:
+    """The scores that enter, kind by kind, and those for kinds that were never seen."""
+    kinds = {
+        name: strongest(np.where(before.family == number, score, np.nan), before, card.ENTERING)
+        for number, name in enumerate(before.families)
+        if name in slopes.kinds
+    }
+    unseen = score if others is None else calibrated(others.score, slopes.general)
+    return card.entry(strongest(unseen, before, card.ENTERING), kinds)
+
+
+def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> Model:
+    """The estimators that go into the file: one for each kind with a slope of its own, and one."""
+    general = learned(recipe, before, label)
+    kinds = {
+        name: Calibrated(learned(recipe, before, label, name).estimator, slope)
+        for name, slope in slopes.kinds.items()
+    }
+    models = ByKind(Calibrated(general.estimator, slopes.general), kinds)
+    return Model(general.recipe, general.uses, models)
+
+
+def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]]]:
+    """The baselines as straight lines, for each kind of market its own and for any other one."""
+    moved = before.moved(label.size)
+    both = [
+        name
+        for number, name in enumerate(moved.families)
+        if len(np.unique(moved.change[moved.family == number] > 0)) > 1
+    ]
+    return {
+        kind or ANY: {
+            name: weights(learned(recipe, before, label, kind))
+            for name, recipe in BASELINES.items()
+        }
+        for kind in (None, *both)
+    }
+
+
+def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
+    """How a fit on all other kinds does on each, with the slope that held on yet others."""
+    plain = left_out(CANDIDATES[0], before, label)
+    rows, found = others.judged, {}
+    for number, name in enumerate(before.families):
+        own = before.family[rows] == number
+        rest, part = before.take(rows[~own]), before.take(rows[own])
+        if plain is None or not len(rest) or not len(part):
+            continue
+        slope = calibrating_slope(others.score[rows[~own]], rest)
+        score = calibrated(others.score[rows[own]], slope)
+        found[name] = {
+            "slope": slope,
+            **measures(score, part, SEED),
+            "over_touch_imbalance": compared(score, plain.score[rows[own]], part, SEED)["log_loss"],
+            "reliability": reliability(score, part.change > 0),
+        }
+    return found
 
 
 def _samples_of(path: Path, plan: TrainingPlan) -> Samples:
@@ -118,11 +196,12 @@ def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
     return before, after
 
 
-def _walked(found: Trial, samples: Samples) -> dict[str, Any]:
-    folds = [measures(found.score[rows], samples.take(rows), SEED) for rows in found.folds]
-    rows = np.concatenate(found.folds)
-    pooled = measures(found.score[rows], samples.take(rows), SEED)
-    return {"recipe": found.recipe.name, "pooled": pooled, "folds": folds}
+def _by_kind(found: Trial, samples: Samples) -> dict[str, Any]:
+    kinds = {
+        name: measures(found.score[rows], samples.take(rows), SEED)
+        for name, rows in found.by_kind(samples).items()
+    }
+    return {"recipe": found.recipe.name, "kinds": kinds}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,8 +217,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
+    parser.add_argument("--plots", type=Path, help="draw how calibrated it is into this folder")
     parser.add_argument("--note", default="", help="a remark for the readers of the card")
     parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")
+    parser.add_argument(
+        "--nearby",
+        type=float,
+        nargs="+",
+        help="horizons that boosting learns from besides; default: half and twice the horizon",
+    )
     parser.add_argument("--size", type=float, default=1.0, help="cents that count as a move")
     parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 2.0, 5.0], help="seconds")
     parser.add_argument("--test-day", help="first day held out (YYYY-MM-DD); default: the last")

@@ -1,48 +1,76 @@
-"""Walking forward: fit on the past, score the markets that came after, and choose by that alone."""
+"""Scores by fits that never saw the event: what the choice, the slopes and the thresholds rest on.
 
-from collections.abc import Iterator, Sequence
+A kind of market with enough events is walked forward in time; of one with few, each part of its
+events is left out once; and each kind is left out whole, to see what holds on kinds never seen.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.expected_value import expected_move
-from bot.model.scorer import calibrated
-from bot.research.dataset import Label, Samples
-from bot.research.fit import SEED, Recipe, column_numbers, fitted
-from bot.research.metrics import log_loss
+from bot.model.by_kind import calibrated
+from bot.research.dataset import LEAST_EVENTS, Label, Samples
+from bot.research.fit import SEED, Recipe, column_numbers, evenly, learned
+from bot.research.metrics import Bools, log_loss, weighted_quantile
 from bot.research.report import compared
 from bot.tape.reader import Rows
 
 #: Folds scored; what comes before the first is only ever trained on.
 FOLDS: Final = 5
 _FIRST_SHARE: Final = 0.35
-#: Nats a richer model must save a row to be worth shipping.
-LEAST_GAIN: Final = 0.002
+#: The slope for kinds never seen where there is only one kind, so that nothing says how it carries.
+UNPROVEN: Final = 0.5
 
 
 def folds(samples: Samples, horizon: float, count: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
-    """Rows to fit and rows to score, walking forward over events by when they began.
+    """Rows to fit and rows to score: no event, and no future of a scored row, is on both sides."""
+    events = np.array(
+        [
+            len(np.unique(samples.event[samples.family == number]))
+            for number in range(len(samples.families))
+        ]
+    )
+    is_long = (events >= LEAST_EVENTS)[samples.family] if len(events) else np.empty(0, bool)
+    if is_long.any():
+        yield from _forward(samples, is_long, horizon, count)
+    for number in np.flatnonzero(events < LEAST_EVENTS):
+        yield from _left_out(samples, samples.family == number, count)
 
-    An event is on one side only. Rows whose future reaches into the scored events are purged,
-    and one more horizon is kept away.
+
+def _forward(
+    samples: Samples, judged: Bools, horizon: float, count: int
+) -> Iterator[tuple[Rows, Rows]]:
+    """Walking forward over the judged events by when they began.
+
+    Rows whose future reaches into the scored events are purged, and one more horizon is kept away.
     """
     event, at = samples.event, samples.at
     begins = np.full(event.max() + 1, np.inf)
     np.minimum.at(begins, event, at)
-    order = np.unique(begins[event])
+    order = np.unique(begins[event[judged]])
     edges = order[np.linspace(_FIRST_SHARE * len(order), len(order), count + 1).astype(int)[:-1]]
     for start, end in zip(edges, [*edges[1:], np.inf], strict=True):
-        scored = (begins[event] >= start) & (begins[event] < end)
+        scored = judged & (begins[event] >= start) & (begins[event] < end)
         past = (begins[event] < start) & (at + 2 * horizon < start)
         yield np.flatnonzero(past), np.flatnonzero(scored)
 
 
+def _left_out(samples: Samples, judged: Bools, count: int) -> Iterator[tuple[Rows, Rows]]:
+    """Each part of the judged events once, with everything of other events to fit; none if one."""
+    events = np.unique(samples.event[judged])
+    for part in np.array_split(events, min(count, len(events))) if len(events) > 1 else ():
+        scored = np.isin(samples.event, part)
+        yield np.flatnonzero(~scored), np.flatnonzero(scored)
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A candidate walked forward: the score of every row by a fit on its past, NaN where none.
+    """A candidate tried: the score of each row by a fit that did not see its event, else NaN.
 
     `folds` are the rows scored by each fit after which the mid moved: those that can be judged.
     """
@@ -51,61 +79,128 @@ class Trial:
     score: Floats
     folds: tuple[Rows, ...]
 
+    @property
+    def judged(self) -> Rows:
+        """All rows that can be judged, rising."""
+        return np.sort(np.concatenate(self.folds)) if self.folds else np.empty(0, dtype=np.intp)
+
+    def by_kind(self, samples: Samples) -> dict[str, Rows]:
+        """The rows that can be judged by kind of market, of those with any."""
+        kind = samples.family[self.judged]
+        parts = {name: self.judged[kind == n] for n, name in enumerate(samples.families)}
+        return {name: rows for name, rows in parts.items() if len(rows)}
+
+
+class Slopes(NamedTuple):
+    """The slope of each kind of market, and that for any other."""
+
+    general: float
+    kinds: Mapping[str, float]
+
 
 def trial(recipe: Recipe, samples: Samples, label: Label) -> Trial:
-    """Walk one candidate forward: fitted where the mid moved, scored everywhere."""
+    """Try one candidate on the folds: fitted where the mid moved, scored everywhere."""
+    parts = list(folds(samples, label.reach))
+    return _tried(recipe, samples, label, parts)
+
+
+def left_out(recipe: Recipe, samples: Samples, label: Label) -> Trial | None:
+    """Try one candidate on each kind of market by a fit on all others; None if there is but one."""
+    kinds = range(len(samples.families))
+    if len(kinds) < 2:
+        return None
+    sides = [samples.family == number for number in kinds]
+    parts = [(np.flatnonzero(~side), np.flatnonzero(side)) for side in sides]
+    return _tried(recipe, samples, label, parts)
+
+
+def _tried(
+    recipe: Recipe, samples: Samples, label: Label, parts: Sequence[tuple[Rows, Rows]]
+) -> Trial:
     moved = np.abs(samples.change) >= label.size
     score = np.full(len(samples), np.nan)
-    results = []
-    for past, scored in tqdm(list(folds(samples, label.horizon)), desc=recipe.name, disable=None):
-        rows = past[moved[past]]
-        model = fitted(recipe, samples.features[rows], samples.change[rows] > 0)
-        score[scored] = model.score(samples.features[scored])
-        results.append(scored[moved[scored]])
-    return Trial(recipe, score, tuple(results))
+    for past, scored in tqdm(parts, desc=recipe.name, disable=None):
+        kinds = samples.family[scored]
+        for number in np.unique(kinds):
+            rows = scored[kinds == number]
+            model = learned(recipe, samples.take(past), label, samples.families[number])
+            score[rows] = model.score(samples.features[rows])
+    return Trial(recipe, score, tuple([scored[moved[scored]] for _, scored in parts]))
 
 
-def chosen(trials: Sequence[Trial], samples: Samples) -> tuple[Trial, str]:
-    """The first (plainest) trial, unless a later one earns its complexity; and why, in words.
+def chosen(trials: Sequence[Trial], samples: Samples) -> tuple[Trial, dict[str, Any]]:
+    """The last trial, which is the boosting, unless it is shown worse than the best of the others.
 
-    It earns it against every plainer one: with a log loss lower by `LEAST_GAIN`, the interval of
-    that gain over markets above 0, and in all folds but one at least.
+    Shown is what an interval over events excludes, for any kind of market with enough of them.
+    The second value says against what it was held, kind by kind, and what came of it.
     """
-    for number in range(len(trials) - 1, 0, -1):
-        plainer = trials[:number]
-        if all(_is_worth_it(trials[number], other, samples) for other in plainer):
-            return trials[number], "it beats every plainer candidate by enough, walking forward"
-    return trials[0], "no richer candidate beats all plainer ones by enough, walking forward"
+    *plain, boosting = trials
+    held = {}
+    for name, rows in _comparable(boosting, samples).items():
+        best = min(plain, key=lambda one: log_loss(one.score[rows], samples.change[rows] > 0))
+        part = samples.take(rows)
+        found = compared(boosting.score[rows], best.score[rows], part, SEED)["log_loss"]
+        held[name] = {"against": best.recipe.name, **found, "events": len(np.unique(part.event))}
+    worse = [name for name, one in held.items() if one["interval"][1] < 0]
+    if not worse:
+        return boosting, {
+            "why": "no interval shows it worse than the best plain candidate",
+            "held": held,
+        }
+    against = held[worse[0]]["against"]
+    best = next(one for one in plain if one.recipe.name == against)
+    return best, {"why": f"boosting is worse than it on {worse[0]}", "held": held}
 
 
-def calibrating_slope(found: Trial, samples: Samples) -> float:
-    """The slope of the log odds that fits the walked scores best, to a hundredth, at most 1.
+def _comparable(found: Trial, samples: Samples) -> dict[str, Rows]:
+    """The judged rows of each kind with enough events for an interval; all if none has."""
+    enough = {
+        name: rows
+        for name, rows in found.by_kind(samples).items()
+        if len(np.unique(samples.event[rows])) >= LEAST_EVENTS
+    }
+    return enough or {"all": found.judged}
+
+
+def calibration(found: Trial, others: Trial | None, samples: Samples) -> Slopes:
+    """The slopes: of each kind on its own events left out, and what holds on kinds left out."""
+    kinds = {
+        name: calibrating_slope(found.score[rows], samples.take(rows))
+        for name, rows in found.by_kind(samples).items()
+    }
+    if others is None:
+        return Slopes(min(UNPROVEN, *kinds.values()), kinds)
+    rows = others.judged
+    return Slopes(calibrating_slope(others.score[rows], samples.take(rows)), kinds)
+
+
+def calibrating_slope(score: Floats, samples: Samples) -> float:
+    """The slope of the log odds that fits best, to a hundredth, at most 1; events weigh evenly.
 
     A model may be told that it was too sure of itself, never that it was too modest.
     """
-    rows = np.concatenate(found.folds)
-    score, up = found.score[rows], samples.change[rows] > 0
-    slopes = np.arange(20, 101) / 100
-    losses = [log_loss(calibrated(score, slope), up) for slope in slopes.tolist()]
+    up, weight = samples.change > 0, evenly(samples)
+    slopes = np.arange(10, 101) / 100
+    losses = [log_loss(calibrated(score, slope), up, weight) for slope in slopes.tolist()]
     return float(slopes[int(np.argmin(losses))])
 
 
-def expected_factor(found: Trial, slope: float, samples: Samples, horizon: float) -> float:
-    """The factor of `edge.expected_move` that fits all walked rows best, moved or not."""
-    rows = np.flatnonzero(np.isfinite(found.score))
-    score = calibrated(found.score[rows], slope)
+def calibrated_scores(found: Trial, slopes: Slopes, samples: Samples) -> Floats:
+    """The scores of a trial as the model would have given them, (N,)."""
+    each = np.array([slopes.kinds.get(name, slopes.general) for name in samples.families])
+    return calibrated(found.score, each[samples.family])
+
+
+def expected_factor(score: Floats, samples: Samples, horizon: float) -> float:
+    """The factor of `edge.expected_move` that fits all scored rows best, moved or not."""
+    rows = np.flatnonzero(np.isfinite(score))
     volatility = samples.features[rows][:, column_numbers(("vol60",))[0]]
-    unit = expected_move(score, volatility, horizon, 1.0)
+    unit = expected_move(score[rows], volatility, horizon, 1.0)
     return float((unit @ samples.change[rows]) / (unit @ unit))
 
 
-def _is_worth_it(rival: Trial, other: Trial, samples: Samples) -> bool:
-    rows = np.concatenate(rival.folds)
-    better = compared(rival.score[rows], other.score[rows], samples.take(rows), SEED)["log_loss"]
-    won = sum(
-        log_loss(rival.score[fold], samples.change[fold] > 0)
-        < log_loss(other.score[fold], samples.change[fold] > 0)
-        for fold in rival.folds
-    )
-    is_clear = better["gain"] >= LEAST_GAIN and better["interval"][0] > 0
-    return bool(is_clear and won >= len(rival.folds) - 1)
+def strongest(score: Floats, samples: Samples, share: float) -> float:
+    """How far from even the most decided `share` of scores are at least; events weigh evenly."""
+    rows = np.flatnonzero(np.isfinite(score))
+    part = samples.take(rows)
+    return weighted_quantile(np.abs(score[rows] - 0.5), 1 - share, evenly(part))

@@ -118,7 +118,7 @@ class Analyzer:
 
     def predicted(self, seen: Observations) -> Predictions:
         """What the model makes of the measurements."""
-        predicted = self._scorer.predict(seen.features)
+        predicted = self._scorer.predict(seen.features, seen.books.tickers)
         reasons = _first_reasons(seen.gated, predicted.reasons)
         scores = np.where([reason is None for reason in reasons], predicted.score, np.nan)
         return Predictions(

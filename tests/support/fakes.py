@@ -77,13 +77,13 @@ class FakeScorer:
     fault: str | None = None
     card: None = None
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         value = np.nan if self.opinion is None else self.opinion
         return np.full(len(features), value)
 
-    def predict(self, features: Floats) -> ModelOutput:
+    def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
         reason = "the fake has no opinion" if self.opinion is None else None
-        return ModelOutput(self.score(features), (reason,) * len(features))
+        return ModelOutput(self.score(features, tickers), (reason,) * len(features))
 
 
 @dataclass

@@ -9,22 +9,27 @@ import pyarrow.parquet as pq
 LEVELS = 5
 
 
-def made_tape(path: Path, *, markets: int = 12, seconds: int = 80, days: int = 3) -> Path:
+def made_tape(
+    path: Path, *, markets: int = 12, seconds: int = 80, days: int = 3, series: str = "MADE"
+) -> Path:
     """A tape in which a heavier bid is followed by a rise more often than not, seeded."""
     rng = np.random.default_rng(3)
-    tables = [_market(rng, number, seconds, days * number // markets) for number in range(markets)]
+    tables = [
+        _market(rng, f"{series}-{number}-0", number, seconds, days * number // markets)
+        for number in range(markets)
+    ]
     pq.write_table(pa.concat_tables(tables), path)
     return path
 
 
-def _market(rng: np.random.Generator, number: int, seconds: int, day: int) -> pa.Table:
+def _market(rng: np.random.Generator, ticker: str, number: int, seconds: int, day: int) -> pa.Table:
     lean = np.clip(np.repeat(rng.normal(0, 0.5, seconds // 5), 5), -0.9, 0.9)
     drift = np.repeat(rng.random(seconds // 5) < (1 + lean[::5]) / 2, 5)
     step = np.where(np.arange(seconds) % 5 == 4, np.where(drift, 1, -1), 0)
     bid = np.clip(50 + np.concatenate([[0], np.cumsum(step)[:-1]]), 20, 80)
     columns: dict[str, object] = {
         "ts_ms": 1_778_457_600_000 + day * 86_400_000 + (number * 1000 + np.arange(seconds)) * 1000,
-        "ticker": [f"MADE-{number}-0"] * seconds,
+        "ticker": [ticker] * seconds,
         "segment": ["one"] * seconds,
         "secs_to_close": 900.0 - np.arange(seconds),
     }

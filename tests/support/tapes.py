@@ -18,11 +18,11 @@ class SizeScorer:
     fault = None
     card = None
 
-    def score(self, features):
+    def score(self, features, tickers):
         return np.clip(0.5 + features[:, 0] / 2, 0.01, 0.99)
 
-    def predict(self, features):
-        score = self.score(features)
+    def predict(self, features, tickers):
+        score = self.score(features, tickers)
         return ModelOutput(score, tuple("unknown" if isnan(s) else None for s in score.tolist()))
 
 

@@ -2,7 +2,8 @@
 
 Everything is free of scale (ratios, cents, logarithms of ratios), so that it carries to other
 markets: nothing knows a market's name, the size of its whole book, or which way its price leans.
-Depth counts only near the touch, where penny quotes do not reach. `FEATURES` says what each is.
+Only `thickness` counts contracts, and no more of them than a few. Depth counts only near the
+touch, where penny quotes do not reach. `FEATURES` says what each is.
 
 What came before is remembered in rows (`history`), one per market, which the caller keeps between
 observations. Without both sides every feature but `log_ttc` is
@@ -86,6 +87,7 @@ _MEASURED: Final = (
     Feature("spread", _EVEN, 0, "best ask less best bid, cents"),
     Feature("pq", _EVEN, 0, "mid × (1 − mid), the variance of the outcome"),
     Feature("log_ttc", _EVEN, 0, "logarithm of the seconds to close, at least 1"),
+    Feature("thickness", _EVEN, 1, "binary logarithm of the smaller best size + 1, at most 3"),
     Feature("mom2", _ODD, 0, "mid less its 2 s average, cents", is_history=True),
     Feature("mom10", _ODD, 0, "mid less its 10 s average, cents", is_history=True),
     Feature("mom60", _ODD, 0, "mid less its 60 s average, cents", is_history=True),
@@ -151,7 +153,7 @@ def book_features(books: Books, seconds_to_close: Floats) -> Floats:
     bid, ask = _depth(books.bid_price, books.bid_size), _depth(books.ask_price, books.ask_size)
     spread, low, high = _prices(books.best_bid, books.best_ask)
     imb1 = imbalance(bid.bbo, ask.bbo)
-    table = np.empty((len(books), 15))
+    table = np.empty((len(books), 16))
     with np.errstate(divide="ignore", invalid="ignore"):
         table[:, 0] = imb1
         table[:, 1] = imbalance(bid.five, ask.five)
@@ -167,6 +169,8 @@ def book_features(books: Books, seconds_to_close: Floats) -> Floats:
         table[:, 11] = bid.bbo / bid.near - ask.bbo / ask.near
         table[:, 12] = spread
         table[:, 13] = low * high
+        # Bounded, so that it tells a quote of one or two contracts from others, and no more.
+        table[:, 15] = np.minimum(np.log2(np.minimum(bid.bbo, ask.bbo) + 1), 3.0)
     table[~two_sided] = np.nan
     table[:, 14] = np.log(np.maximum(seconds_to_close, 1.0))
     return table

@@ -10,12 +10,15 @@ import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
+from bot.model.by_kind import ByKind, Calibrated, calibrated
 from bot.model.card import Card, read_card, suited, too_slow
-from bot.model.scorer import MODELS, ModelScorer, NoScorer, calibrated, chosen, load
-from bot.ports.exchange import Scorer
+from bot.model.pickled import Pickled
+from bot.model.scorer import MODELS, ModelScorer, NoScorer, chosen, load
+from bot.ports.exchange import ModelOutput, Scorer
 
 USES = ("imb1", "spread")
 RANGES = {"imb1": [-1.0, 1.0], "spread": [1.0, 4.0], "vol60": [0.2, 5.0]}
@@ -34,8 +37,8 @@ class Broken:
         return np.full((len(features), 2), np.nan)
 
 
-def bundle(estimator: object, slope: float = 1.0) -> dict[str, Any]:
-    return {"estimator": estimator, "uses": list(USES), "slope": slope}
+def bundle(estimator: object, slope: float = 1.0, **kinds: Any) -> dict[str, Any]:
+    return {"uses": list(USES), "general": (estimator, slope), "kinds": kinds}
 
 
 def card(content: bytes, **changes: Any) -> dict[str, Any]:
@@ -71,6 +74,14 @@ def rows(**columns: float | list[float]) -> Floats:
     return table
 
 
+def scored(scorer: Scorer, table: Floats, kind: str = "MADE") -> Floats:
+    return scorer.score(table, [f"{kind}-{row}-0" for row in range(len(table))])
+
+
+def predicted_by(scorer: Scorer, table: Floats) -> ModelOutput:
+    return scorer.predict(table, ["MADE-1-0"] * len(table))
+
+
 def loaded(folder: Path, *args: Any, **changes: Any) -> Scorer:
     return load(saved(folder, *args, **changes), folder=folder)
 
@@ -80,23 +91,80 @@ def test_a_model_that_is_what_its_card_says_scores(tmp_path: Path) -> None:
 
     assert scorer.fault is None
     assert scorer.version == "abc"
-    assert scorer.score(rows(imb1=[0.5, 0.0, -0.5])) == pytest.approx([0.65, 0.5, 0.35])
+    assert scored(scorer, rows(imb1=[0.5, 0.0, -0.5])) == pytest.approx([0.65, 0.5, 0.35])
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8), st.floats(0.2, 1.5))
 @settings(max_examples=40)
 def test_a_book_and_its_mirror_have_scores_that_sum_to_one(imb: list[float], slope: float) -> None:
-    scorer = ModelScorer(Lopsided(), USES, slope, Card.of(card(b"")))
+    scorer = ModelScorer(ByKind(Calibrated(Lopsided(), slope)), USES, Card.of(card(b"")))
     table = rows(imb1=imb)
 
-    scores, mirror = scorer.score(table), scorer.score(table * PARITY)
+    scores, mirror = scored(scorer, table), scored(scorer, table * PARITY)
 
     np.testing.assert_allclose(scores + mirror, 1.0, atol=1e-12)
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
+class Steady:
+    """The same score for every book; module level, so that it can be pickled."""
+
+    def __init__(self, up: float) -> None:
+        self._up = up
+
+    def predict_proba(self, features: Floats) -> Floats:
+        up = 0.5 + self._up * features[:, 0]
+        return np.column_stack([1 - up, up])
+
+
+def test_each_kind_of_market_is_scored_by_its_own_estimator_and_others_by_the_general_one(
+    tmp_path: Path,
+) -> None:
+    own: dict[str, Any] = {
+        "15-minute price": (Steady(0.4), 1.0),
+        "KXHIGHNY": (Steady(0.2), 1.0),
+    }
+    scorer = loaded(tmp_path, bundle(Steady(0.1), **own))
+    tickers = ["KXHIGHNY-25DEC15-B30.5", "KXBTC15M-26MAY11-15", "KXELSE-1", "KXETH15M-26MAY11-15"]
+
+    scores = scorer.score(rows(imb1=[1.0] * 4), tickers)
+
+    assert scores == pytest.approx([0.7, 0.9, 0.6, 0.9])
+    assert scorer.predict(rows(imb1=[1.0] * 4), tickers).score == pytest.approx(scores)
+
+
+def test_the_slope_of_a_kind_shrinks_its_scores_alone(tmp_path: Path) -> None:
+    scorer = loaded(tmp_path, bundle(Steady(0.3), 0.5, KXOWN=(Steady(0.3), 1.0)))
+
+    own, general = (scored(scorer, rows(imb1=1.0), kind)[0] for kind in ("KXOWN", "KXELSE"))
+
+    assert own == pytest.approx(0.8)
+    assert general == pytest.approx(2 / 3)
+
+
+def test_a_batch_is_scored_on_one_thread() -> None:
+    def threads() -> set[int]:
+        openmp = [one for one in threadpool_info() if one["user_api"] == "openmp"]
+        return {one["num_threads"] for one in openmp}
+
+    seen: list[set[int]] = []
+
+    class Watching(Steady):
+        def predict_proba(self, features: Floats) -> Floats:
+            seen.append(threads())
+            return super().predict_proba(features)
+
+    with threadpool_limits(limits=2, user_api="openmp"):
+        before = threads()
+        Pickled(Watching(0.1)).predict_proba(rows())
+        after = threads()
+
+    assert before == after == {2}, "scikit-learn brings OpenMP along"
+    assert seen == [{1}]
+
+
 def test_a_row_of_which_too_little_is_known_has_no_score_and_a_reason(tmp_path: Path) -> None:
-    predicted = loaded(tmp_path).predict(rows(imb1=[0.5, np.nan], vol60=[np.nan, 1.0]))
+    predicted = predicted_by(loaded(tmp_path), rows(imb1=[0.5, np.nan], vol60=[np.nan, 1.0]))
 
     assert np.isnan(predicted.score).all()
     assert predicted.reasons == ("not enough known: vol60", "not enough known: imb1")
@@ -105,14 +173,14 @@ def test_a_row_of_which_too_little_is_known_has_no_score_and_a_reason(tmp_path: 
 def test_what_the_model_reads_must_be_known_even_without_a_range(tmp_path: Path) -> None:
     scorer = loaded(tmp_path, ranges={"vol60": [0.2, 5.0]})
 
-    predicted = scorer.predict(rows(imb1=[0.5, np.nan, 0.5], vol60=[1.0, 1.0, 9.0]))
+    predicted = predicted_by(scorer, rows(imb1=[0.5, np.nan, 0.5], vol60=[1.0, 1.0, 9.0]))
 
     assert np.isfinite(predicted.score).tolist() == [True, False, False]
     assert predicted.reasons[1] == "not enough known: imb1"
 
 
 def test_a_row_outside_the_domain_has_no_score_and_a_reason(tmp_path: Path) -> None:
-    predicted = loaded(tmp_path).predict(rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
+    predicted = predicted_by(loaded(tmp_path), rows(spread=[2.0, 40.0], vol60=[1.0, 0.01]))
 
     assert predicted.score[0] == pytest.approx(0.65)
     assert np.isnan(predicted.score[1])
@@ -120,7 +188,7 @@ def test_a_row_outside_the_domain_has_no_score_and_a_reason(tmp_path: Path) -> N
 
 
 def test_no_rows_have_no_scores(tmp_path: Path) -> None:
-    predicted = loaded(tmp_path).predict(rows()[:0])
+    predicted = predicted_by(loaded(tmp_path), rows()[:0])
 
     assert predicted.score.shape == (0,)
     assert predicted.reasons == ()
@@ -129,9 +197,9 @@ def test_no_rows_have_no_scores(tmp_path: Path) -> None:
 def test_one_row_scores_as_it_does_among_others(tmp_path: Path) -> None:
     scorer, table = loaded(tmp_path), rows(imb1=np.linspace(-1, 1, 7).tolist())
 
-    alone = [scorer.score(table[[row]])[0] for row in range(7)]
+    alone = [scored(scorer, table[[row]])[0] for row in range(7)]
 
-    np.testing.assert_array_equal(alone, scorer.score(table))
+    np.testing.assert_array_equal(alone, scored(scorer, table))
 
 
 def test_a_calibrated_score_keeps_its_side_and_moves_towards_even() -> None:
@@ -333,11 +401,11 @@ def test_columns_the_service_would_not_send_are_refused(tmp_path: Path) -> None:
 
 
 def test_without_a_model_there_are_no_opinions_and_everybody_is_told_why() -> None:
-    predicted = NoScorer("x.pkl is gone; train again").predict(rows(imb1=[0.1, 0.2]))
+    predicted = predicted_by(NoScorer("x.pkl is gone; train again"), rows(imb1=[0.1, 0.2]))
 
     assert np.isnan(predicted.score).all()
     assert predicted.reasons == ("no model: x.pkl is gone; train again",) * 2
-    assert np.isnan(NoScorer("gone").score(rows())).all()
+    assert np.isnan(scored(NoScorer("gone"), rows())).all()
 
 
 def test_a_score_older_than_its_horizon_is_said_to_be_stale() -> None:
@@ -366,7 +434,7 @@ def test_the_shipped_model_loads_and_has_an_opinion() -> None:
     for name, (low, high) in scorer.card.ranges.items():
         ordinary[0, FEATURE_NAMES.index(name)] = (low + high) / 2
 
-    assert 0 <= scorer.score(ordinary)[0] <= 1
+    assert 0 <= scored(scorer, ordinary)[0] <= 1
 
 
 def test_the_pin_and_the_cards_agree_on_scikit_learn() -> None:

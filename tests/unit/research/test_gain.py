@@ -21,6 +21,7 @@ def moment(bid: float, ask: float, later_bid: float, later_ask: float) -> Sample
         later_bid=np.array([later_bid / 100]),
         later_ask=np.array([later_ask / 100]),
         change=np.array([(later_bid + later_ask - bid - ask) / 2]),
+        nearby=np.empty((1, 0)),
         markets=("M",),
         dropped={},
     )

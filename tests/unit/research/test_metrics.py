@@ -9,10 +9,12 @@ from bot.research.metrics import (
     auc,
     brier,
     calibration_error,
+    confidence_error,
     interval,
     log_loss,
     redraws,
     reliability,
+    weighted_quantile,
 )
 
 scored = st.lists(
@@ -64,6 +66,25 @@ def test_reliability_bins_hold_every_row_once() -> None:
 
 def test_fewer_rows_than_bins_make_fewer_bins() -> None:
     assert len(reliability(np.array([0.5, 0.6]), np.array([True, False]), bins=10)) == 2
+
+
+def test_a_drift_is_no_overconfidence() -> None:
+    rng = np.random.default_rng(5)
+    score, luck = rng.uniform(0.2, 0.8, 40_000), rng.random(40_000)
+    drifting, bold = luck < score + 0.1, luck < 0.5 + (score - 0.5) / 2
+
+    assert confidence_error(score, drifting) == pytest.approx(0.0, abs=0.02)
+    assert calibration_error(score, drifting) == pytest.approx(0.1, abs=0.02)
+    assert confidence_error(score, bold) == pytest.approx(0.075, abs=0.02)
+
+
+def test_values_are_cut_where_their_weight_is_reached() -> None:
+    values, weight = np.array([3.0, 1.0, 2.0]), np.array([8.0, 1.0, 1.0])
+
+    assert weighted_quantile(values, 0.1, weight) == 1.0
+    assert weighted_quantile(values, 0.2, weight) == 2.0
+    assert weighted_quantile(values, 0.9, weight) == 3.0
+    assert np.isnan(weighted_quantile(np.empty(0), 0.9, np.empty(0)))
 
 
 def test_scores_that_say_what_happens_have_no_calibration_error() -> None:

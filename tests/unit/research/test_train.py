@@ -1,5 +1,7 @@
 import json
+import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +9,25 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from bot.core.market.orderbook import Floats
 from bot.core.signals.expected_value import expected_move
 from bot.core.signals.features import FEATURE_NAMES, PARITY
-from bot.model.scorer import ModelScorer, calibrated, load
+from bot.model.by_kind import calibrated
+from bot.model.scorer import ModelScorer, load
 from bot.research import card, evaluate, train
-from bot.research.dataset import Label, Samples, samples
-from bot.research.fit import BASELINES, CANDIDATES, Recipe, fitted, known, straight, weights
+from bot.research.dataset import Label, Samples, joined, samples
+from bot.research.fit import (
+    BASELINES,
+    BOOSTING,
+    CANDIDATES,
+    column_numbers,
+    evenly,
+    fitted,
+    known,
+    learned,
+    straight,
+    weights,
+)
 from bot.research.metrics import auc
 from bot.research.runs import in_runs
 from bot.research.walk import (
@@ -21,6 +36,7 @@ from bot.research.walk import (
     chosen,
     expected_factor,
     folds,
+    left_out,
     trial,
 )
 from bot.tape.reader import read
@@ -57,7 +73,8 @@ def test_training_again_from_the_folder_of_recordings_gives_the_same_file(
 ) -> None:
     reported = ["--from-recordings", str(tape.parent), "--out", str(tmp_path), "--horizon", "5"]
 
-    assert train.main(reported) == 0
+    assert train.main([*reported, "--plots", str(tmp_path / "plots")]) == 0
+    assert (tmp_path / "plots" / "calibration-gbm_label_up.png").stat().st_size > 1_000
     assert written(models) == written(tmp_path)
     files = [folder / "gbm_label_up.pkl" for folder in (models, tmp_path)]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -67,7 +84,7 @@ def test_what_was_trained_loads_and_scores_what_it_saw(models: Path, moments: Sa
     scorer = load(models / "gbm_label_up.pkl", folder=models)
 
     assert isinstance(scorer, ModelScorer), scorer.fault
-    score = scorer.score(moments.features)
+    score = scorer.score(moments.features, moments.tickers)
     predictions = np.isfinite(score)
     assert predictions.mean() > 0.8
     assert auc(score[predictions], (moments.change > 0)[predictions]) > 0.55
@@ -82,8 +99,11 @@ def test_the_card_says_what_the_model_is(models: Path) -> None:
     assert found["test"]["metrics"]["markets"] == 4
     assert set(found["test"]["baselines"]) == {"base_rate", *BASELINES}
     assert len(found["chosen"]["walked"]) == len(CANDIDATES)
+    for one in (found["entry"]["general"], found["entry"]["kinds"]["MADE"]):
+        assert 0 <= one["below"] < 0.5 < one["above"] <= 1
+    assert found["calibration"]["general"] <= 0.5, "one kind says nothing of others"
     assert 0 < found["expected_move"]["factor"] < 10
-    assert set(found["drift"]) == {*found["ranges"], "score"}
+    assert set(found["drift"]) == {*found["ranges"], *found["uses"], "score"}
     low, high = found["test"]["metrics"]["intervals"]["auc"]
     assert low <= found["test"]["metrics"]["auc"] <= high
 
@@ -257,19 +277,19 @@ def test_a_straight_line_is_known_by_its_weights(moments: Samples) -> None:
 
 def test_scores_too_sure_of_themselves_are_brought_back(moments: Samples) -> None:
     plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
-    rows = np.concatenate(plain.folds)
+    rows = plain.judged
+    judged = moments.take(rows)
 
-    bold = Trial(plain.recipe, calibrated(plain.score, 3.0), plain.folds)
-    shy = Trial(plain.recipe, calibrated(plain.score, 0.1), plain.folds)
+    bold, shy = calibrated(plain.score[rows], 3.0), calibrated(plain.score[rows], 0.1)
 
-    assert calibrating_slope(bold, moments) < calibrating_slope(plain, moments) + 1e-9
-    assert calibrating_slope(shy, moments) == 1.0
+    assert calibrating_slope(bold, judged) < calibrating_slope(plain.score[rows], judged) + 1e-9
+    assert calibrating_slope(shy, judged) == 1.0
     assert len(rows) > 0
 
 
 def test_the_expected_move_is_what_followed_on_average(moments: Samples) -> None:
     plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
-    factor = expected_factor(plain, 1.0, moments, HORIZON)
+    factor = expected_factor(plain.score, moments, HORIZON)
 
     rows = np.flatnonzero(np.isfinite(plain.score))
     volatility = moments.features[rows, FEATURE_NAMES.index("vol60")]
@@ -278,11 +298,90 @@ def test_the_expected_move_is_what_followed_on_average(moments: Samples) -> None
     assert factor > 0
 
 
-def test_richer_is_not_better_unless_it_wins_clearly(moments: Samples) -> None:
+def test_boosting_ships_unless_it_is_shown_worse(moments: Samples) -> None:
     plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
-    same = Trial(Recipe("same", (), CANDIDATES[0].build), plain.score, plain.folds)
     up = moments.change > 0
-    oracle = Trial(Recipe("oracle", (), CANDIDATES[0].build), np.where(up, 0.9, 0.1), plain.folds)
 
-    assert chosen([plain, same], moments)[0] is plain
-    assert chosen([plain, same, oracle], moments)[0] is oracle
+    def boosting(score: Floats) -> Trial:
+        return Trial(BOOSTING, score, plain.folds)
+
+    for no_worse in (plain.score, np.where(up, 0.9, 0.1)):
+        best, choice = chosen([plain, boosting(no_worse)], moments)
+        assert best.recipe is BOOSTING
+        assert choice["held"]["MADE"]["against"] == plain.recipe.name
+        assert choice["held"]["MADE"]["events"] >= 8 or "all" in choice["held"]
+
+    best, choice = chosen([plain, boosting(np.where(up, 0.1, 0.9))], moments)
+    assert best is plain
+    assert choice["why"] == "boosting is worse than it on MADE"
+
+
+def test_a_kind_with_few_events_is_judged_on_each_of_them_left_out(tmp_path: Path) -> None:
+    few = made_tape(tmp_path / "few.parquet", markets=3, series="FEW")
+    both = joined([samples(in_runs(read(one)), LABEL) for one in (few, made_tape(tmp_path / "t"))])
+    kind = both.families.index("FEW")
+
+    parts = [part for part in folds(both, HORIZON) if (both.family[part[1]] == kind).any()]
+
+    assert len(parts) == 3
+    for past, scored in parts:
+        assert not set(both.event[past]) & set(both.event[scored])
+        assert set(both.event[past][both.family[past] == kind]), "the other events of its kind"
+
+
+def test_a_kind_left_out_is_scored_by_a_fit_on_the_others(tmp_path: Path, moments: Samples) -> None:
+    other = samples(in_runs(read(made_tape(tmp_path / "t", markets=4, series="OTHER"))), LABEL)
+    both = known(joined([moments, other]))
+
+    found = left_out(BASELINES["touch_imbalance"], both, LABEL)
+
+    assert found is not None
+    assert np.isfinite(found.score).all()
+    one = both.take(np.flatnonzero(both.family == both.families.index("OTHER")))
+    rest = both.take(np.flatnonzero(both.family != both.families.index("OTHER")))
+    expected = learned(BASELINES["touch_imbalance"], rest, LABEL).score(one.features)
+    rows = both.family == both.families.index("OTHER")
+    np.testing.assert_allclose(found.score[rows], expected)
+    assert left_out(BASELINES["touch_imbalance"], moments, LABEL) is None
+
+
+def test_kinds_and_events_weigh_by_the_root_of_their_rows(tmp_path: Path) -> None:
+    both = joined(
+        [
+            samples(in_runs(read(made_tape(tmp_path / name, seconds=n, series=name))), LABEL)
+            for name, n in (("A", 40), ("B", 160))
+        ]
+    )
+
+    weight = evenly(both)
+
+    sums = np.bincount(both.family, weights=weight)
+    rows = np.bincount(both.family)
+    assert weight.mean() == pytest.approx(1.0)
+    assert sums / np.sqrt(rows) == pytest.approx((sums / np.sqrt(rows))[0])
+
+
+def test_the_boosting_learns_from_nearby_horizons_and_twice_the_same(tmp_path: Path) -> None:
+    tape = made_tape(tmp_path / "long.parquet", seconds=800)
+    label = Label(HORIZON, nearby=(10.0,))
+    found = known(samples(in_runs(read(tape)), label))
+
+    first, again = (learned(BOOSTING, found, label, "MADE") for _ in range(2))
+    alone = learned(BOOSTING, replace(found, nearby=np.empty((len(found), 0))), LABEL, "MADE")
+
+    score = first.score(found.features)
+    assert auc(score, found.change > 0) > 0.6
+    np.testing.assert_array_equal(score, again.score(found.features))
+    assert pickle.dumps(first.estimator) == pickle.dumps(again.estimator)
+    assert not np.array_equal(score, alone.score(found.features))
+
+
+def test_a_heavier_bid_never_makes_a_rise_less_likely(tmp_path: Path) -> None:
+    tape = made_tape(tmp_path / "long.parquet", seconds=800)
+    found = known(samples(in_runs(read(tape)), LABEL))
+    model = learned(BOOSTING, found, LABEL)
+
+    heavier = found.features.copy()
+    heavier[:, column_numbers(("imb1", "imb1_calm", "touch_ratio", "near_imb"))] += 0.3
+
+    assert (model.score(heavier) >= model.score(found.features) - 1e-12).all()

@@ -70,6 +70,7 @@ def test_a_book_is_measured_by_hand() -> None:
             "spread": 2.0,
             "pq": 0.46 * 0.54,
             "log_ttc": np.log(600),
+            "thickness": 3.0,
         }
         | dict.fromkeys(HISTORY, np.nan),
         nan_ok=True,
@@ -127,7 +128,18 @@ def test_the_scale_of_sizes_does_not_matter(one: OrderBook, factor: int) -> None
         tuple(Level(price, size * factor) for price, size in one.asks),
     )
 
-    assert seen((0.0, larger)) == pytest.approx(seen((0.0, one)), nan_ok=True, abs=1e-9)
+    measured = seen((0.0, larger)), seen((0.0, one))
+    free = [{**one, "thickness": 0.0} for one in measured]
+    assert free[0] == pytest.approx(free[1], nan_ok=True, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "thickness"), [(1, 500, 1), (3, 3, 2), (7, 9, 3), (99, 50, 3)]
+)
+def test_thickness_tells_quotes_of_a_few_contracts_from_all_others(
+    bid: int, ask: int, thickness: float
+) -> None:
+    assert seen((0.0, book({46: bid}, {48: ask})))["thickness"] == pytest.approx(thickness)
 
 
 def test_penny_quotes_far_from_the_touch_count_for_nothing_but_the_rank() -> None:
