@@ -51,7 +51,7 @@ def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> 
     """What the model says of every book of a tape."""
     books = tape.books
     measured = features.completed(_static_features(tape), _history(books))
-    predicted = scorer.predict(measured)
+    predicted = scorer.predict(measured, books.tickers)
     shut = strategy.gates(
         books, tape.seconds_to_close, _observations(books), np.zeros(len(books)), gates
     )
