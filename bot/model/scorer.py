@@ -115,8 +115,8 @@ class ModelScorer:
         scores = np.full(len(features), np.nan)
         rows = np.flatnonzero(fit)
         if len(rows):
-            judged = [tickers[row] for row in rows.tolist()]
-            scores[rows] = self.predicted(features[rows], judged)
+            markets = [tickers[row] for row in rows.tolist()]
+            scores[rows] = self.predicted(features[rows], markets)
         return scores
 
 

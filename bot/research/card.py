@@ -14,7 +14,7 @@ import sklearn
 from bot.core.model.drift import counted
 from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
-from bot.research.fit import Model, column_numbers
+from bot.research.fit import KindModels, column_numbers
 
 #: A market as quiet or wild, as wide, or as near its end as none seen in training is not judged,
 #: whether or not the model reads these.
@@ -46,7 +46,7 @@ class TrainingPlan:
     note: str = ""
 
 
-def content(plan: TrainingPlan, model: Model, before: Samples) -> dict[str, Any]:
+def content(plan: TrainingPlan, model: KindModels, before: Samples) -> dict[str, Any]:
     """What can be said before the test: all but choice, baselines and metrics."""
     moved = before.moved(plan.label.size)
     return {
@@ -145,7 +145,7 @@ def _described(other: str, gain: float, low: float, high: float) -> str:
     return f"{verdict} {other}: {gain:+.4f} nats (95 %: {low:+.4f} to {high:+.4f})"
 
 
-def spread_of(model: Model, samples: Samples) -> dict[str, Any]:
+def spread_of(model: KindModels, samples: Samples) -> dict[str, Any]:
     """How the features read and the scores were spread, to tell drift by: see `core.drift`."""
     names = tuple(dict.fromkeys((*GATES, *model.uses)))
     score = model.score(samples.features, samples.tickers)

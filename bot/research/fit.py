@@ -79,7 +79,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class KindModels:
     """What goes into a model file: the estimators of one recipe by kind, with their slopes."""
 
     recipe: str

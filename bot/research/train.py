@@ -19,7 +19,16 @@ from bot.research import card
 from bot.research.card import TrainingPlan
 from bot.research.dataset import LEAST_EVENTS, Label, Samples, joined, samples
 from bot.research.evaluate import ANY, tested
-from bot.research.fit import BASELINES, CANDIDATES, SEED, Model, Recipe, known, learned, weights
+from bot.research.fit import (
+    BASELINES,
+    CANDIDATES,
+    SEED,
+    KindModels,
+    Recipe,
+    known,
+    learned,
+    weights,
+)
 from bot.research.metrics import reliability
 from bot.research.plots import draw_card, drawn
 from bot.research.report import compared, measures
@@ -85,7 +94,7 @@ def recorded(folder: Path | None) -> list[Path]:
     return sorted(whole | parts)
 
 
-def trained(plan: TrainingPlan) -> tuple[Model, dict[str, Any]]:
+def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any]]:
     """The model and what its card says. Raises TapeError and TooLittleError."""
     if not plan.tapes:
         raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
@@ -124,7 +133,7 @@ def entries(score: Floats, others: Trial | None, slopes: Slopes, before: Samples
     return card.entry(strongest(unseen, before, card.ENTERING), kinds)
 
 
-def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> Model:
+def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> KindModels:
     """The estimators that go into the file: one for each kind with a slope of its own, and one."""
     general = learned(recipe, before, label)
     kinds = {
@@ -132,7 +141,7 @@ def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> Mo
         for name, slope in slopes.kinds.items()
     }
     models = ByKind(Calibrated(general.estimator, slopes.general), kinds)
-    return Model(general.recipe, general.uses, models)
+    return KindModels(general.recipe, general.uses, models)
 
 
 def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]]]:
@@ -155,7 +164,7 @@ def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]
 def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
     """How a fit on all other kinds does on each, with the slope that held on yet others."""
     plain = left_out(CANDIDATES[0], before, label)
-    rows, found = others.judged, {}
+    rows, found = others.scorable, {}
     for number, name in enumerate(before.families):
         own = before.family[rows] == number
         rest, part = before.take(rows[~own]), before.take(rows[own])

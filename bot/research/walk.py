@@ -43,26 +43,26 @@ def folds(samples: Samples, horizon: float, count: int = FOLDS) -> Iterator[tupl
 
 
 def _forward(
-    samples: Samples, judged: Bools, horizon: float, count: int
+    samples: Samples, scorable: Bools, horizon: float, count: int
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Walking forward over the judged events by when they began.
+    """Walking forward over these events by when they began.
 
     Rows whose future reaches into the scored events are purged, and one more horizon is kept away.
     """
     event, at = samples.event, samples.at
     begins = np.full(event.max() + 1, np.inf)
     np.minimum.at(begins, event, at)
-    order = np.unique(begins[event[judged]])
+    order = np.unique(begins[event[scorable]])
     edges = order[np.linspace(_FIRST_SHARE * len(order), len(order), count + 1).astype(int)[:-1]]
     for start, end in zip(edges, [*edges[1:], np.inf], strict=True):
-        scored = judged & (begins[event] >= start) & (begins[event] < end)
+        scored = scorable & (begins[event] >= start) & (begins[event] < end)
         past = (begins[event] < start) & (at + 2 * horizon < start)
         yield np.flatnonzero(past), np.flatnonzero(scored)
 
 
-def _left_out(samples: Samples, judged: Bools, count: int) -> Iterator[tuple[Rows, Rows]]:
-    """Each part of the judged events once, with everything of other events to fit; none if one."""
-    events = np.unique(samples.event[judged])
+def _left_out(samples: Samples, scorable: Bools, count: int) -> Iterator[tuple[Rows, Rows]]:
+    """Each part of these events once, with everything of other events to fit; none if one."""
+    events = np.unique(samples.event[scorable])
     for part in np.array_split(events, min(count, len(events))) if len(events) > 1 else ():
         scored = np.isin(samples.event, part)
         yield np.flatnonzero(~scored), np.flatnonzero(scored)
@@ -80,14 +80,14 @@ class Trial:
     folds: tuple[Rows, ...]
 
     @property
-    def judged(self) -> Rows:
+    def scorable(self) -> Rows:
         """All rows that can be judged, rising."""
         return np.sort(np.concatenate(self.folds)) if self.folds else np.empty(0, dtype=np.intp)
 
     def by_kind(self, samples: Samples) -> dict[str, Rows]:
         """The rows that can be judged by kind of market, of those with any."""
-        kind = samples.family[self.judged]
-        parts = {name: self.judged[kind == n] for n, name in enumerate(samples.families)}
+        kind = samples.family[self.scorable]
+        parts = {name: self.scorable[kind == n] for n, name in enumerate(samples.families)}
         return {name: rows for name, rows in parts.items() if len(rows)}
 
 
@@ -153,13 +153,13 @@ def chosen(trials: Sequence[Trial], samples: Samples) -> tuple[Trial, dict[str, 
 
 
 def _comparable(found: Trial, samples: Samples) -> dict[str, Rows]:
-    """The judged rows of each kind with enough events for an interval; all if none has."""
+    """The scorable rows of each kind with enough events for an interval; all if none has."""
     enough = {
         name: rows
         for name, rows in found.by_kind(samples).items()
         if len(np.unique(samples.event[rows])) >= LEAST_EVENTS
     }
-    return enough or {"all": found.judged}
+    return enough or {"all": found.scorable}
 
 
 def calibration(found: Trial, others: Trial | None, samples: Samples) -> Slopes:
@@ -170,7 +170,7 @@ def calibration(found: Trial, others: Trial | None, samples: Samples) -> Slopes:
     }
     if others is None:
         return Slopes(min(UNPROVEN, *kinds.values()), kinds)
-    rows = others.judged
+    rows = others.scorable
     return Slopes(calibrating_slope(others.score[rows], samples.take(rows)), kinds)
 
 

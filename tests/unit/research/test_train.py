@@ -277,13 +277,13 @@ def test_a_straight_line_is_known_by_its_weights(moments: Samples) -> None:
 
 def test_scores_too_sure_of_themselves_are_brought_back(moments: Samples) -> None:
     plain = trial(BASELINES["touch_imbalance"], moments, LABEL)
-    rows = plain.judged
-    judged = moments.take(rows)
+    rows = plain.scorable
+    scorable = moments.take(rows)
 
     bold, shy = calibrated(plain.score[rows], 3.0), calibrated(plain.score[rows], 0.1)
 
-    assert calibrating_slope(bold, judged) < calibrating_slope(plain.score[rows], judged) + 1e-9
-    assert calibrating_slope(shy, judged) == 1.0
+    assert calibrating_slope(bold, scorable) < calibrating_slope(plain.score[rows], scorable) + 1e-9
+    assert calibrating_slope(shy, scorable) == 1.0
     assert len(rows) > 0
 
 
