@@ -148,6 +148,10 @@ class BotView(Shape):
         description="What the exchange does not trade now: no orders there, exits neither",
         examples=["trading is paused on shard 2"],
     )
+    orders_in_doubt: str | None = Field(
+        description="Orders that were sent and whose end is not known: they may have traded",
+        examples=["what became of order 7-20261127T120000000000-000012 of KXA is not known"],
+    )
     positions_count: Count
     total_exposure: Number
     watched_markets: Count

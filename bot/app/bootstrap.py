@@ -173,7 +173,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             journals.emit(metrics, alerts)
             _greet(settings, model, feed)
             async with (
-                _taking_part(service, (alerts.run, lag.watch, feed.run)),
+                _taking_part(service, (alerts.run, lag.watch, feed.run, service.resolve_orders)),
                 _announced(settings, alerts),
                 _killed_by_signal(command),
             ):
@@ -365,6 +365,7 @@ def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyCl
         killed_until=killed_until,
         wanted=lambda: leadership.wanted,
         jumps=clock.jumps,
+        stopping=lambda: leadership.stopping,
     )
 
 

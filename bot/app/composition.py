@@ -96,6 +96,10 @@ class ExchangeAccess(MarketData, TradeSource, Protocol):
         ...
 
 
+def _goes_on() -> bool:
+    return False
+
+
 def _nobody() -> Role:
     return Role()
 
@@ -117,7 +121,8 @@ class RoleStatus:
     """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
 
     `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
-    those of the clock since they were asked for last. As it stands: a process that is alone.
+    those of the clock since they were asked for last, `stopping` whether the loop is to end. As it
+    stands: a process that is alone.
     """
 
     role: Callable[[], Role] = _nobody
@@ -127,6 +132,7 @@ class RoleStatus:
     killed_until: Callable[[], str | None] = _nothing
     wanted: Callable[[], OperatorIntent | None] = _nothing
     jumps: Callable[[], Sequence[Jump]] = _none
+    stopping: Callable[[], bool] = _goes_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +185,7 @@ class Bot:
     keeper: UnitOfWork
     faults: ViewFaults
     notes: OperatorNotices
+    resolve_in_doubt: Callable[[], Awaitable[str | None]]
 
     def note(self, at: datetime) -> None:
         """Show what operators did, and how the clock jumped, since the last call."""
@@ -249,6 +256,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         universe_fault=lambda: universe.status.fault,
         role=lambda: _with_fault(world.role_status.role(), keeper),
         trading_halted=lambda: halts.fault,
+        orders_in_doubt=lambda: trader.orders_in_doubt,
         feed=lambda: world.feed.status() if world.feed else None,
     )
     publisher = Publisher(world.snapshot_holder, sources)
@@ -308,6 +316,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         keeper=keeper,
         faults=faults,
         notes=OperatorNotices(world.role_status.wanted, world.role_status.jumps),
+        resolve_in_doubt=_until_lost(cycle.resolve_in_doubt, resources.lose),
     )
 
 
@@ -395,6 +404,7 @@ def _trader(
         halt=halts.halt,
         ended=halts.ended,
         now=world.clock.now,
+        stopping=role_status.stopping,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)

@@ -22,6 +22,7 @@ from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
+from bot.engine.loop import resolve_until
 from bot.ports.exchange import Clock
 from bot.ports.persistence import (
     Checkpoint,
@@ -77,6 +78,14 @@ class Node:
             standby=self._standby_session,
             on_role=self.show_role,
         )
+
+    async def resolve_orders(self, stopping: asyncio.Event) -> None:
+        """Ask what became of orders in doubt while this process leads, until the event is set."""
+        await resolve_until(stopping, self._resolve_in_doubt)
+
+    async def _resolve_in_doubt(self) -> None:
+        if self.control.engine is not None:
+            await self.bot.resolve_in_doubt()
 
     def show_role(self) -> None:
         """How this process stands has changed: that is shown at once."""

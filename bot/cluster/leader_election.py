@@ -107,6 +107,11 @@ class LeaderElection:
         """When an operator last let entries go on."""
         return self._switches.resumed
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the loop is to end: operators stopped it, or this process ends."""
+        return self._ending or not self._switches.runs
+
     def sure(self) -> bool:
         """Whether this process leads beyond doubt, at this very moment."""
         return self.seconds_sure > 0

@@ -76,6 +76,7 @@ class Sources:
     universe_fault: Callable[[], str | None]
     role: Callable[[], Role]
     trading_halted: Callable[[], str | None]
+    orders_in_doubt: Callable[[], str | None]
     feed: Callable[[], FeedView | None] = _unknown
 
 
@@ -138,6 +139,7 @@ class Publisher:
                 status,
                 entries_stopped=self._from.trader.entries_stopped,
                 trading_halted=self._from.trading_halted(),
+                orders_in_doubt=self._from.orders_in_doubt(),
             )
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
@@ -356,6 +358,7 @@ class Publisher:
             universe_fault=universe_fault,
             entries_stopped=trader.entries_stopped,
             trading_halted=self._from.trading_halted(),
+            orders_in_doubt=self._from.orders_in_doubt(),
             feed=self._from.feed(),
             positions_count=len(trader.portfolio.positions),
             total_exposure=whole_cents(trader.portfolio.exposure),

@@ -55,6 +55,7 @@ class BotStatus:
     loop_fault: str | None = None
     entries_stopped: str | None = None
     trading_halted: str | None = None
+    orders_in_doubt: str | None = None
     positions_count: int = 0
     total_exposure: float = 0.0
     watched_markets: int = 0

@@ -57,6 +57,8 @@ class Cycle:
         self._chunk = parts.chunk
         self._faults = parts.faults
         self._halts = parts.halts
+        # Held by whoever keeps and shows what happened.
+        self._busy = asyncio.Lock()
         self._number = 0
         self._regime = self._committed_regime = RegimeName.CALM
         self._fault: str | None = None
@@ -83,13 +85,34 @@ class Cycle:
         A failure is an event and leaves every position alone. Raises LeaseLostError if another
         process leads by now: then nothing of this pass was kept, shown or written down.
         """
+        async with self._busy:
+            return await self._run()
+
+    async def resolve_in_doubt(self) -> str | None:
+        """Ask what became of orders in doubt; booked at once, amid a pass too, which keeps it then.
+
+        Between two passes, and while none run, it is kept and shown here. Raises LeaseLostError.
+        """
+        if await self._trader.poll_in_doubt(self._clock.now()) and not self._busy.locked():
+            async with self._busy:
+                await self._commit_resolved()
+        return None
+
+    async def _commit_resolved(self) -> None:
+        at, markets = self._clock.now(), self._watchlist.watched()
+        self._emit(self._trader.take_pending(at))
+        self._emit(self._trader.mark(at, NO_BOOKS, markets))
+        missing = dict.fromkeys(markets, "only orders in doubt were asked about")
+        await self._audience.publish(at, self._regime, markets, missing)
+        await self._commit_pass()
+
+    async def _run(self) -> str | None:
         self._number += 1
         self._fault = None
         self._announce([CycleStarted(self._clock.now(), self._number)])
         if self._pending_events:
             # The pass before broke off: what it did is kept before anything else is done.
             await self._commit_pass()
-        self._emit(await self._trader.resolve_in_doubt(self._clock.now()))
         markets = await self._markets()
         answer = await self._books(markets)
         predictions = []

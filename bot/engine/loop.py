@@ -17,6 +17,8 @@ log = logging.getLogger("main")
 
 #: How long a stop waits for the running cycle before it is cancelled.
 STOP_PATIENCE = 10.0
+#: Seconds between two looks for what became of orders in doubt.
+RESOLVE_EVERY = 0.5
 
 
 class BotLoop:
@@ -119,3 +121,13 @@ class BotLoop:
     def _say(self, **changes: object) -> None:
         self._beat = replace(self._beat, **changes)  # type: ignore[arg-type]  # fields of Beat
         self._on_beat(self._beat)
+
+
+async def resolve_until(stopping: asyncio.Event, look: Callable[[], Awaitable[object]]) -> None:
+    """Look for what became of orders in doubt until the event is set, loop or no loop."""
+    while not stopping.is_set():
+        try:
+            await look()
+        except Exception:  # its failure must not end the process, and is not to be silent
+            log.exception("Orders in doubt could not be asked about; it is tried again")
+        await pause(stopping, RESOLVE_EVERY)

@@ -57,7 +57,8 @@ def _nothing() -> None:
 class Write:
     """A request that changes something; `body` is JSON.
 
-    `check` is called when nothing but the sending is left, and may raise ExchangeError.
+    `check` is called when nothing but the sending is left, and may raise ExchangeError. An answer
+    is waited for `patience` seconds.
     """
 
     method: str
@@ -65,6 +66,7 @@ class Write:
     body: bytes = b""
     params: Params = ()
     check: Callable[[], None] = _nothing
+    patience: float = ATTEMPT_PATIENCE
 
 
 class Calls:
@@ -119,11 +121,12 @@ class Calls:
         """
         await self._budget.take()
         write.check()
-        response = await self._answer(write.method, write.path, write.params, write.body)
-        asked = f"{write.method} {write.path}"
-        if (refused := refused_as(asked, response)) is not None:
+        asked = write.method, write.path
+        response = await self._answer(*asked, write.params, write.body, write.patience)
+        what = " ".join(asked)
+        if (refused := refused_as(what, response)) is not None:
             raise refused
-        return parsed(asked, parse, response.content)
+        return parsed(what, parse, response.content)
 
     async def _success(self, path: str, params: Params) -> httpx.Response:
         response = await self.get(path, params)
@@ -132,11 +135,16 @@ class Calls:
         return response
 
     async def _answer(
-        self, method: str, path: str, params: Params, body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        body: bytes = b"",
+        patience: float = ATTEMPT_PATIENCE,
     ) -> httpx.Response:
         try:
             request = self._request(method, self._address(path, tuple(params)), body)
-            async with asyncio.timeout(ATTEMPT_PATIENCE):
+            async with asyncio.timeout(patience):
                 response = await whole(await self._http.send(request, stream=True))
                 self._heard_at = _time_of(response.headers)
                 if self._on_time is not None and self._heard_at is not None:

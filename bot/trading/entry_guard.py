@@ -37,6 +37,10 @@ def _nothing() -> None:
     return None
 
 
+def _goes_on() -> bool:
+    return False
+
+
 def _certain() -> bool:
     return True
 
@@ -58,6 +62,7 @@ class Safety:
     process leads beyond doubt at this very moment; `fault` why nothing can be kept; `mismatch` why
     our accounts are not trusted; `halt` why no order of an aim may go to a market now;
     `ended` hears how each came to its end. `now` is the time; None: that of the pass.
+    `stopping` is whether the pass that runs is the last one: it enters nothing any more.
     As it stands, nobody objects and nothing is kept: for replays and tests.
     """
 
@@ -70,6 +75,7 @@ class Safety:
     halt: Callable[[Market, Aim], Stop | None] = _trades
     ended: Callable[[Market, Execution], None] = _unheard
     now: Callable[[], datetime | None] = _nothing
+    stopping: Callable[[], bool] = _goes_on
 
     def permit(self) -> Permit:
         """What they all say now."""

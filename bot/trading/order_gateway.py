@@ -5,8 +5,10 @@ to. An order that was sent stays here until it is known what became of it, whate
 between; so does one that an earlier process wrote down and did not live to see the end of.
 """
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from bot.core.market.market import Market
 from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
@@ -16,6 +18,10 @@ from bot.core.risk.review import Approved, Refused
 from bot.ports.exchange import Venue
 from bot.ports.persistence import StoreError
 from bot.trading.entry_guard import Safety
+
+_STOPPED: Final = Stop("stopped", "the bot is being stopped: no entries, exits go on")
+#: Orders in doubt that are asked about at the same time.
+LOOKUPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class OrderGateway:
         self._venue = venue
         self._safety = safety
         self._waiting: dict[str, Order] = {}
+        self._sending: set[str] = set()
+        self._lookups = asyncio.Semaphore(LOOKUPS)
 
     @property
     def waiting(self) -> tuple[Order, ...]:
@@ -65,6 +73,28 @@ class OrderGateway:
         # paused while it waited for the disk: from here on the order needs an end, also if
         # nobody waits for the answer any more.
         self._waiting[order.client_order_id] = order
+        self._sending.add(order.client_order_id)
+        try:
+            return await self._sent(approved)
+        finally:
+            self._sending.discard(order.client_order_id)
+
+    async def resolve(self) -> list[Execution | Unresolved]:
+        """Ask again what became of each order that is not being sent and has no known end."""
+        asked = [o for name, o in self._waiting.items() if name not in self._sending]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._resolved(o), name=f"order {o.ticker}") for o in asked]
+        # What came to its end meanwhile, somebody else has told.
+        return [answer for task in tasks if (answer := task.result()) is not None]
+
+    async def _resolved(self, order: Order) -> Execution | Unresolved | None:
+        async with self._lookups:
+            answer = await self._venue.resolve(order)
+        known = order.client_order_id not in self._waiting
+        return None if known else self._noted(order, answer)
+
+    async def _sent(self, approved: Approved) -> Sent:
+        order = approved.order
         if stop := await self._unwritten(order) or self._block_reason(approved):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
@@ -72,11 +102,6 @@ class OrderGateway:
         if isinstance(answer, Execution):
             self._safety.ended(approved.market, answer)
         return Sent(answer=answer)
-
-    async def resolve(self) -> AsyncIterator[Execution | Unresolved]:
-        """Ask again what became of each order whose fate is not known; one answer at a time."""
-        for order in self.waiting:
-            yield self._noted(order, await self._venue.resolve(order))
 
     def restore(self, unresolved: Iterable[Order]) -> None:
         """Begin with these orders of an unknown fate."""
@@ -86,7 +111,8 @@ class OrderGateway:
         safety, aim = self._safety, approved.order.aim
         leaves = aim is Aim.LEAVE
         permit = Permit(sure=safety.sure(), fault=safety.fault()) if leaves else safety.permit()
-        return permit.stop or safety.halt(approved.market, aim)
+        ends = None if leaves or not safety.stopping() else _STOPPED
+        return permit.stop or ends or safety.halt(approved.market, aim)
 
     async def _unwritten(self, order: Order) -> Stop | None:
         try:

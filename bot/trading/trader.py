@@ -110,6 +110,16 @@ class Trader:
         """Orders that were sent, or may have been, and whose fate is not known."""
         return self._gateway.waiting
 
+    @property
+    def orders_in_doubt(self) -> str | None:
+        """Which orders were sent without a known end, in words; None without any."""
+        in_doubt = [o for o in self.unresolved if o.client_order_id in self._in_doubt]
+        if not in_doubt:
+            return None
+        more = f" and {len(in_doubt) - 1} more" if len(in_doubt) > 1 else ""
+        name = f"{in_doubt[0].client_order_id} of {in_doubt[0].ticker}"
+        return f"what became of order {name}{more} is not known"
+
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
@@ -121,10 +131,23 @@ class Trader:
         return limit_uses(self._rules.limits, LimitInputs(portfolio, places, breakers, at))
 
     async def resolve_in_doubt(self, at: datetime) -> list[Event]:
-        """Ask what became of the orders whose fate is not known; once at the start of a pass."""
-        self._look(at)
-        async for answer in self._gateway.resolve():
+        """Ask what became of the orders in doubt; what happened."""
+        await self.poll_in_doubt(at)
+        return self.take_pending(at)
+
+    async def poll_in_doubt(self, at: datetime) -> bool:
+        """Ask what became of the orders in doubt, and whether any had an end, or is new among them.
+
+        It may be asked at any time, also amid a pass; what happened, the pass tells.
+        """
+        before = len(self._pending_events)
+        for answer in await self._gateway.resolve():
             self._answered(at, answer)
+        return len(self._pending_events) > before
+
+    def take_pending(self, at: datetime) -> list[Event]:
+        """What happened and was not told yet; not amid a pass."""
+        self._look(at)
         return self._take_pending()
 
     async def act(
@@ -215,7 +238,7 @@ class Trader:
         self._entry_guard.restore(checkpoint, self.equity)
         reported = (event for event in checkpoint.events if isinstance(event, OrderUnresolved))
         self._in_doubt = {event.order.client_order_id for event in reported}
-        # Of an order that was doubted the pass was kept, with the entry that it was, or was not.
+        # Of an order that was in_doubt the pass was kept, with the entry that it was, or was not.
         fresh = (o for o in checkpoint.unresolved if o.client_order_id not in self._in_doubt)
         self._entry_guard.catch_up(o.at for o in fresh if opens(self.portfolio, o))
         state_records = {kind: checkpoint.state_records.get(kind, {}) for kind in _KINDS}
@@ -317,8 +340,8 @@ class Trader:
             self._in_doubt.discard(name)
             self._pending_events += self._holdings.book(at, answer, book)
             return
-        self._entry_guard.failed(at)
         if name not in self._in_doubt:
+            self._entry_guard.failed(at)
             self._in_doubt.add(name)
             self._pending_events.append(OrderUnresolved(at, answer.order, answer.reason))
 

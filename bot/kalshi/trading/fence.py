@@ -1,7 +1,9 @@
 """The fence at the exchange: each term of leadership sends its orders in order groups of its own.
 
 A process that was paused may wake up and send an order it had prepared; no database can stop it.
-So a new term first stops the groups of the term before, and every order names its group.
+So a new term first stops the groups of the term before and all others of this bot on the account
+(another database may have begun one), and every order names its group. Within a term the group of
+an order without an answer is stopped, too: then it cannot arrive any more.
 
 Documented of Kalshi (order groups, 2026-08): a triggered group has its resting orders cancelled
 and "new orders rejected until the group is reset"; the contracts limit counts over 15 s, and
@@ -24,7 +26,7 @@ from bot.ports.exchange import ExchangeError
 log = logging.getLogger("main")
 
 #: Contracts in 15 s that a group can be limited to.
-MOST_CONTRACTS: Final = 1_000_000
+MOST_CONTRACTS: Final = 999_999
 _NOT_FOUND: Final = 404
 #: What a group that is gone, or stopped already, may be answered when it is to be stopped.
 _NOT_OPEN: Final = frozenset({400, _NOT_FOUND, 409, 410, 422})
@@ -54,6 +56,7 @@ class Fence:
         self._exchange = exchange
         self._contracts = contracts
         self._groups: dict[Aim, dict[int, str]] = {}
+        self._known: set[str] = set()
 
     async def open(self, earlier: str | None) -> str:
         """Stop the groups of the earlier term, then begin new ones; what to hand on next time.
@@ -63,7 +66,10 @@ class Fence:
         """
         before = _groups(earlier)
         self._groups = {}
-        ours = [*before.open.items(), *before.leave.items()]
+        handed_on = [*before.open.items(), *before.leave.items()]
+        known = {group for _, group in [*handed_on, *before.stopped]}
+        listed = (await self._exchange.groups()).items()
+        ours = [*handed_on, *((shard, group) for group, shard in listed if group not in known)]
         for shard, group in ours:
             await self._stop(group, shard)
         left = [one for one in before.stopped if not await self._is_deleted(*one)]
@@ -77,11 +83,28 @@ class Fence:
             raise
         self._groups = {Aim.ENTER: enter, Aim.LEAVE: leave}
         after = _Groups(enter, [*left, *ours], leave)
+        self._known = {*known, *(group for _, group in ours), *enter.values(), *leave.values()}
         return msgspec.json.encode(after).decode()
 
     def group(self, shard: int, aim: Aim) -> str | None:
         """The order group of this term on a shard for orders of an aim; None if there is none."""
         return self._groups.get(aim, {}).get(shard)
+
+    async def renew(self, group: str, shard: int, aim: Aim) -> None:
+        """Stop a group of this term for good; orders of its kind go into another from now on.
+
+        Raises ExchangeError; then it may still take orders.
+        """
+        if self.group(shard, aim) == group:
+            contracts = self._contracts if aim is Aim.ENTER else MOST_CONTRACTS
+            fresh = await self._exchange.create_group(contracts, shard)
+            self._known.add(fresh)
+            self._groups[aim][shard] = fresh
+        await self._stop(group, shard)
+
+    async def rivals(self) -> list[str]:
+        """Groups of this bot that this term neither began nor stopped: another one trades here."""
+        return sorted((await self._exchange.groups()).keys() - self._known)
 
     async def _stop(self, group: str, shard: int) -> None:
         try:

@@ -31,6 +31,11 @@ MOST_PAGES: Final = 50
 #: as what signatures make up for.
 EARLIER: Final = 2 * MOST_AHEAD
 
+#: How the contracts limit of our order groups ends.
+MARK: Final = ".37"
+#: Seconds an order waits for its answer; what became of it is asked for afterwards.
+ORDER_PATIENCE: Final = 5.0
+
 BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 
 _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
@@ -58,7 +63,7 @@ class KalshiTrading:
         `check` is called right before it is sent. Sent once at most.
         """
         body = msgspec.json.encode(_request(order, group, shard))
-        write = Write("POST", _ORDERS, body, check=check)
+        write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE)
         return await self._writes.write(write, _shape(orders.Created))
 
     async def order(self, order: Order) -> orders.ListedOrder | None:
@@ -135,12 +140,29 @@ class KalshiTrading:
         return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
 
     async def create_group(self, limit: int, shard: int) -> str:
-        """Begin an order group that stops once more than `limit` contracts trade in 15 s."""
-        body = msgspec.json.encode(orders.GroupRequest(f"{limit}.00", shard))
+        """Begin an order group that stops once more than `limit` contracts trade in 15 s.
+
+        Its limit bears our mark, so that whoever comes later knows it for one of this bot's.
+        """
+        body = msgspec.json.encode(orders.GroupRequest(f"{limit}{MARK}", shard))
         created = await self._writes.write(
             Write("POST", f"{_GROUPS}/create", body), _shape(orders.GroupCreated)
         )
         return created.order_group_id
+
+    async def groups(self) -> dict[str, int]:
+        """The order groups of the account that bear our mark, each with its shard."""
+        listing = await self._reads.read(_GROUPS, (), _shape(orders.GroupListing))
+        return {
+            group.id: group.exchange_index
+            for group in listing.order_groups or ()
+            if (group.contracts_limit_fp or "").endswith(MARK)
+        }
+
+    @property
+    def written_at(self) -> datetime | None:
+        """The exchange's own time at its last answer to a write, to the second; None if untold."""
+        return self._writes.heard_at
 
     async def trigger_group(self, group: str, shard: int) -> None:
         """Stop an order group: from now on the exchange refuses its orders."""

@@ -9,13 +9,13 @@ count only once they come to what the order says it filled.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
 from bot.core.account.reconcile import AccountNow
-from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.orders import Aim, Execution, Order, Unresolved
 from bot.core.risk.review import Approved
 from bot.kalshi.trading import outcome
 from bot.kalshi.trading.fence import Fence
@@ -32,6 +32,12 @@ SIGNATURE_LIVES: Final = timedelta(seconds=60)
 READS_LAG: Final = timedelta(seconds=5)
 #: An order not known at that age will never be: nobody could have sent it since.
 CERTAIN_AFTER: Final = SEND_WITHIN + SIGNATURE_LIVES + READS_LAG
+#: How long an answer is waited for before the order group is stopped: from then on the order
+#: cannot arrive any more, and that it is not listed is certain within seconds.
+ANSWERED_WITHIN: Final = timedelta(seconds=2)
+#: What the exchange's time may be wrong by as it is told with an answer, and as our clock has it.
+_DATE_WITHIN: Final = timedelta(seconds=1)
+_CLOCK_WITHIN: Final = timedelta(seconds=2)
 
 REMEMBERED_ORDERS: Final = 10_000
 
@@ -40,11 +46,24 @@ _ENDED: Final = frozenset({"executed", "canceled"})
 
 @dataclass(frozen=True, slots=True)
 class ResolvePolling:
-    """How long to look for what became of an order: pauses between looks, and in all, seconds."""
+    """How long an order waits for what became of it: pauses between looks, and in all, seconds.
 
-    pauses: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5)
-    total: float = 20.0
+    Nothing else is sent meanwhile, so `total` is short; whoever asks `later` has more time.
+    """
+
+    pauses: tuple[float, ...] = (0.1, 0.2, 0.4)
+    total: float = 1.0
+    later: float = 10.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an order was sent."""
+
+    shard: int
+    aim: Aim
+    group: str
 
 
 class LiveVenue:
@@ -64,7 +83,12 @@ class LiveVenue:
         self._clock = clock
         self._shard_of = shard_of
         self._polling = polling or ResolvePolling()
-        self._seen: dict[str, None] = {}
+        #: By client order id: the shard, aim and group it was sent in.
+        self._sent: dict[str, _Place] = {}
+        #: By group: when it had certainly stopped, by the exchange's clock.
+        self._stopped: dict[str, datetime] = {}
+        self._stopping = asyncio.Lock()
+        self._began: datetime | None = None
 
     async def open_term(self, earlier: str | None) -> str:
         """Make the exchange refuse all orders of the term before, and begin a new one.
@@ -72,21 +96,27 @@ class LiveVenue:
         `earlier` is what this returned for that term, None for the first. What is returned must
         be kept before the first order is sent. Raises ExchangeError; then nothing may be sent.
         """
-        return await self._fence.open(earlier)
+        handed_on = await self._fence.open(earlier)
+        self._began = self._stopped_at()
+        return handed_on
+
+    async def rivals(self) -> list[str]:
+        """Order groups of another bot that trades this account, too. Raises ExchangeError."""
+        return await self._fence.rivals()
 
     async def submit(self, approved: Approved) -> Execution | Unresolved:
         """Trade and say what became of the order; a client order id seen before trades nothing."""
         order = approved.order
-        if order.client_order_id in self._seen:
+        if order.client_order_id in self._sent:
             again = f"client order id {order.client_order_id} was used before: nothing traded"
             return outcome.failed(order, again)
-        self._remember(order)
         shard = self._shard_of(order.ticker)
         if shard is None:
             return outcome.not_sent(order, f"nobody knows on which shard {order.ticker} trades")
         group = self._fence.group(shard, order.aim)
         if group is None:
             return outcome.not_sent(order, f"this term has no order group on shard {shard}")
+        self._remember(order, _Place(shard, order.aim, group))
         check = partial(self._refuse_late, order)
         try:
             created = await self._exchange.create(order, group, shard, check)
@@ -97,9 +127,10 @@ class LiveVenue:
     async def resolve(self, order: Order) -> Execution | Unresolved:
         """What became of an order that was, perhaps, sent; trades nothing.
 
-        That it never arrived is certain only CERTAIN_AFTER it was made, by the exchange's clock.
+        That it never arrived is certain once its order group was stopped, which an order in doubt
+        for ANSWERED_WITHIN has done to it, or CERTAIN_AFTER it was made; by the exchange's clock.
         """
-        return await self._looked(order, partial(self._look, order))
+        return await self._looked(order, partial(self._look, order), self._polling.later)
 
     async def account(self) -> AccountNow:
         """Cash and all positions as the exchange tells them now. Raises ExchangeError."""
@@ -109,7 +140,7 @@ class LiveVenue:
     async def _after(self, order: Order, error: ExchangeError) -> Execution | Unresolved:
         if outcome.is_final(error):
             return outcome.refused(order, error)
-        found = await self.resolve(order)
+        found = await self._looked(order, partial(self._look, order), self._polling.total)
         if isinstance(found, Unresolved):
             return Unresolved(order, f"{error}; {found.reason}")
         return found
@@ -118,15 +149,16 @@ class LiveVenue:
         filled = Decimal(created.fill_count)
         if not filled:
             return outcome.unfilled(order, created.order_id)
-        return await self._looked(order, partial(self._fills, order, created.order_id, filled))
+        look = partial(self._fills, order, created.order_id, filled)
+        return await self._looked(order, look, self._polling.total)
 
     async def _looked(
-        self, order: Order, look: Callable[[], Awaitable[Execution | str]]
+        self, order: Order, look: Callable[[], Awaitable[Execution | str]], patience: float
     ) -> Execution | Unresolved:
         """What a look finds, looking again for a while as long as it finds only a sentence."""
-        reason = f"no answer within {self._polling.total:g} s"
+        reason = f"no answer within {patience:g} s"
         try:
-            async with asyncio.timeout(self._polling.total):
+            async with asyncio.timeout(patience):
                 for pause in (0.0, *self._polling.pauses):
                     await self._polling.sleep(pause)
                     found = await _or_sentence(look)
@@ -138,17 +170,35 @@ class LiveVenue:
         return Unresolved(order, reason)
 
     async def _look(self, order: Order) -> Execution | str:
+        stopped = await self._stopped_for(order)
         # First how far the reads have caught up: what they show afterwards is no older.
         known_to = await self._exchange.caught_up_to()
         reported = await self._exchange.order(order)
         if reported is not None:
             return await self._ended(order, reported)
-        certain = order.at + CERTAIN_AFTER
+        certain = min(order.at + CERTAIN_AFTER, stopped or datetime.max.replace(tzinfo=UTC))
         if known_to <= certain:
             return f"the exchange does not know it; that is certain after {certain:%H:%M:%S} UTC"
         if order.at < await self._exchange.archived_before():
             return "it is older than what the exchange lists: look under /historical/orders"
         return outcome.absent(order)
+
+    async def _stopped_for(self, order: Order) -> datetime | None:
+        """When the exchange certainly took this order no more; None while it may still do."""
+        place = self._sent.get(order.client_order_id)
+        if place is None:
+            # Of an earlier term, or never sent: groups of before were stopped as this one began.
+            return self._began
+        async with self._stopping:
+            if place.group not in self._stopped and self._clock.now() - order.at >= ANSWERED_WITHIN:
+                await self._fence.renew(place.group, place.shard, place.aim)
+                self._stopped[place.group] = self._stopped_at()
+        return self._stopped.get(place.group)
+
+    def _stopped_at(self) -> datetime:
+        """A moment of the exchange's clock by which what was just written there is done."""
+        written = self._exchange.written_at
+        return self._clock.now() + _CLOCK_WITHIN if written is None else written + _DATE_WITHIN
 
     async def _ended(self, order: Order, reported: orders.ListedOrder) -> Execution | str:
         if not outcome.is_same(order, reported):
@@ -167,10 +217,10 @@ class LiveVenue:
             late = f"it is {age.total_seconds():.0f} s old, more than {SEND_WITHIN.seconds} s"
             raise ExchangeError(late, code=NOT_SENT)
 
-    def _remember(self, order: Order) -> None:
-        self._seen[order.client_order_id] = None
-        if len(self._seen) > REMEMBERED_ORDERS:
-            del self._seen[next(iter(self._seen))]
+    def _remember(self, order: Order, place: "_Place") -> None:
+        self._sent[order.client_order_id] = place
+        if len(self._sent) > REMEMBERED_ORDERS:
+            del self._sent[next(iter(self._sent))]
 
 
 async def _or_sentence(look: Callable[[], Awaitable[Execution | str]]) -> Execution | str:

@@ -210,6 +210,20 @@ class GroupRequest(Struct, frozen=True):
     exchange_index: int
 
 
+class ListedGroup(Struct, frozen=True):
+    """An order group of the account, whoever made it."""
+
+    id: Id
+    contracts_limit_fp: Amount | None = None
+    exchange_index: int = 0
+
+
+class GroupListing(Struct, frozen=True):
+    """GET /portfolio/order_groups."""
+
+    order_groups: list[ListedGroup] | None
+
+
 class GroupCreated(Struct, frozen=True):
     """The order group that was begun."""
 

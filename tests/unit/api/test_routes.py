@@ -161,6 +161,7 @@ async def test_all_is_well_is_said_without_reasons(client):
         {"store_fault": "the database cannot be reached"},
         {"entries_stopped": "the daily loss is $201 of $200"},
         {"killed": "lunch"},
+        {"orders_in_doubt": "what became of order 7 of A is not known"},
         {"trading_halted": "trading is paused on shard 2", "running": True},
         {"watched_markets": 20, "stale_markets": 11},
     ],

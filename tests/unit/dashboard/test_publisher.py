@@ -45,6 +45,7 @@ class Shown(Bench):
             universe_fault=lambda: self.universe_fault,
             role=lambda: self.role,
             trading_halted=lambda: self.trading_halted,
+            orders_in_doubt=lambda: self.trader.orders_in_doubt,
         )
         self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
         self.keeper.serve(self.publisher, ())

@@ -37,6 +37,7 @@ from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
 from tests.support.fakes import FakeExchange, FakeScorer, HandClock, ListJournal, Nobody, NoExaminer
 from tests.support.strategies import ladder, open_market
+from tests.support.trading import FakeVenue
 
 BOOK = OrderBook(
     bids=ladder(("0.52", 300), ("0.51", 500)), asks=ladder(("0.53", 300), ("0.54", 500))
@@ -489,3 +490,46 @@ async def test_what_a_closed_market_shows_is_neither_asked_for_nor_judged():
     bench.exchange.change("A", close_time=bench.clock.now(), status=MarketStatus.ACTIVE)
     await bench.run(0.5)
     assert bench.audience.missing == {"A": "the market is closed"}
+
+
+async def test_an_order_in_doubt_is_booked_kept_and_shown_while_no_pass_runs():
+    bench = Bench()
+    venue = FakeVenue({"A": 1})
+    bench.trader._gateway._venue = venue
+    await bench.run(0.8)
+    assert not bench.position()
+    shown = bench.audience.published
+
+    await bench.cycle.resolve_in_doubt()
+
+    assert bench.position() == 100
+    (ended,) = bench.journal.of(OrderEnded)
+    assert ended.execution.status is OrderStatus.FILLED
+    assert bench.audience.published == shown + 1
+    await bench.cycle.resolve_in_doubt()
+    assert bench.audience.published == shown + 1
+
+
+async def test_an_order_in_doubt_that_is_resolved_amid_a_pass_is_kept_by_that_pass():
+    bench = Bench("A", "B")
+    venue = FakeVenue({"A": 1})
+    bench.trader._gateway._venue = venue
+    await bench.run(0.8)
+    bench.journal.events.clear()
+    looked = []
+
+    async def amid() -> None:
+        await bench.cycle.resolve_in_doubt()
+        looked.append(bench.position("A"))
+
+    books = bench.exchange.books
+
+    async def slow(tickers):
+        await amid()
+        return await books(tickers)
+
+    bench.exchange.books = slow  # type: ignore[method-assign]  # the pass waits here
+    await bench.cycle.run()
+
+    assert looked == [100]
+    assert [e.execution.order.ticker for e in bench.journal.of(OrderEnded)] == ["A"]

@@ -153,7 +153,7 @@ async def test_an_exit_may_only_reduce_and_own_resting_orders_give_way_to_it():
             lambda trading: trading.create_group(500, 2),
             "POST",
             "/create",
-            {"contracts_limit_fp": "500.00", "exchange_index": 2},
+            {"contracts_limit_fp": "500.37", "exchange_index": 2},
         ),
         (lambda trading: trading.trigger_group("g/1", 2), "PUT", "/g%2F1/trigger", {}),
         (lambda trading: trading.delete_group("g-1", 2), "DELETE", "/g-1", None),

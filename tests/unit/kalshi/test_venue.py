@@ -21,7 +21,7 @@ from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
 from bot.kalshi.trading.requests import KalshiTrading
-from bot.kalshi.trading.venue import CERTAIN_AFTER, REMEMBERED_ORDERS, SEND_WITHIN
+from bot.kalshi.trading.venue import REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports.exchange import ExchangeError
 from bot.sim.engine.orders import TimeInForce
 from bot.sim.faults.kinds import KINDS
@@ -139,16 +139,124 @@ async def test_an_order_that_may_have_arrived_stays_open_until_it_certainly_did_
         assert "POST /portfolio/events/orders" in found.reason
         assert "certain after 12:01:20 UTC" in found.reason
 
-        live.clock.at = NOON + CERTAIN_AFTER
-        patience = 3
-        live.clock.pass_by(-patience)
-        assert isinstance(await live.venue.resolve(wish), Unresolved)
-
-        live.clock.pass_by(patience + 1)
-        gone = await live.venue.resolve(wish)
+        gone, _ = await _resolved_in(live, wish)
         assert isinstance(gone, Execution)
         assert (gone.status, gone.fills) == (OrderStatus.CANCELED, ())
         assert gone.error == "it never arrived at the exchange"
+
+
+class Held(httpx.AsyncBaseTransport):
+    """Holds orders up on their way until they are let go."""
+
+    def __init__(self):
+        self.arrived = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    def to(self, good):
+        self._good = good
+        return self
+
+    async def handle_async_request(self, request):
+        if request.url.path.endswith("/events/orders"):
+            self.arrived.set()
+            await self.let_go.wait()
+        return await self._good.handle_async_request(request)
+
+
+async def _resolved_in(live, wish) -> tuple[Execution, float]:
+    """What became of an order that is asked about each half second, and how long that took."""
+    began = live.clock.now()
+    for _ in range(40):
+        found = await live.venue.resolve(wish)
+        if isinstance(found, Execution):
+            return found, (live.clock.now() - began).total_seconds()
+        live.clock.pass_by(0.5)
+    raise AssertionError(found)
+
+
+@pytest.mark.parametrize("kind", ["error", "cut", "error_after", "cut_after"])
+async def test_what_became_of_an_order_is_certain_within_seconds(kind):
+    async with stand() as live:
+        wish = buying()
+        live.fail(kind=kind, route=CREATE, count=1)
+        live.fail(kind="error", route="GET /portfolio/orders", count=1)
+        assert isinstance(await live.submit(wish), Unresolved | Execution)
+
+        ended, seconds = await _resolved_in(live, wish)
+
+        assert reported(ended) == live.truth(wish)
+        assert seconds <= 5
+
+
+async def test_an_order_that_arrives_after_it_was_given_up_is_refused():
+    line = Held()
+    async with stand(wrap=line.to) as live:
+        wish = buying()
+        sending = asyncio.ensure_future(live.submit(wish))
+        await line.arrived.wait()
+
+        ended, seconds = await _resolved_in(live, wish)
+        line.let_go.set()
+        late = await sending
+
+        assert (ended.status, ended.fills) == (OrderStatus.CANCELED, ())
+        assert seconds <= 5
+        assert isinstance(late, Execution)
+        assert late.code == "order_group_triggered"
+        assert live.orders() == 0
+        # Its group is another by then: what comes next is taken.
+        assert (await live.trade(buying(name="c-9", at=live.clock.now()))).filled == 20
+
+
+async def test_doubt_about_an_entry_stops_the_group_of_no_exit():
+    async with stand() as live:
+        await live.trade(buying("20", name="c-0"))
+        live.put(BOOK, TICKER)
+        before = live.venue._fence.group(0, Aim.LEAVE)
+        live.fail(kind="cut", route=CREATE, count=1)
+        wish = buying()
+        await live.submit(wish)
+
+        await _resolved_in(live, wish)
+
+        assert live.venue._fence.group(0, Aim.LEAVE) == before
+        assert (await live.trade(leaving("20", at=live.clock.now()))).filled == 20
+
+
+async def test_orders_of_an_earlier_term_are_certain_as_soon_as_the_next_one_began():
+    async with stand() as live:
+        live.fail(kind="cut", route=CREATE, count=1)
+        wish = buying()
+        await live.submit(wish)
+        live.venue = venue_on(live.trading, live.clock)
+        await live.venue.open_term(None)
+
+        ended, seconds = await _resolved_in(live, wish)
+
+        assert ended.status is OrderStatus.CANCELED
+        assert seconds <= 3
+
+
+async def test_a_term_stops_the_groups_that_another_database_began():
+    async with stand() as live:
+        other = venue_on(live.trading, live.clock)
+        await other.open_term(None)
+
+        refused = await live.trade(buying())
+
+        assert refused.code == "order_group_triggered"
+        assert len(await live.venue.rivals()) == 2 * len(live.exchange.state.shards)
+        assert await other.rivals() == []
+
+
+async def test_groups_of_the_owner_are_left_alone():
+    async with stand(opened=False) as live:
+        own = live.exchange.groups.create(live.ann, 100, 0)
+
+        await live.venue.open_term(None)
+
+        assert not own.is_triggered
+        assert await live.venue.rivals() == []
 
 
 _READS = st.sampled_from(
@@ -471,24 +579,6 @@ async def test_an_order_older_than_the_listing_is_left_to_a_human():
 # The fence
 
 
-class Held(httpx.AsyncBaseTransport):
-    """Holds orders up on their way until they are let go."""
-
-    def __init__(self):
-        self.arrived = asyncio.Event()
-        self.let_go = asyncio.Event()
-
-    def to(self, good):
-        self._good = good
-        return self
-
-    async def handle_async_request(self, request):
-        if request.url.path.endswith("/events/orders"):
-            self.arrived.set()
-            await self.let_go.wait()
-        return await self._good.handle_async_request(request)
-
-
 @asynccontextmanager
 async def two_terms():
     """A stand whose orders are held up, what its first term hands on, and the heir's venue."""
@@ -666,7 +756,7 @@ async def test_what_no_term_handed_on_is_refused(handed_on):
 
 @pytest.mark.parametrize("limit", [0, -1, 1_000_001])
 async def test_a_limit_that_no_group_can_have_is_refused(limit):
-    with pytest.raises(ValueError, match="needs 1 to 1000000"):
+    with pytest.raises(ValueError, match="needs 1 to 999999"):
         async with stand(limit=limit):
             pass
 
