@@ -355,7 +355,9 @@ def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyCl
         return " and ".join(until for _, until in switches()) or None
 
     def role() -> Role:
-        return replace(leadership.role, killed=killed(), killed_until=killed_until())
+        return replace(
+            leadership.role, killed=killed(), killed_until=killed_until(), disk_low=disk.warning()
+        )
 
     return RoleStatus(
         role=role,

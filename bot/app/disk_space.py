@@ -34,14 +34,23 @@ class DiskWatch:
         self._stopwatch = stopwatch
         self._due = -inf
         self._reason: str | None = None
+        self._warning: str | None = None
         self._low: frozenset[Path] = frozenset()
 
     def reason(self) -> str | None:
         """Why nothing may be entered; None while there is room."""
+        self._look_if_due()
+        return self._reason
+
+    def warning(self) -> str | None:
+        """Which disk will be full before long; None while all have room."""
+        self._look_if_due()
+        return self._warning
+
+    def _look_if_due(self) -> None:
         if self._stopwatch() >= self._due:
             self._due = self._stopwatch() + EVERY
             self._look()
-        return self._reason
 
     def _look(self) -> None:
         # A folder that is not made yet, or cannot be asked, is for those who write there to name.
@@ -52,6 +61,8 @@ class DiskWatch:
         for folder in sorted(low - self._low):
             log.warning("The disk of %s", _said(folder, left[folder]))
         self._low = low
+        fullest = min(low, key=lambda folder: left[folder], default=None)
+        self._warning = f"the disk of {_said(fullest, left[fullest])}" if fullest else None
         full = [folder for folder, room in left.items() if room < LEAST]
         self._reason = f"the disk of {_said(full[0], left[full[0]])}" if full else None
 

@@ -15,7 +15,7 @@ class Role:
 
     `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
     `killed` is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing
-    can be kept.
+    can be kept, `disk_low` which of its disks are filling up.
     """
 
     leader: bool = False
@@ -24,6 +24,7 @@ class Role:
     killed: str | None = None
     killed_until: str | None = None
     store_fault: str | None = None
+    disk_low: str | None = None
 
     def on(self, status: "Status") -> "Status":
         """A status with this role in it."""

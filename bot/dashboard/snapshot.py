@@ -64,6 +64,7 @@ class BotStatus:
     leads: str | None = None
     epoch: int | None = None
     killed: str | None = None
+    disk_low: str | None = None
     killed_until: str | None = None
     store_fault: str | None = None
     feed: FeedView | None = None

@@ -162,6 +162,7 @@ async def test_all_is_well_is_said_without_reasons(client):
         {"entries_stopped": "the daily loss is $201 of $200"},
         {"killed": "lunch"},
         {"orders_in_doubt": "what became of order 7 of A is not known"},
+        {"disk_low": "the disk of logs has 420 MB left: free some space"},
         {"trading_halted": "trading is paused on shard 2", "running": True},
         {"watched_markets": 20, "stale_markets": 11},
     ],
@@ -194,12 +195,13 @@ async def test_that_nobody_leads_is_said_unless_it_is_not_known(world, client, f
         {"store_fault": "disk full", "error": "StoreError: disk full"},
         {"store_fault": "disk full", "entries_stopped": "nothing is kept: disk full"},
         {"universe_fault": "503", "error": "ExchangeError: 503"},
+        {"killed": "disk full", "disk_low": "disk full", "entries_stopped": "killed (disk full)"},
     ],
 )
 async def test_what_two_faults_say_alike_is_said_once(world, client, fault):
     world.snapshot_holder.status = replace(STATUS, **fault)
 
-    assert (await client.get("/health")).json()["reasons"] == [list(fault.values())[1]]
+    assert (await client.get("/health")).json()["reasons"] == [list(fault.values())[-1]]
 
 
 async def test_a_running_bot_without_news_is_degraded_and_recovers_with_the_next(world, client):

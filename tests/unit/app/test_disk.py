@@ -39,6 +39,24 @@ def test_a_disk_that_fills_is_said_before_entries_stop(caplog):
     assert disk.later(10 * LOW) is None
 
 
+def test_the_fullest_disk_is_named_as_long_as_it_is_low():
+    room = {LOGS: 10 * LOW, Path("/elsewhere/data"): LOW - 1}
+    time = [0.0]
+    watch = DiskWatch(room, room.__getitem__, lambda: time[0])
+    first = watch.warning()
+    room[LOGS], time[0] = 2 * LEAST, EVERY
+    second, stops = watch.warning(), watch.reason()
+    room[LOGS] = room[Path("/elsewhere/data")] = LOW
+    time[0] = 2 * EVERY
+
+    assert first is not None
+    assert "the disk of data has 999 MB left" in first
+    assert second is not None
+    assert "the disk of logs has 200 MB left" in second
+    assert stops is None
+    assert watch.warning() is None
+
+
 def test_between_two_looks_nothing_is_asked():
     disk = Disk()
     disk.watch.reason()
