@@ -61,6 +61,7 @@ docs: $(VENV)/.docs
 
 ## bench: ratios against a floor measured in the same run
 bench: $(VENV)/.dev
+	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.cycle
 	$(BIN)/python -m bench.health
 	$(BIN)/python -m bench.score
