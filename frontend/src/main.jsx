@@ -6,6 +6,7 @@ import { freshness } from "./data/status.js";
 import { serverNow } from "./data/api.js";
 import { Figures, LimitsPanel } from "./panels/account.jsx";
 import { EquityPanel } from "./panels/equity.jsx";
+import { FirstRun } from "./panels/first.jsx";
 import { FunnelPanel } from "./panels/funnel.jsx";
 import { Header, ReadTokenDialog } from "./panels/header.jsx";
 import { LogTab } from "./panels/log.jsx";
@@ -66,6 +67,7 @@ function Panels({ state, bot }) {
   if (place === "market" && rest) return <MarketView ticker={rest} state={state} key={rest} />;
   return (
     <>
+      <FirstRun bot={bot} />
       <Figures state={state} />
       <div class="grid">
         <LimitsPanel />

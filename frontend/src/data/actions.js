@@ -48,8 +48,10 @@ export async function perform(action, value) {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const wantsToken = error.status === 401 || error.code === "reads_only";
-    if (wantsToken) tokens.forget("act");
-    return { done: false, wantsToken, text: wantsToken ? error.message : `${action.label}: ${error.message}` };
+    if (!wantsToken) return { done: false, text: `${action.label}: ${error.message}` };
+    const problem = tokens.get("act") && "The service does not accept this token for acting.";
+    tokens.forget("act");
+    return { done: false, wantsToken, problem };
   }
 }
 

@@ -47,7 +47,8 @@ function hangs(bot, now) {
 
 function disconnected(feed) {
   const wait = feed.retryAt ? Math.max(0, Math.ceil((feed.retryAt - Date.now()) / 1000)) : 0;
-  return `the service cannot be read (${feed.failure.message}); asking again in ${wait} s`;
+  const again = wait > 0 ? `in ${wait} s` : "now";
+  return `the service cannot be read (${feed.failure.message}); asking again ${again}`;
 }
 
 /** One lamp a part: {name, level, word, why}. */

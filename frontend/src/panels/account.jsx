@@ -33,7 +33,7 @@ export function Figures({ state }) {
 }
 
 const words = (rule) => rule.replace(/^max_/, "").replaceAll("_", " ");
-const amount = (value, unit) => (unit === "dollars" ? money(value) : unit === "seconds" ? `${count(value)} s` : count(value));
+const amount = (value, unit) => (unit === "dollars" ? money(value) : unit === "seconds" ? `${count(value)}\u00a0s` : count(value));
 
 export function LimitsPanel() {
   const answer = useAnswer("limits", 6);

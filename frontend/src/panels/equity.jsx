@@ -75,11 +75,18 @@ function columns(points) {
 
 /** Above, right, below, left: the same in both, so that moments stand beneath each other. */
 const ROOM = [8, 14, 2, 0];
+/** A calm account is a line in the middle, not noise over the whole height. */
+function atLeast(_, low, high) {
+  const room = Math.max((high - low) * 0.1, 0.5);
+  return [low - room, high + room];
+}
+
 const dollars = (_, splits) => splits.map((value) => (value === null ? "" : money(value)));
 
 function curves(colours, marks) {
   return {
     padding: ROOM,
+    scales: { y: { range: atLeast } },
     axes: [timeAxis(colours), { ...axis(colours), values: dollars, size: 74 }],
     series: [
       {},
@@ -96,7 +103,7 @@ function falls(colours) {
   return {
     padding: ROOM,
     axes: [{ ...timeAxis(colours), show: false, size: 0 }, { ...axis(colours), values: dollars, size: 74, space: 24 }],
-    scales: { y: { range: (_, low) => [Math.min(low ?? 0, -0.01), 0] } },
+    scales: { y: { range: (_, low) => [Math.min((low ?? 0) * 1.1, -1), 0] } },
     series: [{}, { label: "Drawdown", stroke: colours.down, width: 1, fill: `${colours.down}33`, points: { show: false } }],
     legend: { show: false },
     cursor: { sync: { key: "equity" }, y: false, drag: { x: false, y: false } },

@@ -111,7 +111,7 @@ function Controls({ bot }) {
     const result = await perform(ACTIONS[name], value);
     if (result.wantsToken) {
       setAnswer(null);
-      setAsked({ name, value, token: true, problem: result.text });
+      setAsked({ name, value, token: true, problem: result.problem });
       return;
     }
     setAnswer({ text: result.text, level: result.done ? "good" : "bad" });

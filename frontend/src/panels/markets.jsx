@@ -66,7 +66,7 @@ const COLUMNS = [
   { key: "position", label: "Position", num: true, rank: 2, sort: (row) => row.position, cell: (row) => (row.position ? size(row.position) : "") },
   { key: "notional", label: "Notional $", num: true, rank: 3, sort: (row) => row.position_notional, cell: (row) => (row.position ? money(row.position_notional) : "") },
   { key: "pnl", label: "Open P&L $", num: true, rank: 2, sort: (row) => row.pnl_unrealized, cell: (row) => (row.position ? <Gain value={row.pnl_unrealized} /> : "") },
-  { key: "whales", label: "Whales", num: true, rank: 3, title: "Lately; the largest in contracts", sort: (row) => row.recent_whale_count, cell: (row) => (row.recent_whale_count ? `${row.recent_whale_count} · ${count(row.recent_whale_max_size)}` : "") },
+  { key: "whales", label: "Whales", num: true, rank: 2, title: "Lately; the largest in contracts", sort: (row) => row.recent_whale_count, cell: (row) => (row.recent_whale_count ? `${row.recent_whale_count} · ${count(row.recent_whale_max_size)}` : "") },
   { key: "age", label: "Age", num: true, rank: 2, sort: (row) => row.age_seconds, cell: (row) => <Age row={row} /> },
   { key: "why", label: "Why no opinion, no trade", rank: 3, cell: (row) => <span class="reason">{row.reason}</span> },
 ];

@@ -24,10 +24,10 @@ const COLUMNS = [
   { key: "mark", label: "Mark", num: true, sort: (row) => row.mark_price, cell: (row) => <MarkPrice row={row} /> },
   { key: "value", label: "Value $", num: true, rank: 2, sort: (row) => row.value, cell: (row) => money(row.value) },
   { key: "unrealised", label: "Open P&L $", num: true, rank: 2, sort: (row) => row.pnl_unrealized, cell: (row) => <Gain value={row.pnl_unrealized} /> },
-  { key: "fees", label: "Fees $", num: true, rank: 3, sort: (row) => row.fees, cell: (row) => money(row.fees) },
+  { key: "fees", label: "Fees $", num: true, rank: 2, sort: (row) => row.fees, cell: (row) => money(row.fees) },
   { key: "pnl", label: "P&L $", num: true, title: "With the fees paid so far", sort: (row) => row.pnl, cell: (row) => <Gain value={row.pnl} /> },
-  { key: "held", label: "Held", num: true, rank: 3, sort: (row) => row.held_seconds, cell: (row) => span(row.held_seconds * 1000) },
-  { key: "closes", label: "Closes in", num: true, rank: 3, sort: (row) => row.closes_in_seconds, cell: (row) => <Closing row={row} /> },
+  { key: "held", label: "Held", num: true, rank: 2, sort: (row) => row.held_seconds, cell: (row) => span(row.held_seconds * 1000) },
+  { key: "closes", label: "Closes in", num: true, rank: 2, sort: (row) => row.closes_in_seconds, cell: (row) => <Closing row={row} /> },
   { key: "score", label: "Score", num: true, rank: 2, sort: (row) => row.score, cell: (row) => score(row.score) },
   { key: "why", label: "Why still held", rank: 3, cell: (row) => <span class="reason">{row.hold_reason}</span> },
 ];

@@ -71,7 +71,7 @@ const HOW = { signal: "signal", stop_loss: "stop loss", before_close: "before th
 
 const TRADES = [
   { key: "closed", label: "Closed", sort: (one) => one.closed_at, cell: (one) => time(one.closed_at) },
-  { key: "opened", label: "Opened", rank: 3, sort: (one) => one.opened_at, cell: (one) => time(one.opened_at) },
+  { key: "opened", label: "Opened", rank: 2, sort: (one) => one.opened_at, cell: (one) => time(one.opened_at) },
   { key: "ticker", label: "Market", wide: true, sort: (one) => one.ticker, cell: (one) => <Market one={one} /> },
   { key: "size", label: "Size", num: true, sort: (one) => one.size, cell: (one) => `${size(one.size)} ${one.side}` },
   { key: "in", label: "In", num: true, rank: 2, sort: (one) => one.entry_price, cell: (one) => <Price value={one.entry_price} why={one.reason} /> },
@@ -80,7 +80,7 @@ const TRADES = [
   { key: "fees", label: "Fees $", num: true, rank: 2, sort: (one) => one.fees, cell: (one) => money(one.fees) },
   { key: "pnl", label: "P&L $", num: true, sort: (one) => one.pnl, cell: (one) => <Gain value={one.pnl} /> },
   { key: "held", label: "Held", num: true, rank: 2, sort: (one) => one.held_seconds, cell: (one) => span(one.held_seconds * 1000) },
-  { key: "how", label: "Closed by", rank: 3, sort: (one) => one.how, cell: (one) => HOW[one.how] ?? one.how },
+  { key: "how", label: "Closed by", rank: 2, sort: (one) => one.how, cell: (one) => HOW[one.how] ?? one.how },
 ];
 
 function Market({ one }) {
