@@ -303,6 +303,15 @@ class Settings(BaseSettings):
     feed: Literal["auto", "stream", "poll"] = Field(
         "auto", description="Order books by stream, by polling, or by stream if there is a key"
     )
+    record: bool = Field(
+        False, description="Record what the stream tells and cycles read, in LOG_DIR/stream"
+    )
+    record_max_mb: float = Field(
+        2_000.0,
+        gt=0,
+        le=1_000_000,
+        description="Megabytes of that recording; beyond them the oldest parts go",
+    )
     sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
     sim_speed: float = Field(
         1.0, gt=0, le=100, description="Simulated seconds per second of the embedded exchange"
@@ -426,6 +435,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where the exchange's REST API is."""
         return self.kalshi_base_url or BASE_URLS[self.kalshi_env]
+
+    @property
+    def record_dir(self) -> Path:
+        """Where the stream is recorded."""
+        return self.log_dir / "stream"
 
     @property
     def has_key(self) -> bool:

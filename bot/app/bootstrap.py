@@ -22,7 +22,7 @@ from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, 
 from bot.app.disk_space import DiskWatch
 from bot.app.ephemeral import is_ephemeral, mounted
 from bot.app.execution_backends import key_holder
-from bot.app.feeds import embedded, feed_of
+from bot.app.feeds import FeedParts, embedded, feed_of
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
 from bot.clock import SteadyClock, SystemClock, stopwatch
@@ -153,7 +153,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """The service these settings describe, taking part for as long as this is open."""
     clock = SteadyClock()
     budget = TokenBudget(stopwatch, settings.reads_per_second)
-    async with linked(settings, clock, budget, clock.compare) as (data, feed):
+    async with linked(settings, clock, budget, clock.compare) as (data, parts):
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = _book(settings, clock)
@@ -164,16 +164,27 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             status = _role_status(settings, leadership, clock)
             journals = Journals(journal)
             world = NodeContext(
-                settings, model, data, journals, clock, snapshot_holder, status, feed
+                settings,
+                model,
+                data,
+                journals,
+                clock,
+                snapshot_holder,
+                status,
+                parts.feed,
+                parts.recorder,
             )
             service = Node(world, book, leadership)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
             journals.emit(metrics, alerts)
-            _greet(settings, model, feed)
+            _greet(settings, model, parts.feed)
             async with (
-                _taking_part(service, (alerts.run, lag.watch, feed.run, service.resolve_orders)),
+                _taking_part(
+                    service,
+                    (alerts.run, lag.watch, service.resolve_orders, *_companions(parts)),
+                ),
                 _announced(settings, alerts),
                 _killed_by_signal(command),
             ):
@@ -210,7 +221,7 @@ async def linked(
     clock: Clock,
     budget: TokenBudget | None = None,
     on_skew: Callable[[float], None] | None = None,
-) -> AsyncIterator[tuple[KalshiClient, PolledFeed | StreamedFeed]]:
+) -> AsyncIterator[tuple[KalshiClient, FeedParts]]:
     """The same, and the feed of its order books, which is to be run."""
     inside = embedded(settings, clock) if settings.is_embedded else None
     transport = httpx.ASGITransport(inside.app) if inside else None
@@ -218,6 +229,10 @@ async def linked(
     async with open_http(settings.base_url, transport, settings.outbound) as http:
         rest = KalshiClient(http, budget, clock, on_skew=on_skew)
         yield rest, feed_of(settings, rest, clock, inside)
+
+
+def _companions(parts: FeedParts) -> list[Companion]:
+    return [parts.feed.run, *([parts.recorder.run] if parts.recorder else [])]
 
 
 @asynccontextmanager

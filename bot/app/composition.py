@@ -29,7 +29,7 @@ from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packe
 from bot.engine.cycle import Cycle
 from bot.engine.loop import BotLoop
 from bot.engine.observers import Observers
-from bot.engine.ports import BookSource, CycleParts
+from bot.engine.ports import BookSource, CycleObserver, CycleParts
 from bot.engine.unit_of_work import Stateful, UnitOfWork
 from bot.market_data.trade_feed import TradeFeed, TradeSource
 from bot.market_data.universe import Universe
@@ -137,7 +137,10 @@ class RoleStatus:
 
 @dataclass(frozen=True, slots=True)
 class NodeContext:
-    """What lives as long as the process. Without a `feed`, `data` is polled."""
+    """What lives as long as the process. Without a `feed`, `data` is polled.
+
+    `recorder` hears what the cycle knows of markets.
+    """
 
     settings: Settings
     model: Model
@@ -147,6 +150,7 @@ class NodeContext:
     snapshot_holder: SnapshotHolder
     role_status: RoleStatus = RoleStatus()
     feed: Feed | None = None
+    recorder: CycleObserver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +281,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
                 "the markets": panel,
                 "the whales": follower,
                 "the decisions": decisions,
+                **({"the recording": world.recorder} if world.recorder else {}),
             },
         ),
         trade_feed=trade_feed,

@@ -17,6 +17,8 @@ from bot.ports.exchange import Clock
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from bot.tape.stream_recorder import StreamRecorder
+
 #: Why books are polled although nobody asked for that.
 NO_KEY: Final = "the exchange streams to keys only: set KALSHI_API_KEY and KALSHI_SECRET"
 ASKED_FOR: Final = "FEED=poll"
@@ -47,19 +49,39 @@ def embedded(settings: Settings, clock: Clock) -> EmbeddedExchange:
     return EmbeddedExchange(app, Signer(key.key_id, pem, clock))
 
 
+@dataclass(frozen=True, slots=True)
+class FeedParts:
+    """A feed that is to be run, and what records it, if that is asked for."""
+
+    feed: PolledFeed | StreamedFeed
+    recorder: "StreamRecorder | None" = None
+
+
 def feed_of(
     settings: Settings, rest: KalshiClient, clock: Clock, inside: EmbeddedExchange | None
-) -> PolledFeed | StreamedFeed:
+) -> FeedParts:
     """The feed that the settings ask for. Raises ValueError for a key that cannot sign."""
-    if settings.feed == "poll":
-        return PolledFeed(rest, clock, ASKED_FOR)
     signer = inside.signer if inside else key_holder(settings, clock)
-    if signer is None:
-        return PolledFeed(rest, clock, NO_KEY)
+    if settings.feed == "poll" or signer is None:
+        reason = ASKED_FOR if settings.feed == "poll" else NO_KEY
+        recorder = _recorder(settings, None, clock)
+        return FeedParts(PolledFeed(rest, clock, reason, recorder), recorder)
     protocol = StreamProtocol(BookStore(), _rules(settings))
+    recorder = _recorder(settings, protocol.store, clock)
+    if recorder is not None:
+        protocol.listeners.append(recorder)
     opener = _opener(settings, inside)
     connection = StreamConnection(protocol, opener, signer.headers, clock, random.random)
-    return StreamedFeed(rest, protocol, connection, clock)
+    return FeedParts(StreamedFeed(rest, protocol, connection, clock, recorder), recorder)
+
+
+def _recorder(settings: Settings, store: BookStore | None, clock: Clock) -> "StreamRecorder | None":
+    if not settings.record:
+        return None
+    # Whoever records nothing should not wait for pyarrow.
+    from bot.tape.stream_recorder import StreamRecorder  # noqa: PLC0415
+
+    return StreamRecorder(settings.record_dir, store, clock, settings.record_max_mb)
 
 
 def _opener(settings: Settings, inside: EmbeddedExchange | None) -> Opener:

@@ -64,6 +64,14 @@ class Connection(Protocol):
         ...
 
 
+class ReadListener(Protocol):
+    """Who hears which books cycles read."""
+
+    def on_read(self, books: Books, streamed: frozenset[str]) -> None:
+        """A cycle reads these; those of the stream are as it told them."""
+        ...
+
+
 class _Ages:
     """How old the books were that were read lately, in seconds."""
 
@@ -83,10 +91,13 @@ class _Ages:
 class PolledFeed:
     """Books and trades are asked for at each beat. `reason` is why they are not streamed."""
 
-    def __init__(self, rest: RestFeed, clock: Clock, reason: str) -> None:
+    def __init__(
+        self, rest: RestFeed, clock: Clock, reason: str, reader: ReadListener | None = None
+    ) -> None:
         self._rest = rest
         self._clock = clock
         self._ages = _Ages()
+        self._reader = reader
         self.reason = reason
         self.trades = rest.trades
         self.recent_trades = rest.recent_trades
@@ -94,6 +105,8 @@ class PolledFeed:
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, now. Raises ExchangeError."""
         answer = await self._rest.books(tickers)
+        if self._reader is not None:
+            self._reader.on_read(answer.books, frozenset())
         self._ages.note(answer.books, self._clock.now().timestamp())
         return answer
 
@@ -110,11 +123,17 @@ class StreamedFeed:
     """Books and trades are told; what is not proved is asked for."""
 
     def __init__(
-        self, rest: RestFeed, protocol: StreamProtocol, connection: Connection, clock: Clock
+        self,
+        rest: RestFeed,
+        protocol: StreamProtocol,
+        connection: Connection,
+        clock: Clock,
+        reader: ReadListener | None = None,
     ) -> None:
         self._rest = rest
         self._stream = protocol
         self._connection = connection
+        self._reader = reader
         self._clock = clock
         self._ages = _Ages()
         self._notes: list[Noted] = []
@@ -133,6 +152,8 @@ class StreamedFeed:
         streamed = self._stream.books(tickers, self._now())
         reasons = iter(streamed.missing.values())
         self._unproved = None if len(streamed.books) else next(reasons, None)
+        # Before anything else can happen: it is the state that counts.
+        self._read(streamed.books, streamed.books.tickers)
         answer = await self._completed(streamed)
         at = self._now()
         self._ages.note(answer.books, at)
@@ -254,8 +275,13 @@ class StreamedFeed:
             reasons = {ticker: f"{streamed.missing[ticker]}; {error}" for ticker in asked}
             return BookAnswer(streamed.books, {**streamed.missing, **reasons})
         halted = {t: why for t, why in streamed.missing.items() if self._stream.is_halted(t)}
+        self._read(polled.books, ())
         both = joined([BookAnswer(streamed.books, halted), polled])
         return BookAnswer(both.books, both.missing, polled.skew)
+
+    def _read(self, books: Books, streamed: Sequence[str]) -> None:
+        if self._reader is not None:
+            self._reader.on_read(books, frozenset(streamed))
 
     def _note_source(self) -> None:
         status = self.status()

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
-from bot.tape import schema
+from bot.tape import schema, stream_reader, stream_rows
 from bot.tape.schema import TapeError
 
 __all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "joined", "read", "taken", "transposed"]
@@ -46,12 +46,14 @@ class Tape:
 
 
 def read(path: Path, *, sizes_required: bool = True) -> Tape:
-    """The tape at `path`: a file, a folder of parts, or a recording that was cut off.
+    """The tape at `path`: a file, a folder of parts, a recording that was cut off, or a stream.
 
     Broken rows are left out and counted, never repaired. Only with `sizes_required=False` may
     size columns be missing: then every size is NaN and the books serve to measure prices only.
     Raises TapeError if the file cannot be read, lacks a column, or has no sound book.
     """
+    if stream_rows.is_stream(path):
+        return _of_stream(path)
     table = schema.table(path, sizes_required=sizes_required)
     yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
@@ -180,6 +182,24 @@ def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter
         is_sound &= ~is_broken
     rows = np.flatnonzero(is_sound)
     return rows[np.argsort(ts_ms[rows], kind="stable")], +skipped
+
+
+def _of_stream(path: Path) -> Tape:
+    """The books that cycles read of a recorded stream, by time."""
+    found = stream_reader.folded(path)
+    if not found.books:
+        raise TapeError(f"{path}: no sound order book in it; rows left out: {dict(found.skipped)}")
+    books = stream_reader.together(found.books)
+    rows = np.argsort(books.seen_at, kind="stable")
+    closes, volume = np.array(found.seconds_to_close), np.array(found.volume)
+    return Tape(
+        books.take(rows),
+        seconds_to_close=closes[rows],
+        volume=volume[rows],
+        open_interest=np.full(len(rows), np.nan),
+        segment=np.array(found.segment, dtype=np.intp)[rows],
+        skipped=dict(found.skipped),
+    )
 
 
 def _ladder(table: pa.Table, side: str) -> Ladder:

@@ -1,0 +1,328 @@
+"""Writes all that the stream tells to disk, by day, within bounds, a part at a time.
+
+Rows gather in memory; every few seconds they become a part, which bears its name only once all of
+it is on the disk, so a crash costs those seconds. The oldest parts go when there is no room for
+more. Nothing here may hold up the stream or the cycle: what cannot be kept is dropped and counted,
+and what comes after it is marked as no continuation.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from bot.clock import pause
+from bot.core.events import Event
+from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, Levels
+from bot.core.market.market import Market, Side
+from bot.core.market.orderbook import Books
+from bot.core.signals.regime import RegimeName
+from bot.ports.exchange import Clock
+from bot.signals.analyzer import Predictions
+from bot.tape.stream_rows import RowKind, StreamRow, write
+
+log = logging.getLogger("main")
+
+#: Seconds between two parts, and rows that make one earlier.
+EVERY: Final = 10.0
+PART: Final = 50_000
+#: Rows that may wait; beyond that they are dropped.
+ROOM: Final = 500_000
+#: Seconds between two snapshots of everything: whoever reads from the middle waits no longer.
+WHOLE_EVERY: Final = 600.0
+_MEGABYTE: Final = 1_000_000
+
+
+class Change(Protocol):
+    """A change of one level, in units."""
+
+    @property
+    def ticker(self) -> str:
+        """Where."""
+        ...
+
+    @property
+    def side(self) -> Side:
+        """The side of the level."""
+        ...
+
+    @property
+    def price(self) -> int:
+        """YES price."""
+        ...
+
+    @property
+    def by(self) -> int:
+        """Contracts added, or taken if below zero."""
+        ...
+
+    @property
+    def ts_ms(self) -> int:
+        """When, by the exchange's clock."""
+        ...
+
+
+class StreamTrade(Protocol):
+    """Contracts that changed hands."""
+
+    @property
+    def ticker(self) -> str:
+        """Where."""
+        ...
+
+    @property
+    def taker(self) -> Side:
+        """The side that crossed the spread."""
+        ...
+
+    @property
+    def price(self) -> Decimal:
+        """YES dollars."""
+        ...
+
+    @property
+    def count(self) -> Decimal:
+        """Contracts."""
+        ...
+
+
+class WholeBooks(Protocol):
+    """The books as they stand."""
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """The markets that are kept."""
+        ...
+
+    def fault(self, ticker: str) -> str | None:
+        """Why a book is not whole; None if it is."""
+        ...
+
+    def levels(self, ticker: str) -> tuple[Levels, Levels]:
+        """All bids and asks of a whole one."""
+        ...
+
+
+class StreamRecorder:
+    """Hears what the stream tells and what cycles read of it; `run` brings it to the disk."""
+
+    def __init__(
+        self, folder: Path, store: WholeBooks | None, clock: Clock, most_mb: float
+    ) -> None:
+        """Without a `store` only books that cycles read are recorded, each as a whole."""
+        self._folder = folder
+        self._store = store
+        self._clock = clock
+        self._most = int(most_mb * _MEGABYTE)
+        self._rows: list[StreamRow] = [StreamRow(self._now_us(), RowKind.BREAK, "")]
+        self._whole_at = 0.0
+        self._described: dict[str, tuple[int, int]] = {}
+        self.dropped = 0
+        self.fault: str | None = None
+
+    # From the stream.
+
+    def on_change(self, change: Change, at: float) -> None:
+        """A level of a sound book has changed."""
+        is_bid = change.side is Side.BUY
+        self._add(
+            StreamRow(
+                _us(at),
+                RowKind.CHANGE,
+                change.ticker,
+                is_bid,
+                change.price,
+                change.by,
+                change.ts_ms,
+            )
+        )
+
+    def on_snapshot(self, ticker: str, at: float) -> None:
+        """A whole sound book has come."""
+        if self._store is not None:
+            self._whole(ticker, self._store.levels(ticker), at)
+
+    def on_break(self, tickers: Sequence[str], reason: str, at: float) -> None:  # noqa: ARG002  # the same for all who hear
+        """What was known of these books is not true any more."""
+        for ticker in tickers:
+            self._add(StreamRow(_us(at), RowKind.BREAK, ticker))
+
+    def on_trade(self, trade: StreamTrade, at: float) -> None:
+        """Contracts changed hands."""
+        self._add(
+            StreamRow(
+                _us(at),
+                RowKind.TRADE,
+                trade.ticker,
+                trade.taker is Side.BUY,
+                units(trade.price, PRICE_UNITS),
+                units(trade.count, SIZE_UNITS),
+            )
+        )
+
+    # From the cycle.
+
+    def on_read(self, books: Books, streamed: frozenset[str]) -> None:
+        """A cycle reads these; those that are not `streamed` are written as they are."""
+        for row, ticker in enumerate(books.tickers):
+            at = float(books.seen_at[row])
+            if ticker not in streamed:
+                self._add(StreamRow(_us(at), RowKind.BREAK, ticker))
+                self._whole(ticker, _levels(books, row), at)
+            self._add(StreamRow(_us(at), RowKind.READ, ticker))
+            if ticker not in streamed:
+                self._resume(ticker, at)
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Nothing: events are kept elsewhere."""
+
+    def on_predictions(self, predictions: Predictions) -> None:
+        """Nothing: they follow from the books."""
+
+    async def publish(
+        self,
+        at: datetime,
+        market_regime: RegimeName,  # noqa: ARG002  # the same for all who hear
+        markets: Mapping[str, Market],
+        missing: Mapping[str, str],  # noqa: ARG002
+    ) -> None:
+        """What is known of the markets, where it changed."""
+        for ticker, market in markets.items():
+            close_ms = round(market.close_time.timestamp() * 1_000)
+            known = close_ms, units(market.volume_24h, SIZE_UNITS)
+            if self._described.get(ticker) != known:
+                self._described[ticker] = known
+                at_us = _us(at.timestamp())
+                self._add(
+                    StreamRow(at_us, RowKind.MARKET, ticker, size=known[1], event_ms=close_ms)
+                )
+
+    # To the disk.
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Bring rows to the disk until the event is set, and then the last of them."""
+        while not stopping.is_set():
+            await pause(stopping, EVERY)
+            self._snapshot_all()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Make a part of the rows that wait."""
+        if all(row.kind == RowKind.BREAK for row in self._rows):
+            return
+        rows, self._rows = self._rows, []
+        try:
+            await asyncio.to_thread(self._write, rows)
+        except (OSError, pa.ArrowException) as error:
+            self._lose(len(rows), f"{self._folder}: cannot be written ({error})")
+            return
+        self.fault = None
+
+    def _write(self, rows: list[StreamRow]) -> None:
+        for day, of_day in _by_day(rows):
+            folder = self._folder / day
+            folder.mkdir(parents=True, exist_ok=True)
+            number = max((int(file.stem) for file in folder.glob("[0-9]*.parquet")), default=0) + 1
+            part = folder / f"{number:06d}.parquet"
+            temporary = part.with_suffix(".tmp")
+            write(of_day, temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(part)
+        self._prune()
+
+    def _prune(self) -> None:
+        """Let the oldest parts go until what is left has room."""
+        files = sorted(self._folder.glob("????-??-??/*.parquet"))
+        sizes = {file: file.stat().st_size for file in files}
+        total = sum(sizes.values())
+        for file in files[:-1]:
+            if total <= self._most:
+                return
+            total -= sizes[file]
+            file.unlink(missing_ok=True)
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
+
+    def _resume(self, ticker: str, at: float) -> None:
+        """The stream goes on from its own book, if that is whole."""
+        self._add(StreamRow(_us(at), RowKind.BREAK, ticker))
+        if self._store is not None and self._store.fault(ticker) is None:
+            self._whole(ticker, self._store.levels(ticker), at)
+
+    def _snapshot_all(self) -> None:
+        now = self._clock.now().timestamp()
+        if self._store is None or now - self._whole_at < WHOLE_EVERY:
+            return
+        self._whole_at = now
+        for ticker in self._store.tickers:
+            if self._store.fault(ticker) is None:
+                self._whole(ticker, self._store.levels(ticker), now)
+
+    def _whole(self, ticker: str, sides: tuple[Levels, Levels], at: float) -> None:
+        at_us = _us(at)
+        levels = [
+            StreamRow(at_us, RowKind.LEVEL, ticker, is_bid, price, size)
+            for is_bid, side in zip((True, False), sides, strict=True)
+            for price, size in side.items()
+        ]
+        self._add(StreamRow(at_us, RowKind.SNAPSHOT, ticker, size=len(levels)), *levels)
+
+    def _add(self, *rows: StreamRow) -> None:
+        if len(self._rows) + len(rows) > ROOM:
+            self._lose(len(rows), "more rows wait than there is room for")
+            return
+        self._rows += rows
+
+    def _lose(self, count: int, reason: str) -> None:
+        if self.fault is None:
+            log.warning("The recording loses rows: %s", reason)
+        self.fault = reason
+        self.dropped += count
+        # Nothing that follows continues what came before.
+        self._rows = [StreamRow(self._now_us(), RowKind.BREAK, "")]
+        self._described.clear()
+        self._whole_at = 0.0
+
+    def _now_us(self) -> int:
+        return _us(self._clock.now().timestamp())
+
+
+def units(amount: Decimal, per: int) -> int:
+    """A decimal amount as whole units."""
+    return int(amount * per)
+
+
+def _us(at: float) -> int:
+    return round(at * 1_000_000)
+
+
+def _levels(books: Books, row: int) -> tuple[Levels, Levels]:
+    """One book of columns, in units."""
+    sides = ((books.bid_price, books.bid_size), (books.ask_price, books.ask_size))
+    bids, asks = (
+        {
+            round(price * PRICE_UNITS): round(size * SIZE_UNITS)
+            for price, size in zip(prices[row].tolist(), sizes[row].tolist(), strict=True)
+            if size
+        }
+        for prices, sizes in sides
+    )
+    return bids, asks
+
+
+def _by_day(rows: Sequence[StreamRow]) -> Iterator[tuple[str, list[StreamRow]]]:
+    """The rows of each day (UTC), in their order."""
+
+    def day(row: StreamRow) -> str:
+        return datetime.fromtimestamp(row.at_us / 1_000_000, UTC).date().isoformat()
+
+    for name, of_day in groupby(rows, day):
+        yield name, list(of_day)
