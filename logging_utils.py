@@ -3,7 +3,7 @@
 `configure` decides which lines there are on stdout and in which format; `CsvJournal` writes events
 down; `LogStats` reads figures of the files. What lines and rows say is in
 `bot.journal.stdout_lines` and
-`bot.journal.csv_rows`, how a line looks in `bot.journal.formatters`, how files are begun anew in
+`bot.journal.csv_rows`, how a line looks in `bot.journal.formatters`, how files are rotated in
 `bot.journal.csv_writer`, what becomes of older ones in `bot.journal.csv_retention`.
 """
 
@@ -39,9 +39,9 @@ log = logging.getLogger("main")
 
 #: Characters gathered before rows reach the file without waiting for the end of the cycle.
 _FLUSH_AT: Final = 1_000_000
-#: Days that complete parts are kept, if nobody says otherwise.
+#: Default days that rotated parts are kept.
 KEEP_DAYS: Final = 14
-#: Bytes that all CSV logs may take together, if nobody says otherwise.
+#: Default bytes that all CSV logs may take together.
 MAX_TOTAL: Final = 500_000_000
 #: Between two looks at the older parts, if none is added.
 TIDY_EVERY: Final = timedelta(minutes=1)
@@ -102,7 +102,7 @@ class _Stdout(logging.StreamHandler[TextIO]):
             return list(self._lines)[-count:]
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]  # read anew, as logging's last resort does
+    def stream(self) -> TextIO:  # type: ignore[override]  # read each time, as logging's last resort does
         """The stream of the moment."""
         return sys.stdout
 
@@ -119,7 +119,7 @@ class CsvJournal:
     """Writes events to the CSV logs and to stdout. A context manager: it opens the files.
 
     A disk that is full or read-only loses rows, never raises: `fault` says so until it is over.
-    A file of `max_bytes`, or of another day, is begun anew; what is older than `keep_days` goes,
+    A file of `max_bytes`, or of another day, is rotated; what is older than `keep_days` is deleted,
     and the oldest of what all of them together have beyond `max_total` bytes.
     """
 

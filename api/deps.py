@@ -80,7 +80,7 @@ class WhaleSource(Protocol):
     def history(
         self, ticker: str | None, kind: str | None, since: datetime | None, limit: int
     ) -> tuple[WhaleRecord, ...]:
-        """The detections kept that fit, newest first, so many at most."""
+        """The matching detections, newest first, so many at most."""
         ...
 
     def endings(
@@ -211,7 +211,7 @@ class Services(Protocol):
 
     @property
     def coverage(self) -> Coverage | None:
-        """How much is known of what traded; None while another process looks, or nobody."""
+        """How completely trades are known; None unless this process polls them."""
         ...
 
     @property

@@ -18,7 +18,7 @@ class Overview(Shape):
 
 
 class RegimeView(Shape):
-    """The mood of all watched markets together; unknown (-1) while no book is fresh."""
+    """The regime of all watched markets together; unknown (-1) while no book is fresh."""
 
     id: int
     name: Literal["calm", "trending", "chaotic", "unknown"]

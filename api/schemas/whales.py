@@ -25,7 +25,7 @@ class WhaleRecord(Shape):
 
 
 class WhaleEnding(Shape):
-    """How an announced order ended, as far as books and trades tell."""
+    """How an announced order ended, as far as books and trades show."""
 
     timestamp: Time
     ticker: Ticker

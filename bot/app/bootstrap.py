@@ -120,7 +120,7 @@ class Running:
 
     @property
     def coverage(self) -> Coverage | None:
-        """How much is known of what traded; None while another process looks, or nobody."""
+        """How completely trades are known; None unless this process polls them."""
         return self.service.bot.trade_feed.coverage if self.snapshot_holder.status.leader else None
 
     @property
@@ -280,7 +280,7 @@ async def _ageing(service: Node) -> None:
 @asynccontextmanager
 async def _killed_by_signal(command: OperatorCommands) -> AsyncIterator[None]:
     """SIGUSR1 is the kill switch, where a process can be sent one."""
-    # Only the main thread hears of signals; a test client runs elsewhere.
+    # Only the main thread receives signals; a test client runs elsewhere.
     hears = hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread()
     if not hears:
         yield
@@ -387,7 +387,7 @@ def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyCl
 
 
 def _book(settings: Settings, clock: Clock) -> str:
-    """The account that is traded; an embedded exchange is born anew, and so is its account."""
+    """The account traded; an embedded exchange starts empty, and so does its account."""
     name = f"{settings.bot_mode}:{settings.exchange_name}"
     if not settings.is_embedded:
         return name

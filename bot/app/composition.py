@@ -1,7 +1,7 @@
 """The bot of one term, joined: what a leader runs, and what an onlooker shows reads from.
 
-The parts that live as long as the process come as a `World`; everything with memory is made anew
-for each term and restored from what was kept, so nothing of a lost term lives on.
+The parts that live as long as the process come as a `World`; everything with state is created
+for each term and restored from the database, so nothing of a lost term survives.
 """
 
 import itertools
@@ -203,7 +203,7 @@ class Bot:
         await self.keeper.note(*self.notes.taken())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Everything as it was when this was kept."""
+        """Restore the state of this checkpoint."""
         self.notes.restore(checkpoint)
         self.trader.restore(checkpoint)
         self.watch.restore(checkpoint)
@@ -211,13 +211,13 @@ class Bot:
         self.recall(checkpoint)
 
     def recall(self, checkpoint: Checkpoint) -> None:
-        """What is read of the past, as it was when this was kept; nothing that trades."""
+        """Restore the history of this checkpoint, and nothing that trades."""
         for name, reader in self._readers.items():
             with self.faults.within(name):
                 reader.restore(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """What the leader kept since, as far as it is read here."""
+        """Apply what the leader committed since, as far as it is shown here."""
         for name, reader in self._readers.items():
             with self.faults.within(name):
                 reader.catch_up(news)

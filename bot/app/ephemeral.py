@@ -1,4 +1,4 @@
-"""Whether a folder lies on a disk that ends with its container: what is kept there is lost."""
+"""Whether a folder lies on a disk that is lost with its container."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Where the orders of a term go: pretend ones, or real ones with all that they need.
 
-A desk is opened for each term. The live one has its venue fenced at the exchange itself, and holds
-our accounts against the exchange's.
+A back-end is opened for each term. The live one has its venue fenced at the exchange itself, and
+holds our accounts against the exchange's.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class ExecutionBackend(Protocol):
 
 
 class PaperBackend:
-    """Pretend orders: nobody has to be shut out, and nobody else has accounts."""
+    """Paper orders: no earlier term to fence off, no accounts to reconcile."""
 
     block_reason = None
 
@@ -88,7 +88,7 @@ class PaperBackend:
         """What the settings say."""
         return self._cash
 
-    async def begin(self, earlier: str | None) -> str | None:  # noqa: ARG002  # as asked of a desk
+    async def begin(self, earlier: str | None) -> str | None:  # noqa: ARG002  # the protocol's
         """Nothing to hand on."""
         return None
 
@@ -139,7 +139,7 @@ class LiveBackend:
         return await self.venue.open_term(earlier)
 
     def attach(self, bot: Bot) -> None:
-        """Its accounts are held against the exchange's, its markets tell their shards."""
+        """Reconcile its account with the exchange; its markets name their shards."""
         self._bot = bot
         self._audit = Reconciliation(self.venue, bot.trader, self._clock, self._patience)
 

@@ -1,6 +1,6 @@
-"""What operators are told: whether the service is ready, its gauges, and how it stands.
+"""What operators see: readiness, gauges and status.
 
-Read from the open service whenever somebody asks; nothing is kept here.
+Read from the open service on each request; stateless.
 """
 
 from collections.abc import Mapping
@@ -118,7 +118,7 @@ class MetricReadings:
         )
         known = status.last_update is not None
         overview = state.overview if known else None
-        # Who takes over has a bot before it has read the account.
+        # A new leader has a bot before it has read the account.
         trader = service.bot.trader if status.leader and known else None
         ages = service.bot.publisher.ages(now) if known else []
         keeper = service.bot.keeper

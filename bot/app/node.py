@@ -1,4 +1,4 @@
-"""The open service: whichever process leads, one object that the API asks.
+"""The open service: one object that the API asks, whichever process leads.
 
 It opens the engine of a term and the onlooker between terms, and points at the bot that is read
 from now. Leaves out who leads (`leadership`) and how the parts are joined (`assembly`).
@@ -40,7 +40,7 @@ from bot.store.database import Database, opened
 
 log = logging.getLogger("main")
 
-#: Between two looks for what is too old to be kept.
+#: Between two runs of retention.
 PRUNE_EVERY: Final = timedelta(hours=1)
 
 #: What a term hands on to the next, about the exchange.
@@ -288,7 +288,7 @@ def _legible(whose: str) -> Iterator[None]:
 
 
 async def _account(store: AccountStore, checkpoint: Checkpoint) -> str:
-    """What tells this account from any other, also of the same name in another database."""
+    """The identity of this account, also against one of the same name in another database."""
     body = checkpoint.state_records.get(ACCOUNT, {}).get("")
     if body is not None:
         return body.decode()

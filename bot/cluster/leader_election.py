@@ -143,7 +143,7 @@ class LeaderElection:
         self._stir()
 
     async def note(self, change: Awaitable[bool] | None = None) -> bool:
-        """Change what this process runs, now; the database hears of it at once if it can."""
+        """Change what this process runs, now; written to the database at once if possible."""
         changed = await change if change is not None else False
         self._set_role(replace(self._role, killed=self._switches.killed))
         # Not only the role: what an operator did is noted before anything else is done.
@@ -154,7 +154,7 @@ class LeaderElection:
         return changed
 
     async def sync(self) -> None:
-        """Write down what operators want, and read what they told others. Raises StoreError."""
+        """Write the operator flags, and read those set elsewhere. Raises StoreError."""
         if self._election is None:
             raise StoreError(self._role.store_fault or "the database is not open")
         await self._switches.sync(self._election)
@@ -312,4 +312,4 @@ def _described(error: ExchangeError | StoreError) -> str:
 
 
 def _no_listener() -> None:
-    """Before the process takes part, nobody is told how it stands."""
+    """Before the process takes part there is no status to report."""

@@ -1,6 +1,6 @@
-"""Start, stop, kill, resume: told to any process, obeyed by the one that leads.
+"""Start, stop, kill, resume: accepted by any process, carried out by the leader.
 
-A leader obeys at once, whatever the database says, and writes it down when it can. Any other
+A leader acts at once, whatever the database says, and stores the flag when it can. Any other
 process writes it down for the leader, or says that it cannot.
 """
 
@@ -15,7 +15,7 @@ from bot.ports.persistence import StoreError
 
 log = logging.getLogger("main")
 
-#: Seconds that whoever leads has to obey, before the caller hears that it did not.
+#: Seconds the leader has to act before the caller gets an error.
 OBEY_WITHIN: Final = 15.0
 
 
@@ -27,7 +27,7 @@ class OperatorCommands:
         self._switches = switches
 
     async def start(self) -> bool:
-        """Start the loop, whoever leads; False if it was running."""
+        """Start the leader's loop; False if it was running."""
         self._known()
         self._switches.set(RUNNING, "on")
         if (engine := self._leadership.engine) is not None:
@@ -37,7 +37,7 @@ class OperatorCommands:
         return not was
 
     async def stop(self) -> bool:
-        """Stop the loop, whoever leads; False if it was not running."""
+        """Stop the leader's loop; False if it was not running."""
         self._known()
         self._switches.set(RUNNING, "off")
         if (engine := self._leadership.engine) is not None:

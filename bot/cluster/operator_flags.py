@@ -1,6 +1,6 @@
 """What operators want of a book: whether its loop runs, and whether anything may be entered.
 
-Kept in the database, so that whichever process hears of it, the one that leads obeys, also after
+Stored in the database: any process takes them, the leader acts on them, also after
 a restart. What cannot be written down now holds here at once, and is written down later with the
 moment at which it was wanted: what somebody wanted since then stays.
 """

@@ -1,7 +1,7 @@
-"""What people did to the bot, and its clock by itself: said once, whoever leads by then.
+"""What operators did, and jumps of the clock: reported once, by whichever process leads.
 
 What operators want is compared with what was noted of it last, so that it does not matter which
-process was told. Leaves out how they are obeyed (`operator_commands`, `leader_election`).
+process was told. Leaves out how they are carried out (`operator_commands`, `leader_election`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ KIND: Final = "noted"
 class OperatorIntent(Struct, frozen=True):
     """What operators want: whether the loop runs, why nothing is entered, when they resumed.
 
-    As long as nobody `said` anything it runs, or not, by its setting.
+    Until an operator has `said` something, BOT_ENABLED decides whether it runs.
     """
 
     runs: bool
@@ -55,18 +55,18 @@ class OperatorNotices:
         self._pending: list[Noted] = []
 
     def poll(self, at: datetime) -> list[Noted]:
-        """What is new; `taken` has it once more, to be kept."""
+        """What is new since the last poll; `taken` returns it once more, for the commit."""
         found = [_jumped(jump) for jump in self._jumps()]
         now = self._wanted()
         if now is not None:
-            # Whoever begins with an account knows of no other wishes than those of now.
+            # A new account starts from the present flags: nothing has changed yet.
             found += [] if self._noted is None else _changes(at, self._noted, now)
             self._noted = now
         self._pending += found
         return found
 
     def taken(self) -> tuple[list[Noted], list[StateRecord]]:
-        """What is to be kept since this was asked last."""
+        """What to commit since the last call."""
         pending, self._pending = self._pending, []
         if self._noted == self._committed:
             return pending, []

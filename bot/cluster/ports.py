@@ -13,7 +13,7 @@ class LeaseStore(Protocol):
     """A database in which processes agree on who leads. Every method may raise StoreError."""
 
     async def take(self, holder: str, seconds: float, book: str) -> Term | None:
-        """Lead, if nobody does."""
+        """Take the lease, if it is free."""
         ...
 
     async def renew(self, term: Term, seconds: float) -> None:
@@ -29,11 +29,11 @@ class LeaseStore(Protocol):
         ...
 
     async def seen(self, book: str) -> Checkpoint:
-        """What is kept of a book, as far as those who look on need it."""
+        """The committed state of an account, as far as a standby needs it."""
         ...
 
     async def news(self, book: str, after: int) -> CommittedChanges:
-        """What was kept after a commit."""
+        """What was committed after a commit."""
         ...
 
     async def switch(self, book: str, name: str, value: str, at: datetime) -> None:
@@ -104,7 +104,7 @@ OpenEngine = Callable[[Term, Callable[[], None]], AbstractAsyncContextManager[En
 class NodeFactories:
     """How to open what a process needs: the database, the engine of a leader, an onlooker.
 
-    `on_role` hears of every change of how this process stands.
+    `on_role` is called on every change of this process's role.
     """
 
     database: Callable[[], AbstractAsyncContextManager[LeaseStore]]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Role:
     """How this process stands among those that share a database.
 
-    `leads` names whoever leads in the term `epoch`, None if nobody does or it is not known.
+    `leads` names the leader of the term `epoch`, None if there is none or it is not known.
     `killed` is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing
     can be kept, `disk_low` which of its disks are filling up.
     """

@@ -211,7 +211,7 @@ class WhaleEnded:
 
 @dataclass(frozen=True, slots=True)
 class RegimeChanged:
-    """The mood of all watched markets together changed."""
+    """The regime of all watched markets together changed."""
 
     at: datetime
     before: RegimeName

@@ -1,7 +1,7 @@
 """The account for people: each position with its worth and why it is still held, each limit.
 
-Made at the end of a cycle and shown once that is kept, like the state; a standby shows what the
-leader made. Leaves out the past (`bot.store.history`).
+Made at the end of a cycle and shown once that is committed, like the state; a standby shows what
+the leader made. Leaves out the past (`bot.store.history`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _PRICE_DIGITS: Final = 4
 
 
 class AccountPanel:
-    """Keeps the view of the account that is shown, and the next one until it is kept."""
+    """Holds the account view that is shown, and the next one until it is committed."""
 
     def __init__(self, trader: Trader) -> None:
         self._trader = trader
@@ -62,16 +62,16 @@ class AccountPanel:
                     self._answers[done.order.ticker] = done.error or "the book had no more"
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """What was judged is known from the signals."""
+        """Predictions are not needed: signals carry them."""
 
     async def publish(
         self,
         at: datetime,
-        market_regime: RegimeName,  # noqa: ARG002  # what every audience is told
+        market_regime: RegimeName,  # noqa: ARG002  # the protocol's
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
-        """The pass is over: the view is ready to be shown once it is kept."""
+        """The pass is over: the view is shown once it is committed."""
         trader = self._trader
         held = trader.portfolio.positions.values()
         self._made = AccountView(

@@ -62,14 +62,14 @@ class ActivityFeed:
             self._whales.appendleft(_whale(event))
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was kept: all that is shown comes from events alone."""
+        """Restore from the checkpoint: everything shown comes from events."""
         self._whales.clear()
         self._timeline.clear()
         self._notices.clear()
         self.on_events(checkpoint.events)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self.on_events(news.events)
 
     @property

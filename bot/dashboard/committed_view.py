@@ -1,4 +1,4 @@
-"""The state and the panels beside it: shown together, once what they show is kept."""
+"""The state and the panels beside it: shown together, once committed."""
 
 from typing import Protocol
 

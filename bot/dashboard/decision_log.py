@@ -78,7 +78,7 @@ class DecisionLog:
         self._faults.each("the decisions", self._see, events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         tickers = predictions.seen.books.tickers
         for ticker, way in zip(tickers, predictions.directions.tolist(), strict=True):
             signal = self._signals.get(ticker)
@@ -87,7 +87,7 @@ class DecisionLog:
 
     async def publish(
         self,
-        at: datetime,  # noqa: ARG002  # what every audience is told
+        at: datetime,  # noqa: ARG002  # the protocol's
         market_regime: RegimeName,  # noqa: ARG002
         markets: Mapping[str, Market],  # noqa: ARG002
         missing: Mapping[str, str],  # noqa: ARG002
@@ -119,7 +119,7 @@ class DecisionLog:
         self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._take(news)
 
     def _see(self, event: Event) -> None:

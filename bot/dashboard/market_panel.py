@@ -1,6 +1,6 @@
 """One market by itself: its last book, what was measured of it, and where its mid has been.
 
-Nothing of this is kept: books are the leader's alone, and a path is what this process has seen
+Nothing of this is stored: books are the leader's alone, and a path is what this process has seen
 since it began, in its own books or in the states that a leader published.
 """
 
@@ -43,12 +43,12 @@ class MarketPanel:
         """Nothing of a market is known from events that its book does not say."""
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         self._looked.append(predictions)
 
     async def publish(
         self,
-        at: datetime,  # noqa: ARG002  # what every audience is told
+        at: datetime,  # noqa: ARG002  # the protocol's
         market_regime: RegimeName,  # noqa: ARG002
         markets: Mapping[str, Market],
         missing: Mapping[str, str],  # noqa: ARG002

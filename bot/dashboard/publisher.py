@@ -1,4 +1,4 @@
-"""What the world is shown: events, the markets as judged, and how the bot is doing.
+"""What is shown: events, markets with their scores, and the bot's status.
 
 Keeps the last view of each watched market, so that one without a sound book is shown as stale
 with its age instead of vanishing or turning to zero.
@@ -106,7 +106,7 @@ class Publisher:
                     self._refusals[ticker] = reason
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         self._predictions.append(predictions)
 
     def prepared(self) -> bytes | None:
@@ -115,7 +115,7 @@ class Publisher:
 
     @property
     def body(self) -> bytes:
-        """What is shown as JSON, with the ages of the last pass: for others to take over."""
+        """What is shown as JSON, with the ages of the last pass, for standbys."""
         return self._plain.body
 
     def ages(self, at: datetime) -> list[float]:
@@ -242,7 +242,7 @@ class Publisher:
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
-        """The pass is over; its state is ready to be shown (`show`), once it is kept."""
+        """The pass is over; its state can be shown (`show`) once it is committed."""
         predictions, self._predictions = self._predictions, []
         fresh: set[str] = set()
         for part in predictions:

@@ -33,8 +33,8 @@ class BotStatus:
     """How the bot is doing. `error` is that of now, None once it works; `last_error` stays.
 
     The faults are sentences: why there is no model, why rows are lost, why the universe is not
-    fresh, why a loop that should run is dead, why nothing can be kept. The last six are those of
-    `Role`, of the very process that answers; the others are the leader's.
+    fresh, why a loop that should run is dead, why nothing can be committed. The last six are those
+    of `Role`, of the very process that answers; the others are the leader's.
     """
 
     running: bool

@@ -1,4 +1,4 @@
-"""One pass: fetch, watch, judge, trade, mark, publish.
+"""One pass: fetch, measure, score, trade, mark, publish.
 
 Live, paper, demo, replay and tests give it other parts; the pass is the same. It keeps nothing
 between passes but its number and what went wrong last. Leaves out when it runs (`runner`).
@@ -40,8 +40,8 @@ _REGIME_RECORD: Final = "mood"
 class Cycle:
     """A pass over the watched markets, again and again.
 
-    Nothing of a pass is written down or shown before it is kept (`Keeper`); only that it began,
-    and what was fetched, is said at once. What a pass that broke off did is kept by the next.
+    Nothing of a pass is logged or shown before it is committed (`UnitOfWork`); only its start
+    and what was fetched are logged at once. The next pass commits what a failed one did.
     """
 
     def __init__(self, parts: CycleParts) -> None:
@@ -65,17 +65,17 @@ class Cycle:
         self._pending_events: list[Event] = []
 
     def state_records(self) -> list[StateRecord]:
-        """The mood of all markets, if it changed since this was asked last."""
+        """The regime of all markets, if it changed since the last call."""
         if self._regime is self._committed_regime:
             return []
         self._committed_regime = self._regime
         return [StateRecord(_REGIME_RECORD, "", self._regime.value.encode())]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with the mood that was kept."""
+        """Restore the regime."""
         body = checkpoint.state_records.get(_REGIME_RECORD, {}).get("")
         known = (body or b"").decode(errors="replace")
-        # One that cannot be read is made anew by the next pass.
+        # One that cannot be read is measured again by the next pass.
         self._regime = RegimeName(known) if known in set(RegimeName) else RegimeName.CALM
         self._committed_regime = self._regime
 
@@ -83,7 +83,7 @@ class Cycle:
         """One pass; what the exchange failed at or what cannot be shown, None if nothing.
 
         A failure is an event and leaves every position alone. Raises LeaseLostError if another
-        process leads by now: then nothing of this pass was kept, shown or written down.
+        process leads by now: then nothing of this pass was committed, shown or logged.
         """
         async with self._busy:
             return await self._run()
@@ -111,7 +111,7 @@ class Cycle:
         self._fault = None
         self._announce([CycleStarted(self._clock.now(), self._number)])
         if self._pending_events:
-            # The pass before broke off: what it did is kept before anything else is done.
+            # The pass before failed: what it did is committed before anything else.
             await self._commit_pass()
         markets = await self._markets()
         answer = await self._books(markets)
@@ -244,7 +244,7 @@ def _chunks(
 
 
 def _not_open(market: Market) -> str:
-    """Why nobody asked for the book of a market."""
+    """Why the book of a market was not requested."""
     status = market.status
     return f"the market is {MarketStatus.CLOSED if status is MarketStatus.ACTIVE else status}"
 

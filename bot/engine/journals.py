@@ -17,7 +17,7 @@ class EventListener(Protocol):
 
 
 class Journals:
-    """The journal, and whoever else hears of what is written there."""
+    """The journal, and the other listeners to what is written there."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -26,7 +26,7 @@ class Journals:
         self._odd: str | None = None
 
     def emit(self, *tellers: EventListener) -> None:
-        """From now on these hear of everything, too."""
+        """Add listeners."""
         self._tellers = tellers
 
     @property
@@ -35,7 +35,7 @@ class Journals:
         return self._journal.fault or self._odd
 
     def record(self, events: Sequence[Event]) -> None:
-        """Write these down and tell them."""
+        """Write these events and pass them on."""
         with self._faults.within("the logs"):
             self._journal.record(events)
         for teller in self._tellers:

@@ -36,7 +36,7 @@ class BotLoop:
 
         `companion` runs beside the loop until the event it gets is set.
 
-        `on_beat` hears of every change of the loop's own state.
+        `on_beat` is called on every change of the loop's own state.
         """
         self._cycle = cycle
         self._companion = companion
@@ -90,7 +90,7 @@ class BotLoop:
                 group.create_task(self._accompany(stopping), name="companion")
                 await self._loop(stopping)
         finally:
-            # However the loop ends, nobody may believe that it still runs.
+            # However the loop ends, the status must not say that it runs.
             ended = None if stopping.is_set() else "the loop ended without being stopped"
             self._say(running=False, fault=ended)
 

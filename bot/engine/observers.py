@@ -12,7 +12,7 @@ from bot.signals.analyzer import Predictions
 
 
 class Observers:
-    """Tells each of them, in their order; the names are for people."""
+    """Calls each observer in order; the names are for error messages."""
 
     def __init__(self, faults: ViewFaults, audiences: Mapping[str, CycleObserver]) -> None:
         self._faults = faults
@@ -25,7 +25,7 @@ class Observers:
                 audience.on_events(events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         for name, audience in self._audiences:
             with self._faults.within(name):
                 audience.on_predictions(predictions)

@@ -16,7 +16,7 @@ from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
-#: Markets judged between two breaths of the event loop: about 5 ms of work.
+#: Markets scored before yielding to the event loop: about 5 ms of work.
 CHUNK = 100
 
 
@@ -50,7 +50,7 @@ class Predictor(Protocol):
     def predict(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
     ) -> Predictions:
-        """One opinion per book; each ticker at most once. `traded` None: nobody asked."""
+        """One prediction per book; each ticker at most once. `traded` None: not requested."""
         ...
 
 
@@ -80,7 +80,7 @@ class CycleObserver(Protocol):
         ...
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         ...
 
     async def publish(
@@ -111,7 +111,7 @@ class NeverHalted:
 
 @dataclass(frozen=True, slots=True)
 class CycleParts:
-    """What a cycle works with; `chunk` markets are judged between two breaths of the loop."""
+    """What a cycle works with; it yields to the event loop every `chunk` markets."""
 
     data: BookSource
     watchlist: Watchlist

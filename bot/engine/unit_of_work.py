@@ -2,7 +2,7 @@
 
 Whoever reads the dashboard or a log thus sees no money that a restart would not know. While the
 database is away the bot goes on looking, sends no order, shows the fault, and holds its events
-back in bounded room: money is never among those given up.
+back in bounded room; events that move money are never dropped.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger("main")
 
 #: Writes a line into the log: level, words, values.
 Say = Callable[..., None]
-#: Events held back at most while nothing can be kept; the oldest go first.
+#: Events held at most while the database is unavailable; the oldest go first.
 MOST: Final = 20_000
 #: Events written down between two breaths of the event loop.
 BATCH: Final = 100
@@ -66,9 +66,11 @@ class NullView:
 
 
 class UnitOfWork:
-    """Between the cycle and the store. `fault` says why nothing can be kept, None if all is well.
+    """Between the cycle and the store.
 
-    `dropped` counts events that were given up because the database was away for too long.
+    `fault` says why nothing can be committed, None if all is well.
+
+    `dropped` counts events lost because the database was unavailable for too long.
     """
 
     def __init__(self, store: Store, journal: Journal, say: Say = log.log) -> None:
@@ -86,7 +88,7 @@ class UnitOfWork:
         self._state_records: dict[tuple[str, str], StateRecord] = {}
         self._unconfirmed: CommitBatch | None = None
         self._published: bytes | None = None
-        # The loop and whoever publishes between two passes.
+        # The loop, and what publishes between two passes.
         self._lock = asyncio.Lock()
         self._committed: list[Event] = []
 
@@ -102,9 +104,9 @@ class UnitOfWork:
         views: Mapping[str, Stateful] | None = None,
         faults: ViewFaults | None = None,
     ) -> None:
-        """Show on this stage, and keep what these remember, too.
+        """Show the state in this view, and commit the state records of these, too.
 
-        What a view remembers is kept if it can be: the account is kept without it.
+        State of views is committed if possible: the account is committed without it.
         """
         self._view = view
         self._stateful = tuple(stateful)
@@ -123,7 +125,7 @@ class UnitOfWork:
             raise
 
     def announce(self, events: Sequence[Event]) -> None:
-        """Say these at once: nothing of them is kept."""
+        """Log these at once: they are not stored."""
         self._journal.record(events)
 
     async def commit_pass(self, events: Sequence[Event]) -> None:
@@ -176,14 +178,14 @@ class UnitOfWork:
 
     @property
     def _owes_money(self) -> bool:
-        """Whether money has moved that is not kept: a restart would not know of it."""
+        """Whether money has moved that is not committed: a restart would not know of it."""
         waiting = (*self._events, *(self._unconfirmed.events if self._unconfirmed else ()))
         return any(isinstance(event, _MONEY) for event in waiting)
 
     async def _commit(self, published: bytes | None) -> None:
         before = self.fault
         try:
-            # What may have been kept although the answer was lost is tried first, as it was.
+            # A commit whose answer was lost is retried first, unchanged.
             if self._unconfirmed is not None:
                 await self._try(self._unconfirmed)
             await self._try(self._next(published))

@@ -48,7 +48,7 @@ class Folds:
         return False
 
     def over(self, at: float) -> list[tuple[Hashable, int]]:
-        """The kinds whose time is over, each with how many were left unsaid; they begin anew."""
+        """The kinds whose time is over, each with its count of suppressed lines; they are reset."""
         over = {k: f for k, f in self._folds.items() if not 0 <= at - f.since < SPAN}
         for kind, fold in over.items():
             if fold.unsaid:

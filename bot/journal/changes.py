@@ -1,6 +1,6 @@
 """Which signals say something new: the others need no row of their own.
 
-A thousand markets that are judged every two seconds and hold would write half a megabyte a
+A thousand markets that are scored every two seconds and hold would write half a megabyte a
 second, all of it the same. Leaves out what a row is (`journal_rows`).
 """
 
@@ -12,7 +12,7 @@ from bot.core.events import Action, SignalMade
 
 #: By how much a score must have moved since the last row of its market.
 MOVE: Final = 0.02
-#: A market that is judged has a row at least so often.
+#: A scored market has a row at least so often.
 AT_LEAST: Final = timedelta(minutes=1)
 #: Markets remembered; one that is forgotten gets a row too many.
 MOST: Final = 5_000
@@ -32,7 +32,7 @@ class SignalChanges:
         self._last_rows: dict[str, _Reported] = {}
 
     def is_new(self, signal: SignalMade) -> bool:
-        """Whether this is worth a row; if so it is what later ones are held against."""
+        """Whether this is worth a row; if so later ones are compared with it."""
         reported = self._last_rows.get(signal.ticker)
         if reported is not None and not _says_more(signal, reported):
             return False

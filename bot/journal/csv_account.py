@@ -61,7 +61,7 @@ class AccountMark:
         if file.read() != account:
             if not is_alone:
                 raise TakenError(self._path.parent)
-            # First: whoever dies in between does it again.
+            # First: after a crash in between it is done again.
             begin_anew()
             file.truncate(0)
             file.write(account)
@@ -74,7 +74,7 @@ def _locked(file: TextIO, *, alone: bool) -> bool:
     if sys.platform == "win32":  # pragma: no cover  # only one process is sure to write there
         return True
     how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    # Where nothing can be locked, nobody can be kept out.
+    # Where files cannot be locked there is no protection.
     with suppress(OSError):
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)

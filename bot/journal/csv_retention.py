@@ -35,9 +35,9 @@ _NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
 
 @dataclass(frozen=True, slots=True)
 class TidyRules:
-    """Days that parts are kept, and bytes that all CSV logs may take, those that grow included.
+    """Days that rotated parts are kept, and bytes that all CSV logs may take.
 
-    `reserve` is left free of them: what may be written between two looks.
+    The bytes include the current parts. `reserve` is left free of them: what may be written between two looks.
     """
 
     keep_days: int

@@ -20,7 +20,7 @@ log = logging.getLogger("main")
 
 #: What the name of a compressed part ends with.
 COMPRESSED: Final = ".gz"
-#: Bytes from the end of a file in which its last row is looked for.
+#: Bytes at the end of a file in which its last row is searched.
 _TAIL: Final = 256 * 1024
 
 
@@ -81,7 +81,7 @@ class RotatedParts:
             return None
         try:
             return Part(date.fromisoformat(called[1]), int(called[2] or 1), path)
-        except ValueError:  # the 31st of February is nobody's part
+        except ValueError:  # 31 February: not one of our parts
             return None
 
 

@@ -107,7 +107,7 @@ LOGS: Final[Mapping[str, Log]] = {
     ),
 }
 
-#: Digits of a measurement that say something: no model tells more of them apart.
+#: Significant digits of a measurement.
 _DIGITS: Final = 6
 _FORMULA_STARTS: Final = tuple("=+-@＝＋－＠")  # spreadsheets run the wide ones too
 

@@ -37,7 +37,7 @@ class LogStats:
     """Figures of the CSV logs as they grow now, and the names of parts that are complete.
 
     Reads only what was added since it last looked. The first look at a file reads all of it, in
-    some 30 ms for the 50 MB at which it is begun anew.
+    some 30 ms for the 50 MB at which it is rotated.
     """
 
     def __init__(self, folder: Path) -> None:

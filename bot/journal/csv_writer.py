@@ -1,4 +1,4 @@
-"""A CSV file that grows, and is begun anew each day and before it grows too large.
+"""A CSV file, rotated daily and by size.
 
 One header in each part, whole rows, RFC 4180, kept open. It survives what happens to log files:
 a restart at any instant, a torn last row, another header, deletion while it is open, another
@@ -23,7 +23,7 @@ from bot.journal.csv_rotation import RotatedParts, last_day, turned_day
 
 log = logging.getLogger("main")
 
-#: Bytes that a part may have, if nobody says otherwise.
+#: Default size at which a part is rotated, bytes.
 MAX_BYTES: Final = 50_000_000
 
 _needs_quotes = re.compile('[",\r\n]').search
@@ -35,7 +35,7 @@ _LONGEST_HEADER = 4_096
 class CsvFile:
     """Rows gather in memory and reach the file with `flush`.
 
-    `stuck` is why the file grows on although it should be begun anew; None if all is well.
+    `stuck` is why the file could not be rotated; None if all is well.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], max_bytes: int = MAX_BYTES) -> None:
@@ -123,7 +123,7 @@ class CsvFile:
         return file
 
     def _turn(self, day: date) -> None:
-        """Begin anew if a row of this day belongs into another part."""
+        """Rotate if a row of this day belongs in another part."""
         turned = turned_day(self._day, day)
         if turned == self._day or self._is_empty or self._day is None or self._begin_anew():
             self._day = turned
@@ -177,7 +177,7 @@ class CsvFile:
             file = undo.enter_context(io.FileIO(self.path, "a+"))
             with _alone(file):
                 _append(file, self._beginning(file))
-            undo.pop_all()  # only a file that has its header may be kept open
+            undo.pop_all()  # only a file that has its header may stay open
         file.seek(0)
         self._start, self._end = file.read(_LONGEST_HEADER).find(b"\n") + 1, -1
         self._file = file

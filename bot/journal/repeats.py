@@ -42,7 +42,7 @@ class Repeats:
         self._said: dict[Hashable, _Said] = {}
 
     def holds(self, event: Event) -> bool:
-        """Whether this is one of those that are told of together, later."""
+        """Whether this one is folded into a later line."""
         if not isinstance(event, _FLOODS):
             return False
         said = self._said.get(about(event))

@@ -48,7 +48,7 @@ _pnl = logging.getLogger("pnl")
 def log_event(event: Event, cycles: CycleFields, repeats: Repeats) -> None:
     """Log an event's line, if it has one, with what makes its fields beside it.
 
-    What repeats others is told of with them, later; at DEBUG also at once.
+    Repeats are folded into one later line; at DEBUG they are logged at once as well.
     """
     line = _LINES.get(type(event))
     if line is None:

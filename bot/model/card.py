@@ -1,7 +1,7 @@
 """The model card: what a model file is, as far as the bot has to know it to trust it.
 
 The card is a JSON file beside the model, written by training. It is read before the model is, for
-a pickle can run code and must not be opened unless it is the one the card speaks of.
+a pickle can run code and must not be opened unless it is the one its card describes.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class CardError(ValueError):
 class Card:
     """What was promised of a model. Ranges are those of its training data, with some slack.
 
-    `horizon` is how many seconds ahead it looks, `size` the least move in cents that it speaks of,
+    `horizon` is how many seconds ahead it looks, `size` the least move in cents that it predicts,
     `factor` what a score is worth (`core.edge.expected_move`), `cadences` the seconds between books
     it was trained at, `drift` how its features were spread, `features` the columns it expects,
     `ranges` those outside which it knows nothing. `whole` is the card as written, for people.
@@ -104,7 +104,7 @@ def farthest(folder: Path) -> Path | None:
 def suited(folder: Path, interval: float) -> Path | None:
     """The model in a folder that looks least far beyond the next book; None if none looks so far.
 
-    A card that cannot be read is passed over: whoever loads that model is told why.
+    A card that cannot be read is skipped: loading that model says why.
     """
     return min((one for one in _models(folder) if one[0] >= interval), default=(0.0, None))[1]
 
@@ -132,7 +132,7 @@ def _models(folder: Path) -> list[tuple[float, Path]]:
 
 
 def _number(value: object, name: str) -> float:
-    # A number in quotes, or true, is a mistake of whoever wrote the card by hand.
+    # A number in quotes, or true, is a mistake in a card written by hand.
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ValueError(f"{name} is {value!r}, no number")
     return float(value)

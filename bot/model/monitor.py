@@ -1,6 +1,6 @@
 """How the model is doing: the track record of its predictions and the drift of what it sees.
 
-One object beside the cycle: the cycle shows it what was judged, the API asks it for figures.
+One object beside the cycle: the cycle feeds it predictions, the API reads its metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class FeatureDrift:
 
 
 class _Today(Struct, frozen=True, array_like=True):
-    """What came in on a UTC day, counted in the bins of a card that `bins` tells from others."""
+    """What came in on a UTC day, counted in the bins of a card, identified by `bins`."""
 
     day: date
     bins: str
@@ -44,7 +44,7 @@ class _Today(Struct, frozen=True, array_like=True):
 
 
 class ModelMonitor:
-    """Shown what was judged; asked how the model is doing."""
+    """Fed with predictions; reports how the model is doing."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class ModelMonitor:
         return state_records
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with the grades and the counts of the day that were kept."""
+        """Restore the grades and the day's counts."""
         self._begin(None)
         self._is_known = True
         self._grader.restore(checkpoint)
         self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._grader.catch_up(news)
         self._take(news)
 

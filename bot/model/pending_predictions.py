@@ -1,4 +1,4 @@
-"""Predictions that wait for their horizon, and their memos: one for those of each pass.
+"""Predictions that wait for their horizon, and their state records: one for each pass.
 
 Those of a pass are mostly graded together, so a pass writes down its own and strikes out those of
 an earlier one, however many wait.
@@ -95,7 +95,7 @@ class PendingPredictions:
         self._changed = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._take(news)
 
     def _take(self, source: Checkpoint | CommittedChanges) -> dict[int, None]:

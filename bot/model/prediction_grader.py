@@ -1,7 +1,7 @@
 """Keeps every prediction until its horizon has passed, and what became of those of late.
 
 Grading and its figures are pure (`core.grading`, `core.performance`); this holds the values. Of
-before a restart, grades come back from their events and what waits from memos.
+before a restart, grades come back from their events, pending predictions from state records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ class PredictionGrader:
         self._waiting.restore(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._learn(news.events)
         self._waiting.catch_up(news)
 

@@ -1,8 +1,8 @@
-"""The model at work: loads it if it is the one its card speaks of, and scores all markets at once.
+"""The model at work: loads it if it matches its card, and scores all markets at once.
 
-Whatever is wrong with the file, the service stays up: `load` then gives a scorer without opinions
-that says what is wrong and what to do. Leaves out training (`research`) and what follows from a
-score (`core.strategy`).
+Whatever is wrong with the file, the service stays up: `load` then gives a scorer that never
+predicts that says what is wrong and what to do. Leaves out training (`research`) and what follows
+from a score (`core.strategy`).
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class NoScorer:
 
     @property
     def fault(self) -> str | None:
-        """Why there are no opinions, and what to do about it."""
+        """Why there are no predictions, and what to do about it."""
         return self._fault
 
     def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
@@ -123,8 +123,8 @@ class ModelScorer:
 def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelScorer | NoScorer:
     """The model at `path`, or without one that of the folder that suits books every `interval` s.
 
-    A model that looks less far ahead than the next book has no opinions, and says so. Nor has any
-    while the card of one in the folder cannot be read: nobody knows then which of them suits.
+    A model that looks less far ahead than the next book makes no predictions, and says so. Nor does
+    any while a card in the folder cannot be read: which one fits is then unknown.
     """
     if path is None and (fault := unreadable(folder)):
         return NoScorer(fault)
@@ -138,7 +138,7 @@ def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelSc
 def load(
     path: Path, feature_names: Sequence[str] = FEATURE_NAMES, folder: Path = MODELS
 ) -> ModelScorer | NoScorer:
-    """The model in a file, or a scorer without opinions that says why; never raises.
+    """The model in a file, or a scorer without predictions that says why; never raises.
 
     The card of `models/x.pkl` is `models/x.json`. `feature_names` are the columns of the matrix
     that will be scored, in order.

@@ -120,7 +120,7 @@ class AccountHistory(Protocol):
         ...
 
     async def equity(self, start: datetime | None, end: datetime, step: int) -> EquityCurve:
-        """The account from `start` (None: all that is kept) to `end`.
+        """The account from `start` (None: all that is stored) to `end`.
 
         One point every `step` seconds, or more where that would be too many.
         """

@@ -1,7 +1,7 @@
-"""The form of a memo: JSON of a type, behind a mark of how that type is laid out.
+"""The codec of state records: JSON of a type, behind a fingerprint of its layout.
 
-What was written in another layout, by an older version of the code, bears another mark: it is
-forgotten, with one line in the log, and never misread. Leaves out rows of NumPy
+What was written in another layout, by an older version of the code, has another fingerprint: it is
+discarded, with one line in the log, and never misread. Leaves out rows of NumPy
 (`bot.signals.ticker_state`).
 """
 
@@ -23,7 +23,7 @@ _MARK_BYTES: Final = 4
 
 
 class RecordCodec(Generic[T]):
-    """How things of one type are kept as memos of one kind, and how they come back."""
+    """Encodes values of one type as state records of one kind, and decodes them."""
 
     def __init__(self, kind: str, of: type[T]) -> None:
         self.kind = kind
@@ -32,12 +32,12 @@ class RecordCodec(Generic[T]):
         self._decoder = msgspec.json.Decoder(of)
 
     def state_record(self, key: str, thing: T | None) -> StateRecord:
-        """The memo of a thing; None is a memo that it is forgotten. It holds no NaN."""
+        """The state record of a value; None deletes it. It holds no NaN."""
         body = None if thing is None else self._mark + self._encoder.encode(thing)
         return StateRecord(self.kind, key, body)
 
     def read(self, source: Checkpoint | CommittedChanges) -> dict[str, T | None]:
-        """The things by key; None for what is forgotten, of another layout, or damaged."""
+        """The values by key; None for one that is deleted, of another layout, or damaged."""
         bodies = changes(source, self.kind)
         things = {key: self._thing(body) for key, body in bodies.items()}
         warn(self.kind, sum(bodies[key] is not None for key, one in things.items() if one is None))
@@ -53,7 +53,7 @@ class RecordCodec(Generic[T]):
 
 
 def changes(source: Checkpoint | CommittedChanges, kind: str) -> Mapping[str, bytes | None]:
-    """The bodies of one kind by key; None is one that is forgotten."""
+    """The bodies of one kind by key; None is one that is deleted."""
     if isinstance(source, Checkpoint):
         return source.state_records.get(kind, {})
     return {
@@ -64,12 +64,12 @@ def changes(source: Checkpoint | CommittedChanges, kind: str) -> Mapping[str, by
 
 
 def mark(layout: str, size: int) -> bytes:
-    """So many bytes that another layout does not have."""
+    """A fingerprint of a layout, of so many bytes."""
     return blake2b(layout.encode(), digest_size=size).digest()
 
 
 def warn(kind: str, count: int) -> None:
-    """Say in one line that so many memos are forgotten, if any."""
+    """Log in one line that so many state records are discarded, if any."""
     if count:
         log.warning(
             "%d state records of kind %s have another layout and are discarded", count, kind

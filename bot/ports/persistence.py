@@ -68,8 +68,9 @@ class Checkpoint:
     """What a store holds of a book, up to and with `commit`.
 
     `portfolio` is the fold of all that was booked. `unresolved` are orders written down before
-    they were sent whose fate is not written. `events` are the newest of each kind that is kept,
-    in the order in which they happened; `memos` by kind and key; `published` the state as JSON.
+    they were sent whose outcome is not stored. `events` are the newest of each stored kind,
+    in the order in which they happened; `state_records` by kind and key; `published` the state as
+    JSON.
     """
 
     commit: int
@@ -82,7 +83,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class CommittedChanges:
-    """What was kept after a commit: for those who look on. `published` None means unchanged."""
+    """What was committed after a commit, for standbys. `published` None means unchanged."""
 
     commit: int
     events: tuple[Event, ...] = ()
@@ -92,7 +93,7 @@ class CommittedChanges:
 
 @dataclass(frozen=True, slots=True)
 class LeaseState:
-    """Who leads now, as the database knows it; `holder` None if nobody does.
+    """The lease as the database has it; `holder` None if it is free.
 
     `started_at` is when that term began, `book` what it is about.
     """
@@ -130,4 +131,4 @@ class NullStore:
         """Nothing is written down."""
 
     async def commit(self, done: CommitBatch) -> None:
-        """Nothing is kept."""
+        """Stores nothing."""

@@ -1,4 +1,4 @@
-"""Views that cannot be made: named and logged, and kept from what they are views of.
+"""Faults of views: named and logged, and isolated from the accounting.
 
 The account goes on, whatever becomes of a line in the timeline. The only other place where any
 error is caught is the runner: what it catches ends a pass, and with it the accounting.
@@ -19,7 +19,7 @@ NAMED: Final = 3
 
 
 class Happened(Protocol):
-    """An event, as far as its fault is told."""
+    """An event as a fault names it."""
 
     @property
     def at(self) -> datetime:

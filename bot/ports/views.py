@@ -44,14 +44,16 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 
 class RegimeView(Struct, frozen=True):
-    """The mood of all watched markets together; unknown (-1) while no book is fresh."""
+    """The regime of all watched markets together; unknown (-1) while no book is fresh."""
 
     id: int
     name: Literal["calm", "trending", "chaotic", "unknown"]
 
 
 class MarketView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One watched market; `reason` is why no opinion, no trade, or an exit without one; else ''.
+    """One watched market.
+
+    `reason` is why no prediction, no trade, or an exit without a prediction; else ''.
 
     `stale` means that no sound book came this cycle: the numbers are `age_seconds` old.
     """
@@ -137,7 +139,7 @@ class RefusalView(Struct, frozen=True, gc=False):
 class DecisionView(Struct, frozen=True, kw_only=True, gc=False):
     """What was thought of a market in one pass, and what came of it.
 
-    `cycle` is the number that the log shows: it begins anew with each process. `outcome` is null
+    `cycle` is the number that the log shows: it restarts with each process. `outcome` is null
     without an order, and until something is known of it.
     """
 

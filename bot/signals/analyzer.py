@@ -1,4 +1,4 @@
-"""Seeing and judging: books in, one opinion per market out.
+"""Measuring and scoring: books in, one prediction per market out.
 
 Rules are pure and live in the core; what they remember of each market between cycles lives
 here. A batch holds each ticker at most once, with its own time: a live cycle passes the books
@@ -59,7 +59,7 @@ class Analyzer:
         self._memory = TickerState(_blank(), capacity)
 
     def state_records(self) -> list[StateRecord]:
-        """What is remembered of the markets seen since this was asked last, one memo each."""
+        """The state of the markets seen since the last call, one state record each."""
         return self._memory.state_records(_KIND)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -71,7 +71,8 @@ class Analyzer:
     ) -> Predictions:
         """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
 
-        `traded` is what traded since the book before of each market; None where nobody asked.
+        `traded` is what traded since the book before of each market; None where it was not
+        requested.
         """
         return self.predicted(self.observe(books, seconds_to_close, traded))
 
@@ -99,7 +100,7 @@ class Analyzer:
         self._memory.store(books.tickers, rows)
         found = sorted(seen.whales, key=itemgetter(0))
         observations = np.isfinite(market_regimes["mids"]).sum(axis=1)
-        # These books are what just came: how old they are counts when they are kept for later.
+        # These books just arrived: their age counts only for later use.
         fresh = np.zeros(len(books))
         gated = strategy.gates(books, seconds_to_close, observations, fresh, self._gates)
         return Observations(

@@ -26,7 +26,7 @@ class Observations:
     """N books with all that was measured of them; row i belongs to `books.tickers[i]`.
 
     `features` (N, F); `mids` (N,), NaN for none; `regimes` (N,) ids, and which of them are
-    `warm`; `gated` why no opinion is possible (None where one is); `recent` counts whales of
+    `warm`; `gated` why no prediction is possible (None where one is); `recent` counts whales of
     late; `whales[k]` was seen now in row `whale_rows[k]`, rows rising. `endings` are the large
     orders found gone now, each with its row, rows rising.
     """
@@ -65,7 +65,7 @@ class Observations:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What is thought of N books: `scores` (N,), NaN for no opinion, with `reasons` why.
+    """Predictions for N books: `scores` (N,), NaN for none, with `reasons` why.
 
     `directions` (N,): +1 buy, −1 sell, 0 hold. `model_version` is that of the file that decided.
     """

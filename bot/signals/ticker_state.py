@@ -1,8 +1,8 @@
 """What a rule remembers of each market between cycles, in bounded room.
 
 Rules in the core are pure: rows in, rows out. This keeps the rows, one per ticker, as a NumPy
-structured array; a market not seen for long is forgotten. As a memo a row is its plain bytes,
-behind a mark of the layout and a number that tells which ticker was seen later.
+structured array; a market not seen for long is evicted. A state record is a row's plain bytes,
+behind a fingerprint of the layout and a number that orders tickers by last sight.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from bot.ports.checkpoint_codec import mark, warn
 from bot.ports.persistence import StateRecord
 
 _MARK_BYTES: Final = 8
-#: The number of a row that nobody has.
+#: The sight number of an unused row.
 _NEVER: Final = -1
 
 
@@ -32,7 +32,7 @@ class TickerState:
         self._plain = np.dtype((np.void, blank.dtype.itemsize))
         self._capacity = capacity
         self._mark = mark(repr(blank.dtype.descr), _MARK_BYTES)
-        # A row lies here as its memo has it: told in one piece, and not put together again.
+        # A row lies here as its state record has it: written in one piece, without copying.
         body = [("mark", f"V{_MARK_BYTES}"), ("sight", "<i8"), ("row", self._plain)]
         self._blank = np.zeros(1, dtype=body)
         self._blank["mark"] = np.void(self._mark)
@@ -63,7 +63,7 @@ class TickerState:
         self._sights += len(index)
 
     def state_records(self, kind: str) -> list[StateRecord]:
-        """The rows kept since this was asked last, and who was forgotten."""
+        """The rows stored since the last call, and the tickers evicted."""
         state_records = [
             StateRecord(kind, one, None) for one in self._gone if one not in self._slots
         ]
@@ -79,7 +79,7 @@ class TickerState:
         return state_records
 
     def restore(self, kind: str, bodies: Mapping[str, bytes]) -> None:
-        """Begin with the rows of these memos; those of another layout are forgotten."""
+        """Restore the rows of these state records; those of another layout are discarded."""
         self._rows["sight"] = _NEVER
         self._slots.clear()
         self._gone = {ticker: None for ticker, body in bodies.items() if not self._is_sound(body)}

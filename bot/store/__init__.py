@@ -1,1 +1,1 @@
-"""Where books are kept: SQLite or PostgreSQL, behind `bot.store.database`."""
+"""Where accounts are stored: SQLite or PostgreSQL, behind `bot.store.database`."""

@@ -64,7 +64,7 @@ class BookHistory:
         return await self._read(partial(_fills, book=self._book, wanted=wanted))
 
     async def equity(self, start: datetime | None, end: datetime, step: int) -> EquityCurve:
-        """The account from `start` (None: all that is kept) to `end`. Raises StoreError."""
+        """The account from `start` (None: all that is stored) to `end`. Raises StoreError."""
         return await self._read(partial(_equity, book=self._book, start=start, end=end, step=step))
 
     async def performance(self, by: GroupBy, since: datetime | None) -> Performance:

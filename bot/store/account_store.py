@@ -13,7 +13,7 @@ from bot.store.writing import Chapter, CommitRows
 
 
 class AccountStore:
-    """A `durable.Store`. What it was told and could not write, it must be told again."""
+    """A `persistence.Store`. A commit that failed must be submitted again."""
 
     def __init__(self, session: StoreSession, chapter: Chapter) -> None:
         self._session = session
@@ -31,7 +31,7 @@ class AccountStore:
     async def commit(self, done: CommitBatch) -> None:
         """Keep all of it, in one transaction.
 
-        One that failed may have arrived all the same. Told again with that very object, this
+        One that failed may have arrived all the same. Called again with that very object, this
         looks first, and writes nothing twice.
         """
         self._attempts += 1
@@ -45,8 +45,8 @@ class AccountStore:
         self, connection: Connection, done: CommitBatch, page: CommitRows, attempt: int
     ) -> int:
         leases.fence(connection, self._chapter.term)
-        # A thread that nobody waits for any more may get its turn last, after the one that was
-        # told the same again: it must write nothing. Within the fence nobody else can be writing.
+        # An abandoned thread may get its turn last, after the one that was
+        # given the same commit again: it must write nothing. Within the fence there is one writer.
         if attempt != self._attempts:
             raise StoreError("this commit was superseded by a later attempt")
         if self._unsure is not None and self._has_arrived(connection, done):

@@ -106,7 +106,7 @@ class Database:
         )
 
     async def checkpoint(self, book: str) -> Checkpoint:
-        """All that is kept of a book, as of one moment; nothing of one that was never opened."""
+        """All stored state of an account, consistent; nothing for one that was never opened."""
         found = await self._session.read(partial(reading.remains, book=book))
         return await reading.checkpoint(found, self.where)
 
@@ -142,7 +142,7 @@ class Database:
 
 
 async def _refuse_an_older_copy(session: StoreSession) -> None:
-    # The trace first: it never tells of more than the database has.
+    # The trace first: it never claims more than the database has.
     trace = await session.traced()
     if trace is None:
         return

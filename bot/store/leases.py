@@ -1,7 +1,7 @@
 """The lease in the database: who may write. Time is that of the database, for all the same.
 
 Each function is work for a transaction. `fence` belongs at the start of every one that writes to
-a book: it holds the lease's row until the end, so nobody takes over in between.
+an account: it holds the lease's row until the end, so the lease cannot change hands in between.
 """
 
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ def now(dialect: str) -> ColumnElement[float]:
 
 
 def is_free(connection: Connection, holder: str) -> bool:
-    """Whether this holder could take it at this moment; waits for nobody."""
+    """Whether this holder could take it now; does not wait for locks."""
     return connection.scalar(select(lease.c.id).where(_free(connection, holder))) is not None
 
 
@@ -111,7 +111,7 @@ _FENCE: Final = (
 
 def _free(connection: Connection, holder: str) -> ColumnElement[bool]:
     current = now(connection.dialect.name)
-    # One that ends far ahead was taken before the clock was set back: nobody would wait so long.
+    # A lease that ends far ahead was taken before the clock was set back: it does not count.
     over = or_(lease.c.expires_at <= current, lease.c.expires_at > current + LONGEST)
     return or_(lease.c.holder.is_(None), over, lease.c.holder == holder)
 

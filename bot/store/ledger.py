@@ -88,7 +88,7 @@ def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
 
 
 def ledger(connection: Connection, book: str, upto: int | None = None) -> Ledger:
-    """What is kept of a book's accounts, up to and with an entry, or all."""
+    """The ledger of an account, up to and with an entry, or all."""
     row = connection.execute(select(openings).where(openings.c.book == book)).first()
     entry, opening = _none() if row is None else built(openings, row, _opening)
     found: list[tuple[int, Entry]] = [
@@ -113,7 +113,7 @@ def opening_row(book: str, entry: int, portfolio: Portfolio) -> dict[str, Any]:
 
 
 def unresolved(connection: Connection, book: str) -> tuple[Order, ...]:
-    """The orders whose fate is not written, oldest first."""
+    """The orders in doubt, oldest first."""
     unknown = (orders.c.book == book, orders.c.ended_at.is_(None))
     order = (orders.c.epoch, orders.c.at, orders.c.client_order_id)
     return tuple(

@@ -26,7 +26,7 @@ from bot.store.writing import newest
 
 #: Events read between two breaths of the event loop.
 BATCH: Final = 1_000
-#: Commits that lie so far back are no news: of each kind only the newest events are told.
+#: Beyond so many commits a standby gets only the newest events of each kind.
 FAR: Final = 1_000
 #: Commit, place, kind, body.
 Found: TypeAlias = tuple[int, int, str, str]
@@ -58,7 +58,7 @@ def seen(connection: Connection, book: str) -> Remains:
 
 
 def remains(connection: Connection, book: str) -> Remains:
-    """All that is kept of a book; of events the newest of each kind."""
+    """All stored state of an account; of events the newest of each kind."""
     account, open_orders = ledger(connection, book), unresolved(connection, book)
     return replace(seen(connection, book), ledger=account, unresolved=open_orders)
 
@@ -104,7 +104,7 @@ def wanted(connection: Connection, book: str) -> dict[str, str]:
 
 
 def _events(connection: Connection, book: str, after: int) -> list[Found]:
-    """All kept events of later commits, in their order."""
+    """All stored events of later commits, in order."""
     later = (events.c.book == book, events.c.commit > after)
     wanted = select(*_FOUND).where(*later).order_by(events.c.commit, events.c.place)
     return _sound(connection, wanted)

@@ -1,4 +1,4 @@
-"""Letting go of what is old, a little at a time so that nobody waits long for it.
+"""Retention: prunes old rows in small batches, so that no writer waits long.
 
 Money goes last: entries of the ledger are folded into an opening before they are deleted, and
 an order stays as long as one of its fills does. One that is not resolved always stays.
@@ -34,7 +34,7 @@ from bot.store.writing import Chapter, newest, put
 
 #: Rows that one transaction deletes at most.
 BATCH: Final = 2_000
-#: Commits after which nobody looks on any more who has not heard that a memo was forgotten.
+#: Commits after which every standby has seen that a state record was deleted.
 HEARD: Final = 10_000
 #: Times as many events of a kind as a leader is reminded of stay, however young they are.
 ROOM: Final = 10
@@ -174,7 +174,7 @@ def _forgotten(connection: Connection, chapter: Chapter) -> int:
 
 
 def _old_books(connection: Connection, chapter: Chapter, before: datetime) -> list[str]:
-    # A real account may come back after any time: only its history is let go of, by itself.
+    # A live account may come back after any time: only its history is pruned.
     gone = (books.c.book != chapter.book, books.c.book.contains(FLEETING, autoescape=True))
     old = (*gone, books.c.written_at < before.timestamp())
     return list(connection.scalars(select(books.c.book).where(*old)))

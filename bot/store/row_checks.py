@@ -1,4 +1,4 @@
-"""What lies in a row, checked: a value that is none of its column is named, and never guessed.
+"""Checks values read from rows: an invalid one is named, never guessed.
 
 SQLite keeps any value in any column. The columns hand on what they cannot read (`tables`); here
 that becomes an error that names the table and the row. What of it stops trading and what is left

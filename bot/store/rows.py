@@ -1,4 +1,4 @@
-"""Which events are kept, and as which rows: one line of a table for each kind.
+"""Which events are stored, and as which rows: one line of a table for each kind.
 
 An event worth keeping becomes a row with a JSON body that reads back as the same event. Those
 that moved money become typed rows of the ledger as well. Everything else is passed over.
@@ -38,7 +38,7 @@ from bot.store.tables import fills, settlements
 
 log = logging.getLogger("main")
 
-#: Seconds of which the account is kept once.
+#: Seconds per stored point of the account.
 MINUTE: Final = 60
 
 Values: TypeAlias = dict[str, Any]
@@ -48,7 +48,7 @@ Booked: TypeAlias = Iterator[tuple[Table, Values]]
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """How events of a kind are kept; of how many, at most, a leader is reminded."""
+    """How events of a kind are stored; how many at most a leader reads back."""
 
     newest: int
     ticker: Callable[[Any], str | None]
@@ -94,7 +94,7 @@ def event_list(found: Iterable[tuple[int, int, str, str]]) -> list[Event]:
 
 
 def order_row(order: Order) -> Values:
-    """An order before its fate is known, without book and epoch."""
+    """An order before its outcome is known, without book and epoch."""
     return {
         "client_order_id": order.client_order_id,
         "ticker": order.ticker,
@@ -107,7 +107,7 @@ def order_row(order: Order) -> Values:
 
 
 def state_record_rows(unchanged: Sequence[StateRecord]) -> list[Values]:
-    """The memos, without book and commit; the last of a name is the one that counts."""
+    """The state records, without book and commit; the last of a name counts."""
     last = {(state_record.kind, state_record.key): state_record.body for state_record in unchanged}
     return [{"kind": kind, "key": key, "body": body} for (kind, key), body in last.items()]
 
@@ -216,7 +216,7 @@ def _no_market(_: Event) -> None:
     return None
 
 
-#: All that is kept. The lists that people see show 500 of the timeline and 200 notices; an order
+#: All that is stored. The lists that people see show 500 of the timeline and 200 notices; an order
 #: that was filled is no notice, so more of these are needed to fill theirs.
 KINDS: Final[Mapping[type[Event], EventKind]] = {
     WhaleSeen: EventKind(2_000, attrgetter("whale.ticker"), _no_cash),

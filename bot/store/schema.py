@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER: Final = Path(__file__).parent / "migrations"
-#: Any number that no other program uses: whoever holds it changes the tables.
+#: Advisory lock: its holder migrates the tables.
 _ADVISORY_LOCK: Final = 7_310_588_142
 
 

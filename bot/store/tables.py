@@ -132,7 +132,7 @@ lease = Table(
     Column("expires_at", Double),
 )
 
-#: `status` and what follows are NULL until the fate of the order is known.
+#: `status` and what follows are NULL until the outcome of the order is known.
 orders = Table(
     "orders",
     metadata,
@@ -194,7 +194,7 @@ cash_movements = Table(
     UniqueConstraint("book", "at", "why", name="movement_once"),
 )
 
-#: The accounts once everything up to and with `entry` was booked; that is no longer kept itself.
+#: The account after everything up to and with `entry`; those entries are pruned.
 openings = Table(
     "openings",
     metadata,
@@ -221,7 +221,7 @@ events = Table(
     Index("events_by_time", "book", "at"),
 )
 
-#: `body` NULL is a memo that was forgotten: those who look on must hear of it.
+#: `body` NULL is a deleted state record: standbys must see the deletion.
 state_records = Table(
     "memos",
     metadata,

@@ -1,4 +1,4 @@
-"""Lines for the log that come in floods: one of a kind a minute, with a count of the others."""
+"""Log lines that come in floods: one of a kind a minute, with a count of the others."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ WINDOW: Final = 60.0
 
 
 class Folded:
-    """Says a kind of line once, and again after a minute with the count of those in between."""
+    """Logs a kind of line once, and again after a minute with the count of those in between."""
 
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch

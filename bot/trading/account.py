@@ -142,7 +142,7 @@ class TradingAccount:
         return seen | {(PLACE, ticker): encode(place) for ticker, place in self._places.items()}
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Everything as it was when this was kept."""
+        """Restore the state of this checkpoint."""
         self.portfolio = checkpoint.portfolio
         known = _decoded(checkpoint.state_records.get(MARK, {}), Mark)
         self._places = _decoded(checkpoint.state_records.get(PLACE, {}), Place)
@@ -236,7 +236,7 @@ def _whole(order: Order) -> Fill:
 
 
 def _decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
-    """What was noted of markets; what cannot be read is named and left out: it is made anew."""
+    """State of markets; what cannot be read is named and skipped: it is computed again."""
     found = {}
     for key, body in bodies.items():
         try:

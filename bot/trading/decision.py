@@ -1,4 +1,4 @@
-"""From an opinion to an action: the rules of trading, what an entry is worth, and the signal.
+"""From a prediction to an action: trading rules, the value of an entry, and the signal.
 
 Leaves out what the score alone leads to (`core.strategy`) and what may be risked (`core.risk`).
 """
@@ -31,8 +31,8 @@ _VOLATILITY: Final = FEATURE_NAMES.index("vol60")
 class Scored(Protocol):
     """N books and what the model says of each: all that trading reads of predictions.
 
-    `scores` (N,) are NaN for no opinion, with `reasons` why; `directions` (N,) are +1 buy, −1 sell,
-    0 hold; `mids` (N,) in dollars, NaN for none; `features` (N, F).
+    `scores` (N,) are NaN for no prediction, with `reasons` why; `directions` (N,) are +1 buy, −1
+    sell, 0 hold; `mids` (N,) in dollars, NaN for none; `features` (N, F).
     """
 
     @property
@@ -110,7 +110,7 @@ class TradeRules:
         return edge(predictions.books, move, np.array(rates))
 
     def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
-        """Why an entry is not expected to pay; None if it is, or if nobody knows."""
+        """Why an entry is not expected to pay; None if it is, or if that is unknown."""
         if edges is None:
             return None
         gain = float(edges.round_trip[row])
@@ -126,7 +126,7 @@ class TradeRules:
 
 
 class Decision(NamedTuple):
-    """What an opinion leads to, from which position.
+    """What a prediction leads to, from which position.
 
     `reason` is why to nothing (`stop` too), or why to an exit that no score asked for; `cause` is
     the rule that did.
@@ -141,7 +141,7 @@ class Decision(NamedTuple):
 
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:
-    """What a score (NaN for no opinion, with the reason why) leads to, whatever it costs."""
+    """What a score (NaN for no prediction, with the reason) leads to, whatever it costs."""
     if isnan(score):
         return Decision(None, Action.HOLD, held, _unjudged(held, reason or ""))
     return Decision(score, strategy.action(score, held, thresholds), held, reason or "")
@@ -150,7 +150,7 @@ def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str |
 def signal(
     at: datetime, predictions: Scored, row: int, decision: Decision, after: Contracts
 ) -> SignalMade:
-    """What is told of one opinion; `after` is the position that it really led to."""
+    """The signal event of one prediction; `after` is the position it actually led to."""
     mid = float(predictions.mids[row])
     return SignalMade(
         at=at,

@@ -59,7 +59,7 @@ class Safety:
 
     `store` is where it is written down before it is sent. `killed` is why people want nothing
     entered, None if they do not mind, `killed_until` what lifts that; `sure` is whether this
-    process leads beyond doubt at this very moment; `fault` why nothing can be kept; `mismatch` why
+    process holds the lease for certain now; `fault` why nothing can be committed; `mismatch` why
     our accounts are not trusted; `halt` why no order of an aim may go to a market now;
     `ended` hears how each came to its end. `now` is the time; None: that of the pass.
     `stopping` is whether the pass that runs is the last one: it enters nothing any more.
@@ -85,7 +85,7 @@ class Safety:
 
 
 class KillFile:
-    """A file that stops entries by being there. One that cannot be looked for counts as there."""
+    """A kill file: entries stop while it exists. One that cannot be checked counts as present."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -163,7 +163,7 @@ class EntryGuard:
         return {(BREAKERS, ""): encode(self.breakers), **stop}
 
     def restore(self, checkpoint: Checkpoint, equity: Dollars) -> None:
-        """Everything as it was when this was kept, for an account that is worth this."""
+        """Restore from a checkpoint, for an account of this equity."""
         breakers, stop = (
             checkpoint.state_records.get(kind, {}).get("") for kind in (BREAKERS, STOP)
         )

@@ -37,7 +37,7 @@ class Sent:
 
 
 class OrderGateway:
-    """Sends approved orders, and asks for the fate of those that have none yet."""
+    """Sends approved orders, and resolves those in doubt."""
 
     def __init__(self, venue: Venue, safety: Safety) -> None:
         self._venue = venue
@@ -71,7 +71,7 @@ class OrderGateway:
             return Sent(Refused.by(stop, order))
         # It may be written down although the answer was lost, and the process may have been
         # paused while it waited for the disk: from here on the order needs an end, also if
-        # nobody waits for the answer any more.
+        # the caller no longer waits.
         self._waiting[order.client_order_id] = order
         self._sending.add(order.client_order_id)
         try:
@@ -104,7 +104,7 @@ class OrderGateway:
         return Sent(answer=answer)
 
     def restore(self, unresolved: Iterable[Order]) -> None:
-        """Begin with these orders of an unknown fate."""
+        """Begin with these orders in doubt."""
         self._waiting = {order.client_order_id: order for order in unresolved}
 
     def _block_reason(self, approved: Approved) -> Stop | None:

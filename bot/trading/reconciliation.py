@@ -21,21 +21,21 @@ log = logging.getLogger("main")
 
 #: Between two looks.
 EVERY: Final = timedelta(seconds=60)
-#: Seconds that the exchange has to tell: whoever looks has switches to obey meanwhile.
+#: Seconds the exchange has to answer: operator flags wait meanwhile.
 ANSWER: Final = 5.0
 _NOT_YET: Final = "positions have not been reconciled with the exchange yet"
 
 
 class Accounts(Protocol):
-    """Tells what is there."""
+    """The account as the exchange reports it."""
 
     async def account(self) -> AccountNow:
-        """Cash and all positions as the exchange tells them now. Raises ExchangeError."""
+        """Cash and all positions as the exchange reports them. Raises ExchangeError."""
         ...
 
 
 class Reconciliation:
-    """The accounts of a trader, held against the exchange's now and then.
+    """Reconciles the trader's account with the exchange, once a minute.
 
     `objection` is why nothing may be entered, None if all agrees.
     """

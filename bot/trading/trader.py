@@ -1,4 +1,4 @@
-"""Acting on what was judged: orders through risk and the gateway, and the account they make.
+"""Trades on predictions: orders through risk and the gateway, and the resulting account.
 
 Leaves out where books and scores come from, what the account is made of (`holdings`), what stops
 entries (`brakes`) and how an order is sent (`gateway`).
@@ -36,8 +36,8 @@ _KINDS: Final = (MARK, PLACE, BREAKERS, STOP)
 class Trader:
     """Turns signals into orders and keeps the account; `order_ids` names each order once.
 
-    What happened is told by the method in which it happened; if that broke off, by the next one.
-    Without `safety` nothing is kept and nobody objects: for replays and tests.
+    Events are returned by the method in which they happened; if that failed, by the next call.
+    Without `safety` nothing blocks and nothing is stored: for replays and tests.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Trader:
 
     @property
     def unresolved(self) -> tuple[Order, ...]:
-        """Orders that were sent, or may have been, and whose fate is not known."""
+        """Orders in doubt: sent, or perhaps sent, without a known outcome."""
         return self._gateway.waiting
 
     @property
@@ -153,7 +153,7 @@ class Trader:
     async def act(
         self, at: datetime, predictions: Scored, markets: Mapping[str, Market]
     ) -> list[Event]:
-        """Trade on these opinions; what happened, each signal before its orders.
+        """Trade on these predictions; the events, each signal before its orders.
 
         Raises LeaseLostError if the order of one could not be written down for that.
         """
@@ -195,7 +195,7 @@ class Trader:
         return self._take_pending()
 
     def poll(self, at: datetime) -> None:
-        """Look between two passes at what stops entries; what is to be said, the next one tells."""
+        """Check between two passes what stops entries; the next pass reports it."""
         self._look(at)
 
     def failed(self, at: datetime) -> None:
@@ -213,7 +213,7 @@ class Trader:
     def resume(self, at: datetime) -> None:
         """An operator resumed at that moment: a drawdown halt and a pause are over.
 
-        The same moment may be told again and again, also after a restart.
+        Safe to repeat for the same time, also after a restart.
         """
         self._entry_guard.resume(at, self.equity)
 
@@ -232,7 +232,7 @@ class Trader:
         return gone + new
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Everything as it was when this was kept."""
+        """Restore the state of this checkpoint."""
         self._holdings.restore(checkpoint)
         self._gateway.restore(checkpoint.unresolved)
         self._entry_guard.restore(checkpoint, self.equity)

@@ -65,7 +65,7 @@ class TradingHalts:
         self._shards = tuple(sorted(shards))
 
     def ended(self, market: Market, execution: Execution) -> None:
-        """An order for a market came to this end: a refusal keeps others from its fate."""
+        """Note how an order ended: a refusal blocks similar orders for a while."""
         if not execution.code:
             for scope in Scope:
                 self._refusals.pop((scope, _place(scope, market)), None)

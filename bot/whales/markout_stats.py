@@ -1,6 +1,6 @@
 """What moments came to, by group and horizon, with the sums by market that intervals need.
 
-Sums are kept in bounded room: the market that was heard of longest ago goes first; should it come
+Sums are bounded: the market not updated for longest is evicted first; should it come
 back, it counts as another one.
 """
 
@@ -14,12 +14,12 @@ from bot.core.whales.markouts import ALL, Group, MarkoutSample, MarkoutSums
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
-#: Sums kept, of all markets together.
+#: Sums stored, of all markets together.
 SUMS: Final = 50_000
 
 
 class _GroupSums(Struct, frozen=True, array_like=True):
-    """A tally with what it is of."""
+    """Sums of a group at a horizon."""
 
     group: Group
     step: int
@@ -28,7 +28,7 @@ class _GroupSums(Struct, frozen=True, array_like=True):
 
 
 class _Sums(Struct, array_like=True):
-    """Of a market, by the name of a tally: how many moments, and what they came to together.
+    """Of a market, by the name of a group: the count of samples, and their sum.
 
     Markets are in the order of `place`, that of the last change.
     """
@@ -38,10 +38,10 @@ class _Sums(Struct, array_like=True):
 
 
 class MarkoutStats:
-    """The tallies, each of a group at a horizon, of whales or of their matches."""
+    """Markout sums by group and horizon, of whales and of their controls."""
 
     def __init__(self, capacity: int = SUMS) -> None:
-        """`capacity` is how many sums are kept at most."""
+        """`capacity` is how many sums are stored at most."""
         self._capacity = capacity
         self._codec = RecordCodec("tallies", _GroupSums)
         self._sums_codec = RecordCodec("sums", _Sums)
@@ -53,7 +53,7 @@ class MarkoutStats:
         self._heard: dict[str, None] = {}
 
     def pairs(self) -> Iterator[tuple[Group, int, MarkoutSums, MarkoutSums]]:
-        """By group and horizon the tally of whales and that of their matches."""
+        """By group and horizon the sums of whales and those of their controls."""
         known = {(one.group, one.step, one.is_whale): one.stats for one in self._stats.values()}
         for group, step in sorted({(group, step) for group, step, _ in known}):
             whales = known.get((group, step, True), MarkoutSums())
@@ -69,7 +69,7 @@ class MarkoutStats:
             self._changed[name] = None
 
     def state_records(self) -> list[StateRecord]:
-        """The tallies and the markets that changed since this was asked last."""
+        """The groups and the markets that changed since the last call."""
         changed, self._changed = self._changed, {}
         heard, self._heard = self._heard, {}
         stats = [self._codec.state_record(name, self._stats.get(name)) for name in changed]
@@ -78,19 +78,19 @@ class MarkoutStats:
         ]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was kept."""
+        """Restore from a checkpoint."""
         self._stats.clear()
         self._sums.clear()
         self._changed, self._heard = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._take(news)
 
     def _take(
         self, source: Checkpoint | CommittedChanges
     ) -> tuple[dict[str, None], dict[str, None]]:
-        """Take these over; the tallies and the markets that cannot be read."""
+        """Apply these; the groups and the markets that cannot be read."""
         stats, found = self._codec.read(source), self._sums_codec.read(source)
         self._stats |= {name: one for name, one in stats.items() if one is not None}
         whole = self._sums | {ticker: one for ticker, one in found.items() if one is not None}

@@ -2,7 +2,7 @@
 
 An audience of the cycle. A match is the next moment of the same market, in the same price band,
 that no whale was seen in for a quarter of an hour; it is taken the same way. Room is bounded:
-beyond it the oldest moment is given up and counted as missing.
+beyond it the oldest sample is dropped and counted as missing.
 """
 
 from collections import Counter, deque
@@ -34,13 +34,13 @@ from bot.whales.views import Scoreboard, WhaleEnding, WhaleRecord, ended, fittin
 
 SETTLED: Final = len(HORIZONS)
 HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settlement")
-#: Detections kept for the history, and moments followed.
+#: Detections in the history, and markouts followed.
 HISTORY: Final = 2_000
 CAPACITY: Final = 5_000
 #: Seconds between two questions about outcomes, and markets in each.
 ASK_EVERY: Final = 60.0
 ASK_AT_ONCE: Final = 100
-#: A moment of a market that nothing is heard of for so long is given up, in seconds.
+#: Seconds without a book of its market after which a markout is dropped.
 GIVE_UP: Final = 7 * 86_400.0
 
 #: How markets that are no longer watched are asked about.
@@ -48,7 +48,7 @@ Ask = Callable[[Sequence[str]], Awaitable[Mapping[str, Market]]]
 
 
 async def nobody_knows(tickers: Sequence[str]) -> Mapping[str, Market]:  # noqa: ARG001  # as asked
-    """No market: for a recording, whose outcomes nobody knows."""
+    """No market: for a recording, whose outcomes are unknown."""
     return {}
 
 
@@ -62,7 +62,7 @@ class _Beside(Struct, frozen=True, array_like=True):
 class MarkoutTracker:
     """The detections of late, and what those before came to.
 
-    The history comes back from events, everything else from memos.
+    The history comes back from events, everything else from state records.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class MarkoutTracker:
         return news + self._open.state_records() + self._stats.state_records()
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on exactly where this was kept."""
+        """Restore the exact state of a checkpoint."""
         self._history.clear()
         self._endings.clear()
         self._predictions.clear()
@@ -102,7 +102,7 @@ class MarkoutTracker:
         self._beside(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self.on_events(news.events)
         self._open.catch_up(news)
         self._stats.catch_up(news)
@@ -113,13 +113,13 @@ class MarkoutTracker:
         self._faults.each("the whales", self._see, events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were judged."""
+        """These books were scored."""
         self._predictions.append(predictions)
 
     async def publish(
         self,
         at: datetime,
-        market_regime: RegimeName,  # noqa: ARG002  # what every audience is told
+        market_regime: RegimeName,  # noqa: ARG002  # the protocol's
         markets: Mapping[str, Market],
         missing: Mapping[str, str],  # noqa: ARG002
     ) -> None:
@@ -133,7 +133,7 @@ class MarkoutTracker:
     def history(
         self, ticker: str | None, kind: str | None, since: datetime | None, limit: int
     ) -> tuple[WhaleRecord, ...]:
-        """The detections kept that fit, newest first, so many at most."""
+        """The matching detections, newest first, so many at most."""
         of_kind = (one for one in self._history if kind in (None, one.type))
         return tuple(islice(fitting(of_kind, ticker, since), limit))
 
@@ -224,13 +224,13 @@ class MarkoutTracker:
             self._follow(found, left)
 
     def _follow(self, samples: Sequence[MarkoutSample], requests: Sequence[ControlRequest]) -> None:
-        """Follow these of one market; these matches are looked for there from now on."""
+        """Follow these in one market, and look for these controls there."""
         self._open.follow(samples[0].ticker, samples, requests)
         while (ticker := self._open.crowded_out()) is not None:
             self._lose(ticker)
 
     async def _settle(self, at: float, markets: Mapping[str, Market]) -> None:
-        """Tell what is followed how its market ended, where that is known by now."""
+        """Settle the markouts of markets whose outcome is known by now."""
         gone = [ticker for ticker in self._open if ticker not in markets]
         known = dict(markets)
         if gone and (self._asked_at is None or at - self._asked_at >= ASK_EVERY):

@@ -1,7 +1,7 @@
-"""What is followed in each market, and which matches are looked for there, in bounded room.
+"""Open markouts of each market, and the controls looked for there, in bounded room.
 
 In the order in which markets came, or were asked about last: the first goes if room runs out.
-Each change of a market is one memo of that market.
+Each change of a market is one state record of that market.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 
 class ControlRequest(Struct, frozen=True, array_like=True):
-    """A match that is looked for."""
+    """A control that is looked for."""
 
     group: Group
     way: int
@@ -56,7 +56,7 @@ class OpenMarkoutBook:
         return self._open.get(ticker, _NOTHING).samples
 
     def requests(self, ticker: str) -> Sequence[ControlRequest]:
-        """The matches looked for in a market."""
+        """The controls looked for in a market."""
         return self._open.get(ticker, _NOTHING).requests
 
     def crowded_out(self) -> str | None:
@@ -66,7 +66,7 @@ class OpenMarkoutBook:
     def follow(
         self, ticker: str, samples: Sequence[MarkoutSample], requests: Sequence[ControlRequest]
     ) -> None:
-        """Follow more moments of a market, and look for these matches there, and no others."""
+        """Follow more markouts of a market, and look for these controls there, and no others."""
         open_markouts = self._open.get(ticker) or OpenMarkouts(self._place())
         whole = (*open_markouts.samples, *samples)
         self._put(ticker, replace(open_markouts, samples=whole, requests=tuple(requests)))
@@ -79,7 +79,7 @@ class OpenMarkoutBook:
             self._put(ticker, replace(open_markouts, samples=tuple(samples)))
 
     def drop_requests(self, tickers: Sequence[str]) -> None:
-        """Look for no matches any more in these markets."""
+        """Stop looking for controls in these markets."""
         for ticker in tickers:
             if self.requests(ticker):
                 self._put(ticker, replace(self._open[ticker], requests=()))
@@ -104,12 +104,12 @@ class OpenMarkoutBook:
         return [self._codec.state_record(ticker, self._open.get(ticker)) for ticker in changed]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was kept."""
+        """Restore from a checkpoint."""
         self._open.clear()
         self._changed = self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
-        """Take over what the leader kept since."""
+        """Apply what the leader committed since."""
         self._take(news)
 
     def _take(self, source: Checkpoint | CommittedChanges) -> dict[str, None]:

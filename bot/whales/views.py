@@ -45,10 +45,10 @@ class WhaleRecord(Struct, frozen=True, kw_only=True):
 
 
 class WhaleEnding(Struct, frozen=True, kw_only=True, rename={"kind": "fate"}):
-    """How an announced order ended, as far as books and trades tell.
+    """How an announced order ended, as far as books and trades show.
 
-    `interval_seconds` is how long nobody looked before it was missed; `traded` what can have met
-    it at most, null if that is not known.
+    `interval_seconds` is the time between the last book with it and the first without; `traded`
+    what can have met it at most, null if that is not known.
     """
 
     timestamp: str

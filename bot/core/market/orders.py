@@ -106,7 +106,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """An order that was sent and whose fate is not known, with why; it may have traded."""
+    """An order in doubt, with why: it was sent and may have traded."""
 
     order: Order
     reason: str

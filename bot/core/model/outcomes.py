@@ -60,7 +60,7 @@ _COLUMNS: Final = tuple(field.name for field in fields(PredictionBatch) if field
 
 @dataclass(frozen=True, slots=True)
 class Grades:
-    """N predictions with their fate: the mid moved by `change` cents.
+    """N predictions with their outcome: the mid moved by `change` cents.
 
     `taker` is what crossing the spread both ways in the predicted direction would have left, in
     cents a contract after fees.

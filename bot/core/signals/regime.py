@@ -1,8 +1,8 @@
-"""The mood of a market and of all markets together.
+"""The regime of a market and of all markets together.
 
 A market is chaotic while it moves far more than it lately did, trending while it moves one way,
 calm otherwise. Measured on the logit of the mid, so that a cent near 0 or 1 weighs more than one
-in the middle. Leaving a mood takes more than entering it, and moods last a few books, so that
+in the middle. Leaving a regime takes more than entering it, and regimes last a few books, so that
 noise at a border is not a change. A market's state is a row; `classify` reads no clock.
 """
 
@@ -19,7 +19,7 @@ Rows = NDArray[np.void]
 Codes = NDArray[np.int8]
 Flags = NDArray[np.bool_]
 
-#: Changes of the mid that a mood is read from, and volatilities that it is compared with.
+#: Changes of the mid that a regime is read from, and volatilities it is compared with.
 WINDOW: Final = 15
 HISTORY: Final = 120
 

@@ -1,6 +1,6 @@
 """The live venue: real orders on Kalshi.
 
-An order is sent once and never again. Whatever leaves its fate open (no answer, a server error,
+An order is sent once and never again. Whatever leaves its outcome open (no answer, a server error,
 an answer that cannot be read, an id that exists) is looked up at once, and as long as the lookup
 cannot say, the order stays `Unresolved`. Fills come from the exchange's list of fills, exact, and
 count only once they come to what the order says it filled.
@@ -133,7 +133,7 @@ class LiveVenue:
         return await self._looked(order, partial(self._look, order), self._polling.later)
 
     async def account(self) -> AccountNow:
-        """Cash and all positions as the exchange tells them now. Raises ExchangeError."""
+        """Cash and all positions as the exchange reports them. Raises ExchangeError."""
         positions = await self._exchange.positions()
         return AccountNow(await self._exchange.cash(), positions)
 

@@ -11,12 +11,12 @@ from bot.store.connections.session import ANSWER, CONNECTIONS, PATIENCE, T, Work
 from bot.store.connections.trace import Trace
 
 _MS: Final = int(PATIENCE * 1_000)
-#: For each transaction anew: behind a pooler it may be on another connection of the server.
+#: Set in each transaction: behind a pooler it may be on another server connection.
 _SETTINGS: Final = {
     "statement_timeout": f"{_MS}",
-    # Less than that, so that who waited for somebody hears of it.
+    # Less than that, so that a waiter learns that it waited for a lock.
     "lock_timeout": f"{_MS - 500}",
-    # A leader that was paused within a transaction holds the row of the lease: let go of it.
+    # A leader paused within a transaction holds the lease's row: end that transaction.
     "idle_in_transaction_session_timeout": f"{_MS}",
     "timezone": "UTC",
     "synchronous_commit": "on",

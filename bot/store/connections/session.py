@@ -24,7 +24,7 @@ Work = Callable[[Connection], T]
 CONNECTIONS: Final = 5
 #: Seconds that the database itself waits for a lock, or works on one statement.
 PATIENCE: Final = 3.5
-#: Seconds that a transaction may take, and those after it in which a connection is given up.
+#: Seconds that a transaction may take, and those after which its connection is dropped.
 ANSWER: Final = 4.0
 GRACE: Final = 1.0
 #: Seconds that changing the tables may take.

@@ -98,7 +98,7 @@ class FileSession:
         self._presence.check()
         with engine.begin() as connection:
             result = work(connection)
-        # What went into a file that is gone by now was not kept.
+        # What went into a file that is gone by now was not stored.
         self._presence.begun()
         return result
 

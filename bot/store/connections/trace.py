@@ -1,4 +1,4 @@
-"""What lies beside a file of SQLite to tell that an account was kept in it, and how far it got.
+"""A file beside the SQLite file that records which account is in it, and its last commit.
 
 A file that was deleted, emptied, or replaced by an older copy must not pass for a new account.
 Leaves out a server: its files are not ours to lose.
