@@ -37,7 +37,8 @@ _NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
 class TidyRules:
     """Days that rotated parts are kept, and bytes that all CSV logs may take.
 
-    The bytes include the current parts. `reserve` is left free of them: what may be written between two looks.
+    The bytes include the current parts. `reserve` is left free of them: what may be written
+    between two runs.
     """
 
     keep_days: int
