@@ -1,7 +1,7 @@
 """How a large order comes to be followed: large for this market, and newly so.
 
 Also keeps what that is measured against: the usual largest level and the book before. Changes
-the rows it is given; `whales.detect` gives it a copy.
+the rows it is given; `detector.detect` gives it a copy.
 """
 
 from typing import Final
@@ -34,7 +34,7 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     orders["threshold"] = least
     _say_at_once(orders, sides.at[row] - rows["seen_at"][row], rules)
     # Where the book before is not known, growth is NaN, and that is not above anything.
-    grown = orders["size"] - orders["base"] >= rules.growth * orders["threshold"]
+    grown = orders["size"] - orders["base"] >= rules.large.growth * orders["threshold"]
     new = np.flatnonzero(grown & ~_is_followed(rows["orders"][row, side], orders["price"]))
     ranks = _ranks(row[new], side[new], orders["size"][new])
     for rank in range(_AT_ONCE):
@@ -45,7 +45,7 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
 def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     """Keep of these books what the next ones are compared with."""
     _remember_levels(sides, rows)
-    due = np.flatnonzero(~(sides.at - rows["sampled_at"] < rules.sample_seconds))
+    due = np.flatnonzero(~(sides.at - rows["sampled_at"] < rules.large.sample_seconds))
     if not len(due):
         return
     place = (due, slice(None), rows["samples"][due] % SAMPLES)
@@ -63,7 +63,7 @@ def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Fl
     """The largest level near the touch without what was announced of late, shape (some,)."""
     orders = rows["orders"][some]
     new = orders["state"] == LargeOrderState.RESTING
-    new &= sides.at[some, None, None] - orders["announced_at"] < rules.new_seconds
+    new &= sides.at[some, None, None] - orders["announced_at"] < rules.large.new_seconds
     price = np.where(new, orders["price"], np.nan)
     width = sides.near.shape[2]
     said = (sides.price[some, :, :width, None] == price[:, :, None, :]).any(axis=3)
@@ -76,9 +76,9 @@ def _candidates(sides: Sides, rules: WhaleRules) -> tuple[Index, Index, Index]:
     """Book, side and level of everything near the touch that is above the floors."""
     width = sides.near.shape[2]
     price, size = sides.price[:, :, :width], sides.size[:, :, :width]
-    large = sides.near & (size >= rules.least_contracts)
-    large &= (price >= rules.least_price) & (price <= 1 - rules.least_price)
-    large &= size * price >= rules.least_dollars
+    large = sides.near & (size >= rules.large.least_contracts)
+    large &= (price >= rules.large.least_price) & (price <= 1 - rules.large.least_price)
+    large &= size * price >= rules.large.least_dollars
     row, side, level = np.nonzero(large)
     return row, side, level
 
@@ -88,17 +88,19 @@ def _thresholds(
 ) -> Floats:
     """Contracts that would make each of these levels large; infinite before there is a past."""
     row, side, _ = where
+    large = rules.large
     lately = rows["flag_large"] & (rows["flag_at"] > sides.at[:, None] - _HOUR)
-    multiple = rules.multiple + np.maximum(lately.sum(axis=1) - rules.flags_an_hour + 1, 0)
+    multiple = large.multiple + np.maximum(lately.sum(axis=1) - large.flags_an_hour + 1, 0)
     # Who looks often sees every flicker.
-    often = sides.at - rows["seen_at"] < rules.sparse_seconds
-    multiple = multiple * np.where(often, rules.often, 1.0)
-    usual = np.maximum(rows["usual"], rules.other_side * rows["usual"][:, ::-1])[row, side]
-    known = rows["samples"][row] >= rules.least_samples
-    mixed = usual ** (1 - rules.now) * (rules.typical * _typical(sides, where)) ** rules.now
-    mixed = np.minimum(mixed, rules.cap * usual)
+    often = sides.at - rows["seen_at"] < large.sparse_seconds
+    multiple = multiple * np.where(often, large.often, 1.0)
+    usual = np.maximum(rows["usual"], large.other_side * rows["usual"][:, ::-1])[row, side]
+    known = rows["samples"][row] >= large.least_samples
+    present = large.typical * _typical(sides, where)
+    mixed = usual ** (1 - large.now) * present**large.now
+    mixed = np.minimum(mixed, large.cap * usual)
     least: Floats = np.where(
-        known, np.maximum(rules.least_contracts, multiple[row] * mixed), np.inf
+        known, np.maximum(large.least_contracts, multiple[row] * mixed), np.inf
     )
     return least
 
@@ -133,9 +135,11 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
 def _say_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
     """Announce what need not rest first: very large, or after `unseen` seconds without a book."""
     added = orders["size"] - orders["base"]
-    plain = added >= rules.at_once * orders["threshold"]
+    plain = added >= rules.large.at_once * orders["threshold"]
     # A look at a random moment finds what stays, not what flickers.
-    plain |= (unseen >= rules.sparse_seconds) & (added >= rules.growth * orders["threshold"])
+    plain |= (unseen >= rules.large.sparse_seconds) & (
+        added >= rules.large.growth * orders["threshold"]
+    )
     orders["state"][plain] = LargeOrderState.RESTING
     orders["announced_at"][plain] = orders["since"][plain]
 
@@ -183,7 +187,7 @@ def _has_moved(slots: Rows, orders: Rows, rules: WhaleRules) -> Flags:
     """Which resting orders left in this very book while a like one came close by."""
     added = (orders["size"] - orders["base"])[:, None]
     ratio = added / (slots["largest"] - slots["base"] + (slots["state"] == LargeOrderState.FREE))
-    close = np.abs(slots["price"] - orders["price"][:, None]) <= rules.moved_within
+    close = np.abs(slots["price"] - orders["price"][:, None]) <= rules.lifetime.moved_within
     leaving = (slots["state"] == LargeOrderState.RESTING) & (slots["missing"] == 1)
     moved: Flags = leaving & close & (ratio >= _ALIKE[0]) & (ratio <= _ALIKE[1])
     return moved

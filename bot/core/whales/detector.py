@@ -1,9 +1,9 @@
 """Whale rules: what a large order is, and when it is said.
 
-`detect` keeps what it needs of each market in a row (`whale_rules.WHALE_ROW`) and reads no clock:
+`detect` keeps what it needs of each market in a row (`thresholds.WHALE_ROW`) and reads no clock:
 a row's time is that of its book. `RULES` is the table of what can be said, worded in
-`whale_findings`. How large orders are found, followed and ended is in `whale_arrivals`,
-`whale_orders` and `whale_endings`, imbalance in `whale_lean`.
+`messages`. How large orders are found, followed and ended is in `arrivals`,
+`large_orders` and `endings`, imbalance in `whale_lean`.
 """
 
 from collections.abc import Callable, Mapping

@@ -83,23 +83,23 @@ def _is_requoted(sides: Sides, rows: Rows, left: tuple[Index, ...], rules: Whale
     there = rows["before_price"][row, side][:, None, :] == units(price)[:, :, None]
     before = np.einsum("olb,ob->ol", there, rows["before_size"][row, side])
     grown = sides.size[row, side] - before
-    close = np.abs(price - orders["price"][:, None]) <= rules.moved_within + _TOLERANCE
-    enough = grown >= (rules.requoted * _added(orders))[:, None]
+    close = np.abs(price - orders["price"][:, None]) <= rules.lifetime.moved_within + _TOLERANCE
+    enough = grown >= (rules.spoof.requoted * _added(orders))[:, None]
     requoted: Flags = (close & enough).any(axis=1)
     return requoted
 
 
 def _is_staged(orders: Rows, rules: WhaleRules) -> Flags:
     """Whether orders came away from the best price, and left untraded when it was near."""
-    came = orders["born_away"] >= rules.spoof_away - _TOLERANCE
-    came &= orders["nearest"] <= rules.spoof_near + _TOLERANCE
+    came = orders["born_away"] >= rules.spoof.away - _TOLERANCE
+    came &= orders["nearest"] <= rules.spoof.near + _TOLERANCE
     # Without trades, only an order that never was in front can be taken not to have traded.
     unmet = np.where(
         np.isnan(orders["traded"]),
         orders["nearest"] > _TOLERANCE,
-        orders["traded"] < rules.spoof_traded * _added(orders),
+        orders["traded"] < rules.spoof.traded * _added(orders),
     )
-    brief = orders["left_at"] - orders["since"] <= rules.spoof_seconds
+    brief = orders["left_at"] - orders["since"] <= rules.spoof.seconds
     staged: Flags = came & unmet & brief & ~orders["requoted"]
     return staged
 

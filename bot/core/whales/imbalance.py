@@ -1,7 +1,7 @@
 """How far a book leans to one side, against the market's own history.
 
 History is two histograms that fade with time, so it is bounded whatever the cadence. Changes the
-rows it is given; `whales.detect` gives it a copy.
+rows it is given; `detector.detect` gives it a copy.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ def lean(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     over = (strength >= least) & _is_deep(sides, rows, rules)
     same = (way == rows["lean"]) & (way != 0)
     said = rows["lean_said_at"] >= rows["lean_since"]
-    stays = same & said & (strength >= rules.fade * least)
+    stays = same & said & (strength >= rules.imbalance.fade * least)
     # Only a book with two sides says which of them is heavier.
     emitted = np.all(sides.best > 0, axis=1)
     _say(sides, rows, emitted & over & same & ~said, rules)
@@ -38,20 +38,22 @@ def lean(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
 def _thresholds(rows: Rows, rules: WhaleRules) -> Floats:
     """The strength from which a lean is unusual, shape (N,); infinite before there is a past."""
     counts = rows["strengths"]
-    usual = (_quantile_bin(counts, rules.strength_quantile) + 1) * (_STRONGEST / STRENGTH_BINS)
-    known = counts.sum(axis=1) >= rules.least_history
-    return np.where(known, np.maximum(rules.least_strength, usual), np.inf)
+    usual = (_quantile_bin(counts, rules.imbalance.strength_quantile) + 1) * (
+        _STRONGEST / STRENGTH_BINS
+    )
+    known = counts.sum(axis=1) >= rules.imbalance.least_history
+    return np.where(known, np.maximum(rules.imbalance.least_strength, usual), np.inf)
 
 
 def _is_deep(sides: Sides, rows: Rows, rules: WhaleRules) -> Flags:
-    usual = np.exp2(_quantile_bin(rows["depths"], rules.depth_quantile))
-    deep: Flags = sides.best.sum(axis=1) >= np.maximum(rules.least_depth, usual)
+    usual = np.exp2(_quantile_bin(rows["depths"], rules.imbalance.depth_quantile))
+    deep: Flags = sides.best.sum(axis=1) >= np.maximum(rules.imbalance.least_depth, usual)
     return deep
 
 
 def _say(sides: Sides, rows: Rows, ready: Flags, rules: WhaleRules) -> None:
-    proven = sides.at - rows["lean_since"] >= rules.rest_seconds
-    quiet = ~(sides.at - rows["lean_said_at"] < rules.quiet_seconds)
+    proven = sides.at - rows["lean_since"] >= rules.imbalance.rest_seconds
+    quiet = ~(sides.at - rows["lean_said_at"] < rules.imbalance.quiet_seconds)
     now = ready & proven & quiet
     rows["lean_said_at"][now] = sides.at[now]
 
@@ -64,7 +66,7 @@ def _turn(sides: Sides, rows: Rows, emitted: Flags, way: Floats) -> None:
 
 def _learn(sides: Sides, rows: Rows, emitted: Flags, rules: WhaleRules) -> None:
     elapsed = np.nan_to_num(sides.at - rows["seen_at"])
-    fading = np.exp2(-elapsed / rules.half_life_seconds)[:, None]
+    fading = np.exp2(-elapsed / rules.imbalance.half_life_seconds)[:, None]
     row = np.flatnonzero(emitted)
     share = sides.measures.imbalance_strength[row] / _STRONGEST
     for name, place, bins in (

@@ -1,7 +1,7 @@
 """Large orders while they are followed: proven by resting, missed, ended.
 
 A level is one order here: Kalshi's books do not tell orders apart. How an order comes to be
-followed is in `whale_arrivals`. Changes the rows it is given; `whales.detect` gives it a copy.
+followed is in `arrivals`. Changes the rows it is given; `detector.detect` gives it a copy.
 """
 
 from enum import IntEnum
@@ -42,7 +42,7 @@ def follow(sides: Sides, rows: Rows, traded: TradesBetween, rules: WhaleRules) -
     _miss(orders, known & ~held, at)
     _approach(orders, sides.price[busy, :, :1], known)
     _step(orders, held, at, rules)
-    _free(orders, ~known & (at - orders["seen_at"] >= rules.forget_seconds))
+    _free(orders, ~known & (at - orders["seen_at"] >= rules.lifetime.forget_seconds))
     rows["orders"][busy] = orders
 
 
@@ -54,7 +54,7 @@ def is_busy(rows: Rows) -> Flags:
 
 def _has_grown(orders: Rows, held: Flags, now: Floats, rules: WhaleRules) -> Flags:
     """Whether so much came on top of an order that it is another, or a larger one."""
-    grown = now - orders["largest"] >= rules.growth * orders["threshold"]
+    grown = now - orders["largest"] >= rules.large.growth * orders["threshold"]
     again: Flags = held & grown & (orders["state"] == LargeOrderState.RESTING)
     return again
 
@@ -90,8 +90,8 @@ def _step(orders: Rows, held: Flags, at: Floats, rules: WhaleRules) -> None:
         orders["state"] == LargeOrderState.WAITING,
         orders["state"] == LargeOrderState.RESTING,
     )
-    proven = waiting & held & (at - orders["since"] >= rules.rest_seconds)
-    over = resting & (orders["missing"] >= rules.gone_after)
+    proven = waiting & held & (at - orders["since"] >= rules.large.rest_seconds)
+    over = resting & (orders["missing"] >= rules.lifetime.gone_after)
     free = (orders["state"] == LargeOrderState.ENDED) | (waiting & (orders["missing"] > 0))
 
     orders["announced_at"][proven] = at[proven]
@@ -108,7 +108,7 @@ def _free(orders: Rows, done: Flags) -> None:
 
 def _least_size(orders: Rows, rules: WhaleRules) -> Floats:
     """What the level must still hold: the full threshold until announced, then a remainder."""
-    remainder = orders["base"] + (1 - rules.lost) * (orders["largest"] - orders["base"])
+    remainder = orders["base"] + (1 - rules.lifetime.lost) * (orders["largest"] - orders["base"])
     return np.where(orders["state"] == LargeOrderState.WAITING, orders["threshold"], remainder)
 
 

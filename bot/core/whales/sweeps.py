@@ -28,14 +28,16 @@ def _sweeps(rows: Rows, bursts: Bursts, rules: WhaleRules) -> Found:
     met, row = ASK - bursts.side, bursts.row
     unusual = _unusual(rows, rules)[row]
     usual = rows["usual"][row, met]
-    least = np.maximum(rules.least_contracts, np.maximum(unusual, rules.sweep_levels * usual))
+    least = np.maximum(rules.sweep.least_contracts, np.maximum(unusual, rules.sweep.levels * usual))
     bbo = np.where(rows["before_price"][row, met, 0] > 0, rows["before_size"][row, met, 0], np.inf)
-    through = (bursts.levels >= 2) | (bursts.size >= rules.sweep_bbo * bbo)
+    through = (bursts.levels >= 2) | (bursts.size >= rules.sweep.at_best * bbo)
     # What is usual here is not known before there is a past: NaN is not above anything.
-    swept = through & (bursts.size >= least) & (rows["samples"][row] >= rules.least_samples)
-    swept &= bursts.paid >= rules.least_dollars
-    swept &= (bursts.worst >= rules.least_price) & (bursts.worst <= 1 - rules.least_price)
-    swept &= ~(bursts.at - rows["swept_at"][row, bursts.side] < rules.sweep_quiet_seconds)
+    swept = through & (bursts.size >= least) & (rows["samples"][row] >= rules.large.least_samples)
+    swept &= bursts.paid >= rules.sweep.least_dollars
+    swept &= (bursts.worst >= rules.sweep.least_price) & (
+        bursts.worst <= 1 - rules.sweep.least_price
+    )
+    swept &= ~(bursts.at - rows["swept_at"][row, bursts.side] < rules.sweep.quiet_seconds)
     some = np.flatnonzero(swept)
     some = some[_largest(bursts.take(some))]
     rows["swept_at"][row[some], bursts.side[some]] = bursts.at[some]
@@ -70,14 +72,14 @@ def _finding(bursts: Bursts, number: int, least: float, usual: float) -> Finding
 def _unusual(rows: Rows, rules: WhaleRules) -> Floats:
     """Contracts that few bursts of each market reach; 0 where too few are known to tell."""
     running = np.cumsum(rows["bursts"], axis=1)
-    place = (running >= rules.sweep_quantile * running[:, -1:]).argmax(axis=1)
-    known = running[:, -1] >= rules.least_history
+    place = (running >= rules.sweep.quantile * running[:, -1:]).argmax(axis=1)
+    known = running[:, -1] >= rules.sweep.least_history
     return np.where(known, np.exp2((place + 1) / _FINENESS), 0.0)
 
 
 def _learn(sides: Sides, rows: Rows, bursts: Bursts, rules: WhaleRules) -> None:
     elapsed = np.nan_to_num(sides.at - rows["seen_at"])
-    rows["bursts"] *= np.exp2(-elapsed / rules.half_life_seconds)[:, None]
+    rows["bursts"] *= np.exp2(-elapsed / rules.sweep.half_life_seconds)[:, None]
     place = np.log2(np.maximum(bursts.size, 1.0)) * _FINENESS
     where = (bursts.row, np.minimum(place, BURST_BINS - 1).astype(np.intp))
     np.add.at(rows["bursts"], where, 1.0)

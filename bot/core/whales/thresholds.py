@@ -3,7 +3,7 @@
 Thresholds are relative to the market's own recent past; absolute numbers are floors only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -22,47 +22,26 @@ FLAGS: Final = 16
 #: Classes of imbalance strength (0 to 0.5) and of depth (powers of two) in a market's history.
 STRENGTH_BINS: Final = 25
 DEPTH_BINS: Final = 28
-#: Classes of burst size, in `whale_sweeps`.
+#: Classes of burst size, in `sweeps`.
 BURST_BINS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class WhaleRules:
-    """When something is a whale.
+class LargeOrderRules:
+    """When a level of the book holds a large order.
 
-    Large orders: a level holds at least `multiple` times what is usual, `least_contracts`, and
-    `least_dollars` at risk, at a price not closer than `least_price` to 0 or 1; since the
-    previous book it grew by `growth` of that threshold; it then rests for `rest_seconds`, unless
-    it grew by `at_once` times the threshold, or the book before is `sparse_seconds` old: what a
-    rare look finds is seldom what flickers. For who looks oftener the threshold is `often` times
-    as high. `multiple` rises by one for each flag of the last hour from the `flags_an_hour`-th on.
+    It holds at least `multiple` times what is usual, `least_contracts`, and `least_dollars` at
+    risk, at a price not closer than `least_price` to 0 or 1; since the previous book it grew by
+    `growth` of that threshold; it then rests for `rest_seconds`, unless it grew by `at_once` times
+    the threshold, or the book before is `sparse_seconds` old: what a rare poll finds seldom
+    flickers. With books closer together the threshold is `often` times as high. `multiple` rises
+    by one for each flag of the last hour from the `flags_an_hour`-th on.
 
     What is usual is that of the past, weighed (as powers) 1 − `now` to `now` against `typical`
     times the typical level of the present book, and at most `cap` times the past: a book that has
     become thin shows a large order sooner. The past is the largest level of that side (the median
     of the last samples, one every `sample_seconds`, at least `least_samples`, without what was
-    announced in the last `new_seconds`), `other_side` of the other side's at least.
-
-    Sweeps: a burst of trades takes at least `sweep_levels` times the usual largest level of the
-    side it meets, `least_contracts`, and more than a share `sweep_quantile` of this market's
-    bursts (where `least_history` are known); it pays `least_dollars`; and it walks through two
-    prices or takes `sweep_touch` times what stood at the best. Within `sweep_quiet_seconds` it is
-    the same sweep.
-
-    An order is gone once `lost` of what was added is missing in `gone_after` books running. One
-    that leaves a price and comes back within `moved_within` dollars is the same order. One that
-    could not be seen for `forget_seconds` is forgotten.
-
-    Spoof suspected: such an order was put at least `spoof_away` dollars from the best price, which
-    was within `spoof_near` of it at some time, and went within `spoof_seconds` while less than
-    `spoof_traded` of it can have traded; no level within `moved_within` took up `requoted` of it
-    in the same book.
-
-    Imbalance: the strength of the best five levels is at least `least_strength` and the market's
-    own `strength_quantile`; the depth at least `least_depth` contracts and its own
-    `depth_quantile`; `least_history` books are known; it holds for `rest_seconds`. It is said
-    again only after it fell below `fade` of the threshold and `quiet_seconds` have passed.
-    History fades with a half-life of `half_life_seconds`.
+    announced in the last `new_seconds`), and at least `other_side` times that of the other side.
     """
 
     multiple: float = 3.5
@@ -81,28 +60,94 @@ class WhaleRules:
     sample_seconds: float = 10.0
     least_samples: int = 5
     new_seconds: float = 1_800.0
+    flags_an_hour: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRules:
+    """When a burst of trades by takers is a sweep.
+
+    It takes at least `levels` times the usual largest level of the side it meets,
+    `least_contracts`, and more than a share `quantile` of this market's bursts (where
+    `least_history` are known; they fade with a half-life of `half_life_seconds`); it pays
+    `least_dollars`, at prices not closer than `least_price` to 0 or 1; and it walks through two
+    prices or takes `at_best` times what stood at the best one. Within `quiet_seconds` it is the
+    same sweep.
+    """
+
+    levels: float = 2.0
+    at_best: float = 3.0
+    quantile: float = 0.97
+    least_contracts: float = 200.0
+    least_dollars: float = 50.0
+    least_price: float = 0.03
+    least_history: float = 30.0
+    half_life_seconds: float = 86_400.0
+    quiet_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LifetimeRules:
+    """When a followed order has ended, and when it is still the same one.
+
+    It is gone once a share `lost` of what was added is missing in `gone_after` books running. One
+    that leaves a price and comes back within `moved_within` dollars is the same order. One that
+    could not be seen for `forget_seconds` is forgotten.
+    """
+
     lost: float = 0.7
     gone_after: int = 2
-    forget_seconds: float = 3_600.0
-    flags_an_hour: int = 4
     moved_within: float = 0.05
-    spoof_away: float = 0.02
-    spoof_near: float = 0.05
-    spoof_seconds: float = 180.0
-    spoof_traded: float = 0.25
+    forget_seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpoofRules:
+    """When an announced order that left untraded is suspected to be a spoof.
+
+    It was put at least `away` dollars from the best price, which was within `near` of it at some
+    time, and left within `seconds` while less than a share `traded` of it can have traded; no level
+    close by took up a share `requoted` of it in the same book.
+    """
+
+    away: float = 0.02
+    near: float = 0.05
+    seconds: float = 180.0
+    traded: float = 0.25
     requoted: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ImbalanceRules:
+    """When a book leans unusually far.
+
+    The strength of the best five levels is at least `least_strength` and the market's own
+    `strength_quantile`; the depth at least `least_depth` contracts and its own `depth_quantile`;
+    `least_history` books are known; it holds for `rest_seconds`. It is reported again only after it
+    fell below `fade` of the threshold and `quiet_seconds` have passed. History fades with a
+    half-life of `half_life_seconds`.
+    """
+
     least_strength: float = 0.3
     strength_quantile: float = 0.95
     least_depth: float = 200.0
     depth_quantile: float = 0.25
     least_history: float = 30.0
+    rest_seconds: float = 10.0
     fade: float = 0.8
     quiet_seconds: float = 300.0
-    sweep_quantile: float = 0.97
-    sweep_levels: float = 2.0
-    sweep_bbo: float = 3.0
-    sweep_quiet_seconds: float = 30.0
     half_life_seconds: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class WhaleRules:
+    """All thresholds, one group for each question that the detector asks."""
+
+    large: LargeOrderRules = field(default_factory=LargeOrderRules)
+    sweep: SweepRules = field(default_factory=SweepRules)
+    spoof: SpoofRules = field(default_factory=SpoofRules)
+    imbalance: ImbalanceRules = field(default_factory=ImbalanceRules)
+    lifetime: LifetimeRules = field(default_factory=LifetimeRules)
 
 
 #: One large order that is followed. Prices are the owner's: YES for a bid, NO for an ask.

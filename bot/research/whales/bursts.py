@@ -65,10 +65,11 @@ def unusual(found: Bursts, rules: WhaleRules) -> int:
         said = np.full(2, -np.inf)
         for number, size in enumerate(mine.size.tolist()):
             side, at = mine.side[number], mine.at[number]
-            known = len(past) >= rules.least_history
-            large = known and size > past[int(rules.sweep_quantile * len(past))]
-            large &= size >= rules.least_contracts and mine.paid[number] >= rules.least_dollars
-            large &= mine.levels[number] >= 2 and at - said[side] >= rules.sweep_quiet_seconds
+            known = len(past) >= rules.sweep.least_history
+            large = known and size > past[int(rules.sweep.quantile * len(past))]
+            large &= size >= rules.sweep.least_contracts
+            large &= mine.paid[number] >= rules.sweep.least_dollars
+            large &= mine.levels[number] >= 2 and at - said[side] >= rules.sweep.quiet_seconds
             if large:
                 count, said[side] = count + 1, at
             insort(past, size)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Books, Floats, complement
 from bot.core.whales.detector import TradesBetween, WhaleRules, WhaleType, measures, sight
 from bot.core.whales.endings import EndingKind
-from bot.core.whales.thresholds import blank_rows
+from bot.core.whales.thresholds import LargeOrderRules, blank_rows
 from bot.journal.terminal import spell_out
 from bot.tape.reader import Rows, Tape, TapeError, cycle_rows, read, transposed
 
@@ -144,7 +144,7 @@ def _said(
 
 def _lines(name: str, tape: Tape, options: argparse.Namespace) -> Iterator[str]:
     for multiple in options.multiple:
-        rules = replace(WhaleRules(), multiple=multiple)
+        rules = WhaleRules(LargeOrderRules(multiple=multiple))
         for cadence in options.cadence:
             found = seen(tape, cadence, rules)
             for series in (_ALL, *_leading(found, options.series)):
@@ -191,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("tapes", nargs="+", type=Path, help="recorded order books (Parquet)")
     parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 5.0, 60.0])
-    parser.add_argument("--multiple", type=float, nargs="+", default=[WhaleRules().multiple])
+    parser.add_argument("--multiple", type=float, nargs="+", default=[LargeOrderRules().multiple])
     parser.add_argument(
         "--across",
         action="store_true",

@@ -670,7 +670,7 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
     # 241 were told and none went out: what is not among the 101 of the end was dropped before.
     assert reported.counts == dispatcher.AlertCounts(dropped=241)
     assert reported.queued == 0
-    assert "The end came before 101 alerts could be sent" in caplog.text
+    assert "The service ended before 101 alerts could be sent" in caplog.text
 
 
 async def test_of_a_full_queue_the_least_urgent_and_oldest_goes_first(monkeypatch):

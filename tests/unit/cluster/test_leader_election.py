@@ -396,7 +396,7 @@ async def test_a_leader_that_does_not_obey_is_told_of(shared, monkeypatch):
     monkeypatch.setattr(operator_commands, "OBEY_WITHIN", 0.05)
     shared.holder, shared.epoch, shared.until, shared.published = "dead", 1, 1e9, b"on"
     async with Process(shared, "b").taking_part() as b:
-        with pytest.raises(StoreError, match="dead leads and has not obeyed"):
+        with pytest.raises(StoreError, match="dead leads and has not acted"):
             await b.command.stop()
     assert shared.wanted == {"running": "off"}
 

@@ -55,7 +55,7 @@ def room():
 
 def test_before_the_database_answered_nothing_runs_and_nothing_is_entered(room):
     assert not room.mine.runs
-    assert "not known yet" in room.mine.killed
+    assert "flags are unknown" in room.mine.killed
     assert room.mine.resumed is None
 
 
@@ -217,7 +217,7 @@ def test_what_is_wanted_of_no_book_is_not_wanted(room):
     switches.set(KILLED, "odd prices")
     switches.look_at(BOOK)
 
-    assert "not known yet" in str(switches.killed)
+    assert "flags are unknown" in str(switches.killed)
 
 
 async def test_what_is_withdrawn_does_not_come_true_later(room):

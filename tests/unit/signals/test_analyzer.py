@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.strategy import Gates, Thresholds
-from bot.core.whales.thresholds import WhaleRules
+from bot.core.whales.thresholds import ImbalanceRules, LargeOrderRules, SweepRules, WhaleRules
 from bot.ports.persistence import Checkpoint
 from bot.signals.analyzer import Analyzer
 from bot.signals.observations import joined
@@ -20,7 +20,9 @@ from tests.support.strategies import SEEN_AT, ladder
 
 #: So lively that every part of the memory changes within a few books.
 RULES = WhaleRules(
-    least_samples=1, sample_seconds=1.0, rest_seconds=0.0, least_history=2.0, least_depth=1.0
+    LargeOrderRules(least_samples=1, sample_seconds=1.0, rest_seconds=0.0),
+    SweepRules(least_history=2.0),
+    imbalance=ImbalanceRules(rest_seconds=0.0, least_history=2.0, least_depth=1.0),
 )
 
 LARGE = OrderBook(ladder(("0.50", 5_000)), ladder(("0.52", 60)))

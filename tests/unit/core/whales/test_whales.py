@@ -10,14 +10,26 @@ from hypothesis import strategies as st
 
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.whales.detector import RULES, SideBias, Whale, WhaleRules, WhaleType, detect, recent
-from bot.core.whales.thresholds import FLAGS, FOLLOWED, blank_rows
+from bot.core.whales.thresholds import (
+    FLAGS,
+    FOLLOWED,
+    ImbalanceRules,
+    LargeOrderRules,
+    LifetimeRules,
+    SweepRules,
+    blank_rows,
+)
 from bot.signals.ticker_state import TickerState
 
-QUICK = WhaleRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0)
+QUICK = WhaleRules(LargeOrderRules(multiple=3.0, cap=1.0, often=1.0, sample_seconds=0.0))
 #: Nothing is so large, and no look so rare, that an order need not rest first.
-EAGER = replace(QUICK, at_once=math.inf, sparse_seconds=math.inf)
+EAGER = WhaleRules(replace(QUICK.large, at_once=math.inf, sparse_seconds=math.inf))
 EMPTY = OrderBook((), ())
 Sizes = dict[int, float]
+
+
+def large(rules: WhaleRules, **changes: float) -> WhaleRules:
+    return replace(rules, large=replace(rules.large, **changes))  # type: ignore[arg-type]
 
 
 def book(bids: Sizes, asks: Sizes) -> OrderBook:
@@ -135,7 +147,7 @@ def test_a_second_large_order_on_the_same_side_is_announced_too() -> None:
 
 
 def test_no_more_orders_are_followed_than_there_is_room_for() -> None:
-    rules = replace(EAGER, flags_an_hour=100)
+    rules = large(EAGER, flags_an_hour=100)
     agents = list(LADDER)
     seen = [USUAL] * 12
     for count in range(1, len(agents) + 1):
@@ -147,7 +159,7 @@ def test_no_more_orders_are_followed_than_there_is_room_for() -> None:
 
 
 def test_flags_make_the_next_one_harder() -> None:
-    rules = replace(EAGER, flags_an_hour=1)
+    rules = large(EAGER, flags_an_hour=1)
     seen = [
         *[USUAL] * 12,
         *[BIG_BID] * 2,
@@ -253,7 +265,7 @@ def test_nothing_is_large_before_the_market_is_known() -> None:
 
 
 def test_a_book_that_leans_unusually_far_is_said_once_while_it_does() -> None:
-    said = watch(*[USUAL] * 40, *[LEANING] * 20, rules=replace(EAGER, multiple=1e9))
+    said = watch(*[USUAL] * 40, *[LEANING] * 20, rules=large(EAGER, multiple=1e9))
 
     assert [whale.type for whale in said] == [WhaleType.HIGH_IMBALANCE]
     assert (said[0].side_bias, said[0].price) == (SideBias.BUY, Decimal("0.45"))
@@ -264,7 +276,9 @@ def test_a_book_that_leans_unusually_far_is_said_once_while_it_does() -> None:
     )
 
 
-IMBALANCE_ONLY = replace(EAGER, multiple=1e9, least_strength=0.2, strength_quantile=0.5)
+IMBALANCE_ONLY = replace(
+    large(EAGER, multiple=1e9), imbalance=ImbalanceRules(0.2, strength_quantile=0.5)
+)
 
 
 def test_a_lean_is_said_again_only_after_it_faded_and_quiet_passed() -> None:
@@ -275,7 +289,7 @@ def test_a_lean_is_said_again_only_after_it_faded_and_quiet_passed() -> None:
 
 
 def test_a_lean_that_wavers_has_not_faded() -> None:
-    rules = replace(IMBALANCE_ONLY, quiet_seconds=0.0)
+    rules = replace(IMBALANCE_ONLY, imbalance=replace(IMBALANCE_ONLY.imbalance, quiet_seconds=0.0))
     wavering = book(LADDER | {45: 1_965.0}, MIRROR)
 
     def said(between: OrderBook) -> int:
@@ -322,7 +336,7 @@ def test_recent_whales_are_those_of_the_last_fifteen_minutes() -> None:
 
 
 def test_only_so_many_whales_are_remembered() -> None:
-    rules = replace(EAGER, flags_an_hour=10_000, gone_after=1)
+    rules = replace(large(EAGER, flags_an_hour=10_000), lifetime=LifetimeRules(gone_after=1))
     seen = [*[USUAL] * 12, *[*[BIG_BID] * 2, *[USUAL] * 3] * (FLAGS + 3)]
     rows = blank_rows()
     for i, one in enumerate(seen):
@@ -354,7 +368,11 @@ def order_books(draw: st.DrawFn) -> OrderBook:
     return book(bids, asks)
 
 
-KEEN = replace(EAGER, multiple=1.2, least_history=4.0, least_samples=2, flags_an_hour=100)
+KEEN = replace(
+    large(EAGER, multiple=1.2, least_samples=2, flags_an_hour=100),
+    sweep=SweepRules(least_history=4.0),
+    imbalance=ImbalanceRules(least_history=4.0),
+)
 BOOKS = 16
 
 
@@ -476,7 +494,7 @@ def test_a_ladder_that_comes_at_once_is_two_orders_at_most() -> None:
 
 
 def test_for_who_looks_often_an_order_must_be_larger() -> None:
-    rules = replace(EAGER, often=1.5)
+    rules = large(EAGER, often=1.5)
     seen = [USUAL] * 6 + [book(LADDER | {43: 1_350.0}, MIRROR)] * 3
 
     assert watch(*seen, rules=rules) == []

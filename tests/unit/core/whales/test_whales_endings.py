@@ -20,16 +20,18 @@ from bot.core.whales.detector import (
 )
 from bot.core.whales.endings import EndingKind
 from bot.core.whales.large_orders import LargeOrderState
-from bot.core.whales.thresholds import blank_rows
+from bot.core.whales.thresholds import LargeOrderRules, blank_rows
 
 #: Nothing is so large, and no look so rare, that an order need not rest first.
 RULES = WhaleRules(
-    multiple=3.0,
-    cap=1.0,
-    often=1.0,
-    sample_seconds=0.0,
-    at_once=math.inf,
-    sparse_seconds=math.inf,
+    LargeOrderRules(
+        multiple=3.0,
+        cap=1.0,
+        often=1.0,
+        sample_seconds=0.0,
+        at_once=math.inf,
+        sparse_seconds=math.inf,
+    )
 )
 UNKNOWN = TradesBetween.unknown(1)
 NONE = TradesBetween(np.zeros((1, 2)), np.full((1, 2), np.inf))

@@ -20,12 +20,12 @@ from bot.core.whales.detector import (
     recent,
     sight,
 )
-from bot.core.whales.thresholds import blank_rows
+from bot.core.whales.thresholds import LargeOrderRules, blank_rows
 from bot.core.whales.trades import Bursts, MarketTrades
 
 #: second, YES price, contracts, whether the taker bought YES
 Trade = tuple[float, float, float, bool]
-RULES = WhaleRules(sample_seconds=0.0)
+RULES = WhaleRules(LargeOrderRules(sample_seconds=0.0))
 BOOK = OrderBook(
     tuple(Level(Decimal(45 - n) / 100, Decimal(300)) for n in range(6)),
     tuple(Level(Decimal(47 + n) / 100, Decimal(300)) for n in range(6)),
