@@ -19,7 +19,7 @@ from bot.ports.exchange import Venue
 from bot.ports.persistence import StoreError
 from bot.trading.entry_guard import Safety
 
-_STOPPED: Final = Stop("stopped", "the bot is being stopped: no entries, exits go on")
+_STOPPED: Final = Stop("stopped", "the bot is being stopped: no entries, exits continue")
 #: Orders in doubt that are asked about at the same time.
 LOOKUPS: Final = 4
 

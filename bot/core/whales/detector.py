@@ -3,7 +3,7 @@
 `detect` keeps what it needs of each market in a row (`thresholds.WHALE_ROW`) and reads no clock:
 a row's time is that of its book. `RULES` is the table of what can be said, worded in
 `messages`. How large orders are found, followed and ended is in `arrivals`,
-`large_orders` and `endings`, imbalance in `whale_lean`.
+`large_orders` and `endings`, imbalance in `imbalance`.
 """
 
 from collections.abc import Callable, Mapping
