@@ -21,6 +21,7 @@ from api.routes import (
     demo,
     docs,
     events,
+    exits,
     history,
     logs,
     markets,
@@ -129,7 +130,7 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    about_trading = (state, events, account, history, bot, decisions, whales, markets, model)
-    for part in (root, docs, dashboard, *about_trading, logs, config, demo):
+    about_trading = (state, events, account, history, decisions, whales, markets, model)
+    for part in (root, docs, dashboard, bot, exits, *about_trading, logs, config, demo):
         app.include_router(part.router)
     return app

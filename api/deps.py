@@ -50,6 +50,18 @@ class KillControl(Protocol):
         ...
 
 
+class HandExits(Protocol):
+    """Closes positions by hand, for all processes. Raises StoreError if nobody can be told."""
+
+    async def close(self, ticker: str) -> None:
+        """Have the position of a market closed."""
+        ...
+
+    async def flatten(self) -> None:
+        """Have all positions closed, and nothing entered."""
+        ...
+
+
 class DecisionSource(Protocol):
     """Why there was a trade, or none."""
 
@@ -148,6 +160,11 @@ class Services(Protocol):
     @property
     def kill(self) -> KillControl:
         """The switch that stops entries."""
+        ...
+
+    @property
+    def exits(self) -> HandExits:
+        """Who closes positions by hand."""
         ...
 
     @property

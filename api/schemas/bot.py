@@ -35,6 +35,24 @@ class Resumed(Shape):
     until: str | None = Field(None, examples=["the file KILL is removed"])
 
 
+class Closing(Shape):
+    """What became of a wish to close a position; `closing` goes on until it is closed."""
+
+    status: Literal["closed", "closing"]
+    ticker: Ticker
+    position: Number = Field(description="Contracts when that was asked, negative if short")
+    left: Number = Field(description="Contracts that are still open")
+    detail: str = Field(examples=["closed by hand"])
+
+
+class Flattening(Shape):
+    """What became of a wish to be flat; `not_flat` if only closed markets are left."""
+
+    status: Literal["flat", "flattening", "not_flat"]
+    left: dict[Ticker, str] = Field(description="What is still open, and why")
+    entries: str = Field(examples=["stopped until POST /bot/resume"])
+
+
 class RefusalView(Shape):
     """The rule that barred an order, the number that broke it and the limit; null without one."""
 

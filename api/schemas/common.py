@@ -56,6 +56,7 @@ def _failed(status: int, description: str) -> Responses:
 FAILED: Final = _failed(500, "The service is at fault")
 INVALID: Final = _failed(422, "A parameter is wrong")
 MISSING: Final = _failed(404, "There is none of that name")
+CONFLICT: Final = _failed(409, "It cannot be done now")
 FOREIGN: Final = _failed(403, "A foreign page asked, or no API_TOKEN is set")
 FULL_UP: Final = _failed(503, "As many listen as there is room for")
 #: What may become of a switch: nobody can be told while the database is away.

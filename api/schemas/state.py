@@ -100,6 +100,9 @@ class NoticeView(Shape):
         "STOPPED",
         "KILLED",
         "RESUMED",
+        "CLOSE_REQUESTED",
+        "FLATTEN_REQUESTED",
+        "CLOSE_FAILED",
         "CLOCK_JUMPED",
         "FEED_CHANGED",
         "BOOK_DIFFERED",
@@ -168,6 +171,10 @@ class BotView(Shape):
     )
     feed: FeedView | None = Field(
         description="Where the books of who trades come from; null before the first cycle"
+    )
+    closing: dict[Ticker, str] = Field(
+        description="Positions that an operator wants closed, and why each is still open",
+        examples=[{"KXINX-26JAN23": "there is nobody in the book to trade with"}],
     )
 
 

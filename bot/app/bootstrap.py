@@ -114,6 +114,11 @@ class Running:
         return self.command
 
     @property
+    def exits(self) -> OperatorCommands:
+        """Who closes positions by hand."""
+        return self.command
+
+    @property
     def whales(self) -> MarkoutTracker:
         """The detections of late, and what detections came to."""
         return self.service.bot.whales
@@ -161,7 +166,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             leadership = _leadership(settings, book, switches)
             command = OperatorCommands(leadership, switches)
             snapshot_holder = first_snapshot(settings, model, clock.now())
-            status = _role_status(settings, leadership, clock)
+            status = _role_status(settings, leadership, switches, clock)
             journals = Journals(journal)
             world = NodeContext(
                 settings,
@@ -350,7 +355,9 @@ def _database_folder(settings: Settings) -> list[Path]:
     return [Path(url.database or "").parent] if url.drivername == "sqlite" else []
 
 
-def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyClock) -> RoleStatus:
+def _role_status(
+    settings: Settings, leadership: LeaderElection, flags: OperatorFlags, clock: SteadyClock
+) -> RoleStatus:
     file = KillFile(settings.kill_file)
     disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 
@@ -383,6 +390,8 @@ def _role_status(settings: Settings, leadership: LeaderElection, clock: SteadyCl
         wanted=lambda: leadership.wanted,
         jumps=clock.jumps,
         stopping=lambda: leadership.stopping,
+        close_requests=lambda: flags.close_requests,
+        closed=flags.closed,
     )
 
 

@@ -14,9 +14,11 @@ from bot.clock import Jump, stopwatch
 from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
 from bot.cluster.role import Role
 from bot.config import Settings
+from bot.core.events import Noted
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
+from bot.core.risk.close_requests import CloseRequests, nothing
 from bot.core.signals.strategy import Gates, Sizing
 from bot.core.whales.thresholds import WhaleRules
 from bot.dashboard.account_panel import AccountPanel
@@ -116,12 +118,17 @@ def _none() -> Sequence[Jump]:
     return ()
 
 
+def _unheard(_: CloseRequests) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class RoleStatus:
     """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
 
     `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
-    those of the clock since they were asked for last, `stopping` whether the loop is to end. As it
+    those of the clock since they were asked for last, `stopping` whether the loop is to end.
+    `close_requests` is what operators want closed, `closed` is told what is done of that. As it
     stands: a process that is alone.
     """
 
@@ -133,6 +140,8 @@ class RoleStatus:
     wanted: Callable[[], OperatorIntent | None] = _nothing
     jumps: Callable[[], Sequence[Jump]] = _none
     stopping: Callable[[], bool] = _goes_on
+    close_requests: Callable[[], CloseRequests] = nothing
+    closed: Callable[[CloseRequests], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,10 @@ class TermResources:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts: the first nine are read from, `control` runs the others."""
+    """The joined parts: the first nine are read from, `control` runs the others.
+
+    `close_requested` is a pass over what operators want closed.
+    """
 
     snapshot_holder: SnapshotHolder
     publisher: Publisher
@@ -190,13 +202,16 @@ class Bot:
     faults: ViewFaults
     notes: OperatorNotices
     resolve_in_doubt: Callable[[], Awaitable[str | None]]
+    close_requested: Callable[[], Awaitable[str | None]]
 
     def note(self, at: datetime) -> None:
         """Show what operators did, and how the clock jumped, since the last call."""
-        if events := self.notes.poll(at):
-            self.recent.on_events(events)
-            with self.faults.within("the notices"):
-                self.publisher.show_notices([noted(event) for event in events])
+        self._show(self.notes.poll(at))
+
+    def notify(self, event: Noted) -> None:
+        """Show this, too; `persist_notes` later."""
+        self.notes.add(event)
+        self._show([event])
 
     async def persist_notes(self) -> None:
         """Keep what was noted. May raise LeaseLostError."""
@@ -221,6 +236,12 @@ class Bot:
         for name, reader in self._readers.items():
             with self.faults.within(name):
                 reader.catch_up(news)
+
+    def _show(self, events: Sequence[Noted]) -> None:
+        if events:
+            self.recent.on_events(events)
+            with self.faults.within("the notices"):
+                self.publisher.show_notices([noted(event) for event in events])
 
     @property
     def _readers(self) -> dict[str, "_Reader"]:
@@ -322,6 +343,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         faults=faults,
         notes=OperatorNotices(world.role_status.wanted, world.role_status.jumps),
         resolve_in_doubt=_until_lost(cycle.resolve_in_doubt, resources.lose),
+        close_requested=_until_lost(cycle.close_requested, resources.lose),
     )
 
 
@@ -410,6 +432,7 @@ def _trader(
         ended=halts.ended,
         now=world.clock.now,
         stopping=role_status.stopping,
+        close_requests=role_status.close_requests,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from bot.app import execution_backends
+from bot.app.close_orders import CloseOrders
 from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
 from bot.app.execution_backends import ExecutionBackend
 from bot.cluster.leader_election import LeaderElection
@@ -225,6 +226,7 @@ class LeaderSession:
         self._resumed = world.role_status.resumed
         self._clock = world.clock
         self._pruning = pruning
+        self._close_orders = CloseOrders(bot, world.role_status, world.clock)
 
     @property
     def control(self) -> LoopControl:
@@ -238,6 +240,7 @@ class LeaderSession:
         await self._backend.poll()
         self._bot.trader.poll(self._clock.now())
         self._bot.note(self._clock.now())
+        await self._close_orders.poll()
         await self._bot.persist_notes()
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()

@@ -45,6 +45,9 @@ class Cursor:
     async def refresh(self) -> None:
         """Nothing: a tape does not change."""
 
+    async def reread_held(self) -> None:
+        """Nothing, either."""
+
     def hold(self, tickers: Sequence[str]) -> None:
         """Keep these watched."""
         self._held = tuple(tickers)

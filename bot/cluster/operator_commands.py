@@ -1,4 +1,4 @@
-"""Start, stop, kill, resume: accepted by any process, carried out by the leader.
+"""Start, stop, kill, resume, close, flatten: accepted by any process, carried out by the leader.
 
 A leader acts at once, whatever the database says, and stores the flag when it can. Any other
 process writes it down for the leader, or says that it cannot.
@@ -64,6 +64,20 @@ class OperatorCommands:
         if was is not None:
             log.warning("Resumed: entries are allowed unless another rule stops them")
         return was is not None
+
+    async def close(self, ticker: str) -> None:
+        """Have the position in this market closed; whoever leads goes on trying until it is."""
+        self._known()
+        self._switches.close(ticker)
+        await self._decreed()
+        log.warning("The position in %s is to be closed", ticker)
+
+    async def flatten(self) -> None:
+        """Have all positions closed, and nothing entered until `resume`."""
+        self._known()
+        self._switches.flatten("flattened by hand")
+        await self._decreed()
+        log.warning("All positions are to be closed: nothing is entered until POST /bot/resume")
 
     def _known(self) -> None:
         if self._leadership.book is None:

@@ -1,4 +1,4 @@
-"""What operators want of a book: whether its loop runs, and whether anything may be entered.
+"""What operators want of a book: whether its loop runs, what may be entered, what is to be closed.
 
 Stored in the database: any process takes them, the leader acts on them, also after
 a restart. What cannot be written down now holds here at once, and is written down later with the
@@ -12,11 +12,15 @@ from typing import Final
 
 from bot.cluster.operator_notices import OperatorIntent
 from bot.cluster.ports import LeaseStore
+from bot.core.risk.close_requests import CloseRequests
 from bot.ports.exchange import Clock
 
 RUNNING: Final = "running"
 KILLED: Final = "killed"
 RESUMED: Final = "resumed"
+FLATTEN: Final = "flatten"
+#: Before the ticker of a position that is to be closed.
+CLOSE: Final = "close:"
 _UNKNOWN: Final = "operator flags are unknown: the database has not answered yet"
 
 
@@ -47,7 +51,15 @@ class OperatorFlags:
         """What operators want, all together; None before that is known."""
         if self._read is None:
             return None
-        return OperatorIntent(self.runs, RUNNING in self._now(), self.killed, self.resumed)
+        asked = self.close_requests
+        return OperatorIntent(
+            runs=self.runs,
+            said=RUNNING in self._now(),
+            killed=self.killed,
+            resumed=self.resumed,
+            closing=dict(asked.markets),
+            flatten=asked.flatten,
+        )
 
     @property
     def runs(self) -> bool:
@@ -67,12 +79,19 @@ class OperatorFlags:
     @property
     def resumed(self) -> datetime | None:
         """When an operator last let entries go on."""
-        at = self._now().get(RESUMED)
-        try:
-            return datetime.fromisoformat(at) if at else None
-        except ValueError:
-            # Whoever resumed has to say so again: entries stay stopped meanwhile.
-            return None
+        # Whoever resumed has to say so again if it cannot be read: entries stay stopped meanwhile.
+        return _time(self._now().get(RESUMED))
+
+    @property
+    def close_requests(self) -> CloseRequests:
+        """Which positions operators want closed; none before that is known."""
+        now = self._now()
+        asked = {
+            name.removeprefix(CLOSE): at
+            for name, value in now.items()
+            if name.startswith(CLOSE) and (at := _time(value)) is not None
+        }
+        return CloseRequests(asked, _time(now.get(FLATTEN)))
 
     def look_at(self, book: str) -> None:
         """It is about this book from now on; of another one nothing is known."""
@@ -80,9 +99,29 @@ class OperatorFlags:
             self._book, self._read = book, None
 
     def resume(self) -> None:
-        """Let entries go on from now."""
+        """Let entries go on from now; what is not flat by now is held on."""
         self.set(KILLED, "")
         self.set(RESUMED, self._clock.now().isoformat())
+        if self.close_requests.flatten is not None:
+            self.set(FLATTEN, "")
+
+    def close(self, ticker: str) -> None:
+        """Have the position closed that is open in this market now."""
+        self.set(f"{CLOSE}{ticker}", self._clock.now().isoformat())
+
+    def flatten(self, reason: str) -> None:
+        """Have all positions closed, and nothing entered until `resume`."""
+        if not self._now().get(KILLED):
+            self.set(KILLED, reason)
+        self.set(FLATTEN, self._clock.now().isoformat())
+
+    def closed(self, done: CloseRequests) -> None:
+        """Nothing more is to be done for these, unless somebody asked again since."""
+        for ticker, at in done.markets.items():
+            if self.close_requests.markets.get(ticker) == at:
+                self.set(f"{CLOSE}{ticker}", "")
+        if done.flatten is not None and self.close_requests.flatten == done.flatten:
+            self.set(FLATTEN, "")
 
     def set(self, name: str, value: str) -> None:
         """From now on it is so, for the book that is looked at. Without one, nothing is."""
@@ -114,3 +153,11 @@ class OperatorFlags:
         requests = self._requests.items()
         mine = {name: request.value for name, request in requests if request.book == self._book}
         return {**(self._read or {}), **mine}
+
+
+def _time(text: str | None) -> datetime | None:
+    """A moment as it was written down; None without one, and for what is none."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -4,11 +4,11 @@ What operators want is compared with what was noted of it last, so that it does 
 process was told. Leaves out how they are carried out (`operator_commands`, `leader_election`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bot.clock import Jump
 from bot.core.events import Noted, NoteKind
@@ -21,13 +21,16 @@ KIND: Final = "noted"
 class OperatorIntent(Struct, frozen=True):
     """What operators want: whether the loop runs, why nothing is entered, when they resumed.
 
-    Until an operator has `said` something, BOT_ENABLED decides whether it runs.
+    Until an operator has `said` something, BOT_ENABLED decides whether it runs. `closing` is when
+    they asked for the positions of these markets to be closed, `flatten` when for all.
     """
 
     runs: bool
     said: bool = False
     killed: str | None = None
     resumed: datetime | None = None
+    closing: Mapping[str, datetime] = field(default_factory=dict)
+    flatten: datetime | None = None
 
 
 def _unknown() -> OperatorIntent | None:
@@ -65,6 +68,10 @@ class OperatorNotices:
         self._pending += found
         return found
 
+    def add(self, event: Noted) -> None:
+        """One more thing that happened: it is kept with what is new."""
+        self._pending.append(event)
+
     def taken(self) -> tuple[list[Noted], list[StateRecord]]:
         """What to commit since the last call."""
         pending, self._pending = self._pending, []
@@ -91,6 +98,13 @@ def _changes(at: datetime, before: OperatorIntent, now: OperatorIntent) -> Itera
     if now.said and before.runs and not now.runs:
         message = "an operator stopped the bot: POST /bot/start starts it again"
         yield Noted(at, NoteKind.STOPPED, message)
+    if now.flatten is not None and now.flatten != before.flatten:
+        message = "an operator wants all positions closed; POST /bot/resume ends that"
+        yield Noted(at, NoteKind.FLATTEN_REQUESTED, message)
+    for ticker, asked in now.closing.items():
+        if asked != before.closing.get(ticker):
+            message = f"an operator wants the position in {ticker} closed"
+            yield Noted(at, NoteKind.CLOSE_REQUESTED, message)
 
 
 def _jumped(jump: Jump) -> Noted:

@@ -79,10 +79,11 @@ class SignalMade:
 
 @dataclass(frozen=True, slots=True)
 class OrderSubmitted:
-    """An order passed risk and went to the venue."""
+    """An order passed risk and went to the venue; `reason` is why, if no score asked for it."""
 
     at: datetime
     order: Order
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,9 @@ class NoteKind(StrEnum):
     STOPPED = "STOPPED"
     KILLED = "KILLED"
     RESUMED = "RESUMED"
+    CLOSE_REQUESTED = "CLOSE_REQUESTED"
+    FLATTEN_REQUESTED = "FLATTEN_REQUESTED"
+    CLOSE_FAILED = "CLOSE_FAILED"
     CLOCK_JUMPED = "CLOCK_JUMPED"
     FEED_CHANGED = "FEED_CHANGED"
     BOOK_DIFFERED = "BOOK_DIFFERED"

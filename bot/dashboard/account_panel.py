@@ -115,7 +115,7 @@ class AccountPanel:
     ) -> PositionView:
         ticker = position.ticker
         mark, is_assumed = self._trader.marks[ticker], ticker in self._trader.assumed
-        market, signal = markets.get(ticker), self._signals.get(ticker)
+        market = markets.get(ticker)
         gain = None if is_assumed else unrealised(position, mark)
         return PositionView(
             ticker=ticker,
@@ -136,16 +136,27 @@ class AccountPanel:
             opened_at=position.opened_at.isoformat(),
             closes_at=market.close_time.isoformat() if market else None,
             status=market.status.value if market else None,
-            score=signal.score if signal else None,
+            score=self._score(ticker, missing),
             hold_reason=self._held_because(at, position, market, missing.get(ticker)),
         )
+
+    def _score(self, ticker: str, missing: Mapping[str, str]) -> float | None:
+        if (signal := self._signals.get(ticker)) is not None:
+            return signal.score
+        last = self._last(ticker) if ticker not in missing else None
+        return last.score if last else None
+
+    def _last(self, ticker: str) -> PositionView | None:
+        """What is shown of a position: the pass did not ask about its market."""
+        return next((one for one in self._shown.positions if one.ticker == ticker), None)
 
     def _held_because(
         self, at: datetime, position: Position, market: Market | None, missing: str | None
     ) -> str:
         signal = self._signals.get(position.ticker)
         if signal is None:
-            return _unseen(at, market, missing)
+            last = self._last(position.ticker) if missing is None else None
+            return last.hold_reason if last else _unseen(at, market, missing)
         if signal.action is Action.EXIT:
             answer = self._answers.get(position.ticker, "the book shows nobody to trade with")
             return f"an exit is due and did not end it: {answer}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from bot.core.account.round_trips import in_words
 from bot.core.events import (
     EntriesResumed,
     EntriesStopped,
@@ -124,7 +125,7 @@ def _opened(event: PositionOpened) -> TimelineView:
 
 
 def _closed(event: PositionClosed) -> TimelineView:
-    details = f"{event.how}, realised {event.realised:+z.2f} dollars"
+    details = f"{in_words(event.how)}, realised {event.realised:+z.2f} dollars"
     return TimelineView(
         timestamp=event.at.isoformat(), type="CLOSE", ticker=event.ticker, details=details
     )

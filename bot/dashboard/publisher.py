@@ -55,6 +55,7 @@ PACK_APART: Final = 50_000
 _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
 #: What Kalshi itself quotes where a side is empty, in cents.
 _NO_BID, _NO_ASK = 0.0, 100.0
+_EMPTY: Final = "its book is empty"
 
 
 def _unknown() -> None:
@@ -140,6 +141,7 @@ class Publisher:
                 entries_stopped=self._from.trader.entries_stopped,
                 trading_halted=self._from.trading_halted(),
                 orders_in_doubt=self._from.orders_in_doubt(),
+                closing=self._from.trader.unclosed,
             )
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
@@ -249,7 +251,8 @@ class Publisher:
             fresh |= self._look_at(part, markets)
             await asyncio.sleep(0)
         self._refusals.clear()
-        shown = self._shown(at, fresh, markets, missing)
+        asked = {ticker for part in predictions for ticker in part.seen.books.tickers}
+        shown = self._shown(at, fresh, markets, dict.fromkeys(asked, _EMPTY) | dict(missing))
         status = self._status(at, shown, len(markets))
         made = snapshot(self._state(market_regime, shown, status), at)
         apart = len(made.body) >= PACK_APART
@@ -313,7 +316,10 @@ class Publisher:
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> tuple[MarketView, ...]:
-        """The watched markets that were ever seen or are held, in the order of the watchlist."""
+        """The watched markets that were ever seen or are held, in the order of the watchlist.
+
+        `missing` is why there is nothing new of one that was asked about.
+        """
         for gone in self._views.keys() - markets.keys():
             del self._views[gone], self._seen_at[gone]
         held = self._from.trader.portfolio.positions
@@ -321,14 +327,30 @@ class Publisher:
             # Nothing has been seen of it since it was opened, which was at a price.
             self._views[ticker] = self._view(markets[ticker], _UNSEEN)
             self._seen_at[ticker] = held[ticker].opened_at.timestamp()
+        last = {view.ticker: view for view in self._plain.state.markets}
+        known = {ticker: market for ticker, market in markets.items() if ticker in self._views}
         return tuple(
             [
                 self._views[ticker]
                 if ticker in fresh
-                else self._stale(at, market, missing.get(ticker, "its book is empty"))
-                for ticker, market in markets.items()
-                if ticker in self._views
+                else self._not_fresh(at, market, missing.get(ticker), last.get(ticker))
+                for ticker, market in known.items()
             ]
+        )
+
+    def _not_fresh(
+        self, at: datetime, market: Market, missing: str | None, last: MarketView | None
+    ) -> MarketView:
+        """What is shown of a market of which nothing new came, or that was not asked about."""
+        if missing is None and last is not None:
+            return self._as_held(last)
+        return self._stale(at, market, missing or _EMPTY)
+
+    def _as_held(self, view: MarketView) -> MarketView:
+        """What was shown of a market, with what is held of it now."""
+        size, notional, open_pnl = self._held(view.ticker)
+        return msgspec.structs.replace(
+            view, position=size, position_notional=notional, pnl_unrealized=open_pnl
         )
 
     def _stale(self, at: datetime, market: Market, why: str) -> MarketView:
@@ -360,6 +382,7 @@ class Publisher:
             trading_halted=self._from.trading_halted(),
             orders_in_doubt=self._from.orders_in_doubt(),
             feed=self._from.feed(),
+            closing=trader.unclosed,
             positions_count=len(trader.portfolio.positions),
             total_exposure=whole_cents(trader.portfolio.exposure),
             watched_markets=watched,

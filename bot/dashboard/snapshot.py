@@ -7,7 +7,8 @@ remembered between cycles (`recent`).
 
 import asyncio
 import gzip
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, Literal
@@ -33,8 +34,9 @@ class BotStatus:
     """How the bot is doing. `error` is that of now, None once it works; `last_error` stays.
 
     The faults are sentences: why there is no model, why rows are lost, why the universe is not
-    fresh, why a loop that should run is dead, why nothing can be committed. The last six are those
-    of `Role`, of the very process that answers; the others are the leader's.
+    fresh, why a loop that should run is dead, why nothing can be committed. `closing` is the
+    positions that operators want closed, by ticker, and why each is still open. The last six but
+    that one are those of `Role`, of the very process that answers; the others are the leader's.
     """
 
     running: bool
@@ -68,6 +70,7 @@ class BotStatus:
     killed_until: str | None = None
     store_fault: str | None = None
     feed: FeedView | None = None
+    closing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

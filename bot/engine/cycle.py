@@ -5,7 +5,8 @@ between passes but its number and what went wrong last. Leaves out when it runs 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -113,7 +114,7 @@ class Cycle:
         if self._pending_events:
             # The pass before failed: what it did is committed before anything else.
             await self._commit_pass()
-        markets = await self._markets()
+        markets = await self._markets(self._watchlist.refresh)
         answer = await self._books(markets)
         predictions = []
         shown = self._held_first(answer.books)
@@ -128,6 +129,35 @@ class Cycle:
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in predictions))
         return self._what_failed()
 
+    async def close_requested(self) -> str | None:
+        """A pass over the positions that operators want closed, whether or not the loop runs.
+
+        No other market is asked about, judged or traded. While anything else is at work it is left
+        to that, or to another time. Raises LeaseLostError.
+        """
+        if self._busy.locked():
+            return None
+        async with self._busy:
+            return await self._close_requested()
+
+    async def _close_requested(self) -> str | None:
+        self._fault = None
+        if self._pending_events:
+            await self._commit_pass()
+        markets = await self._markets(self._watchlist.reread_held)
+        asked = self._trader.to_close()
+        self._trader.missed(
+            {t: "the exchange does not tell of it" for t in asked if t not in markets}
+        )
+        wanted = {t: markets[t] for t in asked if t in markets}
+        answer = await self._books(wanted)
+        for books, _ in _chunks(answer.books, None, self._chunk):
+            await self._pass(books, None, markets, by_hand=True)
+        at = self._clock.now()
+        self._settle(at, markets, answer, asked)
+        await self._show(at, markets, wanted, answer)
+        return self._what_failed()
+
     def _held_first(self, books: Books) -> Books:
         """The same books; of more than one chunk those of what is held first, to be left first."""
         if len(books) <= self._chunk:
@@ -140,10 +170,10 @@ class Cycle:
         shown = self._faults.taken()
         return self._fault or shown
 
-    async def _markets(self) -> Mapping[str, Market]:
+    async def _markets(self, read: Callable[[], Awaitable[None]]) -> Mapping[str, Market]:
         self._watchlist.hold(self._trader.held())
         try:
-            await self._watchlist.refresh()
+            await read()
         except ExchangeError as error:
             self._failed("markets", str(error))
             self._trader.failed(self._clock.now())
@@ -174,7 +204,12 @@ class Cycle:
         return await self._trade_feed.since(books) if self._trade_feed is not None else None
 
     async def _pass(
-        self, books: Books, traded: TradesBetween | None, markets: Mapping[str, Market]
+        self,
+        books: Books,
+        traded: TradesBetween | None,
+        markets: Mapping[str, Market],
+        *,
+        by_hand: bool = False,
     ) -> Predictions:
         at = self._clock.now()
         predictions = self._predictor.predict(books, seconds_to_close(books, markets), traded)
@@ -182,7 +217,7 @@ class Cycle:
             await asyncio.sleep(0)
         self._emit([WhaleSeen(at, whale) for whale in predictions.seen.whales])
         self._emit([WhaleEnded(at, ending) for _, ending in predictions.seen.endings])
-        self._emit(await self._trader.act(at, predictions, markets))
+        self._emit(await self._trader.act(at, predictions, markets, by_hand=by_hand))
         self._audience.on_predictions(predictions)
         return predictions
 
@@ -205,12 +240,32 @@ class Cycle:
         self, markets: Mapping[str, Market], answer: BookAnswer, whales: int
     ) -> None:
         at = self._clock.now()
-        self._emit(self._trader.settle(at, markets))
-        self._emit(self._trader.mark(at, answer.books, markets))
+        self._settle(at, markets, answer)
         positions = len(self._trader.held())
         self._emit([CycleFinished(at, self._number, len(answer.books), whales, positions)])
-        missing = {t: _not_open(m) for t, m in markets.items() if not m.is_open(at)}
-        await self._audience.publish(at, self._regime, markets, {**missing, **answer.missing})
+        await self._show(at, markets, markets, answer)
+
+    def _settle(
+        self,
+        at: datetime,
+        markets: Mapping[str, Market],
+        answer: BookAnswer,
+        asked: Collection[str] | None = None,
+    ) -> None:
+        self._emit(self._trader.settle(at, markets))
+        self._emit(self._trader.mark(at, answer.books, markets, asked))
+
+    async def _show(
+        self,
+        at: datetime,
+        markets: Mapping[str, Market],
+        looked_at: Mapping[str, Market],
+        answer: BookAnswer,
+    ) -> None:
+        closed = {t: _not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
+        missing = {**closed, **answer.missing}
+        self._trader.missed(missing)
+        await self._audience.publish(at, self._regime, markets, missing)
         await self._commit_pass()
 
     async def _commit_pass(self) -> None:

@@ -77,6 +77,10 @@ class BotLoop:
             log.info("Bot loop stopped")
             return True
 
+    async def between(self, work: Callable[[], Awaitable[str | None]]) -> str | None:
+        """Do this between two cycles, also while the loop is stopped; what it failed at."""
+        return await self._guarded(work)
+
     async def _ended(self, task: asyncio.Task[None]) -> None:
         _, pending = await asyncio.wait({task}, timeout=STOP_PATIENCE)
         if pending:
@@ -111,12 +115,15 @@ class BotLoop:
 
     async def _pass(self) -> None:
         self._say(last_start=self._clock.now(), count=self._beat.count + 1)
+        error = await self._guarded(self._cycle)
+        self._say(last_finish=self._clock.now(), error=error)
+
+    async def _guarded(self, work: Callable[[], Awaitable[str | None]]) -> str | None:
         try:
-            error = await self._cycle()
+            return await work()
         except Exception as problem:  # the one place: a broken promise ends one cycle, not the bot
             log.exception("The cycle failed; the next one starts on schedule")
-            error = f"{type(problem).__name__}: {problem}"
-        self._say(last_finish=self._clock.now(), error=error)
+            return f"{type(problem).__name__}: {problem}"
 
     def _say(self, **changes: object) -> None:
         self._beat = replace(self._beat, **changes)  # type: ignore[arg-type]  # fields of Beat

@@ -35,6 +35,10 @@ class Watchlist(Protocol):
         """Read the watched markets again. Raises ExchangeError; then the last known stay."""
         ...
 
+    async def reread_held(self) -> None:
+        """Read the held markets again, and no others. Raises ExchangeError, as above."""
+        ...
+
     def watched(self) -> Mapping[str, Market]:
         """The markets to look at, by ticker."""
         ...
@@ -90,7 +94,10 @@ class CycleObserver(Protocol):
         markets: Mapping[str, Market],
         missing: Mapping[str, str],
     ) -> None:
-        """The pass over these markets is over; `missing` says why no sound book of one came."""
+        """The pass is over; of these markets, `missing` says why no sound book of one came.
+
+        One that was neither judged nor is missing was not asked about: it stays as it was.
+        """
         ...
 
 

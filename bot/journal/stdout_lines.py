@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from bot.core.account.round_trips import in_words
 from bot.core.events import (
     Action,
     CycleFinished,
@@ -101,7 +102,8 @@ def _signal(event: SignalMade) -> str:
 
 
 def _submitted(event: OrderSubmitted) -> str:
-    return f"TRADE | SUBMITTED | {event.order.ticker} | {_order_text(event.order)}"
+    reason = f" | {event.reason}" if event.reason else ""
+    return f"TRADE | SUBMITTED | {event.order.ticker} | {_order_text(event.order)}{reason}"
 
 
 def _refused(event: OrderRefused) -> str:
@@ -142,7 +144,7 @@ def _opened(event: PositionOpened) -> str:
 
 
 def _closed(event: PositionClosed) -> str:
-    return f"CLOSED | {event.ticker} | realized={event.realised:z.2f} | {event.how}"
+    return f"CLOSED | {event.ticker} | realized={event.realised:z.2f} | {in_words(event.how)}"
 
 
 def _settled(event: MarketSettled) -> str:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from bot.core.market.market import Market, MarketStatus
+from bot.core.market.market import OVER, Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
 from bot.market_data.listing_check import BELIEVED_AFTER, Census
@@ -39,12 +39,6 @@ LEAST_SILENCE = 4
 #: A refresh replaces closed markets by the next in rank, and those again, so many times.
 ROUNDS = 3
 
-_OVER = frozenset(
-    {
-        *(MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.DISPUTED),
-        *(MarketStatus.AMENDED, MarketStatus.FINALIZED),
-    }
-)
 #: How often the archive is asked about the same held markets, and about how many at once.
 ARCHIVE_AGE: Final = timedelta(minutes=1)
 ARCHIVE_BATCH: Final = 20
@@ -132,6 +126,15 @@ class Universe:
             self._faults["refresh"] = str(error)
             raise
         self._faults.pop("refresh", None)
+
+    async def reread_held(self) -> None:
+        """Read the held markets again, whether or not anything else is known yet.
+
+        Raises ExchangeError; then they stay as they were known last.
+        """
+        known = dict(await self._data.markets(self._held)) if self._held else {}
+        known |= await self._put_away(known)
+        self._watched = self._with_terms({**self._watched, **self._last_known(known)})
 
     async def scan(self) -> None:
         """One pass over the whole listing.
@@ -358,7 +361,7 @@ def _refuse_silence(asked: Sequence[str], found: Mapping[str, Market]) -> None:
 
 def _may_open(market: Market) -> bool:
     """Whether a market that is not open may be again."""
-    return not market.is_combo and market.status not in _OVER
+    return not market.is_combo and market.status not in OVER
 
 
 def _volume(market: Market | None, now: datetime) -> float | None:

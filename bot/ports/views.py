@@ -7,9 +7,10 @@ Prices are in cents, money in dollars, sizes in contracts, times ISO 8601 with o
 optional field that is None is left out of the JSON, a nullable one is null.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Mode = Literal["PAPER", "LIVE"]
 Direction = Literal["BUY", "SELL", "HOLD"]
@@ -27,6 +28,9 @@ NoticeKind = Literal[
     "STOPPED",
     "KILLED",
     "RESUMED",
+    "CLOSE_REQUESTED",
+    "FLATTEN_REQUESTED",
+    "CLOSE_FAILED",
     "CLOCK_JUMPED",
     "FEED_CHANGED",
     "BOOK_DIFFERED",
@@ -207,6 +211,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     killed_until: str | None = None
     store_fault: str | None
     feed: FeedView | None = None
+    closing: Mapping[str, str] = field(default_factory=dict)
 
 
 class Check(Struct, frozen=True):

@@ -57,7 +57,7 @@ _OF_BOOK: Final = (
 async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> int:
     """Delete what is older; how many rows that were. Raises LeaseLostError."""
     gone = await _fold(session, chapter, before)
-    for work in (_old_events, _old_orders, _old_trips, _old_equity):
+    for work in (_old_events, _old_orders, _old_trips, _old_equity, _off):
         gone += await _all(session, partial(work, chapter=chapter, before=before))
     gone += await _crowded_out(session, chapter)
     gone += await session.write(partial(_forgotten, chapter=chapter))
@@ -171,6 +171,13 @@ def _forgotten(connection: Connection, chapter: Chapter) -> int:
         state_records.c.body.is_(None),
         heard,
     )
+
+
+def _off(connection: Connection, chapter: Chapter, before: datetime) -> int:
+    """Switches that are off: each position that was closed by hand leaves one."""
+    leases.fence(connection, chapter.term)
+    off = (switches.c.book == chapter.book, switches.c.value == "")
+    return _delete(connection, switches, *off, switches.c.at < before)
 
 
 def _old_books(connection: Connection, chapter: Chapter, before: datetime) -> list[str]:

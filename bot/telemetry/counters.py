@@ -87,7 +87,7 @@ _RULES: Final = (
     *("fees", "market_open", "price_grid", "order_size", "stale_book", "price_band"),
     *("min_seconds_to_close", "max_positions", "max_orders_per_minute", "max_order_cost"),
     *("market_exposure", "event_exposure", "category_exposure", "total_exposure", "cash"),
-    *("unresolved", *_STOPS),
+    *("unresolved", "refused", *_STOPS),
 )
 
 CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles started")
@@ -108,7 +108,7 @@ REFUSED = EventCounters(
 HELD = EventCounters(
     "entries_held_back_total",
     "Entries held back before they were orders, by the rule",
-    {"rule": ("min_edge", "exit_before_close", "stop_loss", *_STOPS)},
+    {"rule": ("min_edge", "reentry", "exit_before_close", "stop_loss", *_STOPS)},
 )
 STOPS = EventCounters("entry_stops_total", "Times entries were stopped, by rule", {"rule": _STOPS})
 RESUMED = EventCounters("entry_resumes_total", "Times entries resumed, by rule", {"rule": _STOPS})

@@ -5,7 +5,7 @@ how orders come about (`trade`).
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -75,6 +75,12 @@ class TradingAccount:
             market.event_ticker, market.category, market.title, cause.value if cause else known
         )
 
+    def exit_cause(self, ticker: str) -> ExitCause:
+        """Why an order was sent to end the position of a market, as far as that is known."""
+        place = self._places.get(ticker)
+        known = place.exit if place else ""
+        return ExitCause(known) if known in set(ExitCause) else ExitCause.ORDER
+
     def at_worst(self, unresolved: Iterable[Order]) -> Portfolio:
         """The portfolio if of these orders all traded, at their limits, that open a position."""
         portfolio = self.portfolio
@@ -93,7 +99,7 @@ class TradingAccount:
         if not execution.fills:
             return ended
         self._mark_one(ticker, book)
-        turned = self._turned(at, before, ticker, self._cause(ticker))
+        turned = self._turned(at, before, ticker, self.exit_cause(ticker))
         return [*ended, *turned, self._marked(at, ticker, before)]
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
@@ -108,12 +114,23 @@ class TradingAccount:
                 events += self._settled(at, ticker, market.payout)
         return events
 
-    def mark(self, at: datetime, books: Books, markets: Mapping[str, Market]) -> PnlMarked:
-        """What everything is worth against these books, as one profit and loss row."""
+    def mark(
+        self,
+        at: datetime,
+        books: Books,
+        markets: Mapping[str, Market],
+        asked: Collection[str] | None = None,
+    ) -> PnlMarked:
+        """What everything is worth against these books, as one profit and loss row.
+
+        Only the `asked` are marked anew if they are named: the others stand as they are.
+        """
         portfolio = self.portfolio
-        held = {t: markets[t] for t in portfolio.positions if t in markets}
+        of = {t: p for t, p in portfolio.positions.items() if asked is None or t in asked}
+        held = {t: markets[t] for t in of if t in markets}
         closed = {t: market.outcome for t, market in held.items() if not market.is_open(at)}
-        self.marks = marks(portfolio.positions, books, self.marks, closed)
+        unasked = {t: self.marks[t] for t in portfolio.positions if t not in of}
+        self.marks = unasked | marks(of, books, self.marks, closed)
         self._assumed = {t for t in self._assumed & self.marks.keys() if self.marks[t].stale}
         positions = portfolio.positions.items()
         return PnlMarked(
@@ -144,8 +161,8 @@ class TradingAccount:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Restore the state of this checkpoint."""
         self.portfolio = checkpoint.portfolio
-        known = _decoded(checkpoint.state_records.get(MARK, {}), Mark)
-        self._places = _decoded(checkpoint.state_records.get(PLACE, {}), Place)
+        known = decoded(checkpoint.state_records.get(MARK, {}), Mark)
+        self._places = decoded(checkpoint.state_records.get(PLACE, {}), Place)
         positions = checkpoint.portfolio.positions
         last = {t: _resized(known.get(t), one) for t, one in positions.items()}
         self.marks = {t: last[t] or mark(one, None) for t, one in positions.items()}
@@ -189,12 +206,6 @@ class TradingAccount:
         where = (place.title, place.event_ticker, place.category)
         return PositionClosed(at, ticker, trip.net, cause.value, trip, *where)
 
-    def _cause(self, ticker: str) -> ExitCause:
-        """Why an order was sent to end the position of a market, as far as that is known."""
-        place = self._places.get(ticker)
-        known = place.exit if place else ""
-        return ExitCause(known) if known in set(ExitCause) else ExitCause.ORDER
-
     def _marked(self, at: datetime, ticker: str, before: Portfolio) -> PnlMarked:
         """The row of one market: what its position earned so far, or in all if it has ended."""
         position = self.portfolio.positions.get(ticker)
@@ -235,7 +246,7 @@ def _whole(order: Order) -> Fill:
     )
 
 
-def _decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
+def decoded(bodies: Mapping[str, bytes], kind: type[T]) -> dict[str, T]:
     """State of markets; what cannot be read is named and skipped: it is computed again."""
     found = {}
     for key, body in bodies.items():

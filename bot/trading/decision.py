@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.core.account.round_trips import ExitCause
+from bot.core.account.round_trips import FORCED, ExitCause, in_words
 from bot.core.events import Action, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
@@ -138,6 +138,11 @@ class Decision(NamedTuple):
     reason: str
     stop: Stop | None = None
     cause: ExitCause = ExitCause.SIGNAL
+
+    @property
+    def forced(self) -> str:
+        """What made an exit that no score asked for, in words; '' for anything else."""
+        return in_words(self.cause) if self.cause in FORCED else ""
 
 
 def decided(score: float, held: Contracts, thresholds: Thresholds, reason: str | None) -> Decision:

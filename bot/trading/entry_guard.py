@@ -16,6 +16,7 @@ from bot.core.market.market import Market
 from bot.core.market.money import Dollars
 from bot.core.market.orders import Aim, Execution
 from bot.core.risk.circuit_breakers import CircuitBreakers, Permit
+from bot.core.risk.close_requests import CloseRequests, nothing
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.ports.persistence import Checkpoint, Intents, NullStore
 
@@ -63,7 +64,8 @@ class Safety:
     our accounts are not trusted; `halt` why no order of an aim may go to a market now;
     `ended` hears how each came to its end. `now` is the time; None: that of the pass.
     `stopping` is whether the pass that runs is the last one: it enters nothing any more.
-    As it stands, nobody objects and nothing is kept: for replays and tests.
+    `close_requests` is what operators want closed.
+    As it stands, nobody objects, nobody wants anything, nothing is kept: for replays and tests.
     """
 
     store: Intents = field(default_factory=NullStore)
@@ -76,6 +78,7 @@ class Safety:
     ended: Callable[[Market, Execution], None] = _unheard
     now: Callable[[], datetime | None] = _nothing
     stopping: Callable[[], bool] = _goes_on
+    close_requests: Callable[[], CloseRequests] = nothing
 
     def permit(self) -> Permit:
         """What they all say now."""

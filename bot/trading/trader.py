@@ -4,11 +4,12 @@ Leaves out where books and scores come from, what the account is made of (`holdi
 entries (`brakes`) and how an order is sent (`gateway`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from bot.core.account.portfolio import Portfolio
+from bot.core.account.round_trips import FORCED
 from bot.core.account.valuation import Mark
 from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, OrderUnresolved
 from bot.core.market.market import Market
@@ -28,9 +29,10 @@ from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
+from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
 
-_KINDS: Final = (MARK, PLACE, BREAKERS, STOP)
+_KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
 
 
 class Trader:
@@ -54,6 +56,7 @@ class Trader:
         self._now = safety.now
         self._gateway = OrderGateway(venue, safety)
         self._entry_guard = EntryGuard(rules.limits, safety, cash)
+        self._forced = ForcedExits(rules.thresholds, rules.exits, safety.close_requests)
         self._holdings = TradingAccount(cash)
         self._in_doubt: set[str] = set()
         self._pending_events: list[Event] = []
@@ -130,6 +133,22 @@ class Trader:
         places, breakers = self._holdings.places, self._entry_guard.breakers
         return limit_uses(self._rules.limits, LimitInputs(portfolio, places, breakers, at))
 
+    def to_close(self) -> tuple[str, ...]:
+        """The markets with a position that an operator wants closed."""
+        held = self.portfolio.positions.items()
+        return tuple([ticker for ticker, position in held if self._forced.by_hand(position)])
+
+    @property
+    def unclosed(self) -> Mapping[str, str]:
+        """Why each position is still open that an operator wants closed, by ticker."""
+        return self._forced.unclosed(self.portfolio.positions)
+
+    def missed(self, missing: Mapping[str, str]) -> None:
+        """No sound book of these markets came, and why."""
+        for ticker in self.to_close():
+            if ticker in missing:
+                self._forced.missed(ticker, missing[ticker])
+
     async def resolve_in_doubt(self, at: datetime) -> list[Event]:
         """Ask what became of the orders in doubt; what happened."""
         await self.poll_in_doubt(at)
@@ -151,28 +170,24 @@ class Trader:
         return self._take_pending()
 
     async def act(
-        self, at: datetime, predictions: Scored, markets: Mapping[str, Market]
+        self,
+        at: datetime,
+        predictions: Scored,
+        markets: Mapping[str, Market],
+        *,
+        by_hand: bool = False,
     ) -> list[Event]:
         """Trade on these predictions; the events, each signal before its orders.
 
-        Raises LeaseLostError if the order of one could not be written down for that.
+        `by_hand` leaves everything alone but the positions that operators want closed. Raises
+        LeaseLostError if the order of one could not be written down for that.
         """
         self._look(at)
         edges = self._rules.edges(predictions, markets)
-        books, scores = predictions.books, predictions.scores.tolist()
-        for row in self._exits_first(books.tickers):
-            ticker, score = books.tickers[row], scores[row]
-            held = self.portfolio.size(ticker)
-            decision = decided(score, held, self._rules.thresholds, predictions.reasons[row])
-            place = len(self._pending_events)
-            if held or decision.action is not Action.HOLD:
-                shown = _shown(books, row, markets[ticker])
-                decision = self._exited(at, decision, shown)
-                decision = self._afforded(at, decision, shown, edges, row)
-                if decision.action is not Action.HOLD:
-                    await self._order(at, decision, shown)
-            made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
-            self._pending_events.insert(place, made)
+        for row in self._exits_first(predictions.books.tickers):
+            ticker = predictions.books.tickers[row]
+            if not by_hand or ticker in self.to_close():
+                await self._act_on(at, predictions, row, markets[ticker], edges)
         return self._take_pending()
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
@@ -182,15 +197,21 @@ class Trader:
         return self._take_pending()
 
     def mark(
-        self, at: datetime, books: Books, markets: Mapping[str, Market] | None = None
+        self,
+        at: datetime,
+        books: Books,
+        markets: Mapping[str, Market] | None = None,
+        asked: Collection[str] | None = None,
     ) -> list[Event]:
         """What everything is worth against these books, as one profit and loss row.
 
-        A market that is not open is worth what it was worth last, or what it is going to pay.
+        A market that is not open is worth what it was worth last, or what it is going to pay. So is
+        one that is not among the `asked`, if those are named.
         """
         self._look(at)
-        self._pending_events.append(self._holdings.mark(at, books, markets or {}))
+        self._pending_events.append(self._holdings.mark(at, books, markets or {}, asked))
         self._holdings.forget(self.unresolved)
+        self._forced.forget(at)
         self._look(at)
         return self._take_pending()
 
@@ -219,7 +240,7 @@ class Trader:
 
     def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last, besides the portfolio and its orders."""
-        now = self._holdings.bodies() | self._entry_guard.bodies()
+        now = self._holdings.bodies() | self._entry_guard.bodies() | self._forced.bodies()
         gone = [
             StateRecord(kind, key, None) for kind, key in self._recorded if (kind, key) not in now
         ]
@@ -234,6 +255,7 @@ class Trader:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Restore the state of this checkpoint."""
         self._holdings.restore(checkpoint)
+        self._forced.restore(checkpoint)
         self._gateway.restore(checkpoint.unresolved)
         self._entry_guard.restore(checkpoint, self.equity)
         reported = (event for event in checkpoint.events if isinstance(event, OrderUnresolved))
@@ -258,13 +280,34 @@ class Trader:
     def _look(self, at: datetime) -> None:
         self._pending_events += self._entry_guard.evaluate(at, self._holdings.sound_equity)
 
+    async def _act_on(
+        self,
+        at: datetime,
+        predictions: Scored,
+        row: int,
+        market: Market,
+        edges: ExpectedValue | None,
+    ) -> None:
+        ticker, score = market.ticker, float(predictions.scores[row])
+        held = self.portfolio.size(ticker)
+        self._forced.scored(ticker, score)
+        decision = decided(score, held, self._rules.thresholds, predictions.reasons[row])
+        place = len(self._pending_events)
+        if held or decision.action is not Action.HOLD:
+            shown = _shown(predictions.books, row, market)
+            decision = self._exited(at, decision, shown)
+            decision = self._afforded(at, decision, shown, edges, row)
+            if decision.action is not Action.HOLD:
+                await self._order(at, decision, shown)
+        made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
+        self._pending_events.insert(place, made)
+
     def _exited(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
-        """The same, or to exit and why if a rule ends what is held."""
+        """The same, or to exit and why if a rule, or an operator, ends what is held."""
         position = self.portfolio.positions.get(shown.market.ticker)
         if position is None:
             return decision
-        rules = self._rules
-        due = rules.exits.due(at, position, shown, rules.limits.max_book_age)
+        due = self._forced.due(at, position, shown, self._rules.limits.max_book_age)
         if due is None:
             return decision
         return decision._replace(action=Action.EXIT, reason=due.reason, cause=due.cause)
@@ -281,7 +324,11 @@ class Trader:
         if decision.action not in ENTRIES:
             return decision
         rules = self._rules
-        barred = self.stop or self._gateway.halt(shown.market, Aim.ENTER)
+        barred = (
+            self.stop
+            or self._gateway.halt(shown.market, Aim.ENTER)
+            or self._forced.barred(shown.market.ticker)
+        )
         stop = barred or rules.exits.too_short(at, shown) or rules.too_dear(edges, row)
         if stop is None:
             return decision
@@ -290,9 +337,10 @@ class Trader:
     async def _order(self, at: datetime, decision: Decision, shown: Shown) -> None:
         # Orders of a pass wait for each other: each is of its own moment.
         at = self._now() or at
-        action = decision.action
+        action, ticker = decision.action, shown.market.ticker
         order = self._order_for(at, action, shown)
         if order is None:
+            self._forced.missed(ticker, "there is nobody in the book to trade with")
             return
         verdict = self._reviewed(at, order, shown)
         if isinstance(verdict, Refused):
@@ -304,7 +352,7 @@ class Trader:
         if sent.refused is not None:
             self._refused(at, sent.refused)
         else:
-            self._pending_events.append(OrderSubmitted(at, order))
+            self._pending_events.append(OrderSubmitted(at, order, decision.forced))
             if is_entry and not _is_refusal(sent.answer):
                 self._entry_guard.entered(at)
         if sent.answer is not None:
@@ -328,6 +376,7 @@ class Trader:
         return review.review(order, shown, account, self._rules.limits)
 
     def _refused(self, at: datetime, no: Refused) -> None:
+        self._forced.missed(no.order.ticker, no.reason)
         self._pending_events.append(
             OrderRefused(at, no.order, no.reason, no.rule, no.value, no.limit)
         )
@@ -338,12 +387,24 @@ class Trader:
         name = answer.order.client_order_id
         if isinstance(answer, Execution):
             self._in_doubt.discard(name)
-            self._pending_events += self._holdings.book(at, answer, book)
+            self._booked(at, answer, book)
             return
+        self._forced.missed(answer.order.ticker, f"an order is on its way: {answer.reason}")
         if name not in self._in_doubt:
             self._entry_guard.failed(at)
             self._in_doubt.add(name)
             self._pending_events.append(OrderUnresolved(at, answer.order, answer.reason))
+
+    def _booked(self, at: datetime, execution: Execution, book: OrderBook | None) -> None:
+        order = execution.order
+        position, cause = self.portfolio.positions.get(order.ticker), None
+        if position is not None and order.side is not position.side:
+            cause = self._holdings.exit_cause(order.ticker)
+        self._pending_events += self._holdings.book(at, execution, book)
+        if execution.fills and position is not None and cause in FORCED:
+            self._forced.left(at, position, cause)
+        if execution.error:
+            self._forced.missed(order.ticker, execution.error)
 
 
 def _is_refusal(answer: Execution | Unresolved | None) -> bool:

@@ -58,6 +58,9 @@ class Watched:
     async def refresh(self):
         """Nothing changes."""
 
+    async def reread_held(self):
+        """Nor do those held."""
+
     def hold(self, tickers):
         """All are watched."""
 

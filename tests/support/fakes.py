@@ -57,6 +57,9 @@ class FakeExchange:
     async def refresh(self) -> None:
         self._break()
 
+    async def reread_held(self) -> None:
+        self._break()
+
     def watched(self) -> Mapping[str, Market]:
         return self.markets
 

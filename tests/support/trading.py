@@ -13,6 +13,7 @@ from bot.core.events import Event, MarketSettled, OrderEnded
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.close_requests import CloseRequests
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved
@@ -135,11 +136,18 @@ class Desk:
         self.fault: str | None = None
         self.limits = limits or RiskLimits()
         self.exits = exits or ExitRules()
+        self.requests = CloseRequests()
         self._ids = (f"o{number}" for number in itertools.count(1))
         self.trader = self._hired()
 
     def _hired(self) -> Trader:
-        safety = Safety(self.store, lambda: self.killed, lambda: self.sure, lambda: self.fault)
+        safety = Safety(
+            self.store,
+            lambda: self.killed,
+            lambda: self.sure,
+            lambda: self.fault,
+            close_requests=lambda: self.requests,
+        )
         sizing = Sizing(Decimal(100), Decimal("0.01"))
         rules = TradeRules(THRESHOLDS, sizing, self.limits, exits=self.exits)
         return Trader(self.venue, rules, CASH, self._ids, safety)

@@ -4,9 +4,11 @@
 the account, to the last digit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from bot.core.account.portfolio import Portfolio, Position, earned, own_price
 from bot.core.market.market import Side
@@ -22,6 +24,20 @@ class ExitCause(StrEnum):
     BY_HAND = "by_hand"
     SETTLEMENT = "settlement"
     ORDER = "order"
+
+
+#: Those that no score of the model asked for.
+FORCED: Final = frozenset({ExitCause.STOP_LOSS, ExitCause.BEFORE_CLOSE, ExitCause.BY_HAND})
+_WORDS: Final[Mapping[str, str]] = {
+    ExitCause.BY_HAND: "closed by hand",
+    ExitCause.STOP_LOSS: "stop loss",
+    ExitCause.BEFORE_CLOSE: "closed before the close",
+}
+
+
+def in_words(cause: str) -> str:
+    """A cause as people say it."""
+    return _WORDS.get(cause, cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,15 @@ class MarketStatus(StrEnum):
         return cls.UNKNOWN
 
 
+#: Nothing trades there any more, ever.
+OVER: Final = frozenset(
+    {
+        *(MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.DISPUTED),
+        *(MarketStatus.AMENDED, MarketStatus.FINALIZED),
+    }
+)
+
+
 class Side(StrEnum):
     """The side of an order in YES contracts; selling YES is buying NO at one minus the price."""
 
@@ -161,6 +170,10 @@ class Market:
     def is_open(self, at: datetime) -> bool:
         """Whether orders are accepted at that moment, by status and by the market's own clock."""
         return self.status is MarketStatus.ACTIVE and self.open_time <= at < self.close_time
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether no order will be accepted any more, at that moment or later."""
+        return self.status in OVER or at >= self.close_time
 
     def under(self, series_ticker: str, category: str | None, fees: FeeSchedule | None) -> "Market":
         """The market with what its series says of it."""

@@ -1,6 +1,6 @@
 """The whole app in-process, around a bot that is a board and a switch."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -141,6 +141,7 @@ class Open:
     snapshot_holder: SnapshotHolder
     control: "Switch"
     kill: "KillSwitch"
+    exits: "Exits"
     readiness: "Checks"
     metrics: "Metrics"
     decisions: "Decisions"
@@ -197,6 +198,22 @@ class KillSwitch:
     async def resume(self) -> bool:
         resumed, self.reason = self.reason is not None, None
         return resumed
+
+
+class Exits:
+    """Remembers what was to be closed; `obeyed` is what happens then."""
+
+    def __init__(self):
+        self.asked: list[str] = []
+        self.obeyed: Callable[[], None] = lambda: None
+
+    async def close(self, ticker: str) -> None:
+        self.asked.append(ticker)
+        self.obeyed()
+
+    async def flatten(self) -> None:
+        self.asked.append("all")
+        self.obeyed()
 
 
 @dataclass
@@ -280,6 +297,7 @@ class World:
     clock: RecordedClock = field(default_factory=lambda: RecordedClock(NOW))
     control: Switch = field(default_factory=Switch)
     kill: KillSwitch = field(default_factory=KillSwitch)
+    exits: Exits = field(default_factory=Exits)
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
@@ -304,6 +322,7 @@ class World:
             snapshot_holder=self.snapshot_holder,
             control=self.control,
             kill=self.kill,
+            exits=self.exits,
             readiness=self.readiness,
             metrics=Metrics(),
             decisions=self.decisions,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.cluster.operator_flags import KILLED, RUNNING, OperatorFlags
+from bot.core.risk.close_requests import CloseRequests
 from bot.ports.persistence import StoreError
 from tests.support.fakes import HandClock
 from tests.unit.cluster.test_leader_election import FakeElection, Shared
@@ -247,3 +248,56 @@ async def test_before_a_book_is_looked_at_nothing_is_asked(room):
     await room.sync(switches)
 
     assert not switches.runs
+
+
+# Out by hand
+
+
+async def test_what_is_to_be_closed_is_known_everywhere_until_it_is_done(room):
+    room.mine.close("KXA")
+    room.mine.flatten("flattened by hand")
+    asked = room.mine.close_requests
+    assert asked == CloseRequests({"KXA": room.clock.now()}, room.clock.now())
+    await room.sync(room.mine)
+    await room.sync(room.theirs)
+    assert (room.theirs.close_requests, room.theirs.killed) == (asked, "flattened by hand")
+
+    room.theirs.closed(asked)
+    await room.sync(room.theirs)
+    await room.sync(room.mine)
+
+    assert not room.mine.close_requests
+    assert room.mine.killed == "flattened by hand"
+
+
+def test_flattening_keeps_the_reason_of_an_earlier_kill(room):
+    room.mine.set(KILLED, "odd prices")
+    room.mine.flatten("flattened by hand")
+
+    assert room.mine.killed == "odd prices"
+
+
+def test_who_asks_again_is_not_answered_with_what_was_done_before(room):
+    room.mine.close("KXA")
+    first = room.mine.close_requests
+    room.clock.pass_by(1)
+    room.mine.close("KXA")
+
+    room.mine.closed(first)
+
+    assert room.mine.close_requests.markets == {"KXA": room.clock.now()}
+
+
+def test_resuming_ends_a_flatten_and_leaves_single_requests(room):
+    room.mine.close("KXA")
+    room.mine.flatten("flattened by hand")
+
+    room.mine.resume()
+
+    assert room.mine.close_requests == CloseRequests({"KXA": room.clock.now()})
+
+
+def test_a_request_that_cannot_be_read_is_none(room):
+    room.mine.set("close:KXA", "yesterday")
+
+    assert not room.mine.close_requests

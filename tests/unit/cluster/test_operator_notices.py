@@ -59,6 +59,9 @@ RESUMED = OperatorIntent(runs=True, resumed=LATER)
         (KILLED, RESUMED, [NoteKind.RESUMED]),
         (RUNS, RESUMED, [NoteKind.RESUMED]),
         (KILLED, KILLED_AGAIN, [NoteKind.RESUMED, NoteKind.KILLED]),
+        (RUNS, OperatorIntent(runs=True, flatten=LATER), [NoteKind.FLATTEN_REQUESTED]),
+        (RUNS, OperatorIntent(runs=True, closing={"A": LATER}), [NoteKind.CLOSE_REQUESTED]),
+        (OperatorIntent(runs=True, closing={"A": LATER}), RUNS, []),
         (RUNS, None, []),
     ],
 )

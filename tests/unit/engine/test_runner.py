@@ -178,3 +178,28 @@ async def test_no_error_of_a_cycle_ends_the_loop(error, caplog):
 
     assert loop.runner.beat.running is True
     await loop.runner.stop()
+
+
+async def test_between_two_cycles_something_else_is_done_also_while_the_loop_is_stopped():
+    loop, done = Loop(interval=3600), []
+
+    async def work():
+        done.append(loop.runner.beat.running)
+
+    await loop.runner.between(work)
+    await loop.runner.start()
+    await loop.after(1)
+    await asyncio.sleep(0)
+    await loop.runner.between(work)
+    await loop.runner.stop()
+
+    assert done == [False, True]
+
+
+async def test_what_breaks_between_two_cycles_is_an_error_and_no_end(caplog):
+    async def breaks():
+        raise RuntimeError("broken promise")
+
+    caplog.set_level(logging.CRITICAL, "main")
+
+    assert await Loop().runner.between(breaks) == "RuntimeError: broken promise"

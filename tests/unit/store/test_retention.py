@@ -42,6 +42,16 @@ async def test_what_is_older_goes_and_the_rest_stays(led):
     assert await led.database.prune(led.term, BOOK, NOON + DAY) == 0
 
 
+async def test_switches_that_are_off_go_and_what_is_wanted_stays(led):
+    await led.database.switch(BOOK, "close:A", "", NOON)
+    await led.database.switch(BOOK, "close:B", "", LATER)
+    await led.database.switch(BOOK, "running", "off", NOON)
+
+    await led.database.prune(led.term, BOOK, NOON + DAY)
+
+    assert await led.database.switches(BOOK) == {"close:B": "", "running": "off"}
+
+
 async def test_an_entry_that_is_old_but_came_late_waits_for_those_before_it(led):
     await led.commit(filled(order(1, at=LATER)), filled(order(2)))
     before = await led.checkpoint()
