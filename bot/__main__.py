@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, CliCommand]] = {
     "sweep": CliCommand("bot.cli.sweep", "search settings on one part of tapes, judge on the rest"),
     "train": CliCommand("bot.research.train", "train the model on tapes"),
     "evaluate": CliCommand("bot.research.evaluate", "evaluate a model on a tape"),
+    "flatten": CliCommand("bot.research.flatten", "write models as arrays, for a quick start"),
     "whale-report": CliCommand("bot.research.whales.report", "evaluate the whale detectors"),
     "simulate": CliCommand("bot.sim.cli", "serve the simulated exchange over HTTP"),
 }

@@ -33,7 +33,8 @@ class Card:
     `horizon` is how many seconds ahead it looks, `size` the least move in cents that it predicts,
     `factor` what a score is worth (`core.edge.expected_move`), `cadences` the seconds between books
     it was trained at, `drift` how its features were spread, `features` the columns it expects,
-    `ranges` those outside which it knows nothing. `whole` is the card as written, for people.
+    `ranges` those outside which it knows nothing. `whole` is the card as written, for people;
+    `flat_sha256` is that of the arrays beside the model, if there are any.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Card:
     cadences: tuple[float, ...]
     drift: Mapping[str, Spread]
     whole: Mapping[str, Any] = field(repr=False)
+    flat_sha256: str | None = None
 
     @classmethod
     def of(cls, whole: Mapping[str, Any]) -> Self:
@@ -65,6 +67,7 @@ class Card:
             drift={name: _spread(name, one) for name, one in whole["drift"].items()},
             cadences=_cadences(whole["training"]),
             whole=whole,
+            flat_sha256=_word(whole, "flat_sha256") if "flat_sha256" in whole else None,
         )
 
 

@@ -161,9 +161,13 @@ def write(folder: Path, name: str, model: bytes, content: Mapping[str, Any]) -> 
     digest = hashlib.sha256(model).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.pkl").write_bytes(model)
-    whole = {"version": digest[:12], "sha256": digest, **content}
+    put(folder / f"{name}.json", {"version": digest[:12], "sha256": digest, **content})
+
+
+def put(path: Path, whole: Mapping[str, Any]) -> None:
+    """Write a card."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
-    (folder / f"{name}.json").write_bytes(orjson.dumps(whole, option=options) + b"\n")
+    path.write_bytes(orjson.dumps(whole, option=options) + b"\n")
 
 
 def _hash(path: Path) -> str:

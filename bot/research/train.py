@@ -15,7 +15,7 @@ import numpy as np
 
 from bot.core.market.orderbook import Floats
 from bot.model.by_kind import ByKind, Calibrated, calibrated
-from bot.research import card
+from bot.research import card, flatten
 from bot.research.card import TrainingPlan
 from bot.research.dataset import LEAST_EVENTS, Label, Samples, joined, samples
 from bot.research.evaluate import ANY, tested
@@ -73,6 +73,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"not trained: {error}\n")
         return 1
     card.write(options.out, plan.name, model.pickled(), content)
+    flatten.beside(options.out / f"{plan.name}.pkl")
     said = "; ".join(content["in_words"])
     sys.stdout.write(f"{options.out / plan.name}.pkl ({model.recipe}) {said}\n")
     if options.plots is None:

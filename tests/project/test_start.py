@@ -32,3 +32,10 @@ def served() -> set[str]:
 def test_the_service_starts_without(heavy: str, served: set[str]) -> None:
     assert "api.app" in served
     assert heavy not in served
+
+
+def test_the_shipped_models_are_served_without_what_they_were_trained_with() -> None:
+    loading = "from bot.model import scorer; assert scorer.chosen(None, {}).fault is None"
+    for interval in (2, 60):
+        held = imported_by(loading.format(interval))
+        assert {"sklearn", "scipy", "joblib", "threadpoolctl"} & held == set()

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,21 @@ import pytest
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bot.core.market.orderbook import Floats
 from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.model.by_kind import ByKind, Calibrated, calibrated
 from bot.model.card import Card, read_card, suited, too_slow
+from bot.model.flat import SUFFIX, FlatModel, Linear, LinearShape
 from bot.model.pickled import Pickled
 from bot.model.scorer import MODELS, ModelScorer, NoScorer, chosen, load
 from bot.ports.exchange import ModelOutput, Scorer
+from bot.research.flatten import beside
 
 USES = ("imb1", "spread")
 RANGES = {"imb1": [-1.0, 1.0], "spread": [1.0, 4.0], "vol60": [0.2, 5.0]}
@@ -444,3 +450,90 @@ def test_the_pin_and_the_cards_agree_on_scikit_learn() -> None:
 
     assert cards
     assert all(f"scikit-learn=={card.scikit_learn}" in pins for card in cards)
+
+
+def flat_model(folder: Path, **changes: Any) -> tuple[Path, FlatModel]:
+    """A model of a line with its arrays beside it, as training leaves them."""
+    table = np.random.default_rng(1).normal(size=(200, len(USES)))
+    line = make_pipeline(StandardScaler(), LogisticRegression()).fit(table, table[:, 0] > 0)
+    path = saved(folder, bundle(line), **changes)
+    beside(path)
+    return path, FlatModel.of(
+        path.with_suffix(SUFFIX).read_bytes(), hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+
+
+def rewritten(path: Path, content: bytes) -> None:
+    """Other arrays beside a model, which its card knows of."""
+    path.with_suffix(SUFFIX).write_bytes(content)
+    whole = json.loads(path.with_suffix(".json").read_text())
+    whole["flat_sha256"] = hashlib.sha256(content).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(whole))
+
+
+def test_arrays_beside_a_model_score_what_the_model_scores(tmp_path: Path) -> None:
+    path, _ = flat_model(tmp_path)
+    table = rows(imb1=[0.9, 0.3, 0.0, -0.7])
+
+    flat = load(path, folder=tmp_path)
+    path.with_suffix(SUFFIX).unlink()
+    pickled = load(path, folder=tmp_path)
+
+    assert isinstance(flat, ModelScorer)
+    assert isinstance(flat.models.general.estimator, Linear)
+    assert isinstance(pickled, ModelScorer)
+    assert isinstance(pickled.models.general.estimator, Pickled)
+    np.testing.assert_allclose(scored(flat, table), scored(pickled, table), rtol=0, atol=1e-12)
+
+
+def test_arrays_that_were_changed_are_refused(tmp_path: Path) -> None:
+    path, found = flat_model(tmp_path)
+    shape = replace(found.general[0], intercept=9.0)
+    path.with_suffix(SUFFIX).write_bytes(replace(found, general=(shape, 1.0)).encoded())
+
+    assert "small.flat has sha256" in str(load(path, folder=tmp_path).fault)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"sha256": "0" * 64}, "it was made of another one, 000000000000"),
+        ({"uses": []}, "its columns are none"),
+        ({"general": (LinearShape([0.0], [1.0], [1.0], 0.0), 0.0)}, "its slope is 0.0"),
+    ],
+    ids=["another", "no columns", "no slope"],
+)
+def test_arrays_of_no_use_are_refused(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    path, found = flat_model(tmp_path)
+    rewritten(path, replace(found, **change).encoded())
+
+    fault = str(load(path, folder=tmp_path).fault)
+
+    assert why in fault
+    assert "small.flat" in fault
+    assert "python -m bot flatten" in fault
+
+
+def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
+    path, _ = flat_model(tmp_path)
+    rewritten(path, b"no arrays")
+
+    assert "small.flat is not the model" in str(load(path, folder=tmp_path).fault)
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.pkl")), ids=lambda path: path.name)
+def test_the_shipped_arrays_score_what_the_shipped_models_score(path: Path, tmp_path: Path) -> None:
+    for suffix in (".pkl", ".json"):
+        shutil.copy(path.with_suffix(suffix), tmp_path)
+    flat, pickled = load(path), load(tmp_path / path.name, folder=tmp_path)
+    assert isinstance(flat, ModelScorer)
+    assert isinstance(pickled, ModelScorer)
+    table = np.random.default_rng(5).normal(size=(4_000, len(flat.uses))) * 3
+
+    assert not isinstance(flat.models.general.estimator, Pickled)
+    assert flat.models.kinds.keys() == pickled.models.kinds.keys()
+    for kind in [*flat.models.kinds, ""]:
+        ours = flat.models.kinds.get(kind, flat.models.general)
+        theirs = pickled.models.kinds.get(kind, pickled.models.general)
+        signs = np.ones(len(flat.uses))
+        assert np.abs(ours.score(table, signs) - theirs.score(table, signs)).max() < 1e-12
