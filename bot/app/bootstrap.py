@@ -168,16 +168,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             snapshot_holder = first_snapshot(settings, model, clock.now())
             status = _role_status(settings, leadership, switches, clock)
             journals = Journals(journal)
+            access = (parts.feed, parts.recorder)
             world = NodeContext(
-                settings,
-                model,
-                data,
-                journals,
-                clock,
-                snapshot_holder,
-                status,
-                parts.feed,
-                parts.recorder,
+                settings, model, data, journals, clock, snapshot_holder, status, *access
             )
             service = Node(world, book, leadership)
             alerts = _alerts(settings, service)
@@ -185,11 +178,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
             journals.emit(metrics, alerts)
             _greet(settings, model, parts.feed)
+            beside = (alerts.run, lag.watch, service.resolve_orders, *_companions(parts))
             async with (
-                _taking_part(
-                    service,
-                    (alerts.run, lag.watch, service.resolve_orders, *_companions(parts)),
-                ),
+                _taking_part(service, beside),
                 _announced(settings, alerts),
                 _killed_by_signal(command),
             ):

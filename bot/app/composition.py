@@ -261,86 +261,142 @@ class _Reader(Protocol):
 
 def assembled(world: NodeContext, resources: TermResources) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
-    settings, data, clock = world.settings, world.data, world.clock
-    universe = Universe(data, clock, settings.bot_markets, archive=data.archived)
+    core = _core(world, resources)
+    views = _views(world, core)
+    parts = CycleParts(
+        data=core.feed,
+        watchlist=core.universe,
+        predict=core.watch,
+        trader=core.trader,
+        examiner=views.examiner,
+        keeper=core.keeper,
+        clock=world.clock,
+        audience=Observers(core.faults, views.observers(world)),
+        trade_feed=core.trade_feed,
+        faults=core.faults,
+        halts=core.halts,
+    )
+    cycle = Cycle(parts)
+    shown = CommittedView(views.publisher, views.account)
+    core.keeper.serve(shown, (core.trader, core.watch, cycle), views.stateful(), core.faults)
+    return _joined(world, resources, core, views, cycle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What fetches, scores, trades and commits."""
+
+    universe: Universe
+    watch: Analyzer
+    feed: BookSource
+    trade_feed: TradeFeed
+    keeper: UnitOfWork
+    halts: TradingHalts
+    trader: Trader
+    faults: ViewFaults
+
+
+def _core(world: NodeContext, resources: TermResources) -> _Core:
+    data, settings = world.data, world.settings
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
-    faults = ViewFaults()
-    follower, decisions = MarkoutTracker(data.anywhere, faults=faults), DecisionLog(faults)
-    recent = ActivityFeed(faults)
-    examiner = model_watch(world.model, settings)
     feed = world.feed or data
-    trade_feed = TradeFeed(feed, watch.follows)
     keeper = UnitOfWork(resources.store, world.journal, Folded(stopwatch).log)
-    halts = TradingHalts(data, clock)
-    trader = _trader(world, resources, keeper, halts)
+    halts = TradingHalts(data, world.clock)
+    return _Core(
+        universe=Universe(data, world.clock, settings.bot_markets, archive=data.archived),
+        watch=watch,
+        feed=feed,
+        trade_feed=TradeFeed(feed, watch.follows),
+        keeper=keeper,
+        halts=halts,
+        trader=_trader(world, resources, keeper, halts),
+        faults=ViewFaults(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """What is shown of the bot and measured of it, beside the trading."""
+
+    publisher: Publisher
+    account: AccountPanel
+    markets: MarketPanel
+    whales: MarkoutTracker
+    decisions: DecisionLog
+    recent: ActivityFeed
+    examiner: ModelMonitor
+
+    def observers(self, world: NodeContext) -> dict[str, CycleObserver]:
+        """Those that follow each cycle, by the name that a fault of theirs gets."""
+        return {
+            "the state": self.publisher,
+            "the account": self.account,
+            "the markets": self.markets,
+            "the whales": self.whales,
+            "the decisions": self.decisions,
+            **({"the recording": world.recorder} if world.recorder else {}),
+        }
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Those whose state is committed with the account."""
+        return {
+            "the whales": self.whales,
+            "the grades": self.examiner,
+            "the decisions": self.decisions,
+            "the account": self.account,
+        }
+
+
+def _views(world: NodeContext, core: _Core) -> _Views:
+    trader, faults, recent = core.trader, core.faults, ActivityFeed(core.faults)
     sources = Sources(
         trader=trader,
         scorer=world.model,
         journal=world.journal,
         recent=recent,
-        universe_fault=lambda: universe.status.fault,
-        role=lambda: _with_fault(world.role_status.role(), keeper),
-        trading_halted=lambda: halts.fault,
+        universe_fault=lambda: core.universe.status.fault,
+        role=lambda: _with_fault(world.role_status.role(), core.keeper),
+        trading_halted=lambda: core.halts.fault,
         orders_in_doubt=lambda: trader.orders_in_doubt,
         feed=lambda: world.feed.status() if world.feed else None,
     )
-    publisher = Publisher(world.snapshot_holder, sources)
-    account, panel = AccountPanel(trader), MarketPanel()
-    parts = CycleParts(
-        data=feed,
-        watchlist=universe,
-        predict=watch,
-        trader=trader,
-        examiner=examiner,
-        keeper=keeper,
-        clock=clock,
-        audience=Observers(
-            faults,
-            {
-                "the state": publisher,
-                "the account": account,
-                "the markets": panel,
-                "the whales": follower,
-                "the decisions": decisions,
-                **({"the recording": world.recorder} if world.recorder else {}),
-            },
-        ),
-        trade_feed=trade_feed,
-        faults=faults,
-        halts=halts,
+    return _Views(
+        publisher=Publisher(world.snapshot_holder, sources),
+        account=AccountPanel(trader),
+        markets=MarketPanel(),
+        whales=MarkoutTracker(world.data.anywhere, faults=faults),
+        decisions=DecisionLog(faults),
+        recent=recent,
+        examiner=model_watch(world.model, world.settings),
     )
-    cycle = Cycle(parts)
-    views: dict[str, Stateful] = {
-        "the whales": follower,
-        "the grades": examiner,
-        "the decisions": decisions,
-        "the account": account,
-    }
-    keeper.serve(CommittedView(publisher, account), (trader, watch, cycle), views, faults)
-    loop = _until_lost(cycle.run, resources.lose)
 
+
+def _joined(
+    world: NodeContext, resources: TermResources, core: _Core, views: _Views, cycle: Cycle
+) -> Bot:
     def on_beat(beat: LoopStatus) -> None:
         # What cannot be shown of the loop must not end it.
-        with faults.within("the loop"):
-            publisher.on_beat(beat)
+        with core.faults.within("the loop"):
+            views.publisher.on_beat(beat)
 
+    loop, interval = _until_lost(cycle.run, resources.lose), world.settings.bot_interval
     return Bot(
         snapshot_holder=world.snapshot_holder,
-        publisher=publisher,
-        whales=follower,
-        trade_feed=trade_feed,
-        model=examiner,
-        decisions=decisions,
-        account=account,
-        markets=panel,
-        recent=recent,
-        control=BotLoop(loop, universe.run, clock, settings.bot_interval, on_beat),
-        trader=trader,
-        watch=watch,
-        universe=universe,
+        publisher=views.publisher,
+        whales=views.whales,
+        trade_feed=core.trade_feed,
+        model=views.examiner,
+        decisions=views.decisions,
+        account=views.account,
+        markets=views.markets,
+        recent=views.recent,
+        control=BotLoop(loop, core.universe.run, world.clock, interval, on_beat),
+        trader=core.trader,
+        watch=core.watch,
+        universe=core.universe,
         cycle=cycle,
-        keeper=keeper,
-        faults=faults,
+        keeper=core.keeper,
+        faults=core.faults,
         notes=OperatorNotices(world.role_status.wanted, world.role_status.jumps),
         resolve_in_doubt=_until_lost(cycle.resolve_in_doubt, resources.lose),
         close_requested=_until_lost(cycle.close_requested, resources.lose),

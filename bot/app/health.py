@@ -110,59 +110,74 @@ class MetricReadings:
 
     def read(self) -> Gauges:
         """How things stand now; what is not known is None."""
-        service, budget, alerts = self._service, self._budget, self._alerts
-        status, state, now = (
-            service.snapshot_holder.status,
-            service.snapshot_holder.snapshot.state,
-            service.clock.now(),
-        )
+        service, now = self._service, self._service.clock.now()
+        status = service.snapshot_holder.status
         known = status.last_update is not None
-        overview = state.overview if known else None
-        # A new leader has a bot before it has read the account.
-        trader = service.bot.trader if status.leader and known else None
-        ages = service.bot.publisher.ages(now) if known else []
-        keeper = service.bot.keeper
-        counts = alerts.counts
         return Gauges(
-            equity=overview.equity if overview else None,
-            exposure=overview.total_exposure if overview else None,
-            daily_pnl=overview.daily_pnl if overview else None,
-            open_positions=overview.open_positions if overview else None,
-            cash=measured(trader.portfolio.cash) if trader else None,
-            realised=measured(trader.portfolio.net) if trader else None,
             cycle_age=_age(status, now),
-            book_age_max=max(ages, default=None),
-            book_age_median=median(ages) if ages else None,
             markets_watched=status.watched_markets if known else None,
             markets_stale=status.stale_markets if known else None,
-            requests=budget.taken,
-            budget_used=budget.used,
-            budget_rate=budget.rate,
+            requests=self._budget.taken,
+            budget_used=self._budget.used,
+            budget_rate=self._budget.rate,
             leader=status.leader,
             lease_epoch=status.epoch,
-            lease_seconds_left=service.control.seconds_sure if status.leader else None,
             store_fault=status.store_fault is not None,
             journal_fault=status.journal_fault is not None,
             model_fault=status.model_fault is not None,
-            features_drifted=len(_drifted(service.bot)) if status.leader else None,
             running=status.running,
             killed=status.killed is not None,
             entries_stopped=status.entries_stopped is not None,
-            orders_waiting=len(trader.unresolved) if trader else None,
-            events_pending=keeper.waiting if status.leader else None,
-            events_dropped=keeper.dropped if status.leader else None,
-            alerts_queued=alerts.queued,
-            **_feed_figures(status.feed if known else None),
-            alerts={
-                "sent": counts.sent,
-                "failed": counts.failed,
-                "dropped": counts.dropped,
-                "suppressed": counts.suppressed,
-            },
+            alerts_queued=self._alerts.queued,
+            alerts=_alert_counts(self._alerts),
+            **_shown_gauges(service, now if known else None),
+            **_leader_gauges(service, is_known=known),
+            **_feed_gauges(status.feed if known else None),
         )
 
 
-def _feed_figures(feed: FeedView | None) -> dict[str, Any]:
+def _shown_gauges(service: Open, now: datetime | None) -> dict[str, Any]:
+    """What the snapshot says; None before the first cycle, as `now` then is."""
+    overview = service.snapshot_holder.snapshot.state.overview if now else None
+    ages = service.bot.publisher.ages(now) if now else []
+    return {
+        "equity": overview.equity if overview else None,
+        "exposure": overview.total_exposure if overview else None,
+        "daily_pnl": overview.daily_pnl if overview else None,
+        "open_positions": overview.open_positions if overview else None,
+        "book_age_max": max(ages, default=None),
+        "book_age_median": median(ages) if ages else None,
+    }
+
+
+def _leader_gauges(service: Open, *, is_known: bool) -> dict[str, Any]:
+    """What the leader alone knows."""
+    leads = service.snapshot_holder.status.leader
+    # A new leader has a bot before it has read the account.
+    trader = service.bot.trader if leads and is_known else None
+    keeper = service.bot.keeper
+    return {
+        "cash": measured(trader.portfolio.cash) if trader else None,
+        "realised": measured(trader.portfolio.net) if trader else None,
+        "orders_waiting": len(trader.unresolved) if trader else None,
+        "lease_seconds_left": service.control.seconds_sure if leads else None,
+        "features_drifted": len(_drifted(service.bot)) if leads else None,
+        "events_pending": keeper.waiting if leads else None,
+        "events_dropped": keeper.dropped if leads else None,
+    }
+
+
+def _alert_counts(alerts: Alerts) -> dict[str, int]:
+    counts = alerts.counts
+    return {
+        "sent": counts.sent,
+        "failed": counts.failed,
+        "dropped": counts.dropped,
+        "suppressed": counts.suppressed,
+    }
+
+
+def _feed_gauges(feed: FeedView | None) -> dict[str, Any]:
     if feed is None:
         return {}
     age = feed.age_ms_p99

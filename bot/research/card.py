@@ -69,27 +69,31 @@ def content(plan: TrainingPlan, model: KindModels, before: Samples) -> dict[str,
             "mid_from": LOWEST_MID,
             "mid_to": HIGHEST_MID,
         },
-        "training": {
-            "tapes": {path.name: _hash(path) for path in plan.tapes},
-            "cadences_seconds": list(plan.cadences),
-            "rows": len(moved),
-            "markets": len(np.unique(moved.market)),
-            "kinds": {
-                name: {
-                    "rows": int(np.sum(moved.family == number)),
-                    "events": len(np.unique(moved.event[moved.family == number])),
-                }
-                for number, name in enumerate(moved.families)
-            },
-            "market_names": [moved.markets[number] for number in np.unique(moved.market)],
-            "from_utc": _iso_date(moved.at.min()),
-            "to_utc": _iso_date(moved.at.max()),
-        },
+        "training": _training(plan, moved),
         "libraries": {
             "python": platform.python_version(),
             "scikit-learn": sklearn.__version__,
             "numpy": np.__version__,
         },
+    }
+
+
+def _training(plan: TrainingPlan, moved: Samples) -> dict[str, Any]:
+    return {
+        "tapes": {path.name: _hash(path) for path in plan.tapes},
+        "cadences_seconds": list(plan.cadences),
+        "rows": len(moved),
+        "markets": len(np.unique(moved.market)),
+        "kinds": {
+            name: {
+                "rows": int(np.sum(moved.family == number)),
+                "events": len(np.unique(moved.event[moved.family == number])),
+            }
+            for number, name in enumerate(moved.families)
+        },
+        "market_names": [moved.markets[number] for number in np.unique(moved.market)],
+        "from_utc": _iso_date(moved.at.min()),
+        "to_utc": _iso_date(moved.at.max()),
     }
 
 

@@ -92,7 +92,6 @@ def evaluated(
     found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
     if not len(rows):
         found["baselines"] = baselines(whole["baselines"], every.moved(label.size))
-    moved = every.take(rows).moved(label.size)
     return {
         "model": scorer.card.name,
         "version": scorer.version,
@@ -104,14 +103,18 @@ def evaluated(
         "rows_left_out": every.dropped,
         **found,
         "parts": parts(score[rows], whole["baselines"], every.take(rows), label.size),
-        "importance": importance(
-            lambda features: scorer.predicted(features, moved.tickers),
-            scorer.uses,
-            moved.features,
-            moved.change > 0,
-        ),
+        "importance": _importance(scorer, every.take(rows).moved(label.size)),
         "drift": drifts(whole["drift"], every.features),
     }
+
+
+def _importance(scorer: ModelScorer, moved: Samples) -> dict[str, float]:
+    return importance(
+        lambda features: scorer.predicted(features, moved.tickers),
+        scorer.uses,
+        moved.features,
+        moved.change > 0,
+    )
 
 
 def _answered_by(scorer: ModelScorer, kind: str) -> dict[str, Any]:

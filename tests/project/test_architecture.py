@@ -31,6 +31,9 @@ PACERS = {"bot.engine.loop", "bot.tape.recording"}
 #: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
 SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults", "bot.kalshi.feed"}
 
+#: Lines of a function, its signature and docstring included.
+LONGEST_FUNCTION = 40
+
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
 
@@ -143,6 +146,17 @@ def pydantic_stays_at_the_edges(module: str, tree: ast.Module) -> Iterator[str]:
         yield f"{module} may not import pydantic: make a frozen dataclass"
 
 
+def functions_are_short(module: str, tree: ast.Module) -> Iterator[str]:
+    """A function has at most 40 lines."""
+    if ".versions." in module:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > LONGEST_FUNCTION:
+                yield f"{module}:{node.lineno} {node.name} has {lines} lines"
+
+
 RULES: tuple[Rule, ...] = (
     the_core_is_pure,
     only_the_clock_tells_time,
@@ -154,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     only_survivors_catch_everything,
     pydantic_stays_at_the_edges,
     names_are_words_of_the_field,
+    functions_are_short,
 )
 
 
@@ -268,6 +283,7 @@ def test_every_module_keeps_to_its_place(module: str, path: Path) -> None:
         ),
         ("bot.engine.cycle", "try:\n    f()\nexcept:\n    pass", "every exception"),
         ("bot.dashboard.snapshot", "from pydantic import BaseModel", "may not import pydantic"),
+        ("bot.engine.cycle", "def f():\n" + "    x = 1\n" * 40, "f has 41 lines"),
         ("bot.engine.cycle", "kept = 1", "kept is a private word"),
         ("bot.engine.cycle", "class MarketBoard: pass", "MarketBoard is a private word"),
         ("bot.engine.cycle", "def f(order_fates): pass", "order_fates is a private word"),
