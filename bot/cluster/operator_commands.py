@@ -77,7 +77,7 @@ class OperatorCommands:
         self._known()
         self._switches.flatten("flattened by hand")
         await self._decreed()
-        log.warning("All positions are to be closed: nothing is entered until POST /bot/resume")
+        log.warning("All positions are to be closed: no entries until POST /bot/resume")
 
     def _known(self) -> None:
         if self._leadership.book is None:
