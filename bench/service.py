@@ -18,7 +18,7 @@ from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.dashboard.snapshot import SnapshotHolder
-from bot.engine.loop import BotLoop
+from bot.engine.loop import BotLoop, Pace
 from bot.ports.loop_status import LoopStatus
 from logging_utils import LogStats
 
@@ -50,7 +50,7 @@ def at_work(markets: str) -> FastAPI:
     async def opened() -> AsyncIterator[_Services]:
         with TemporaryDirectory() as folder:
             async with joined(Canned(int(markets)), Path(folder)) as bot:
-                runner = BotLoop(bot.cycle.run, _alone, SystemClock(), PAUSE, _unheard)
+                runner = BotLoop(bot.cycle.run, _alone, SystemClock(), Pace(PAUSE), _unheard)
                 try:
                     yield _Services(snapshot_holder=bot.snapshot_holder, control=runner)
                 finally:

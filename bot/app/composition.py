@@ -29,7 +29,7 @@ from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.publisher import Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
-from bot.engine.loop import BotLoop
+from bot.engine.loop import BotLoop, Pace
 from bot.engine.observers import Observers
 from bot.engine.ports import BookSource, CycleObserver, CycleParts
 from bot.engine.unit_of_work import Stateful, UnitOfWork
@@ -379,7 +379,8 @@ def _joined(
         with core.faults.within("the loop"):
             views.publisher.on_beat(beat)
 
-    loop, interval = _until_lost(cycle.run, resources.lose), world.settings.bot_interval
+    loop = _until_lost(cycle.run, resources.lose)
+    pace = Pace(world.settings.bot_interval, lambda: bool(core.universe.watched()))
     return Bot(
         snapshot_holder=world.snapshot_holder,
         publisher=views.publisher,
@@ -390,7 +391,7 @@ def _joined(
         account=views.account,
         markets=views.markets,
         recent=views.recent,
-        control=BotLoop(loop, core.universe.run, world.clock, interval, on_beat),
+        control=BotLoop(loop, core.universe.run, world.clock, pace, on_beat),
         trader=core.trader,
         watch=core.watch,
         universe=core.universe,

@@ -7,7 +7,7 @@ service and keeps its handle.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.clock import pause
 from bot.ports.exchange import Clock
@@ -19,17 +19,35 @@ log = logging.getLogger("main")
 STOP_PATIENCE = 10.0
 #: Seconds between two looks for what became of orders in doubt.
 RESOLVE_EVERY = 0.5
+#: Seconds before the next pass while there is no market at all; doubled each time.
+FIRST_RETRY = 1.0
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds from one pass to the next.
+
+    While nothing is watched yet (`watches`), the next comes sooner: after a second, then twice
+    that, up to the interval.
+    """
+
+    interval: float
+    watches: Callable[[], bool] = _always
 
 
 class BotLoop:
-    """Runs a cycle every `interval` seconds beside a companion that lives as long as the loop."""
+    """Runs a cycle at its pace beside a companion that lives as long as the loop."""
 
     def __init__(
         self,
         cycle: Callable[[], Awaitable[str | None]],
         companion: Callable[[asyncio.Event], Awaitable[None]],
         clock: Clock,
-        interval: float,
+        pace: Pace,
         on_beat: Callable[[LoopStatus], None],
     ) -> None:
         """`cycle` is one pass and answers what the exchange failed at, None if nothing.
@@ -41,7 +59,7 @@ class BotLoop:
         self._cycle = cycle
         self._companion = companion
         self._clock = clock
-        self._interval = interval
+        self._pace = pace
         self._on_beat = on_beat
         self._beat = LoopStatus()
         self._task: asyncio.Task[None] | None = None
@@ -62,7 +80,7 @@ class BotLoop:
             self._stopping = asyncio.Event()
             self._task = asyncio.create_task(self._run(self._stopping), name="bot loop")
             self._say(running=True, fault=None)
-            log.info("Bot loop started, every %s s", self._interval)
+            log.info("Bot loop started, every %s s", self._pace.interval)
             return True
 
     async def stop(self) -> bool:
@@ -104,14 +122,19 @@ class BotLoop:
                 await self._companion(stopping)
             except Exception:  # its failure must not take the loop with it
                 log.exception("The background work failed; restarting it")
-            await pause(stopping, self._interval)
+            await pause(stopping, self._pace.interval)
 
     async def _loop(self, stopping: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
+        loop, sooner = asyncio.get_running_loop(), FIRST_RETRY
         while not stopping.is_set():
-            due = loop.time() + self._interval
+            began = loop.time()
             await self._pass()
-            await pause(stopping, due - loop.time())
+            if self._pace.watches():
+                sooner = FIRST_RETRY
+                await pause(stopping, began + self._pace.interval - loop.time())
+            else:
+                await pause(stopping, min(sooner, self._pace.interval))
+                sooner *= 2
 
     async def _pass(self) -> None:
         self._say(last_start=self._clock.now(), count=self._beat.count + 1)

@@ -96,11 +96,15 @@ class Universe:
         self._paused: tuple[str, ...] = ()
         self._status = UniverseStatus(scanned=0, passes=0, last_pass=None, fault=None)
         self._faults: dict[str, str] = {}
+        #: Events that were asked about and whose terms are not known all the same.
+        self._unknown_terms: frozenset[str] = frozenset()
+        self._terms_error = ""
 
     @property
     def status(self) -> UniverseStatus:
         """How well the markets are known, now."""
-        return replace(self._status, fault="; ".join(self._faults.values()) or None)
+        faults = [*self._faults.values(), *self._unknown_fees()]
+        return replace(self._status, fault="; ".join(faults) or None)
 
     def watched(self) -> Mapping[str, Market]:
         """The markets to look at, best first, then those held beyond them; never changed later.
@@ -163,6 +167,7 @@ class Universe:
         events = list(dict.fromkeys(market.event_ticker for market in self._watched.values()))
         self._terms = {event: self._terms[event] for event in events if event in self._terms}
         self._asked_at = {e: at for e, at in self._asked_at.items() if e in set(events)}
+        self._unknown_terms = self._unknown_terms.intersection(events)
         oldest = self._clock.now() - TERMS_AGE
         due = [e for e in events if e not in self._asked_at or self._asked_at[e] <= oldest]
         for start in range(0, len(due), TERMS_BATCH):
@@ -308,11 +313,20 @@ class Universe:
         self._asked_at |= dict.fromkeys(events, self._clock.now())
         try:
             self._terms |= await self._data.terms(events)
+            self._terms_error = ""
         except ExchangeError as error:
-            self._faults["terms"] = str(error)
-            return
-        self._faults.pop("terms", None)
+            self._terms_error = f": {error}"
+        # An answer may leave some out: those are as unknown as if there had been none.
+        self._unknown_terms = frozenset([*self._unknown_terms, *events]).difference(self._terms)
         self._watched = self._with_terms(self._watched)
+
+    def _unknown_fees(self) -> list[str]:
+        """For how many watched markets the fees could not be learnt, if for any."""
+        events = [market.event_ticker for market in self._watched.values()]
+        if not (count := sum(event in self._unknown_terms for event in events)):
+            return []
+        what = f"the fees of {count} of {len(events)} watched markets are unknown"
+        return [f"{what}, so none of those is entered{self._terms_error}"]
 
     def _with_terms(self, markets: Mapping[str, Market]) -> dict[str, Market]:
         return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.engine import loop as runner_module
-from bot.engine.loop import BotLoop
+from bot.engine.loop import BotLoop, Pace
 from bot.ports.loop_status import LoopStatus
 
 
@@ -25,7 +25,7 @@ class Loop:
         self._seen = asyncio.Event()
         self._cycle = cycle
         self.runner = BotLoop(
-            self._pass, companion or self._idle, StandingClock(), interval, self.beats.append
+            self._pass, companion or self._idle, StandingClock(), Pace(interval), self.beats.append
         )
 
     async def _pass(self):
@@ -203,3 +203,35 @@ async def test_what_breaks_between_two_cycles_is_an_error_and_no_end(caplog):
     caplog.set_level(logging.CRITICAL, "main")
 
     assert await Loop().runner.between(breaks) == "RuntimeError: broken promise"
+
+
+async def test_while_no_market_is_known_it_is_tried_again_sooner_up_to_the_interval(monkeypatch):
+    pauses: list[float] = []
+    done = asyncio.Event()
+
+    async def paused(stopping, seconds):
+        pauses.append(round(seconds))
+        if len(pauses) == 6:
+            stopping.set()
+            done.set()
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(runner_module, "pause", paused)
+    known = iter([False, False, False, False, True, False])
+    pace = Pace(6, lambda: next(known))
+    runner = BotLoop(_nothing_failed, _at_once, StandingClock(), pace, lambda _: None)
+
+    await runner.start()
+    await done.wait()
+    await runner.stop()
+
+    # The last one is that of the work beside the loop.
+    assert pauses[:6] == [1, 2, 4, 6, 6, 1]
+
+
+async def _nothing_failed():
+    return None
+
+
+async def _at_once(stopping):
+    await stopping.wait()

@@ -487,6 +487,24 @@ async def test_terms_are_attached_as_they_become_known(universe, exchange):
     assert universe.watched()["A"].fees == FEES
 
 
+async def test_an_answer_that_leaves_some_fees_out_says_for_how_many_markets(
+    universe, exchange, clock
+):
+    await universe.scan()
+    await universe.refresh()
+    assert universe.status.fault is None
+    exchange.terms_unknown = {"E-B"}
+    await universe.learn()
+    assert universe.status.fault == (
+        "the fees of 1 of 2 watched markets are unknown, so none of those is entered"
+    )
+
+    exchange.terms_unknown = set()
+    clock.move(NOON + timedelta(minutes=1))
+    await universe.learn()
+    assert universe.status.fault is None
+
+
 async def test_each_event_is_asked_about_once_a_minute(universe, exchange, clock):
     await universe.scan()
     await universe.refresh()
@@ -504,7 +522,9 @@ async def test_terms_that_cannot_be_read_are_a_fault_until_they_can(universe, ex
     await universe.refresh()
     exchange.fails = {"terms"}
     await universe.learn()
-    assert universe.status.fault == "terms is down"
+    assert universe.status.fault == (
+        "the fees of 2 of 2 watched markets are unknown, so none of those is entered: terms is down"
+    )
 
     exchange.fails = set()
     clock.move(NOON + timedelta(minutes=1))
