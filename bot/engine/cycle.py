@@ -263,7 +263,7 @@ class Cycle:
         answer: BookAnswer,
     ) -> None:
         closed = {t: _not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
-        missing = {**closed, **answer.missing}
+        missing = {**closed, **answer.halted, **answer.missing}
         self._trader.missed(missing)
         await self._audience.publish(at, self._regime, markets, missing)
         await self._commit_pass()

@@ -9,9 +9,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,6 +35,9 @@ COMPARE_EVERY: Final = 30.0
 QUIET: Final = 1.0
 #: Ages of books remembered, for their quantiles.
 AGES: Final = 20_000
+#: A market is streamed until so many calls, and so many seconds, have not asked for it.
+UNASKED_CALLS: Final = 2
+UNASKED_SECONDS: Final = 120.0
 #: Levels of a book that a notice shows.
 SHOWN: Final = 5
 
@@ -119,6 +123,16 @@ class PolledFeed:
         """Nothing runs beside."""
 
 
+class _Asked(NamedTuple):
+    """The call of `books` that asked for a market last, and when that was."""
+
+    call: int
+    at: float
+
+    def is_over(self, calls: int, at: float) -> bool:
+        return calls - self.call > UNASKED_CALLS and at - self.at > UNASKED_SECONDS
+
+
 class StreamedFeed:
     """Books and trades are told; what is not proved is asked for."""
 
@@ -137,7 +151,8 @@ class StreamedFeed:
         self._clock = clock
         self._ages = _Ages()
         self._notes: list[Noted] = []
-        self._watched: tuple[str, ...] = ()
+        self._asked: dict[str, _Asked] = {}
+        self._calls = 0
         self._source: str | None = None
         self._unproved: str | None = "no order book has been asked for yet"
         self._turn = 0
@@ -147,8 +162,7 @@ class StreamedFeed:
 
         Raises ExchangeError only if no book is proved and the exchange answers nothing.
         """
-        self._watched = tuple(tickers)
-        self._stream.watch(tickers, self._now())
+        self._watch(tickers, self._now())
         streamed = self._stream.books(tickers, self._now())
         reasons = iter(streamed.missing.values())
         self._unproved = None if len(streamed.books) else next(reasons, None)
@@ -160,7 +174,7 @@ class StreamedFeed:
         self._note_source()
         notes, self._notes = tuple(self._notes), []
         skew = self._stream.timing.offset if answer.skew is None else answer.skew
-        return BookAnswer(answer.books, answer.missing, skew, notes)
+        return replace(answer, skew=skew, notes=notes)
 
     async def trades(self, ticker: str, limit: int) -> Sequence[PublicTrade]:
         """The latest trades of a market, newest first. Raises ExchangeError."""
@@ -262,22 +276,38 @@ class StreamedFeed:
         self._stream.distrust(ticker, "it differs from the book of REST", self._now())
         self._note(NoteKind.BOOK_DIFFERED, words)
 
+    @property
+    def _watched(self) -> tuple[str, ...]:
+        return tuple(self._asked)
+
+    def _watch(self, tickers: Sequence[str], at: float) -> None:
+        """Stream these too, and no longer those that nobody has asked for in a while.
+
+        Who asks for a few, as when one position is closed by hand, gives up none of the others.
+        """
+        self._calls += 1
+        self._asked.update(dict.fromkeys(tickers, _Asked(self._calls, at)))
+        streamed = {t: one for t, one in self._asked.items() if not one.is_over(self._calls, at)}
+        self._asked = streamed
+        self._stream.watch(streamed, at)
+
     async def _completed(self, streamed: BookAnswer) -> BookAnswer:
         """With the books that the stream does not prove, as REST has them."""
-        asked = [ticker for ticker in streamed.missing if not self._stream.is_halted(ticker)]
+        found = streamed.books
+        halted = {t: why for t, why in streamed.missing.items() if self._stream.is_halted(t)}
+        asked = tuple([ticker for ticker in streamed.missing if ticker not in halted])
         if not asked:
-            return streamed
+            return BookAnswer(found, halted=halted)
         try:
             polled = await self._rest.books(asked)
         except ExchangeError as error:
-            if not len(streamed.books):
+            if not len(found):
                 raise
             reasons = {ticker: f"{streamed.missing[ticker]}; {error}" for ticker in asked}
-            return BookAnswer(streamed.books, {**streamed.missing, **reasons})
-        halted = {t: why for t, why in streamed.missing.items() if self._stream.is_halted(t)}
+            return BookAnswer(found, reasons, halted=halted)
         self._read(polled.books, ())
-        both = joined([BookAnswer(streamed.books, halted), polled])
-        return BookAnswer(both.books, both.missing, polled.skew)
+        both = joined([BookAnswer(found), polled])
+        return BookAnswer(both.books, both.missing, polled.skew, halted=halted)
 
     def _read(self, books: Books, streamed: Sequence[str]) -> None:
         if self._reader is not None:

@@ -42,13 +42,15 @@ class BookAnswer:
     """The sound books that came, and for every other ticker asked for, why there is none.
 
     `skew` is how far the clock of the exchange is ahead of ours, in seconds; None if not told.
-    `notes` are what people should know of where the books came from.
+    `notes` are what people should know of where the books came from. Markets that the exchange
+    says have halted are `halted`, with its words: that they have no book is no failure.
     """
 
     books: Books
     missing: Mapping[str, str] = field(default_factory=dict)
     skew: float | None = None
     notes: Sequence[Noted] = ()
+    halted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def broken(self) -> int:

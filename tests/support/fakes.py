@@ -38,6 +38,7 @@ class FakeExchange:
     fails: str = ""
     skew: float | None = None
     held: tuple[str, ...] = ()
+    halted: dict[str, str] = field(default_factory=dict)
 
     def list(self, market: Market, book: OrderBook | None = None):
         self.markets[market.ticker] = market
@@ -50,9 +51,10 @@ class FakeExchange:
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         self._break()
         at = self.clock.now().timestamp()
-        there = [(t, at, self.shown[t]) for t in tickers if t in self.shown]
-        missing = {t: "the exchange shows no book" for t in tickers if t not in self.shown}
-        return BookAnswer(Books.of(there), missing, self.skew)
+        asked = [ticker for ticker in tickers if ticker not in self.halted]
+        there = [(t, at, self.shown[t]) for t in asked if t in self.shown]
+        missing = {t: "the exchange shows no book" for t in asked if t not in self.shown}
+        return BookAnswer(Books.of(there), missing, self.skew, halted=self.halted)
 
     async def refresh(self) -> None:
         self._break()

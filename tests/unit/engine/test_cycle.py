@@ -533,3 +533,14 @@ async def test_an_order_in_doubt_that_is_resolved_amid_a_pass_is_kept_by_that_pa
 
     assert looked == [100]
     assert [e.execution.order.ticker for e in bench.journal.of(OrderEnded)] == ["A"]
+
+
+async def test_a_market_that_has_halted_is_shown_with_the_reason_and_is_no_failure():
+    bench = Bench("A", "B")
+    bench.exchange.halted = {"B": "the exchange says so"}
+
+    fault = await bench.run()
+
+    assert fault is None
+    assert bench.audience.missing == {"B": "the exchange says so"}
+    assert not bench.journal.of(FetchFailed)

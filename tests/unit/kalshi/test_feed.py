@@ -125,14 +125,36 @@ async def test_only_without_any_book_is_a_failure_of_rest_an_error(feed, linked,
         await feed.books(MARKETS)
 
 
-async def test_a_halted_market_is_not_asked_for(feed, linked, rest):
+async def test_a_halted_market_is_not_asked_for_and_is_no_failure(feed, linked, rest):
     linked.exchange.deactivate(B)
     linked.exchange_frames()
 
     answer = await feed.books(MARKETS)
 
     assert rest.asked == []
-    assert "deactivated" in answer.missing[B]
+    assert answer.missing == {}
+    assert answer.halted == {B: "the exchange says that the market was deactivated"}
+
+
+async def test_who_asks_for_one_book_gives_up_none_of_the_others(feed, linked, rest):
+    await feed.books(MARKETS)
+
+    await feed.books((B,))
+    answer = await feed.books(MARKETS)
+
+    assert answer.books.tickers == MARKETS
+    assert linked.protocol.subscriptions == 3
+    assert rest.asked == []
+
+
+async def test_a_market_that_nobody_asks_for_any_more_is_let_go(feed, linked):
+    await feed.books(MARKETS)
+    for _ in range(4):
+        linked.pass_time(40)
+        await feed.books((B,))
+    linked.exchange_frames()
+
+    assert linked.protocol.subscriptions == 1
 
 
 async def test_trades_come_from_the_stream_where_it_knows_them(feed, linked, rest):
