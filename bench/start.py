@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 from bench.common import Round as Pair
 from bench.common import in_turn, machine, ratio, say
+from bench.server import Server
 
 ROOT: Final = Path(__file__).parents[1]
 #: Seconds after which a start has failed, between two questions, and before memory is looked at.
@@ -35,10 +36,11 @@ _SIM: Final = {"KALSHI_ENV": "sim", "BOT_INTERVAL": "2"}
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Seconds to the first answer and to readiness, megabytes that are resident soon after."""
+    """Seconds to the first answer and to readiness, processor seconds by then, megabytes after."""
 
     answers: float
     ready: float
+    processor: float
     resident: float
 
 
@@ -67,6 +69,7 @@ def main(argv: list[str]) -> int:
     for name, what in (
         ("first answer, s", lambda one: one.answers),
         ("first cycle ended, s", lambda one: one.ready),
+        ("processor by then, s", lambda one: one.processor),
         ("resident, MB", lambda one: one.resident),
     ):
         pairs = [Pair(what(one.ours), what(one.theirs)) for one in rounds]
@@ -88,8 +91,9 @@ def _start(*app: str) -> Start:
         ) as process:
             try:
                 answers, ready = (_until(port, path, began) for path in ("/health", "/ready"))
+                spent = Server(port, process.pid).cpu_seconds
                 time.sleep(SETTLED)
-                return Start(answers, ready, _resident(process.pid))
+                return Start(answers, ready, spent, _resident(process.pid))
             finally:
                 process.terminate()
 
