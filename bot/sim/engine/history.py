@@ -6,8 +6,7 @@ are left out. Minutes are kept for hours, hours for two weeks.
 
 from collections import deque
 from collections.abc import Iterable
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.sim.engine.units import DOLLAR_TICKS
@@ -56,12 +55,19 @@ class Bar:
     value: int
     open_interest: int
 
+    def copied(self, minute: int) -> "Bar":
+        """A bar of its own that starts at another minute."""
+        price = self.price and replace(self.price)
+        return replace(
+            self, minute=minute, bid=replace(self.bid), ask=replace(self.ask), price=price
+        )
+
     def merge(self, later: "Bar") -> None:
         """Take in a later bar."""
         self.bid.merge(later.bid)
         self.ask.merge(later.ask)
         if self.price is None:
-            self.price = deepcopy(later.price)
+            self.price = later.price and replace(later.price)
         elif later.price is not None:
             self.price.merge(later.price)
         self.volume += later.volume
@@ -74,8 +80,7 @@ def merged(bars: Iterable[Bar], start: int) -> Bar | None:
     whole: Bar | None = None
     for bar in bars:
         if whole is None:
-            whole = deepcopy(bar)
-            whole.minute = start
+            whole = bar.copied(start)
         else:
             whole.merge(bar)
     return whole
@@ -161,6 +166,4 @@ class History:
         if self.hours and self.hours[-1].minute == start:
             self.hours[-1].merge(bar)
             return
-        whole = deepcopy(bar)
-        whole.minute = start
-        self.hours.append(whole)
+        self.hours.append(bar.copied(start))
