@@ -64,6 +64,12 @@ STREAM_URLS: Mapping[str, str] = {
 }
 
 
+#: Thresholds where no card gives any.
+FROM_CARD = Thresholds(exit_low=0.5, exit_high=0.5)
+#: An entry of the card is at least so far beyond an exit that is set.
+_BEYOND = 0.01
+
+
 class SettingsError(Exception):
     """Settings that cannot be used; `problems` has one line for each."""
 
@@ -222,15 +228,22 @@ class Settings(BaseSettings):
     bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1)] = Field(
         Decimal("0.01"), description="Dollars a limit may lie beyond the best price"
     )
-    bot_enter_above: Share = Field(0.60, description="Enter long from this score up")
-    bot_enter_below: Share = Field(0.40, description="Enter short from this score down")
-    bot_exit_low: Share = Field(0.45, description="A short is closed from this score up")
-    bot_exit_high: Share = Field(0.55, description="A long is closed from this score down")
-    bot_min_edge: float = Field(
-        0.0,
-        ge=-100,
-        le=100,
-        description="Cents per contract an entry must be expected to earn after spread and fees",
+    bot_enter_above: Share | None = Field(
+        None, description="Enter long from this score up; if empty, as the model's card says"
+    )
+    bot_enter_below: Share | None = Field(
+        None, description="Enter short from this score down; if empty, as the model's card says"
+    )
+    bot_exit_low: Share | None = Field(
+        None, description="A short is closed from this score up; if empty, 0.5"
+    )
+    bot_exit_high: Share | None = Field(
+        None, description="A long is closed from this score down; if empty, 0.5"
+    )
+    bot_min_edge: Annotated[float, Field(ge=-100, le=100)] | None = Field(
+        None,
+        description="Cents per contract an entry must be expected to earn after spread and fees; "
+        "if empty, 0 in live mode and not asked in paper mode",
     )
     bot_exit_before_close: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
         None, description="Seconds before a market's close at which a position is exited"
@@ -362,11 +375,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> Self:
-        bands = (self.bot_enter_below, self.bot_exit_low, self.bot_exit_high, self.bot_enter_above)
-        if not bands[0] < bands[1] <= bands[2] < bands[3]:
+        bands = self._bands(FROM_CARD.enter_above, FROM_CARD.enter_below, FROM_CARD)
+        if not bands[1] < bands[2] <= bands[3] < bands[0]:
             raise ValueError(
                 "BOT_ENTER_BELOW < BOT_EXIT_LOW <= BOT_EXIT_HIGH < BOT_ENTER_ABOVE must hold, "
-                f"got {', '.join(str(band) for band in bands)}"
+                f"got {', '.join(str(bands[place]) for place in (1, 2, 3, 0))}"
             )
         if self.risk_min_price >= self.risk_max_price:
             raise ValueError(
@@ -494,13 +507,42 @@ class Settings(BaseSettings):
 
     @property
     def thresholds(self) -> Thresholds:
-        """Which scores enter and exit."""
-        return Thresholds(
-            enter_above=self.bot_enter_above,
-            enter_below=self.bot_enter_below,
-            exit_low=self.bot_exit_low,
-            exit_high=self.bot_exit_high,
-        )
+        """Which scores enter and exit where there is no model to say so."""
+        return self.over(FROM_CARD)
+
+    def over(self, card: Thresholds) -> Thresholds:
+        """Which scores enter and exit: what is set here, and for the rest the card of the model.
+
+        An entry of the card never lies inside an exit band that is set: it moves beyond it.
+        """
+        kinds = {name: self._bands(*entry, card)[:2] for name, entry in card.kinds.items()}
+        return Thresholds(*self._bands(card.enter_above, card.enter_below, card), kinds)
+
+    def _bands(
+        self, above: float, below: float, card: Thresholds
+    ) -> tuple[float, float, float, float]:
+        """The scores that enter long and short, and those that end a short and a long."""
+        low, high = self.bot_exit_low, self.bot_exit_high
+        if low is None:
+            low = card.exit_low if high is None else min(card.exit_low, high)
+        if high is None:
+            high = max(card.exit_high, low)
+        enter_above, enter_below = self.bot_enter_above, self.bot_enter_below
+        if enter_above is None:
+            enter_above = max(above, min(high + _BEYOND, 1.0))
+        if enter_below is None:
+            enter_below = min(below, max(low - _BEYOND, 0.0))
+        return enter_above, enter_below, low, high
+
+    @property
+    def min_edge(self) -> float | None:
+        """Cents an entry must be expected to earn; None where that is not asked.
+
+        On paper trades are for practice and every one is graded; real money has to expect to earn.
+        """
+        if self.bot_min_edge is None and self.bot_mode == "live":
+            return 0.0
+        return self.bot_min_edge
 
     @property
     def exit_rules(self) -> ExitRules:

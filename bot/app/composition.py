@@ -19,7 +19,7 @@ from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
 from bot.core.risk.close_requests import CloseRequests, nothing
-from bot.core.signals.strategy import Gates, Sizing
+from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
@@ -442,7 +442,12 @@ def watch_over(model: Model, settings: Settings, capacity: int) -> Analyzer:
     """The rules that look at books, as the settings want them."""
     horizon = model.card.horizon if model.card else 0.0
     gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
-    return Analyzer(model, settings.thresholds, gates, WhaleRules(), capacity)
+    return Analyzer(model, thresholds(settings, model), gates, WhaleRules(), capacity)
+
+
+def thresholds(settings: Settings, model: Model) -> Thresholds:
+    """Which scores enter and exit: what the settings say, and for the rest the model's card."""
+    return settings.over(model.card.thresholds) if model.card else settings.thresholds
 
 
 def trade_rules(settings: Settings, model: Model) -> TradeRules:
@@ -450,10 +455,10 @@ def trade_rules(settings: Settings, model: Model) -> TradeRules:
     card = model.card
     worth = Worth(card.factor, card.horizon) if card else None
     return TradeRules(
-        settings.thresholds,
+        thresholds(settings, model),
         Sizing(settings.bot_order_size, settings.bot_max_slippage),
         settings.risk_limits,
-        settings.bot_min_edge,
+        settings.min_edge,
         worth,
         settings.exit_rules,
     )
@@ -469,7 +474,7 @@ def model_watch(model: Model, settings: Settings) -> ModelMonitor:
     patience = GRADE_PATIENCE * settings.bot_interval
     exchange = settings.exchange_name
     rules = GradeRules(
-        card.horizon, card.size, patience, settings.thresholds, exchange, card.version
+        card.horizon, card.size, patience, thresholds(settings, model), exchange, card.version
     )
     return ModelMonitor(card.whole, card.drift, PredictionGrader(rules))
 

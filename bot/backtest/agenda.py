@@ -61,7 +61,7 @@ def _flags(
     """Of each row: whether it may change a flat market, a long and a short position."""
     enters = scores.directions != 0
     edges = rules.edges(scores, markets)
-    if edges is not None:
+    if edges is not None and rules.min_edge is not None:
         # Written as `too_dear` has it: what nobody knows is asked of risk review.
         enters &= ~(edges.round_trip < rules.min_edge)
     thresholds = rules.thresholds

@@ -42,7 +42,9 @@ NULLS: Final[Mapping[str, Null]] = {"permuted": permuted, "flipped": flipped}
 
 def with_scores(scores: Scores, other: Floats, thresholds: Thresholds) -> Scores:
     """The same books under other scores (N,), NaN for no opinion."""
-    return replace(scores, scores=other, directions=strategy.direction(other, thresholds))
+    return replace(
+        scores, scores=other, directions=strategy.direction(other, thresholds, scores.books.tickers)
+    )
 
 
 def lagged(scores: Scores) -> Floats:

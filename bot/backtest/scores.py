@@ -63,7 +63,7 @@ def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> 
         mids=books.mid,
         features=measured,
         scores=scores,
-        directions=strategy.direction(scores, thresholds),
+        directions=strategy.direction(scores, thresholds, books.tickers),
         reasons=reasons,
         model_version=scorer.version,
     )

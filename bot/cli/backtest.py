@@ -82,7 +82,7 @@ def _backtested(
     names = model.card.whole["training"]["market_names"] if model.card else ()
     tape = held_out(whole, names, path, reported=options.trained_on)
     rules = trade_rules(settings, model).on_tape()
-    scored_tape = ScoredTape.of(tape, model, settings.thresholds, Gates(), options.every)
+    scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)
     with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
         outcome, figures = examined(

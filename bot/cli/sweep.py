@@ -91,7 +91,7 @@ def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
         for path in source.paths
     ]
     tape = reader.joined(tapes)
-    thresholds = settings.thresholds
+    thresholds = trade_rules(settings, model).thresholds
     return parts(ScoredTape.of(tape, model, thresholds, Gates(), source.every))
 
 

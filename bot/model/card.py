@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from bot.core.model.drift import Spread
+from bot.core.signals.strategy import Thresholds
 
 #: What to do about any model that cannot be trusted.
 RETRAIN: Final = "train again with `python -m bot train TAPE --out models/`"
@@ -32,9 +33,10 @@ class Card:
 
     `horizon` is how many seconds ahead it looks, `size` the least move in cents that it predicts,
     `factor` what a score is worth (`core.edge.expected_move`), `cadences` the seconds between books
-    it was trained at, `drift` how its features were spread, `features` the columns it expects,
-    `ranges` those outside which it knows nothing. `whole` is the card as written, for people;
-    `flat_sha256` is that of the arrays beside the model, if there are any.
+    it was trained at, `thresholds` the scores that trade, `drift` how its features were spread,
+    `features` the columns it expects, `ranges` those outside which it knows nothing. `whole` is the
+    card as written, for people; `flat_sha256` is that of the arrays beside the model, if there are
+    any.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Card:
     size: float
     factor: float
     cadences: tuple[float, ...]
+    thresholds: Thresholds
     drift: Mapping[str, Spread]
     whole: Mapping[str, Any] = field(repr=False)
     flat_sha256: str | None = None
@@ -66,6 +69,7 @@ class Card:
             factor=_above_zero(whole["expected_move"], "factor"),
             drift={name: _spread(name, one) for name, one in whole["drift"].items()},
             cadences=_cadences(whole["training"]),
+            thresholds=_thresholds(whole["entry"]),
             whole=whole,
             flat_sha256=_word(whole, "flat_sha256") if "flat_sha256" in whole else None,
         )
@@ -182,6 +186,16 @@ def _spread(name: str, part: Mapping[str, Any]) -> Spread:
     if any(one < 0 or one != int(one) for one in counts):
         raise ValueError(f"the counts of {name} are no counts")
     return Spread.of(name, part)
+
+
+def _thresholds(part: Mapping[str, Any]) -> Thresholds:
+    """Entries by kind of market; a position ends when the score passes even."""
+    kinds = {str(name): _entry(one) for name, one in part["kinds"].items()}
+    return Thresholds(*_entry(part["general"]), exit_low=0.5, exit_high=0.5, kinds=kinds)
+
+
+def _entry(part: Mapping[str, Any]) -> tuple[float, float]:
+    return _number(part["above"], "an entry"), _number(part["below"], "an entry")
 
 
 def _cadences(part: Mapping[str, Any]) -> tuple[float, ...]:

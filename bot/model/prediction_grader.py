@@ -132,13 +132,8 @@ class PredictionGrader:
         return {name: self._performance(by_group[name]) for name in names}
 
     def _performance(self, grades: Grades) -> ModelPerformance:
-        rules = self._rules
-        return performance(
-            grades,
-            rules.size,
-            rules.thresholds.enter_above,
-            rules.thresholds.enter_below,
-        )
+        above, below = self._rules.thresholds.entries(grades.predictions.tickers)
+        return performance(grades, self._rules.size, above, below)
 
 
 def _touches(parts: Sequence[Books]) -> Books:

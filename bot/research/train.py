@@ -15,6 +15,7 @@ import numpy as np
 
 from bot.core.market.orderbook import Floats
 from bot.model.by_kind import ByKind, Calibrated, calibrated
+from bot.model.scorer import ModelScorer, load
 from bot.research import card, flatten
 from bot.research.card import TrainingPlan
 from bot.research.dataset import LEAST_EVENTS, Label, Samples, joined, samples
@@ -68,9 +69,13 @@ def main(argv: Sequence[str]) -> int:
         options.note,
     )
     try:
-        model, content = trained(plan)
+        model, content, after = trained(plan)
     except (TapeError, TooLittleError) as error:
         sys.stderr.write(f"not trained: {error}\n")
+        return 1
+    there = options.out / f"{plan.name}.pkl"
+    if not options.replace and (why := better(there, model, after, plan.label)):
+        sys.stderr.write(f"not replaced: {why}; --replace writes the new one all the same\n")
         return 1
     card.write(options.out, plan.name, model.pickled(), content)
     flatten.beside(options.out / f"{plan.name}.pkl")
@@ -95,8 +100,8 @@ def recorded(folder: Path | None) -> list[Path]:
     return sorted(whole | parts)
 
 
-def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any]]:
-    """The model and what its card says. Raises TapeError and TooLittleError."""
+def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any], Samples]:
+    """The model, its card, and what it was tested on. Raises TapeError and TooLittleError."""
     if not plan.tapes:
         raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
     every = known(joined([_samples_of(tape, plan) for tape in plan.tapes]))
@@ -120,7 +125,32 @@ def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any]]:
     scored = model.score(after.features, after.tickers)
     content["test"] = tested(scored, content["baselines"], after, plan.label.size)
     content["in_words"] = card.in_words(content["test"])
-    return model, content
+    return model, content, after
+
+
+def better(path: Path, model: KindModels, after: Samples, label: Label) -> str | None:
+    """Why the model in a file must not make room for a new one; None if it may.
+
+    It must not where an interval over events of the test day shows the new one worse, on markets
+    that neither was trained on. What is no model that can be loaded always may.
+    """
+    there = load(path, folder=path.resolve().parent)
+    if not isinstance(there, ModelScorer):
+        return None
+    if there.card.horizon != label.horizon:
+        return f"{path} looks {there.card.horizon:g} s ahead, not {label.horizon:g}: use --name"
+    moved = after.moved(label.size)
+    known_to_it = set(there.card.whole["training"]["market_names"])
+    is_new = np.array([market not in known_to_it for market in moved.markets])[moved.market]
+    score = there.score(moved.features, moved.tickers)
+    both = moved.take(rows := np.flatnonzero(is_new & np.isfinite(score)))
+    if not len(both):
+        return None
+    found = compared(model.score(both.features, both.tickers), score[rows], both, SEED)["log_loss"]
+    low, high = found["interval"]
+    if high >= 0:
+        return None
+    return f"{path} is better by {-found['gain']:.4f} nats (95 %: {-high:.4f} to {-low:.4f})"
 
 
 def entries(score: Floats, others: Trial | None, slopes: Slopes, before: Samples) -> dict[str, Any]:
@@ -228,6 +258,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
     parser.add_argument("--plots", type=Path, help="draw how calibrated it is into this folder")
+    parser.add_argument(
+        "--replace", action="store_true", help="write the model even if a better one is there"
+    )
     parser.add_argument("--note", default="", help="a remark for the readers of the card")
     parser.add_argument("--horizon", type=float, default=10.0, help="seconds looked ahead")
     parser.add_argument(

@@ -125,7 +125,7 @@ class Analyzer:
         return Predictions(
             seen=seen,
             scores=scores,
-            directions=strategy.direction(scores, self._thresholds),
+            directions=strategy.direction(scores, self._thresholds, seen.books.tickers),
             reasons=reasons,
             model_version=self._scorer.version,
         )

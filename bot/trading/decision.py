@@ -84,14 +84,14 @@ class TradeRules:
     """What decides about an order besides the score.
 
     An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
-    paying the fee both ways, as `worth` tells from the score; without `worth` that is not asked.
+    paying the fee both ways, as `worth` tells from the score; without both that is not asked.
     `exits` end a position whatever the score says of it.
     """
 
     thresholds: Thresholds
     sizing: Sizing
     limits: RiskLimits
-    min_edge: float = 0.0
+    min_edge: float | None = 0.0
     worth: Worth | None = None
     exits: ExitRules = field(default_factory=ExitRules)
 
@@ -111,7 +111,7 @@ class TradeRules:
 
     def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
         """Why an entry is not expected to pay; None if it is, or if that is unknown."""
-        if edges is None:
+        if edges is None or self.min_edge is None:
             return None
         gain = float(edges.round_trip[row])
         if isnan(gain) or gain >= self.min_edge:

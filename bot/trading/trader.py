@@ -291,7 +291,7 @@ class Trader:
         ticker, score = market.ticker, float(predictions.scores[row])
         held = self.portfolio.size(ticker)
         self._forced.scored(ticker, score)
-        decision = decided(score, held, self._rules.thresholds, predictions.reasons[row])
+        decision = decided(score, held, self._rules.thresholds.of(ticker), predictions.reasons[row])
         place = len(self._pending_events)
         if held or decision.action is not Action.HOLD:
             shown = _shown(predictions.books, row, market)

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from bot import config
 from bot.config import Settings, SettingsError
 from bot.core.risk.exit_rules import ExitRules
+from bot.core.signals.strategy import Thresholds
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,6 +193,51 @@ def test_limits_and_thresholds_carry_the_settings():
 
     assert settings.thresholds.enter_above == 0.7
     assert settings.risk_limits.max_order_cost == 7
+
+
+CARD = Thresholds(0.58, 0.42, 0.5, 0.5, kinds={"KXTAME": (0.9, 0.1)})
+
+
+def test_what_is_not_set_is_as_the_card_of_the_model_says():
+    assert config.load(None).over(CARD) == CARD
+
+
+def test_an_entry_that_is_set_holds_for_every_kind_of_market():
+    over = config.load(None, bot_enter_above=0.7).over(CARD)
+
+    assert over == Thresholds(0.7, 0.42, 0.5, 0.5, kinds={"KXTAME": (0.7, 0.1)})
+
+
+def test_an_entry_of_the_card_moves_beyond_an_exit_that_is_set():
+    over = config.load(None, bot_exit_low=0.4, bot_exit_high=0.6).over(CARD)
+
+    assert over.enter_above == pytest.approx(0.61)
+    assert over.enter_below == pytest.approx(0.39)
+    assert over.kinds == {"KXTAME": (0.9, 0.1)}
+
+
+def test_one_exit_that_is_set_takes_the_other_along():
+    settings = config.load(None, bot_exit_high=0.45)
+
+    assert (settings.over(CARD).exit_low, settings.over(CARD).exit_high) == (0.45, 0.45)
+
+
+def test_the_settings_of_older_deployments_mean_what_they_meant():
+    older = {"bot_enter_above": 0.6, "bot_enter_below": 0.4, "bot_min_edge": 0.0}
+    settings = config.load(None, **older, bot_exit_low=0.45, bot_exit_high=0.55)
+
+    over = settings.over(CARD)
+
+    assert over.of("KXTAME-1") == Thresholds(0.6, 0.4, 0.45, 0.55)
+    assert settings.min_edge == 0.0
+
+
+def test_paper_trades_every_signal_and_live_must_expect_to_earn():
+    armed = {"bot_mode": "live", "api_token": "t", "kalshi_api_key": "k"}
+
+    assert config.load(None).min_edge is None
+    assert config.load(None, bot_min_edge=1.5).min_edge == 1.5
+    assert config.load(None, **armed, kalshi_secret="s").min_edge == 0.0
 
 
 def test_exits_are_off_unless_they_are_set():

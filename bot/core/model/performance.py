@@ -57,9 +57,12 @@ class ModelPerformance:
 
 
 def performance(
-    grades: Grades, size: float, enter_above: float, enter_below: float
+    grades: Grades, size: float, enter_above: Floats | float, enter_below: Floats | float
 ) -> ModelPerformance:
-    """The performance of some grades; a move counts from `size` cents on."""
+    """The performance of some grades; a move counts from `size` cents on.
+
+    Scores from `enter_above` up and `enter_below` down would enter: one a grade, or one for all.
+    """
     market = _numbers(grades.predictions.tickers)
     score, moved = grades.predictions.score, np.abs(grades.change) >= size
     reported, up = score[moved], grades.change[moved] > 0

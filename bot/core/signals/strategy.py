@@ -5,8 +5,8 @@ No opinion is never a reason to trade: it holds. What a row must have for an opi
 `gates`. Leaves out how much may be risked (`risk`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from math import isnan
@@ -20,6 +20,7 @@ from bot.core.market.market import PriceGrid, Side
 from bot.core.market.money import ONE, Contracts, Dollars, cents
 from bot.core.market.orderbook import Books, Floats, OrderBook
 from bot.core.market.orders import Aim, Order
+from bot.core.model.families import coded, family_of
 
 Flags = NDArray[np.bool_]
 
@@ -36,15 +37,32 @@ class Thresholds:
     Flat: long from `enter_above`, short down from `enter_below`. Long ends at or below
     `exit_high`, short at or above `exit_low`. Raises ValueError unless
     0 ≤ enter_below < exit_low ≤ exit_high < enter_above ≤ 1: otherwise the score that opens a
-    position could close it again at once.
+    position could close it again at once. `kinds` of markets with entries of their own have
+    (enter above, enter below), in the same order of bands.
     """
 
     enter_above: float = 0.60
     enter_below: float = 0.40
     exit_low: float = 0.45
     exit_high: float = 0.55
+    kinds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def of(self, ticker: str) -> "Thresholds":
+        """The thresholds of one market."""
+        own = self.kinds.get(family_of(ticker))
+        if own is None:
+            return self
+        return replace(self, enter_above=own[0], enter_below=own[1], kinds={})
+
+    def entries(self, tickers: Sequence[str]) -> tuple[Floats, Floats]:
+        """The scores that enter each market, long from the first up, short from the second down."""
+        pairs = np.array([*self.kinds.values(), (self.enter_above, self.enter_below)])
+        above, below = pairs[coded(tickers, self.kinds)].T
+        return above, below
 
     def __post_init__(self) -> None:
+        for above, below in self.kinds.values():
+            Thresholds(above, below, self.exit_low, self.exit_high)
         outer = 0 <= self.enter_below < self.exit_low
         if not (outer and self.exit_low <= self.exit_high < self.enter_above <= 1):
             raise ValueError(
@@ -85,7 +103,7 @@ class Sizing:
     max_slippage: Dollars
 
 
-def direction(scores: Floats, thresholds: Thresholds) -> NDArray[np.int8]:
+def direction(scores: Floats, thresholds: Thresholds, tickers: Sequence[str]) -> NDArray[np.int8]:
     """What each score says: +1 buy, −1 sell, 0 hold, also for NaN; shape (N,).
 
     Raises ValueError for a score outside [0, 1], which is no probability.
@@ -96,9 +114,8 @@ def direction(scores: Floats, thresholds: Thresholds) -> NDArray[np.int8]:
             f"scores must lie in [0, 1]; they reach {np.nanmin(scores)} to "
             f"{np.nanmax(scores)}: the scorer is broken"
         )
-    buys = scores >= thresholds.enter_above
-    sells = scores <= thresholds.enter_below
-    return buys.astype(np.int8) - sells.astype(np.int8)
+    above, below = thresholds.entries(tickers)
+    return (scores >= above).astype(np.int8) - (scores <= below).astype(np.int8)
 
 
 def action(score: float | None, position: Contracts, thresholds: Thresholds) -> Action:

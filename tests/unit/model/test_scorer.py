@@ -59,6 +59,10 @@ def card(content: bytes, **changes: Any) -> dict[str, Any]:
         "expected_move": {"factor": 0.1},
         "drift": {"imb1": {"edges": [0.0], "counts": [1, 1]}},
         "training": {"cadences_seconds": [1.0]},
+        "entry": {
+            "general": {"above": 0.7, "below": 0.3},
+            "kinds": {"15-minute price": {"above": 0.8, "below": 0.2}},
+        },
     } | changes
 
 
@@ -292,6 +296,9 @@ FAULTY_VALUES: list[tuple[str, dict[str, Any]]] = [
     ("scikit-learn", {"libraries": {"scikit-learn": 1.9}}),
     ("broken", {"ranges": []}),
     ("broken", {"label": []}),
+    ("broken", {"entry": None}),
+    ("thresholds must rise", {"entry": {"general": {"above": 0.4, "below": 0.3}, "kinds": {}}}),
+    ("an entry", {"entry": {"general": {"above": "0.7", "below": 0.3}, "kinds": {}}}),
     ("larger than", {"note": "x" * 600_000}),
 ]
 
@@ -431,6 +438,14 @@ def test_the_interval_chooses_the_model_that_looks_just_far_enough(tmp_path: Pat
     assert suited(tmp_path, 10.0) == tmp_path / "ten.pkl"
     assert suited(tmp_path, 11.0) == tmp_path / "sixty.pkl"
     assert suited(tmp_path, 61.0) is None
+
+
+def test_the_entries_of_a_card_are_those_of_its_kinds_of_markets() -> None:
+    thresholds = Card.of(card(b"")).thresholds
+
+    assert thresholds.of("KXBTC15M-26MAY11-15").enter_above == 0.8
+    assert thresholds.of("KXELSE-1").enter_below == 0.3
+    assert thresholds.exit_low == thresholds.exit_high == 0.5
 
 
 def test_the_shipped_model_loads_and_has_an_opinion() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -242,6 +244,42 @@ def test_a_test_day_that_leaves_nothing_on_one_side_is_an_answer(
 ) -> None:
     assert train.main([str(tape), "--out", str(tmp_path), "--test-day", day]) == 1
     assert "give more tapes or another --test-day" in capsys.readouterr().err
+
+
+def trained_on_the_wrong_side(tape: Path, folder: Path) -> Path:
+    """The same tape, but before its last day sizes stand on the other side of the book."""
+    table = pq.read_table(tape)
+    last = pc.max(table["ts_ms"]).as_py() // 86_400_000 * 86_400_000
+    early = table.filter(pc.less(table["ts_ms"], last))
+    names = [name.replace("yes", "other").replace("no_", "yes_") for name in early.column_names]
+    sizes = {
+        old: new.replace("other", "no") for old, new in zip(table.column_names, names, strict=True)
+    }
+    swapped = [early[sizes[name] if "_sz" in name else name] for name in table.column_names]
+    late = table.filter(pc.greater_equal(table["ts_ms"], last))
+    turned = pa.table(dict(zip(table.column_names, swapped, strict=True)))
+    path = folder / "turned.parquet"
+    pq.write_table(pa.concat_tables([turned, late]), path)
+    return path
+
+
+def test_a_better_model_is_not_replaced_unless_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape, folder = made_tape(tmp_path / "long.parquet", seconds=320), tmp_path / "models"
+    assert train.main([str(tape), "--out", str(folder), "--horizon", "5"]) == 0
+    before = (folder / "gbm_label_up.pkl").read_bytes()
+    worse = [str(trained_on_the_wrong_side(tape, tmp_path)), "--out", str(folder)]
+
+    assert train.main([*worse, "--horizon", "5"]) == 1
+    assert "gbm_label_up.pkl is better by" in capsys.readouterr().err
+    assert (folder / "gbm_label_up.pkl").read_bytes() == before
+    assert train.main([*worse, "--horizon", "4"]) == 1
+    assert "looks 5 s ahead, not 4: use --name" in capsys.readouterr().err
+    assert train.main([*worse, "--horizon", "5", "--replace"]) == 0
+    assert (folder / "gbm_label_up.pkl").read_bytes() != before
+    assert train.main([str(tape), "--out", str(folder), "--horizon", "5"]) == 0
+    assert (folder / "gbm_label_up.pkl").read_bytes() == before
 
 
 def test_walking_forward_never_scores_an_event_it_was_fitted_to(moments: Samples) -> None:

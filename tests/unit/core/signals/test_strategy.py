@@ -1,10 +1,12 @@
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from bot.core.events import Action
 from bot.core.market.market import CENT_GRID, PriceGrid, PriceRange, Side
@@ -23,6 +25,12 @@ from bot.core.signals.strategy import (
 USUAL = Thresholds()
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 scores = st.floats(0, 1)
+
+
+def directions(some: list[float]) -> NDArray[np.int8]:
+    return direction(np.array(some), USUAL, ["KXANY-1"] * len(some))
+
+
 positions = st.decimals(-1_000, 1_000, places=2)
 
 
@@ -31,26 +39,44 @@ positions = st.decimals(-1_000, 1_000, places=2)
     [(1.0, 1), (0.60, 1), (0.599, 0), (0.5, 0), (0.401, 0), (0.40, -1), (0.0, -1), (np.nan, 0)],
 )
 def test_the_direction_follows_from_the_score_alone(score: float, way: int) -> None:
-    assert direction(np.array([score]), USUAL).tolist() == [way]
+    assert directions([score]).tolist() == [way]
 
 
 @given(scores)
 def test_the_direction_of_the_complement_is_the_opposite(score: float) -> None:
     # Away from the borders, where the complement of a float is not exact.
     score = round(score, 3)
-    up, down = direction(np.array([score, round(1 - score, 3)]), USUAL)
+    up, down = directions([score, round(1 - score, 3)])
 
     assert up == -down
 
 
+def test_a_kind_of_market_enters_at_its_own_scores() -> None:
+    own = Thresholds(kinds={"KXTAME": (0.9, 0.1)})
+    tickers = ["KXTAME-1", "KXANY-1", "KXTAME-2", "KXTAME-3"]
+
+    ways = direction(np.array([0.7, 0.7, 0.95, 0.05]), own, tickers)
+
+    assert ways.tolist() == [0, 1, 1, -1]
+    assert [action(0.7, Decimal(0), own.of(one)) for one in tickers[:2]] == [
+        Action.HOLD,
+        Action.ENTER_LONG,
+    ]
+
+
+def test_entries_of_a_kind_that_do_not_rise_are_refused() -> None:
+    with pytest.raises(ValueError, match="thresholds must rise"):
+        Thresholds(kinds={"KXTAME": (0.5, 0.1)})
+
+
 def test_the_direction_of_no_scores_is_empty() -> None:
-    assert direction(np.zeros(0), USUAL).shape == (0,)
+    assert directions([]).shape == (0,)
 
 
 @pytest.mark.parametrize("score", [1.1, -0.01, np.inf])
 def test_a_score_that_is_no_probability_is_refused(score: float) -> None:
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        direction(np.array([0.5, np.nan, score]), USUAL)
+        directions([0.5, np.nan, score])
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         action(score, Decimal(0), USUAL)
 
@@ -89,7 +115,7 @@ def test_no_opinion_never_touches_a_position(score: float | None, position: Deci
 
 @given(scores, positions)
 def test_a_sell_never_opens_a_long_nor_a_buy_a_short(score: float, position: Decimal) -> None:
-    wanted, way = action(score, position, USUAL), direction(np.array([score]), USUAL)[0]
+    wanted, way = action(score, position, USUAL), directions([score])[0]
 
     assert wanted is not Action.ENTER_LONG or (way == 1 and position == 0)
     assert wanted is not Action.ENTER_SHORT or (way == -1 and position == 0)
@@ -119,7 +145,7 @@ def test_the_score_that_opens_a_position_does_not_close_it(score: float) -> None
         {"exit_high": float("nan")},
     ],
 )
-def test_thresholds_that_do_not_rise_are_refused(wrong: dict[str, float]) -> None:
+def test_thresholds_that_do_not_rise_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="thresholds must rise"):
         Thresholds(**wrong)
 
