@@ -74,7 +74,7 @@ class ForcedExits:
         left = self._left.get(ticker)
         if left is None or isnan(score):
             return
-        if _ENTRY_SIDES.get(action(score, ZERO, self._thresholds)) is not left.side:
+        if _ENTRY_SIDES.get(action(score, ZERO, self._thresholds.of(ticker))) is not left.side:
             del self._left[ticker]
 
     def barred(self, ticker: str) -> Stop | None:
