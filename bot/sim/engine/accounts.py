@@ -4,14 +4,19 @@ Money in micro-dollars, sizes in units, prices in ticks. A long contract has cos
 short one (a NO contract) one dollar less the price; opposite positions net at once.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from bot.core.market.market import Side
 from bot.sim.engine.events import Filled
-from bot.sim.engine.orders import LiveOrder
+from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import DOLLAR_TICKS
+
+#: Orders, fills and settlements of one member that are kept; the exchange would grow without end.
+MAX_RECORDS: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -71,8 +76,8 @@ class SettlementRecord:
 class MemberAccount:
     """One participant. House accounts may owe cash and keep no history.
 
-    `orders` are all orders ever (of members), `open_orders` those that rest. Only the exchange
-    changes an account.
+    `orders` are the newest of members, ended or not, `open_orders` those that rest; of fills and
+    settlements the newest are kept, too. Only the exchange changes an account.
     """
 
     name: str
@@ -83,8 +88,18 @@ class MemberAccount:
     orders: dict[str, LiveOrder] = field(default_factory=dict)
     open_orders: dict[str, LiveOrder] = field(default_factory=dict)
     client_order_ids: set[str] = field(default_factory=set)
-    fills: list[Filled] = field(default_factory=list)
-    settlements: list[SettlementRecord] = field(default_factory=list)
+    fills: deque[Filled] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
+    settlements: deque[SettlementRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
+
+    def remember(self, order: LiveOrder) -> None:
+        """Keep a new order; of more than `MAX_RECORDS` the oldest that has ended is forgotten."""
+        self.orders[order.order_id] = order
+        if len(self.orders) <= MAX_RECORDS:
+            return
+        ended = (each for each in self.orders.values() if each.state is not OrderState.RESTING)
+        if (oldest := next(ended, None)) is not None:
+            del self.orders[oldest.order_id]
+            self.client_order_ids.discard(oldest.client_order_id)
 
     def position(self, ticker: str) -> int:
         """Units held: + YES, − NO."""

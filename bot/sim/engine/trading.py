@@ -129,7 +129,7 @@ class Trading:
             expiration=request.expiration,
         )
         if not account.is_house:
-            account.orders[order.order_id] = order
+            account.remember(order)
             self._clearing.notify(order, Reason.PLACED)
         if request.group_id:
             self._state.groups[request.group_id].order_ids[order.order_id] = None

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.sim.engine import accounts
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.history import DAY_MINUTES, History
+from bot.sim.engine.units import CONTRACT, DOLLAR
 from tests.support.sim_exchanges import CLOSE, buy, exchange_with, sell
 
 
@@ -49,6 +51,21 @@ def test_a_day_is_forgotten_though_nobody_asks_for_it():
         tracemalloc.stop()
 
     assert held < 1_500_000
+
+
+def test_of_a_member_the_newest_records_are_kept_and_all_that_rests(monkeypatch):
+    monkeypatch.setattr(accounts, "MAX_RECORDS", 5)
+    exchange = exchange_with("A", "B")
+    ann, bob = (exchange.open_account(name, {0: 1_000 * DOLLAR}) for name in ("ann", "bob"))
+    rests = buy(exchange, ann, 1, 10, ticker="B", client_order_id="rests")
+    for number in range(20):
+        sell(exchange, bob, 1, 40, ticker="A")
+        buy(exchange, ann, 1, 40, ticker="A", client_order_id=f"c-{number}")
+
+    assert len(ann.orders) == len(ann.client_order_ids) == 5
+    assert rests.order_id in ann.orders
+    assert {"rests", "c-19", "c-16"} <= ann.client_order_ids
+    assert ann.position("A") == 20 * CONTRACT
 
 
 def test_a_promise_about_a_market_that_was_archived_is_no_failure():
