@@ -17,7 +17,7 @@ from bot.dashboard.snapshot import Snapshot, SnapshotHolder
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
-from bot.ports.account_views import AccountView
+from bot.ports.account_views import AccountView, AuditView
 from bot.ports.exchange import Clock, Journal
 from bot.ports.market_views import MarketDetail
 from bot.ports.views import Check, DecisionView
@@ -194,6 +194,11 @@ class Services(Protocol):
     @property
     def past(self) -> AccountHistory:
         """The past of the account. Raises StoreError while the database is not open."""
+        ...
+
+    @property
+    def audit(self) -> AuditView:
+        """Our account against the exchange's, as compared last."""
         ...
 
     @property

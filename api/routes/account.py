@@ -1,4 +1,4 @@
-"""`/positions` and `/limits`: the account as it was once the last cycle was over."""
+"""`/positions`, `/limits` and `/audit`: the account as it was once the last cycle was over."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter
 
 from api.deps import CurrentServices, Services
-from api.schemas.account import Limits, LimitShape, Positions, PositionShape
+from api.schemas.account import Audit, Limits, LimitShape, Positions, PositionShape
 from bot.dashboard.publisher import LEAST_INTERVAL, STALE_AFTER
 from bot.ports.account_views import PositionView
 
@@ -42,6 +42,15 @@ def shown_positions(services: Services) -> list[PositionShape]:
     now = services.clock.now()
     old = _as_of(services, now)["reason"]
     return [_position(one, now, old) for one in services.account.positions]
+
+
+@router.get("/audit", summary="Our account against the exchange's")
+async def audit(services: CurrentServices) -> Audit:
+    """What is held here and what the exchange says is held, as compared last: once a minute.
+
+    On paper there is nothing to compare with.
+    """
+    return Audit.model_validate(msgspec.to_builtins(services.audit))
 
 
 def _as_of(services: Services, now: datetime) -> dict[str, Any]:

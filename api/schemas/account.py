@@ -88,3 +88,24 @@ class Limits(Shape):
     as_of: Time | None
     age_seconds: Number | None
     reason: str | None = Field(description="Why nothing is known, or all of it is old")
+
+
+class AuditRow(Shape):
+    """Signed contracts of one market, as booked here and as the exchange has them."""
+
+    ticker: Ticker
+    booked: Number
+    exchange: Number
+
+
+class Audit(Shape):
+    """The last comparison of our account with the exchange's."""
+
+    compared_at: Time | None = Field(description="Null before the first; on paper always")
+    agrees: bool | None = Field(description="Whether all positions are the same")
+    positions: list[AuditRow] = Field(description="Every market in which either holds anything")
+    cash_booked: Dollars | None
+    cash_exchange: Dollars | None
+    differences: list[str] = Field(description="In words; cash may differ and stops nothing")
+    entries_stopped: str | None = Field(description="Why nothing is entered for that")
+    reason: str | None = Field(description="Why there is nothing to show")

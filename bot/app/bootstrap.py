@@ -42,7 +42,7 @@ from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
-from bot.ports.account_views import AccountView
+from bot.ports.account_views import AccountView, AuditView
 from bot.ports.exchange import Clock
 from bot.ports.market_views import MarketDetail
 from bot.ports.persistence import FLEETING, StoreError
@@ -146,6 +146,11 @@ class Running:
     def past(self) -> AccountHistory:
         """The past of the account, as the database has it. Raises StoreError."""
         return self.service.past
+
+    @property
+    def audit(self) -> AuditView:
+        """Our account against the exchange's, as compared last."""
+        return self.service.bot.audit.view
 
     @property
     def account(self) -> AccountView:

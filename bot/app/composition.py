@@ -23,6 +23,7 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
+from bot.dashboard.audit_panel import AuditPanel
 from bot.dashboard.committed_view import CommittedView
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.market_panel import MarketPanel
@@ -179,7 +180,7 @@ class TermResources:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The joined parts: the first nine are read from, `control` runs the others.
+    """The joined parts: the first ten are read from, `control` runs the others.
 
     `close_requested` is a pass over what operators want closed.
     """
@@ -191,6 +192,7 @@ class Bot:
     model: ModelMonitor
     decisions: DecisionLog
     account: AccountPanel
+    audit: AuditPanel
     markets: MarketPanel
     recent: ActivityFeed
     control: BotLoop
@@ -250,6 +252,7 @@ class Bot:
             "the grades": self.model,
             "the decisions": self.decisions,
             "the account": self.account,
+            "the audit": self.audit,
             "the timeline": self.recent,
         }
 
@@ -320,6 +323,7 @@ class _Views:
 
     publisher: Publisher
     account: AccountPanel
+    audit: AuditPanel
     markets: MarketPanel
     whales: MarkoutTracker
     decisions: DecisionLog
@@ -344,6 +348,7 @@ class _Views:
             "the grades": self.examiner,
             "the decisions": self.decisions,
             "the account": self.account,
+            "the audit": self.audit,
         }
 
 
@@ -363,6 +368,7 @@ def _views(world: NodeContext, core: _Core) -> _Views:
     return _Views(
         publisher=Publisher(world.snapshot_holder, sources),
         account=AccountPanel(trader),
+        audit=AuditPanel(is_live=world.settings.bot_mode == "live"),
         markets=MarketPanel(),
         whales=MarkoutTracker(world.data.anywhere, faults=faults),
         decisions=DecisionLog(faults),
@@ -389,6 +395,7 @@ def _joined(
         model=views.examiner,
         decisions=views.decisions,
         account=views.account,
+        audit=views.audit,
         markets=views.markets,
         recent=views.recent,
         control=BotLoop(loop, core.universe.run, world.clock, pace, on_beat),

@@ -142,6 +142,7 @@ class LiveBackend:
         """Reconcile its account with the exchange; its markets name their shards."""
         self._bot = bot
         self._audit = Reconciliation(self.venue, bot.trader, self._clock, self._patience)
+        self._audit.show_on(bot.audit)
 
     async def poll(self) -> None:
         """Hold the accounts against each other."""

@@ -76,3 +76,27 @@ class AccountView(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionView, ...]
     limits: tuple[LimitView, ...]
     entries_stopped: str | None
+
+
+class AuditRow(Struct, frozen=True, kw_only=True):
+    """Signed contracts of one market, as booked here and as the exchange has them."""
+
+    ticker: str
+    booked: float
+    exchange: float
+
+
+class AuditView(Struct, frozen=True, kw_only=True):
+    """The last comparison of our account with the exchange's; `reason` is why there is none.
+
+    `differences` are sentences with both numbers. Cash may differ without stopping anything.
+    """
+
+    compared_at: str | None = None
+    agrees: bool | None = None
+    positions: tuple[AuditRow, ...] = ()
+    cash_booked: float | None = None
+    cash_exchange: float | None = None
+    differences: tuple[str, ...] = ()
+    entries_stopped: str | None = None
+    reason: str | None = None

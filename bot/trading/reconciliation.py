@@ -34,6 +34,16 @@ class Accounts(Protocol):
         ...
 
 
+class ComparisonView(Protocol):
+    """Shows what was found."""
+
+    def compared(
+        self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
+    ) -> None:
+        """They were held against each other; `block_reason` is why nothing is entered now."""
+        ...
+
+
 class Reconciliation:
     """Reconciles the trader's account with the exchange, once a minute.
 
@@ -56,6 +66,11 @@ class Reconciliation:
         self._mismatches: dict[str, datetime] = {}
         self._is_silent = False
         self._cash_said = ""
+        self._view: ComparisonView | None = None
+
+    def show_on(self, view: ComparisonView) -> None:
+        """Let each comparison be seen there."""
+        self._view = view
 
     async def poll(self) -> None:
         """Hold them against each other, if that is due; what cannot be asked changes nothing."""
@@ -102,6 +117,8 @@ class Reconciliation:
         if cash and cash != self._cash_said:
             log.warning("Positions reconciled with the exchange, %s", cash)
         self._cash_said = cash
+        if self._view is not None:
+            self._view.compared(now, portfolio, account, self.block_reason)
 
     def _say(self, block_reason: str | None) -> None:
         if block_reason and block_reason != self.block_reason:

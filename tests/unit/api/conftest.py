@@ -43,7 +43,7 @@ from bot.ports.account_history import (
     Performance,
     Wanted,
 )
-from bot.ports.account_views import AccountView
+from bot.ports.account_views import AccountView, AuditView
 from bot.ports.market_views import MarketDetail
 from bot.ports.views import (
     BotState,
@@ -146,6 +146,7 @@ class Open:
     metrics: "Metrics"
     decisions: "Decisions"
     account: AccountView
+    audit: AuditView
     past: AccountHistory
     settings: Settings
     markets: MarketPanel
@@ -301,6 +302,7 @@ class World:
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
+    audit: AuditView = field(default_factory=AuditView)
     markets: MarketPanel = field(default_factory=MarketPanel)
     settings: Settings = field(default_factory=lambda: config.load(None))
     past: AccountHistory = field(default_factory=NoPast)
@@ -327,6 +329,7 @@ class World:
             metrics=Metrics(),
             decisions=self.decisions,
             account=self.account,
+            audit=self.audit,
             past=self.past,
             settings=self.settings,
             markets=self.markets,

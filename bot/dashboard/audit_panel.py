@@ -1,0 +1,68 @@
+"""What we hold against what the exchange says we hold, for people: the last comparison.
+
+A standby shows what the leader found. Leaves out the comparing (`trading.reconciliation`).
+"""
+
+from datetime import datetime
+from typing import Final
+
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import AccountNow, differences
+from bot.core.market.money import ZERO, measured
+from bot.ports.account_views import AuditRow, AuditView
+from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
+
+_ON_PAPER: Final = "paper: there is no account at the exchange to compare with"
+_NOT_YET: Final = "the account at the exchange has not been read yet"
+
+
+class AuditPanel:
+    """Keeps the last comparison."""
+
+    def __init__(self, *, is_live: bool) -> None:
+        self._codec = RecordCodec("audit view", AuditView)
+        self._view = self._committed = AuditView(reason=_NOT_YET if is_live else _ON_PAPER)
+
+    @property
+    def view(self) -> AuditView:
+        """What is shown."""
+        return self._view
+
+    def compared(
+        self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
+    ) -> None:
+        """They were held against each other; `block_reason` is why nothing is entered now."""
+        tickers = sorted({*portfolio.positions, *account.positions})
+        rows = [
+            AuditRow(
+                ticker=ticker,
+                booked=measured(portfolio.size(ticker)),
+                exchange=measured(account.positions.get(ticker, ZERO)),
+            )
+            for ticker in tickers
+        ]
+        self._view = AuditView(
+            compared_at=at.isoformat(),
+            agrees=all(row.booked == row.exchange for row in rows),
+            positions=tuple(rows),
+            cash_booked=measured(portfolio.cash),
+            cash_exchange=measured(account.cash),
+            differences=tuple(differences(portfolio, account)),
+            entries_stopped=block_reason,
+        )
+
+    def state_records(self) -> list[StateRecord]:
+        """The comparison, if it is another than the last that was handed out."""
+        if self._view == self._committed:
+            return []
+        self._committed = self._view
+        return [self._codec.state_record("", self._view)]
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Begin with the last comparison."""
+        self._view = self._committed = self._codec.read(checkpoint).get("") or self._view
+
+    def catch_up(self, news: CommittedChanges) -> None:
+        """Show what the leader found."""
+        self._view = self._committed = self._codec.read(news).get("") or self._view

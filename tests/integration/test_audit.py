@@ -1,0 +1,54 @@
+"""What we hold against what the exchange holds, as anybody may read it on any process."""
+
+from datetime import timedelta
+
+import pytest
+
+from api.app import create_app
+from api.deps import facts_of
+from api.schemas.account import Audit
+from bot.app.bootstrap import running
+from bot.core.market.market import Side
+from bot.trading import reconciliation
+from tests.support.services import TICKERS, held, in_lead, place, until
+from tests.support.sim_exchanges import request
+from tests.unit.api.conftest import opened as asked
+
+
+@pytest.fixture
+async def here(tmp_path, monkeypatch):
+    async with place(tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+async def test_what_a_stranger_trades_on_the_account_shows_on_the_leader_and_on_a_standby(
+    here, monkeypatch
+):
+    monkeypatch.setattr(reconciliation, "EVERY", timedelta(seconds=0.2))
+    async with running(here.live()) as a, running(here.live()) as b:
+        await in_lead(a)
+        here.scorer.opinion = 0.9
+        await until(lambda: len(held(a)) == len(TICKERS))
+        here.scorer.opinion = None
+        await until(lambda: len(a.audit.positions) == 3 and a.audit.agrees)
+        assert [row.booked for row in a.audit.positions] == [10.0, 10.0, 10.0]
+        assert a.audit.cash_booked == a.audit.cash_exchange
+
+        here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
+        await until(lambda: a.audit.entries_stopped)
+
+        assert not a.audit.agrees
+        (row,) = [one for one in a.audit.positions if one.booked != one.exchange]
+        assert (row.ticker, row.booked, row.exchange) == ("KXB", 10.0, 17.0)
+        assert "KXB: 10 contracts booked, 17 at the exchange" in a.audit.differences
+        await until(lambda: b.audit.entries_stopped)
+        assert not b.snapshot_holder.status.leader
+
+
+async def test_on_paper_there_is_nothing_to_compare_with(here):
+    settings = here.settings()
+    async with asked(create_app(lambda: running(settings), facts_of(settings))) as client:
+        answer = Audit.model_validate((await client.get("/audit")).json())
+
+    assert answer.reason == "paper: there is no account at the exchange to compare with"
+    assert (answer.agrees, answer.positions, answer.compared_at) == (None, [], None)
