@@ -21,7 +21,8 @@ def terms_of(event: EventTerms, series: SeriesTerms) -> Terms:
         # A multiplier of 0 is an override too: fees are waived.
         multiplier=series.fees.multiplier if multiplier is None else multiplier,
     )
-    return Terms(event.series_ticker, series.category or event.category, fees)
+    category = series.category or event.category
+    return Terms(event.series_ticker, category, fees, event.is_exclusive)
 
 
 class TermsCache:

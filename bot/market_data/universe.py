@@ -388,4 +388,5 @@ def _volume(market: Market | None, now: datetime) -> float | None:
 def _described(market: Market, terms: Terms | None) -> Market:
     if terms is None:
         return market
-    return market.under(terms.series_ticker, terms.category, terms.fees)
+    exclusive = terms.is_exclusive
+    return market.under(terms.series_ticker, terms.category, terms.fees, is_exclusive=exclusive)

@@ -71,11 +71,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an event says of its markets: series, category, and the fees in force."""
+    """What an event says of its markets: series, category, and the fees in force.
+
+    `is_exclusive` is whether at most one of its markets pays.
+    """
 
     series_ticker: str
     category: str | None
     fees: FeeSchedule
+    is_exclusive: bool = False
 
 
 class MarketData(Protocol):

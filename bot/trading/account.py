@@ -72,7 +72,11 @@ class TradingAccount:
         last = self._places.get(market.ticker)
         known = last.exit if last else ""
         self._places[market.ticker] = Place(
-            market.event_ticker, market.category, market.title, cause.value if cause else known
+            market.event_ticker,
+            market.category,
+            market.title,
+            cause.value if cause else known,
+            market.is_exclusive,
         )
 
     def exit_cause(self, ticker: str) -> ExitCause:

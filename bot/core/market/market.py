@@ -147,7 +147,8 @@ class Market:
     """One YES/NO question, as last described by the exchange.
 
     `series_ticker`, `category` and `fees` are None until the exchange has told them; a market
-    without fees is never traded. `settlement_value` is what one YES contract pays, in dollars.
+    without fees is never entered. `settlement_value` is what one YES contract pays, in dollars.
+    `is_exclusive` is whether at most one market of its event pays.
     """
 
     ticker: str
@@ -166,6 +167,7 @@ class Market:
     series_ticker: str | None = None
     category: str | None = None
     fees: FeeSchedule | None = None
+    is_exclusive: bool = False
 
     def is_open(self, at: datetime) -> bool:
         """Whether orders are accepted at that moment, by status and by the market's own clock."""
@@ -175,7 +177,14 @@ class Market:
         """Whether no order will be accepted any more, at that moment or later."""
         return self.status in OVER or at >= self.close_time
 
-    def under(self, series_ticker: str, category: str | None, fees: FeeSchedule | None) -> "Market":
+    def under(
+        self,
+        series_ticker: str,
+        category: str | None,
+        fees: FeeSchedule | None,
+        *,
+        is_exclusive: bool = False,
+    ) -> "Market":
         """The market with what its series says of it."""
         # Written out because it runs for every market in every cycle, and `replace` takes twice
         # as long to find out the names of the fields.
@@ -196,6 +205,7 @@ class Market:
             series_ticker,
             category,
             fees,
+            is_exclusive,
         )
 
     @property

@@ -1,7 +1,7 @@
 """The checks of an order before it may pass: one function each, in two tables.
 
-The exposure of an event is the sum over its markets, also where only one of them can pay: that
-not all of them can be lost together is left out, which can only refuse too much.
+The exposure of an event is the sum over its markets; where only one of them can pay, it is what the
+worst outcome loses.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +14,7 @@ from bot.core.market.market import Market
 from bot.core.market.money import CONTRACT_STEP, ZERO, Contracts, Dollars
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Order
+from bot.core.risk.exclusive import Stake, worst_loss
 from bot.core.risk.limits import RiskLimits, Stop, in_dollars
 
 
@@ -31,12 +32,14 @@ class Place:
     """Where a market belongs; a category of None is not known.
 
     `title` is for people; `exit` is why an order was sent last to end its position, '' for none.
+    `is_exclusive` is whether at most one market of its event pays.
     """
 
     event_ticker: str
     category: str | None
     title: str = ""
     exit: str = ""
+    is_exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,15 @@ class Case:
         """The exposure of the market and of these others once all is filled."""
         apart = [ticker for ticker in others if ticker != self.order.ticker]
         return self.account.portfolio.cost(apart) + self.market_exposure
+
+    def worst_with(self, others: Iterable[str]) -> Dollars:
+        """The same where at most one of these markets pays: what the worst outcome loses."""
+        held, order = self.account.portfolio.positions, self.order
+        stakes = [Stake(held[t].size, held[t].cost) for t in others if t != order.ticker]
+        size = self.account.portfolio.size(order.ticker)
+        adds = size * order.side.sign > 0
+        filled = (size if adds else ZERO) + self.opened * order.side.sign
+        return worst_loss([*stakes, Stake(filled, self.market_exposure)])
 
 
 def first(checks: Iterable["_Check"], case: Case) -> Stop | None:
@@ -200,8 +212,12 @@ def _event_exposure(case: Case) -> Stop | None:
         for ticker in account.portfolio.positions
         if account.places.get(ticker, own).event_ticker == event
     ]
+    # Where one is not known to be of such an event, everything can be lost together.
+    known = [account.places.get(ticker, own).is_exclusive for ticker in tickers]
+    is_exclusive = case.shown.market.is_exclusive and all(known)
+    exposure = case.worst_with(tickers) if is_exclusive else case.exposure_with(tickers)
     what, limit = f"exposure to {event} would be", case.limits.max_event_exposure
-    return _above("event_exposure", what, case.exposure_with(tickers), limit)
+    return _above("event_exposure", what, exposure, limit)
 
 
 def _category_exposure(case: Case) -> Stop | None:

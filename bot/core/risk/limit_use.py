@@ -5,7 +5,7 @@ use between orders.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.money import ZERO, Dollars, measured
 from bot.core.risk.checks import Place
 from bot.core.risk.circuit_breakers import CircuitBreakers
+from bot.core.risk.exclusive import Stake, worst_loss
 from bot.core.risk.limits import Number, RiskLimits
 
 #: The groups that a market counts in.
@@ -84,6 +85,21 @@ class LimitInputs:
                 groups[group] += position.cost
         return max(groups.items(), key=lambda group: group[1], default=(None, ZERO))
 
+    def largest_event(self) -> tuple[str | None, Dollars]:
+        """The event with the largest exposure; where at most one of its markets pays, at worst."""
+        groups: defaultdict[str, list[str]] = defaultdict(list)
+        for ticker in self.portfolio.positions:
+            for event in self.event(ticker):
+                groups[event].append(ticker)
+        exposures = [(event, self._together(tickers)) for event, tickers in groups.items()]
+        return max(exposures, key=lambda one: one[1], default=(None, ZERO))
+
+    def _together(self, tickers: Sequence[str]) -> Dollars:
+        held = [self.portfolio.positions[ticker] for ticker in tickers]
+        if all(self.places[ticker].is_exclusive for ticker in tickers):
+            return worst_loss([Stake(one.size, one.cost) for one in held])
+        return sum((one.cost for one in held), ZERO)
+
     def event(self, ticker: str) -> Iterable[str]:
         """The event of a market, if it is known."""
         place = self.places.get(ticker)
@@ -119,11 +135,13 @@ def _of_account(limits: RiskLimits, now: LimitInputs) -> Iterable[LimitUse]:
 def _of_exposure(limits: RiskLimits, now: LimitInputs) -> Iterable[LimitUse]:
     groups: tuple[tuple[str, Dollars | None, _Groups], ...] = (
         ("market_exposure", limits.max_market_exposure, lambda ticker: [ticker]),
-        ("event_exposure", limits.max_event_exposure, now.event),
         ("category_exposure", limits.max_category_exposure, now.category),
     )
-    total = now.portfolio.exposure
+    total, (event, exposure) = now.portfolio.exposure, now.largest_event()
     yield _dollars("total_exposure", "max_total_exposure", limits.max_total_exposure, total)
+    yield _dollars(
+        "event_exposure", "max_event_exposure", limits.max_event_exposure, exposure, event
+    )
     for rule, limit, where in groups:
         of, most = now.largest(where)
         yield _dollars(rule, f"max_{rule}", limit, most, of)

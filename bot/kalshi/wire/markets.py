@@ -58,6 +58,7 @@ class EventTerms:
     category: str | None
     fee_kind: FeeKind | None
     fee_multiplier: Decimal | None
+    is_exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +258,7 @@ def _event(shape: shapes.EventWire) -> EventTerms:
         category=_category(shape.category),
         fee_kind=None if kind is None else FeeKind(kind),
         fee_multiplier=None if multiplier is None else _multiplier(shape.event_ticker, multiplier),
+        is_exclusive=shape.mutually_exclusive is True,
     )
 
 

@@ -133,6 +133,7 @@ class EventWire(Struct, frozen=True):
     category: str | None = None
     fee_type_override: Word | None = None
     fee_multiplier_override: Decimal | None = None
+    mutually_exclusive: bool | None = None
 
 
 class EventPage(Struct, Generic[ShapeT], frozen=True):
