@@ -73,7 +73,7 @@ class StreamRules:
 
     stale_after: float = 3.0
     answer_within: float = 10.0
-    heartbeat: float = 1.0
+    heartbeat: float = 0.5
     resync: float = 2.0
     longest: float = 60.0
     uncross: float = 0.25

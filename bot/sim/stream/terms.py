@@ -22,10 +22,13 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class PingSchedule:
-    """How often, in real seconds: Kalshi pings every ten; the world moves every second."""
+    """How often, in real seconds: Kalshi pings every ten.
+
+    The world acts at whole seconds; it is looked after oftener, so that they are told in time.
+    """
 
     ping: float = 10.0
-    world: float = 1.0
+    world: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
