@@ -51,8 +51,10 @@ def main(argv: list[str]) -> int:
     dimensions = space(options.space)
     # Whatever is wrong with tapes or events shows before the first trial.
     loaded(source)
-    study = _study(options.storage, source)
-    with evaluator(source, options.workers, options.dask) as evaluate:
+    with (
+        _study(options.storage, source) as study,
+        evaluator(source, options.workers, options.dask) as evaluate,
+    ):
         sweep = Sweep(study, dimensions, evaluate, FEWEST_TRIPS)
         with tqdm(total=options.trials, unit=" trials", disable=None) as bar:
             bar.update(min(len(study.trials), options.trials))
@@ -169,19 +171,26 @@ def _whole(study: "Study") -> "list[FrozenTrial]":
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
-def _study(storage: str | None, source: SweepSource) -> "Study":
+@contextmanager
+def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
     """A new study, or the one kept at that address under the name of the tapes."""
     import optuna  # noqa: PLC0415  # see above
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        study_name=" ".join(path.name for path in source.paths),
-        storage=storage,
-        sampler=optuna.samplers.TPESampler(seed=_SEED, constant_liar=True),
-        pruner=optuna.pruners.NopPruner(),
-        direction="maximize",
-        load_if_exists=True,
-    )
+    storage = None if address is None else optuna.storages.RDBStorage(address)
+    try:
+        yield optuna.create_study(
+            study_name=" ".join(path.name for path in source.paths),
+            storage=storage,
+            sampler=optuna.samplers.TPESampler(seed=_SEED, constant_liar=True),
+            pruner=optuna.pruners.NopPruner(),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    finally:
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _step(bar: "tqdm[Any]", number: int) -> None:
