@@ -44,6 +44,7 @@ from tests.support.tapes import START, SizeScorer, made_up, uneven
 CASH = Decimal(10_000)
 #: Three minutes before midnight: a day ends on a tape that begins here.
 LATE = 1_789_948_800.0 - 100
+ROOT = Path(__file__).parents[3]
 BTC = Path(__file__).parents[4] / "shared" / "data" / "btc15m-l2-1s.parquet"
 
 
@@ -321,3 +322,14 @@ def test_a_page_escapes_what_it_is_given(tmp_path):
 
     assert "<script>" not in path.read_text()
     assert "&lt;script&gt;" in path.read_text()
+
+
+def test_the_sample_tape_is_small_and_loses_as_its_page_says(capsys):
+    sample = ROOT / "docs" / "samples" / "simulated.parquet"
+    assert sample.stat().st_size < 300_000
+
+    assert cli(["backtest", str(sample), "--set", "BOT_MIN_EDGE=-100", "--nulls", "0"]) == 0
+
+    said = capsys.readouterr().out
+    assert "8,330 books of 26 markets" in said
+    assert "verdict     loses" in said
