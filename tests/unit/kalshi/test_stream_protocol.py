@@ -222,6 +222,23 @@ def test_clocks_that_differ_make_nothing_late(ahead):
     assert late <= 1.1
 
 
+def test_a_clock_that_goes_back_makes_nothing_look_newer_than_it_is():
+    linked = _linked()
+    linked.pass_time(2)
+    linked.way = lambda _frame: ()
+
+    linked.now -= 60
+    linked.protocol.tick(linked.now)
+    assert linked.missing()
+
+    linked.way = untouched
+    linked.exchange_frames()
+    linked.now += 1
+    linked.protocol.tick(linked.now)
+    linked.exchange_frames()
+    linked.assert_whole()
+
+
 def test_an_overflow_ends_a_subscription_which_is_asked_for_again():
     linked = _linked(limits=StreamLimits(buffer=3))
     for cents in range(30, 40):
