@@ -131,7 +131,7 @@ async def test_who_no_longer_leads_asks_for_another_try(world, client):
     answer = await client.post("/bot/start")
 
     assert answer.status_code == 503
-    assert "ask again" in answer.json()["error"]["message"]
+    assert "try again" in answer.json()["error"]["message"]
 
 
 async def test_the_status_says_who_leads(world, client):
