@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pyarrow as pa
@@ -142,6 +143,14 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert code == 0
     assert json.loads(capsys.readouterr().out) == found
     assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
+    assert found["kinds"] == {"MADE": {"trained_on": True, "slope": ANY}}
+    books = found["coverage"]["MADE"]
+    assert books["books"] == 4 * 80
+    assert sum(share for name, share in books.items() if name != "books") == pytest.approx(1.0)
+    assert books["an opinion"] > 0.6
+    assert set(found["parts"]) == {"thin touches", "thick touches", "MADE"}
+    assert found["parts"]["MADE"]["rows"] == found["metrics"]["rows"]
+    assert found["parts"]["thin touches"]["rows"] == 0
     assert all(found["metrics"].keys() >= other.keys() for other in found["baselines"].values())
     assert set(found["drift"]) == set(written(models)["drift"]) - {"score"}
     assert found["metrics"]["markets"] == 4
@@ -149,6 +158,21 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert written(models)["test"]["metrics"]["rows"] >= found["metrics"]["rows"]
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert pictures == ["gain.png", "importance.png", "reliability.png"]
+
+
+def test_a_tape_of_markets_never_trained_on_is_answered_by_the_general_estimator(
+    models: Path, tmp_path: Path
+) -> None:
+    other, answer = made_tape(tmp_path / "other.parquet", series="OTHER"), tmp_path / "answer.json"
+    reported = [str(models / "gbm_label_up.pkl"), str(other), "--json", str(answer)]
+
+    assert evaluate.main([*reported, "--cadence", "2"]) == 0
+
+    found = json.loads(answer.read_bytes())
+    general = written(models)["calibration"]["general"]
+    assert found["kinds"] == {"OTHER": {"trained_on": False, "slope": general}}
+    assert found["coverage"]["OTHER"]["books"] == 12 * 40
+    assert found["metrics"]["markets"] == 12
 
 
 def test_without_the_library_for_pictures_the_figures_are_written_all_the_same(
@@ -264,9 +288,10 @@ def trained_on_the_wrong_side(tape: Path, folder: Path) -> Path:
 
 
 def test_a_better_model_is_not_replaced_unless_that_is_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tape, folder = made_tape(tmp_path / "long.parquet", seconds=320), tmp_path / "models"
+    monkeypatch.setattr(train, "CANDIDATES", (CANDIDATES[0], CANDIDATES[0]))  # the quickest
+    tape, folder = made_tape(tmp_path / "long.parquet", seconds=200), tmp_path / "models"
     assert train.main([str(tape), "--out", str(folder), "--horizon", "5"]) == 0
     before = (folder / "gbm_label_up.pkl").read_bytes()
     worse = [str(trained_on_the_wrong_side(tape, tmp_path)), "--out", str(folder)]
