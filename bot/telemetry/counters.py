@@ -80,7 +80,7 @@ _KINDS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 #: The rules that stop all entries for a while, and those that refuse an order.
 _STOPS: Final = (
-    *("killed", "lease", "database", "audit", "trading_pause"),
+    *("killed", "lease", "database", "audit", "trading_pause", "stopped"),
     *("drawdown_halt", "daily_loss_stop", "error_breaker", OTHER),
 )
 _RULES: Final = (
