@@ -10,9 +10,9 @@ from api.schemas.account import Audit
 from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.trading import reconciliation
+from tests.support.api_world import opened as asked
 from tests.support.services import TICKERS, held, in_lead, place, until
 from tests.support.sim_exchanges import request
-from tests.unit.api.conftest import opened as asked
 
 
 @pytest.fixture

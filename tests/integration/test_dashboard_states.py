@@ -8,8 +8,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.dashboard.snapshot import bot_view
-from tests.support.browser import browser, served, tab
-from tests.unit.api.conftest import (
+from tests.support.api_world import (
     READ_TOKEN,
     STATUS,
     TOKEN,
@@ -18,6 +17,7 @@ from tests.unit.api.conftest import (
     full_state,
     market,
 )
+from tests.support.browser import browser, served, tab
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 #: What differs from a bot that is well, and the words it is shown by.

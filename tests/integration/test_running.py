@@ -25,6 +25,7 @@ from bot.sim.engine.units import size_contracts
 from bot.store.account_store import AccountStore
 from bot.store.database import Database, opened
 from bot.trading import reconciliation
+from tests.support.api_world import opened as asked
 from tests.support.services import (
     CHEAPER,
     DEPOSIT,
@@ -41,7 +42,6 @@ from tests.support.services import (
 )
 from tests.support.sim_exchanges import request
 from tests.support.strategies import NOON
-from tests.unit.api.conftest import opened as asked
 
 ALL_LONG = dict.fromkeys(TICKERS, Decimal(10))
 

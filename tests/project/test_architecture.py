@@ -337,3 +337,14 @@ def test_a_class_of_two_meanings_is_found(tmp_path: Path) -> None:
     path.write_text("class Plan: pass\nclass _Own: pass\n")
 
     assert doubles([("a", path), ("b", path)]) == {"Plan": {"a", "b"}}
+
+
+def test_no_test_imports_the_conftest_of_another() -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if "conftest" in name.split(".")
+    ]
+
+    assert found == []

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.clock import RecordedClock
-from tests.unit.api.conftest import opened
+from tests.support.api_world import opened
 from tests.unit.dashboard.test_account_panel import Paneled
 
 

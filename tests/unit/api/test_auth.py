@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from api.security.auth import AccessPolicy
 from api.security.paths import Target
 from api.security.throttle import MOST, MOST_IN_ALL, ROOM, SPAN, Failures
-from tests.unit.api.conftest import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, World, opened
+from tests.support.api_world import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, World, opened
 
 APP = World(Path("never opened")).app()
 #: What every route is asked for with, where its path leaves something open.

@@ -10,7 +10,7 @@ from bot import config
 from bot.config import Settings
 from bot.scrub import Scrubber
 from logging_utils import MAX_LINE, configure
-from tests.unit.api.conftest import opened
+from tests.support.api_world import opened
 
 SECRETS = {
     "api_token": "the-token-of-the-owner",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.routes.dashboard import STATIC
-from tests.unit.api.conftest import READ_TOKEN, TOKENS, opened
+from tests.support.api_world import READ_TOKEN, TOKENS, opened
 from tests.unit.api.test_prefix import Under
 
 FRONTEND = Path(__file__).parents[3] / "frontend"

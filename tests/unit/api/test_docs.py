@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.unit.api.conftest import OWNER, TOKENS, opened
+from tests.support.api_world import OWNER, TOKENS, opened
 
 PAGES = ["/docs", "/redoc"]
 

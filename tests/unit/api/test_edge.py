@@ -15,7 +15,7 @@ from api.middleware import MAX_BODY
 from api.routes import state
 from api.routes.ready import accepts_gzip, names
 from bot.dashboard.snapshot import snapshot
-from tests.unit.api.conftest import DASHBOARD, NOW, OWNER, TOKEN, World, full_state, opened
+from tests.support.api_world import DASHBOARD, NOW, OWNER, TOKEN, World, full_state, opened
 
 FOREIGN = "https://evil.example"
 SECURITY = {

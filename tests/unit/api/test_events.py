@@ -11,7 +11,7 @@ import pytest
 from api.serving.events import GREETING, Listeners
 from bot.dashboard.snapshot import packed, snapshot
 from bot.scrub import Scrubber
-from tests.unit.api.conftest import NOW, READER, TOKENS, full_state, market, opened
+from tests.support.api_world import NOW, READER, TOKENS, full_state, market, opened
 
 PATH = "/events"
 

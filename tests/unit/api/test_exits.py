@@ -6,7 +6,7 @@ import pytest
 
 from api.routes import exits
 from bot.ports.views import Overview
-from tests.unit.api.conftest import STATUS, full_state, market
+from tests.support.api_world import STATUS, full_state, market
 
 HELD = market("KXHELD", position=-10.0)
 

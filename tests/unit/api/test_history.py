@@ -12,10 +12,10 @@ from bot.core.account.round_trips import ExitCause
 from bot.core.market.market import Side
 from bot.ports.persistence import StoreError
 from bot.store.database import opened as database_opened
+from tests.support.api_world import opened
+from tests.support.store_tables import Leading, begun
 from tests.support.store_values import BOOK, CASH, order
 from tests.support.strategies import NOON
-from tests.unit.api.conftest import opened
-from tests.unit.store.conftest import Leading, begun
 from tests.unit.store.test_account_history import Booked, marked
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from api.app import create_app
 from api.serving.holds import Holds, LongPollLimits
-from tests.unit.api.conftest import DASHBOARD, READER, TOKENS, full_state, opened
+from tests.support.api_world import DASHBOARD, READER, TOKENS, full_state, opened
 
 #: Nothing here ends by the clock, but for what is meant to.
 FOR_EVER = LongPollLimits(news=3_600.0, refusal=3_600.0, most=2)

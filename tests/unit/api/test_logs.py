@@ -11,7 +11,7 @@ import pytest
 from api.routes import logs
 from bot.journal.csv_retention import compress
 from bot.journal.csv_rows import LOGS
-from tests.unit.api.conftest import opened
+from tests.support.api_world import opened
 
 #: To read so much would take minutes.
 HUGE = 1 << 39

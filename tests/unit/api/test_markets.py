@@ -10,7 +10,7 @@ from bot.dashboard.market_panel import MarketPanel
 from bot.engine.observers import Observers
 from bot.ports.persistence import StoreError
 from bot.ports.view_faults import ViewFaults
-from tests.unit.api.conftest import decision, opened
+from tests.support.api_world import decision, opened
 from tests.unit.dashboard.test_publisher import Shown
 
 

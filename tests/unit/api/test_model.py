@@ -3,7 +3,7 @@
 from bot.core.signals.strategy import Thresholds
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
-from tests.unit.api.conftest import opened
+from tests.support.api_world import opened
 from tests.unit.model.test_prediction_grader import Room, book, spread
 
 

@@ -12,7 +12,7 @@ from api.schemas import state as schemas
 from api.security.throttle import SPAN
 from bot.ports.views import NoticeKind
 from logging_utils import CsvJournal
-from tests.unit.api.conftest import OWNER, TOKENS, World, decision, full_state
+from tests.support.api_world import OWNER, TOKENS, World, decision, full_state
 
 DOCUMENT = World(Path("never opened")).with_facts(**TOKENS).app().openapi()
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]

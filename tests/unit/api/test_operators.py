@@ -8,7 +8,7 @@ from api.schemas import bot, service, state
 from bot.ports import views
 from bot.ports.persistence import LeaseLostError, StoreError
 from bot.ports.views import Check
-from tests.unit.api.conftest import STATUS, decision
+from tests.support.api_world import STATUS, decision
 
 PAIRS = [
     (bot.DecisionView, views.DecisionView),

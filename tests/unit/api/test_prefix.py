@@ -4,7 +4,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.unit.api.conftest import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, opened
+from tests.support.api_world import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, opened
 
 #: Path, status without a token, status with the token for reading.
 EXPECTED = [

@@ -11,7 +11,7 @@ from api.schemas import state as schemas
 from bot import config
 from bot.dashboard.snapshot import snapshot
 from bot.ports import views
-from tests.unit.api.conftest import NOW, STATUS, World, full_state, market
+from tests.support.api_world import NOW, STATUS, World, full_state, market
 
 PAIRS = ["Overview", "RegimeView", "MarketView", "WhaleView", "TimelineView"]
 PAIRS += ["NoticeView", "BotView", "BotState"]

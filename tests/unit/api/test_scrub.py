@@ -7,7 +7,7 @@ import pytest
 
 from bot.dashboard.snapshot import SnapshotHolder, first_state, packed, snapshot
 from bot.scrub import Scrubber
-from tests.unit.api.conftest import NOW, STATUS, World, opened
+from tests.support.api_world import NOW, STATUS, World, opened
 
 SECRET = "b@rSecretTail"
 SAID = "cannot connect to rSecretTail@127.0.0.1:5/mydb"

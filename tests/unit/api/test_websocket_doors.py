@@ -3,7 +3,7 @@
 import pytest
 from starlette.websockets import WebSocket
 
-from tests.unit.api.conftest import READ_TOKEN, TOKENS
+from tests.support.api_world import READ_TOKEN, TOKENS
 
 POLICY_VIOLATION = 1008
 

@@ -10,7 +10,7 @@ from bot.core.whales.detector import WhaleType
 from bot.core.whales.markouts import Group, MarkoutSums
 from bot.whales import views
 from bot.whales.views import line
-from tests.unit.api.conftest import NOW, opened
+from tests.support.api_world import NOW, opened
 from tests.unit.whales.test_markout_tracker import ENDING, whale
 
 PAIRS = {"WhaleRecord": "WhaleRecord", "WhaleEnding": "WhaleEnding", "ScoreLine": "ScoreLine"}

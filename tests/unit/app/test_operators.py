@@ -21,9 +21,9 @@ from bot.model.monitor import FeatureDrift
 from bot.ports.persistence import Checkpoint
 from bot.ports.views import FeedView
 from bot.telemetry.gauges import READINGS
+from tests.support.api_world import full_state, market
 from tests.support.fakes import FakeScorer, HandClock, ListJournal
 from tests.support.store_values import CASH, filled, order
-from tests.unit.api.conftest import full_state, market
 
 STREAMED = FeedView(source="stream", subscriptions=2, age_ms_p50=80.0, age_ms_p99=900.0)
 POLLED = FeedView(source="poll", reason="no key")

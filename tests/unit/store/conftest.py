@@ -2,20 +2,14 @@
 
 import itertools
 import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, select
 
-from bot.ports.persistence import CommitBatch, Term
-from bot.store.account_store import AccountStore
-from bot.store.database import Database, opened
-from bot.store.tables import metadata
+from bot.store.database import opened
 from tests.support import store_postgres
-from tests.support.store_values import BOOK, CASH
-from tests.support.strategies import NOON
+from tests.support.store_tables import Leading, begun
+from tests.support.store_values import BOOK
 
 
 @pytest.fixture(scope="session")
@@ -48,64 +42,8 @@ async def database(url):
         yield database
 
 
-@dataclass
-class Leading:
-    """A database, led by one who has opened a book."""
-
-    url: str
-    database: Database
-    term: Term
-    store: AccountStore
-
-    async def checkpoint(self):
-        return await self.database.checkpoint(BOOK)
-
-    async def commit(self, *happened, **more):
-        await self.store.commit(CommitBatch(happened, **more))
-
-    def rows(self):
-        """Every row of every table, but those of the lease."""
-        return {name: found for name, found in all_rows(self.url).items() if name != "lease"}
-
-
 @pytest.fixture
 async def led(url, database):
     """A book, open, in the hands of its leader."""
     term = await begun(database)
     return Leading(url, database, term, database.store(term, BOOK))
-
-
-async def begun(database: Database) -> Term:
-    """A term in which a book is open."""
-    term = await database.take("one", 30, BOOK)
-    assert term is not None
-    await database.open_book(term, BOOK, CASH, NOON)
-    return term
-
-
-@contextmanager
-def engine(url: str):
-    """A plain engine for a look at the tables without the store; its connections end with it."""
-    parsed = make_url(url)
-    driver = "sqlite" if parsed.drivername == "sqlite" else "postgresql+psycopg"
-    plain = create_engine(parsed.set(drivername=driver))
-    try:
-        yield plain
-    finally:
-        plain.dispose()
-
-
-def change(url, *statements):
-    """Do this to the tables without the store."""
-    with engine(url) as changing, changing.begin() as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def all_rows(url):
-    """Every row of every table."""
-    with engine(url) as reading, reading.connect() as connection:
-        return {
-            table.name: sorted(connection.execute(select(table)).all(), key=repr)
-            for table in metadata.sorted_tables
-        }

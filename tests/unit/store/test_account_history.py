@@ -17,9 +17,9 @@ from bot.ports.account_history import CursorError, Wanted
 from bot.ports.persistence import StoreError
 from bot.store import account_history
 from bot.trading.account import TradingAccount
+from tests.support.store_tables import change
 from tests.support.store_values import BOOK, CASH, order
 from tests.support.strategies import NOON, open_market
-from tests.unit.store.conftest import change
 
 MINUTE = timedelta(minutes=1)
 

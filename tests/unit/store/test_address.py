@@ -11,8 +11,8 @@ from bot.ports.persistence import StoreError
 from bot.store.connections import address
 from bot.store.database import opened
 from tests.support import store_pgbouncer
+from tests.support.store_tables import begun
 from tests.support.store_values import BOOK, done, filled, order
-from tests.unit.store.conftest import begun
 
 SECRET = "rSecretTail"
 

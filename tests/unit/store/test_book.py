@@ -14,9 +14,9 @@ from bot.ports.persistence import CommitBatch, CommittedChanges, StateRecord, St
 from bot.store import reading, rows
 from bot.store.database import opened
 from bot.store.tables import books, events
+from tests.support.store_tables import change
 from tests.support.store_values import BOOK, CASH, failed, filled, order, settled
 from tests.support.strategies import NOON
-from tests.unit.store.conftest import change
 
 
 async def test_what_was_committed_is_there_when_it_is_opened_again(led):

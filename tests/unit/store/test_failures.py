@@ -11,8 +11,8 @@ from bot.store.account_store import AccountStore
 from bot.store.connections import address
 from bot.store.database import Database, opened
 from bot.store.writing import Chapter
+from tests.support.store_tables import begun
 from tests.support.store_values import BOOK, done, failed, filled, order
-from tests.unit.store.conftest import begun
 
 SECRET = "s3cret"
 #: No port that anybody listens on.

@@ -10,9 +10,9 @@ from bot.clock import SystemClock
 from bot.ports.persistence import CommitBatch, LeaseLostError, StateRecord, StoreError, Term
 from bot.store.database import opened
 from bot.store.tables import lease
+from tests.support.store_tables import all_rows, change, engine
 from tests.support.store_values import BOOK, CASH, failed, filled, order
 from tests.support.strategies import NOON
-from tests.unit.store.conftest import all_rows, change, engine
 
 
 async def test_only_one_leads_at_a_time(database):

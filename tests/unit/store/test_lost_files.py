@@ -13,8 +13,8 @@ from bot.ports.persistence import StoreError, StoreLostError
 from bot.store.connections import trace
 from bot.store.connections.trace import SUFFIX, Trace
 from bot.store.database import opened
+from tests.support.store_tables import begun
 from tests.support.store_values import BOOK, done, filled, order
-from tests.unit.store.conftest import begun
 
 
 @pytest.fixture

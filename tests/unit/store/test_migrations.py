@@ -16,9 +16,9 @@ from bot.ports.persistence import StoreError, Term
 from bot.store import schema
 from bot.store.database import opened
 from bot.store.tables import metadata
+from tests.support.store_tables import change, engine
 from tests.support.store_values import BOOK
 from tests.support.strategies import NOON
-from tests.unit.store.conftest import change, engine
 
 SCRIPTS = ScriptDirectory.from_config(schema.config())
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]

@@ -15,9 +15,9 @@ from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.ports.persistence import CommitBatch, StateRecord
 from bot.store import retention, rows
 from bot.store.tables import books
+from tests.support.store_tables import change
 from tests.support.store_values import BOOK, CASH, failed, filled, order, settled
 from tests.support.strategies import NOON, payouts, prices, scaled, sides
-from tests.unit.store.conftest import change
 
 DAY = timedelta(days=1)
 LATER = NOON + 10 * DAY

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from bot.ports.persistence import StateRecord, StoreError
 from bot.store.database import opened
 from bot.store.tables import metadata
+from tests.support.store_tables import begun, change
 from tests.support.store_values import BOOK, done, filled, order, settled
 from tests.support.strategies import NOON
-from tests.unit.store.conftest import begun, change
 
 #: As they would be written into a statement.
 NO_NUMBER = ["'abc'", "9223372036854775807"]
