@@ -37,17 +37,18 @@ from bot.kalshi.limits import TokenBudget
 from bot.model import scorer
 from bot.sim.rest.server import create_exchange_app
 from bot.sim.world.demo import demo_exchange
-from bot.store.database import Database, opened
+from bot.store.database import opened
 from bot.trading.paper_venue import PaperVenue
 from logging_utils import CsvJournal
 from trials.processes import TrialFailed
 
 #: Megabytes by which resident memory may grow in 10,000 cycles, after the warm-up.
 ALLOWED: Final = 1.0
-#: Seconds of simulated time between two cycles, two scans of the listing, two prunings.
+#: Cycles until histories are full: the exchange keeps ten hours of candles by the minute.
+WARM_UP: Final = 20_000
+#: Seconds of simulated time between two cycles, two scans of the listing.
 INTERVAL: Final = 2
 SCAN: Final = 60
-PRUNE: Final = 3_600
 _BOOK: Final = "paper:trial"
 _START: Final = datetime(2026, 11, 27, tzinfo=UTC)
 #: Lines of code named by `--lines`.
@@ -60,7 +61,6 @@ class Stage:
 
     bot: Bot
     clock: RecordedClock
-    database: Database
 
     async def run(self, cycles: int) -> None:
         """So many cycles, with all that happens now and then between them."""
@@ -97,7 +97,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             bot = assembled(world, TermResources(base.store(term, _BOOK), PaperVenue(), ids))
             await bot.universe.scan()
             await bot.universe.learn()
-            yield Stage(bot, clock, base)
+            yield Stage(bot, clock)
 
 
 def resident() -> float:
@@ -141,7 +141,7 @@ def main(argv: Sequence[str]) -> int:
     spell_out()
     parser = argparse.ArgumentParser(prog="python -m trials.memory", description=__doc__)
     parser.add_argument("--cycles", type=int, default=10_000, help="after the warm-up")
-    parser.add_argument("--warm-up", type=int, default=3_000, help="cycles before the first look")
+    parser.add_argument("--warm-up", type=int, default=WARM_UP, help="cycles before the first look")
     parser.add_argument("--looks", type=int, default=10)
     parser.add_argument("--lines", action="store_true", help="which lines hold what was added")
     asked = parser.parse_args(argv)
