@@ -264,7 +264,7 @@ async def test_a_service_without_a_model_says_so_at_the_start_and_trades_nothing
     async with running(here.settings()) as service:
         await in_lead(service)
 
-        assert "every signal holds: there is no model" in caplog.text
+        assert "every signal is HOLD: there is no model" in caplog.text
         assert service.snapshot_holder.status.model_fault == "there is no model"
 
 
@@ -633,9 +633,10 @@ async def test_each_live_term_shuts_out_the_one_before(here):
             await in_lead(service)
             groups = here.exchange.groups.of(here.ann)
             in_force = [group for group in groups if not group.is_triggered]
-            shards = len(here.exchange.state.shards)
-            assert len(in_force) == shards
-            assert len(groups) == shards * min(term + 1, 2)
+            # One group a shard for entries, and one for exits.
+            of_a_term = 2 * len(here.exchange.state.shards)
+            assert len(in_force) == of_a_term
+            assert len(groups) == of_a_term * min(term + 1, 2)
 
 
 # Ages
