@@ -52,7 +52,9 @@ Ticker = Annotated[
 ]
 Cursor = Annotated[
     str | None,
-    Query(max_length=80, pattern=r"^[\w.-]*$", description="`next_cursor` of the page before"),
+    Query(
+        max_length=80, pattern=r"^[0-9A-Za-z_.-]*$", description="`next_cursor` of the page before"
+    ),
 ]
 From = Annotated[Since, AfterValidator(lambda at: at and _utc(at))]
 Step = Annotated[int, Query(ge=60, le=604_800, description="Seconds between two points")]
