@@ -22,6 +22,8 @@ KILLS ?= 200
 ROUNDS ?= 5
 MINUTES ?= 10
 CASES ?= 100000
+# Many tests wait for a process or a socket: more workers than cores are faster.
+WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
@@ -38,7 +40,7 @@ run: $(VENV)/.run
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev
-	$(BIN)/pytest -n 2 $(COVERAGE)
+	$(BIN)/pytest -n $(WORKERS) $(COVERAGE)
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev
