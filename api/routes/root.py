@@ -101,6 +101,7 @@ def faults(snapshot_holder: SnapshotHolder, now: datetime) -> list[str]:
         status.entries_stopped,
         status.running and status.trading_halted,
         status.orders_in_doubt,
+        status.account_note,
         # The loop says so after its next pass only, which may be a minute away.
         _unsaid(status.killed, status.entries_stopped) and f"killed ({status.killed})",
         _unsaid(status.disk_low, status.killed),

@@ -155,6 +155,10 @@ class BotView(Shape):
         description="Orders that were sent and whose end is not known: they may have traded",
         examples=["what became of order 7-20261127T120000000000-000012 of KXA is not known"],
     )
+    account_note: str | None = Field(
+        description="What the exchange has on the account that is not the bot's; entries go on",
+        examples=["cash: $1,000 here, $1,500 at the exchange (+500)"],
+    )
     positions_count: Count
     total_exposure: Number
     watched_markets: Count

@@ -17,7 +17,7 @@ from bot.config import Settings
 from bot.core.events import Noted
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
-from bot.core.market.money import whole_cents
+from bot.core.market.money import Dollars, whole_cents
 from bot.core.risk.close_requests import CloseRequests, nothing
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
@@ -103,6 +103,10 @@ def _goes_on() -> bool:
     return False
 
 
+def _one_purse(_: int) -> None:
+    return None
+
+
 def _nobody() -> Role:
     return Role()
 
@@ -176,6 +180,8 @@ class TermResources:
     order_ids: Iterator[str]
     lose: Callable[[], None] = _nothing
     block_reason: Callable[[], str | None] = _nothing
+    purse: Callable[[int], Dollars | None] = _one_purse
+    account_note: Callable[[], str | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +271,7 @@ class _Reader(Protocol):
 def assembled(world: NodeContext, resources: TermResources) -> Bot:
     """All parts of the bot, joined; nothing runs yet."""
     core = _core(world, resources)
-    views = _views(world, core)
+    views = _views(world, resources, core)
     parts = CycleParts(
         data=core.feed,
         watchlist=core.universe,
@@ -352,7 +358,7 @@ class _Views:
         }
 
 
-def _views(world: NodeContext, core: _Core) -> _Views:
+def _views(world: NodeContext, resources: TermResources, core: _Core) -> _Views:
     trader, faults, recent = core.trader, core.faults, ActivityFeed(core.faults)
     sources = Sources(
         trader=trader,
@@ -363,6 +369,7 @@ def _views(world: NodeContext, core: _Core) -> _Views:
         role=lambda: _with_fault(world.role_status.role(), core.keeper),
         trading_halted=lambda: core.halts.fault,
         orders_in_doubt=lambda: trader.orders_in_doubt,
+        account_note=resources.account_note,
         feed=lambda: world.feed.status() if world.feed else None,
     )
     return _Views(
@@ -502,6 +509,7 @@ def _trader(
         now=world.clock.now,
         stopping=role_status.stopping,
         close_requests=role_status.close_requests,
+        purse=resources.purse,
     )
     rules = trade_rules(world.settings, world.model)
     return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)

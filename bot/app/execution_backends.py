@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol
 
+from bot.app.account_identity import Owner
 from bot.app.composition import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
@@ -37,6 +38,8 @@ SIGNED_WRITES: Final = 5.0
 RUNAWAY: Final = 2
 #: Passes that a market may differ from the exchange's account: one of them books what was settled.
 PASSES: Final = 1.5
+#: And for so long at least: the exchange pays before its listing of markets says so.
+SETTLED_WITHIN: Final = timedelta(seconds=30)
 #: Seconds within which the next book has to come; a real order would not wait longer, either.
 NEXT_BOOK_WITHIN: Final = 5.0
 
@@ -52,6 +55,23 @@ class ExecutionBackend(Protocol):
     @property
     def block_reason(self) -> str | None:
         """Why nothing may be entered, None if it may."""
+        ...
+
+    @property
+    def account_note(self) -> str | None:
+        """What the exchange has on the account that is not the bot's; None for nothing."""
+        ...
+
+    def purse(self, shard: int) -> Dollars | None:
+        """The cash on a shard; None where it is not kept apart, or not known."""
+        ...
+
+    async def owner(self) -> Owner | None:
+        """Whose account it is; None on paper. May raise ExchangeError."""
+        ...
+
+    async def history(self) -> str | None:
+        """What was traded on it before, in words; None for nothing. May raise ExchangeError."""
         ...
 
     async def cash(self) -> Dollars:
@@ -78,11 +98,24 @@ class PaperBackend:
     """Paper orders: no earlier term to fence off, no accounts to reconcile."""
 
     block_reason = None
+    account_note = None
 
     def __init__(self, cash: Dollars, books: BookSource) -> None:
         """`books` is where the next book of a market comes from."""
         self.venue = PaperVenue(partial(next_book, books))
         self._cash = cash
+
+    def purse(self, shard: int) -> Dollars | None:  # noqa: ARG002  # as asked of a back-end
+        """One purse for all shards."""
+        return None
+
+    async def owner(self) -> Owner | None:
+        """Nobody's."""
+        return None
+
+    async def history(self) -> str | None:
+        """Nothing."""
+        return None
 
     async def cash(self) -> Dollars:
         """What the settings say."""
@@ -116,9 +149,16 @@ class LiveBackend:
     """Real orders of one account."""
 
     def __init__(
-        self, trading: KalshiTrading, contracts: int, clock: Clock, patience: timedelta = EVERY
+        self,
+        trading: KalshiTrading,
+        contracts: int,
+        clock: Clock,
+        patience: timedelta = EVERY,
+        key_id: str = "",
     ) -> None:
-        """So many contracts may trade in 15 s; so long may our accounts differ."""
+        """So many contracts may be entered in 15 s; so long may a market differ that settles."""
+        self._trading = trading
+        self._key_id = key_id
         self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard)
         self._clock = clock
         self._patience = patience
@@ -129,6 +169,26 @@ class LiveBackend:
     def block_reason(self) -> str | None:
         """Why our accounts are not trusted."""
         return self._audit.block_reason if self._audit else "the term has not begun"
+
+    @property
+    def account_note(self) -> str | None:
+        """Cash that differs, and orders of other hands."""
+        return self._audit.note if self._audit else None
+
+    def purse(self, shard: int) -> Dollars | None:
+        """The cash on a shard as the exchange last said, less what was spent since."""
+        return self._audit.purse(shard) if self._audit else None
+
+    async def owner(self) -> Owner | None:
+        """The member and the key, as far as the exchange says."""
+        return Owner(await self._trading.user_id() or "", self._key_id)
+
+    async def history(self) -> str | None:
+        """Orders that are listed, or positions."""
+        account = await self.venue.account()
+        traded = ["orders"] if await self._trading.user_id() else []
+        held = [f"{len(account.positions)} positions"] if account.positions else []
+        return " and ".join([*traded, *held]) or None
 
     async def cash(self) -> Dollars:
         """The balance at the exchange."""
@@ -141,13 +201,19 @@ class LiveBackend:
     def attach(self, bot: Bot) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
         self._bot = bot
-        self._audit = Reconciliation(self.venue, bot.trader, self._clock, self._patience)
+        self._audit = Reconciliation(
+            self.venue, bot.trader, self._clock, self._patience, self._is_open
+        )
         self._audit.show_on(bot.audit)
 
     async def poll(self) -> None:
         """Hold the accounts against each other."""
         if self._audit is not None:
             await self._audit.poll()
+
+    def _is_open(self, ticker: str) -> bool:
+        market = self._bot.universe.watched().get(ticker) if self._bot else None
+        return market is not None and market.is_open(self._clock.now())
 
     def _shard(self, ticker: str) -> int | None:
         market = self._bot.universe.watched().get(ticker) if self._bot else None
@@ -182,8 +248,9 @@ async def opened(
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers, signer.heard)
-        patience = timedelta(seconds=PASSES * settings.bot_interval)
-        yield LiveBackend(KalshiTrading(reads, writes), _runaway(settings), clock, patience)
+        patience = max(timedelta(seconds=PASSES * settings.bot_interval), SETTLED_WITHIN)
+        trading, key_id = KalshiTrading(reads, writes), signer.key_id
+        yield LiveBackend(trading, _runaway(settings), clock, patience, key_id)
 
 
 def _runaway(settings: Settings) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from bot.app import execution_backends
+from bot.app.account_identity import kill_if_traded, refuse_another
 from bot.app.close_orders import CloseOrders
 from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
 from bot.app.execution_backends import ExecutionBackend
@@ -140,20 +141,24 @@ class Node:
         # What was shown of another leader's loop is not true of this one.
         self.snapshot_holder.status = self._world.role_status.role().on(self._first)
         if (await self._readable(database)).commit == 0:
-            cash = await backend.cash()
-            await database.open_book(term, self.book, cash, now)
-            log.warning("Opened a new account: %s with $%s in %s", self.book, cash, database.where)
+            await self._open_new(database, term, backend)
         checkpoint = await database.checkpoint(self.book)
         store = database.store(term, self.book)
+        await refuse_another(backend, store, checkpoint, self.book)
         with _legible(self.book):
             handed_on = await backend.begin(_handed_on(checkpoint))
         if handed_on is not None:
-            await store.commit(
-                CommitBatch(state_records=[StateRecord(FENCE, "", handed_on.encode())])
-            )
+            fence = StateRecord(FENCE, "", handed_on.encode())
+            await store.commit(CommitBatch(state_records=[fence]))
         self._world.journal.turn_to(f"{self.book} {await _account(store, checkpoint)}")
         resources = TermResources(
-            store, backend.venue, order_ids(term, now), lose, lambda: backend.block_reason
+            store=store,
+            venue=backend.venue,
+            order_ids=order_ids(term, now),
+            lose=lose,
+            block_reason=lambda: backend.block_reason,
+            purse=backend.purse,
+            account_note=lambda: backend.account_note,
         )
         bot = assembled(self._world, resources)
         with _legible(self.book):
@@ -168,6 +173,12 @@ class Node:
         )
         _show_restored(bot, checkpoint, now)
         return bot
+
+    async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
+        cash = await backend.cash()
+        await database.open_book(term, self.book, cash, self.clock.now())
+        log.warning("Opened a new account: %s with $%s in %s", self.book, cash, database.where)
+        await kill_if_traded(backend, database, self.book, self.clock)
 
     async def _readable(self, database: Database) -> Checkpoint:
         """The book; if its account cannot be read, what was published last is shown all the same.

@@ -78,6 +78,7 @@ class Sources:
     role: Callable[[], Role]
     trading_halted: Callable[[], str | None]
     orders_in_doubt: Callable[[], str | None]
+    account_note: Callable[[], str | None]
     feed: Callable[[], FeedView | None] = _unknown
 
 
@@ -142,6 +143,7 @@ class Publisher:
                 trading_halted=self._from.trading_halted(),
                 orders_in_doubt=self._from.orders_in_doubt(),
                 closing=self._from.trader.unclosed,
+                account_note=self._from.account_note(),
             )
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
@@ -381,6 +383,7 @@ class Publisher:
             entries_stopped=trader.entries_stopped,
             trading_halted=self._from.trading_halted(),
             orders_in_doubt=self._from.orders_in_doubt(),
+            account_note=self._from.account_note(),
             feed=self._from.feed(),
             closing=trader.unclosed,
             positions_count=len(trader.portfolio.positions),

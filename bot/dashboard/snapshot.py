@@ -58,6 +58,7 @@ class BotStatus:
     entries_stopped: str | None = None
     trading_halted: str | None = None
     orders_in_doubt: str | None = None
+    account_note: str | None = None
     positions_count: int = 0
     total_exposure: float = 0.0
     watched_markets: int = 0

@@ -41,7 +41,7 @@ class Signer:
 
         Raises ValueError, without the key in it, for what is no RSA or Ed25519 key.
         """
-        self._key_id = key_id
+        self.key_id = key_id
         self._sign = _signature(_pem(secret))
         self._clock = clock
         self._ahead = timedelta()
@@ -56,7 +56,7 @@ class Signer:
         stamp = str(int((self._clock.now() + self._ahead).timestamp() * 1000))
         signature = self._sign(f"{stamp}{method.upper()}{path}".encode())
         return {
-            "KALSHI-ACCESS-KEY": self._key_id,
+            "KALSHI-ACCESS-KEY": self.key_id,
             "KALSHI-ACCESS-SIGNATURE": b64encode(signature).decode("ascii"),
             "KALSHI-ACCESS-TIMESTAMP": stamp,
         }

@@ -200,6 +200,7 @@ class BotView(Struct, frozen=True, kw_only=True):
     entries_stopped: str | None
     trading_halted: str | None = None
     orders_in_doubt: str | None = None
+    account_note: str | None = None
     positions_count: int
     total_exposure: float
     watched_markets: int

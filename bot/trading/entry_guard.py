@@ -38,6 +38,10 @@ def _nothing() -> None:
     return None
 
 
+def _one_purse(_: int) -> None:
+    return None
+
+
 def _goes_on() -> bool:
     return False
 
@@ -63,9 +67,10 @@ class Safety:
     process holds the lease for certain now; `fault` why nothing can be committed; `mismatch` why
     our accounts are not trusted; `halt` why no order of an aim may go to a market now;
     `ended` hears how each came to its end. `now` is the time; None: that of the pass.
-    `stopping` is whether the pass that runs is the last one: it enters nothing any more.
-    `close_requests` is what operators want closed.
-    As it stands, nobody objects, nobody wants anything, nothing is kept: for replays and tests.
+    `stopping` is whether the pass that runs is the last one: it enters nothing any more;
+    `purse` the cash on a shard, None if it is not kept apart. `close_requests` is what operators
+    want closed. As it stands, nobody objects, nobody wants anything, nothing is kept: for replays
+    and tests.
     """
 
     store: Intents = field(default_factory=NullStore)
@@ -79,6 +84,7 @@ class Safety:
     now: Callable[[], datetime | None] = _nothing
     stopping: Callable[[], bool] = _goes_on
     close_requests: Callable[[], CloseRequests] = nothing
+    purse: Callable[[int], Dollars | None] = _one_purse
 
     def permit(self) -> Permit:
         """What they all say now."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.core.market.market import Market
+from bot.core.market.money import Dollars
 from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
@@ -54,6 +55,10 @@ class OrderGateway:
     def halt(self, market: Market, aim: Aim) -> Stop | None:
         """Why no order of that aim is sent to a market now; None if one is."""
         return self._safety.halt(market, aim)
+
+    def purse(self, shard: int) -> Dollars | None:
+        """The cash on a shard; None if it is not kept apart."""
+        return self._safety.purse(shard)
 
     def waits_for(self, ticker: str) -> Stop | None:
         """Why nothing else is sent for a market now; None if it is."""

@@ -1,36 +1,39 @@
-"""Holds our accounts against those of the exchange: what we believe must be what is there.
+"""Reconciles our account with the exchange's: what we believe must be what is there.
 
-While positions differ, nothing is entered: somebody else trades on the account, or we are wrong.
-Cash alone may differ (a deposit, a fee that is rounded later): that is said, and trading goes on.
-Leaves out what the differences are (`core.reconcile`).
+While positions differ, nothing is entered: somebody else trades on the account, or we are wrong;
+nor while another such bot trades there. Cash that differs and orders of other hands are told, and
+trading goes on. Leaves out what the differences are (`core.account.reconcile`).
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
-from bot.core.market.money import ZERO
+from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
 from bot.trading.trader import Trader
 
 log = logging.getLogger("main")
 
-#: Between two looks.
-EVERY: Final = timedelta(seconds=60)
-#: Seconds the exchange has to answer: operator flags wait meanwhile.
+#: Between two looks; and until the next one, when something differs.
+EVERY: Final = timedelta(seconds=10)
+RECHECK: Final = timedelta(seconds=2)
+#: How long an open market may differ: nothing but an order changes what is held of it.
+OPEN_MARKET: Final = timedelta(seconds=2)
+#: Seconds that the exchange has to tell: whoever looks has switches to obey meanwhile.
 ANSWER: Final = 5.0
 _NOT_YET: Final = "positions have not been reconciled with the exchange yet"
 
 
 class Accounts(Protocol):
-    """The account as the exchange reports it."""
+    """Reports what is there."""
 
     async def account(self) -> AccountNow:
-        """Cash and all positions as the exchange reports them. Raises ExchangeError."""
+        """What the exchange tells of the account now. Raises ExchangeError."""
         ...
 
 
@@ -44,46 +47,68 @@ class ComparisonView(Protocol):
         ...
 
 
-class Reconciliation:
-    """Reconciles the trader's account with the exchange, once a minute.
+def _unknown(_: str) -> bool:
+    return False
 
-    `objection` is why nothing may be entered, None if all agrees.
+
+class Reconciliation:
+    """The account of a trader, reconciled with the exchange's now and then.
+
+    `block_reason` is why nothing may be entered, None if all agrees; `note` what else is not ours.
     """
 
     def __init__(
-        self, accounts: Accounts, trader: Trader, clock: Clock, patience: timedelta = EVERY
+        self,
+        accounts: Accounts,
+        trader: Trader,
+        clock: Clock,
+        patience: timedelta = EVERY,
+        is_open: Callable[[str], bool] = _unknown,
     ) -> None:
         """`patience` is how long a market that agreed may differ: what was settled is booked later.
 
-        It must be longer than the time between two passes.
+        It must be longer than the time between two passes. One that `is_open` may not.
         """
         self.block_reason: str | None = _NOT_YET
+        self.note: str | None = None
         self._accounts = accounts
         self._trader = trader
         self._clock = clock
         self._patience = patience
+        self._is_open = is_open
         self._due: datetime | None = None
         self._mismatches: dict[str, datetime] = {}
         self._is_silent = False
-        self._cash_said = ""
         self._view: ComparisonView | None = None
+        self._reported = ""
+        self._purses: tuple[AccountNow, Dollars] | None = None
+
+    def purse(self, shard: int) -> Dollars | None:
+        """The cash on a shard as last told, less all that was spent since; None if not told."""
+        if self._purses is None:
+            return None
+        account, cash = self._purses
+        reported = account.shards.get(shard)
+        return (
+            None if reported is None else reported - max(cash - self._trader.portfolio.cash, ZERO)
+        )
 
     def show_on(self, view: ComparisonView) -> None:
         """Let each comparison be seen there."""
         self._view = view
 
     async def poll(self) -> None:
-        """Hold them against each other, if that is due; what cannot be asked changes nothing."""
+        """Reconcile, if that is due; what cannot be asked changes nothing."""
         now = self._clock.now()
         if self._due is not None and now < self._due:
             return
         before = self._trader.portfolio
         account = await self._ask()
         # What trades right now is in one account and not yet in the other.
-        if account is None or self._trader.unresolved or self._trader.portfolio is not before:
+        if account is None or self._trader.portfolio is not before:
             return
-        self._due = now + EVERY
-        self._compare(account, now)
+        self._purses = account, before.cash
+        self._due = now + (RECHECK if self._compare(account, now) else EVERY)
 
     async def _ask(self) -> AccountNow | None:
         try:
@@ -104,21 +129,33 @@ class Reconciliation:
             log.warning("The exchange does not report the account: %s", why)
         self._is_silent = True
 
-    def _compare(self, account: AccountNow, now: datetime) -> None:
+    def _compare(self, account: AccountNow, now: datetime) -> bool:
+        """Whether something differs that may be over with the next look."""
         portfolio = self._trader.portfolio
-        wrong = position_differences(portfolio, account)
-        found = f"positions differ from the exchange: {'; '.join(wrong)}"
-        self._mismatches = {t: self._mismatches.get(t, now) for t in _differing(portfolio, account)}
-        lasts = any(now - since >= self._patience for since in self._mismatches.values())
+        # Of a market with an order in doubt nobody can say what is held; of the others one can.
+        in_doubt = {order.ticker for order in self._trader.unresolved}
+        differing = [t for t in _differing(portfolio, account) if t not in in_doubt]
+        self._mismatches = {t: self._mismatches.get(t, now) for t in differing}
+        lasts = any(now - since >= self._patience_for(t) for t, since in self._mismatches.items())
         # The exchange settles a market before it says so: that alone is no difference.
-        if not wrong or self.block_reason or lasts:
-            self._say(found if wrong else None)
-        cash = "" if wrong else "; ".join(cash_differences(portfolio, account))
-        if cash and cash != self._cash_said:
-            log.warning("Positions reconciled with the exchange, %s", cash)
-        self._cash_said = cash
+        if not differing or self.block_reason or lasts:
+            self._say(_mismatch(portfolio, account, differing) or _rivalry(account))
+        if not (differing or in_doubt):
+            self._report(account, cash_differences(portfolio, account))
         if self._view is not None:
             self._view.compared(now, portfolio, account, self.block_reason)
+        return bool(differing)
+
+    def _patience_for(self, ticker: str) -> timedelta:
+        return OPEN_MARKET if self._is_open(ticker) else self._patience
+
+    def _report(self, account: AccountNow, cash: list[str]) -> None:
+        others = [f"{len(account.resting)} orders of other hands rest"] if account.resting else []
+        found = "; ".join([*cash, *others, *account.resting[:3]])
+        self.note = found or None
+        if found and found != self._reported:
+            log.warning("Positions reconciled with the exchange, %s", found)
+        self._reported = found
 
     def _say(self, block_reason: str | None) -> None:
         if block_reason and block_reason != self.block_reason:
@@ -131,3 +168,23 @@ def _differing(portfolio: Portfolio, account: AccountNow) -> Iterator[str]:
     for ticker in {*portfolio.positions, *account.positions}:
         if portfolio.size(ticker) != account.positions.get(ticker, ZERO):
             yield ticker
+
+
+def _mismatch(portfolio: Portfolio, account: AccountNow, differing: list[str]) -> str | None:
+    if not differing:
+        return None
+    wrong = [
+        sentence
+        for sentence in position_differences(portfolio, account)
+        if sentence.partition(":")[0] in differing
+    ]
+    return f"positions differ from the exchange: {'; '.join(wrong)}"
+
+
+def _rivalry(account: AccountNow) -> str | None:
+    if not account.rivals:
+        return None
+    return (
+        f"another bot of this kind trades the account ({len(account.rivals)} order groups are not "
+        "ours): two databases, perhaps. Stop one of them, and start this one again"
+    )

@@ -372,6 +372,7 @@ class Trader:
             stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
             entries=self._entry_guard.breakers.entered_lately(at),
             halt=self._gateway.halt(shown.market, order.aim),
+            purse=self._gateway.purse(shown.market.exchange_index),
         )
         return review.review(order, shown, account, self._rules.limits)
 

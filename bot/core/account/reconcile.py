@@ -4,7 +4,7 @@ Leaves out why they differ, and what to do about it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -17,10 +17,17 @@ CASH_TOLERANCE: Final = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class AccountNow:
-    """An account as the exchange tells it: dollars, and signed contracts by ticker (+ is YES)."""
+    """An account as the exchange tells it: dollars, and signed contracts by ticker (+ is YES).
+
+    `shards` is the cash by shard, as far as it is told; `resting` are orders that wait in a book,
+    which no order of ours does, in words; `rivals` the order groups of another such bot.
+    """
 
     cash: Dollars
     positions: Mapping[str, Contracts]
+    shards: Mapping[int, Dollars] = field(default_factory=dict)
+    resting: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
 
 def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:

@@ -46,7 +46,8 @@ class Place:
 class AccountRisk:
     """Whose order it is: the portfolio, what stops entries, how many came in the last minute.
 
-    `halt` is why nothing at all may be traded in its market now.
+    `halt` is why nothing at all may be traded in its market now, `purse` the cash on the shard of
+    that market where the exchange keeps it apart.
 
     `places` are by ticker of market. One that is not known counts as that of the order, and an
     order of an unknown category as one of every category: ignorance widens no limit.
@@ -57,6 +58,7 @@ class AccountRisk:
     stop: Stop | None = None
     entries: int = 0
     halt: Stop | None = None
+    purse: Dollars | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,10 @@ def _too_poor(case: Case) -> Stop | None:
     # What an order closes pays its own fee; what it opens is paid from the cash there is.
     fills = len(case.shown.book.against(case.order.side))
     cost = case.cost + case.fees.most(case.opened, case.order.limit, fills)
-    cash = case.account.portfolio.cash
+    cash, purse = case.account.portfolio.cash, case.account.purse
+    if purse is not None and purse < cash:
+        shard = case.shown.market.exchange_index
+        return _above("cash", "cost with fees can be", cost, purse, f"cash on shard {shard}")
     return _above("cash", "cost with fees can be", cost, cash, "cash")
 
 

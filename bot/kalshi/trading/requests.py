@@ -114,8 +114,34 @@ class KalshiTrading:
 
     async def cash(self) -> Dollars:
         """Dollars of all shards together."""
-        balance = await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
-        return Decimal(balance.balance_dollars)
+        return Decimal((await self._balance()).balance_dollars)
+
+    async def purses(self) -> tuple[Dollars, dict[int, Dollars]]:
+        """Dollars of all shards together, and by shard as far as that is told."""
+        balance = await self._balance()
+        shards = balance.balance_breakdown or ()
+        return Decimal(balance.balance_dollars), {
+            shard.exchange_index: Decimal(shard.balance) for shard in shards
+        }
+
+    async def user_id(self) -> str | None:
+        """The member whose orders are listed; None while there are none."""
+        shape = _shape(orders.OwnedOrders)
+        listed = (await self._reads.read("/portfolio/orders", [("limit", "1")], shape)).orders
+        return listed[0].user_id if listed else None
+
+    async def resting(self) -> tuple[str, ...]:
+        """The orders that wait in a book, in words. None of them is one of ours."""
+
+        def read(body: bytes) -> Page[Raw]:
+            page = outline(orders.OrderListing, body)
+            return page.orders, page.cursor
+
+        pages = self._pages("/portfolio/orders", [("status", "resting")], read, is_patient=True)
+        return tuple([_in_words(raw) async for page in pages for raw in page])
+
+    async def _balance(self) -> account.Balance:
+        return await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
 
     async def caught_up_to(self) -> datetime:
         """The moment, by the exchange's clock, up to which these reads know everything."""
@@ -246,6 +272,15 @@ def _if_it_is(order: Order, number: int, raw: Raw) -> orders.ListedOrder | None:
         return decode(orders.ListedOrder, raw)
     except ExchangeError as error:
         raise ExchangeError(f"GET /portfolio/orders: entry {number}: {error}") from error
+
+
+def _in_words(raw: Raw) -> str:
+    """An order of other hands in a line; one that cannot be read is one all the same."""
+    try:
+        found = decode(orders.ListedOrder, raw)
+    except ExchangeError:
+        return "an order that cannot be read"
+    return f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

@@ -100,10 +100,6 @@ class LiveVenue:
         self._began = self._stopped_at()
         return handed_on
 
-    async def rivals(self) -> list[str]:
-        """Order groups of another bot that trades this account, too. Raises ExchangeError."""
-        return await self._fence.rivals()
-
     async def submit(self, approved: Approved) -> Execution | Unresolved:
         """Trade and say what became of the order; a client order id seen before trades nothing."""
         order = approved.order
@@ -133,9 +129,11 @@ class LiveVenue:
         return await self._looked(order, partial(self._look, order), self._polling.later)
 
     async def account(self) -> AccountNow:
-        """Cash and all positions as the exchange reports them. Raises ExchangeError."""
-        positions = await self._exchange.positions()
-        return AccountNow(await self._exchange.cash(), positions)
+        """What the exchange tells of the account now. Raises ExchangeError."""
+        exchange = self._exchange
+        positions, (cash, shards) = await exchange.positions(), await exchange.purses()
+        rivals = await self._fence.rivals() if self._began else []
+        return AccountNow(cash, positions, shards, await exchange.resting(), tuple(rivals))
 
     async def _after(self, order: Order, error: ExchangeError) -> Execution | Unresolved:
         if outcome.is_final(error):

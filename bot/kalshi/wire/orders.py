@@ -183,6 +183,18 @@ class OrderListing(Struct, frozen=True):
     cursor: str
 
 
+class OwnedOrder(Struct, frozen=True):
+    """Whose an order is."""
+
+    user_id: Id
+
+
+class OwnedOrders(Struct, frozen=True):
+    """GET /portfolio/orders, of which only that is read."""
+
+    orders: list[OwnedOrder] | None
+
+
 class NamedOrder(Struct, frozen=True):
     """All that has to be known of an order that is not ours."""
 

@@ -295,3 +295,37 @@ async def test_accounts_may_differ_for_longer_than_a_pass_takes_to_come(here):
     ) as backend:
         assert isinstance(backend, LiveBackend)
         assert backend._patience == timedelta(seconds=900)
+
+
+# Whose account it is
+
+
+async def test_another_bot_on_the_account_stops_entries():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        assert await at_desk.poll() is None
+
+        await desk_on(live).begin(None)
+
+        assert "another bot of this kind trades the account" in await at_desk.poll()
+
+
+async def test_an_entry_is_paid_from_the_purse_of_its_shard():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        assert at_desk.backend.purse(0) is None
+        await at_desk.poll()
+
+        assert [at_desk.backend.purse(shard) for shard in (0, 2)] == [1_000, 500]
+
+
+async def test_an_account_that_was_traded_is_known_by_its_member():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        assert await at_desk.backend.history() is None
+        await at_desk.submit(buying())
+
+        owner = await at_desk.backend.owner()
+
+        assert owner.user_id == live.ann.user_id
+        assert await at_desk.backend.history() == "orders and 1 positions"

@@ -46,6 +46,7 @@ class Shown(Bench):
             role=lambda: self.role,
             trading_halted=lambda: self.trading_halted,
             orders_in_doubt=lambda: self.trader.orders_in_doubt,
+            account_note=lambda: None,
         )
         self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
         self.keeper.serve(self.publisher, ())

@@ -245,8 +245,8 @@ async def test_a_term_stops_the_groups_that_another_database_began():
         refused = await live.trade(buying())
 
         assert refused.code == "order_group_triggered"
-        assert len(await live.venue.rivals()) == 2 * len(live.exchange.state.shards)
-        assert await other.rivals() == []
+        assert len(await live.venue._fence.rivals()) == 2 * len(live.exchange.state.shards)
+        assert await other._fence.rivals() == []
 
 
 async def test_groups_of_the_owner_are_left_alone():
@@ -256,7 +256,7 @@ async def test_groups_of_the_owner_are_left_alone():
         await live.venue.open_term(None)
 
         assert not own.is_triggered
-        assert await live.venue.rivals() == []
+        assert await live.venue._fence.rivals() == []
 
 
 _READS = st.sampled_from(
