@@ -69,6 +69,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.score
 	$(BIN)/python -m bench.whales
 	$(BIN)/python -m bench.http_full_state
+	$(BIN)/python -m bench.events
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.store

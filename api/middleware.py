@@ -185,9 +185,10 @@ class EdgeMiddleware:
                     await self._hold_back(headers, receive)
             elif head:
                 message = {**message, "body": b""}
-            elif message.get("body"):
+            elif body := message.get("body"):
                 # A secret is masked with as many stars: the length is still true.
-                message = {**message, "body": self._scrubber.answer(message["body"])}
+                clean = self._scrubber.answer(body)
+                message = message if clean is body else {**message, "body": clean}
             await send(message)
 
         asked = {**scope, "method": "GET", HEAD_ONLY: True} if head else scope
@@ -205,7 +206,8 @@ class EdgeMiddleware:
             await turn.enter_async_context(self._opened().turns)
 
             async def begun(message: Message) -> None:
-                await turn.aclose()
+                if message["type"] == "http.response.start":
+                    await turn.aclose()
                 await send(message)
 
             await self._app(scope, receive, begun)

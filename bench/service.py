@@ -85,6 +85,11 @@ class _Idle:
         pass
 
 
+def services(snapshot_holder: SnapshotHolder) -> "_Services":
+    """What the app needs to answer from there."""
+    return _Services(snapshot_holder=snapshot_holder)
+
+
 @dataclass(frozen=True, slots=True)
 class _Services:
     snapshot_holder: SnapshotHolder = field(default_factory=sample.snapshot_holder)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.serving.connections import most_connections
 from bot.dashboard.snapshot import Snapshot, SnapshotHolder
@@ -31,14 +31,14 @@ class Frame:
 
     snapshot: Snapshot
     name: str
-    body: bytes
+    message: Message
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Frame":
         """The event of a snapshot: JSON has no line breaks, so its data is one line."""
         name = snapshot.etag.strip('"')
         head = f"event: state\nid: {name}\ndata: ".encode()
-        return cls(snapshot, name, head + snapshot.body + b"\n\n")
+        return cls(snapshot, name, _part(head + snapshot.body + b"\n\n"))
 
 
 class Listeners:
@@ -55,7 +55,7 @@ class Listeners:
         self._snapshot_holder = snapshot_holder
         self._ended = ended
         self._heartbeat = heartbeat
-        self._most = most_connections() // 2 if most is None else most
+        self.most = most_connections() // 2 if most is None else most
         self._count = 0
         self._frame = Frame.of(snapshot_holder.snapshot)
 
@@ -65,7 +65,7 @@ class Listeners:
     @property
     def has_room(self) -> bool:
         """Whether one more may listen."""
-        return self._count < self._most
+        return self._count < self.most
 
     @property
     def frame(self) -> Frame:
@@ -80,7 +80,7 @@ class Listeners:
         self._count += 1
         try:
             async with asyncio.TaskGroup() as group:
-                ends = (self._ended(), _gone(receive), self._push(known, send))
+                ends = (self._ended(), _gone(receive), self._push(known, send), self._beat(send))
                 tasks = {group.create_task(_done(end)) for end in ends}
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
@@ -94,18 +94,15 @@ class Listeners:
             frame = self.frame
             if frame.name != known:
                 known = frame.name
-                await send(_part(frame.body))
-            elif not await self._is_news():
-                await send(_part(_BEAT))
-
-    async def _is_news(self) -> bool:
-        """Whether another snapshot came before it was time for a sign of life."""
-        try:
-            async with asyncio.timeout(self._heartbeat):
+                await send(frame.message)
+            else:
                 await self._snapshot_holder.newer()
-        except TimeoutError:
-            return False
-        return True
+
+    async def _beat(self, send: Send) -> None:
+        # A task of its own: a deadline for each frame would cost as much as sending it.
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            await send(_part(_BEAT))
 
 
 class EventStream(Response):
@@ -141,5 +138,5 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _part(body: bytes) -> dict[str, object]:
+def _part(body: bytes) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": True}
