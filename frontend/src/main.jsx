@@ -74,7 +74,7 @@ function Panels({ state, bot }) {
         <EquityPanel state={state} />
         <FunnelPanel />
       </div>
-      <PositionsPanel />
+      <PositionsPanel bot={bot} />
       <Tabs place={place} state={state} bot={bot} />
     </>
   );

@@ -175,7 +175,7 @@ def test_the_settings_show_what_differs_and_no_secret(stopped):
     opened(stopped, "Settings")
     rows = {cells[0]: cells for cells in stopped.rows("[aria-label='Settings table']")}
 
-    assert rows["BOT_MIN_EDGE"][1:] == ["◆ -100", "0"]
+    assert rows["BOT_MIN_EDGE"][1:] == ["◆ -100", "not set"]
     assert rows["API_TOKEN"][1] == "◆ set"
     assert TOKEN not in stopped.page.content()
 
@@ -218,6 +218,34 @@ def test_kill_resume_and_start_by_click(stopped):
     stopped.wait_for("STOPPED", ".condition .state")
     act(stopped, "Start")
     stopped.wait_for("RUNNING", ".condition .state")
+
+
+@pytest.fixture
+def killed(demo):
+    demo.post("/bot/kill?reason=a%20test")
+    yield
+    demo.post("/bot/resume")
+
+
+@pytest.mark.usefixtures("killed")
+def test_close_and_flatten_by_click(chromium, demo):
+    with tab(chromium, demo.address) as one:
+        one.page.locator("#positions .close").first.wait_for()
+        label = one.page.locator("#positions .close").first.get_attribute("aria-label")
+        ticker = label.split()[-1]
+        one.page.get_by_role("button", name=label).click()
+        one.page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        one.page.get_by_label("Token", exact=True).fill(TOKEN)
+        one.page.get_by_role("button", name="Send").click()
+        one.wait_for("Close: clos", "#positions .answer")
+        until(lambda: ticker not in held(one), "that position is closed")
+        act(one, "Flatten")
+        until(lambda: not held(one), "nothing is held")
+        one.wait_for("Nothing is held.", "#positions")
+
+
+def held(one):
+    return {position["ticker"] for position in one.fetch("positions")["positions"]}
 
 
 @pytest.mark.parametrize("way", ["pushed", "polled"])

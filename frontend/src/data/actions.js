@@ -39,6 +39,29 @@ export const ACTIONS = {
   },
 };
 
+ACTIONS.flatten = {
+  label: "Flatten",
+  path: () => "bot/flatten",
+  ask: (mode) => ({
+    title: "Close all positions?",
+    text: `Everything is closed at the next books, whatever the model says, and nothing is entered until Resume.${live(mode)}`,
+    button: "Flatten",
+    danger: true,
+  }),
+};
+
+/** Close one position: {ticker, size, side}. */
+export const closing = ({ ticker, size, side }) => ({
+  label: "Close",
+  path: () => `positions/${encodeURIComponent(ticker)}/close`,
+  ask: (mode) => ({
+    title: `Close ${ticker}?`,
+    text: `${size} ${side} are closed at the next book, whatever the model says, and again until nothing is left.${live(mode)}`,
+    button: "Close",
+    danger: true,
+  }),
+});
+
 /** Send it; {done, text}, or {wantsToken, text} if a token is missing or wrong. */
 export async function perform(action, value) {
   try {
@@ -56,7 +79,8 @@ export async function perform(action, value) {
 }
 
 function answered(label, answer) {
+  const left = Object.entries(answer.left ?? {}).map(([ticker, why]) => `${ticker}: ${why}`);
   const rest = Object.entries(answer).filter(([name]) => name !== "status");
   const more = rest.filter(([, value]) => typeof value !== "object").map(([name, value]) => `${name} ${value}`);
-  return [`${label}: ${String(answer.status ?? "done").replaceAll("_", " ")}`, ...more].join(", ");
+  return [`${label}: ${String(answer.status ?? "done").replaceAll("_", " ")}`, ...more, ...left].join(", ");
 }

@@ -1,11 +1,11 @@
 // The bar that stays in sight: mode, state of the bot, age of the data, controls.
 
 import { useState } from "preact/hooks";
-import { ACTIONS, perform } from "../data/actions.js";
+import { ACTIONS } from "../data/actions.js";
 import { serverNow, tokens } from "../data/api.js";
 import { useToken } from "../data/feed.js";
 import { condition, freshness, lamps } from "../data/status.js";
-import { Dialog } from "../ui/dialog.jsx";
+import { useActing } from "../ui/acting.jsx";
 import { span, time } from "../ui/format.js";
 import { Mark } from "../ui/parts.jsx";
 
@@ -103,64 +103,24 @@ function barred(name, bot) {
 }
 
 function Controls({ bot }) {
-  const [asked, setAsked] = useState(null);
-  const [answer, setAnswer] = useState(null);
-  const [locked, setLocked] = useState(null);
-  const send = async (name, value) => {
-    setAnswer({ text: `${ACTIONS[name].label} …`, level: "idle" });
-    const result = await perform(ACTIONS[name], value);
-    if (result.wantsToken) {
-      setAnswer(null);
-      setAsked({ name, value, token: true, problem: result.problem });
-      return;
-    }
-    setAnswer({ text: result.text, level: result.done ? "good" : "bad" });
-    if (result.text.includes("Set API_TOKEN")) setLocked(result.text);
-  };
-  const onAnswer = (value) => {
-    const { name, token, value: before } = asked;
-    setAsked(null);
-    if (value === null) return;
-    if (token) tokens.set("act", value);
-    send(name, token ? before : value);
-  };
+  const { send, answer, dialog, locked } = useActing(bot);
   return (
     <div class="controls">
       <div class="buttons" role="group" aria-label="Controls">
         {Object.entries(ACTIONS).map(([name, action]) => {
           const reason = locked ?? barred(name, bot);
           return (
-            <button type="button" key={name} class={name} disabled={reason !== null} title={reason ?? undefined} onClick={() => setAsked({ name })}>
+            <button type="button" key={name} class={name} disabled={reason !== null} title={reason ?? undefined} onClick={() => send(action)}>
               {action.label}
             </button>
           );
         })}
       </div>
-      <p class="answer" role="status">
-        {answer && (
-          <>
-            <Mark level={answer.level} /> {answer.text}
-          </>
-        )}
-      </p>
-      {asked && (
-        <Dialog
-          key={asked.token ? "token" : asked.name}
-          ask={asked.token ? tokenQuestion(asked) : ACTIONS[asked.name].ask(bot?.mode)}
-          onAnswer={onAnswer}
-        />
-      )}
+      {answer}
+      {dialog}
     </div>
   );
 }
-
-const tokenQuestion = ({ name, problem }) => ({
-  title: `${ACTIONS[name].label} wants the acting token`,
-  text: "The value of API_TOKEN. It stays in this tab and is forgotten when the tab closes.",
-  problem,
-  button: "Send",
-  field: { label: "Token", secret: true, required: true },
-});
 
 export function ReadTokenDialog({ failure }) {
   const [value, setValue] = useState("");

@@ -1,21 +1,42 @@
 // What is held, what it has come to, and why it is still held.
 
+import { closing } from "../data/actions.js";
+import { useActing } from "../ui/acting.jsx";
 import { cents, money, NONE, score, size, span } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
 import { Gain, Missing, Panel, Ticker } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 
-export function PositionsPanel() {
+export function PositionsPanel({ bot }) {
+  const { send, answer: said, dialog } = useActing(bot);
   const answer = useAnswer("positions", 3);
   const rows = answer.data?.positions ?? [];
   const old = answer.data?.reason;
   return (
     <Panel id="positions" title={`Positions ${answer.data ? rows.length : ""}`} note={old ? <span class="warn-text">▲ {old}</span> : "YES prices in cents"}>
       <Missing answer={answer} what="the positions" />
-      {answer.data && <Table label="Positions" columns={COLUMNS} rows={rows} id={(row) => row.ticker} first={["value", true]} empty="Nothing is held." />}
+      {answer.data && <Table label="Positions" columns={[...COLUMNS, closeColumn(send, bot)]} rows={rows} id={(row) => row.ticker} first={["value", true]} empty="Nothing is held." />}
+      {said}
+      {dialog}
     </Panel>
   );
 }
+
+/** A button, or that it is being closed and why it is still open. */
+const closeColumn = (send, bot) => ({
+  key: "close",
+  label: "Close",
+  cell: (row) =>
+    bot.closing?.[row.ticker] !== undefined ? (
+      <span class="warn-text" title={bot.closing[row.ticker]}>
+        ▲ closing
+      </span>
+    ) : (
+      <button type="button" class="close" aria-label={`Close ${row.ticker}`} onClick={() => send(closing(row))}>
+        Close
+      </button>
+    ),
+});
 
 const COLUMNS = [
   { key: "ticker", label: "Market", sort: (row) => row.ticker, wide: true, cell: (row) => <Market row={row} /> },
