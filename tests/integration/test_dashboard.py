@@ -221,13 +221,16 @@ def test_kill_resume_and_start_by_click(stopped):
 
 
 @pytest.fixture
-def killed(demo):
-    demo.post("/bot/kill?reason=a%20test")
+def held_on(demo, chromium):
+    """Positions that only an operator closes: the loop is stopped while there are two or more."""
+    demo.wait_for(lambda status: status["positions_count"] >= 2, "two positions")
+    demo.post("/bot/stop")
     yield
     demo.post("/bot/resume")
+    demo.post("/bot/start")
 
 
-@pytest.mark.usefixtures("killed")
+@pytest.mark.usefixtures("held_on")
 def test_close_and_flatten_by_click(chromium, demo):
     with tab(chromium, demo.address) as one:
         one.page.locator("#positions .close").first.wait_for()
