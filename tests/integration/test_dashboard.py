@@ -234,8 +234,8 @@ def held_on(demo, chromium):
 def test_close_and_flatten_by_click(chromium, demo):
     with tab(chromium, demo.address) as one:
         one.page.locator("#positions .close").first.wait_for()
-        label = one.page.locator("#positions .close").first.get_attribute("aria-label") or ""
-        ticker = label.split()[-1]
+        label = one.page.locator("#positions .close").first.get_attribute("aria-label")
+        ticker = (label or "").split()[-1]
         one.page.get_by_role("button", name=label).click()
         one.page.get_by_role("dialog").get_by_role("button", name="Close").click()
         one.page.get_by_label("Token", exact=True).fill(TOKEN)
