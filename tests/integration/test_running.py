@@ -658,22 +658,23 @@ async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks
 
         def is_old():
             ages.append((age(a), age(b)))
-            return age(a) >= 1.5
+            return age(a) >= 4
 
         await until(is_old)
-        assert max(theirs - mine for mine, theirs in ages) < 0.5
+        # Coarse: other tests run beside this one.
+        assert max(theirs - mine for mine, theirs in ages) < 2
         figures = dict(line.split() for line in _figures(a))
         reported = [
             float(figures[f"kalshiproto_{name}_age{'' if name == 'cycle' else '_max'}_seconds"])
             for name in ("cycle", "book")
         ]
-        assert reported[1] == pytest.approx(reported[0], abs=0.5)
+        assert reported[1] == pytest.approx(reported[0], abs=2)
 
     async with running(settings) as again:
         started = again.clock.now()
         await until(lambda: age(again) > 0 and again.clock.now() - started > timedelta(seconds=0.3))
         passed = (again.clock.now() - seen).total_seconds()
-        assert age(again) == pytest.approx(passed, abs=0.5)
+        assert age(again) == pytest.approx(passed, abs=2)
 
 
 def _figures(service):

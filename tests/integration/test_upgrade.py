@@ -82,7 +82,12 @@ async def test_the_service_goes_on_with_the_account(database, tmp_path):
 def test_the_settings_of_the_version_before_are_taken():
     old = ROOT / "tests/data/kalshiproto-0.1.0.env"
 
-    assert config.load(old) == config.load(None)
+    taken, new = config.load(old), config.load(None)
+    written = {"bot_enter_above", "bot_enter_below", "bot_exit_low", "bot_exit_high"}
+    written |= {"bot_min_edge"}
+    # What a copied example of that version has written down goes on meaning what it meant.
+    assert (taken.bot_enter_above, taken.bot_exit_high, taken.bot_min_edge) == (0.6, 0.55, 0.0)
+    assert taken.model_dump(exclude=written) == new.model_dump(exclude=written)
     assert config.misspelt(old) == []
 
 

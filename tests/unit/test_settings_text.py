@@ -75,7 +75,7 @@ def test_a_value_is_taken_as_it_was_meant(monkeypatch, name, text, meant):
         ("BOT_INTERVAL", "0.5", "a whole number, at least 1, at most 86400"),
         ("BOT_INTERVAL", "1m", "a whole number, at least 1"),
         ("BOT_MARKETS", "NaN", "a whole number"),
-        ("BOT_MIN_EDGE", "nan", "at least -100"),
+        ("BOT_MIN_EDGE", "nan", "must be a number"),
         ("LEASE_SECONDS", "inf", "at most 60"),
         ("PAPER_CASH", "inf", "a number, above 0"),
         ("PAPER_CASH", "10,000", "without a comma: 1500 or 0.5"),

@@ -462,7 +462,7 @@ def test_fills_that_do_not_come_to_the_order_are_no_end(reported, filled):
         ([fill_told(order_id="o-2")], "not of order o-1"),
         ([fill_told(ticker="KXRAIN-B")], "not of order o-1"),
         ([fill_told(book_side="bid")], "not of order o-1"),
-        ([fill_told(), fill_told(fee_cost="0.03")], "told in two ways"),
+        ([fill_told(), fill_told(fee_cost="0.03")], "reported in two ways"),
         ([fill_told(yes_price_dollars="1.0000")], "impossible"),
     ],
 )
