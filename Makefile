@@ -27,7 +27,7 @@ WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: fuzz hostile memory clean money
+.PHONY: fuzz hostile mutants memory clean money
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -108,6 +108,10 @@ hostile: $(VENV)/.dev
 ## memory: so many cycles of the demo, days in minutes; resident memory stays where it is
 memory: $(VENV)/.dev
 	$(BIN)/python -m trials.memory --cycles $(CYCLES)
+
+## mutants: the path of money broken in one place at a time; a named test has to notice
+mutants: $(VENV)/.dev
+	$(BIN)/python -m trials.mutants
 
 ## conservation: a million random operations on the simulated exchange lose no contract, no cent
 conservation: $(VENV)/.dev

@@ -1,0 +1,208 @@
+"""Break the path of money in one place at a time: a named test has to notice.
+
+`python -m trials.mutants [--only NAME]`
+
+Each mutation replaces one piece of text in a copy of the code and runs the tests named beside it.
+A mutation that no test notices survives, and the trial fails; so does one whose text is not in
+the code any more, or whose tests fail without it. A table, not a tool that mutates everything:
+what survives there is wording and constants.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[1]
+_COPIED: Final = ("api", "bot", "bench", "docs", "models", "tests", "trials")
+_FILES: Final = ("main.py", "logging_utils.py", "pyproject.toml", "README.md", ".env.example")
+
+
+class Mutation(NamedTuple):
+    """What is broken: in a file one text becomes another; the tests that have to notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS: Final = (
+    Mutation(
+        "an exit is not reduce-only",
+        "bot/kalshi/trading/requests.py",
+        "reduce_only=leaves,",
+        "reduce_only=False,",
+        "tests/unit/kalshi/test_venue.py",
+    ),
+    Mutation(
+        "an exit gives way to the owner's own order",
+        "bot/kalshi/trading/requests.py",
+        '"maker" if leaves else',
+        '"taker_at_cross" if leaves else',
+        "tests/unit/kalshi/test_trading.py",
+    ),
+    Mutation(
+        "an exit has the size of an entry",
+        "bot/core/signals/strategy.py",
+        "(abs(intent.position), Aim.LEAVE)",
+        "(sizing.size, Aim.LEAVE)",
+        "tests/unit/core/signals/test_strategy.py",
+    ),
+    Mutation(
+        "an order is sent though it could not be written down",
+        "bot/trading/order_gateway.py",
+        "return Permit(fault=str(error)).stop",
+        "return None",
+        "tests/unit/trading/test_order_gateway.py",
+    ),
+    Mutation(
+        "an order is sent after its writing without asking again",
+        "bot/trading/order_gateway.py",
+        "await self._unwritten(order) or self._block_reason(approved)",
+        "await self._unwritten(order)",
+        "tests/unit/trading/test_order_gateway.py",
+    ),
+    Mutation(
+        "a lost term still writes",
+        "bot/store/leases.py",
+        "if result.rowcount == 0:",
+        "if result.rowcount < 0:",
+        "tests/unit/store/test_lease.py",
+    ),
+    Mutation(
+        "an earlier epoch of the same holder passes for this one",
+        "bot/store/leases.py",
+        '.where(lease.c.holder == bindparam("whose"), lease.c.epoch == bindparam("which"))',
+        '.where(lease.c.holder == bindparam("whose"), bindparam("which") >= 0)',
+        "tests/unit/store/test_lease.py",
+    ),
+    Mutation(
+        "an order that was written down before is another one, and is taken",
+        "bot/store/writing.py",
+        'if there["status"] is not None or any(',
+        "if False and any(",
+        "tests/unit/store",
+    ),
+    Mutation(
+        "a fee is not paid from the cash",
+        "bot/core/account/portfolio.py",
+        "proceeds - paid - fill.fee, gain, fill.fee)",
+        "proceeds - paid, gain, fill.fee)",
+        "tests/unit/core/account/test_portfolio.py",
+    ),
+    Mutation(
+        "NO pays what YES pays",
+        "bot/core/account/portfolio.py",
+        "return price if side is Side.BUY else ONE - price",
+        "return price",
+        "tests/unit/core/account/test_portfolio.py",
+    ),
+    Mutation(
+        "an order trades through its limit",
+        "bot/core/market/matching.py",
+        "return level.price <= limit if side is Side.BUY else level.price >= limit",
+        "return True",
+        "tests/unit/core/market/test_matching.py",
+    ),
+    Mutation(
+        "more is taken than a level shows",
+        "bot/core/market/matching.py",
+        "min(shown, left)",
+        "left",
+        "tests/unit/core/market/test_matching.py",
+    ),
+    Mutation(
+        "a fill is booked again when its order is asked for again",
+        "bot/trading/order_gateway.py",
+        "self._waiting.pop(order.client_order_id, None)",
+        "pass",
+        "tests/unit/trading/test_order_gateway.py",
+    ),
+    Mutation(
+        "a loss of the day stops nothing",
+        "bot/core/risk/circuit_breakers.py",
+        "if lost < limit:",
+        "if True:",
+        "tests/unit/core/risk",
+    ),
+    Mutation(
+        "a paper order trades without a next book",
+        "bot/trading/paper_venue.py",
+        "return self._without_book(order, error)",
+        "there = SeenBook(approved.book_seen_at, approved.book)",
+        "tests/unit/app/test_desks.py",
+    ),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """1 if a mutation survives."""
+    options = _parser().parse_args(argv)
+    chosen = [one for one in MUTATIONS if options.only in one.name]
+    if not chosen:
+        sys.stdout.write(f"no mutation is named {options.only}\n")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = copied(Path(folder))
+        before = {tests: _failed(copy, tests) for tests in {one.tests for one in chosen}}
+        results = [tried(copy, one, before[one.tests]) for one in chosen]
+    survivors = sum(not caught for caught in results)
+    sys.stdout.write(f"{len(results)} mutations, {survivors} survived\n")
+    return 1 if survivors else 0
+
+
+def copied(folder: Path) -> Path:
+    """The code in a folder of its own, so that nothing broken lies in this one."""
+    for name in _COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in _FILES:
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def tried(copy: Path, mutation: Mutation, before: str | None) -> bool:
+    """Whether the tests notice a mutation; says so. `before` is what fails without it."""
+    path = copy / mutation.file
+    sound = path.read_text(encoding="utf-8")
+    if sound.count(mutation.old) != 1:
+        count = sound.count(mutation.old)
+        sys.stdout.write(f"STALE     {mutation.name}: its text stands {count} times in the code\n")
+        return False
+    if before is not None:
+        sys.stdout.write(f"UNSOUND   {mutation.name}: {before} fails without it\n")
+        return False
+    path.write_text(sound.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        failed = _failed(copy, mutation.tests)
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    sys.stdout.write(f"{'caught' if failed else 'SURVIVED':9} {mutation.name}: {failed or '–'}\n")
+    sys.stdout.flush()
+    return failed is not None
+
+
+def _failed(copy: Path, tests: str) -> str | None:
+    """The first test that fails; None if all pass."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests]
+    # The working directory comes first on the path: the copy is imported, not this code.
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    named = (line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
+    return next(named, done.stdout[-200:]).split(" - ")[0].removeprefix("FAILED ")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trials.mutants", description=__doc__)
+    parser.add_argument("--only", default="", help="those with these words in their name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
