@@ -810,7 +810,8 @@ async def test_a_market_of_an_unknown_shard_is_not_traded():
 
 async def test_fills_booked_from_executions_agree_with_the_account():
     async with stand() as live:
-        start = AccountNow(Decimal(1_500), {})
+        shards = {0: Decimal(1_000), 2: Decimal(500)}
+        start = AccountNow(Decimal(1_500), {}, shards=shards)
         assert await live.venue.account() == start
         portfolio = Portfolio.of_cash(start.cash)
         wishes = [
