@@ -59,14 +59,14 @@ MUTATIONS: Final = (
         "bot/trading/order_gateway.py",
         "return Permit(fault=str(error)).stop",
         "return None",
-        "tests/unit/trading/test_order_gateway.py",
+        "tests/unit/trading",
     ),
     Mutation(
         "an order is sent after its writing without asking again",
         "bot/trading/order_gateway.py",
         "await self._unwritten(order) or self._block_reason(approved)",
         "await self._unwritten(order)",
-        "tests/unit/trading/test_order_gateway.py",
+        "tests/unit/trading",
     ),
     Mutation(
         "a lost term still writes",

@@ -652,6 +652,7 @@ async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks
 
     async with running(settings) as a, running(settings) as b:
         await in_lead(a)
+        await until(lambda: all(one.snapshot_holder.snapshot.state.markets for one in (a, b)))
         await a.control.stop()
         seen = a.snapshot_holder.status.last_update or a.clock.now()
         ages = []
@@ -671,6 +672,7 @@ async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks
         assert reported[1] == pytest.approx(reported[0], abs=2)
 
     async with running(settings) as again:
+        await until(lambda: again.snapshot_holder.snapshot.state.markets)
         started = again.clock.now()
         await until(lambda: age(again) > 0 and again.clock.now() - started > timedelta(seconds=0.3))
         passed = (again.clock.now() - seen).total_seconds()
