@@ -89,6 +89,7 @@ def stopped(demo, chromium):
     """A tab beside the demo, stopped by click, so that nothing changes while it is compared."""
     with tab(chromium, demo.address) as one:
         one.wait_for("RUNNING", ".condition .state")
+        until(lambda: one.fetch("trades?limit=1")["trades"], "a closed trade")
         until(lambda: one.rows("[aria-label='Positions table']"), "a position")
         act(one, "Stop")
         one.wait_for("STOPPED", ".condition .state")
