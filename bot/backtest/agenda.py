@@ -5,7 +5,7 @@ leaves, or everywhere while exits without an opinion are on. All other rows hold
 account is; `Trader` would say the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ class Agenda:
 
 
 def agendas(
-    scores: Scores, shown: Rows, rules: TradeRules, markets: dict[str, Market]
+    scores: Scores, shown: Rows, rules: TradeRules, markets: Mapping[str, Market]
 ) -> list[Agenda]:
     """One for each market with a row among `shown`, which rise."""
     flags = _flags(scores, rules, markets)
@@ -56,7 +56,7 @@ def agendas(
 
 
 def _flags(
-    scores: Scores, rules: TradeRules, markets: dict[str, Market]
+    scores: Scores, rules: TradeRules, markets: Mapping[str, Market]
 ) -> tuple[Flags, Flags, Flags]:
     """Of each row: whether it may change a flat market, a long and a short position."""
     enters = scores.directions != 0

@@ -7,7 +7,7 @@ daily loss stop. While it is certain that no mark in between comes near that, no
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -18,11 +18,12 @@ from bot.backtest.agenda import Agenda, agendas
 from bot.backtest.cycles import Cycles
 from bot.backtest.liquidation import liquidation_values
 from bot.backtest.scores import Scores
-from bot.backtest.tape_source import markets_of, utc_time
+from bot.backtest.tape_source import utc_time
 from bot.core.events import Event
+from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Floats
-from bot.tape.reader import Rows, Tape
+from bot.tape.reader import Rows
 from bot.trading.decision import TradeRules
 from bot.trading.trader import Trader
 
@@ -35,13 +36,18 @@ class BacktestEngine:
     """One run of a trader over a tape. `events` hold what it did, in order."""
 
     def __init__(
-        self, tape: Tape, scores: Scores, cycles: Cycles, rules: TradeRules, trader: Trader
+        self,
+        scores: Scores,
+        cycles: Cycles,
+        markets: Mapping[str, Market],
+        rules: TradeRules,
+        trader: Trader,
     ) -> None:
         self._scores = scores
         self._cycles = cycles
         self._limit = measured(rules.limits.daily_loss_stop)
         self._trader = trader
-        self._markets = markets_of(tape)
+        self._markets = markets
         found = agendas(scores, cycles.shown, rules, self._markets)
         self._agendas = {one.ticker: one for one in found}
         self._due: list[tuple[int, int, str]] = []

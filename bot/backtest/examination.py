@@ -6,7 +6,7 @@ Sharpe Ratio (2014), applied to the mean over events instead of a Sharpe ratio o
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import e, nan, sqrt
+from math import e, sqrt
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -49,12 +49,13 @@ def examined(
     rules: TradeRules,
     cash: Dollars,
     plan: Plan,
-    done: Callable[[], None] = lambda: None,
+    done: Callable[[], object] = lambda: None,
 ) -> tuple[Outcome, dict[str, Any]]:
     """The run, and all figures of it; `done` is called after each run over the tape."""
     outcome = run(scored_tape, rules, cash)
     done()
     trips = outcome.trips
+    ours = cents_a_contract(trips)
     again = _Rerun(scored_tape, rules, cash, done)
     figures = {
         "account": account_figures(outcome),
@@ -63,8 +64,8 @@ def examined(
         "markouts": markouts(outcome.entries, scored_tape.tape.books),
         "orders": dict(outcome.orders),
         "refusals": dict(outcome.refusals),
-        "nulls": {name: _null(again, null, plan, _cents(trips)) for name, null in NULLS.items()},
-        "look_ahead": _look_ahead(again, _cents(trips)),
+        "nulls": {name: _null(again, null, plan, ours) for name, null in NULLS.items()},
+        "look_ahead": _look_ahead(again, ours),
         "trials": _deflated(trips, plan.trials),
         "digest": outcome.trades,
     }
@@ -111,12 +112,12 @@ class _Rerun:
     scored_tape: ScoredTape
     rules: TradeRules
     cash: Dollars
-    done: Callable[[], None]
+    done: Callable[[], object]
 
     def cents(self, scores: Floats) -> float:
         """Cents a contract; NaN without a round trip."""
         other = self.scored_tape.with_scores(scores, self.rules.thresholds)
-        found = _cents(run(other, self.rules, self.cash).trips)
+        found = cents_a_contract(run(other, self.rules, self.cash).trips)
         self.done()
         return found
 
@@ -171,10 +172,6 @@ def expected_best(trials: int) -> float:
     normal = NormalDist()
     first = normal.inv_cdf(1 - 1 / trials)
     return (1 - _EULER) * first + _EULER * normal.inv_cdf(1 - 1 / (trials * e))
-
-
-def _cents(trips: Sequence[ClosedTrip]) -> float:
-    return cents_a_contract(trips)[0] if trips else nan
 
 
 def _or_none(value: float) -> float | None:

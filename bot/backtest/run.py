@@ -6,6 +6,7 @@ ready; a run is the trader, the review, the paper venue and the account over tha
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -14,8 +15,9 @@ from bot.backtest.cycles import Cycles
 from bot.backtest.engine import BacktestEngine
 from bot.backtest.outcome import Outcome, outcome
 from bot.backtest.scores import Scores, scored
-from bot.backtest.tape_source import NextBooks
+from bot.backtest.tape_source import NextBooks, markets_of
 from bot.core.account.portfolio import Portfolio
+from bot.core.market.market import Market
 from bot.core.market.money import Dollars
 from bot.core.market.orderbook import Floats
 from bot.core.signals.strategy import Gates, Thresholds
@@ -28,20 +30,30 @@ from bot.trading.trader import Trader
 
 @dataclass(frozen=True, slots=True)
 class ScoredTape:
-    """A tape with its scores and its cycles of `every` seconds."""
+    """A tape with its scores and its cycles of `every` seconds.
+
+    `markets` and `next_books` are the tape's own, whatever the scores.
+    """
 
     tape: Tape
     scores: Scores
     cycles: Cycles
     every: float
+    markets: Mapping[str, Market]
+    next_books: NextBooks
 
     @classmethod
     def of(
         cls, tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates, every: float
     ) -> Self:
         """The tape in cycles of `every` seconds. Raises ValueError for one not above 0."""
+        return cls.already_scored(tape, scored(tape, scorer, thresholds, gates), every)
+
+    @classmethod
+    def already_scored(cls, tape: Tape, scores: Scores, every: float) -> Self:
+        """The same with the scores at hand."""
         cycles = Cycles.of(tape.books, every)
-        return cls(tape, scored(tape, scorer, thresholds, gates), cycles, every)
+        return cls(tape, scores, cycles, every, markets_of(tape), NextBooks(tape.books))
 
     def under(self, thresholds: Thresholds) -> Self:
         """The same scores, read with other thresholds."""
@@ -55,8 +67,10 @@ class ScoredTape:
 def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
     """What an account of so much cash comes to over the tape."""
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(NextBooks(scored_tape.tape.books)), rules, cash, ids)
-    engine = BacktestEngine(scored_tape.tape, scored_tape.scores, scored_tape.cycles, rules, trader)
+    trader = Trader(PaperVenue(scored_tape.next_books), rules, cash, ids)
+    engine = BacktestEngine(
+        scored_tape.scores, scored_tape.cycles, scored_tape.markets, rules, trader
+    )
     asyncio.run(engine.run())
     start = Portfolio.of_cash(cash)
     return outcome(engine.events, start, trader.equity, scored_tape.tape, scored_tape.cycles)

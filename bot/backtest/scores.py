@@ -16,7 +16,7 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.signals import feature_state, features, regime, strategy
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.ports.exchange import Scorer
-from bot.tape.reader import Rows, Tape, transposed
+from bot.tape.reader import Rows, Tape, market_numbers, transposed
 
 #: Books measured in one piece: enough to be fast, few enough to stay in the cache of a core.
 _PIECE: Final = 20_000
@@ -50,11 +50,12 @@ class Scores:
 def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> Scores:
     """What the model says of every book of a tape."""
     books = tape.books
-    measured = features.completed(_static_features(tape), _history(books))
+    markets = market_numbers(books.tickers)
+    measured = features.completed(_static_features(tape), _history(books, markets))
     predicted = scorer.predict(measured, books.tickers)
-    shut = strategy.gates(
-        books, tape.seconds_to_close, _observations(books), np.zeros(len(books)), gates
-    )
+    observations = _observations(books, markets)
+    fresh = np.zeros(len(books))
+    shut = strategy.gates(books, tape.seconds_to_close, observations, fresh, gates)
     reasons = tuple([g or p for g, p in zip(shut, predicted.reasons, strict=True)])
     is_open = np.array([reason is None for reason in reasons])
     scores = np.where(is_open, predicted.score, np.nan)
@@ -77,40 +78,31 @@ def _static_features(tape: Tape) -> Floats:
     return np.concatenate(parts)
 
 
-def _history(books: Books) -> Floats:
+def _history(books: Books, markets: Rows) -> Floats:
     """The features that compare with earlier books, shape (N, 8)."""
     now = feature_state.bbo(books)
     moved = np.empty((len(books), feature_state.HISTORY_COLUMNS))
-    numbers = _market_numbers(books)
-    memory = np.repeat(feature_state.blank(), numbers.max() + 1)
+    memory = np.repeat(feature_state.blank(), markets.max() + 1)
     for rows in transposed(books):
         these = feature_state.BboHistory(*(column[rows] for column in now))
-        markets = numbers[rows]
-        moved[rows], memory[markets] = feature_state.history(these, memory[markets])
+        those = markets[rows]
+        moved[rows], memory[those] = feature_state.history(these, memory[those])
     return moved
 
 
-def _observations(books: Books) -> Floats:
+def _observations(books: Books, markets: Rows) -> Floats:
     """How many two-sided books of its market were seen up to each, shape (N,).
 
     At most as many as a live cycle remembers.
     """
     two_sided = np.isfinite(books.mid)
-    order = np.argsort(_market_numbers(books), kind="stable")
-    numbers = _market_numbers(books)[order]
+    order = np.argsort(markets, kind="stable")
     so_far = np.cumsum(two_sided[order])
-    first = np.flatnonzero(np.diff(numbers, prepend=-1))
+    first = np.flatnonzero(np.diff(markets[order], prepend=-1))
     before = np.repeat(so_far[first] - two_sided[order][first], np.diff(first, append=len(order)))
     counted = np.empty(len(books))
     counted[order] = np.minimum(so_far - before, regime.WINDOW + 1)
     return counted
-
-
-def _market_numbers(books: Books) -> Rows:
-    numbers: dict[str, int] = {}
-    return np.array(
-        [numbers.setdefault(ticker, len(numbers)) for ticker in books.tickers], dtype=np.intp
-    )
 
 
 def _pieces(size: int) -> Iterator[slice]:

@@ -68,11 +68,12 @@ def trade_figures(trips: Sequence[ClosedTrip]) -> dict[str, Any]:
         return {"count": 0}
     net = _nets(trips)
     won, lost = net[net > 0], net[net < 0]
-    mean, bounds = cents_a_contract(trips)
+    events = [event_of(trip.ticker) for trip in trips]
+    mean, bounds = _ratio(net * 100, _contracts(trips), events)
     held = [(trip.closed_at - trip.opened_at).total_seconds() for trip in trips]
     return {
         "count": len(trips),
-        "events": len({event_of(trip.ticker) for trip in trips}),
+        "events": len(set(events)),
         "contracts": sum(measured(trip.size) for trip in trips),
         "win_rate": len(won) / len(trips),
         "profit_factor": float(won.sum() / -lost.sum()) if len(lost) else None,
@@ -92,11 +93,9 @@ def grouped(trips: Sequence[ClosedTrip], group: Group) -> dict[str, dict[str, An
     return {name: trade_figures(list(part)) for name, part in groupby(ranked, key=group)}
 
 
-def cents_a_contract(trips: Sequence[ClosedTrip]) -> tuple[float, tuple[float, float] | None]:
-    """Net cents over contracts, and the middle 95 % over redrawn events; None for one event."""
-    net = _nets(trips) * 100
-    contracts = np.array([measured(trip.size) for trip in trips])
-    return _ratio(net, contracts, [event_of(trip.ticker) for trip in trips])
+def cents_a_contract(trips: Sequence[ClosedTrip]) -> float:
+    """Net cents over contracts; NaN without a trip."""
+    return float(_nets(trips).sum() * 100 / _contracts(trips).sum()) if trips else float("nan")
 
 
 def markouts(entries: Sequence[Fill], books: Books) -> dict[str, dict[str, Any]]:
@@ -120,6 +119,10 @@ def markouts(entries: Sequence[Fill], books: Books) -> dict[str, dict[str, Any]]
 def _nets(trips: Sequence[ClosedTrip]) -> Floats:
     """What closed trips earned after fees, in dollars."""
     return np.array([measured(trip.net) for trip in trips])
+
+
+def _contracts(trips: Sequence[ClosedTrip]) -> Floats:
+    return np.array([measured(trip.size) for trip in trips])
 
 
 def _ratio(

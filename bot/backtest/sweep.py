@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from bot.backtest.cycles import Cycles
 from bot.backtest.run import ScoredTape
 from bot.backtest.statistics import event_of
 from bot.tape.reader import Rows, TapeError, taken
@@ -99,7 +98,7 @@ class Sweep:
     fewest_trips: int
     _nets: list[tuple[float, ...]] = field(default_factory=list)
 
-    def run(self, trials: int, done: Callable[[int], None] = lambda _: None) -> None:
+    def run(self, trials: int, done: Callable[[int], object] = lambda _: None) -> None:
         """Go on until there are so many trials."""
         left = trials - len(self.study.trials)
         while left > 0:
@@ -164,5 +163,4 @@ def part(scored_tape: ScoredTape, events: set[str]) -> ScoredTape:
         [row for row, ticker in enumerate(tickers) if event_of(ticker) in events], dtype=np.intp
     )
     tape = taken(scored_tape.tape, rows.tolist())
-    cycles = Cycles.of(tape.books, scored_tape.every)
-    return ScoredTape(tape, scored_tape.scores.take(rows), cycles, scored_tape.every)
+    return ScoredTape.already_scored(tape, scored_tape.scores.take(rows), scored_tape.every)

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bot import config
-from bot.app.composition import trade_rules
+from bot.app.composition import Model, trade_rules
 from bot.backtest import report
 from bot.backtest.examination import Plan, examined, runs_of
 from bot.backtest.outcome import Outcome
@@ -72,22 +72,30 @@ def held_out(tape: Tape, trained: Sequence[str], path: Path, *, reported: bool) 
     return reader.taken(tape, rows)
 
 
+def sound_model(path: Path | None, every: float) -> Model:
+    """The model for cycles of `every` seconds. Raises TapeError where there is none to trust."""
+    model = scorer.chosen(path, every)
+    if model.fault:
+        raise TapeError(f"no model to backtest with: {model.fault}")
+    return model
+
+
+def trained_markets(model: Model) -> Sequence[str]:
+    """The markets a model was trained on, as its card names them."""
+    return model.card.whole["training"]["market_names"] if model.card else ()
+
+
 def _backtested(
     path: Path, settings: Settings, options: argparse.Namespace
 ) -> tuple[dict[str, Any], Outcome]:
-    model = scorer.chosen(settings.model_path, options.every)
-    if model.fault:
-        raise TapeError(f"no model to backtest: {model.fault}")
+    model = sound_model(settings.model_path, options.every)
     whole = reader.read(path)
-    names = model.card.whole["training"]["market_names"] if model.card else ()
-    tape = held_out(whole, names, path, reported=options.trained_on)
+    tape = held_out(whole, trained_markets(model), path, reported=options.trained_on)
     rules = trade_rules(settings, model).on_tape()
     scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)
     with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
-        outcome, figures = examined(
-            scored_tape, rules, settings.paper_cash, plan, lambda: _step(bar)
-        )
+        outcome, figures = examined(scored_tape, rules, settings.paper_cash, plan, bar.update)
     left_out = len(set(whole.books.tickers)) - len(set(tape.books.tickers))
     described = {
         "model": model.version,
@@ -98,10 +106,6 @@ def _backtested(
         "markets_left_out_as_trained_on": left_out,
     }
     return {"tape": described, **figures}, outcome
-
-
-def _step(bar: "tqdm[Any]") -> None:
-    bar.update()
 
 
 def lines(name: str, figures: Mapping[str, Any]) -> list[str]:

@@ -18,10 +18,9 @@ from bot.app.composition import trade_rules
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts
-from bot.cli.backtest import held_out, settings_of
+from bot.cli.backtest import held_out, settings_of, sound_model, trained_markets
 from bot.core.market.money import measured
 from bot.core.signals.strategy import Gates
-from bot.model import scorer
 from bot.tape import reader
 from bot.tape.reader import TapeError
 from logging_utils import configure
@@ -58,7 +57,7 @@ def main(argv: list[str]) -> int:
         sweep = Sweep(study, dimensions, evaluate, FEWEST_TRIPS)
         with tqdm(total=options.trials, unit=" trials", disable=None) as bar:
             bar.update(min(len(study.trials), options.trials))
-            sweep.run(options.trials, lambda number: _step(bar, number))
+            sweep.run(options.trials, bar.update)
     found = evaluated(study, source, options.nulls)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
@@ -80,14 +79,16 @@ def space(path: Path) -> list[Dimension]:
     return found
 
 
+#: Each trial needs its thresholds: read once a process, not once a trial.
+_model = lru_cache(maxsize=4)(sound_model)
+
+
 @lru_cache(maxsize=4)
 def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
     """The folds that choose and what is held out; read and scored once a process."""
     settings = config.load(env_file=None)
-    model = scorer.chosen(settings.model_path, source.every)
-    if model.fault:
-        raise TapeError(f"no model to sweep with: {model.fault}")
-    names = model.card.whole["training"]["market_names"] if model.card else ()
+    model = _model(settings.model_path, source.every)
+    names = trained_markets(model)
     tapes = [
         held_out(reader.read(path), names, path, reported=source.trained_on)
         for path in source.paths
@@ -100,7 +101,7 @@ def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
 def tried(source: SweepSource, task: Task) -> Tried:
     """What a task comes to, fold by fold, until a fold ends below its floor."""
     settings = config.load(env_file=None, **task.changes)
-    rules = trade_rules(settings, scorer.chosen(settings.model_path, source.every)).on_tape()
+    rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
     nets: list[float] = []
     trips = 0
     for fold, scored_tape in enumerate(loaded(source)[0]):
@@ -145,7 +146,7 @@ def evaluated(study: "Study", source: SweepSource, nulls: int) -> dict[str, Any]
     if not done:
         return {**described, "held_out": None}
     settings = config.load(env_file=None, **done[0].user_attrs["changes"])
-    rules = trade_rules(settings, scorer.chosen(settings.model_path, source.every)).on_tape()
+    rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
     held = loaded(source)[1].under(rules.thresholds)
     plan = Plan(nulls, len(study.trials))
     return {**described, "held_out": examined(held, rules, settings.paper_cash, plan)[1]}
@@ -191,10 +192,6 @@ def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
         if storage is not None:
             storage.remove_session()
             storage.engine.dispose()
-
-
-def _step(bar: "tqdm[Any]", number: int) -> None:
-    bar.update(number)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,7 +19,17 @@ from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, colum
 from bot.tape import schema, stream_reader, stream_rows
 from bot.tape.schema import TapeError
 
-__all__ = ["Rows", "Tape", "TapeError", "cycle_rows", "joined", "read", "taken", "transposed"]
+__all__ = [
+    "Rows",
+    "Tape",
+    "TapeError",
+    "cycle_rows",
+    "joined",
+    "market_numbers",
+    "read",
+    "taken",
+    "transposed",
+]
 
 Rows = NDArray[np.intp]
 
@@ -123,7 +133,8 @@ def cycle_rows(books: Books, every: float) -> Iterator[Rows]:
     if np.any(books.seen_at[1:] < books.seen_at[:-1]):
         raise ValueError("books are not in time order")
     cycle = np.floor(books.seen_at / every)
-    market, markets = _markets(books.tickers)
+    market = market_numbers(books.tickers)
+    markets = int(market.max(initial=-1)) + 1
     key = np.cumsum(_differs(cycle)) * markets + market
     order = np.argsort(key, kind="stable")
     # The last of equal keys, seen from behind, is the first.
@@ -138,7 +149,7 @@ def transposed(books: Books) -> Iterator[Rows]:
     A market stands at most once in a batch and its rows come in their own order, so a rule with
     memory runs over all markets at once.
     """
-    market, _ = _markets(books.tickers)
+    market = market_numbers(books.tickers)
     order = np.argsort(market, kind="stable")
     starts = np.flatnonzero(_differs(market[order]))
     turn = np.empty_like(order)
@@ -160,11 +171,11 @@ def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
     return differs
 
 
-def _markets(tickers: Sequence[str]) -> tuple[Rows, int]:
-    """A number for each ticker in order of appearance, and how many there are."""
+def market_numbers(tickers: Sequence[str]) -> Rows:
+    """A number for each ticker in order of appearance, from 0; shape (len(tickers),)."""
     numbers: dict[str, int] = {}
     market = [numbers.setdefault(ticker, len(numbers)) for ticker in tickers]
-    return np.array(market, dtype=np.intp), len(numbers)
+    return np.array(market, dtype=np.intp)
 
 
 def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter[str]]:
