@@ -11,7 +11,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Double, Row, Select, cast, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Row,
+    Select,
+    Table,
+    cast,
+    func,
+    select,
+    tuple_,
+)
 
 from bot.core.account.round_trips import RoundTrip
 from bot.core.account.trade_stats import GroupBy, Trade, grouped
@@ -28,6 +39,7 @@ from bot.ports.account_history import (
     Wanted,
 )
 from bot.store.connections.session import StoreSession, T, Work
+from bot.store.ledger import fill_of
 from bot.store.row_checks import built
 from bot.store.tables import equity, fills, orders, round_trips
 
@@ -76,13 +88,17 @@ class BookHistory:
             return await self._session.read(work)
 
 
+def _of_market(table: Table, at: ColumnElement[Any], book: str, wanted: Wanted) -> Select[Any]:
+    """The rows of a book, of the market and since the moment that are wanted."""
+    which = select(table).where(table.c.book == book)
+    if wanted.ticker is not None:
+        which = which.where(table.c.ticker == wanted.ticker)
+    return which if wanted.since is None else which.where(at >= wanted.since)
+
+
 def _trades(connection: Connection, book: str, wanted: Wanted) -> Page[ClosedTrade]:
     columns = round_trips.c
-    which = select(round_trips).where(columns.book == book)
-    if wanted.ticker is not None:
-        which = which.where(columns.ticker == wanted.ticker)
-    if wanted.since is not None:
-        which = which.where(columns.closed_at >= wanted.since)
+    which = _of_market(round_trips, columns.closed_at, book, wanted)
     if wanted.cursor is not None:
         which = which.where(tuple_(columns.commit, columns.place) < _place(wanted.cursor))
     last_first = which.order_by(columns.commit.desc(), columns.place.desc())
@@ -104,11 +120,7 @@ def _place(cursor: str) -> tuple[int, int]:
 
 def _orders(connection: Connection, book: str, wanted: Wanted) -> Page[OrderRecord]:
     columns = orders.c
-    which = select(orders).where(columns.book == book)
-    if wanted.ticker is not None:
-        which = which.where(columns.ticker == wanted.ticker)
-    if wanted.since is not None:
-        which = which.where(columns.at >= wanted.since)
+    which = _of_market(orders, columns.at, book, wanted)
     if wanted.cursor is not None:
         last = _sent_at(connection, book, wanted.cursor)
         which = which.where(tuple_(columns.at, columns.client_order_id) < last)
@@ -132,7 +144,7 @@ def _fills_of(connection: Connection, names: list[str]) -> dict[str, list[Fill]]
     found: defaultdict[str, list[Fill]] = defaultdict(list)
     of_these = select(fills).where(fills.c.client_order_id.in_(names)).order_by(fills.c.entry)
     for row in connection.execute(of_these.limit(_MOST_FILLS)):
-        found[row.client_order_id].append(built(fills, row, _fill))
+        found[row.client_order_id].append(built(fills, row, fill_of))
     return found
 
 
@@ -141,7 +153,7 @@ def _fills(connection: Connection, book: str, wanted: Wanted) -> list[Fill]:
     if wanted.since is not None:
         which = which.where(fills.c.at >= wanted.since)
     newest = which.order_by(fills.c.entry.desc()).limit(wanted.limit)
-    return [built(fills, row, _fill) for row in connection.execute(newest)]
+    return [built(fills, row, fill_of) for row in connection.execute(newest)]
 
 
 def _equity(
@@ -231,19 +243,6 @@ def _order(row: Row[Any], filled: dict[str, list[Fill]]) -> OrderRecord:
         error=row.error or None,
         ended_at=row.ended_at,
         fills=tuple(filled.get(row.client_order_id, ())),
-    )
-
-
-def _fill(row: Row[Any]) -> Fill:
-    return Fill(
-        fill_id=row.fill_id,
-        client_order_id=row.client_order_id,
-        ticker=row.ticker,
-        side=Side(row.side),
-        size=row.size,
-        price=row.price,
-        fee=row.fee,
-        at=row.at,
     )
 
 

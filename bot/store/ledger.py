@@ -144,8 +144,9 @@ def _opening(row: Row[Any]) -> tuple[int, Portfolio]:
     return row.entry, Portfolio(row.start, row.cash, positions, row.realised, row.fees)
 
 
-def _fill(row: Row[Any]) -> tuple[int, Entry]:
-    return row.entry, Fill(
+def fill_of(row: Row[Any]) -> Fill:
+    """A row of `fills` as what it was."""
+    return Fill(
         fill_id=row.fill_id,
         client_order_id=row.client_order_id,
         ticker=row.ticker,
@@ -155,6 +156,10 @@ def _fill(row: Row[Any]) -> tuple[int, Entry]:
         fee=row.fee,
         at=row.at,
     )
+
+
+def _filled(row: Row[Any]) -> tuple[int, Entry]:
+    return row.entry, fill_of(row)
 
 
 def _settled(row: Row[Any]) -> tuple[int, Entry]:
@@ -178,7 +183,7 @@ def _order(row: Row[Any]) -> Order:
 
 
 _ENTRIES: Final[Mapping[Table, Callable[[Row[Any]], tuple[int, Entry]]]] = {
-    fills: _fill,
+    fills: _filled,
     settlements: _settled,
     cash_movements: _moved,
 }
