@@ -24,6 +24,7 @@ from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, Levels
 from bot.core.market.market import Market, Side
 from bot.core.market.orderbook import Books
 from bot.core.signals.regime import RegimeName
+from bot.market_data.trade_feed import ReportedTrade
 from bot.ports.exchange import Clock
 from bot.signals.analyzer import Predictions
 from bot.tape.stream_rows import RowKind, StreamRow, write
@@ -66,30 +67,6 @@ class Change(Protocol):
     @property
     def ts_ms(self) -> int:
         """When, by the exchange's clock."""
-        ...
-
-
-class StreamTrade(Protocol):
-    """Contracts that changed hands."""
-
-    @property
-    def ticker(self) -> str:
-        """Where."""
-        ...
-
-    @property
-    def taker(self) -> Side:
-        """The side that crossed the spread."""
-        ...
-
-    @property
-    def price(self) -> Decimal:
-        """YES dollars."""
-        ...
-
-    @property
-    def count(self) -> Decimal:
-        """Contracts."""
         ...
 
 
@@ -154,7 +131,7 @@ class StreamRecorder:
         for ticker in tickers:
             self._add(StreamRow(_us(at), RowKind.BREAK, ticker))
 
-    def on_trade(self, trade: StreamTrade, at: float) -> None:
+    def on_trade(self, trade: ReportedTrade, at: float) -> None:
         """Contracts changed hands."""
         self._add(
             StreamRow(
