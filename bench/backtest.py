@@ -9,38 +9,29 @@ best prices and sizes.
 """
 
 import argparse
-import asyncio
-import itertools
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
-from bench.replay import SIZES, made_up
+from bench.replay import SIZES, ReplayBench, made_up, parser_of
 from bot import config
-from bot.app.composition import Model, trade_rules, watch_over
-from bot.backtest.replay import Replay
+from bot.app.composition import Model, trade_rules
 from bot.backtest.run import ScoredTape, run
-from bot.backtest.tape_source import NextBooks
 from bot.config import Settings
 from bot.core.signals.features import imbalance
 from bot.core.signals.strategy import Gates
 from bot.model import scorer
 from bot.tape.reader import Tape, read
 from bot.trading.decision import TradeRules
-from bot.trading.paper_venue import PaperVenue
-from bot.trading.trader import Trader
-from logging_utils import CsvJournal
 
 
 def main(argv: list[str]) -> int:
     """Prints books per processor second, beside those of the peer and the floor."""
-    options = _parser().parse_args(argv)
+    options = parser_of("python -m bench.backtest", __doc__).parse_args(argv)
     quiet()
     tapes = [read(options.tape)] if options.tape else [made_up(markets) for markets in SIZES]
     say(f"Backtest of {options.tape or 'made-up tapes'} ({machine()})")
@@ -53,8 +44,9 @@ def _report(tape: Tape, options: argparse.Namespace) -> None:
     settings = config.load(env_file=None, bot_min_edge=-100)
     model = scorer.chosen(settings.model_path, options.every)
     bench = _Bench(tape, settings, model, options.every)
+    replay = ReplayBench(tape, settings, model, options.every)
     books = len(tape.books)
-    against_replay = in_turn(bench.backtested, bench.replayed, options.rounds)
+    against_replay = in_turn(bench.backtested, replay.replayed, options.rounds)
     given = in_turn(bench.given, bench.floor, options.rounds)
     say(
         f"{books:,} books of {len(set(tape.books.tickers)):,} markets: "
@@ -89,20 +81,6 @@ class _Bench:
         run(scored, self.rules, self.settings.paper_cash)
         return time.process_time() - started
 
-    def replayed(self) -> float:
-        """Processor seconds of the cycle over the same books."""
-        with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
-            ids = (f"replay-{number:08d}" for number in itertools.count(1))
-            trader = Trader(
-                PaperVenue(NextBooks(self.tape.books)), self.rules, self.settings.paper_cash, ids
-            )
-            markets = len(set(self.tape.books.tickers))
-            watch = watch_over(self.model, self.settings, capacity=markets)
-            replay = Replay(self.tape, watch, trader, journal)
-            started = time.process_time()
-            asyncio.run(self._through(replay))
-            return time.process_time() - started
-
     def floor(self) -> float:
         """Processor seconds of one pass over the best prices and sizes."""
         books = self.tape.books
@@ -114,18 +92,6 @@ class _Bench:
     def _scored(self) -> ScoredTape:
         thresholds = self.settings.thresholds
         return ScoredTape.of(self.tape, self.model, thresholds, Gates(), self.every)
-
-    async def _through(self, replay: Replay) -> None:
-        async for _ in replay.run(self.every):
-            pass
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.backtest", description=__doc__)
-    parser.add_argument("tape", type=Path, nargs="?")
-    parser.add_argument("--every", type=float, default=1.0, help="seconds per cycle (1)")
-    parser.add_argument("--rounds", type=int, default=3)
-    return parser
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ START: Final = 1_790_000_000.0
 
 def main(argv: list[str]) -> int:
     """Prints books per processor second."""
-    options = _parser().parse_args(argv)
+    options = parser_of("python -m bench.replay", __doc__).parse_args(argv)
     quiet()
     if options.tape:
         say(f"Replay of {options.tape} ({machine()})")
@@ -57,7 +57,9 @@ def main(argv: list[str]) -> int:
 
 def _report(tape: Tape, options: argparse.Namespace) -> None:
     settings = config.load(env_file=None)
-    bench = _Bench(tape, settings, scorer.chosen(settings.model_path, options.every), options.every)
+    bench = ReplayBench(
+        tape, settings, scorer.chosen(settings.model_path, options.every), options.every
+    )
     books = len(tape.books)
     cycles = bench.cycles()
     rounds = in_turn(bench.replayed, bench.predictions, options.rounds)
@@ -101,7 +103,9 @@ def made_up(markets: int) -> Tape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class ReplayBench:
+    """A tape to be replayed."""
+
     tape: Tape
     settings: Settings
     model: Model
@@ -110,7 +114,7 @@ class _Bench:
     def replayed(self) -> float:
         """Processor seconds of a whole replay."""
         with tempfile.TemporaryDirectory() as folder, CsvJournal(Path(folder)) as journal:
-            ids = (f"bench-{number}" for number in itertools.count())
+            ids = (f"replay-{number:08d}" for number in itertools.count(1))
             settings = self.settings
             rules = trade_rules(settings, self.model).on_tape()
             trader = Trader(PaperVenue(NextBooks(self.tape.books)), rules, settings.paper_cash, ids)
@@ -139,8 +143,9 @@ class _Bench:
         return watch_over(self.model, self.settings, capacity=markets)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.replay", description=__doc__)
+def parser_of(prog: str, description: str | None) -> argparse.ArgumentParser:
+    """Options of a benchmark over a tape."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("tape", type=Path, nargs="?")
     parser.add_argument("--every", type=float, default=1.0, help="seconds per cycle (1)")
     parser.add_argument("--rounds", type=int, default=3)
