@@ -102,6 +102,7 @@ def faults(snapshot_holder: SnapshotHolder, now: datetime) -> list[str]:
         status.running and status.trading_halted,
         status.orders_in_doubt,
         status.account_note,
+        status.feed and status.feed.fault,
         # The loop says so after its next pass only, which may be a minute away.
         _unsaid(status.killed, status.entries_stopped) and f"killed ({status.killed})",
         _unsaid(status.disk_low, status.killed),

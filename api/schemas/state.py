@@ -125,6 +125,7 @@ class FeedView(Shape):
     age_ms_p99: Number | None
     dropped: Count = Field(description="What there was no room for, or could not be read")
     reason: str | None = Field(description="Why books are not streamed; null if they are")
+    fault: str | None = Field(None, description="The reason again if a setting has to be mended")
 
 
 class BotView(Shape):

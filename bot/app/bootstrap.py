@@ -22,7 +22,7 @@ from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, 
 from bot.app.disk_space import DiskWatch
 from bot.app.ephemeral import is_ephemeral, mounted
 from bot.app.execution_backends import key_holder
-from bot.app.feeds import FeedParts, embedded, feed_of
+from bot.app.feeds import FeedParts, embedded, feed_of, needs_key
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
 from bot.clock import SteadyClock, SystemClock, stopwatch
@@ -68,7 +68,7 @@ def settings() -> Settings:
     """The settings of the environment; a wrong one ends the process, saying why."""
     try:
         found = config.load()
-        if found.bot_mode == "live" or found.feed != "poll":
+        if needs_key(found):
             key_holder(found, SystemClock())
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
@@ -404,7 +404,8 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
     where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
     log.info("%s mode on %s", settings.bot_mode, where)
     reason = feed.reason if isinstance(feed, PolledFeed) else None
-    log.info("Order books are %s", f"polled: {reason}" if reason else "streamed")
+    level = logging.WARNING if feed.status().fault else logging.INFO
+    log.log(level, "Order books are %s", f"polled: {reason}" if reason else "streamed")
     if model.fault:
         log.warning("No predictions, every signal is HOLD: %s", model.fault)
     else:

@@ -60,12 +60,17 @@ class FeedParts:
 def feed_of(
     settings: Settings, rest: KalshiClient, clock: Clock, inside: EmbeddedExchange | None
 ) -> FeedParts:
-    """The feed that the settings ask for. Raises ValueError for a key that cannot sign."""
-    signer = inside.signer if inside else key_holder(settings, clock)
-    if settings.feed == "poll" or signer is None:
-        reason = ASKED_FOR if settings.feed == "poll" else NO_KEY
-        recorder = _recorder(settings, None, clock)
-        return FeedParts(PolledFeed(rest, clock, reason, recorder), recorder)
+    """The feed that the settings ask for. Raises ValueError for a needed key that cannot sign."""
+    if settings.feed == "poll":
+        return _polled(settings, rest, clock, ASKED_FOR)
+    try:
+        signer = inside.signer if inside else key_holder(settings, clock)
+    except ValueError as error:
+        if needs_key(settings):
+            raise
+        return _polled(settings, rest, clock, f"the key cannot sign: {error}", is_fault=True)
+    if signer is None:
+        return _polled(settings, rest, clock, NO_KEY)
     protocol = StreamProtocol(BookStore(), _rules(settings))
     recorder = _recorder(settings, protocol.store, clock)
     if recorder is not None:
@@ -73,6 +78,18 @@ def feed_of(
     opener = _opener(settings, inside)
     connection = StreamConnection(protocol, opener, signer.headers, clock, random.random)
     return FeedParts(StreamedFeed(rest, protocol, connection, clock, recorder), recorder)
+
+
+def needs_key(settings: Settings) -> bool:
+    """Whether the service cannot do what it is asked to without a key that signs."""
+    return settings.bot_mode == "live" or (settings.feed == "stream" and not settings.is_embedded)
+
+
+def _polled(
+    settings: Settings, rest: KalshiClient, clock: Clock, reason: str, *, is_fault: bool = False
+) -> FeedParts:
+    recorder = _recorder(settings, None, clock)
+    return FeedParts(PolledFeed(rest, clock, reason, recorder, is_fault=is_fault), recorder)
 
 
 def _recorder(settings: Settings, store: BookStore | None, clock: Clock) -> "StreamRecorder | None":

@@ -96,12 +96,20 @@ class PolledFeed:
     """Books and trades are asked for at each beat. `reason` is why they are not streamed."""
 
     def __init__(
-        self, rest: RestFeed, clock: Clock, reason: str, reader: ReadListener | None = None
+        self,
+        rest: RestFeed,
+        clock: Clock,
+        reason: str,
+        reader: ReadListener | None = None,
+        *,
+        is_fault: bool = False,
     ) -> None:
+        """With `is_fault` somebody has to mend the reason, and is told."""
         self._rest = rest
         self._clock = clock
         self._ages = _Ages()
         self._reader = reader
+        self._is_fault = self._is_unsaid = is_fault
         self.reason = reason
         self.trades = rest.trades
         self.recent_trades = rest.recent_trades
@@ -112,12 +120,22 @@ class PolledFeed:
         if self._reader is not None:
             self._reader.on_read(answer.books, frozenset())
         self._ages.note(answer.books, self._clock.now().timestamp())
-        return answer
+        if not self._is_unsaid:
+            return answer
+        self._is_unsaid = False
+        message = f"Order books are polled: {self.reason}"
+        return replace(answer, notes=(Noted(self._clock.now(), NoteKind.FEED_CHANGED, message),))
 
     def status(self) -> FeedView:
         """How the feed stands."""
         p50, p99 = self._ages.quantile(0.5), self._ages.quantile(0.99)
-        return FeedView(source="poll", reason=self.reason, age_ms_p50=p50, age_ms_p99=p99)
+        return FeedView(
+            source="poll",
+            reason=self.reason,
+            age_ms_p50=p50,
+            age_ms_p99=p99,
+            fault=self.reason if self._is_fault else None,
+        )
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Nothing runs beside."""

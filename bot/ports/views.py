@@ -164,7 +164,8 @@ class FeedView(Struct, frozen=True, kw_only=True):
 
     `subscriptions` are markets, `gaps` and `resyncs` count frames that were missed and snapshots
     that were asked for, `dropped` what there was no room for or could not be read; all since the
-    start. Ages are of the books that cycles read lately. `reason` is why they are not streamed.
+    start. Ages are of the books that cycles read lately. `reason` is why they are not streamed,
+    `fault` the same if a setting is wrong.
     """
 
     source: Literal["stream", "poll"]
@@ -176,6 +177,7 @@ class FeedView(Struct, frozen=True, kw_only=True):
     age_ms_p99: float | None = None
     dropped: int = 0
     reason: str | None = None
+    fault: str | None = None
 
 
 class BotView(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.routes.root import faults
 from bot import config
 from bot.app.bootstrap import running
 from bot.sim.faults.kinds import fault_spec
@@ -66,6 +67,22 @@ async def test_without_a_key_they_are_polled_and_that_is_said(here):
         assert feed(service).source == "poll"
         assert "KALSHI_API_KEY" in feed(service).reason
         assert feed(service).age_ms_p50 is not None
+        assert feed(service).fault is None
+        assert service.snapshot_holder.snapshot.state.notices == ()
+
+
+async def test_with_a_key_that_cannot_sign_paper_polls_and_that_is_told_everywhere(here, caplog):
+    secret = "-----BEGIN KEY-----hunter2-----END KEY-----"
+    async with running(here.settings(kalshi_api_key="key", kalshi_secret=secret)) as service:
+        await passes(service, 2)
+        told = [one.message for one in service.snapshot_holder.snapshot.state.notices]
+
+        assert feed(service).source == "poll"
+        assert "KALSHI_SECRET" in feed(service).reason
+        assert feed(service).reason == feed(service).fault
+        assert told == [f"Order books are polled: {feed(service).reason}"]
+        assert feed(service).reason in faults(service.snapshot_holder, service.clock.now())
+        assert "hunter2" not in caplog.text + feed(service).reason
 
 
 async def test_a_stream_that_cannot_be_opened_is_polled(here):

@@ -574,13 +574,16 @@ async def test_two_services_answer_as_one_over_their_own_routes(here):
         assert (await leader.post("/bot/resume")).json() == {"status": "resumed"}
 
 
+LIVE = {"BOT_MODE": "live", "API_TOKEN": "the-token-of-the-owner"}
+
+
 @pytest.mark.parametrize("secret", ["hunter2", "-----BEGIN KEY-----hunter2-----END KEY-----"])
+@pytest.mark.parametrize("needs_key", [LIVE, {"FEED": "stream"}], ids=["live", "FEED=stream"])
 def test_a_secret_that_cannot_sign_stops_the_start_by_name_and_is_not_shown(
-    secret, tmp_path, monkeypatch
+    needs_key, secret, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    found = {"BOT_MODE": "live", "API_TOKEN": "the-token-of-the-owner", "KALSHI_API_KEY": "key"}
-    for name, value in {**found, "KALSHI_SECRET": secret}.items():
+    for name, value in {**needs_key, "KALSHI_API_KEY": "key", "KALSHI_SECRET": secret}.items():
         monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit) as stopped:
@@ -588,6 +591,15 @@ def test_a_secret_that_cannot_sign_stops_the_start_by_name_and_is_not_shown(
 
     assert "KALSHI_SECRET" in str(stopped.value)
     assert "hunter2" not in str(stopped.value)
+
+
+def test_on_paper_a_secret_that_cannot_sign_stops_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bootstrap, "configure", lambda *_: None)
+    monkeypatch.setenv("KALSHI_API_KEY", "key")
+    monkeypatch.setenv("KALSHI_SECRET", "no PEM")
+
+    assert bootstrap.settings().feed == "auto"
 
 
 def test_the_settings_of_a_sound_environment_are_taken_and_odd_names_told(
