@@ -15,9 +15,16 @@ class Aim(StrEnum):
     LEAVE = "leave"
 
 
+class Life(StrEnum):
+    """How long an order lives: it takes what is there and ends, or rests until it is withdrawn."""
+
+    TAKE = "take"
+    REST = "rest"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A wish to trade now: an immediate-or-cancel limit order, in YES contracts and prices.
+    """A limit order in YES contracts and prices: immediate-or-cancel, or post-only if it rests.
 
     `client_order_id` names the wish: a venue that sees it twice trades once. One that leaves never
     opens the other side: a venue that knows of less than its size trades no more than that.
@@ -30,6 +37,7 @@ class Order:
     limit: Dollars
     at: datetime
     aim: Aim = Aim.ENTER
+    life: Life = Life.TAKE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,11 @@ class OrderStatus(StrEnum):
 class Execution:
     """What became of an order, final: its fills, and why when it is not all filled.
 
+    Of an order that rested, `fills` are those that were not told before it ended.
+
     `code` is the kind of refusal where the exchange did not take it; empty for any other end.
+    `expected` is how many contracts of a paper order that rested would have traded by the expected
+    reading of its queue: a measurement beside what is booked.
     """
 
     order: Order
@@ -85,6 +97,7 @@ class Execution:
     fills: tuple[Fill, ...] = ()
     error: str = ""
     code: str = ""
+    expected: float | None = None
 
     @property
     def filled(self) -> Contracts:
