@@ -19,7 +19,7 @@ from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refused_as
-from bot.kalshi.wire import account, orders, reference, shapes
+from bot.kalshi.wire import account, orders, shapes
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode, outline
 from bot.ports.exchange import ExchangeError
@@ -150,7 +150,7 @@ class KalshiTrading:
 
     async def archived_before(self) -> datetime:
         """Orders that ended before that are no longer listed."""
-        reported = _shape(reference.ArchiveCutoff)
+        reported = _shape(account.ArchiveCutoff)
         return (await self._reads.read_once("/historical/cutoff", (), reported)).orders_updated_ts
 
     async def shards(self) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The shapes of an account over the wire: fills, positions, money, limits.
+"""The shapes of an account over the wire: fills, positions, money, archive.
 
 Tables only, of the official specification (3.34.0), read with `shapes.decode`. Deprecated fields
 are left out: they still arrive and may stop.
@@ -28,24 +28,6 @@ class FillPage(Struct, frozen=True):
 
     fills: list[FillWire] | None
     cursor: str
-
-
-class PositionWire(Struct, frozen=True):
-    """A position, signed: YES above 0, NO below."""
-
-    ticker: Ticker
-    exchange_index: int
-    position_fp: SignedAmount
-    market_exposure_dollars: Amount
-    realized_pnl_dollars: SignedAmount
-    fees_paid_dollars: Amount
-
-
-class PositionPage(Struct, frozen=True):
-    """GET /portfolio/positions; the specification lets the cursor be left out."""
-
-    market_positions: list[PositionWire] | None
-    cursor: str | None = None
 
 
 class Holding(Struct, frozen=True):
@@ -84,51 +66,9 @@ class CaughtUp(Struct, frozen=True):
     as_of_time: At
 
 
-class Settlement(Struct, frozen=True):
-    """A settled position; `revenue` and `value` are whole cents, `fee_cost` is dollars."""
+class ArchiveCutoff(Struct, frozen=True):
+    """GET /historical/cutoff: what is older lives under /historical."""
 
-    ticker: Ticker
-    market_result: str
-    yes_count_fp: Amount
-    no_count_fp: Amount
-    revenue: int
-    fee_cost: Amount
-    settled_time: At
-    value: int | None = None
-
-
-class SettlementPage(Struct, frozen=True):
-    """GET /portfolio/settlements."""
-
-    settlements: list[Settlement] | None
-    cursor: str = ""
-
-
-class TokenBucketWire(Struct, frozen=True):
-    """A token bucket: tokens a second, and the most it holds."""
-
-    refill_rate: int
-    bucket_capacity: int
-
-
-class AccountLimits(Struct, frozen=True):
-    """GET /account/limits."""
-
-    usage_tier: str
-    read: TokenBucketWire
-    write: TokenBucketWire
-
-
-class EndpointCost(Struct, frozen=True):
-    """Tokens one call takes."""
-
-    method: str
-    path: str
-    cost: int
-
-
-class EndpointCosts(Struct, frozen=True):
-    """GET /account/endpoint_costs: the calls that do not cost `default_cost`."""
-
-    default_cost: int
-    endpoint_costs: list[EndpointCost] | None
+    market_settled_ts: At
+    trades_created_ts: At
+    orders_updated_ts: At

@@ -62,41 +62,6 @@ class Tick(Struct, frozen=True):
     ts_ms: int
 
 
-class FillFrame(Struct, frozen=True):
-    """A fill of ours."""
-
-    trade_id: str
-    order_id: str
-    market_ticker: Ticker
-    book_side: str
-    yes_price_dollars: Amount
-    count_fp: Amount
-    fee_cost: Amount
-    is_taker: bool
-    client_order_id: str | None = None
-
-
-class UserOrder(Struct, frozen=True):
-    """An order of ours that changed."""
-
-    order_id: str
-    ticker: Ticker
-    status: str
-    book_side: str
-    yes_price_dollars: Amount
-    fill_count_fp: Amount
-    remaining_count_fp: Amount
-
-
-class MarketPosition(Struct, frozen=True):
-    """A position of ours that changed, signed."""
-
-    market_ticker: Ticker
-    position_fp: SignedAmount
-    realized_pnl_dollars: SignedAmount
-    fees_paid_dollars: Amount
-
-
 class LifecycleFrame(Struct, frozen=True):
     """Something in the life of a market; the times are seconds UTC."""
 
@@ -106,14 +71,6 @@ class LifecycleFrame(Struct, frozen=True):
     result: str | None = None
     settlement_value: Amount | None = None
     is_deactivated: bool | None = None
-
-
-class EventFeeUpdate(Struct, frozen=True):
-    """An event charges otherwise from now on."""
-
-    event_ticker: Ticker
-    fee_type_override: str | None
-    fee_multiplier_override: float | None
 
 
 class Subscribed(Struct, frozen=True):
@@ -148,11 +105,7 @@ _MESSAGES: dict[str, Any] = {
     "orderbook_delta": DeltaFrame,
     "trade": TradeFrame,
     "ticker": Tick,
-    "fill": FillFrame,
-    "user_order": UserOrder,
-    "market_position": MarketPosition,
     "market_lifecycle_v2": LifecycleFrame,
-    "event_fee_update": EventFeeUpdate,
     "subscribed": Subscribed,
     "error": ErrorFrame,
 }

@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from msgspec import Raw, Struct
 
-from bot.kalshi.wire.shapes import Amount, At, Id, Ticker, Word
+from bot.kalshi.wire.shapes import Amount, Id, Ticker, Word
 
 
 class CreateOrderRequest(Struct, frozen=True, omit_defaults=True):
@@ -30,25 +30,6 @@ class CreateOrderRequest(Struct, frozen=True, omit_defaults=True):
     exchange_index: int | None = None
 
 
-class AmendRequest(Struct, frozen=True):
-    """POST …/{id}/amend: `count` is the new total, filled and remaining together."""
-
-    ticker: Ticker
-    side: str
-    price: Amount
-    count: Amount
-    client_order_id: str | None = None
-    updated_client_order_id: str | None = None
-
-
-class DecreaseRequest(Struct, frozen=True):
-    """POST …/{id}/decrease: exactly one of `reduce_by` and `reduce_to`."""
-
-    market_ticker: Ticker
-    reduce_by: Amount | None = None
-    reduce_to: Amount | None = None
-
-
 class Created(Struct, frozen=True):
     """What became of a new order; the averages are there if anything filled."""
 
@@ -59,106 +40,6 @@ class Created(Struct, frozen=True):
     client_order_id: str | None = None
     average_fill_price: Amount | None = None
     average_fee_paid: Amount | None = None
-
-
-class Amended(Struct, frozen=True):
-    """What became of an amended order."""
-
-    order_id: Id
-    ts_ms: int
-    client_order_id: str | None = None
-    fill_count: Amount | None = None
-    remaining_count: Amount | None = None
-
-
-class Decreased(Struct, frozen=True):
-    """What is left of a decreased order."""
-
-    order_id: Id
-    remaining_count: Amount
-    ts_ms: int
-    client_order_id: str | None = None
-
-
-class CancelledWire(Struct, frozen=True):
-    """How much a cancellation took away."""
-
-    order_id: Id
-    reduced_by: Amount
-    ts_ms: int
-    client_order_id: str | None = None
-
-
-class ErrorWire(Struct, frozen=True):
-    """Why one order of a batch was refused."""
-
-    code: str
-    message: str = ""
-    details: str = ""
-
-
-class BatchCreated(Struct, frozen=True):
-    """One order of a batch: an `error`, or the fields of `Created`."""
-
-    client_order_id: str | None
-    fill_count: Amount | None
-    remaining_count: Amount | None
-    ts_ms: int | None
-    order_id: str | None = None
-    error: ErrorWire | None = None
-
-
-class BatchCancelled(Struct, frozen=True):
-    """One cancellation of a batch; `error` says why nothing was cancelled."""
-
-    order_id: Id
-    reduced_by: Amount
-    ts_ms: int | None = None
-    error: ErrorWire | None = None
-
-
-class BatchCreation(Struct, frozen=True):
-    """POST /portfolio/events/orders/batched."""
-
-    orders: list[BatchCreated]
-
-
-class BatchCancellation(Struct, frozen=True):
-    """DELETE /portfolio/events/orders/batched."""
-
-    orders: list[BatchCancelled]
-
-
-class OrderWire(Struct, frozen=True):
-    """An order as the exchange remembers it; a cancelled one has nothing remaining."""
-
-    order_id: Id
-    client_order_id: str
-    ticker: Ticker
-    book_side: Word
-    status: Word
-    yes_price_dollars: Amount
-    initial_count_fp: Amount
-    fill_count_fp: Amount
-    remaining_count_fp: Amount
-    taker_fill_cost_dollars: Amount
-    maker_fill_cost_dollars: Amount
-    taker_fees_dollars: Amount
-    maker_fees_dollars: Amount
-    created_time: At | None = None
-
-
-class SingleOrder(Struct, frozen=True):
-    """GET /portfolio/orders/{order_id}."""
-
-    order: OrderWire
-
-
-class OrderPage(Struct, frozen=True):
-    """GET /portfolio/orders."""
-
-    orders: list[OrderWire] | None
-    cursor: str
 
 
 class ListedOrder(Struct, frozen=True):
@@ -199,20 +80,6 @@ class NamedOrder(Struct, frozen=True):
     """All that has to be known of an order that is not ours."""
 
     client_order_id: str
-
-
-class QueuePosition(Struct, frozen=True):
-    """Contracts that stand before a resting order."""
-
-    order_id: Id
-    market_ticker: Ticker
-    queue_position_fp: Amount
-
-
-class QueuePositions(Struct, frozen=True):
-    """GET /portfolio/orders/queue_positions."""
-
-    queue_positions: list[QueuePosition] | None
 
 
 class GroupRequest(Struct, frozen=True):

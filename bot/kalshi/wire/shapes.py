@@ -143,13 +143,6 @@ class EventPage(Struct, Generic[ShapeT], frozen=True):
     cursor: str
 
 
-class SingleEvent(Struct, frozen=True):
-    """GET /events/{event_ticker}."""
-
-    event: EventWire
-    markets: list[MarketWire] | None
-
-
 class SeriesWire(Struct, frozen=True):
     """A template of events, and what they charge."""
 
@@ -164,12 +157,6 @@ class SingleSeries(Struct, frozen=True):
     """GET /series/{series_ticker}."""
 
     series: SeriesWire
-
-
-class SeriesList(Struct, frozen=True):
-    """GET /series."""
-
-    series: list[SeriesWire] | None
 
 
 class TradeWire(Struct, frozen=True):

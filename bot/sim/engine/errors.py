@@ -1,15 +1,6 @@
 """Kalshi's refusals: each with its HTTP status, its code and the body it is wrapped in."""
 
 from dataclasses import dataclass
-from enum import Enum
-
-
-class ErrorShape(Enum):
-    """The wrapping of an error body: Kalshi has three."""
-
-    NESTED = "nested"
-    FLAT = "flat"
-    BARE = "bare"
 
 
 class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not a fault

@@ -78,10 +78,6 @@ class MarketAdapter:
         """The best price of a side; 0 or 10,000 when it is empty."""
         return self.book.best_bid if side is Side.BUY else self.book.best_ask
 
-    def best_size(self, side: Side) -> int:
-        """Units at the best price of a side."""
-        return self.book.bid_size if side is Side.BUY else self.book.ask_size
-
     def away(self, side: Side, price: int, steps: int) -> int | None:
         """The price `steps` of the grid further from the other side; None beyond the grid."""
         place = bisect_left(self.prices, price) - steps * side.sign
