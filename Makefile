@@ -27,7 +27,7 @@ WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: fuzz hostile mutants memory clean money
+.PHONY: fuzz hostile mutants memory clean money tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -56,6 +56,10 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+## tables: the tables of settings, metrics and routes in docs/, and .env.example, from the code
+tables: $(VENV)/.dev
+	$(BIN)/python -m tests.support.doc_tables
 
 ## docs: the documentation as a site, in site/; a broken link fails
 docs: $(VENV)/.docs

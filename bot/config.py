@@ -183,31 +183,54 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8-sig"
     )
 
-    environment: str = Field("development", description="Name of the environment")
-    host: str = Field("127.0.0.1", description="Address `make run` listens on")
-    port: int = Field(8000, ge=1, le=65535, description="Port of the service")
+    environment: str = Field(
+        "development",
+        description="Name of the environment; under any but `development` and `test` every POST "
+        "needs `API_TOKEN`",
+    )
+    host: str = Field("127.0.0.1", description="Address that `make run` and `make demo` listen on")
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        description="Port of the service; a host such as Railway sets it itself",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level that is logged"
+        "INFO", description="Least level that is logged; `DEBUG` also shows every signal that holds"
     )
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = Field(
         ("*",),
-        description="Web origins whose pages may read, comma separated; those named may also act",
+        description="Web origins whose pages may read, comma separated; `*` is any, those named "
+        "may also act",
     )
 
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
-        ("*",), description="Names this service answers to, comma separated; * is any"
+        ("*",), description="Names this service answers to, comma separated; `*` is any"
     )
     api_token: SecretStr | None = Field(
-        None, description="What a POST must bring as a bearer token; needed in production and live"
+        None,
+        description="What a POST must bring as a bearer token; at least 16 characters, or it is "
+        "warned of. Live trading does not start without it",
     )
     api_read_token: SecretStr | None = Field(
-        None, description="What a GET must bring; if empty, reading is open"
+        None,
+        description="What a GET must bring, in a header or as `/r/TOKEN/…`; if empty, reading "
+        "is open",
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
-        None, description="postgres://… or sqlite:///…; if empty, a SQLite file in LOG_DIR"
+        None,
+        description="`postgres://user:password@host:port/name` (or `postgresql://`), or "
+        "`sqlite:///path/file.db`; if empty, `kalshiproto.db` in `LOG_DIR`. "
+        "PgBouncer in transaction mode is fine; unknown options after `?` are "
+        "refused at the start",
     )
-    keep_days: int = Field(90, ge=1, le=3_650, description="Days of history kept in the database")
+    keep_days: int = Field(
+        90,
+        ge=1,
+        le=3_650,
+        description="Days of history kept in the database; the account itself is always kept",
+    )
     lease_seconds: float = Field(
         10.0,
         ge=2,
@@ -215,24 +238,44 @@ class Settings(BaseSettings):
         description="Seconds without a heartbeat after which another process may lead",
     )
     kill_file: AnyPath = Field(
-        Path("KILL"), description="While this file exists, there are no entries"
+        Path("KILL"),
+        description="While this file exists, there are no entries; nor while a disk of database "
+        "or logs has less than 100 MB free",
     )
 
     bot_mode: Literal["paper", "live"] = Field(
-        "paper", description="paper = simulated trades over real books; live = real orders"
+        "paper",
+        description="`paper` = simulated trades over real books; `live` = real orders with real "
+        "money",
     )
-    bot_enabled: bool = Field(True, description="Start the bot with the service")
-    bot_interval: int = Field(60, ge=1, le=86_400, description="Seconds between cycles")
-    bot_markets: int = Field(20, ge=1, le=1_000, description="Markets watched: the top by volume")
+    bot_enabled: bool = Field(
+        True,
+        description="Start the loop with the service, until `/bot/start` or `/bot/stop` is "
+        "used: that counts from then on",
+    )
+    bot_interval: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="Seconds between cycles; above 60 no shipped model looks far enough ahead "
+        "and every signal holds",
+    )
+    bot_markets: int = Field(
+        20, ge=1, le=1_000, description="Markets watched: the top by 24-hour volume"
+    )
     bot_order_size: Amount = Field(Decimal(100), description="Contracts per entry")
     bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1)] = Field(
         Decimal("0.01"), description="Dollars a limit may lie beyond the best price"
     )
     bot_enter_above: Share | None = Field(
-        None, description="Enter long from this score up; if empty, as the model's card says"
+        None,
+        description="Enter long, and show BUY, from this score up; if empty, as the model's "
+        "card says for the kind of market: about a tenth of its predictions",
     )
     bot_enter_below: Share | None = Field(
-        None, description="Enter short from this score down; if empty, as the model's card says"
+        None,
+        description="Enter short, and show SELL, from this score down; if empty, as the model's "
+        "card says",
     )
     bot_exit_low: Share | None = Field(
         None, description="A short is closed from this score up; if empty, 0.5"
@@ -242,82 +285,119 @@ class Settings(BaseSettings):
     )
     bot_min_edge: Annotated[float, Field(ge=-100, le=100)] | None = Field(
         None,
-        description="Cents per contract an entry must be expected to earn after spread and fees; "
-        "if empty, 0 in live mode and not asked in paper mode",
+        description="Cents per contract an entry must be expected to earn after spread and "
+        "fees; if empty, 0 in live mode and not asked in paper mode, where every "
+        "signal trades for practice. -100 trades on every signal",
     )
     bot_exit_before_close: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
-        None, description="Seconds before a market's close at which a position is exited"
+        None,
+        description="Seconds before a market's close at which a position is exited, whatever "
+        "the model says: at least `BOT_INTERVAL`; if empty, never",
     )
     bot_stop_loss: Annotated[Decimal, Field(gt=0, lt=100)] | None = Field(
-        None, description="Cents a contract below its entry at which a position is exited"
+        None,
+        description="Cents a contract: a position is exited when closing it now would fetch so "
+        "much less than it cost, before fees; if empty, never",
     )
-    paper_cash: Amount = Field(Decimal(10_000), description="Dollars the paper account starts with")
+    paper_cash: Amount = Field(
+        Decimal(10_000),
+        description="Dollars a new paper account begins with; one that exists keeps its cash",
+    )
     model_path: AnyPath | None = Field(
-        None, description="The model; if empty, the one in models/ that suits BOT_INTERVAL"
+        None,
+        description="The model; its card lies beside it as `.json`. If empty, the one in "
+        "`models/` that suits `BOT_INTERVAL`",
     )
-    log_dir: AnyPath = Field(Path("logs"), description="Folder of the CSV logs")
+    log_dir: AnyPath = Field(
+        Path("logs"),
+        description="Folder of the CSV logs, and of the database unless `DATABASE_URL` is set",
+    )
     log_format: Literal["text", "json"] = Field(
-        "text", description="json = one object a line on stdout"
+        "text",
+        description="`json` = one object a line on stdout, for Datadog, Papertrail or LogDNA",
     )
     log_max_mb: float = Field(
-        50.0, gt=0, le=10_000, description="Megabytes at which a CSV log is rotated"
+        50.0,
+        gt=0,
+        le=10_000,
+        description="Megabytes at which a CSV log is rotated; that happens every day (UTC) as well",
     )
     log_max_total_mb: float = Field(
         500.0,
         gt=0,
         le=1_000_000,
-        description="Megabytes of all CSV logs together; beyond them the oldest parts go",
+        description="Megabytes of all CSV logs together; beyond them the oldest parts go, those "
+        "of trades and P&L last",
     )
     log_keep_days: int = Field(
         14, ge=1, le=3_650, description="Days that rotated CSV logs are kept"
     )
 
-    http_proxy: Proxy | None = Field(None, description="Proxy on the way to http:// addresses")
-    https_proxy: Proxy | None = Field(None, description="Proxy on the way to https:// addresses")
+    http_proxy: Proxy | None = Field(
+        None,
+        description="Proxy on the way to `http://` addresses, for books, orders and alerts "
+        "alike: `http://user:password@host:port`; `socks5://` needs the package "
+        "socksio",
+    )
+    https_proxy: Proxy | None = Field(None, description="Proxy on the way to `https://` addresses")
     all_proxy: Proxy | None = Field(None, description="Proxy where neither of these is given")
     no_proxy: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Hosts, addresses and networks reached without a proxy, comma separated"
+        (),
+        description="Hosts (with all below them), addresses and networks reached without a "
+        "proxy: `localhost,.internal.example,10.0.0.0/8`; `*` is all",
     )
     ssl_cert_file: Annotated[Path, AfterValidator(_certificates)] | None = Field(
-        None, description="Certificates to trust instead of the usual ones, a file"
+        None, description="Certificates to trust instead of the usual ones: a PEM file"
     )
     ssl_cert_dir: Annotated[Path, AfterValidator(_folder_of_certificates)] | None = Field(
-        None, description="The same as a folder; SSL_CERT_FILE beats it"
+        None, description="The same as a folder of them; `SSL_CERT_FILE` beats it"
     )
 
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_secret_http_url)] | None = Field(
-        None, description="Where alerts are sent: Discord, Slack, or anything that takes JSON"
+        None,
+        description="Where alerts go: a webhook of Discord or Slack, or any address that takes "
+        "JSON; if empty, none are sent",
     )
     alert_format: Literal["auto", "discord", "slack", "json"] = Field(
-        "auto", description="Shape of an alert; auto goes by the address"
+        "auto", description="Shape of an alert; `auto` goes by the address"
     )
     alert_whale_notional: Amount = Field(
         Decimal(10_000), description="Dollars from which a whale is an alert"
     )
 
     kalshi_env: KalshiEnv = Field(
-        "production", description="production | demo | sim (the embedded simulated exchange)"
+        "production", description="`sim` is the embedded simulated exchange: no network, no account"
     )
     kalshi_base_url: RestUrl | None = Field(
-        None, description="Another address for the exchange's REST API"
+        None,
+        description="Another address of the REST API, such as `http://127.0.0.1:9000/trade-api/v2`",
     )
     kalshi_max_reads_per_second: float | None = Field(
         None,
         gt=0,
         le=1_000,
-        description="Requests a second to the exchange: 3 if empty, 100 for the embedded one",
+        description="Requests a second to the exchange; if empty, 3, which is safe without a "
+        "key (100 for the embedded one)",
     )
     kalshi_api_key: Annotated[SecretStr, AfterValidator(_secret_key_id)] | None = Field(
-        None, description="Key id, for the stream and for live trading"
+        None,
+        description="Key id, for the stream and for live trading; a key that only reads is "
+        "enough for the stream",
     )
     kalshi_secret: SecretStr | None = Field(
-        None, description="Private key in PEM, or the path of its file"
+        None, description="Private key in PEM, or the path of its file; shown nowhere"
     )
     feed: Literal["auto", "stream", "poll"] = Field(
-        "auto", description="Order books by stream, by polling, or by stream if there is a key"
+        "auto",
+        description="`stream` = order books as they change, over Kalshi's WebSocket, which "
+        "needs a key; `poll` = asked for at each cycle; `auto` = streamed if there "
+        "is a key. A stream that fails, and on paper a key that cannot sign, is "
+        "polled meanwhile and reported",
     )
     record: bool = Field(
-        False, description="Record what the stream tells and cycles read, in LOG_DIR/stream"
+        False,
+        description="Record every change, snapshot and trade that is streamed and every book "
+        "that cycles read, in `LOG_DIR/stream`, a folder a day",
     )
     record_max_mb: float = Field(
         2_000.0,
@@ -338,16 +418,24 @@ class Settings(BaseSettings):
         Decimal(1_000), description="Dollars at risk per category"
     )
     risk_daily_loss_stop: Amount = Field(
-        Decimal(200), description="Loss since 00:00 UTC that stops entries, dollars"
+        Decimal(200),
+        description="Dollars lost since 00:00 UTC (or the account's first moment, if later) "
+        "that stop entries until 00:00 UTC, whatever is won back; exits stay "
+        "possible",
     )
     risk_drawdown_halt: Amount = Field(
-        Decimal(1_000), description="Loss from the highest equity that halts entries until reset"
+        Decimal(1_000),
+        description="Dollars lost from the highest equity that halt entries until `POST "
+        "/bot/resume`",
     )
     risk_max_orders_per_minute: int = Field(
         10, ge=1, le=1_000, description="Entries in any 60 seconds at most"
     )
     risk_max_errors_per_minute: int = Field(
-        5, ge=1, le=1_000, description="Failures of the exchange in 60 seconds that pause entries"
+        5,
+        ge=1,
+        le=1_000,
+        description="Failures of the exchange within 60 seconds that pause entries",
     )
     risk_error_pause: float = Field(300.0, ge=0, le=86_400, description="Seconds of that pause")
     risk_max_positions: int = Field(20, ge=1, le=1_000, description="Open positions at most")
@@ -358,10 +446,13 @@ class Settings(BaseSettings):
         Decimal("0.95"), description="No entry above this price, dollars"
     )
     risk_min_seconds_to_close: int = Field(
-        60, ge=0, description="No entry in the last seconds before the close"
+        60, ge=0, description="No entry in the last seconds before a market closes"
     )
     risk_max_book_age: float = Field(
-        60.0, gt=0, le=3_600, description="No order on a book older than this, seconds"
+        60.0,
+        gt=0,
+        le=3_600,
+        description="No order, exits included, on a book older than this, seconds",
     )
 
     @model_validator(mode="before")

@@ -5,58 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
-from api.deps import facts_of
-from bot import config
 from bot.__main__ import COMMANDS
-from bot.config import Settings
 from bot.journal.csv_rows import LOGS
-from bot.telemetry.metrics import described
+from tests.support.doc_tables import TABLES, expected, placed
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DOCS = README + "".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
-CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 
 
-def documented(text, name):
-    """Whether a name stands in the text as code."""
-    return re.search(rf"`[^`\n]*(?<![\w]){re.escape(name)}(?![\w])[^`\n]*`", text) is not None
+@pytest.mark.parametrize("name", [*TABLES, ".env.example"])
+def test_what_is_written_from_code_is_up_to_date(name):
+    path, text = expected(name)
+
+    assert path.read_text() == text, "run `make tables`, which writes it from the code"
 
 
-@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
-def test_every_setting_is_documented(name):
-    assert documented(CONFIGURATION, name)
-
-
-@pytest.mark.parametrize(
-    ("name", "default"),
-    [
-        (name.upper(), field.default)
-        for name, field in Settings.model_fields.items()
-        if field.default is not None and not isinstance(field.default, tuple)
-    ],
-)
-def test_a_documented_default_is_the_default(name, default):
-    row = next(
-        line
-        for line in CONFIGURATION.splitlines()
-        if line.startswith("| `") and f"`{name}`" in line
-    )
-
-    assert f"`{str(default).lower()}`" in row.lower()
-
-
-def _routes():
-    app = create_app(lambda: None, facts_of(config.load(None)))  # type: ignore[arg-type, return-value]  # never opened
-    return sorted(app.openapi()["paths"])
-
-
-@pytest.mark.parametrize("path", _routes())
-def test_every_route_is_documented(path):
-    assert f"`{path}`" in DOCS
+def test_a_table_without_a_place_is_an_error():
+    with pytest.raises(ValueError, match="must be there once"):
+        placed("no comments\n", "settings", "")
 
 
 @pytest.mark.parametrize("log", LOGS.values(), ids=LOGS.keys())
@@ -109,10 +78,3 @@ def test_readme_and_architecture_stay_short():
 )
 def test_every_page_that_the_readme_links_exists(page):
     assert (ROOT / page).is_file()
-
-
-@pytest.mark.parametrize("row", described(), ids=lambda row: row[0])
-def test_every_metric_is_documented_with_what_it_means(row):
-    name, kind, meaning = row
-
-    assert f"| `{name}` | {kind} | {meaning} |" in DOCS
