@@ -58,7 +58,7 @@ class Write:
     """A request that changes something; `body` is JSON.
 
     `check` is called when nothing but the sending is left, and may raise ExchangeError. An answer
-    is waited for `patience` seconds.
+    is waited for `patience` seconds, for ATTEMPT_PATIENCE if None.
     """
 
     method: str
@@ -66,7 +66,7 @@ class Write:
     body: bytes = b""
     params: Params = ()
     check: Callable[[], None] = _nothing
-    patience: float = ATTEMPT_PATIENCE
+    patience: float | None = None
 
 
 class Calls:
@@ -140,11 +140,11 @@ class Calls:
         path: str,
         params: Params,
         body: bytes = b"",
-        patience: float = ATTEMPT_PATIENCE,
+        patience: float | None = None,
     ) -> httpx.Response:
         try:
             request = self._request(method, self._address(path, tuple(params)), body)
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience or ATTEMPT_PATIENCE):
                 response = await whole(await self._http.send(request, stream=True))
                 self._heard_at = _time_of(response.headers)
                 if self._on_time is not None and self._heard_at is not None:
