@@ -1,4 +1,4 @@
-"""`python -m bot COMMAND …`: each command is a module with a `main` of its own.
+"""`python -m bot COMMAND …`: each command is a function in a module of `cli` or `research`.
 
 Modules are imported when their command is asked for, so that no command waits for the libraries
 of another. What a user can put right is told in a line, without a trace.
@@ -6,10 +6,12 @@ of another. What a user can put right is told in a line, without a trace.
 
 import argparse
 import importlib
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from bot.cli.errors import CommandError
 from bot.config import SettingsError
 from bot.journal.terminal import spell_out
 from bot.ports.exchange import ExchangeError
@@ -17,28 +19,42 @@ from bot.tape.schema import TapeError
 
 
 class CliCommand(NamedTuple):
-    """A module with `main(argv: list[str]) -> int`, and what it is for."""
+    """`module:function` that takes the arguments and gives the exit code; what it is for."""
 
-    module: str
+    entry: str
     purpose: str
 
 
 COMMANDS: Final[Mapping[str, CliCommand]] = {
-    "record": CliCommand("bot.cli.record", "write the order books the exchange shows to a tape"),
-    "replay": CliCommand("bot.cli.replay", "run the bot over a tape, on recorded time"),
-    "backtest": CliCommand("bot.cli.backtest", "run tapes through the rules, against chance"),
-    "sweep": CliCommand("bot.cli.sweep", "search settings on one part of tapes, judge on the rest"),
-    "train": CliCommand("bot.research.train", "train the model on tapes"),
-    "evaluate": CliCommand("bot.research.evaluate", "evaluate a model on a tape"),
-    "flatten": CliCommand("bot.research.flatten", "write models as arrays, for a quick start"),
-    "whale-report": CliCommand("bot.research.whales.report", "evaluate the whale detectors"),
-    "simulate": CliCommand("bot.sim.cli", "serve the simulated exchange over HTTP"),
+    "status": CliCommand("bot.cli.remote.show:status", "how a running bot is doing"),
+    "positions": CliCommand("bot.cli.remote.show:positions", "what it holds, and why"),
+    "trades": CliCommand("bot.cli.remote.show:trades", "its closed trades"),
+    "orders": CliCommand("bot.cli.remote.show:orders", "its orders, and what became of them"),
+    "config": CliCommand("bot.cli.remote.show:settings", "its settings in force"),
+    "start": CliCommand("bot.cli.remote.act:start", "start its loop"),
+    "stop": CliCommand("bot.cli.remote.act:stop", "stop its loop"),
+    "kill": CliCommand("bot.cli.remote.act:kill", "enter nothing more, exits continue"),
+    "resume": CliCommand("bot.cli.remote.act:resume", "enter again"),
+    "close": CliCommand("bot.cli.remote.act:close", "close one position"),
+    "flatten": CliCommand("bot.cli.remote.act:flatten", "close all positions, enter nothing"),
+    "export": CliCommand("bot.cli.remote.export:main", "write its history as Parquet or CSV"),
+    "record": CliCommand("bot.cli.record:main", "write the books the exchange shows to a tape"),
+    "replay": CliCommand("bot.cli.replay:main", "run the bot over a tape, on recorded time"),
+    "backtest": CliCommand("bot.cli.backtest:main", "run tapes through the rules, against chance"),
+    "sweep": CliCommand("bot.cli.sweep:main", "search settings on some tapes, judge on the rest"),
+    "train": CliCommand("bot.research.train:main", "train the model on tapes"),
+    "evaluate": CliCommand("bot.research.evaluate:main", "evaluate a model on a tape"),
+    "flat-model": CliCommand("bot.research.flatten:main", "write models as arrays, to start fast"),
+    "whale-report": CliCommand("bot.research.whales.report:main", "evaluate the whale detectors"),
+    "simulate": CliCommand("bot.sim.cli:main", "serve the simulated exchange over HTTP"),
 }
 
 #: What a user can put right; anything else is a defect and keeps its trace.
 EXPECTED: Final = (TapeError, SettingsError, ExchangeError)
 #: What a shell reports for a program ended by Ctrl-C.
 INTERRUPTED: Final = 130
+#: And for one whose reader went away.
+CUT_OFF: Final = 141
 
 
 def main(argv: Sequence[str], commands: Mapping[str, CliCommand] = COMMANDS) -> int:
@@ -49,14 +65,28 @@ def main(argv: Sequence[str], commands: Mapping[str, CliCommand] = COMMANDS) -> 
     spell_out()
     name = _parser(commands).parse_args(argv[:1]).command
     try:
-        code: int = importlib.import_module(commands[name].module).main(list(argv[1:]))
+        code: int = _function(commands[name].entry)(list(argv[1:]))
+        sys.stdout.flush()
+    except CommandError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return error.code
     except EXPECTED as error:
         sys.stderr.write(f"{name}: {error}\n")
         return 1
+    except BrokenPipeError:
+        # Whoever read has enough, such as `head`. The interpreter must not try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     except KeyboardInterrupt:
         sys.stderr.write(f"{name}: stopped\n")
         return INTERRUPTED
     return code
+
+
+def _function(entry: str) -> Callable[[list[str]], int]:
+    module, _, name = entry.partition(":")
+    found: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _parser(commands: Mapping[str, CliCommand]) -> argparse.ArgumentParser:

@@ -39,7 +39,6 @@ from bot.settings_text import (
     shown,
     words,
 )
-from bot.store.connections import address
 
 VERSION = "1.0.0"
 PREFIXES = (
@@ -98,6 +97,17 @@ def _rest_url(value: str) -> str:
     return url + REST_PATH if is_kalshi and not parts.path else url
 
 
+def _service_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username is not None or "/r/" in f"{parts.path}/":
+        raise ValueError(
+            "must be an address without user, ? and #, and without a token: "
+            "that goes into API_TOKEN or API_READ_TOKEN"
+        )
+    return url
+
+
 def _is_open_to_all(url: str) -> bool:
     """Whether what is sent there can be read and changed on its way."""
     parts = urlsplit(url)
@@ -145,6 +155,9 @@ def _path(address: str) -> tuple[str, ...]:
 
 
 def _database_url(value: SecretStr) -> SecretStr:
+    # SQLAlchemy takes a third of the time of a command that opens no database.
+    from bot.store.connections import address  # noqa: PLC0415
+
     try:
         url = address.read(value.get_secret_value())
     except StoreError as error:
@@ -170,6 +183,7 @@ def _secret_key_id(value: SecretStr) -> SecretStr:
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 RestUrl = Annotated[str, AfterValidator(_rest_url)]
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 AnyPath = Annotated[Path, AfterValidator(expanded)]
 Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 HostName = Annotated[str, AfterValidator(host_name)]
@@ -194,6 +208,11 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description="Port of the service; a host such as Railway sets it itself",
+    )
+    bot_url: ServiceUrl | None = Field(
+        None,
+        description="The bot that `python -m bot status` and the like ask; if empty, the one at "
+        "`HOST` and `PORT`",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged; `DEBUG` also shows every signal that holds"
@@ -534,6 +553,12 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.log_dir / 'kalshiproto.db'}"
+
+    @property
+    def service_url(self) -> str:
+        """Where a running bot is asked."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", "localhost"} else self.host
+        return self.bot_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def base_url(self) -> str:

@@ -1,1 +1,1 @@
-"""One module a command of `python -m bot`."""
+"""The commands of `python -m bot`; those around a running bot are in `remote`."""

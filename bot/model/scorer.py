@@ -35,7 +35,7 @@ DEFAULT: Final = "gbm_label_up.pkl"
 #: The only folder models are loaded from: a pickle from anywhere else could be anybody's.
 MODELS: Final = Path(__file__).resolve().parents[2] / "models"
 #: What writes the arrays beside a model.
-MADE_BY: Final = "or make it anew with `python -m bot flatten`"
+MADE_BY: Final = "or make it anew with `python -m bot flat-model`"
 #: Bytes beyond which a file is not read: a thousand times what training writes.
 LARGEST_MODEL: Final = 100_000_000
 

@@ -1,4 +1,4 @@
-"""`python -m bot flatten`: fitted estimators as plain arrays, proven to score the same."""
+"""`python -m bot flat-model`: fitted estimators as plain arrays, proven to score the same."""
 
 import argparse
 import hashlib
@@ -34,7 +34,7 @@ TRIED: Final = 5_000
 
 def main(argv: Sequence[str]) -> int:
     """Write the arrays beside each model of a folder, and their fingerprints on the cards."""
-    parser = argparse.ArgumentParser(prog="python -m bot flatten", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bot flat-model", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=MODELS)
     failed = 0
     for path in sorted(parser.parse_args(argv).folder.glob("*.pkl")):

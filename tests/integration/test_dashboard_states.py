@@ -17,7 +17,8 @@ from tests.support.api_world import (
     full_state,
     market,
 )
-from tests.support.browser import browser, served, tab
+from tests.support.browser import browser, tab
+from tests.support.serving import served
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 #: What differs from a bot that is well, and the words it is shown by.

@@ -39,3 +39,10 @@ def test_the_shipped_models_are_served_without_what_they_were_trained_with() -> 
     for interval in (2, 60):
         held = imported_by(loading.format(interval))
         assert {"sklearn", "scipy", "joblib", "threadpoolctl"} & held == set()
+
+
+def test_a_command_around_a_running_bot_starts_without_what_the_bot_needs() -> None:
+    held = imported_by("import bot.__main__, bot.cli.remote.show, bot.cli.remote.act")
+
+    assert "httpx" in held
+    assert held.isdisjoint({"sklearn", "scipy", "sqlalchemy", "fastapi", "starlette", "bot.app"})

@@ -1,15 +1,12 @@
 """A real browser: Chromium without a window, and a page that remembers what went wrong in it."""
 
-import asyncio
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -84,28 +81,3 @@ def tab(
         yield one
     finally:
         context.close()
-
-
-@contextmanager
-def served(app: Any, **settings: Any) -> Iterator[str]:
-    """Serve an application from a thread; its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **settings)
-    server = uvicorn.Server(config)
-    ready = threading.Event()
-
-    async def serve() -> None:
-        task = asyncio.ensure_future(server.serve())
-        while not server.started and not task.done():  # noqa: ASYNC110  # it sets no event
-            await asyncio.sleep(0.01)
-        ready.set()
-        await task
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), name="served")
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE / 1_000)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE / 1_000)

@@ -30,8 +30,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, CliCommand]:
     module.__dict__["main"] = count
     monkeypatch.setitem(sys.modules, "counting", module)
     return {
-        "count": CliCommand("counting", "counts"),
-        "gone": CliCommand("no_such", "never imported"),
+        "count": CliCommand("counting:main", "counts"),
+        "gone": CliCommand("no_such:main", "never imported"),
     }
 
 

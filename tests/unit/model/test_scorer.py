@@ -526,7 +526,7 @@ def test_arrays_of_no_use_are_refused(tmp_path: Path, change: dict[str, Any], wh
 
     assert why in fault
     assert "small.flat" in fault
-    assert "python -m bot flatten" in fault
+    assert "python -m bot flat-model" in fault
 
 
 def test_what_is_no_file_of_arrays_is_refused(tmp_path: Path) -> None:
