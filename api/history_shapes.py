@@ -10,7 +10,7 @@ from api.schemas.history import EquityShape, FillShape, OrderShape, TradeShape
 from bot.core.account.trade_stats import TradeStats
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars, cents, measured, whole_cents
-from bot.core.market.orders import Fill
+from bot.core.market.orders import Fill, Life
 from bot.journal.csv_rows import plain
 from bot.ports.account_history import ClosedTrade, EquityPoint, OrderRecord
 
@@ -69,11 +69,12 @@ def order_shape(one: OrderRecord) -> OrderShape:
         "ticker": one.ticker,
         "side": one.side.value,
         "aim": one.aim.value,
+        "life": one.life.value,
         "size": measured(one.size),
         "limit": _price(one.limit),
         "submitted_at": one.at.isoformat(),
         "ended_at": iso(one.ended_at),
-        "status": one.status or "in_doubt",
+        "status": one.status or ("resting" if one.life is Life.REST else "in_doubt"),
         "error": one.error,
         "filled": measured(filled),
         "average_price": _price(paid / filled) if filled else None,

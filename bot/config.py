@@ -313,6 +313,16 @@ class Settings(BaseSettings):
         description="Seconds before a market's close at which a position is exited, whatever "
         "the model says: at least `BOT_INTERVAL`; if empty, never",
     )
+    bot_exit: Literal["take", "rest"] = Field(
+        "take",
+        description="take = exits cross the spread; rest = on paper, those a score asks for wait "
+        "at the other side of it",
+    )
+    bot_exit_patience: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        30.0,
+        description="Seconds an exit rests before it takes, with `BOT_EXIT=rest`; at least "
+        "`BOT_INTERVAL`",
+    )
     bot_stop_loss: Annotated[Decimal, Field(gt=0, lt=100)] | None = Field(
         None,
         description="Cents a contract: a position is exited when closing it now would fetch so "
@@ -509,6 +519,22 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _exits_can_rest(self) -> Self:
+        if self.bot_exit == "take":
+            return self
+        if self.bot_mode == "live":
+            raise ValueError(
+                "BOT_EXIT: 'rest' is for paper: real orders only take. Set BOT_EXIT=take, or "
+                "BOT_MODE=paper"
+            )
+        if self.bot_exit_patience < self.bot_interval:
+            raise ValueError(
+                f"BOT_EXIT: 'rest' needs BOT_EXIT_PATIENCE ({self.bot_exit_patience:g}) to be at "
+                f"least BOT_INTERVAL ({self.bot_interval}): what rests has to be looked after"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _stream_has_a_key(self) -> Self:
         if self.feed == "stream" and not self.is_embedded and not self.has_key:
             raise ValueError(
@@ -659,6 +685,11 @@ class Settings(BaseSettings):
         if self.bot_min_edge is None and self.bot_mode == "live":
             return 0.0
         return self.bot_min_edge
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds for which an exit rests; None where exits take."""
+        return self.bot_exit_patience if self.bot_exit == "rest" else None
 
     @property
     def exit_rules(self) -> ExitRules:

@@ -52,19 +52,22 @@ class FillShape(Shape):
 
 
 class OrderShape(Shape):
-    """An order and what became of it. All orders are immediate or cancel."""
+    """An order and what became of it."""
 
     client_order_id: str
     order_id: str | None
     ticker: Ticker
     side: Literal["buy", "sell"]
     aim: Literal["enter", "leave"] = Field(description="leave: it can only close")
+    life: Literal["take", "rest"] = Field(description="take: immediate or cancel; rest: post-only")
     size: Number
     limit: Cents
     submitted_at: Time
     ended_at: Time | None
-    status: Literal["filled", "partially_filled", "canceled", "error", "in_doubt"] = Field(
-        description="in_doubt: it may have traded, that is not known yet"
+    status: Literal["filled", "partially_filled", "canceled", "error", "in_doubt", "resting"] = (
+        Field(
+            description="in_doubt: it may have traded, that is not known yet; resting: it still can"
+        )
     )
     error: str | None
     filled: Number

@@ -475,6 +475,7 @@ def trade_rules(settings: Settings, model: Model) -> TradeRules:
         settings.min_edge,
         worth,
         settings.exit_rules,
+        settings.patience,
     )
 
 

@@ -17,6 +17,7 @@ from bot.app.composition import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars
+from bot.core.market.queue import MarketUpdate
 from bot.core.risk.review import Approved
 from bot.engine.ports import BookSource
 from bot.kalshi.auth import Signer
@@ -26,6 +27,7 @@ from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LiveVenue
+from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation import EVERY, Reconciliation
@@ -94,15 +96,19 @@ class ExecutionBackend(Protocol):
         ...
 
 
+class PaperSource(BookSource, TradeSource, Protocol):
+    """Order books and trades, as they are now."""
+
+
 class PaperBackend:
     """Paper orders: no earlier term to fence off, no accounts to reconcile."""
 
     block_reason = None
     account_note = None
 
-    def __init__(self, cash: Dollars, books: BookSource) -> None:
-        """`books` is where the next book of a market comes from."""
-        self.venue = PaperVenue(partial(next_book, books))
+    def __init__(self, cash: Dollars, source: "PaperSource") -> None:
+        """`source` is where the next book of a market comes from, and what traded before it."""
+        self.venue = PaperVenue(partial(next_book, source), partial(next_update, source))
         self._cash = cash
 
     def purse(self, shard: int) -> Dollars | None:  # noqa: ARG002  # as asked of a back-end
@@ -134,7 +140,17 @@ class PaperBackend:
 
 async def next_book(books: BookSource, approved: Approved) -> SeenBook:
     """The book of an order's market as it is after the decision. Raises ExchangeError."""
-    ticker = approved.order.ticker
+    return await _book_now(books, approved.order.ticker)
+
+
+async def next_update(source: PaperSource, ticker: str, since: float) -> MarketUpdate:
+    """The book of a market as it is now, and what traded before it. Raises ExchangeError."""
+    seen = await _book_now(source, ticker)
+    traded = await traded_since(source, ticker, since, seen.seen_at)
+    return MarketUpdate(seen.book, seen.seen_at, traded)
+
+
+async def _book_now(books: BookSource, ticker: str) -> SeenBook:
     try:
         async with asyncio.timeout(NEXT_BOOK_WITHIN):
             answer = await books.books((ticker,))
@@ -235,15 +251,15 @@ def key_holder(settings: Settings, clock: Clock) -> Signer | None:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, clock: Clock, books: BookSource
+    settings: Settings, clock: Clock, source: PaperSource
 ) -> AsyncIterator[ExecutionBackend]:
     """The back-end that the settings ask for. Raises ValueError for a key that cannot sign.
 
-    `books` fill pretend orders.
+    `source` fills pretend orders.
     """
     signer = signer_of(settings, clock)
     if signer is None:
-        yield PaperBackend(settings.paper_cash, books)
+        yield PaperBackend(settings.paper_cash, source)
         return
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)

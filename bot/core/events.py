@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.money import ZERO, Contracts, Dollars
-from bot.core.market.orders import Execution, Order
+from bot.core.market.orders import Execution, Fill, Order
 from bot.core.risk.limits import Number, Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Ending, Whale
@@ -152,8 +152,29 @@ class OrderUnresolved:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderRested:
+    """An order rests in the book; `ahead` contracts of others are shown at its price."""
+
+    at: datetime
+    order: Order
+    order_id: str
+    ahead: Contracts
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilled:
+    """Some of an order that rests on traded; `left` contracts of it did not."""
+
+    at: datetime
+    order: Order
+    order_id: str
+    fills: tuple[Fill, ...]
+    left: Contracts
+
+
+@dataclass(frozen=True, slots=True)
 class OrderEnded:
-    """The venue said what became of an order."""
+    """The venue said what became of an order; each of its fills is in one event alone."""
 
     at: datetime
     execution: Execution
@@ -291,6 +312,8 @@ Event: TypeAlias = (
     | EntriesResumed
     | Noted
     | OrderUnresolved
+    | OrderRested
+    | OrderFilled
     | OrderEnded
     | PositionOpened
     | PositionClosed

@@ -157,6 +157,8 @@ class AccountPanel:
         if signal is None:
             last = self._last(position.ticker) if missing is None else None
             return last.hold_reason if last else _unseen(at, market, missing)
+        if position.ticker in self._trader.working:
+            return signal.reason
         if signal.action is Action.EXIT:
             answer = self._answers.get(position.ticker, "the book shows nobody to trade with")
             return f"an exit is due and did not end it: {answer}"

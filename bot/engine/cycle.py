@@ -217,7 +217,8 @@ class Cycle:
             await asyncio.sleep(0)
         self._emit([WhaleSeen(at, whale) for whale in predictions.seen.whales])
         self._emit([WhaleEnded(at, ending) for _, ending in predictions.seen.endings])
-        self._emit(await self._trader.act(at, predictions, markets, by_hand=by_hand))
+        trades = self._trade_feed if traded is not None else None
+        self._emit(await self._trader.act(at, predictions, markets, by_hand=by_hand, trades=trades))
         self._audience.on_predictions(predictions)
         return predictions
 
@@ -240,6 +241,8 @@ class Cycle:
         self, markets: Mapping[str, Market], answer: BookAnswer, whales: int
     ) -> None:
         at = self._clock.now()
+        missing = _missing(at, markets, answer)
+        self._emit(await self._trader.withdraw_unseen(at, missing, markets))
         self._settle(at, markets, answer)
         positions = len(self._trader.held())
         self._emit([CycleFinished(at, self._number, len(answer.books), whales, positions)])
@@ -262,8 +265,7 @@ class Cycle:
         looked_at: Mapping[str, Market],
         answer: BookAnswer,
     ) -> None:
-        closed = {t: _not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
-        missing = {**closed, **answer.halted, **answer.missing}
+        missing = _missing(at, looked_at, answer)
         self._trader.missed(missing)
         await self._audience.publish(at, self._regime, markets, missing)
         await self._commit_pass()
@@ -296,6 +298,14 @@ def _chunks(
         return iter(((books, traded),) if len(books) else ())
     cuts = (slice(start, start + size) for start in range(0, len(books), size))
     return ((books.take(cut), traded and traded.take(cut)) for cut in cuts)
+
+
+def _missing(
+    at: datetime, looked_at: Mapping[str, Market], answer: BookAnswer
+) -> Mapping[str, str]:
+    """Why there is no sound book of each of these markets that has none."""
+    closed = {t: _not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
+    return {**closed, **answer.halted, **answer.missing}
 
 
 def _not_open(market: Market) -> str:

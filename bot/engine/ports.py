@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
+from bot.core.market.queue import TakerTrade
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import TradesBetween
 from bot.engine.unit_of_work import UnitOfWork
@@ -63,6 +64,10 @@ class TradeWatch(Protocol):
 
     async def since(self, books: Books) -> TradesBetween:
         """What traded between the last book of each market and this one, as far as is known."""
+        ...
+
+    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
+        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
         ...
 
 

@@ -15,13 +15,14 @@ import orjson
 from bot.core.events import (
     Event,
     OrderEnded,
+    OrderFilled,
     OrderSubmitted,
     PnlMarked,
     PredictionGraded,
     SignalMade,
     WhaleSeen,
 )
-from bot.core.market.money import Contracts, Dollars
+from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import OrderStatus
 
 Row = tuple[str, ...]
@@ -180,6 +181,21 @@ def _submitted(event: OrderSubmitted) -> Row:
     )
 
 
+def _filled(event: OrderFilled) -> Row:
+    size = sum((fill.size for fill in event.fills), ZERO)
+    return (
+        _time(event.at),
+        cell(event.order.ticker),
+        cell(event.order_id),
+        event.order.side.value,
+        f"{size:.2f}",
+        # What rests trades at its own price.
+        in_cents(event.order.limit),
+        OrderStatus.PARTIALLY_FILLED.value,
+        "",
+    )
+
+
 def _ended(event: OrderEnded) -> Row:
     done = event.execution
     price = done.average_price
@@ -250,6 +266,7 @@ def _size(contracts: Contracts) -> str:
 ROWS: Final[Mapping[type[Event], tuple[str, Callable[[Any], Row]]]] = {
     SignalMade: ("signals", _signal),
     OrderSubmitted: ("trades", _submitted),
+    OrderFilled: ("trades", _filled),
     OrderEnded: ("trades", _ended),
     PnlMarked: ("pnl", _pnl),
     WhaleSeen: ("whale", _whale),

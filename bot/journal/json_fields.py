@@ -15,7 +15,9 @@ from bot.core.events import (
     Event,
     MarketSettled,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
+    OrderRested,
     OrderSubmitted,
     OrderUnresolved,
     PnlMarked,
@@ -71,6 +73,11 @@ def _of_order(event: OrderSubmitted | OrderRefused | OrderUnresolved) -> Fields:
     return {"ticker": event.order.ticker, "client_order_id": event.order.client_order_id}
 
 
+def _working(event: OrderRested | OrderFilled) -> Fields:
+    name = event.order.client_order_id
+    return {"ticker": event.order.ticker, "client_order_id": name, "order_id": event.order_id}
+
+
 def _ended(event: OrderEnded) -> Fields:
     done = event.execution
     order = done.order
@@ -100,6 +107,8 @@ _IDS: Final[Mapping[type[Event], Callable[[Any], Fields]]] = {
     OrderSubmitted: _of_order,
     OrderRefused: _of_order,
     OrderUnresolved: _of_order,
+    OrderRested: _working,
+    OrderFilled: _working,
     OrderEnded: _ended,
     WhaleSeen: _whale,
     WhaleEnded: _ending,

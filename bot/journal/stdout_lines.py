@@ -21,7 +21,9 @@ from bot.core.events import (
     MarketsFetched,
     Noted,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
+    OrderRested,
     OrderSubmitted,
     OrderUnresolved,
     PnlMarked,
@@ -33,7 +35,7 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.market.money import Contracts
+from bot.core.market.money import ZERO, Contracts
 from bot.core.market.orders import Order, OrderStatus
 from bot.journal.csv_rows import in_cents
 from bot.journal.json_fields import CycleFields
@@ -127,6 +129,18 @@ def _unresolved(event: OrderUnresolved) -> str:
     return f"TRADE | UNRESOLVED | {order.ticker} | {_order_text(order)} | {event.reason}"
 
 
+def _rested(event: OrderRested) -> str:
+    order = _order_text(event.order)
+    return f"TRADE | RESTING | {event.order.ticker} | {order} | {_size(event.ahead)} ahead"
+
+
+def _filled(event: OrderFilled) -> str:
+    order, size = event.order, sum((fill.size for fill in event.fills), ZERO)
+    traded = f"{order.side} {_plain_size(size)} @ {in_cents(order.limit)}"
+    status = OrderStatus.PARTIALLY_FILLED.upper()
+    return f"TRADE | {status} | {order.ticker} | {traded} | {_size(event.left)} rest on"
+
+
 def _ended(event: OrderEnded) -> str:
     done = event.execution
     price = done.average_price
@@ -136,6 +150,8 @@ def _ended(event: OrderEnded) -> str:
         else f"{done.order.side} {_size(done.filled)} @ {in_cents(price)}"
     )
     error = f" | {done.error}" if done.error else ""
+    if done.expected is not None:
+        error += f" | expected queue: {done.expected:g} of {_plain_size(done.order.size)}"
     return f"TRADE | {done.status.upper()} | {done.order.ticker} | {traded}{error}"
 
 
@@ -224,6 +240,8 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     EntriesResumed: (_trades, logging.INFO, _resumed),
     Noted: (_main, logging.WARNING, _noted),
     OrderUnresolved: (_trades, logging.WARNING, _unresolved),
+    OrderRested: (_trades, logging.INFO, _rested),
+    OrderFilled: (_trades, logging.INFO, _filled),
     OrderEnded: (_trades, logging.INFO, _ended),
     PositionOpened: (_trades, logging.INFO, _opened),
     PositionClosed: (_trades, logging.INFO, _closed),

@@ -19,6 +19,7 @@ import numpy as np
 from bot.core.market.market import Side
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
+from bot.core.market.queue import TakerTrade
 from bot.core.whales.detector import TradesBetween
 from bot.core.whales.trades import MarketTrades
 from bot.ports.exchange import ExchangeError
@@ -127,6 +128,8 @@ class TradeFeed:
         self._turn = 0
         self._looked: dict[str, float] = {}
         self._coverage = Coverage(0, 0, "no books yet")
+        # From when on the trades of a market are known, and those, as of the last cycle.
+        self._known: dict[str, tuple[float, list[ReportedTrade]]] = {}
 
     @property
     def coverage(self) -> Coverage:
@@ -149,8 +152,16 @@ class TradeFeed:
         for ticker, answer in zip(asked, apart, strict=True):
             known[rows[ticker]] = answer is not None
             found += answer or ()
+        self._known = {t: (float(since[row]), []) for t, row in rows.items() if known[row]}
+        for one in found:
+            self._known[one.ticker][1].append(one)
         self._note(len(books), int(known.sum()), recent.reason)
         return TradesBetween.of(known, _tape(found, rows, since, books.seen_at))
+
+    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
+        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
+        reach, found = self._known.get(ticker, (inf, []))
+        return taker_trades(found, since, until) if reach <= since else None
 
     def _look(self, books: Books) -> None:
         seen = dict(zip(books.tickers, books.seen_at.tolist(), strict=True))
@@ -191,9 +202,7 @@ class TradeFeed:
             trade_feed = await self._source.trades(ticker, PAGE)
         except ExchangeError:
             return None
-        # A full page may have left some out.
-        reaches = len(trade_feed) < PAGE or trade_feed[-1].at.timestamp() <= since
-        return trade_feed if reaches else None
+        return trade_feed if _reaches(trade_feed, since) else None
 
     def _note(self, markets: int, known: int, reason: str | None) -> None:
         coverage = Coverage(markets, known, None if known == markets else reason or _NEW)
@@ -201,6 +210,33 @@ class TradeFeed:
             text = "Trades of %d of %d markets are unknown: %s"
             log.warning(text, markets - known, markets, coverage.reason)
         self._coverage = coverage
+
+
+async def traded_since(
+    source: TradeSource, ticker: str, since: float, until: float
+) -> Sequence[TakerTrade] | None:
+    """The trades of one market after `since` up to `until`, seconds UTC; None: not known."""
+    try:
+        trade_feed = await source.trades(ticker, PAGE)
+    except ExchangeError:
+        return None
+    return taker_trades(trade_feed, since, until) if _reaches(trade_feed, since) else None
+
+
+def taker_trades(
+    trade_feed: Sequence[ReportedTrade], since: float, until: float
+) -> list[TakerTrade]:
+    """Those of these trades that met the book after `since` up to `until`, in their order."""
+    return [
+        TakerTrade(at, one.taker, one.count, one.price)
+        for one in reversed(trade_feed)
+        if not one.is_block and since < (at := one.at.timestamp()) <= until
+    ]
+
+
+def _reaches(trade_feed: Sequence[ReportedTrade], since: float) -> bool:
+    # A full page may have left some out.
+    return len(trade_feed) < PAGE or trade_feed[-1].at.timestamp() <= since
 
 
 def _unread(tickers: frozenset[str]) -> str | None:

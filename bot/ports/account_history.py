@@ -12,7 +12,7 @@ from bot.core.account.round_trips import RoundTrip
 from bot.core.account.trade_stats import GroupBy, GroupedStats
 from bot.core.market.market import Side
 from bot.core.market.money import Contracts, Dollars
-from bot.core.market.orders import Aim, Fill
+from bot.core.market.orders import Aim, Fill, Life
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ class OrderRecord:
     ticker: str
     side: Side
     aim: Aim
+    life: Life
     size: Contracts
     limit: Dollars
     at: datetime

@@ -5,6 +5,7 @@ Adapters implement these; tests bring their own. Nothing here does I/O.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from bot.clock import Clock as Clock  # noqa: PLC0414  # a port as well
@@ -13,6 +14,7 @@ from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.core.text import one_line
 
@@ -105,6 +107,11 @@ class MarketData(Protocol):
 class Venue(Protocol):
     """Where orders go."""
 
+    @property
+    def resting(self) -> "RestingVenue | None":
+        """Where they can rest; None where every order takes what is there and ends."""
+        ...
+
     async def submit(self, approved: Approved) -> Execution | Unresolved:
         """Trade and say what became of the order; a client order id seen before trades nothing."""
         ...
@@ -113,6 +120,21 @@ class Venue(Protocol):
         """What became of an order written down earlier, perhaps by a process that died since.
 
         Trades nothing. An order that never arrived is one that was cancelled without a fill.
+        """
+        ...
+
+
+class RestingVenue(Protocol):
+    """Where orders can rest in the book."""
+
+    async def rest(self, approved: Approved) -> Execution | WorkingOrder:
+        """Join the queue; an order that would trade at once is cancelled, and so ends."""
+        ...
+
+    async def withdraw(self, order: WorkingOrder, at: datetime) -> Step:
+        """Take an order out of the book that is marked so; its last fills are of that time.
+
+        It is still in the step as long as it may be in the book.
         """
         ...
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from bot.core.account.round_trips import RoundTrip
 from bot.core.account.trade_stats import GroupBy, Trade, grouped
 from bot.core.market.market import Side
-from bot.core.market.orders import Aim, Fill
+from bot.core.market.orders import Aim, Fill, Life
 from bot.ports.account_history import (
     ClosedTrade,
     CursorError,
@@ -236,6 +236,7 @@ def _order(row: Row[Any], filled: dict[str, list[Fill]]) -> OrderRecord:
         ticker=row.ticker,
         side=Side(row.side),
         aim=Aim(row.aim),
+        life=Life(row.life),
         size=row.size,
         limit=row.limit,
         at=row.at,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Table, select
 from bot.core.account.portfolio import Portfolio, Position
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars
-from bot.core.market.orders import Aim, Fill, Order
+from bot.core.market.orders import Aim, Fill, Life, Order
 from bot.ports.persistence import StoreError
 from bot.store.row_checks import built
 from bot.store.tables import cash_movements, fills, openings, orders, settlements
@@ -179,6 +179,7 @@ def _order(row: Row[Any]) -> Order:
         limit=row.limit,
         at=row.at,
         aim=Aim(row.aim),
+        life=Life(row.life),
     )
 
 

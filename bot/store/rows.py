@@ -22,6 +22,7 @@ from bot.core.events import (
     MarketSettled,
     Noted,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
     OrderUnresolved,
     PnlMarked,
@@ -103,6 +104,7 @@ def order_row(order: Order) -> Values:
         "limit": order.limit,
         "at": order.at,
         "aim": order.aim.value,
+        "life": order.life.value,
     }
 
 
@@ -184,6 +186,10 @@ def _filled(event: OrderEnded) -> Booked:
     return ((fills, _fill(fill)) for fill in event.execution.fills)
 
 
+def _filled_in_part(event: OrderFilled) -> Booked:
+    return ((fills, _fill(fill)) for fill in event.fills)
+
+
 def _fill(fill: Fill) -> Values:
     return {
         "fill_id": fill.fill_id,
@@ -230,6 +236,7 @@ KINDS: Final[Mapping[type[Event], EventKind]] = {
     Noted: EventKind(200, _no_market, _no_cash),
     OrderUnresolved: EventKind(200, attrgetter("order.ticker"), _no_cash),
     OrderRefused: EventKind(200, attrgetter("order.ticker"), _no_cash),
+    OrderFilled: EventKind(200, attrgetter("order.ticker"), _filled_in_part),
     OrderEnded: EventKind(2_000, attrgetter("execution.order.ticker"), _filled),
     FetchFailed: EventKind(200, _no_market, _no_cash),
     MarketSettled: EventKind(200, attrgetter("ticker"), _settled),

@@ -149,6 +149,7 @@ orders = Table(
     Column("error", Text),
     Column("ended_at", UtcTimestamp),
     Column("aim", Text, nullable=False, server_default="enter"),
+    Column("life", Text, nullable=False, server_default="take"),
     Index("orders_by_end", "book", "ended_at"),
     Index("orders_by_time", "book", "at"),
 )

@@ -5,7 +5,7 @@ counts as "other". So nothing that comes from outside, a ticker least of all, ca
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final, TypeAlias
@@ -24,7 +24,9 @@ from bot.core.events import (
     Noted,
     NoteKind,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
+    OrderRested,
     OrderSubmitted,
     OrderUnresolved,
     PositionClosed,
@@ -35,8 +37,8 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.market.money import measured
-from bot.core.market.orders import OrderStatus
+from bot.core.market.money import ZERO, measured
+from bot.core.market.orders import Fill, OrderStatus
 from bot.core.signals.regime import REGIMES
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.endings import EndingKind
@@ -87,7 +89,7 @@ _RULES: Final = (
     *("fees", "market_open", "price_grid", "order_size", "stale_book", "price_band"),
     *("min_seconds_to_close", "max_positions", "max_orders_per_minute", "max_order_cost"),
     *("market_exposure", "event_exposure", "category_exposure", "total_exposure", "cash"),
-    *("unresolved", "refused", "stopped", *_STOPS),
+    *("unresolved", "resting", "refused", "stopped", *_STOPS),
 )
 
 CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles started")
@@ -102,6 +104,7 @@ SIGNALS = EventCounters("signals_total", "Signals by action", {"action": tuple(A
 SUBMITTED = EventCounters("orders_submitted_total", "Orders that passed risk and went to the venue")
 ENDED = EventCounters("orders_total", "Orders by final status", {"status": tuple(OrderStatus)})
 UNRESOLVED = EventCounters("orders_unresolved_total", "Orders whose outcome was in doubt at first")
+RESTED = EventCounters("orders_rested_total", "Orders that came to rest in the book")
 REFUSED = EventCounters(
     "refusals_total", "Orders that were not sent, by the rule", {"rule": _RULES}
 )
@@ -141,7 +144,7 @@ GRADES = EventCounters(
 )
 
 COUNTERS: Final[tuple[EventCounters, ...]] = (
-    *(CYCLES_STARTED, CYCLES, BOOKS, FETCH_ERRORS, SIGNALS, SUBMITTED, ENDED, UNRESOLVED),
+    *(CYCLES_STARTED, CYCLES, BOOKS, FETCH_ERRORS, SIGNALS, SUBMITTED, ENDED, UNRESOLVED, RESTED),
     *(
         REFUSED,
         HELD,
@@ -198,10 +201,18 @@ def _failed(event: FetchFailed) -> Iterable[Count]:
 def _ended(event: OrderEnded) -> Iterable[Count]:
     done = event.execution
     yield ENDED, (done.status.value,), 1.0
-    if done.fills:
-        yield FILLS, (), len(done.fills)
-        yield CONTRACTS, (), measured(done.filled)
-        yield FEES, (), measured(done.fees)
+    yield from _traded(done.fills)
+
+
+def _filled(event: OrderFilled) -> Iterable[Count]:
+    yield from _traded(event.fills)
+
+
+def _traded(fills: Sequence[Fill]) -> Iterable[Count]:
+    if fills:
+        yield FILLS, (), len(fills)
+        yield CONTRACTS, (), measured(sum((fill.size for fill in fills), ZERO))
+        yield FEES, (), measured(sum((fill.fee for fill in fills), ZERO))
 
 
 def _signal(event: SignalMade) -> Iterable[Count]:
@@ -225,6 +236,8 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     FetchFailed: _failed,
     SignalMade: _signal,
     OrderSubmitted: _one(SUBMITTED),
+    OrderRested: _one(RESTED),
+    OrderFilled: _filled,
     OrderEnded: _ended,
     OrderUnresolved: _one(UNRESOLVED),
     OrderRefused: _by(REFUSED, lambda event: event.rule),

@@ -5,7 +5,7 @@ how orders come about (`trade`).
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from bot.core.events import (
     Event,
     MarketSettled,
     OrderEnded,
+    OrderFilled,
     PnlMarked,
     PositionClosed,
     PositionOpened,
@@ -26,6 +27,7 @@ from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Aim, Execution, Fill, Order
+from bot.core.market.working import WorkingOrder
 from bot.core.risk.checks import Place
 from bot.ports.persistence import Checkpoint
 
@@ -105,6 +107,18 @@ class TradingAccount:
         self._mark_one(ticker, book)
         turned = self._turned(at, before, ticker, self.exit_cause(ticker))
         return [*ended, *turned, self._marked(at, ticker, before)]
+
+    def book_part(
+        self, at: datetime, working: WorkingOrder, fills: Sequence[Fill], book: OrderBook | None
+    ) -> list[Event]:
+        """Book what traded of an order that rests on, and mark what is left against the book."""
+        ticker, before = working.order.ticker, self.portfolio
+        for fill in fills:
+            self.portfolio = self.portfolio.after(fill)
+        self._mark_one(ticker, book)
+        left = working.place.left
+        filled = OrderFilled(at, working.order, working.order_id, tuple(fills), left)
+        return [filled, self._marked(at, ticker, before)]
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
         """Take what finalized markets pay for what is held of them."""

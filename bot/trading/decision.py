@@ -85,7 +85,8 @@ class TradeRules:
 
     An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
     paying the fee both ways, as `worth` tells from the score; without both that is not asked.
-    `exits` end a position whatever the score says of it.
+    `exits` end a position whatever the score says of it. With `patience` (seconds) an exit that a
+    score asks for rests at the other side of the spread, and takes once that has passed.
     """
 
     thresholds: Thresholds
@@ -94,6 +95,7 @@ class TradeRules:
     min_edge: float | None = 0.0
     worth: Worth | None = None
     exits: ExitRules = field(default_factory=ExitRules)
+    patience: float | None = None
 
     def on_tape(self) -> Self:
         """These rules with the limits that make sense on recorded books."""

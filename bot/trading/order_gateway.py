@@ -2,21 +2,25 @@
 
 It fails closed: an order that cannot be written down is not sent, nor one that anybody objects
 to. An order that was sent stays here until it is known what became of it, whatever happens in
-between; so does one that an earlier process wrote down and did not live to see the end of.
+between; so does one that an earlier process wrote down and did not live to see the end of. One that
+rests stays here as well, and its market gets no other.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from bot.core.market.market import Market
-from bot.core.market.money import Dollars
-from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
+from bot.core.market.money import Dollars, cents
+from bot.core.market.orders import Aim, Execution, Life, Order, OrderStatus, Unresolved
+from bot.core.market.queue import MarketUpdate
+from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
-from bot.ports.exchange import Venue
+from bot.ports.exchange import RestingVenue, Venue
 from bot.ports.persistence import StoreError
 from bot.trading.entry_guard import Safety
 
@@ -34,14 +38,15 @@ class Sent:
     """
 
     refused: Refused | None = None
-    answer: Execution | Unresolved | None = None
+    answer: Execution | WorkingOrder | Unresolved | None = None
 
 
 class OrderGateway:
-    """Sends approved orders, and resolves those in doubt."""
+    """Sends approved orders, looks after those that rest, and resolves those in doubt."""
 
     def __init__(self, venue: Venue, safety: Safety) -> None:
         self._venue = venue
+        self._working: dict[str, WorkingOrder] = {}
         self._safety = safety
         self._waiting: dict[str, Order] = {}
         self._sending: set[str] = set()
@@ -51,6 +56,11 @@ class OrderGateway:
     def waiting(self) -> tuple[Order, ...]:
         """Orders in doubt: they may have traded."""
         return tuple(self._waiting.values())
+
+    @property
+    def working(self) -> Mapping[str, WorkingOrder]:
+        """The orders that rest, by ticker."""
+        return self._working
 
     def halt(self, market: Market, aim: Aim) -> Stop | None:
         """Why no order of that aim is sent to a market now; None if one is."""
@@ -62,6 +72,9 @@ class OrderGateway:
 
     def waits_for(self, ticker: str) -> Stop | None:
         """Why nothing else is sent for a market now; None if it is."""
+        if (resting := self._working.get(ticker)) is not None:
+            price = cents(resting.order.limit)
+            return Stop("resting", f"an order of it rests at {price:g} c: no other is sent")
         for order in self._waiting.values():
             if order.ticker == ticker:
                 name = order.client_order_id
@@ -92,6 +105,32 @@ class OrderGateway:
         # What came to its end meanwhile, somebody else has told.
         return [answer for task in tasks if (answer := task.result()) is not None]
 
+    def advance(self, ticker: str, update: MarketUpdate, at: datetime) -> Step:
+        """What this book makes of the order that rests in its market."""
+        return self._stepped(self._working[ticker].after(update, at), ticker)
+
+    async def withdraw(self, ticker: str, why: str, at: datetime) -> Step:
+        """Take the order that rests in a market out of the book, as far as that can be done now."""
+        leaving = self._working[ticker] = self._working[ticker].withdrawn(why)
+        venue = self._venue.resting
+        if venue is None:
+            return Step(leaving)
+        step = await venue.withdraw(leaving, at)
+        # Somebody else may have moved it on meanwhile: then this is not what became of it.
+        is_same = self._working.get(ticker) is leaving
+        return self._stepped(step, ticker) if is_same else Step(self._working.get(ticker))
+
+    def drop(self, ticker: str, why: str) -> Execution:
+        """The end of an order whose market is over: the exchange took it out of the book."""
+        return self._working.pop(ticker).ended(why)
+
+    def _stepped(self, step: Step, ticker: str) -> Step:
+        if step.order is None:
+            del self._working[ticker]
+        else:
+            self._working[ticker] = step.order
+        return step
+
     async def _resolved(self, order: Order) -> Execution | Unresolved | None:
         async with self._lookups:
             answer = await self._venue.resolve(order)
@@ -103,9 +142,18 @@ class OrderGateway:
         if stop := await self._unwritten(order) or self._block_reason(approved):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
+        if order.life is Life.REST and self._venue.resting is not None:
+            return await self._rested(approved, self._venue.resting)
         answer = self._noted(order, await self._venue.submit(approved))
         if isinstance(answer, Execution):
             self._safety.ended(approved.market, answer)
+        return Sent(answer=answer)
+
+    async def _rested(self, approved: Approved, venue: RestingVenue) -> Sent:
+        order, answer = approved.order, await venue.rest(approved)
+        del self._waiting[order.client_order_id]
+        if isinstance(answer, WorkingOrder):
+            self._working[order.ticker] = answer
         return Sent(answer=answer)
 
     def restore(self, unresolved: Iterable[Order]) -> None:

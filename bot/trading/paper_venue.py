@@ -2,12 +2,16 @@
 
 What is assumed: an order trades against the next book of its market, never the one that was
 scored, at the prices shown there, and the rest of it is cancelled; what it took is gone until a
-newer book of that market comes; nobody reacts; every fill pays the taker fee in full. Orders
-never rest. An order that nobody lived to book has never traded.
+newer book of that market comes; nobody reacts; whoever takes pays the taker fee in full.
+
+An order that rests joins the queue of its price in the next book, and trades as the conservative
+reading of that queue says, for the maker fee. It is withdrawn with its process: none is inherited.
+An order that nobody lived to book has never traded.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from bot.core.market.fees import FeeSchedule, OrderFees
@@ -15,12 +19,17 @@ from bot.core.market.market import Side
 from bot.core.market.matching import walk, without
 from bot.core.market.money import ZERO, cents
 from bot.core.market.orderbook import Level, OrderBook
-from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.market.orders import Execution, Fill, Life, Order, OrderStatus
+from bot.core.market.queue import MarketUpdate
+from bot.core.market.working import Step, WorkingOrder, rested
 from bot.core.risk.review import Approved
-from bot.ports.exchange import ExchangeError
+from bot.ports.exchange import ExchangeError, RestingVenue
 
 REMEMBERED_ORDERS: Final = 2_000
 REMEMBERED_BOOKS: Final = 2_000
+
+_NEVER_TRADED: Final = "the paper order never traded: the service ended first"
+_WITHDRAWN: Final = "withdrawn: the service ended while it rested; what it had traded is booked"
 
 T = TypeVar("T")
 
@@ -54,9 +63,19 @@ class SeenBook:
 NextBook: TypeAlias = Callable[[Approved], Awaitable[SeenBook]]
 
 
+#: The next book of a market after a time (seconds UTC), with what traded in between. Raises
+#: ExchangeError if none comes.
+NextUpdate: TypeAlias = Callable[[str, float], Awaitable[MarketUpdate]]
+
+
 async def scored_book(approved: Approved) -> SeenBook:
     """The book an order was decided on: where there is no other, as in a test of one book."""
     return SeenBook(approved.book_seen_at, approved.book)
+
+
+async def no_update(ticker: str, since: float) -> MarketUpdate:  # noqa: ARG001  # as asked
+    """No other book: where there is none, an order is withdrawn when the cycle sees one."""
+    raise ExchangeError("no other book is asked for")
 
 
 class PaperVenue:
@@ -65,23 +84,60 @@ class PaperVenue:
     def __init__(
         self,
         next_book: NextBook = scored_book,
+        next_update: NextUpdate = no_update,
         remembered_orders: int = REMEMBERED_ORDERS,
         remembered_books: int = REMEMBERED_BOOKS,
     ) -> None:
         self._next_book = next_book
+        self._next_update = next_update
         self._ended: _Recent[Execution] = _Recent(remembered_orders)
         self._left: _Recent[SeenBook] = _Recent(remembered_books)
 
+    @property
+    def resting(self) -> RestingVenue:
+        """Orders can rest here."""
+        return self
+
     async def submit(self, approved: Approved) -> Execution:
         """Trade at once what the book shows within the limit, and cancel the rest."""
+        there = await self._opposite(approved)
+        return there if isinstance(there, Execution) else self._taken(approved, there)
+
+    async def rest(self, approved: Approved) -> Execution | WorkingOrder:
+        """Join the queue of its price in the next book, behind all that this shows."""
+        there = await self._opposite(approved)
+        if isinstance(there, Execution):
+            return there
+        order, update = approved.order, MarketUpdate(there.book, there.seen_at)
+        answer = rested(order, _order_id(order), approved.fees, update)
+        if isinstance(answer, Execution):
+            self._ended[order.client_order_id] = answer
+        return answer
+
+    async def _opposite(self, approved: Approved) -> SeenBook | Execution:
+        """The book that an order meets, or its end if there is none or the order is an old one."""
         order = approved.order
         if self._ended[order.client_order_id] is not None:
             again = f"client order id {order.client_order_id} was used before: nothing traded"
             return Execution(order, _order_id(order), OrderStatus.ERROR, error=again)
         try:
-            there = self._unless_taken(order, await self._next_book(approved))
+            return self._unless_taken(order, await self._next_book(approved))
         except ExchangeError as error:
             return self._without_book(order, error)
+
+    async def withdraw(self, order: WorkingOrder, at: datetime) -> Step:
+        """Take an order out that is marked so: it ends with the next book, and its fills at `at`.
+
+        Without one it stays on its way out.
+        """
+        try:
+            update = await self._next_update(order.order.ticker, order.place.since)
+        except ExchangeError:
+            return Step(order)
+        return order.after(update, at)
+
+    def _taken(self, approved: Approved, there: SeenBook) -> Execution:
+        order = approved.order
         took = walk(there.book, order.side, order.size, order.limit)
         self._left[order.ticker] = replace(there, book=without(there.book, order.side, took))
         execution = _execution(order, _fills(order, took, approved.fees), there.book)
@@ -92,7 +148,7 @@ class PaperVenue:
         """What became of an order; one that is not known never traded, and never will."""
         ended = self._ended[order.client_order_id]
         if ended is None:
-            lost = "the paper order never traded: the service ended first"
+            lost = _WITHDRAWN if order.life is Life.REST else _NEVER_TRADED
             ended = Execution(order, _order_id(order), OrderStatus.CANCELED, error=lost)
             self._ended[order.client_order_id] = ended
         return ended

@@ -6,16 +6,25 @@ entries (`brakes`) and how an order is sent (`gateway`).
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.round_trips import FORCED
 from bot.core.account.valuation import Mark
-from bot.core.events import Action, Event, OrderRefused, OrderSubmitted, OrderUnresolved
+from bot.core.events import (
+    Action,
+    Event,
+    OrderRefused,
+    OrderRested,
+    OrderSubmitted,
+    OrderUnresolved,
+)
 from bot.core.market.market import Market
-from bot.core.market.money import ZERO, Dollars
+from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Aim, Execution, Order, Unresolved
+from bot.core.market.queue import MarketUpdate, TakerTrade
+from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
 from bot.core.risk.limit_use import LimitInputs, LimitUse, limit_uses
@@ -31,8 +40,17 @@ from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided,
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
+from bot.trading.resting_exits import ExitPlan, RestingExits, withdrawal
 
 _KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
+
+
+class TradeTape(Protocol):
+    """What traded, as far as it is known."""
+
+    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
+        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
+        ...
 
 
 class Trader:
@@ -54,7 +72,9 @@ class Trader:
         self._rules = rules
         self._order_ids = order_ids
         self._now = safety.now
+        self._stopping = safety.stopping
         self._gateway = OrderGateway(venue, safety)
+        self._resting = RestingExits(rules.patience if venue.resting else None)
         self._entry_guard = EntryGuard(rules.limits, safety, cash)
         self._forced = ForcedExits(rules.thresholds, rules.exits, safety.close_requests)
         self._holdings = TradingAccount(cash)
@@ -123,6 +143,11 @@ class Trader:
         name = f"{in_doubt[0].client_order_id} of {in_doubt[0].ticker}"
         return f"what became of order {name}{more} is not known"
 
+    @property
+    def working(self) -> Mapping[str, WorkingOrder]:
+        """The orders that rest, by ticker."""
+        return self._gateway.working
+
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
@@ -160,6 +185,8 @@ class Trader:
         It may be asked at any time, also amid a pass; what happened, the pass tells.
         """
         before = len(self._pending_events)
+        if self._stopping():
+            await self._withdraw_all(at)
         for answer in await self._gateway.resolve():
             self._answered(at, answer)
         return len(self._pending_events) > before
@@ -176,18 +203,36 @@ class Trader:
         markets: Mapping[str, Market],
         *,
         by_hand: bool = False,
+        trades: TradeTape | None = None,
     ) -> list[Event]:
         """Trade on these predictions; the events, each signal before its orders.
 
-        `by_hand` leaves everything alone but the positions that operators want closed. Raises
-        LeaseLostError if the order of one could not be written down for that.
+        `by_hand` leaves everything alone but the positions that operators want closed. Of orders
+        that rest, `trades` tell what met them. Raises LeaseLostError if the order of one could not
+        be written down for that.
         """
         self._look(at)
+        self._advance(at, predictions.books, trades)
         edges = self._rules.edges(predictions, markets)
         for row in self._exits_first(predictions.books.tickers):
             ticker = predictions.books.tickers[row]
             if not by_hand or ticker in self.to_close():
                 await self._act_on(at, predictions, row, markets[ticker], edges)
+        return self._take_pending()
+
+    async def withdraw_unseen(
+        self, at: datetime, missing: Mapping[str, str], markets: Mapping[str, Market]
+    ) -> list[Event]:
+        """Nothing rests in a market whose book did not come, for the reason given; what happened.
+
+        Where a market is over, the exchange has taken everything out of its book.
+        """
+        for ticker in [ticker for ticker in self.working if ticker in missing]:
+            market = markets.get(ticker)
+            if market is not None and not market.is_open(at):
+                self._booked(at, self._gateway.drop(ticker, missing[ticker]), None)
+            else:
+                await self._withdraw(at, ticker, f"no book of it: {missing[ticker]}", None)
         return self._take_pending()
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
@@ -212,6 +257,7 @@ class Trader:
         self._pending_events.append(self._holdings.mark(at, books, markets or {}, asked))
         self._holdings.forget(self.unresolved)
         self._forced.forget(at)
+        self._resting.forget(self.portfolio.positions)
         self._look(at)
         return self._take_pending()
 
@@ -297,10 +343,60 @@ class Trader:
             shown = _shown(predictions.books, row, market)
             decision = self._exited(at, decision, shown)
             decision = self._afforded(at, decision, shown, edges, row)
-            if decision.action is not Action.HOLD:
-                await self._order(at, decision, shown)
+            decision = await self._carried_out(at, decision, shown)
         made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
         self._pending_events.insert(place, made)
+
+    async def _carried_out(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
+        """The decision once its order was sent, if it needs one; says so where that rests."""
+        ticker = shown.market.ticker
+        plan = self._resting.plan(at, decision, shown, self.stop or self._is_ending())
+        is_free = await self._is_free(at, ticker, plan, shown.book)
+        if is_free and decision.action is not Action.HOLD:
+            await self._order(at, decision, shown, plan.price)
+        working = self.working.get(ticker)
+        if working is None or working.leaving:
+            return decision
+        price, ahead = cents(working.order.limit), working.place.front.normalize()
+        return decision._replace(reason=f"the exit rests at {price:g} c, {ahead:f} contracts ahead")
+
+    async def _is_free(self, at: datetime, ticker: str, plan: ExitPlan, book: OrderBook) -> bool:
+        """Whether nothing rests in a market any more, and there is still something to do."""
+        working = self.working.get(ticker)
+        if working is None:
+            return True
+        why = withdrawal(working, plan)
+        if why is None:
+            return False
+        await self._withdraw(at, ticker, why, book)
+        return ticker not in self.working and self.portfolio.size(ticker) != ZERO
+
+    def _is_ending(self) -> Stop | None:
+        return Stop("stopped", "the bot is being stopped") if self._stopping() else None
+
+    def _advance(self, at: datetime, books: Books, trades: TradeTape | None) -> None:
+        """What these books, and the trades before them, make of the orders that rest."""
+        rows = [row for row, ticker in enumerate(books.tickers) if ticker in self.working]
+        for row in rows:
+            ticker, seen_at = books.tickers[row], float(books.seen_at[row])
+            since = self.working[ticker].place.since
+            traded = trades.between(ticker, since, seen_at) if trades else None
+            update = MarketUpdate(books.book(row), seen_at, traded)
+            self._stepped(at, self._gateway.advance(ticker, update, at), update.book)
+
+    async def _withdraw_all(self, at: datetime) -> None:
+        for ticker in tuple(self.working):
+            await self._withdraw(at, ticker, "the bot is stopped", None)
+
+    async def _withdraw(self, at: datetime, ticker: str, why: str, book: OrderBook | None) -> None:
+        if ticker in self.working:
+            self._stepped(at, await self._gateway.withdraw(ticker, why, at), book)
+
+    def _stepped(self, at: datetime, step: Step, book: OrderBook | None) -> None:
+        if step.order is not None and step.fills:
+            self._pending_events += self._holdings.book_part(at, step.order, step.fills, book)
+        if step.end is not None:
+            self._booked(at, step.end, book)
 
     def _exited(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
         """The same, or to exit and why if a rule, or an operator, ends what is held."""
@@ -334,11 +430,14 @@ class Trader:
             return decision
         return decision._replace(action=Action.HOLD, reason=stop.reason, stop=stop)
 
-    async def _order(self, at: datetime, decision: Decision, shown: Shown) -> None:
+    async def _order(
+        self, at: datetime, decision: Decision, shown: Shown, price: Dollars | None
+    ) -> None:
+        """Send the order of a decision: one that takes, or rests at a price."""
         # Orders of a pass wait for each other: each is of its own moment.
         at = self._now() or at
         action, ticker = decision.action, shown.market.ticker
-        order = self._order_for(at, action, shown)
+        order = self._order_for(at, action, shown, price)
         if order is None:
             self._forced.missed(ticker, "there is nobody in the book to trade with")
             return
@@ -355,12 +454,23 @@ class Trader:
             self._pending_events.append(OrderSubmitted(at, order, decision.forced))
             if is_entry and not _is_refusal(sent.answer):
                 self._entry_guard.entered(at)
-        if sent.answer is not None:
+        if isinstance(sent.answer, WorkingOrder):
+            self._rested(at, sent.answer)
+        elif sent.answer is not None:
             self._answered(at, sent.answer, shown.book)
 
-    def _order_for(self, at: datetime, action: Action, shown: Shown) -> Order | None:
+    def _rested(self, at: datetime, working: WorkingOrder) -> None:
+        self._resting.rested(at, working.order.ticker)
+        ahead = working.place.front
+        self._pending_events.append(OrderRested(at, working.order, working.order_id, ahead))
+
+    def _order_for(
+        self, at: datetime, action: Action, shown: Shown, price: Dollars | None
+    ) -> Order | None:
         ticker = shown.market.ticker
         intent = Intent(action, ticker, self.portfolio.size(ticker), next(self._order_ids), at)
+        if price is not None:
+            return strategy.resting_exit(intent, price)
         return strategy.order_for(intent, shown.book, shown.market.grid, self._rules.sizing)
 
     def _reviewed(self, at: datetime, order: Order, shown: Shown) -> Approved | Refused:
@@ -408,7 +518,7 @@ class Trader:
             self._forced.missed(order.ticker, execution.error)
 
 
-def _is_refusal(answer: Execution | Unresolved | None) -> bool:
+def _is_refusal(answer: Execution | WorkingOrder | Unresolved | None) -> bool:
     """Whether the exchange did not even take the order: that is no entry."""
     return isinstance(answer, Execution) and bool(answer.code)
 

@@ -46,6 +46,8 @@ async def test_every_venue_keeps_its_promises(
 class Liar:
     """A venue that breaks every promise, each in at least one scene."""
 
+    resting = None
+
     async def submit(self, approved: Approved) -> Execution:
         # Each order meets a whole book, as if none had been there before.
         execution = await PaperVenue().submit(approved)

@@ -33,7 +33,7 @@ TABLES = {
         rows.KINDS,
         {
             "routine": ROUTINE,
-            "in a table of its own": frozenset({"OrderSubmitted", "PnlMarked"}),
+            "in a table of its own": frozenset({"OrderSubmitted", "OrderRested", "PnlMarked"}),
             "the state has the latest": frozenset({"SignalMade"}),
         },
     ),
@@ -43,7 +43,7 @@ TABLES = {
             "routine": ROUTINE,
             "the four files have rows for signals, orders, whales and P&L": GLOBAL
             | {"OrderRefused", "OrderUnresolved", "PositionOpened", "PositionClosed"}
-            | {"MarketSettled", "WhaleEnded"},
+            | {"MarketSettled", "WhaleEnded", "OrderRested"},
         },
     ),
     "activity feed": Views(
@@ -51,7 +51,7 @@ TABLES = {
         {
             "routine": ROUTINE,
             "panels show the latest": frozenset({"SignalMade", "PnlMarked", "PredictionGraded"}),
-            "its end is shown": frozenset({"OrderSubmitted"}),
+            "its end is shown": frozenset({"OrderSubmitted", "OrderRested", "OrderFilled"}),
             "in the whale history": frozenset({"WhaleEnded"}),
         },
     ),
@@ -60,6 +60,7 @@ TABLES = {
         {
             "routine": ROUTINE,
             "ordinary trading": frozenset({"SignalMade", "OrderSubmitted", "OrderRefused"})
+            | {"OrderRested", "OrderFilled"}
             | {"PositionOpened", "PositionClosed", "MarketSettled", "PnlMarked"},
             "conditions alert on what lasts": frozenset({"FetchFailed", "Noted", "RegimeChanged"}),
             "measurements": frozenset({"PredictionGraded", "WhaleEnded"}),

@@ -9,17 +9,18 @@ from decimal import Decimal
 import numpy as np
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import Event, MarketSettled, OrderEnded
+from bot.core.events import Event, MarketSettled, OrderEnded, OrderFilled
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.queue import MarketUpdate, TakerTrade
 from bot.core.risk.close_requests import CloseRequests
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
-from bot.ports.exchange import ExchangeError
+from bot.ports.exchange import ExchangeError, RestingVenue
 from bot.ports.persistence import Checkpoint, CommitBatch, LeaseLostError, StoreError
 from bot.signals.analyzer import Analyzer, Predictions
 from bot.trading.decision import TradeRules
@@ -82,6 +83,9 @@ class FakeStore:
                 self.ended.add(execution.order.client_order_id)
                 for fill in execution.fills:
                     self.portfolio = self.portfolio.after(fill)
+            case OrderFilled(fills=fills):
+                for fill in fills:
+                    self.portfolio = self.portfolio.after(fill)
             case MarketSettled():
                 self.portfolio = self.portfolio.settle(event.ticker, event.payout)
             case _:
@@ -100,6 +104,10 @@ class FakeVenue:
     paper: PaperVenue = field(default_factory=PaperVenue)
     sent: list[Order] = field(default_factory=list)
     before: Callable[[Order], None] = lambda _: None
+
+    @property
+    def resting(self) -> RestingVenue:
+        return self.paper
 
     async def submit(self, approved: Approved) -> Execution | Unresolved:
         self.before(approved.order)
@@ -120,11 +128,28 @@ class FakeVenue:
         return Unresolved(execution.order, "no answer")
 
 
+@dataclass
+class FakeTrades:
+    """What takers did, by hand; None is not known."""
+
+    found: list[TakerTrade] | None = field(default_factory=list)
+
+    def between(self, ticker: str, since: float, until: float) -> list[TakerTrade] | None:
+        del ticker
+        if self.found is None:
+            return None
+        return [trade for trade in self.found if since < trade.at <= until]
+
+
 class Desk:
     """A trader, its venue and its store; time is moved by hand."""
 
     def __init__(
-        self, *tickers: str, limits: RiskLimits | None = None, exits: ExitRules | None = None
+        self,
+        *tickers: str,
+        limits: RiskLimits | None = None,
+        exits: ExitRules | None = None,
+        patience: float | None = None,
     ) -> None:
         self.at = NOON
         self.markets = {t: open_market(t) for t in tickers or ("A",)}
@@ -136,6 +161,10 @@ class Desk:
         self.fault: str | None = None
         self.limits = limits or RiskLimits()
         self.exits = exits or ExitRules()
+        self.patience = patience
+        self.trades = FakeTrades()
+        self.stopping = False
+        self.venue.paper = PaperVenue(next_update=self._next_update)
         self.requests = CloseRequests()
         self._ids = (f"o{number}" for number in itertools.count(1))
         self.trader = self._hired()
@@ -147,9 +176,12 @@ class Desk:
             lambda: self.sure,
             lambda: self.fault,
             close_requests=lambda: self.requests,
+            stopping=lambda: self.stopping,
         )
         sizing = Sizing(Decimal(100), Decimal("0.01"))
-        rules = TradeRules(THRESHOLDS, sizing, self.limits, exits=self.exits)
+        rules = TradeRules(
+            THRESHOLDS, sizing, self.limits, exits=self.exits, patience=self.patience
+        )
         return Trader(self.venue, rules, CASH, self._ids, safety)
 
     def restart(self) -> None:
@@ -167,7 +199,8 @@ class Desk:
 
     async def act(self, scores: Mapping[str, float] | float | None = None) -> list[Event]:
         """Trade on one opinion of all markets, or on one of each."""
-        return await self.trader.act(self.at, self.predictions(self._of_all(scores)), self.markets)
+        predictions = self.predictions(self._of_all(scores))
+        return await self.trader.act(self.at, predictions, self.markets, trades=self.trades)
 
     async def run(
         self, scores: Mapping[str, float] | float | None = None, *, seconds: float = 10
@@ -176,7 +209,7 @@ class Desk:
         self.pass_by(seconds)
         predictions = self.predictions(self._of_all(scores))
         events = await self.trader.resolve_in_doubt(self.at)
-        events += await self.trader.act(self.at, predictions, self.markets)
+        events += await self.trader.act(self.at, predictions, self.markets, trades=self.trades)
         events += self.trader.settle(self.at, self.markets)
         events += self.trader.mark(self.at, predictions.seen.books, self.markets)
         await self.store.commit(CommitBatch(events, self.trader.state_records()))
@@ -193,6 +226,13 @@ class Desk:
 
     def position(self, ticker: str = "A") -> Decimal:
         return self.trader.portfolio.size(ticker)
+
+    async def _next_update(self, ticker: str, since: float) -> MarketUpdate:
+        """The book half a second after the pass."""
+        if ticker not in self.books:
+            raise ExchangeError("no book came")
+        at = self.at.timestamp() + 0.5
+        return MarketUpdate(self.books[ticker], at, self.trades.between(ticker, since, at))
 
     def _until(self, close: datetime) -> None:
         changed: dict[str, Market] = {

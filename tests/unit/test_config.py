@@ -274,3 +274,22 @@ def test_a_stream_that_is_required_needs_a_key():
 )
 def test_the_stream_is_beside_the_rest_api(rest, stream):
     assert config.load(None, kalshi_base_url=rest).stream_url == stream
+
+
+def test_exits_take_unless_they_are_to_rest():
+    assert config.load(None).patience is None
+    assert config.load(None, bot_exit="rest", bot_interval=5).patience == 30.0
+
+
+def test_real_orders_never_rest():
+    armed = {"bot_mode": "live", "api_token": "t", "kalshi_api_key": "k", "kalshi_secret": "s"}
+
+    (problem,) = problems(**armed, bot_exit="rest", bot_interval=5)
+
+    assert "BOT_EXIT: 'rest' is for paper: real orders only take. Set BOT_EXIT=take" in problem
+
+
+def test_what_rests_longer_unseen_than_it_may_wait_is_refused():
+    (problem,) = problems(bot_exit="rest", bot_interval=60)
+
+    assert "BOT_EXIT_PATIENCE (30) to be at least BOT_INTERVAL (60)" in problem

@@ -64,7 +64,8 @@ class WorkingOrder:
     def ended(self, why: str, fills: tuple[Fill, ...] = ()) -> Execution:
         """Its end without all of it filled, with the fills that are new."""
         status = OrderStatus.PARTIALLY_FILLED if fills else OrderStatus.CANCELED
-        done = f"; {self.filled:f} of {self.order.size:f} filled" if self.filled else ""
+        filled, size = self.filled.normalize(), self.order.size.normalize()
+        done = f"; {filled:f} of {size:f} filled" if filled else ""
         return self._end(status, fills, f"withdrawn: {why}{done}")
 
     def _charged(self, size: Contracts, at: datetime) -> tuple["WorkingOrder", tuple[Fill, ...]]:

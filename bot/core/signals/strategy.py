@@ -19,7 +19,7 @@ from bot.core.events import Action
 from bot.core.market.market import PriceGrid, Side
 from bot.core.market.money import ONE, Contracts, Dollars, cents
 from bot.core.market.orderbook import Books, Floats, OrderBook
-from bot.core.market.orders import Aim, Order
+from bot.core.market.orders import Aim, Life, Order
 from bot.core.model.families import coded, family_of
 
 Flags = NDArray[np.bool_]
@@ -171,6 +171,16 @@ def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) 
     leaves = intent.action is Action.EXIT
     size, aim = (abs(intent.position), Aim.LEAVE) if leaves else (sizing.size, Aim.ENTER)
     return Order(intent.client_order_id, intent.ticker, side, size, limit, intent.at, aim)
+
+
+def resting_exit(intent: Intent, price: Dollars) -> Order | None:
+    """The order that waits at a price for somebody to end the position; None without one."""
+    side = _side(intent)
+    if side is None:
+        return None
+    size = abs(intent.position)
+    order = (intent.client_order_id, intent.ticker, side, size, price, intent.at)
+    return Order(*order, Aim.LEAVE, Life.REST)
 
 
 def _side(intent: Intent) -> Side | None:

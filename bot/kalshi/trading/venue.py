@@ -69,6 +69,9 @@ class _Place:
 class LiveVenue:
     """Trades with real money, in the order groups of a term: see `open_term`."""
 
+    #: No real order rests.
+    resting = None
+
     def __init__(
         self,
         exchange: KalshiTrading,

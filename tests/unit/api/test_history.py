@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ import pytest
 from bot.clock import RecordedClock
 from bot.core.account.round_trips import ExitCause
 from bot.core.market.market import Side
+from bot.core.market.orders import Life
 from bot.ports.persistence import StoreError
 from bot.store.database import opened as database_opened
 from tests.support.api_world import opened
@@ -155,6 +157,14 @@ async def test_an_order_without_a_fate_is_in_doubt(booked, asked):
     (found,) = (await asked.get("/orders")).json()["orders"]
 
     assert (found["status"], found["average_price"], found["fills"]) == ("in_doubt", None, [])
+
+
+async def test_an_order_that_rests_can_still_trade(booked, asked):
+    await booked.led.store.intend(replace(order(1), life=Life.REST))
+
+    (found,) = (await asked.get("/orders")).json()["orders"]
+
+    assert (found["life"], found["status"]) == ("rest", "resting")
 
 
 async def test_the_curve_of_equity_has_a_point_a_minute(booked, asked):

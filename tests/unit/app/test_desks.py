@@ -1,8 +1,8 @@
 """The desk of a term: pretend orders need nothing, real ones a fence and agreeing accounts."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,9 +17,11 @@ from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Level, OrderBook
-from bot.core.market.orders import Execution, OrderStatus
+from bot.core.market.orders import Aim, Execution, Life, OrderStatus
+from bot.core.market.working import Step
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
+from bot.kalshi.wire.markets import PublicTrade
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, NullStore, Term
 from bot.sim.engine.units import CONTRACT
@@ -28,7 +30,7 @@ from tests.support.fakes import FakeScorer, ListJournal
 from tests.support.kalshi_stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand
 from tests.support.services import place
 from tests.support.sim_exchanges import request
-from tests.support.strategies import approved
+from tests.support.strategies import NOON, approved
 
 LIMIT = 1_000
 #: What our mark on the limit of a group comes to, in units.
@@ -44,11 +46,18 @@ LIVE: dict[str, Any] = {
 class NamedBooks:
     """Answers with these books, each with the time it was seen, or why there is none."""
 
-    def __init__(self, books=(), missing=None):
+    def __init__(self, books=(), missing=None, trades=()):
         self.answer = BookAnswer(Books.of(list(books)), missing or {})
+        self.traded = trades
 
     async def books(self, tickers):
         return self.answer
+
+    async def trades(self, ticker, limit):
+        return self.traded
+
+    async def recent_trades(self, since, pages):
+        return self.traded, True, frozenset()
 
 
 NO_BOOKS = NamedBooks()
@@ -150,7 +159,7 @@ async def test_without_a_next_book_nothing_trades_and_it_says_why(books, why):
 
 
 async def test_a_next_book_that_does_not_come_is_not_waited_for(monkeypatch):
-    class Hanging:
+    class Hanging(NamedBooks):
         async def books(self, tickers):
             await asyncio.Event().wait()
 
@@ -159,6 +168,40 @@ async def test_a_next_book_that_does_not_come_is_not_waited_for(monkeypatch):
     execution = await PaperBackend(Decimal(100), Hanging()).venue.submit(approved(buying(), BOOK))
 
     assert "nothing within" in execution.error
+
+
+async def test_an_order_that_is_withdrawn_meets_what_traded_before_the_next_book():
+    price, size = BOOK.asks[0]
+    leaving = replace(buying("5", str(price)), side=Side.SELL, aim=Aim.LEAVE, life=Life.REST)
+    wish = approved(leaving, BOOK)
+    seen_at = wish.book_seen_at
+    at = datetime.fromtimestamp(seen_at + 1.5, UTC)
+    traded = [
+        PublicTrade("t", TICKER, at, Side.BUY, price, size + 2, is_block=False),
+        PublicTrade("b", TICKER, at, Side.BUY, price, size, is_block=True),
+    ]
+    source = NamedBooks([(TICKER, seen_at + 1, BOOK)], trades=traded)
+    venue = PaperBackend(Decimal(100), source).venue
+    working: Any = await venue.rest(wish)
+    source.answer = BookAnswer(Books.of([(TICKER, seen_at + 2, BOOK)]))
+
+    step = await venue.withdraw(working.withdrawn("enough"), NOON)
+
+    assert step.order is None
+    assert step.end is not None
+    assert [(fill.size, fill.price) for fill in step.end.fills] == [(Decimal(2), price)]
+
+
+async def test_an_order_stays_on_its_way_out_until_a_next_book_comes():
+    price = BOOK.asks[0].price
+    wish = approved(replace(buying("5", str(price)), side=Side.SELL, life=Life.REST), BOOK)
+    source = NamedBooks([(TICKER, wish.book_seen_at + 1, BOOK)])
+    venue = PaperBackend(Decimal(100), source).venue
+    working: Any = await venue.rest(wish)
+    leaving = working.withdrawn("enough")
+    source.answer = BookAnswer(Books.of([]), {TICKER: "broken"})
+
+    assert await venue.withdraw(leaving, NOON) == Step(leaving)
 
 
 async def test_a_paper_desk_takes_no_notice_of_a_key():

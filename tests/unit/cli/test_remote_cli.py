@@ -21,7 +21,7 @@ from bot.__main__ import main
 from bot.cli.remote import export, pages
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.market import Side
-from bot.core.market.orders import Aim, Fill
+from bot.core.market.orders import Aim, Fill, Life
 from bot.ports.account_history import (
     ClosedTrade,
     EquityCurve,
@@ -115,6 +115,7 @@ def an_order(number: int) -> OrderRecord:
         ticker="=KXA",
         side=Side.BUY,
         aim=Aim.ENTER,
+        life=Life.TAKE,
         size=Decimal(10),
         limit=Decimal("0.41"),
         at=NOW,

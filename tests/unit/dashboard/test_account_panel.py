@@ -239,3 +239,12 @@ async def test_entries_of_the_last_minute_count_and_no_others():
 
     assert used == 2
     assert {one.rule: one.value for one in bench.panel.view.limits}["max_orders_per_minute"] == 0
+
+
+async def test_a_position_whose_exit_rests_says_where():
+    bench = Paneled(patience=30.0)
+    await bench.run(0.8)
+
+    await bench.run(0.5)
+
+    assert bench.position.hold_reason == "the exit rests at 53 c, 300 contracts ahead"

@@ -30,7 +30,9 @@ from bot.core.events import (
     Noted,
     NoteKind,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
+    OrderRested,
     OrderSubmitted,
     OrderUnresolved,
     PositionClosed,
@@ -163,6 +165,16 @@ LINES: list[tuple[Event, str, str]] = [
         OrderUnresolved(NOW, ORDER, "no answer within 10 s"),
         "WARNING | trades",
         "TRADE | UNRESOLVED | KXINX-26JAN23 | buy 100 @ 52.50 | no answer within 10 s",
+    ),
+    (
+        OrderRested(NOW, ORDER, "o-1", Decimal(1_200)),
+        "INFO | trades",
+        "TRADE | RESTING | KXINX-26JAN23 | buy 100 @ 52.50 | 1,200 ahead",
+    ),
+    (
+        OrderFilled(NOW, ORDER, "o-1", (fill("40", "0.525"),), Decimal(60)),
+        "INFO | trades",
+        "TRADE | PARTIALLY_FILLED | KXINX-26JAN23 | buy 40 @ 52.50 | 60 rest on",
     ),
     (
         PositionOpened(NOW, "KX", Decimal("-12.5"), Decimal("0.005")),

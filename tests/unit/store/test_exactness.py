@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.events import MarketSettled, OrderEnded
+from bot.core.events import MarketSettled, OrderEnded, OrderFilled
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Order, OrderStatus
 from bot.ports.persistence import CommitBatch, StoreError
@@ -45,6 +45,8 @@ WRITTEN = {
     "Noted": f'{{{_AT},"kind":"STOPPED","message":"so"}}',
     "OrderUnresolved": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
     "OrderRefused": f'{{{_AT},"order":{_ORDER},"reason":"so"}}',
+    "OrderFilled": f"""{{{_AT},"order":{_ORDER},"order_id":"o-1","fills":[{_FILL}],
+        "left":"5"}}""",
     "OrderEnded": f"""{{{_AT},"execution":{{"order":{_ORDER},"order_id":"o-1",
         "status":"filled","fills":[{_FILL}],"error":""}}}}""",
     "FetchFailed": f'{{{_AT},"what":"books","reason":"so"}}',
@@ -53,7 +55,7 @@ WRITTEN = {
 
 
 def moves_no_cash(event):
-    return not isinstance(event, OrderEnded | MarketSettled)
+    return not isinstance(event, OrderEnded | OrderFilled | MarketSettled)
 
 
 @settings(max_examples=60)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import FetchFailed
 from bot.core.market.market import Side
-from bot.core.market.orders import Aim, Fill, Order
+from bot.core.market.orders import Aim, Fill, Life, Order
 from bot.ports.persistence import StoreError, Term
 from bot.store import schema
 from bot.store.database import opened
@@ -60,6 +60,7 @@ DATA = {
         f"""INSERT INTO equity VALUES ('{BOOK}', 1795348800, '10005.83', '10005.83', '5.83', '0.17',
             '0')""",
     ],
+    "0006": ["UPDATE orders SET life='rest' WHERE client_order_id='c-2'"],
 }
 
 
@@ -87,10 +88,11 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     booked = Portfolio.of_cash(Decimal("10000.00")).after(fill).settle("A", Decimal(1))
     has_memory = revision >= "0002"
     aim = Aim.LEAVE if revision >= "0004" else Aim.ENTER
+    life = Life.REST if revision >= "0006" else Life.TAKE
     assert checkpoint.portfolio == booked
     assert checkpoint.commit == 7
     assert checkpoint.unresolved == (
-        Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON, aim),
+        Order("c-2", "A", Side.SELL, Decimal("4.50"), Decimal("0.60"), NOON, aim, life),
     )
     assert checkpoint.events == ((FetchFailed(NOON, "books", "so"),) if has_memory else ())
     assert checkpoint.state_records == ({"k": {"a": b"\x00\xff"}} if has_memory else {})

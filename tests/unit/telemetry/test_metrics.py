@@ -28,7 +28,9 @@ from bot.core.events import (
     Noted,
     NoteKind,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
+    OrderRested,
     OrderSubmitted,
     OrderUnresolved,
     PnlMarked,
@@ -120,6 +122,8 @@ def value(metrics, name, **labels):
         ),
         (signal(Action.ENTER_SHORT), "signals_total", {"action": "enter_short"}, 1),
         (OrderSubmitted(NOON, ORDER), "orders_submitted_total", {}, 1),
+        (OrderRested(NOON, ORDER, "o1", ORDER.size), "orders_rested_total", {}, 1),
+        (OrderFilled(NOON, ORDER, "o1", FILLS, ORDER.size), "fills_total", {}, 2),
         (
             OrderEnded(NOON, Execution(ORDER, "o1", OrderStatus.PARTIALLY_FILLED, FILLS)),
             "orders_total",

@@ -1,0 +1,85 @@
+"""Exits that rest at the other side of the spread instead of taking at once.
+
+An exit that a score asked for may wait for somebody who crosses the spread to it, as long as its
+patience lasts; every other exit takes. Leaves out how orders are sent (`trader`) and what becomes
+of one that rests (`core.market.working`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bot.core.account.round_trips import FORCED, in_words
+from bot.core.events import Action
+from bot.core.market.market import Side
+from bot.core.market.money import Dollars, cents
+from bot.core.market.working import WorkingOrder
+from bot.core.risk.checks import Shown
+from bot.core.risk.limits import Stop
+from bot.trading.decision import Decision
+
+#: Seconds before the close of a market from which on nothing rests in it.
+TAKE_BEFORE_CLOSE: Final = 60.0
+NO_EXIT: Final = "the score asks for no exit any more"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPlan:
+    """Where an exit rests, in YES dollars; None with `why` if it does not."""
+
+    price: Dollars | None
+    why: str = ""
+
+
+class RestingExits:
+    """Where exits rest, and since when; without `patience` (seconds) every exit takes."""
+
+    def __init__(self, patience: float | None) -> None:
+        self._patience = patience
+        self._since: dict[str, datetime] = {}
+
+    def plan(self, at: datetime, decision: Decision, shown: Shown, stop: Stop | None) -> ExitPlan:
+        """Whether what was decided may rest; `stop` is what keeps entries from being sent."""
+        if decision.action is not Action.EXIT:
+            self._since.pop(shown.market.ticker, None)
+            return ExitPlan(None, NO_EXIT)
+        why = self._hurry(at, decision, shown) or (stop.reason if stop else "")
+        if why or self._patience is None:
+            return ExitPlan(None, why)
+        held = Side.BUY if decision.before > 0 else Side.SELL
+        levels = shown.book.against(held)
+        return ExitPlan(levels[0].price) if levels else ExitPlan(None, "nobody to rest beside")
+
+    def rested(self, at: datetime, ticker: str) -> None:
+        """An exit rests there; its patience began with the first order of it."""
+        self._since.setdefault(ticker, at)
+
+    def forget(self, held: Collection[str]) -> None:
+        """Only what is held can be exited."""
+        self._since = {ticker: at for ticker, at in self._since.items() if ticker in held}
+
+    def _hurry(self, at: datetime, decision: Decision, shown: Shown) -> str:
+        """Why the exit cannot wait; '' if it can."""
+        if decision.cause in FORCED:
+            return in_words(decision.cause)
+        left = (shown.market.close_time - at).total_seconds()
+        if left <= TAKE_BEFORE_CLOSE:
+            return f"the market closes in {left:.0f} s"
+        since = self._since.get(shown.market.ticker)
+        waited = (at - since).total_seconds() if since else 0.0
+        if self._patience is not None and waited >= self._patience:
+            return f"not filled within {self._patience:g} s"
+        return ""
+
+
+def withdrawal(working: WorkingOrder, plan: ExitPlan) -> str | None:
+    """Why an order does not rest on as it is; None if it does.
+
+    One that nobody undercuts keeps its place, whatever the price beside it does.
+    """
+    if plan.price is None:
+        return plan.why
+    if plan.price == working.order.limit or working.place.is_best:
+        return None
+    return f"re-priced to {cents(plan.price):g} c"
