@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -87,7 +88,9 @@ class BotService(FastAPI):
     def show(self, services: Services, patience: LongPollLimits = USUAL) -> Holds:
         """Answer from this open service; whoever waits for an answer waits there."""
         self.state.services = services
-        holds = self._edge.open(services.snapshot_holder, patience)
+        facts = self.state.facts
+        health = partial(root.health_body, services, facts)
+        holds = self._edge.open(services.snapshot_holder, health, patience)
         self.state.listeners = Listeners(services.snapshot_holder, holds.ended)
         return holds
 

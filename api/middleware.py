@@ -1,7 +1,8 @@
 """The outermost layer: ready bytes for `/state/full`, and what every answer carries.
 
 Who may not pass is turned away here, WebSockets included. `/state/full` is asked for in a tight
-loop; it is answered here, before middleware and router see it, from bytes made once a cycle.
+loop; it is answered here, before middleware and router see it, from bytes made once a cycle; so is
+`/health`, which has to be told in a crowd.
 Everything else passes through and gets the security and CORS headers on its way out; HEAD is
 answered like GET without the body.
 """
@@ -30,10 +31,12 @@ from api.security.headers import (
 )
 from api.security.paths import Target, located
 from api.serving.holds import Holds, LongPollLimits
+from api.serving.pacing import Pacing
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.scrub import NOTHING, Scrubber
 
 FULL: Final = "/state/full"
+HEALTH: Final = "/health"
 #: No route reads a body; a client that sends more than this is mistaken or hostile.
 MAX_BODY: Final = 16_384
 
@@ -57,12 +60,18 @@ class EdgeMiddleware:
         self._access_policy = access_policy
         self._knows = knows
         self._scrubber = scrubber
+        self._pacing = Pacing()
         self._open: _Open | None = None
         self._ready: Ready | None = None
 
-    def open(self, snapshot_holder: SnapshotHolder, patience: LongPollLimits) -> Holds:
-        """Answer from this board from now on; whoever waits, waits there."""
-        self._open = _Open(snapshot_holder, Holds(patience), asyncio.Semaphore(_TURNS))
+    def open(
+        self,
+        snapshot_holder: SnapshotHolder,
+        health: Callable[[], bytes],
+        patience: LongPollLimits,
+    ) -> Holds:
+        """Answer from this board from now on; `health` is the body that says how it is doing."""
+        self._open = _Open(snapshot_holder, health, Holds(patience), asyncio.Semaphore(_TURNS))
         return self._open.holds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,9 +90,12 @@ class EdgeMiddleware:
         if not (full and self._access_policy.reads_are_free and target.token is None):
             refusal = self._access_policy.refusal(scope, target, headers)
             if refusal is not None:
+                await self._pacing.passed()
                 await self._hold_back(headers, receive)
                 await self._refuse(refusal, scope, headers, send)
                 return
+        if target.path not in PROBES and scope["method"] in _READS:
+            await self._pacing.passed()
         if self._is_unwelcome(headers):
             await self._hold_back(headers, receive)
         if full:
@@ -91,6 +103,8 @@ class EdgeMiddleware:
             start, body = self._full(scope, headers)
             await send(start)
             await send(body if scope["method"] == "GET" else _NO_BODY)
+        elif target.path == HEALTH and scope["method"] in _READS:
+            await self._health(scope, headers, send)
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await self._preflight(scope, headers, send)
         elif _is_too_large(headers):
@@ -133,6 +147,10 @@ class EdgeMiddleware:
 
     def _has(self, known: bytes, headers: dict[bytes, bytes]) -> bool:
         return names(known, self._current().answer_format(headers.get(b"accept-encoding")).etag)
+
+    async def _health(self, scope: Scope, headers: dict[bytes, bytes], send: Send) -> None:
+        body = self._scrubber.answer(self._opened().health())
+        await _send(send, 200, self._extra(scope, headers), body, head=scope["method"] == "HEAD")
 
     def _full(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Message, Message]:
         answer_format = self._current().answer_format(headers.get(b"accept-encoding"))
@@ -216,6 +234,7 @@ class EdgeMiddleware:
 @dataclass(frozen=True, slots=True)
 class _Open:
     snapshot_holder: SnapshotHolder
+    health: Callable[[], bytes]
     holds: Holds
     turns: asyncio.Semaphore
 
@@ -259,11 +278,13 @@ def _start(status: int, headers: Headers) -> Message:
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 
-async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+async def _send(
+    send: Send, status: int, headers: Headers, body: bytes, *, head: bool = False
+) -> None:
     described = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
     start = [*(described if body else []), *STANDARD, *headers]
     await send(_start(status, start))
-    await send({"type": "http.response.body", "body": body})
+    await send(_NO_BODY if head else {"type": "http.response.body", "body": body})

@@ -1,16 +1,19 @@
 """How long `/health` waits while the bot is at work on many markets.
 
-`python -m bench.health [--markets N] [--seconds S] [--rounds N]`
+`python -m bench.health [--markets N] [--seconds S] [--rounds N] [--attack NAME]`
 
 The bot of a running service is switched on and off in turn; with it on, cycles follow one
 another without a pause, so that every question meets one. One question at a time, a moment
-after the last was answered.
+after the last was answered. With `--attack` a visitor of `trials.attacks` is there all the time.
 """
 
 import argparse
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
 from typing import Final
 
@@ -20,6 +23,7 @@ from bench.server import Server, running
 
 #: Seconds between an answer and the next question.
 REST: Final = 0.01
+_FOR_EVER: Final = "100000"
 
 
 def main(argv: list[str]) -> int:
@@ -28,9 +32,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--markets", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--attack", help="of trials.attacks, such as burst_history")
     wanted = parser.parse_args(argv)
     say(f"/health during cycles of {wanted.markets:,} markets ({machine()})")
-    with running("bench.service:at_work", str(wanted.markets)) as server:
+    with (
+        running("bench.service:at_work", str(wanted.markets)) as server,
+        _attacked(server.port, wanted.attack),
+    ):
         rounds = in_turn(
             lambda: _p99(server, wanted.seconds, at_work=True),
             lambda: _p99(server, wanted.seconds, at_work=False),
@@ -40,6 +48,20 @@ def main(argv: list[str]) -> int:
     more = median(one.ours - one.theirs for one in rounds)
     say(f"p99 at work {busy:.1f} ms, at rest {idle:.1f} ms: {more:+.1f} ms")
     return 0
+
+
+@contextmanager
+def _attacked(port: int, attack: str | None) -> Iterator[None]:
+    """That visitor, for as long as the block; nobody if None."""
+    if attack is None:
+        yield
+        return
+    command = [sys.executable, "-m", "trials.attacks", attack, str(port), _FOR_EVER]
+    with subprocess.Popen(command) as visitor:
+        try:
+            yield
+        finally:
+            visitor.terminate()
 
 
 def _p99(server: Server, seconds: float, *, at_work: bool) -> float:

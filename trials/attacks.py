@@ -3,6 +3,7 @@
 `python -m trials.attacks NAME PORT SECONDS` does one of them.
 """
 
+import asyncio
 import socket
 import sys
 import time
@@ -16,6 +17,9 @@ _MEGABYTE: Final = 1_000_000
 _HEAD: Final = b"%s %s HTTP/1.1\r\nHost: localhost\r\n"
 #: Bytes that one visitor sends at most.
 _MOST: Final = 300 * _MEGABYTE
+#: New connections at once, and the seconds between two such waves.
+_BURST: Final = 300
+_BREATH: Final = 0.1
 
 Attack = Callable[[int, float], None]
 
@@ -77,6 +81,24 @@ def _repeated(request: bytes) -> Attack:
     return attack
 
 
+def _burst(request: bytes, count: int = _BURST) -> Attack:
+    """So many new connections at once, over and over, each with one request."""
+
+    async def one(port: int) -> None:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            writer.write(request)
+            await reader.read(1_000)
+            writer.transport.abort()
+
+    async def bursts(port: int, end: float) -> None:
+        while time.monotonic() < end:
+            await asyncio.gather(*(one(port) for _ in range(count)))
+            await asyncio.sleep(_BREATH)
+
+    return lambda port, end: asyncio.run(bursts(port, end))
+
+
 _CHUNK: Final = b"3e8\r\n" + b"a" * 1_000 + b"\r\n"
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 _UPGRADE: Final = (
@@ -102,6 +124,11 @@ ATTACKS: Final[dict[str, Attack]] = {
     "refused": _repeated(_get(b"/bot/stop", b"POST") + b"Authorization: Bearer wrong\r\n\r\n"),
     "garbage": _repeated(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"),
     "old_http": _repeated(b"GET /health HTTP/1.0\r\n\r\n"),
+    "burst_health": _burst(_get(b"/health") + b"\r\n"),
+    "burst_state": _burst(_get() + b"\r\n"),
+    "burst_nothing": _burst(_get(b"/nothing") + b"\r\n"),
+    "burst_history": _burst(_get(b"/decisions") + b"\r\n"),
+    "burst_refused": _burst(_get(b"/bot/stop", b"POST") + b"Authorization: Bearer wrong\r\n\r\n"),
 }
 
 

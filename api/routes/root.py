@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.deps import CurrentFacts, CurrentServices
+from api.deps import CurrentFacts, CurrentServices, ServiceFacts, Services
 from api.schemas.common import Responses
 from api.schemas.service import HealthView, ReadyView, RootView
 from api.security.headers import DASHBOARD
@@ -50,17 +50,25 @@ async def root(
     )
 
 
-@router.get("/health", summary="Whether all is well")
-async def health(services: CurrentServices, facts: CurrentFacts) -> HealthView:
+@router.get("/health", summary="Whether all is well", response_model=HealthView)
+async def health(services: CurrentServices, facts: CurrentFacts) -> Response:
     """Always 200 while the service can answer; `degraded` comes with its reasons."""
+    # The edge answers before this; it is what the answer is without an edge.
+    return Response(health_body(services, facts), media_type="application/json")
+
+
+def health_body(services: Services, facts: ServiceFacts) -> bytes:
+    """`HealthView` as JSON, in microseconds: a crowd that asks keeps nobody waiting."""
     now = services.clock.now()
     reasons = faults(services.snapshot_holder, now)
-    return HealthView(
-        status="degraded" if reasons else "ok",
-        timestamp=now.isoformat(),
-        version=facts.version,
-        environment=facts.environment,
-        reasons=reasons,
+    return msgspec.json.encode(
+        {
+            "status": "degraded" if reasons else "ok",
+            "timestamp": now.isoformat(),
+            "version": facts.version,
+            "environment": facts.environment,
+            "reasons": reasons,
+        }
     )
 
 

@@ -1,15 +1,16 @@
 """Bounds for every connection: bytes, seconds, and how many there are at once.
 
-Laid over uvicorn's own protocols, before any parser: a client has `PATIENCE` to bring the whole of
-a request, which may have `MOST_BYTES` with its header and body; whoever does not read its answer
-loses it after `STALL`. Of more connections than there is room for, the one that has waited longest
-for nothing is closed: silent ones never keep anybody out.
+Laid over uvicorn's own protocols, before any parser: a client has some seconds (`Patience`) to
+bring the whole of a request, which may have `MOST_BYTES` with its header and body; whoever does not
+read its answer loses it. Of more connections than there is room for, the one that has waited
+longest for nothing is closed: silent ones never keep anybody out.
 """
 
 import asyncio
 import logging
 import sys
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from api.serving.holds import LET_GO
@@ -27,10 +28,6 @@ MOST_HEADERS: Final = 100
 MOST_URL: Final = 8_192
 #: Requests that may wait behind the one that is answered.
 MOST_PIPELINED: Final = 4
-#: Seconds for the whole of a request, from the first moment the client could send it.
-PATIENCE: Final = 10.0
-#: Seconds in which a client must take some of its answer.
-STALL: Final = 30.0
 #: Open files that the bot needs for itself: database, logs, exchange.
 RESERVED: Final = 64
 MOST_CONNECTIONS: Final = 512
@@ -48,6 +45,20 @@ def most_connections() -> int:
     if files == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
     return max(LEAST_CONNECTIONS, min(MOST_CONNECTIONS, (files - RESERVED) // 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds a client has: for the whole of a request, and to take some of its answer.
+
+    A request's run from the first moment the client could send it.
+    """
+
+    request: float = 10.0
+    answer: float = 30.0
+
+
+USUAL: Final = Patience()
 
 
 class Room:
@@ -108,6 +119,7 @@ class Bounds(_Protocol):
     """What goes before a protocol of uvicorn, and keeps count and time."""
 
     room: ClassVar[Room]
+    patience: ClassVar[Patience]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
@@ -116,7 +128,7 @@ class Bounds(_Protocol):
         self._taken = 0
         self._last: object = None
         self._is_lingering = False
-        self._timer = self.loop.call_later(PATIENCE, self._look)
+        self._timer = self.loop.call_later(self.patience.request, self._look)
         self.room.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -185,24 +197,24 @@ class Bounds(_Protocol):
 
     def _look(self) -> None:
         """End it if its client has had its time; look again when that may be."""
-        left = self._patience() - (stopwatch() - self._since)
+        left = self._allowed() - (stopwatch() - self._since)
         if left <= 0 and not self._is_lingering:
             self._is_lingering = True
             self.transport.close()
-            left = PATIENCE
+            left = self.patience.request
         elif left <= 0 or self._is_lingering:
             # Closed, and its last bytes are still not taken.
             self.transport.abort()
             return
-        self._timer = self.loop.call_later(min(left, PATIENCE), self._look)
+        self._timer = self.loop.call_later(min(left, self.patience.request), self._look)
 
-    def _patience(self) -> float:
+    def _allowed(self) -> float:
         """The seconds its client has from `_since` on."""
         if self._is_idle:
-            return PATIENCE
+            return self.patience.request
         if self.flow.write_paused:
-            return STALL
-        return PATIENCE if self.cycle.more_body else float("inf")
+            return self.patience.answer
+        return self.patience.request if self.cycle.more_body else float("inf")
 
     def _refuse(self, status: bytes) -> None:
         """Say why, unless an answer is on its way; and end it."""
@@ -235,7 +247,10 @@ class _HttptoolsBounds(Bounds):
         """Nothing: who asks for another protocol gets HTTP."""
 
 
-def bounded(protocol: type[asyncio.Protocol], room: Room) -> type[asyncio.Protocol]:
+def bounded(
+    protocol: type[asyncio.Protocol], room: Room, patience: Patience = USUAL
+) -> type[asyncio.Protocol]:
     """That protocol of uvicorn with bounds, its connections in that room."""
     bounds = _HttptoolsBounds if hasattr(protocol, "on_headers_complete") else Bounds
-    return type(f"Bounded{protocol.__name__}", (bounds, protocol), {"room": room})
+    own = {"room": room, "patience": patience}
+    return type(f"Bounded{protocol.__name__}", (bounds, protocol), own)

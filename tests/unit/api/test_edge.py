@@ -38,6 +38,21 @@ async def test_the_full_state_is_the_bytes_of_the_snapshot(world, client):
     assert len(answer.json()["timeline"]) == 100
 
 
+async def test_a_probe_waits_for_none_of_a_crowd(client):
+    answered = []
+
+    async def asked(path):
+        await client.get(path)
+        answered.append(path)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task(asked(("/state/full", "/nothing", "/config")[number % 3]))
+        group.create_task(asked("/health"))
+
+    assert answered.index("/health") < 20
+
+
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"a",W/{} , "b"', "*"])
 async def test_who_has_the_state_already_gets_no_body(world, client, form):
     tag = form.format(world.snapshot_holder.snapshot.etag)
