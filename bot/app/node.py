@@ -131,7 +131,7 @@ class Node:
                 await asyncio.shield(bot.control.stop())
                 with suppress(StoreError, LeaseLostError):
                     await bot.persist_notes()
-                    await bot.keeper.publish(bot.publisher.body)
+                    await bot.keeper.publish()
 
     async def _begun(
         self, database: Database, term: Term, backend: ExecutionBackend, lose: Callable[[], None]
@@ -255,7 +255,7 @@ class LeaderSession:
         await self._bot.persist_notes()
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()
-        await self._bot.keeper.publish(self._bot.publisher.body)
+        await self._bot.keeper.publish()
         await self._pruning.prune()
 
 

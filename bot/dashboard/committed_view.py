@@ -24,6 +24,10 @@ class CommittedView:
         """The state that will be shown next, as JSON; None if there is none."""
         return self._publisher.prepared()
 
+    def shown(self) -> bytes:
+        """The state that is shown now, as JSON."""
+        return self._publisher.shown()
+
     def show(self) -> None:
         """Let all of it be seen."""
         self._publisher.show()

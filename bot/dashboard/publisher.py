@@ -92,6 +92,8 @@ class Publisher:
         self._from = sources
         self._recent = sources.recent
         self._made: tuple[BotStatus, Snapshot] | None = None
+        # Notices shown since that was made: they are not in it.
+        self._noted: tuple[NoticeView, ...] = ()
         self._predictions: list[Predictions] = []
         self._views: dict[str, MarketView] = {}
         self._seen_at: dict[str, float] = {}
@@ -113,10 +115,14 @@ class Publisher:
 
     def prepared(self) -> bytes | None:
         """The state of the last pass as JSON, until it is shown; None without one."""
-        return self._made[1].body if self._made else None
+        if self._made is None:
+            return None
+        made = self._made[1]
+        return (
+            snapshot(_noting(made.state, self._noted), made.at).body if self._noted else made.body
+        )
 
-    @property
-    def body(self) -> bytes:
+    def shown(self) -> bytes:
         """What is shown as JSON, with the ages of the last pass, for standbys."""
         return self._plain.body
 
@@ -131,6 +137,9 @@ class Publisher:
         (status, made), self._made = self._made, None
         self._snapshot_holder.status = status
         self._snapshot_holder.snapshot = self._plain = made
+        if noted := self._noted:
+            self._show(_noting(made.state, noted), made.at)
+        self._noted = ()
         self.show_role()
 
     def show_role(self) -> None:
@@ -151,9 +160,9 @@ class Publisher:
 
     def show_notices(self, notices: Sequence[NoticeView]) -> None:
         """Let these be seen at once, oldest first: they belong to no pass."""
-        plain = self._plain
-        newest = (*reversed(notices), *plain.state.notices)
-        self._show(msgspec.structs.replace(plain.state, notices=newest), plain.at)
+        plain, newest = self._plain, tuple(reversed(notices))
+        self._noted = (*newest, *self._noted)
+        self._show(_noting(plain.state, newest), plain.at)
         self.age(plain.at)
 
     def show_restored(self, state: BotState, at: datetime) -> None:
@@ -256,7 +265,7 @@ class Publisher:
         asked = {ticker for part in predictions for ticker in part.seen.books.tickers}
         shown = self._shown(at, fresh, markets, dict.fromkeys(asked, _EMPTY) | dict(missing))
         status = self._status(at, shown, len(markets))
-        made = snapshot(self._state(market_regime, shown, status), at)
+        made, self._noted = snapshot(self._state(market_regime, shown, status), at), ()
         apart = len(made.body) >= PACK_APART
         self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
 
@@ -411,6 +420,11 @@ class Publisher:
             notices=self._recent.notices,
             bot=bot_view(status),
         )
+
+
+def _noting(state: BotState, newest: tuple[NoticeView, ...]) -> BotState:
+    """The state with these notices before all others."""
+    return msgspec.structs.replace(state, notices=(*newest, *state.notices))
 
 
 def _regime_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:

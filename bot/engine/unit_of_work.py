@@ -42,6 +42,10 @@ class StateView(Protocol):
         """The state that will be shown next, as JSON; None if there is none."""
         ...
 
+    def shown(self) -> bytes | None:
+        """The state that is shown now, as JSON; None if there is none."""
+        ...
+
     def show(self) -> None:
         """Let it be seen."""
         ...
@@ -55,6 +59,10 @@ class NullView:
     """Shows nothing: for replays."""
 
     def prepared(self) -> bytes | None:
+        """Nothing."""
+        return None
+
+    def shown(self) -> bytes | None:
         """Nothing."""
         return None
 
@@ -140,20 +148,21 @@ class UnitOfWork:
             await self._emit()
 
     async def note(self, events: Sequence[Event], records: Sequence[StateRecord]) -> None:
-        """Keep these between two passes; nothing new is shown for it. Raises LeaseLostError."""
+        """Keep these between two passes, with the state that shows them. Raises LeaseLostError."""
         if not (events or records):
             return
         async with self._lock:
             self._events += events
             self._state_records |= {(record.kind, record.key): record for record in records}
-            await self._commit(None)
+            await self._commit(self._view.shown())
         await self._emit()
 
-    async def publish(self, body: bytes) -> None:
-        """Publish a state between two passes, if it is another one. Raises LeaseLostError."""
-        if body != self._published or self.fault is not None:
+    async def publish(self) -> None:
+        """Publish what is shown between two passes, if it changed. Raises LeaseLostError."""
+        if self._view.shown() != self._published or self.fault is not None:
             async with self._lock:
-                await self._commit(body)
+                # Looked at only now: a pass that was committed meanwhile shows more.
+                await self._commit(self._view.shown())
             await self._emit()
 
     def _show(self) -> None:

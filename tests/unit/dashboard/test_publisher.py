@@ -10,10 +10,11 @@ import pytest
 
 from bot.cluster.role import Role
 from bot.core.account.valuation import unrealised
+from bot.core.events import Noted, NoteKind
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
-from bot.dashboard.activity_feed import ActivityFeed
+from bot.dashboard.activity_feed import ActivityFeed, noted
 from bot.dashboard.publisher import PACK_APART, Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, decoded, first_state, snapshot
 from bot.engine.unit_of_work import NullView
@@ -358,6 +359,19 @@ async def test_what_is_shown_is_what_was_prepared_and_only_once():
     after = shown.snapshot_holder.snapshot
     shown.publisher.show()
     assert shown.snapshot_holder.snapshot is after
+
+
+async def test_a_notice_shown_while_a_pass_is_committed_is_shown_with_it():
+    shown, _ = await waiting()
+    made = len(json.loads(shown.publisher.prepared())["notices"])
+
+    shown.publisher.show_notices([noted(Noted(NOON, NoteKind.STOPPED, "stopped"))])
+
+    assert shown.state["notices"][0]["kind"] == "STOPPED"
+    assert json.loads(shown.publisher.prepared())["notices"][0]["kind"] == "STOPPED"
+    shown.publisher.show()
+    assert [notice["kind"] for notice in shown.state["notices"]].count("STOPPED") == 1
+    assert len(shown.state["notices"]) == made + 1
 
 
 async def test_a_pass_that_was_never_kept_gives_way_to_the_next():

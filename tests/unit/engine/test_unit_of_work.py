@@ -58,16 +58,19 @@ class FakeJournal:
 
 class FakeStage:
     def __init__(self, store):
-        self.body = b"{}"
+        self.body = self.seen = b"{}"
         self.roles = 0
-        self.shown = []
+        self.passes = []
         self._store = store
 
     def prepared(self):
         return self.body
 
+    def shown(self):
+        return self.seen
+
     def show(self):
-        self.shown.append(len(self._store.done))
+        self.passes.append(len(self._store.done))
 
     def show_role(self):
         self.roles += 1
@@ -135,7 +138,7 @@ async def test_a_pass_is_kept_in_one_piece(keeper, store, memory):
 async def test_nothing_is_shown_or_written_down_before_it_is_kept(keeper, store, journal, stage):
     await keeper.commit_pass([failed(1)])
 
-    assert stage.shown == [1]
+    assert stage.passes == [1]
     assert journal.events == [failed(1)]
 
 
@@ -143,7 +146,7 @@ async def test_what_could_not_be_kept_is_held_back_and_kept_later(keeper, store,
     store.fails = StoreError("the database is away")
     await keeper.commit_pass([failed(1)])
     assert (keeper.fault, journal.events, keeper.waiting) == ("the database is away", [], 1)
-    assert stage.shown == [0]
+    assert stage.passes == [0]
 
     store.fails = None
     await keeper.commit_pass([failed(2)])
@@ -215,7 +218,7 @@ async def test_what_a_lost_lease_left_is_neither_shown_nor_written(keeper, store
     with pytest.raises(LeaseLostError):
         await keeper.commit_pass([settled("A")])
 
-    assert (journal.events, stage.shown, store.done) == ([], [], [])
+    assert (journal.events, stage.passes, store.done) == ([], [], [])
 
 
 async def test_room_is_bounded_but_money_is_never_given_up(keeper, store, monkeypatch):
@@ -234,14 +237,36 @@ async def test_room_is_bounded_but_money_is_never_given_up(keeper, store, monkey
     assert keeper.dropped == 6
 
 
-async def test_between_passes_a_state_is_published_only_if_it_changed(keeper, store):
+async def test_between_passes_a_state_is_published_only_if_it_changed(keeper, store, stage):
     await keeper.commit_pass([])
-    await keeper.publish(b"{}")
+    await keeper.publish()
     assert len(store.done) == 1
 
-    await keeper.publish(b'{"running": false}')
+    stage.seen = b'{"running": false}'
+    await keeper.publish()
 
     assert store.done[-1].published == b'{"running": false}'
+
+
+async def test_a_state_never_follows_a_newer_one(keeper, store, stage):
+    """A pass that was committed meanwhile shows more than what was to be published."""
+    stage.seen = b'{"pass": 1}'
+    async with keeper._lock:
+        publishing = asyncio.create_task(keeper.publish())
+        await asyncio.sleep(0)
+        stage.seen = b'{"pass": 2}'
+    await publishing
+
+    assert [done.published for done in store.done] == [b'{"pass": 2}']
+
+
+async def test_a_note_is_committed_with_the_state_that_shows_it(keeper, store, stage):
+    stage.seen = b'{"notices": 1}'
+
+    await keeper.note([failed(1)], [])
+
+    (done,) = store.done
+    assert (done.events, done.published) == ((failed(1),), b'{"notices": 1}')
 
 
 async def test_between_passes_the_database_may_come_back(keeper, store, journal):
@@ -249,7 +274,7 @@ async def test_between_passes_the_database_may_come_back(keeper, store, journal)
     await keeper.commit_pass([failed(1)])
     store.fails = None
 
-    await keeper.publish(b"{}")
+    await keeper.publish()
 
     assert keeper.fault is None
     assert journal.events == [failed(1)]
@@ -265,12 +290,12 @@ async def test_what_is_said_at_once_is_not_kept(keeper, store, journal):
 async def test_money_that_is_not_kept_is_not_shown(keeper, store, stage):
     store.fails = StoreError("away")
     await keeper.commit_pass([settled("A")])
-    assert (stage.shown, stage.roles) == ([], 1)
+    assert (stage.passes, stage.roles) == ([], 1)
 
     store.fails = None
     await keeper.commit_pass([])
 
-    assert stage.shown == [2]
+    assert stage.passes == [2]
 
 
 async def test_what_was_kept_is_written_down_though_somebody_gave_up_waiting(keeper, journal):
