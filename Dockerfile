@@ -4,10 +4,10 @@ ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS packages
 RUN python3 -m venv /opt/venv
-COPY requirements.txt /tmp/
+COPY requirements.txt requirements-alerts.txt /tmp/
 # Arrow is for tapes alone, and as large as half of all the rest.
 RUN grep -vE '^(pyarrow|tqdm)==' /tmp/requirements.txt > /tmp/service.txt \
-    && /opt/venv/bin/pip install --no-cache-dir --no-compile -r /tmp/service.txt
+    && /opt/venv/bin/pip install --no-cache-dir --no-compile -r /tmp/service.txt -r /tmp/requirements-alerts.txt
 # Tests and headers of libraries; then byte code, for nothing can be written where this runs. What a
 # model was trained with is there for a pickle without arrays, and rarely needed.
 RUN find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \

@@ -134,7 +134,7 @@ $(VENV)/.docs: requirements-docs.txt
 	$(PIP) -r requirements-docs.txt
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt
+$(VENV)/.dev: requirements.txt requirements-alerts.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements-dev.txt
 	touch $@ $(VENV)/.run

@@ -15,7 +15,7 @@ from bot.cli.errors import CommandError
 from bot.config import SettingsError
 from bot.journal.terminal import spell_out
 from bot.ports.exchange import ExchangeError
-from bot.tape.schema import TapeError
+from bot.tape.errors import TapeError
 
 
 class CliCommand(NamedTuple):
@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, CliCommand]] = {
     "close": CliCommand("bot.cli.remote.act:close", "close one position"),
     "flatten": CliCommand("bot.cli.remote.act:flatten", "close all positions, enter nothing"),
     "export": CliCommand("bot.cli.remote.export:main", "write its history as Parquet or CSV"),
+    "alert-test": CliCommand("bot.cli.alert_test:main", "send one alert to all who get them"),
     "record": CliCommand("bot.cli.record:main", "write the books the exchange shows to a tape"),
     "replay": CliCommand("bot.cli.replay:main", "run the bot over a tape, on recorded time"),
     "backtest": CliCommand("bot.cli.backtest:main", "run tapes through the rules, against chance"),

@@ -16,7 +16,14 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -49,6 +56,7 @@ PREFIXES = (
 REST_PATH = "/trade-api/v2"
 #: A part of a webhook's path that is shorter is a word such as `webhooks`.
 _LEAST_TOKEN = 9
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+-]*://[^\s]+")
 _PEM_FRAME = re.compile(r"-----[A-Z0-9 ]*-----")
 KalshiEnv = Literal["production", "demo", "sim"]
 BASE_URLS: Mapping[str, str] = {
@@ -154,6 +162,12 @@ def _path(address: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"[/?&=#]", rest) if len(part) >= _LEAST_TOKEN)
 
 
+def _parts(address: str) -> tuple[str, ...]:
+    """What of an address of apprise lets anybody post: all that is long, its host as well."""
+    rest = address.partition("://")[2]
+    return tuple(part for part in re.split(r"[/?&=#:@,]", rest) if len(part) >= _LEAST_TOKEN)
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     # SQLAlchemy takes a third of the time of a command that opens no database.
     from bot.store.connections import address  # noqa: PLC0415
@@ -180,6 +194,18 @@ def _secret_key_id(value: SecretStr) -> SecretStr:
     return SecretStr(key_id(value.get_secret_value()))
 
 
+def _alert_urls(value: SecretStr) -> SecretStr:
+    if not all(_ADDRESS.match(one) for one in value.get_secret_value().split()):
+        raise ValueError("must be addresses such as tgram://TOKEN/CHAT, a blank between two")
+    if find_spec("apprise") is None:
+        raise ValueError("needs the package apprise: `pip install -r requirements-alerts.txt`")
+    return value
+
+
+AlertTopic = Annotated[
+    Literal["troubles", "whales", "fills", "trades", "daily"],
+    BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 RestUrl = Annotated[str, AfterValidator(_rest_url)]
@@ -387,6 +413,17 @@ class Settings(BaseSettings):
         description="Where alerts go: a webhook of Discord or Slack, or any address that takes "
         "JSON; if empty, none are sent",
     )
+    alert_urls: Annotated[SecretStr, AfterValidator(_alert_urls)] | None = Field(
+        None,
+        description="Others who get alerts, by addresses of apprise, a blank between two: "
+        "`tgram://TOKEN/CHAT`, `mailto://user:password@host` and a hundred more; needs "
+        "`pip install -r requirements-alerts.txt`",
+    )
+    alert_on: Annotated[tuple[AlertTopic, ...], NoDecode] = Field(
+        ("troubles", "whales"),
+        description="What is an alert, comma separated: `troubles`, `whales`, `fills`, `trades` "
+        "(closed positions with what they earned), `daily` (the account at 00:00 UTC)",
+    )
     alert_format: Literal["auto", "discord", "slack", "json"] = Field(
         "auto", description="Shape of an alert; `auto` goes by the address"
     )
@@ -488,7 +525,7 @@ class Settings(BaseSettings):
     @classmethod
     def _as_meant(cls, values: dict[str, object]) -> dict[str, object]:
         meant = cleaned(values)
-        lists = {"cors_origins", "allowed_hosts"} & meant.keys()
+        lists = {"cors_origins", "allowed_hosts", "alert_on"} & meant.keys()
         split = {name: listed(meant[name]) for name in lists}
         exceptions = {"no_proxy": words(meant["no_proxy"])} if "no_proxy" in meant else {}
         return {**meant, **split, **exceptions}
@@ -632,10 +669,16 @@ class Settings(BaseSettings):
         values = [one.get_secret_value() if one else "" for one in given]
         tokens, addresses = values[:3], values[3:]
         pem = _key_text(self.kalshi_secret.get_secret_value()) if self.kalshi_secret else ""
-        passwords = [password_in(one) for one in addresses]
+        passwords = [password_in(one) for one in (*addresses, *self.alert_addresses)]
+        parts = [part for one in self.alert_addresses for part in _parts(one)]
         return tuple(
-            filter(None, [*tokens, _PEM_FRAME.sub("", pem), *_path(values[3]), *passwords])
+            filter(None, [*tokens, _PEM_FRAME.sub("", pem), *_path(values[3]), *parts, *passwords])
         )
+
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """Whom alerts reach by apprise: each address is a secret."""
+        return tuple(self.alert_urls.get_secret_value().split()) if self.alert_urls else ()
 
     @property
     def exchange_name(self) -> str:

@@ -1,1 +1,1 @@
-"""Alerts to webhooks: what is worth one, how often, how it is sent."""
+"""Alerts: what is worth one, how often, to whom and how it is sent."""

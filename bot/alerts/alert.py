@@ -1,8 +1,8 @@
 """What an alert is, and which events are one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
@@ -11,11 +11,14 @@ from bot.core.events import (
     EntriesStopped,
     Event,
     OrderEnded,
+    OrderFilled,
     OrderUnresolved,
+    PositionClosed,
     WhaleSeen,
 )
-from bot.core.market.money import Dollars, measured
-from bot.core.market.orders import OrderStatus
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO, Dollars, cents, measured
+from bot.core.market.orders import Fill, Order, OrderStatus
 from bot.core.risk.limits import Number
 
 #: The rules whose stops are troubles of `alert_troubles`, which knows when they are over.
@@ -50,6 +53,10 @@ class AlertKind(StrEnum):
     ORDER_FAILED = "order_failed"
     ORDER_UNRESOLVED = "order_unresolved"
     WHALE = "whale"
+    FILL = "fill"
+    TRADE = "trade"
+    DAILY = "daily"
+    TEST = "test"
     RECOVERED = "recovered"
     HELD_BACK = "held_back"
 
@@ -72,11 +79,36 @@ class Alert:
     about: str | None = None
 
 
+class Topic(StrEnum):
+    """What somebody wants to hear of."""
+
+    TROUBLES = "troubles"
+    WHALES = "whales"
+    FILLS = "fills"
+    TRADES = "trades"
+    DAILY = "daily"
+
+
+#: All that is not named here is about troubles.
+_TOPICS: Final[Mapping[AlertKind, Topic]] = {
+    AlertKind.WHALE: Topic.WHALES,
+    AlertKind.FILL: Topic.FILLS,
+    AlertKind.TRADE: Topic.TRADES,
+    AlertKind.DAILY: Topic.DAILY,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """From how many dollars up a whale is an alert."""
+    """From how many dollars up a whale is an alert, and what is wanted at all."""
 
     whale_notional: Dollars
+    topics: frozenset[Topic] = frozenset({Topic.TROUBLES, Topic.WHALES})
+
+    def wants(self, alert: Alert) -> bool:
+        """Whether this is among what is wanted; that too much was held back always is."""
+        wanted = _TOPICS.get(alert.kind, Topic.TROUBLES)
+        return alert.kind in {AlertKind.HELD_BACK, AlertKind.TEST} or wanted in self.topics
 
 
 def alert_of(event: Event, rules: AlertRules) -> Alert | None:
@@ -135,10 +167,67 @@ def _order_unresolved(event: OrderUnresolved, _: AlertRules) -> Alert:
     )
 
 
-def _order_failed(event: OrderEnded, _: AlertRules) -> Alert | None:
+def _order_ended(event: OrderEnded, _: AlertRules) -> Alert | None:
     done = event.execution
-    if done.status is not OrderStatus.ERROR:
-        return None
+    if done.status is OrderStatus.ERROR:
+        return _order_failed(event)
+    return _traded(done.order, done.fills, event.at) if done.fills else None
+
+
+def _order_filled(event: OrderFilled, _: AlertRules) -> Alert:
+    return _traded(event.order, event.fills, event.at)
+
+
+def _traded(order: Order, fills: Sequence[Fill], at: datetime) -> Alert:
+    size = sum((fill.size for fill in fills), ZERO)
+    price = sum((fill.size * fill.price for fill in fills), ZERO) / size
+    fees = sum((fill.fee for fill in fills), ZERO)
+    verb = "Bought" if order.side is Side.BUY else "Sold"
+    part = "" if size == order.size else f" of {order.size:f}"
+    cost = f"{_in_cents(price)} c, fees ${fees:.2f}"
+    message = f"{verb} {size:f}{part} YES of {order.ticker} at {cost}"
+    return Alert(AlertKind.FILL, Severity.INFO, message, at, ticker=order.ticker)
+
+
+def _closed(event: PositionClosed, _: AlertRules) -> Alert:
+    trip, name = event.trip, event.title or event.ticker
+    how = event.how.replace("_", " ")
+    message = f"Closed {event.ticker} by {how}: {signed(event.realised)} after fees"
+    if trip is not None:
+        held = spoken(event.at - trip.opened_at)
+        side = "YES" if trip.side is Side.BUY else "NO"
+        size = "" if trip.size is None else f"{trip.size:f} "
+        prices = f"{_in_cents(trip.entry_price)} to {_in_cents(trip.exit_price)} c"
+        message += f" (${trip.fees:.2f}); {size}{side}, {prices}, held {held}"
+    if name != event.ticker:
+        message += f": {name}"
+    value = measured(event.realised)
+    return Alert(
+        AlertKind.TRADE, Severity.INFO, message, event.at, ticker=event.ticker, value=value
+    )
+
+
+def _in_cents(price: Dollars | None) -> str:
+    return "?" if price is None else f"{cents(price):.2f}"
+
+
+def signed(amount: Dollars) -> str:
+    """Dollars won or lost.
+
+    >>> signed(Dollars("-3.125"))
+    '-$3.12'
+    """
+    return f"{'-' if amount < 0 else '+'}${abs(amount):,.2f}"
+
+
+def spoken(duration: timedelta) -> str:
+    """How long, in words."""
+    seconds = int(duration.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def _order_failed(event: OrderEnded) -> Alert:
+    done = event.execution
     order = done.order
     return Alert(
         AlertKind.ORDER_FAILED,
@@ -159,5 +248,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any, AlertRules], Alert | None]]] =
     EntriesStopped: _entries_stopped,
     EntriesResumed: _entries_resumed,
     OrderUnresolved: _order_unresolved,
-    OrderEnded: _order_failed,
+    OrderEnded: _order_ended,
+    OrderFilled: _order_filled,
+    PositionClosed: _closed,
 }

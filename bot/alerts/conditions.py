@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.alerts.alert import Alert, AlertKind, Severity
+from bot.alerts.alert import Alert, AlertKind, Severity, spoken
 
 #: Errors and drift may last this long unsaid.
 PERSISTING: Final = timedelta(minutes=5)
@@ -117,7 +117,7 @@ class Troubles:
         if at - case.calm < CALM:
             return None
         self._cases[trouble.kind] = _Case()
-        lasted = _spoken(case.calm - (case.since or case.calm))
+        lasted = spoken(case.calm - (case.since or case.calm))
         return Alert(AlertKind.RECOVERED, Severity.INFO, f"{trouble.over}, after {lasted}", at)
 
 
@@ -128,11 +128,6 @@ def _lasting(trouble: Trouble, case: _Case, message: str, at: datetime) -> Alert
         return None
     case.reported = True
     return Alert(trouble.kind, trouble.severity, message, at)
-
-
-def _spoken(duration: timedelta) -> str:
-    seconds = int(duration.total_seconds())
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
 
 
 def _unknown_leader(seen: _Seen) -> bool:

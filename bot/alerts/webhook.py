@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from math import isfinite
 from typing import Final, Literal, Self
 
 import httpx
 import msgspec
 
 from bot.alerts.alert import Alert
+from bot.alerts.channel import Attempt
 from bot.outbound import DIRECT, Outbound
 from bot.scrub import NOTHING, Scrubber
 
@@ -82,8 +84,8 @@ class Webhook:
     @asynccontextmanager
     async def opened(
         self, transport: httpx.AsyncBaseTransport | None = None
-    ) -> AsyncIterator[httpx.AsyncClient]:
-        """A client that posts there, whatever it is told to post to; it knows the host alone."""
+    ) -> AsyncIterator["WebhookChannel"]:
+        """A channel whose client posts there, whatever it is told to: it knows the host alone."""
         url = httpx.URL(self.address)
         auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
         if transport is None:
@@ -97,7 +99,32 @@ class Webhook:
         async with httpx.AsyncClient(
             transport=below, base_url=bare, auth=auth, headers=headers, cookies=none
         ) as http:
-            yield http
+            yield WebhookChannel(http, self)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """Posts to a webhook."""
+
+    http: httpx.AsyncClient
+    webhook: Webhook
+
+    @property
+    def name(self) -> str:
+        """The host alone."""
+        return self.webhook.host
+
+    async def attempt(self, alert: Alert) -> Attempt:
+        """Post this once."""
+        body = self.webhook.body(alert)
+        try:
+            # What it says is not read: the status is all that counts, and bodies may be endless.
+            async with self.http.stream("POST", "/", content=body) as response:
+                status = response.status_code
+                wait = _wait(response.headers.get("Retry-After"))
+                return Attempt(f"HTTP {status}{_pointing(response)}", status, wait)
+        except httpx.HTTPError as error:
+            return Attempt(type(error).__name__)
 
 
 class _Addressed(httpx.AsyncBaseTransport):
@@ -135,8 +162,13 @@ def _plain(text: str) -> str:
     return one_line if len(one_line) <= LONGEST else one_line[: LONGEST - 1] + "…"
 
 
+def sentence(alert: Alert, service: str, environment: str) -> str:
+    """The alert as one line of bounded length."""
+    return _plain(f"{alert.severity.name} {service} ({environment}): {alert.message}")
+
+
 def _text(alert: Alert, who: Webhook) -> str:
-    return _plain(f"{alert.severity.name} {who.service} ({who.environment}): {alert.message}")
+    return sentence(alert, who.service, who.environment)
 
 
 def _discord(alert: Alert, who: Webhook) -> dict[str, object]:
@@ -167,3 +199,23 @@ _SHAPES: Final[Mapping[Shape, Callable[[Alert, Webhook], dict[str, object]]]] = 
     "slack": _slack,
     "json": _json,
 }
+
+
+def _pointing(response: httpx.Response) -> str:
+    """Where a redirect points: the host alone, for an address of a webhook is a secret."""
+    if not response.has_redirect_location:
+        return ""
+    try:
+        host = httpx.URL(response.headers["location"]).host
+    except (httpx.InvalidURL, ValueError):
+        host = ""
+    return f", it points to {host[:253].encode('ascii', 'replace').decode() or 'nowhere'}"
+
+
+def _wait(seconds: str | None) -> float | None:
+    """The seconds of a Retry-After header; None without one, and for what is no number."""
+    try:
+        wait = float(seconds or "")
+    except ValueError:
+        return None
+    return wait if isfinite(wait) and wait >= 0 else None

@@ -17,7 +17,9 @@ from pathlib import Path
 import httpx
 
 from bot import config
-from bot.alerts.dispatcher import AlertKind, AlertRules, Alerts, Severity, Webhook
+from bot.alerts.alert import AlertKind, Severity
+from bot.alerts.dispatcher import Alerts
+from bot.app.alerting import alerts_of
 from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
 from bot.app.disk_space import DiskWatch
 from bot.app.ephemeral import is_ephemeral, mounted
@@ -325,13 +327,7 @@ def csv_journal(settings: Settings) -> CsvJournal:
 
 
 def _alerts(settings: Settings, service: Node) -> Alerts:
-    url, shape = settings.alert_webhook_url, settings.alert_format
-    where, way = settings.environment, settings.outbound
-    webhook = Webhook.of(url.get_secret_value(), shape, where, way) if url else None
-    if webhook:
-        webhook = replace(webhook, scrubber=Scrubber(settings.secrets()))
-    rules = AlertRules(settings.alert_whale_notional)
-    return Alerts(webhook, rules, lambda: role_status(service), service.clock)
+    return alerts_of(settings, lambda: role_status(service), lambda: service.past, service.clock)
 
 
 def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> LeaderElection:

@@ -8,7 +8,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Final, Protocol
 
-from bot.alerts.dispatcher import Alerts, NodeCondition
+from bot.alerts.conditions import NodeCondition
+from bot.alerts.dispatcher import Alerts
 from bot.app.composition import Bot
 from bot.cluster.leader_election import LeaderElection
 from bot.core.market.money import measured

@@ -13,8 +13,8 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.market_data.universe import Universe
 from bot.scrub import Scrubber
+from bot.tape.errors import TapeError
 from bot.tape.recording import Recorded, record
-from bot.tape.schema import TapeError
 from bot.tape.writer import Recorder
 from logging_utils import configure
 

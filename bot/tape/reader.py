@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.tape import schema, stream_reader, stream_rows
-from bot.tape.schema import TapeError
+from bot.tape.errors import TapeError
 
 __all__ = [
     "Rows",

@@ -14,14 +14,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bot.tape.errors import TapeError
+
 SIDES: Final = ("yes_bid", "no_bid")
 WORDS: Final = ("ticker", "segment")
 #: Columns a tape may lack; where one is missing, every value is NaN.
 OPTIONAL: Final = ("secs_to_close", "volume", "open_interest")
-
-
-class TapeError(Exception):
-    """A file is no tape, or cannot become one; the message names file, column and remedy."""
 
 
 def table(path: Path, *, sizes_required: bool = True) -> pa.Table:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from bot.core.market.book_store import SIZE_UNITS, BookStore
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Floats
-from bot.tape.schema import TapeError
+from bot.tape.errors import TapeError
 from bot.tape.stream_rows import RowKind, StreamRow, parts
 
 #: Why a book that a cycle read is not on the tape.

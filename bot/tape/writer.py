@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books, Floats, complement
-from bot.tape.schema import TapeError, part_files, parts_folder
+from bot.tape.errors import TapeError
+from bot.tape.schema import part_files, parts_folder
 
 #: Rows in one piece of the finished file: pieces of a few rows are slow to read.
 _ROWS_JOINED: Final = 50_000

@@ -60,8 +60,7 @@ TABLES = {
         {
             "routine": ROUTINE,
             "ordinary trading": frozenset({"SignalMade", "OrderSubmitted", "OrderRefused"})
-            | {"OrderRested", "OrderFilled"}
-            | {"PositionOpened", "PositionClosed", "MarketSettled", "PnlMarked"},
+            | {"OrderRested", "PositionOpened", "MarketSettled", "PnlMarked"},
             "conditions alert on what lasts": frozenset({"FetchFailed", "Noted", "RegimeChanged"}),
             "measurements": frozenset({"PredictionGraded", "WhaleEnded"}),
         },

@@ -45,4 +45,6 @@ def test_a_command_around_a_running_bot_starts_without_what_the_bot_needs() -> N
     held = imported_by("import bot.__main__, bot.cli.remote.show, bot.cli.remote.act")
 
     assert "httpx" in held
-    assert held.isdisjoint({"sklearn", "scipy", "sqlalchemy", "fastapi", "starlette", "bot.app"})
+    assert held.isdisjoint(
+        {"sklearn", "scipy", "sqlalchemy", "pyarrow", "fastapi", "starlette", "bot.app"}
+    )

@@ -293,3 +293,31 @@ def test_what_rests_longer_unseen_than_it_may_wait_is_refused():
     (problem,) = problems(bot_exit="rest", bot_interval=60)
 
     assert "BOT_EXIT_PATIENCE (30) to be at least BOT_INTERVAL (60)" in problem
+
+
+@pytest.mark.parametrize("value", ["Trades,daily", " trades , DAILY ", ["trades", "daily"]])
+def test_topics_of_alerts_are_a_list(value):
+    assert config.load(None, alert_on=value).alert_on == ("trades", "daily")
+
+
+def test_a_topic_that_is_none_is_named():
+    with pytest.raises(SettingsError, match="ALERT_ON"):
+        config.load(None, alert_on="trades,gossip")
+
+
+def test_addresses_of_alerts_are_apart_by_blanks_and_secret():
+    token = "123456789:AbCdEfGhIjKl"  # nobody's
+    found = config.load(None, alert_urls=f"tgram://{token}/42\n mailto://me:pa55word@example.com")
+
+    assert len(found.alert_addresses) == 2
+    assert token not in repr(found)
+    assert {"AbCdEfGhIjKl", "pa55word"} <= set(found.secrets())
+    with pytest.raises(SettingsError, match="ALERT_URLS=\\(hidden\\)"):
+        config.load(None, alert_urls="tgram:token")
+
+
+def test_alerts_by_apprise_need_the_package(monkeypatch):
+    monkeypatch.setattr(config, "find_spec", lambda _: None)
+
+    with pytest.raises(SettingsError, match=r"requirements-alerts\.txt"):
+        config.load(None, alert_urls="tgram://1/2")

@@ -82,8 +82,8 @@ async def test_books_orders_and_alerts_go_through_the_one_proxy(tmp_path):
             with pytest.raises(ExchangeError, match="403"):
                 await data.books(["A"])
         hook = Webhook.of("http://hook.invalid/secret", "json", "test", settings.outbound)
-        async with hook.opened() as http:
-            assert (await http.post("/")).status_code == 403
+        async with hook.opened() as channel:
+            assert (await channel.http.post("/")).status_code == 403
 
     assert asked[0].startswith("GET http://exchange.invalid/x/markets/orderbooks")
     assert asked[-1].startswith("POST http://hook.invalid/secret")

@@ -136,9 +136,12 @@ def _shown(value: object) -> object:
 
 
 def _parquet(file: Path, columns: Sequence[str], rows: Rows) -> None:
-    # No other command around a running bot needs it.
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    # No other command around a running bot needs it, and the image of the service lacks it.
+    try:
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError:
+        raise CommandError("--parquet needs the package pyarrow, --csv does not") from None
 
     kinds = {False: pa.string(), True: pa.float64()}
     types = {n: pa.timestamp("us", "UTC") if _is_time(n) else kinds[n in _NUMBERS] for n in columns}

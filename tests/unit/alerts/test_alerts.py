@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.alerts import dedup, delivery, dispatcher
+from bot.alerts import dedup, delivery, dispatcher, outbox
 from bot.alerts import webhook as alert_webhook
 from bot.alerts.alert import Alert, AlertKind, AlertRules, Severity, alert_of
 from bot.alerts.conditions import TROUBLES, NodeCondition, Troubles
 from bot.alerts.dedup import A_MINUTE, Gate
 from bot.alerts.delivery import Post
-from bot.alerts.dispatcher import Alerts, Means
+from bot.alerts.dispatcher import Alerts, AlertSources
+from bot.alerts.outbox import Means
 from bot.alerts.webhook import Webhook
 from bot.core.events import (
     CycleStarted,
@@ -513,8 +514,8 @@ async def posting(*answers):
         await asyncio.sleep(0)
         clock.pass_by(seconds)
 
-    async with webhook().opened(httpx.MockTransport(server)) as http:
-        yield Post(http, webhook(), clock, sleep), server
+    async with webhook().opened(httpx.MockTransport(server)) as channel:
+        yield Post(channel, clock, sleep), server
 
 
 OK = {"status_code": 204}
@@ -536,8 +537,8 @@ async def test_a_name_and_password_of_the_address_are_sent_as_such():
     server = Answers(clock, OK)
     hook = webhook(address="https://bot:pa55@hooks.example.com/x")
 
-    async with hook.opened(httpx.MockTransport(server)) as http:
-        assert await Post(http, hook, clock, asyncio.sleep).deliver(alert())
+    async with hook.opened(httpx.MockTransport(server)) as channel:
+        assert await Post(channel, clock, asyncio.sleep).deliver(alert())
 
     assert server.came[0][1].headers["authorization"] == "Basic Ym90OnBhNTU="
 
@@ -606,9 +607,9 @@ async def test_an_attempt_does_not_last_for_ever(monkeypatch):
     async def skip(_):
         clock.pass_by(600)
 
-    async with webhook().opened(httpx.MockTransport(hang)) as http:
+    async with webhook().opened(httpx.MockTransport(hang)) as channel:
         async with asyncio.timeout(5):
-            assert not await Post(http, webhook(), clock, skip).deliver(alert())
+            assert not await Post(channel, clock, skip).deliver(alert())
 
 
 # --- the whole ---
@@ -622,7 +623,9 @@ def condition():
 async def running(app, **means):
     """Alerts that run; a handler that answers in their place, and the means of the test."""
     clock = HandClock()
-    reported = Alerts(webhook(), RULES, condition, clock, Means(httpx.MockTransport(app), **means))
+    reported = Alerts(
+        [webhook()], RULES, AlertSources(condition), clock, Means(httpx.MockTransport(app), **means)
+    )
     stopping = asyncio.Event()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(reported.run(stopping))
@@ -664,7 +667,7 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
             reported.on_events([whale(20_000, f"KX{minute}-{n}", at) for n in range(5)])
             reported.on_events([EntriesStopped(at, "lost", f"rule {minute}")])
         took = loop.time() - began
-        assert reported.queued == dispatcher.MOST + 1
+        assert reported.queued == outbox.MOST + 1
 
     assert took < 1.0
     # 241 were told and none went out: what is not among the 101 of the end was dropped before.
@@ -674,19 +677,19 @@ async def test_a_webhook_that_hangs_delays_nobody_and_drops_the_least_urgent(cap
 
 
 async def test_of_a_full_queue_the_least_urgent_and_oldest_goes_first(monkeypatch):
-    monkeypatch.setattr(dispatcher, "MOST", 3)
-    reported = Alerts(webhook(), RULES, condition, HandClock())
+    monkeypatch.setattr(outbox, "MOST", 3)
+    reported = Alerts([webhook()], RULES, AlertSources(condition), HandClock())
     severities = [Severity.CRITICAL, Severity.INFO, Severity.WARNING, Severity.WARNING]
 
     for number, severity in enumerate([*severities, Severity.CRITICAL]):
         reported.emit(alert(severity=severity, message=f"{number}"))
 
-    assert [one.message for one in reported._queue] == ["0", "3", "4"]
+    assert [one.message for one in reported._outboxes[0]._queue] == ["0", "3", "4"]
     assert reported.counts.dropped == 2
 
 
 async def test_without_a_webhook_nothing_is_told_and_nothing_piles_up():
-    reported = Alerts(None, RULES, condition, HandClock())
+    reported = Alerts([], RULES, AlertSources(condition), HandClock())
     stopping = asyncio.Event()
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
@@ -717,7 +720,9 @@ async def test_how_the_service_stands_is_looked_at_again_and_again():
         clock.pass_by(60)
         await asyncio.sleep(0)
 
-    reported = Alerts(webhook(), RULES, stands, clock, Means(httpx.MockTransport(app), sleep))
+    reported = Alerts(
+        [webhook()], RULES, AlertSources(stands), clock, Means(httpx.MockTransport(app), sleep)
+    )
     async with asyncio.timeout(5):
         await reported.run(stopping)
 
@@ -740,7 +745,9 @@ async def test_repeats_arrive_when_their_time_has_come():
         clock.pass_by(60)
         await asyncio.sleep(0)
 
-    reported = Alerts(webhook(), RULES, condition, clock, Means(httpx.MockTransport(app), sleep))
+    reported = Alerts(
+        [webhook()], RULES, AlertSources(condition), clock, Means(httpx.MockTransport(app), sleep)
+    )
     reported.on_events([whale(20_000), whale(30_000), whale(40_000)])
     async with asyncio.timeout(5):
         await reported.run(stopping)
@@ -774,8 +781,8 @@ async def test_an_alert_reaches_a_real_server_and_no_log_line_shows_its_secret(c
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     hook = webhook("auto", f"http://127.0.0.1:{port}/hooks/{TOKEN}?key={TOKEN}")
-    async with server, hook.opened() as http:
-        assert await Post(http, hook, HandClock(), at_once).deliver(alert(message="big"))
+    async with server, hook.opened() as channel:
+        assert await Post(channel, HandClock(), at_once).deliver(alert(message="big"))
 
     head, body = requests[-1]
     assert head.startswith(f"POST /hooks/{TOKEN}?key={TOKEN} HTTP/1.1\r\n".encode())

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from bot import config
-from bot.alerts.dispatcher import AlertRules, Alerts, Webhook
+from bot.alerts.alert import AlertRules
+from bot.alerts.dispatcher import Alerts, AlertSources
+from bot.alerts.webhook import Webhook
 from bot.app.composition import NodeContext, first_snapshot, unkept
 from bot.app.health import FRESH_SECONDS, MetricReadings, ReadinessChecks, role_status
 from bot.cluster.leader_election import LeaderElection
@@ -47,9 +49,9 @@ class Open:
         who = Candidate("web-1", 10.0, "paper:sim")
         self.control = LeaderElection(who, OperatorFlags(True, self.clock), lambda: self.seconds)
         self.alerts = Alerts(
-            Webhook.of("http://alerts.example/hook", "json", "test"),
+            [Webhook.of("http://alerts.example/hook", "json", "test")],
             AlertRules(Decimal(10_000)),
-            lambda: role_status(self),
+            AlertSources(lambda: role_status(self)),
             self.clock,
         )
 

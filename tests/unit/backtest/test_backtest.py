@@ -32,7 +32,7 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.signals.analyzer import Analyzer
 from bot.tape import reader
-from bot.tape.schema import TapeError
+from bot.tape.errors import TapeError
 from bot.tape.writer import Recorder
 from bot.trading.decision import TradeRules, Worth
 from bot.trading.paper_venue import PaperVenue

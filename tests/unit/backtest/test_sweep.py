@@ -17,7 +17,7 @@ from bot.cli import sweep
 from bot.cli.sweep import SweepSource, loaded, space, tried
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.tape import reader
-from bot.tape.schema import TapeError
+from bot.tape.errors import TapeError
 from bot.tape.writer import Recorder
 from tests.support.tapes import SizeScorer, made_up
 
