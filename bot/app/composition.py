@@ -4,11 +4,12 @@ The parts that live as long as the process come as a `World`; everything with st
 for each term and restored from the database, so nothing of a lost term survives.
 """
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from bot.clock import Jump, stopwatch
 from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
@@ -27,13 +28,15 @@ from bot.dashboard.audit_panel import AuditPanel
 from bot.dashboard.committed_view import CommittedView
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.market_panel import MarketPanel
-from bot.dashboard.publisher import Publisher, Sources
+from bot.dashboard.publisher import REFRESH_EVERY, Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
-from bot.engine.loop import BotLoop, Pace
+from bot.engine.loop import BotLoop, Pace, repeat
 from bot.engine.observers import Observers
 from bot.engine.ports import BookSource, CycleObserver, CycleParts
+from bot.engine.stream_scan import SCAN_EVERY, StreamScan
 from bot.engine.unit_of_work import Stateful, UnitOfWork
+from bot.kalshi.feed import StreamedFeed
 from bot.market_data.trade_feed import TradeFeed, TradeSource
 from bot.market_data.universe import Universe
 from bot.model.card import Card
@@ -284,6 +287,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         trade_feed=core.trade_feed,
         faults=core.faults,
         halts=core.halts,
+        stream_scan=_stream_scan(world, core, views),
     )
     cycle = Cycle(parts)
     shown = CommittedView(views.publisher, views.account)
@@ -384,6 +388,41 @@ def _views(world: NodeContext, resources: TermResources, core: _Core) -> _Views:
     )
 
 
+def _stream_scan(world: NodeContext, core: _Core, views: _Views) -> StreamScan | None:
+    if not isinstance(world.feed, StreamedFeed):
+        return None
+    return StreamScan(world.feed, core.trade_feed, core.watch, views.whales)
+
+
+#: What is done again and again between two cycles, and how many seconds apart.
+_Between: TypeAlias = Mapping[str, tuple[Callable[[], Awaitable[object]], float]]
+
+
+def _between_cycles(
+    world: NodeContext, core: _Core, views: _Views, scan: Callable[[], Awaitable[object]]
+) -> _Between:
+    feed = world.feed
+    if not isinstance(feed, StreamedFeed):
+        return {}
+
+    async def refresh() -> None:
+        with core.faults.within("the state"):
+            await views.publisher.refresh(feed, world.clock.now())
+
+    return {"the stream scan": (scan, SCAN_EVERY), "the quotes": (refresh, REFRESH_EVERY)}
+
+
+def _beside(universe: Universe, between: _Between) -> Callable[[asyncio.Event], Awaitable[None]]:
+    async def beside(stopping: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(universe.run(stopping), name="universe")
+            for name, (work, every) in between.items():
+                failure = f"Between two cycles, {name} failed"
+                group.create_task(repeat(stopping, work, every, failure), name=name)
+
+    return beside
+
+
 def _joined(
     world: NodeContext, resources: TermResources, core: _Core, views: _Views, cycle: Cycle
 ) -> Bot:
@@ -393,6 +432,7 @@ def _joined(
             views.publisher.on_beat(beat)
 
     loop = _until_lost(cycle.run, resources.lose)
+    between = _between_cycles(world, core, views, _until_lost(cycle.scan_stream, resources.lose))
     pace = Pace(world.settings.bot_interval, lambda: bool(core.universe.watched()))
     return Bot(
         snapshot_holder=world.snapshot_holder,
@@ -405,7 +445,7 @@ def _joined(
         audit=views.audit,
         markets=views.markets,
         recent=views.recent,
-        control=BotLoop(loop, core.universe.run, world.clock, pace, on_beat),
+        control=BotLoop(loop, _beside(core.universe, between), world.clock, pace, on_beat),
         trader=core.trader,
         watch=core.watch,
         universe=core.universe,

@@ -28,6 +28,7 @@ from bot.core.signals import regime
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import TradesBetween
 from bot.engine.ports import CycleParts
+from bot.engine.stream_scan import StreamScan
 from bot.market_data.universe import seconds_to_close
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, StateRecord
@@ -58,6 +59,7 @@ class Cycle:
         self._chunk = parts.chunk
         self._faults = parts.faults
         self._halts = parts.halts
+        self._stream_scan = parts.stream_scan
         # Held by whoever keeps and shows what happened.
         self._busy = asyncio.Lock()
         self._number = 0
@@ -139,6 +141,29 @@ class Cycle:
             return None
         async with self._busy:
             return await self._close_requested()
+
+    async def scan_stream(self) -> str | None:
+        """Apply the whale rules to what the stream told lately; findings are committed and shown.
+
+        While anything else is at work it is left to that, or to the next scan. Raises
+        LeaseLostError.
+        """
+        if self._stream_scan is None or self._busy.locked():
+            return None
+        async with self._busy:
+            return await self._scan_stream(self._stream_scan)
+
+    async def _scan_stream(self, stream_scan: StreamScan) -> str | None:
+        at, markets = self._clock.now(), self._watchlist.watched()
+        scan = stream_scan.scan(at, markets)
+        if scan is None or not (events := scan.events(at)):
+            return None
+        self._emit(events)
+        with self._faults.within("the whales"):
+            stream_scan.show(scan)
+        await self._audience.publish(at, self._regime, markets, {})
+        await self._commit_pass()
+        return None
 
     async def _close_requested(self) -> str | None:
         self._fault = None

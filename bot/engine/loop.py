@@ -155,9 +155,16 @@ class BotLoop:
 
 async def resolve_until(stopping: asyncio.Event, look: Callable[[], Awaitable[object]]) -> None:
     """Look for what became of orders in doubt until the event is set, loop or no loop."""
+    await repeat(stopping, look, RESOLVE_EVERY, "Orders in doubt could not be asked about")
+
+
+async def repeat(
+    stopping: asyncio.Event, work: Callable[[], Awaitable[object]], every: float, failure: str
+) -> None:
+    """Do this again and again, with so many seconds in between, until the event is set."""
     while not stopping.is_set():
         try:
-            await look()
+            await work()
         except Exception:  # its failure must not end the process, and is not to be silent
-            log.exception("Orders in doubt could not be asked about; it is tried again")
-        await pause(stopping, RESOLVE_EVERY)
+            log.exception("%s; it is tried again", failure)
+        await pause(stopping, every)

@@ -11,6 +11,7 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.market.queue import TakerTrade
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import TradesBetween
+from bot.engine.stream_scan import StreamScan
 from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.exchange import BookAnswer, Clock
 from bot.ports.view_faults import ViewFaults
@@ -123,7 +124,10 @@ class NeverHalted:
 
 @dataclass(frozen=True, slots=True)
 class CycleParts:
-    """What a cycle works with; it yields to the event loop every `chunk` markets."""
+    """What a cycle works with; it yields to the event loop every `chunk` markets.
+
+    Without a `stream_scan` nothing happens between two passes.
+    """
 
     data: BookSource
     watchlist: Watchlist
@@ -137,3 +141,4 @@ class CycleParts:
     chunk: int = CHUNK
     faults: ViewFaults = field(default_factory=ViewFaults)
     halts: HaltWatch = field(default_factory=NeverHalted)
+    stream_scan: StreamScan | None = None

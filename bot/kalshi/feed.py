@@ -21,6 +21,7 @@ from bot.core.events import Noted, NoteKind
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.kalshi.batches import BATCH
+from bot.kalshi.stream.changes import StreamChanges
 from bot.kalshi.stream.protocol import StreamProtocol
 from bot.kalshi.wire.books import joined
 from bot.kalshi.wire.markets import PublicTrade
@@ -174,6 +175,24 @@ class StreamedFeed:
         self._source: str | None = None
         self._unproved: str | None = "no order book has been asked for yet"
         self._turn = 0
+        self.changes = StreamChanges()
+        self.take_changed, self.take_urgent = self.changes.take_changed, self.changes.take_urgent
+        protocol.listeners.append(self.changes)
+
+    def proved_books(self, tickers: Sequence[str]) -> Books:
+        """Those of these books that are proved, as they stand; nothing is asked for."""
+        return self._stream.books(tickers, self._now()).books
+
+    def streamed_trades(
+        self, since: datetime
+    ) -> tuple[Sequence[PublicTrade], frozenset[str]] | None:
+        """The trades from `since` on as the stream told them, newest first; None if it told none.
+
+        Last the watched markets of which it did not tell all.
+        """
+        start = since.timestamp()
+        unknown = self._stream.trades_since(self._watched, start)
+        return None if unknown is None else (self._stream.trades.since(start), unknown)
 
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets as they stand; those not proved are asked for.
@@ -205,11 +224,10 @@ class StreamedFeed:
 
         Asked of the exchange if the stream does not know those of any market.
         """
-        start = since.timestamp()
-        unknown = self._stream.trades_since(self._watched, start)
-        if unknown is None or len(unknown) == len(self._watched):
+        streamed = self.streamed_trades(since)
+        if streamed is None or len(streamed[1]) == len(self._watched):
             return await self._rest.recent_trades(since, pages)
-        return self._stream.trades.since(start), True, unknown
+        return streamed[0], True, streamed[1]
 
     def status(self) -> FeedView:
         """How the feed stands."""

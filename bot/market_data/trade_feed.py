@@ -87,6 +87,19 @@ class TradeSource(Protocol):
         ...
 
 
+class TradeStream(Protocol):
+    """Who is told of trades without asking."""
+
+    def streamed_trades(
+        self, since: datetime
+    ) -> tuple[Sequence[ReportedTrade], frozenset[str]] | None:
+        """The trades from `since` on, newest first; None if none are told.
+
+        Last the markets of which not all were told.
+        """
+        ...
+
+
 #: Which of these markets have a large order that is followed, and when their last book was seen.
 Follows = Callable[[Sequence[str]], list[tuple[str, float]]]
 
@@ -127,6 +140,8 @@ class TradeFeed:
         self._most = most
         self._turn = 0
         self._looked: dict[str, float] = {}
+        # The same of cycles alone: a stream is looked at between them, too.
+        self._read: dict[str, float] = {}
         self._coverage = Coverage(0, 0, "no books yet")
         # From when on the trades of a market are known, and those, as of the last cycle.
         self._known: dict[str, tuple[float, list[ReportedTrade]]] = {}
@@ -141,8 +156,11 @@ class TradeFeed:
         followed = dict(self._follows(books.tickers))
         before = {**self._looked, **followed}
         since = np.array([before.get(ticker, nan) for ticker in books.tickers], dtype=np.float64)
+        read = [self._read.get(ticker, nan) for ticker in books.tickers]
+        earliest = np.fmin(since, np.array(read, dtype=np.float64))
         self._look(books)
-        recent = await self._all(since)
+        self._read = self._looked
+        recent = await self._all(earliest)
         known = since >= recent.reach
         rows = {ticker: row for row, ticker in enumerate(books.tickers)}
         known[[rows[ticker] for ticker in recent.doubtful if ticker in rows]] = False
@@ -152,7 +170,8 @@ class TradeFeed:
         for ticker, answer in zip(asked, apart, strict=True):
             known[rows[ticker]] = answer is not None
             found += answer or ()
-        self._known = {t: (float(since[row]), []) for t, row in rows.items() if known[row]}
+        reach = np.where(earliest >= recent.reach, earliest, since).tolist()
+        self._known = {t: (reach[row], []) for t, row in rows.items() if known[row]}
         for one in found:
             self._known[one.ticker][1].append(one)
         self._note(len(books), int(known.sum()), recent.reason)
@@ -162,6 +181,29 @@ class TradeFeed:
         """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
         reach, found = self._known.get(ticker, (inf, []))
         return taker_trades(found, since, until) if reach <= since else None
+
+    def streamed(self, books: Books, source: "TradeStream") -> tuple[Books, TradesBetween]:
+        """Those of the books since whose last look all trades were told, and these trades.
+
+        Nothing is asked for. The others wait for a cycle, which asks.
+        """
+        since = np.array([self._looked.get(t, nan) for t in books.tickers], dtype=np.float64)
+        starts = since[np.isfinite(since)]
+        reported = (
+            source.streamed_trades(datetime.fromtimestamp(starts.min(), UTC))
+            if len(starts)
+            else None
+        )
+        if reported is None:
+            return books.take(slice(0, 0)), TradesBetween.unknown(0)
+        trades, unknown = reported
+        some = np.flatnonzero(np.isfinite(since) & [t not in unknown for t in books.tickers])
+        known, since = books.take(some), since[some]
+        self._look(known)
+        rows = {ticker: row for row, ticker in enumerate(known.tickers)}
+        found = [one for one in trades if one.ticker in rows]
+        tape = _tape(found, rows, since, known.seen_at)
+        return known, TradesBetween.of(np.ones(len(known), dtype=np.bool_), tape)
 
     def _look(self, books: Books) -> None:
         seen = dict(zip(books.tickers, books.seen_at.tolist(), strict=True))

@@ -18,7 +18,7 @@ from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales import detector, large_orders
 from bot.core.whales import thresholds as whale_rules
 from bot.core.whales.book_sides import measures
-from bot.core.whales.detector import TradesBetween
+from bot.core.whales.detector import Sighting, TradesBetween
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import Scorer
 from bot.ports.persistence import Checkpoint, StateRecord
@@ -81,6 +81,18 @@ class Analyzer:
         rows = self._memory.recall(tickers)["whales"]
         busy = np.flatnonzero(large_orders.is_busy(rows))
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
+
+    def scan(self, books: Books, traded: TradesBetween) -> tuple[Sighting, NDArray[np.bool_]]:
+        """What the whale rules say of these books alone, and whether an order is followed there.
+
+        For scans between two observations: what the model measures does not hear of them.
+        """
+        rows = self._memory.recall(books.tickers)
+        seen = detector.sight(books, _part(rows, "whales"), self._rules, traded)
+        plain = _PLAIN["whales"]
+        rows["whales"].view(plain)[:] = np.ascontiguousarray(seen.rows).view(plain)
+        self._memory.store(books.tickers, rows)
+        return seen, large_orders.is_busy(seen.rows)
 
     def observe(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None

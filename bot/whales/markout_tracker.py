@@ -79,6 +79,7 @@ class MarkoutTracker:
         self._history: deque[WhaleRecord] = deque(maxlen=HISTORY)
         self._endings: deque[WhaleEnding] = deque(maxlen=HISTORY)
         self._predictions: list[Predictions] = []
+        self._between: list[tuple[Whale, BestQuotes]] = []
         self._unscored: Counter[str] = Counter()
         self._asked_at: float | None = None
         self._written_record = _Beside()
@@ -95,6 +96,7 @@ class MarkoutTracker:
         self._history.clear()
         self._endings.clear()
         self._predictions.clear()
+        self._between.clear()
         self._recall(_Beside())
         self.on_events(checkpoint.events)
         self._open.restore(checkpoint)
@@ -116,6 +118,10 @@ class MarkoutTracker:
         """These books were scored."""
         self._predictions.append(predictions)
 
+    def on_whales(self, books: Books, whales: Sequence[tuple[int, Whale]]) -> None:
+        """These were seen between two cycles, each in the book of that row."""
+        self._between += [(whale, _best_quotes(books, row)) for row, whale in whales]
+
     async def publish(
         self,
         at: datetime,
@@ -124,6 +130,9 @@ class MarkoutTracker:
         missing: Mapping[str, str],  # noqa: ARG002
     ) -> None:
         """The pass is over: what was followed has moved on."""
+        between, self._between = self._between, []
+        for whale, best_quotes in between:
+            self._begin_whale(whale, best_quotes, markets[whale.ticker])
         predictions, self._predictions = self._predictions, []
         for part in predictions:
             self._move_on(part)

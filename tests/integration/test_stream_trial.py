@@ -45,4 +45,4 @@ def _never_late(self, at):
 def test_without_a_proof_wrong_books_are_shown(monkeypatch, owner, name, instead, kinds):
     monkeypatch.setattr(owner, name, instead)
 
-    assert Trial(5, EVERY, kinds).run(SECONDS).wrong
+    assert Trial(5, EVERY / 4, kinds).run(SECONDS).wrong

@@ -32,7 +32,7 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
         return
     orders = _orders(sides, rows, (row, side, level))
     orders["threshold"] = least
-    _say_at_once(orders, sides.at[row] - rows["seen_at"][row], rules)
+    _announce_at_once(orders, sides.at[row] - rows["seen_at"][row], rules)
     # Where the book before is not known, growth is NaN, and that is not above anything.
     grown = orders["size"] - orders["base"] >= rules.large.growth * orders["threshold"]
     new = np.flatnonzero(grown & ~_is_followed(rows["orders"][row, side], orders["price"]))
@@ -42,9 +42,9 @@ def admit(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
         _place(rows, (row[some], side[some]), orders[some], rules)
 
 
-def remember(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
-    """Keep of these books what the next ones are compared with."""
-    _remember_levels(sides, rows)
+def remember(sides: Sides, rows: Rows, counts: Flags, rules: WhaleRules) -> None:
+    """Keep of these books what the next ones are compared with; levels of those that count."""
+    _remember_levels(sides, rows, counts)
     due = np.flatnonzero(~(sides.at - rows["sampled_at"] < rules.large.sample_seconds))
     if not len(due):
         return
@@ -132,10 +132,12 @@ def _orders(sides: Sides, rows: Rows, where: tuple[Index, Index, Index]) -> Rows
     return orders
 
 
-def _say_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
+def _announce_at_once(orders: Rows, unseen: Floats, rules: WhaleRules) -> None:
     """Announce what need not rest first: very large, or after `unseen` seconds without a book."""
     added = orders["size"] - orders["base"]
-    plain = added >= rules.large.at_once * orders["threshold"]
+    orders["very_large"] = added >= rules.large.at_once * orders["threshold"]
+    # Who sees every change sees what stands for an instant, too.
+    plain = orders["very_large"] & (unseen >= rules.apart)
     # A look at a random moment finds what stays, not what flickers.
     plain |= (unseen >= rules.large.sparse_seconds) & (
         added >= rules.large.growth * orders["threshold"]
@@ -193,14 +195,14 @@ def _has_moved(slots: Rows, orders: Rows, rules: WhaleRules) -> Flags:
     return moved
 
 
-def _remember_levels(sides: Sides, rows: Rows) -> None:
+def _remember_levels(sides: Sides, rows: Rows, counts: Flags) -> None:
     width = min(sides.price.shape[2], REMEMBERED)
     price = np.zeros((len(rows), 2, REMEMBERED), dtype=np.uint16)
     price[:, :, :width] = units(sides.price[:, :, :width])
     size = np.zeros(price.shape, dtype=np.float32)
     size[:, :, :width] = sides.size[:, :, :width]
     # An empty side may be a fault of the moment: what was known of it before stays known.
-    shown = sides.peak > 0
+    shown = (sides.peak > 0) & counts[:, None]
     floor = sides.floor
     if sides.price.shape[2] > REMEMBERED:
         last = sides.price[:, :, REMEMBERED - 1]

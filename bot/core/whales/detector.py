@@ -147,12 +147,14 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: TradesBetween) ->
     both = sides(books if len(news) == len(books) else books.take(news))
     memory, met = picked(rows, news), traded.take(news)
     swept = sweeps.sweep(both, memory, met.bursts, rules)
+    counts = ~(both.at - memory["counted_at"] < rules.apart)
     large_orders.follow(both, memory, met, rules)
     whale_endings.settle(both, memory, rules)
     arrivals.admit(both, memory, rules)
-    imbalance.lean(both, memory, rules)
-    arrivals.remember(both, memory, rules)
+    imbalance.lean(both, memory, counts, rules)
+    arrivals.remember(both, memory, counts, rules)
     memory["seen_at"] = both.at
+    memory["counted_at"][counts] = both.at[counts]
 
     found = [(kind, one) for kind, rule in RULES.items() for one in rule(both, memory)]
     found += [(_LARGE[one.side], one) for one in swept]

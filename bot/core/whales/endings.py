@@ -59,9 +59,12 @@ class Ending:
 def settle(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     """Note which orders that just left moved, and which of those that just ended look staged."""
     orders = rows["orders"]
-    left = np.nonzero(orders["left_at"] == sides.at[:, None, None])
+    since = sides.at[:, None, None] - orders["left_at"]
+    left = np.nonzero((orders["missing"] > 0) & (since < rules.apart))
     if len(left[0]):
-        orders["requoted"][left] = _is_requoted(sides, rows, left, rules)
+        # The new quote may come a moment after the old one has gone.
+        before = orders["requoted"][left] & (since[left] > 0)
+        orders["requoted"][left] = before | _is_requoted(sides, rows, left, rules)
     ended = np.nonzero(orders["ended_at"] == sides.at[:, None, None])
     orders["suspected"][ended] = _is_staged(orders[ended], rules)
 

@@ -17,8 +17,11 @@ from bot.core.whales.thresholds import DEPTH_BINS, STRENGTH_BINS, Rows, WhaleRul
 _STRONGEST: Final = 0.5
 
 
-def lean(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
-    """Bring each market's lean up to date; `lean_said_at` is now where it is to be said."""
+def lean(sides: Sides, rows: Rows, counts: Flags, rules: WhaleRules) -> None:
+    """Bring each market's lean up to date with the books that count, shape (N,).
+
+    `lean_said_at` is now where it is to be said.
+    """
     strength = sides.measures.imbalance_strength
     least = _thresholds(rows, rules)
     way = np.sign(sides.best[:, 0] - sides.best[:, 1])
@@ -28,11 +31,11 @@ def lean(sides: Sides, rows: Rows, rules: WhaleRules) -> None:
     said = rows["lean_said_at"] >= rows["lean_since"]
     stays = same & said & (strength >= rules.imbalance.fade * least)
     # Only a book with two sides says which of them is heavier.
-    emitted = np.all(sides.best > 0, axis=1)
+    emitted = np.all(sides.best > 0, axis=1) & counts
     _say(sides, rows, emitted & over & same & ~said, rules)
     rows["lean_least"] = np.where(rows["lean_said_at"] == sides.at, least, rows["lean_least"])
     _turn(sides, rows, emitted, np.where(over | stays, way, 0))
-    _learn(sides, rows, emitted, rules)
+    _learn(sides, rows, emitted, counts, rules)
 
 
 def _thresholds(rows: Rows, rules: WhaleRules) -> Floats:
@@ -64,8 +67,8 @@ def _turn(sides: Sides, rows: Rows, emitted: Flags, way: Floats) -> None:
     rows["lean_since"][turned] = sides.at[turned]
 
 
-def _learn(sides: Sides, rows: Rows, emitted: Flags, rules: WhaleRules) -> None:
-    elapsed = np.nan_to_num(sides.at - rows["seen_at"])
+def _learn(sides: Sides, rows: Rows, emitted: Flags, counts: Flags, rules: WhaleRules) -> None:
+    elapsed = np.where(counts, np.nan_to_num(sides.at - rows["counted_at"]), 0.0)
     fading = np.exp2(-elapsed / rules.imbalance.half_life_seconds)[:, None]
     row = np.flatnonzero(emitted)
     share = sides.measures.imbalance_strength[row] / _STRONGEST

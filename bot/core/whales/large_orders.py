@@ -37,10 +37,10 @@ def follow(sides: Sides, rows: Rows, traded: TradesBetween, rules: WhaleRules) -
     now = _sizes_at(sides, busy, orders["price"])
     held = known & (now >= _least_size(orders, rules))
     _free(orders, _has_grown(orders, held, now, rules))
-    _trade(orders, traded.take(busy))
+    _trade(orders, traded.take(busy), at, rules)
     _see(orders, held, now, at)
-    _miss(orders, known & ~held, at)
-    _approach(orders, sides.price[busy, :, :1], known)
+    _miss(orders, known & ~held, at, rules)
+    _approach(orders, sides.price[busy, :, :1], known, at)
     _step(orders, held, at, rules)
     _free(orders, ~known & (at - orders["seen_at"] >= rules.lifetime.forget_seconds))
     rows["orders"][busy] = orders
@@ -59,10 +59,13 @@ def _has_grown(orders: Rows, held: Flags, now: Floats, rules: WhaleRules) -> Fla
     return again
 
 
-def _trade(orders: Rows, traded: TradesBetween) -> None:
-    """Add what can have met each order until it was first missed."""
-    met = np.where(traded.reach[..., None] <= orders["price"], traded.volume[..., None], 0.0)
-    orders["traded"] += np.where(orders["missing"] == 0, met, 0.0)
+def _trade(orders: Rows, traded: TradesBetween, at: Floats, rules: WhaleRules) -> None:
+    """Add what can have met each order until it was first missed.
+
+    A trade may be told a moment after the change that it made.
+    """
+    stood = (orders["missing"] == 0) | (at - orders["left_at"] < rules.apart)
+    orders["traded"] += np.where(stood, traded.at(orders["price"]), 0.0)
 
 
 def _see(orders: Rows, held: Flags, now: Floats, at: Floats) -> None:
@@ -72,15 +75,18 @@ def _see(orders: Rows, held: Flags, now: Floats, at: Floats) -> None:
     orders["missing"] = np.where(held, 0, orders["missing"])
 
 
-def _miss(orders: Rows, gone: Flags, at: Floats) -> None:
+def _miss(orders: Rows, gone: Flags, at: Floats, rules: WhaleRules) -> None:
     first = gone & (orders["missing"] == 0)
     orders["left_at"] = np.where(first, at, orders["left_at"])
-    orders["missing"] += gone
+    # Books that follow one another closely count as one.
+    again = gone & (at - orders["left_at"] >= orders["missing"] * rules.apart)
+    orders["missing"] += first | again
 
 
-def _approach(orders: Rows, best: Floats, known: Flags) -> None:
+def _approach(orders: Rows, best: Floats, known: Flags, at: Floats) -> None:
     """Note how near the best price came, up to the book in which the order was first missed."""
-    away = np.where(known & (orders["missing"] <= 1), best - orders["price"], np.inf)
+    watched = known & ((orders["missing"] == 0) | (orders["left_at"] == at))
+    away = np.where(watched, best - orders["price"], np.inf)
     orders["nearest"] = np.fmin(orders["nearest"], away)
 
 
@@ -90,9 +96,11 @@ def _step(orders: Rows, held: Flags, at: Floats, rules: WhaleRules) -> None:
         orders["state"] == LargeOrderState.WAITING,
         orders["state"] == LargeOrderState.RESTING,
     )
-    proven = waiting & held & (at - orders["since"] >= rules.large.rest_seconds)
+    least = np.where(orders["very_large"], rules.apart, rules.large.rest_seconds)
+    proven = waiting & held & (at - orders["since"] >= least)
     over = resting & (orders["missing"] >= rules.lifetime.gone_after)
-    free = (orders["state"] == LargeOrderState.ENDED) | (waiting & (orders["missing"] > 0))
+    fell = waiting & (orders["missing"] > 0) & (at - orders["seen_at"] >= rules.apart)
+    free = (orders["state"] == LargeOrderState.ENDED) | fell
 
     orders["announced_at"][proven] = at[proven]
     orders["ended_at"][over] = at[over]

@@ -141,13 +141,18 @@ class ImbalanceRules:
 
 @dataclass(frozen=True, slots=True)
 class WhaleRules:
-    """All thresholds, one group for each question that the detector asks."""
+    """All thresholds, one group for each question that the detector asks.
+
+    Books of a market less than `apart` seconds apart count as one: whoever is told of every change
+    then compares, counts and learns as somebody who looks each second does, and misses nothing.
+    """
 
     large: LargeOrderRules = field(default_factory=LargeOrderRules)
     sweep: SweepRules = field(default_factory=SweepRules)
     spoof: SpoofRules = field(default_factory=SpoofRules)
     imbalance: ImbalanceRules = field(default_factory=ImbalanceRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
+    apart: float = 0.75
 
 
 #: One large order that is followed. Prices are the owner's: YES for a bid, NO for an ask.
@@ -169,6 +174,7 @@ ORDER: Final = np.dtype(
         ("born_away", "f8"),  # dollars from its side's best price when it came
         ("nearest", "f8"),  # and at the least since; below 0 if the best price went past it
         ("traded", "f8"),  # contracts that can have met it, at most; NaN if that is not known
+        ("very_large", "?"),  # so large that it need not rest for long
         ("requoted", "?"),  # whether a level close by took it up when it left
         ("suspected", "?"),
     ]
@@ -180,6 +186,7 @@ _UNITS: Final = 10_000
 WHALE_ROW: Final = np.dtype(
     [
         ("seen_at", "f8"),
+        ("counted_at", "f8"),  # when the last book was seen that counts: see `WhaleRules.apart`
         ("before_price", "u2", (2, REMEMBERED)),  # in `units`, 0 for no level
         ("before_size", "f4", (2, REMEMBERED)),
         ("before_floor", "f8", (2,)),  # below this price the book before is not known
@@ -228,7 +235,8 @@ def replaced(rows: Rows, index: NDArray[np.intp], some: Rows) -> Rows:
 def blank_rows(count: int = 1) -> Rows:
     """The memory of `count` markets never seen; shape (count,)."""
     rows = np.zeros(count, dtype=WHALE_ROW)
-    for name in ("seen_at", "sampled_at", "usual", "lean_since", "lean_said_at", "swept_at"):
+    times = ("seen_at", "counted_at", "sampled_at", "lean_since", "lean_said_at", "swept_at")
+    for name in (*times, "usual"):
         rows[name] = np.nan
     for name in ("peaks", "flag_at"):
         rows[name] = np.nan

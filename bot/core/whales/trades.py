@@ -5,7 +5,7 @@ book is one, whatever number of trades it makes. What nobody knows is NaN, never
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -18,6 +18,8 @@ Index = NDArray[np.intp]
 #: Seconds without a trade of that side that end a burst: the trades of one order carry nearly
 #: the same time.
 PAUSE: Final = 0.5
+# Prices are this close to the decimal that is meant.
+_SAME_PRICE: Final = 1e-6
 
 
 class MarketTrades(NamedTuple):
@@ -31,6 +33,10 @@ class MarketTrades(NamedTuple):
     price: Floats
     size: Floats
     buys: Flags
+
+
+_NONE: Final = np.zeros(0)
+_NOTHING: Final = MarketTrades(_NONE.astype(np.intp), _NONE, _NONE, _NONE, _NONE > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,7 @@ class Bursts:
     @classmethod
     def none(cls) -> Self:
         """No burst, or none that is known."""
-        nothing = np.zeros(0)
-        return cls.of(MarketTrades(nothing.astype(np.intp), nothing, nothing, nothing, nothing > 0))
+        return cls.of(_NOTHING)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -92,29 +97,62 @@ class Bursts:
         return type(self)(place[staying.row], *(getattr(staying, n) for n in self.__slots__[1:]))
 
 
+class Met(NamedTuple):
+    """Trades by what they met; shape (K,): row, side (0 bid, 1 ask), its owners' price, contracts.
+
+    A resting order trades at its own price and at no other. So what traded there is all that can
+    have met it, whatever else happened in between, and in whatever order.
+    """
+
+    row: Index
+    side: Index
+    price: Floats
+    size: Floats
+
+    @classmethod
+    def of(cls, tape: MarketTrades) -> Self:
+        """Who buys YES meets the asks, whose owners pay the NO price."""
+        owners = np.where(tape.buys, complement(tape.price), tape.price)
+        return cls(tape.row, np.where(tape.buys, 1, 0), owners, tape.size)
+
+    def moved(self, place: Index) -> Self:
+        """The trades of the markets whose new row, `place[row]`, is not below 0."""
+        stays = place[self.row] >= 0
+        return type(self)(
+            place[self.row[stays]], self.side[stays], self.price[stays], self.size[stays]
+        )
+
+    def at(self, prices: Floats) -> Floats:
+        """Contracts that traded at each of these owners' prices, shape (N, 2, orders)."""
+        there = np.abs(prices[self.row, self.side] - self.price[:, None]) < _SAME_PRICE
+        total = np.zeros(prices.shape)
+        np.add.at(total, (self.row, self.side), np.where(there, self.size[:, None], 0.0))
+        return total
+
+
 @dataclass(frozen=True, slots=True)
 class TradesBetween:
     """What takers did between the book before and this one, per market; shape (N, 2): bid, ask.
 
     `volume` contracts met that side; `reach` is the worst price among them for its owners (YES
     for bids, NO for asks), +inf without trades. NaN volume: not known, and then no burst is.
+    `met` is None where it is not known at which prices they traded.
     """
 
     volume: Floats
     reach: Floats
     bursts: Bursts = field(default_factory=Bursts.none)
+    met: Met | None = None
 
     @classmethod
     def of(cls, known: Flags, tape: MarketTrades) -> Self:
         """All trades of the markets that are `known`, shape (N,); of the others none is told."""
         volume = np.where(known[:, None], np.zeros((len(known), 2)), np.nan)
         reach = np.where(known[:, None], np.full((len(known), 2), np.inf), -np.inf)
-        # Who buys YES meets the asks, whose owners pay the NO price.
-        met = np.where(tape.buys, 1, 0)
-        np.add.at(volume, (tape.row, met), tape.size)
-        owners = np.where(tape.buys, complement(tape.price), tape.price)
-        np.minimum.at(reach, (tape.row, met), owners)
-        return cls(volume, reach, Bursts.of(tape))
+        met = Met.of(tape)
+        np.add.at(volume, (met.row, met.side), met.size)
+        np.minimum.at(reach, (met.row, met.side), met.price)
+        return cls(volume, reach, Bursts.of(tape), met)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -127,12 +165,13 @@ class TradesBetween:
             np.concatenate([part.volume for part in parts]),
             np.concatenate([part.reach for part in parts]),
             Bursts(np.concatenate(rows), *columns),
+            _joined([part.met for part in parts], firsts),
         )
 
     @classmethod
     def unknown(cls, count: int) -> Self:
         """No knowledge of trades in `count` markets."""
-        return cls.anywhere(np.full(count, np.nan))
+        return replace(cls.anywhere(np.full(count, np.nan)), met=Met.of(_NOTHING))
 
     @classmethod
     def anywhere(cls, volume: Floats) -> Self:
@@ -144,7 +183,29 @@ class TradesBetween:
         """The trades of some markets, in that order."""
         place = np.full(len(self.volume), -1, dtype=np.intp)
         place[rows] = np.arange(len(place[rows]))
-        return type(self)(self.volume[rows], self.reach[rows], self.bursts.moved(place))
+        met = self.met and self.met.moved(place)
+        return type(self)(self.volume[rows], self.reach[rows], self.bursts.moved(place), met)
+
+    def at(self, prices: Floats) -> Floats:
+        """Contracts that can have met orders at these owners' prices, shape (N, 2, orders).
+
+        At most; NaN where nothing is known. Without prices of trades all of a side can have met
+        an order that the worst of them reached.
+        """
+        volume = self.volume[..., None]
+        if self.met is None:
+            return np.where(self.reach[..., None] <= prices, volume, 0.0)
+        return np.where(np.isnan(volume), volume, self.met.at(prices))
+
+
+def _joined(many: Sequence[Met | None], firsts: Index) -> Met | None:
+    """Trades of several sets of markets as of one; None if one of them does not know prices."""
+    known = [met for met in many if met is not None]
+    if len(known) < len(many):
+        return None
+    rows = [each.row + first for each, first in zip(known, firsts, strict=False)]
+    others = (np.concatenate([each[column] for each in known]) for column in (1, 2, 3))
+    return Met(np.concatenate(rows), *others)
 
 
 def _by_burst(sum_: np.ufunc, values: Floats, first: Index) -> Floats:

@@ -31,7 +31,7 @@ READ_AHEAD: Final = 256
 #: Frames folded between two breaths of the event loop.
 AT_ONCE: Final = 200
 #: Seconds between two looks at what is due.
-TICK: Final = 0.25
+TICK: Final = 0.1
 #: Seconds that a handshake may take, and before the first attempt after a failure.
 HANDSHAKE: Final = 10.0
 FIRST_WAIT: Final = 0.5

@@ -73,7 +73,7 @@ class StreamRules:
 
     stale_after: float = 3.0
     answer_within: float = 10.0
-    heartbeat: float = 0.5
+    heartbeat: float = 0.2
     resync: float = 2.0
     longest: float = 60.0
     uncross: float = 0.25
@@ -137,7 +137,7 @@ class StreamProtocol:
         self._changed_at: dict[str, float] = {}
         self._halted: dict[str, str] = {}
         self._problems: list[str] = []
-        self._proved_at = self._beat_at = self._last_at = 0.0
+        self._proved_at = self._shown_at = self._beat_at = self._last_at = 0.0
         self._probes = 0
 
     @property
@@ -229,6 +229,7 @@ class StreamProtocol:
             return BookAnswer(_NO_BOOKS, dict.fromkeys(tickers, general))
         missing = {t: reason for t in tickers if (reason := self._fault(t, at)) is not None}
         sound = tuple([ticker for ticker in tickers if ticker not in missing])
+        self._shown_at = self._proved_at
         # What the next number will tell was missed came after that frame.
         return BookAnswer(self.store.read(sound, np.full(len(sound), self._proved_at)), missing)
 
@@ -397,8 +398,9 @@ class StreamProtocol:
 
     def _traded(self, message: TradeFrame, at: float) -> None:
         self._happened(at, message.ts_ms, None)
-        # The change that it made comes just before or after it, and belongs to the same look.
-        just_before = at - self._proved_at <= SAME_EVENT
+        # The change that it made comes just before or after it, and belongs to the same look; if
+        # somebody has looked in between, it belongs to the next.
+        just_before = at - self._proved_at <= SAME_EVENT and self._proved_at > self._shown_at
         trade = self.trades.add(message, self._proved_at if just_before else at)
         for listener in self.listeners:
             listener.on_trade(trade, at)

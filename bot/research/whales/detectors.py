@@ -35,8 +35,9 @@ SPOOF: Final = "spoof_suspected"
 SWEEP: Final = "sweep"
 #: The measures of the simple detectors.
 SIMPLE: Final = ("absolute", "ratio", "robust_z")
-#: A level that is missed in fewer looks than this has not gone.
+#: A level that is missed in fewer looks than this, and for less than so many seconds, has not gone.
 _GONE_AFTER: Final = 2
+_GONE_SECONDS: Final = 2.0
 _BRIEF: Final = 300.0
 
 
@@ -72,7 +73,8 @@ def simple(seen: Tracks, kind: str, measure: str, threshold: float) -> Detection
     rows = np.flatnonzero(track.measures[measure] >= threshold)
     key, look = track.key[rows], track.look[rows]
     first = np.ones(len(rows), dtype=np.bool_)
-    first[1:] = (np.diff(key) != 0) | (np.diff(look) > _GONE_AFTER)
+    gone_after = max(_GONE_AFTER, round(_GONE_SECONDS / (seen.at[1] - seen.at[0])))
+    first[1:] = (np.diff(key) != 0) | (np.diff(look) > gone_after)
     if kind != SPOOF:
         return _picked(track, rows[first], seen.at[look[first]])
     if not len(rows):
@@ -80,9 +82,9 @@ def simple(seen: Tracks, kind: str, measure: str, threshold: float) -> Detection
     last = np.append(first[1:], True)
     began, ended = seen.at[look[first]], look[last]
     final = len(seen.at) - 1
-    gone = ended + _GONE_AFTER <= final
+    gone = ended + gone_after <= final
     gone &= seen.at[np.minimum(ended + 1, final)] - began <= _BRIEF
-    return _picked(track, rows[last][gone], seen.at[ended[gone] + _GONE_AFTER])
+    return _picked(track, rows[last][gone], seen.at[ended[gone] + gone_after])
 
 
 def thresholds(seen: Tracks, kind: str, measure: str) -> Floats:

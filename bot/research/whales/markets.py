@@ -1,7 +1,7 @@
 """Simulated markets with the truth about their large orders, as whoever judges a detector needs.
 
-All markets of a scene are looked at together, once a second; a detector is given some of the
-looks and the trades between them, never the truth.
+All markets of a scene are looked at together, each time that anybody can have acted; a detector
+is given some of the looks and the trades between them, never the truth.
 """
 
 import zlib
@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Floats
@@ -74,25 +75,28 @@ class SimulatedTrades:
 class Scene:
     """Markets of one kind over some time.
 
-    `at` (looks,) seconds; `levels` four arrays of shape (looks, markets, DEPTH): bid prices and
-    sizes, ask prices and sizes. `deeds[m]` is the truth of market m.
+    `at` (looks,) seconds; `prices` and `sizes` have shape (2, looks, markets, DEPTH): bids, asks,
+    in ticks of the simulator (0 for no level) and contracts. `actions[m]` is the truth of market m.
     """
 
     kind: MarketKind
     tickers: tuple[str, ...]
     at: Floats
-    levels: tuple[Floats, Floats, Floats, Floats]
+    prices: NDArray[np.uint16]
+    sizes: NDArray[np.float32]
     market_trades: SimulatedTrades
     actions: tuple[tuple[TraderAction, ...], ...]
 
     def books(self, look: int) -> Books:
         """All markets at one look."""
         seen_at = np.full(len(self.tickers), self.at[look])
-        return Books(self.tickers, seen_at, *(each[look] for each in self.levels))
+        ticks, (bid_size, ask_size) = self.prices[:, look], self.sizes[:, look].astype(np.float64)
+        bid, ask = np.where(ticks > 0, ticks / DOLLAR_TICKS, np.nan)
+        return Books(self.tickers, seen_at, bid, bid_size, ask, ask_size)
 
     def looks(self, cadence: float) -> list[int]:
         """The looks of somebody who looks every `cadence` seconds."""
-        return list(range(0, len(self.at), max(round(cadence), 1)))
+        return list(range(0, len(self.at), max(round(cadence / (self.at[1] - self.at[0])), 1)))
 
     def passes(self, cadence: float) -> Iterator[tuple[Books, TradesBetween]]:
         """The books of each look, with the trades since the look before; before the first unknown.
@@ -124,8 +128,8 @@ class Scene:
         )
 
 
-def scene(kind: MarketKind, seed: int) -> Scene:
-    """The markets of a kind, simulated; the same kind and seed give the same scene.
+def scene(kind: MarketKind, seed: int, step: float = 1.0) -> Scene:
+    """The markets of a kind, simulated in steps of so many seconds; the same for the same seed.
 
     Raises ValueError if a market closed before the end: its kind asks for too many seconds.
     """
@@ -135,21 +139,22 @@ def scene(kind: MarketKind, seed: int) -> Scene:
     trades: list[tuple[float, ...]] = []
     exchange.subscribe(_listener(experiment.tickers, trades))
     world.advance(world.now + SETTLING)
-    film = np.full((4, kind.seconds, kind.markets, DEPTH), np.nan)
+    shape = (2, round(kind.seconds / step), kind.markets, DEPTH)
+    prices, sizes = np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.float32)
     started = world.now
-    for second in range(kind.seconds):
-        world.step(started + timedelta(seconds=second + 1))
+    for look in range(shape[1]):
+        world.step(started + timedelta(seconds=step * (look + 1)))
         for number, ticker in enumerate(experiment.tickers):
-            _shoot(exchange, ticker, film[:, second, number])
+            _shoot(exchange, ticker, prices[:, look, number], sizes[:, look, number])
     actions: dict[str, list[TraderAction]] = defaultdict(list)
     for action in world.truth:
         actions[action.ticker].append(action)
-    bid, bid_size, ask, ask_size = film
     return Scene(
         kind=kind,
         tickers=tuple(f"{kind.preset}-{seed}-{number}" for number in range(kind.markets)),
-        at=started.timestamp() + 1.0 + np.arange(kind.seconds, dtype=np.float64),
-        levels=(bid, np.nan_to_num(bid_size), ask, np.nan_to_num(ask_size)),
+        at=started.timestamp() + step * np.arange(1, shape[1] + 1, dtype=np.float64),
+        prices=prices,
+        sizes=sizes,
         market_trades=SimulatedTrades(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
         actions=tuple(tuple(actions[ticker]) for ticker in experiment.tickers),
     )
@@ -169,14 +174,16 @@ def _listener(
     return listen
 
 
-def _shoot(exchange: Exchange, ticker: str, frame: Floats) -> None:
-    """Put a market's book of this moment into a frame of shape (4, DEPTH)."""
+def _shoot(
+    exchange: Exchange, ticker: str, prices: NDArray[np.uint16], sizes: NDArray[np.float32]
+) -> None:
+    """Put a market's book of this moment into a frame of shape (2, DEPTH)."""
     market = exchange.market(ticker)
     if not market.is_open:
         raise ValueError(f"{ticker} closed while it was looked at: its kind looks for too long")
-    for row, side in ((0, Side.BUY), (2, Side.SELL)):
+    for row, side in enumerate((Side.BUY, Side.SELL)):
         levels = market.book.levels(side, DEPTH)
         if levels:
             shown = np.array(levels, dtype=np.float64).T
-            frame[row, : len(levels)] = shown[0] / DOLLAR_TICKS
-            frame[row + 1, : len(levels)] = shown[1] / CONTRACT
+            prices[row, : len(levels)] = shown[0]
+            sizes[row, : len(levels)] = shown[1] / CONTRACT

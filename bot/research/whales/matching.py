@@ -25,8 +25,9 @@ WARM_UP: Final = 300.0
 _HOUR: Final = 3600.0
 #: Prices at which a market is as good as decided are nobody's task, in dollars from 0 and 1.
 DECIDED: Final = 0.03
-#: Looks after the end of an order within which its leaving may still be said.
+#: Looks after the end of an order, and seconds, within which its leaving may still be said.
 _LATE_LOOKS: Final = 3.0
+_LATE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _meant(
     actions: Sequence[TraderAction], said: Detection, row: int, q: Question, cadence: float
 ) -> int | None:
     """The number of the deed that a detection is about, the latest if there are several."""
-    late = _LATE_LOOKS * cadence if q.when_gone else 0.0
+    late = max(_LATE_LOOKS * cadence, _LATE_SECONDS) if q.when_gone else 0.0
     at, side, price = float(said.at[row]), int(said.side[row]), float(said.price[row])
     for number in range(len(actions) - 1, -1, -1):
         action = actions[number]

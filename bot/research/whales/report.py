@@ -25,7 +25,9 @@ from bot.research.whales.tracks import Tracks, recorded, tracks
 from bot.tape.reader import Tape, read
 
 OURS: Final = "ours"
-CADENCES: Final = (1.0, 5.0, 60.0)
+#: Who is streamed sees all that a step of a simulated market does; the others look each so often.
+STREAM: Final = 0.25
+CADENCES: Final = (STREAM, 1.0, 5.0, 60.0)
 #: The seeds of judging, by what is added to those of tuning.
 _APART: Final = 1_000
 _DATA: Final = Path("../shared/data/btc15m-l2-1s.parquet")
@@ -81,7 +83,8 @@ def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
     tuning = _Set.of(judging.tuning, cadence)
     results = _Set.of(judging.results, cadence)
     null = _Set.of((judging.null,), cadence)
-    real = None if judging.tape is None else _Real(judging.tape, cadence)
+    # Recorded books are a second apart.
+    real = None if judging.tape is None or cadence < 1.0 else _Real(judging.tape, cadence)
     for kind in QUESTIONS:
         best = results.score(kind, [one[kind] for one in said[count:-1]])
         yield {
@@ -190,13 +193,14 @@ class _Real:
 
 def _judging(options: argparse.Namespace, kinds: Sequence[MarketKind], null: MarketKind) -> Judging:
     seeds = (options.seed, options.seed + _APART)
-    jobs = [*((kind, seed) for seed in seeds for kind in kinds), (null, seeds[1])]
+    step = min(1.0, *options.cadence)
+    jobs = [*((kind, seed, step) for seed in seeds for kind in kinds), (null, seeds[1], step)]
     if options.jobs > 1:
         # The longest first, so that no worker waits for another at the end.
         with ProcessPoolExecutor(options.jobs) as pool:
             scenes = list(pool.map(scene, *zip(*jobs, strict=True)))
     else:
-        scenes = [scene(kind, seed) for kind, seed in jobs]
+        scenes = [scene(*job) for job in jobs]
     tape = read(options.data) if options.data.exists() else None
     return Judging(tuple(scenes[: len(kinds)]), tuple(scenes[len(kinds) : -1]), scenes[-1], tape)
 
@@ -245,7 +249,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot whale-report", description=__doc__)
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--plots", type=Path, help="draw into this folder (needs Matplotlib)")
-    parser.add_argument("--cadence", type=float, nargs="+", default=list(CADENCES))
+    parser.add_argument(
+        "--cadence",
+        type=float,
+        nargs="+",
+        default=list(CADENCES),
+        help=f"seconds between two looks; {STREAM:g} is a stream, for so often a market moves then",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of tuning; that of judging follows")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many markets")
     parser.add_argument("--jobs", type=int, default=2, help="processes that simulate")

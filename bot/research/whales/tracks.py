@@ -101,7 +101,7 @@ class _Grid:
 
     def tracks(self, at: Floats, cadence: float) -> Tracks:
         """What there was to follow at these moments."""
-        step = max(round(_SAMPLE_SECONDS / max(cadence, 1.0)), 1)
+        step = max(round(_SAMPLE_SECONDS / cadence), 1)
         return Tracks(at, _levels(self.near, self.price, step), _leans(self.best, step))
 
 

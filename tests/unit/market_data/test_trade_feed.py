@@ -239,3 +239,59 @@ async def test_a_trade_of_an_unwatched_market_that_cannot_be_read_costs_nothing(
 
     assert not np.isnan((await second_look(trade_feed, "A", "B")).volume).any()
     assert trade_feed.coverage == Coverage(2, 2, None)
+
+
+class Streamed(Source):
+    """A source that is told of trades, of all but some markets."""
+
+    unknown: frozenset[str] = frozenset()
+
+    def streamed_trades(self, since):
+        return [sale for sale in self.sales if sale.at >= since], self.unknown
+
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_between_two_cycles_streamed_trades_are_reported_once_and_nothing_is_asked():
+    source = Streamed([Sale(at=NOON + SECOND), Sale(at=NOON - SECOND)])
+    trade_feed = TradeFeed(source, nobody)
+    await trade_feed.since(books("A", "B", at=NOON))
+    asked = len(source.since)
+
+    first, traded = trade_feed.streamed(books("A", "B", at=NOON + 2 * SECOND), source)
+    _, again = trade_feed.streamed(books("A", "B", at=NOON + 3 * SECOND), source)
+    whole = await trade_feed.since(books("A", "B", at=NOON + 4 * SECOND))
+
+    assert first.tickers == ("A", "B")
+    assert traded.volume.tolist() == [[100.0, 0.0], [0.0, 0.0]]
+    assert (again.volume.sum(), whole.volume.sum()) == (0.0, 0.0)
+    assert len(source.since) == asked + 1
+
+
+async def test_a_market_whose_trades_are_not_all_known_waits_for_the_cycle():
+    source = Streamed([Sale(at=NOON + SECOND), Sale("B", at=NOON + SECOND)])
+    source.unknown = frozenset({"A"})
+    trade_feed = TradeFeed(source, nobody)
+    await trade_feed.since(books("A", "B", at=NOON))
+
+    found, _ = trade_feed.streamed(books("A", "B", "C", at=NOON + 2 * SECOND), source)
+    traded = await trade_feed.since(books("A", "B", at=NOON + 4 * SECOND))
+
+    assert found.tickers == ("B",)
+    assert traded.volume[:, 0].tolist() == [100.0, 0.0]
+
+
+async def test_the_trades_of_a_whole_cycle_are_known_though_some_were_scanned_between():
+    source = Streamed([Sale(at=NOON + 3 * SECOND), Sale(at=NOON + SECOND)])
+    trade_feed = TradeFeed(source, nobody)
+    await trade_feed.since(books("A", at=NOON))
+    trade_feed.streamed(books("A", at=NOON + 2 * SECOND), source)
+    end = NOON + 4 * SECOND
+
+    traded = await trade_feed.since(books("A", at=end))
+    found = trade_feed.between("A", NOON.timestamp(), end.timestamp())
+
+    assert traded.volume.tolist() == [[100.0, 0.0]]
+    assert found is not None
+    assert len(found) == 2

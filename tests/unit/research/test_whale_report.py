@@ -46,17 +46,16 @@ def action(since: float, until: float, *, kind: str = "whale", price: float = 0.
 
 def stage(*actions: TraderAction) -> Scene:
     """One market whose bids show exactly these deeds, every second."""
-    levels = np.zeros((4, SECONDS, 1, 6))
-    levels[0], levels[1] = np.round(0.45 - 0.01 * np.arange(6), 6), 300.0
-    levels[2], levels[3] = np.round(0.47 + 0.01 * np.arange(6), 6), 300.0
+    prices = np.zeros((2, SECONDS, 1, 6), dtype=np.uint16)
+    sizes = np.full(prices.shape, 300.0, dtype=np.float32)
+    prices[0], prices[1] = 4_500 - 100 * np.arange(6), 4_700 + 100 * np.arange(6)
     at = START.timestamp() + np.arange(SECONDS, dtype=np.float64)
     for each in actions:
         assert each.t1 is not None
         there = (at >= each.t0.timestamp()) & (at < each.t1.timestamp())
-        levels[1, there, 0, round(100 * (0.45 - each.price))] += each.shown
-    bids, bid_sizes, asks, ask_sizes = levels
-    shown = (bids, bid_sizes, asks, ask_sizes)
-    return Scene(MarketKind("made", 1, SECONDS), ("A",), at, shown, NO_PRINTS, (actions,))
+        sizes[0, there, 0, round(100 * (0.45 - each.price))] += each.shown
+    kind = MarketKind("made", 1, SECONDS)
+    return Scene(kind, ("A",), at, prices, sizes, NO_PRINTS, (actions,))
 
 
 def said(*found: tuple[float, float], side: int = 0) -> Detection:
@@ -187,9 +186,9 @@ def test_the_same_kind_and_seed_give_the_same_scene() -> None:
     one, again, other = scene(kind, 3), scene(kind, 3), scene(kind, 4)
 
     assert all(
-        np.array_equal(a, b, equal_nan=True) for a, b in zip(one.levels, again.levels, strict=True)
+        np.array_equal(getattr(one, name), getattr(again, name)) for name in ("prices", "sizes")
     )
-    assert not np.array_equal(one.levels[1], other.levels[1])
+    assert not np.array_equal(one.sizes, other.sizes)
 
 
 def test_a_kind_that_looks_longer_than_its_markets_live_is_refused() -> None:
