@@ -18,10 +18,11 @@ from bot.cluster.role import Role
 from bot.core.account.valuation import unrealised
 from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market.market import Market
-from bot.core.market.money import cents, measured, whole_cents
-from bot.core.market.orderbook import Floats
+from bot.core.market.money import measured, whole_cents
 from bot.core.signals.regime import REGIMES, RegimeName
 from bot.dashboard.activity_feed import ActivityFeed
+from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
+from bot.dashboard.quotes import NewerQuotes, StreamedQuotes
 from bot.dashboard.snapshot import (
     UNKNOWN_REGIME,
     BotStatus,
@@ -53,8 +54,9 @@ LEAST_INTERVAL: Final = 5.0
 #: Bodies from this size up are compressed in a worker thread: it takes milliseconds.
 PACK_APART: Final = 50_000
 _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
-#: What Kalshi itself quotes where a side is empty, in cents.
-_NO_BID, _NO_ASK = 0.0, 100.0
+#: Seconds between two looks for newer quotes; who waits for news is woken for them less often.
+REFRESH_EVERY: Final = 0.05
+WAKE_EVERY: Final = 1.0
 _EMPTY: Final = "its book is empty"
 
 
@@ -98,6 +100,8 @@ class Publisher:
         self._views: dict[str, MarketView] = {}
         self._seen_at: dict[str, float] = {}
         self._refusals: dict[str, str] = {}
+        self._quotes, self._waiting_quotes = NewerQuotes(), False
+        self._woke_at = float("-inf")
 
     def on_events(self, events: Sequence[Event]) -> None:
         """These happened."""
@@ -140,6 +144,9 @@ class Publisher:
         if noted := self._noted:
             self._show(_noting(made.state, noted), made.at)
         self._noted = ()
+        # What was told while the pass was committed is newer than its books: no price goes back.
+        if self._quotes.over(made.state.markets, self._seen_at) != made.state.markets:
+            self._show_again()
         self.show_role()
 
     def show_role(self) -> None:
@@ -157,6 +164,33 @@ class Publisher:
         if status != self._snapshot_holder.status:
             self._snapshot_holder.status = status
             self._show_again()
+
+    async def refresh(self, stream: StreamedQuotes, at: datetime) -> None:
+        """Let newer quotes be seen at once; who waits for news is woken once a second at most."""
+        changed = [ticker for ticker in stream.take_changed() if ticker in self._views]
+        if changed or self._waiting_quotes:
+            self._quotes.note(stream.proved_books(changed))
+            await self._show_quotes(at)
+
+    async def _show_quotes(self, at: datetime) -> None:
+        before, self._waiting_quotes = self._plain, False
+        markets = self._quotes.over(before.state.markets, self._seen_at)
+        if markets == before.state.markets:
+            return
+        plain = snapshot(msgspec.structs.replace(before.state, markets=markets), before.at)
+        made = await _packed(plain)
+        if self._plain is not before:
+            # Something else was shown meanwhile: they are laid over it the next time.
+            self._waiting_quotes = True
+            return
+        self._plain = made
+        aged = self._aged_all(at)
+        shown = made if aged == markets else self._of_now(made.state, aged, before.at)
+        if at.timestamp() - self._woke_at < WAKE_EVERY:
+            self._snapshot_holder.put_quietly(shown)
+            return
+        self._woke_at = at.timestamp()
+        self._snapshot_holder.snapshot = shown
 
     def show_notices(self, notices: Sequence[NoticeView]) -> None:
         """Let these be seen at once, oldest first: they belong to no pass."""
@@ -231,8 +265,9 @@ class Publisher:
         )
 
     def _show_again(self) -> None:
-        at = self._snapshot_holder.snapshot.at
-        self._show(self._plain.state, at)
+        at, state = self._snapshot_holder.snapshot.at, self._plain.state
+        markets = self._quotes.over(state.markets, self._seen_at)
+        self._show(msgspec.structs.replace(state, markets=markets), at)
         self.age(at)
 
     def _show(self, state: BotState, at: datetime) -> None:
@@ -266,8 +301,7 @@ class Publisher:
         shown = self._shown(at, fresh, markets, dict.fromkeys(asked, _EMPTY) | dict(missing))
         status = self._status(at, shown, len(markets))
         made, self._noted = snapshot(self._state(market_regime, shown, status), at), ()
-        apart = len(made.body) >= PACK_APART
-        self._made = status, await asyncio.to_thread(packed, made) if apart else packed(made)
+        self._made = status, await _packed(made)
 
     def _look_at(self, predictions: Predictions, markets: Mapping[str, Market]) -> set[str]:
         """The markets that have a new view now: a book without any order keeps the last one."""
@@ -427,6 +461,12 @@ def _noting(state: BotState, newest: tuple[NoticeView, ...]) -> BotState:
     return msgspec.structs.replace(state, notices=(*newest, *state.notices))
 
 
+async def _packed(made: Snapshot) -> Snapshot:
+    if len(made.body) >= PACK_APART:
+        return await asyncio.to_thread(packed, made)
+    return packed(made)
+
+
 def _regime_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:
     """The regime, unless there is no fresh book to see it in."""
     return UNKNOWN_REGIME if all(view.stale for view in markets) else regime
@@ -447,8 +487,8 @@ class _Row(NamedTuple):
 
 
 _UNSEEN: Final = _Row(
-    bid=_NO_BID,
-    ask=_NO_ASK,
+    bid=NO_BID,
+    ask=NO_ASK,
     bid_ratio=0.5,
     imbalance_strength=0.0,
     whale_count=0,
@@ -462,8 +502,8 @@ _UNSEEN: Final = _Row(
 def _rows(predictions: Predictions) -> list[_Row]:
     books, measures = predictions.seen.books, predictions.seen.measures
     columns = (
-        _cents(books.best_bid, _NO_BID),
-        _cents(books.best_ask, _NO_ASK),
+        cents_or(books.best_bid, NO_BID),
+        cents_or(books.best_ask, NO_ASK),
         measures.bid_ratio.tolist(),
         measures.imbalance_strength.tolist(),
         predictions.seen.recent.count.tolist(),
@@ -473,7 +513,3 @@ def _rows(predictions: Predictions) -> list[_Row]:
         predictions.seen.regimes.tolist(),
     )
     return [_Row(*row) for row in zip(*columns, strict=True)]
-
-
-def _cents(price: Floats, empty: float) -> list[float]:
-    return [empty if isnan(p) else cents(p) for p in price.tolist()]

@@ -106,6 +106,10 @@ class SnapshotHolder:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    def put_quietly(self, snapshot: Snapshot) -> None:
+        """Show this to whoever asks; who waits for news waits on."""
+        self._snapshot = snapshot
+
     async def newer(self) -> None:
         """Wait until another snapshot is shown."""
         await self._changed.wait()

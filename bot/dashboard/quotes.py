@@ -1,0 +1,80 @@
+"""Quotes that are newer than the last pass, laid over what it showed: prices and who leans where.
+
+All else of a market (its score, its position, why it holds) stays as the pass left it: quotes are
+no decision, and money is shown once it is committed only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from bot.core.market.orderbook import Books
+from bot.core.whales.book_sides import measures
+from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
+from bot.ports.views import MarketView
+
+
+class StreamedQuotes(Protocol):
+    """Books that change between two passes."""
+
+    def take_changed(self) -> set[str]:
+        """The markets whose books changed since this was asked last."""
+        ...
+
+    def proved_books(self, tickers: Sequence[str]) -> Books:
+        """Those of these books that are proved, as they stand."""
+        ...
+
+
+class _Quote(NamedTuple):
+    at: float
+    bid: float
+    ask: float
+    bid_ratio: float
+    imbalance_strength: float
+
+
+class NewerQuotes:
+    """The last quotes of each market that were told between two passes."""
+
+    def __init__(self) -> None:
+        self._quotes: dict[str, _Quote] = {}
+
+    def note(self, books: Books) -> None:
+        """These books are the newest."""
+        seen = measures(books)
+        columns = (
+            books.seen_at.tolist(),
+            cents_or(books.best_bid, NO_BID),
+            cents_or(books.best_ask, NO_ASK),
+            seen.bid_ratio.tolist(),
+            seen.imbalance_strength.tolist(),
+        )
+        rows = map(_Quote._make, zip(*columns, strict=True))
+        self._quotes.update(zip(books.tickers, rows, strict=True))
+
+    def over(
+        self, views: tuple[MarketView, ...], seen_at: Mapping[str, float]
+    ) -> tuple[MarketView, ...]:
+        """These views with the quotes that are newer; `seen_at` is when each book was seen.
+
+        A market that a pass had no book of stays as it is, until a pass has one.
+        """
+        self._quotes = {t: q for t, q in self._quotes.items() if q.at > seen_at.get(t, q.at)}
+        if not self._quotes:
+            return views
+        return tuple([self._newer(view) for view in views])
+
+    def _newer(self, view: MarketView) -> MarketView:
+        quote = self._quotes.get(view.ticker)
+        if quote is None or view.stale:
+            return view
+        return msgspec.structs.replace(
+            view,
+            yes_bid=quote.bid,
+            yes_ask=quote.ask,
+            spread=round(quote.ask - quote.bid, 6),
+            bid_ratio=quote.bid_ratio,
+            imbalance_strength=quote.imbalance_strength,
+        )

@@ -1,0 +1,135 @@
+"""Quotes of a stream between two passes: newer prices at once, nothing else, and none goes back."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.core.market.orderbook import Books, OrderBook
+from tests.support.strategies import NOON, ladder
+from tests.unit.dashboard.test_publisher import Shown
+
+NEWER = OrderBook(bids=ladder(("0.60", 30)), asks=ladder(("0.64", 10)))
+NEWEST = OrderBook(bids=ladder(("0.61", 30)), asks=ladder(("0.64", 10)))
+
+
+class Stream:
+    """Tells of one book."""
+
+    def __init__(self, ticker, seen):
+        """`seen` is when the last pass saw its book."""
+        self.ticker = ticker
+        self.seen = seen
+        self.turn(NEWER, 1)
+
+    def turn(self, book, seconds):
+        self.book, self.changed = book, {self.ticker}
+        self.at = self.seen + timedelta(seconds=seconds)
+
+    def take_changed(self):
+        changed, self.changed = self.changed, set()
+        return changed
+
+    def proved_books(self, tickers):
+        return Books.of([(ticker, self.at.timestamp(), self.book) for ticker in tickers])
+
+
+@pytest.fixture
+async def shown():
+    found = Shown()
+    await found.run(0.8)
+    return found
+
+
+@pytest.fixture
+def stream(shown):
+    ticker = shown.market["ticker"]
+    seen = datetime.fromtimestamp(shown.publisher._seen_at[ticker], UTC)
+    return Stream(ticker, seen)
+
+
+async def passed(shown, missing=()):
+    """The state of another pass that saw nothing new, not shown yet."""
+    markets = shown.cycle._watchlist.watched()
+    await shown.publisher.publish(NOON, shown.cycle._regime, markets, dict(missing))
+
+
+async def test_newer_quotes_are_shown_at_once_and_nothing_else_changes(shown, stream):
+    before = shown.market
+
+    await shown.publisher.refresh(stream, stream.at)
+
+    changed = {name for name, value in shown.market.items() if value != before[name]}
+    assert changed == {"yes_bid", "yes_ask", "spread", "bid_ratio"} | (
+        changed & {"imbalance_strength"}
+    )
+    assert (shown.market["yes_bid"], shown.market["yes_ask"]) == (60.0, 64.0)
+    assert (shown.market["spread"], shown.market["bid_ratio"]) == (4.0, 0.75)
+
+
+async def test_without_a_change_the_same_snapshot_stays(shown, stream):
+    await shown.publisher.refresh(stream, stream.at)
+    before = shown.snapshot_holder.snapshot
+
+    await shown.publisher.refresh(stream, stream.at)
+    stream.turn(NEWER, 2)
+    await shown.publisher.refresh(stream, stream.at)
+
+    assert shown.snapshot_holder.snapshot is before
+
+
+async def test_a_market_without_a_sound_book_stays_stale_until_a_pass(shown, stream):
+    await passed(shown, {stream.ticker: "a gap"})
+    shown.publisher.show()
+
+    await shown.publisher.refresh(stream, stream.at)
+
+    assert (shown.market["stale"], shown.market["yes_bid"]) == (True, 52.0)
+
+
+async def test_a_pass_with_older_books_takes_no_price_back(shown, stream):
+    await passed(shown)
+
+    await shown.publisher.refresh(stream, stream.at)
+    shown.publisher.show()
+
+    assert shown.market["yes_bid"] == 60.0
+
+
+async def test_an_older_quote_is_not_shown(shown, stream):
+    stream.turn(NEWER, -60)
+
+    await shown.publisher.refresh(stream, NOON)
+
+    assert shown.market["yes_bid"] == 52.0
+
+
+async def test_who_waits_for_news_is_woken_once_a_second_and_who_asks_sees_all(shown, stream):
+    await shown.publisher.refresh(stream, stream.at)
+    waiting = asyncio.create_task(shown.snapshot_holder.newer())
+    await asyncio.sleep(0)
+
+    stream.turn(NEWEST, 1.5)
+    await shown.publisher.refresh(stream, stream.at)
+    await asyncio.sleep(0)
+
+    assert shown.market["yes_bid"] == 61.0
+    assert not waiting.done()
+    stream.turn(NEWER, 2.5)
+    await shown.publisher.refresh(stream, stream.at)
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_what_is_shown_while_quotes_are_packed_wins_and_they_follow(
+    shown, stream, monkeypatch
+):
+    monkeypatch.setattr("bot.dashboard.publisher.PACK_APART", 0)
+    work = asyncio.create_task(shown.publisher.refresh(stream, stream.at))
+    await asyncio.sleep(0)
+    shown.publisher.show_notices(())
+    await work
+
+    await shown.publisher.refresh(stream, stream.at)
+
+    assert json.loads(shown.publisher.body)["markets"][0]["yes_bid"] == 60.0
