@@ -1,7 +1,6 @@
 """Quotes of a stream between two passes: newer prices at once, nothing else, and none goes back."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -132,4 +131,4 @@ async def test_what_is_shown_while_quotes_are_packed_wins_and_they_follow(
 
     await shown.publisher.refresh(stream, stream.at)
 
-    assert json.loads(shown.publisher.body)["markets"][0]["yes_bid"] == 60.0
+    assert shown.market["yes_bid"] == 60.0
