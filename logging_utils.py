@@ -181,7 +181,7 @@ class CsvJournal:
     def fault(self) -> str | None:
         """What is wrong with the files, and what to do about it; None if all is well."""
         stuck = [file.stuck for file in self._files.values() if file.stuck]
-        lost = _fault("CSV rows are being lost", list(self._failing.values()))
+        lost = _fault("CSV rows are being lost", list(dict.fromkeys(self._failing.values())))
         tidied = [self._tidier.fault] if self._tidier.fault else []
         untidied = _fault("Old CSV logs cannot be pruned", tidied)
         grown = _fault("CSV logs cannot be rotated", stuck)

@@ -35,6 +35,7 @@ _REMEDIES: Final = (
     ("malformed", "the file is damaged: restore a copy of it"),
     ("unable to open", "allow reading and writing in its folder, or set DATABASE_URL"),
     ("readonly", "allow writing to the file and its folder"),
+    ("Permission denied", "allow reading and writing in its folder, or set DATABASE_URL"),
     ("is full", "free some space on its disk"),
     ("No space left", "free some space on its disk"),
     ("locked", "another program holds it: let that one finish"),
@@ -93,7 +94,9 @@ def said(where: str, error: Exception) -> str:
     """What went wrong and what to do about it, in a sentence."""
     if isinstance(error, TimeoutError | PoolTimeoutError):
         return f"{where} did not answer in time: {_REMEDY}"
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause: object = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OSError):
+        cause = cause.strerror or cause  # without the path of the file
     first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
     found = (remedy for fragment, remedy in _REMEDIES if fragment in first)
     default = "this is a bug" if isinstance(error, IntegrityError) else _REMEDY

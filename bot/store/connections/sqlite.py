@@ -39,7 +39,11 @@ async def opened(url: URL, *, may_begin: bool = True) -> AsyncIterator["FileSess
     `may_begin`, one that is missing is not made.
     """
     path = Path(url.database or "")
-    _make_missing(path, may_begin=may_begin)
+    try:
+        _make_missing(path, may_begin=may_begin)
+    except OSError as error:
+        # A folder that may not be looked into, for one.
+        raise StoreError(said(f"the SQLite file {path.name}", error)) from error
     presence = Presence(path)
     # The driver must not begin transactions of its own: `_begin` says which kind each one is.
     options: dict[str, Any] = {"isolation_level": None, "timeout": PATIENCE}

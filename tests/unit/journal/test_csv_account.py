@@ -155,3 +155,11 @@ def test_a_later_day_of_the_same_account_is_a_part_as_ever(tmp_path):
             journal.flush()
 
     assert counts(tmp_path) == [1, 1]
+
+
+def test_a_file_that_fails_twice_is_named_once(tmp_path):
+    (tmp_path / "signals_log.csv").mkdir()
+    with CsvJournal(tmp_path) as journal:
+        journal.turn_to("paper:a")
+
+        assert str(journal.fault).count("signals_log.csv: Is a directory") == 1

@@ -66,6 +66,44 @@ async def test_the_folder_of_a_file_is_made(tmp_path):
         assert database.where == "the SQLite file book.db"
 
 
+@pytest.mark.parametrize("odd", ["", "book.db", "book.db-wal", "book.db-kept"])
+async def test_what_cannot_be_looked_at_is_refused_in_words(tmp_path, odd):
+    folder = tmp_path / "folder"
+    if odd:
+        folder.mkdir()
+        (folder / "book.db").touch()
+    place = folder / odd
+    place.unlink(missing_ok=True)
+    # A loop, which nobody may follow, whoever asks.
+    place.symlink_to(place)
+
+    with pytest.raises(StoreError, match="symbolic links") as refused:
+        async with opened(f"sqlite:///{folder / 'book.db'}"):
+            pass
+
+    assert str(tmp_path) not in str(refused.value)
+
+
+async def test_a_disk_without_room_is_said_and_nothing_is_lost_once_there_is_room(tmp_path):
+    resource = pytest.importorskip("resource")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with opened(f"sqlite:///{tmp_path / 'book.db'}") as database:
+        store = database.store(await begun(database), BOOK)
+        large = done(*(failed(number) for number in range(5_000)))
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, unlimited[1]))
+        try:
+            with pytest.raises(StoreError, match=r"the SQLite file book\.db failed"):
+                await store.commit(large)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert (await database.checkpoint(BOOK)).events == ()
+        await store.commit(large)
+
+        assert len((await database.checkpoint(BOOK)).events) > 0
+        assert (await database.checkpoint(BOOK)).commit == 1
+
+
 async def test_where_it_is_tells_no_password_and_no_folder(url, database):
     assert "postgres:" not in database.where
     assert "/" not in database.where
