@@ -33,6 +33,11 @@ class Agenda:
     long: Rows
     short: Rows
 
+    def next_row(self, row: int) -> int | None:
+        """The next row that counts, whatever is held; None if none does."""
+        place = int(np.searchsorted(self.rows, row, side="right"))
+        return int(self.rows[place]) if place < len(self.rows) else None
+
     def after(self, row: int, held: Contracts) -> int | None:
         """The first row past this one that may change a position of this size; None if none."""
         places = self.flat if not held else self.long if held > 0 else self.short

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from bot.core.events import Event, OrderEnded, OrderRefused
+from bot.core.events import Event, OrderEnded, OrderFilled, OrderRefused
 
 
 class TradeDigest:
@@ -18,6 +18,8 @@ class TradeDigest:
             match event:
                 case OrderEnded():
                     self._hash.update(repr((event.at, event.execution)).encode())
+                case OrderFilled():
+                    self._hash.update(repr((event.at, event.fills)).encode())
                 case OrderRefused():
                     self._hash.update(repr((event.at, event.order, event.reason)).encode())
 

@@ -23,13 +23,17 @@ from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Floats
+from bot.engine.cycle import not_open
 from bot.tape.reader import Rows
+from bot.tape.trades import TapeTrades
 from bot.trading.decision import TradeRules
 from bot.trading.trader import Trader
 
 #: Dollars by which a sum of floats may be off: far more than it is.
 _MARGIN: Final = 0.01
 _DAY: Final = 86_400
+#: In place of a row: the market closes in that cycle.
+_CLOSE: Final = -1
 
 
 class BacktestEngine:
@@ -50,12 +54,14 @@ class BacktestEngine:
         self._markets = markets
         found = agendas(scores, cycles.shown, rules, self._markets)
         self._agendas = {one.ticker: one for one in found}
+        self._trades = TapeTrades()
         self._due: list[tuple[int, int, str]] = []
         self._marked = -1
         self.events: list[Event] = []
 
-    async def run(self) -> None:
-        """Go through it from its first cycle to its last."""
+    async def run(self, trades: TapeTrades) -> None:
+        """Go through it from its first cycle to its last; `trades` meet the orders that rest."""
+        self._trades = trades
         for agenda in self._agendas.values():
             self._schedule(agenda, -1)
         while self._due:
@@ -64,14 +70,22 @@ class BacktestEngine:
 
     async def _act(self, cycle: int) -> None:
         self._catch_up(cycle)
-        rows = sorted(self._taken(cycle))
+        rows = sorted({row for row in self._taken(cycle) if row != _CLOSE})
         at = self._time(cycle)
-        scores = self._scores.take(np.array(rows))
         self._trader.poll(at)
-        self.events += await self._trader.act(at, scores, self._markets)
+        if rows:
+            scores = self._scores.take(np.array(rows))
+            self.events += await self._trader.act(at, scores, self._markets, trades=self._trades)
+        if closed := self._closed(at):
+            self.events += await self._trader.withdraw_unseen(at, closed, self._markets)
         self._mark(cycle)
         for row in rows:
             self._schedule(self._agendas[self._scores.books.tickers[row]], row)
+
+    def _closed(self, at: datetime) -> dict[str, str]:
+        """The markets that are over while something rests in them, and what they are."""
+        markets = [self._markets[ticker] for ticker in self._trader.working]
+        return {one.ticker: not_open(one) for one in markets if not one.is_open(at)}
 
     def _taken(self, cycle: int) -> Iterator[int]:
         while self._due and self._due[0][0] == cycle:
@@ -82,9 +96,19 @@ class BacktestEngine:
         following = agenda.after(row, held)
         if following is not None and not held and self._is_stopped():
             following = agenda.after(self._midnight_after(row) - 1, held)
+        if agenda.ticker in self._trader.waiting_exits:
+            following = agenda.next_row(row)
+            self._schedule_close(agenda.ticker, row)
         if following is not None:
             due = int(self._cycles.of_row[following])
             heapq.heappush(self._due, (due, following, agenda.ticker))
+
+    def _schedule_close(self, ticker: str, row: int) -> None:
+        """What rests when its market closes ends then, whether or not a book of it comes."""
+        closes = self._markets[ticker].close_time.timestamp()
+        cycle = int(np.searchsorted(self._cycles.at, closes))
+        if self._cycles.of_row[row] < cycle < len(self._cycles.at):
+            heapq.heappush(self._due, (cycle, _CLOSE, ticker))
 
     def _is_stopped(self) -> bool:
         stop = self._trader.stop

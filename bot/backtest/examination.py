@@ -5,7 +5,7 @@ Sharpe Ratio (2014), applied to the mean over events instead of a Sharpe ratio o
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import e, sqrt
 from statistics import NormalDist
 from typing import Any, Final
@@ -62,6 +62,8 @@ def examined(
         "trades": trade_figures(trips),
         "groups": {name: grouped(trips, group) for name, group in GROUPS.items()},
         "markouts": markouts(outcome.entries, scored_tape.tape.books),
+        "exit_markouts": markouts(outcome.exits, scored_tape.tape.books, are_exits=True),
+        "exits": asdict(outcome.exit_fills),
         "orders": dict(outcome.orders),
         "refusals": dict(outcome.refusals),
         "nulls": {name: _null(again, null, plan, ours) for name, null in NULLS.items()},

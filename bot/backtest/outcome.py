@@ -16,11 +16,18 @@ from bot.backtest.cycles import Cycles
 from bot.backtest.digest import TradeDigest
 from bot.backtest.liquidation import liquidation_values
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import Event, OrderEnded, OrderRefused, PositionClosed
+from bot.core.events import (
+    Event,
+    OrderEnded,
+    OrderFilled,
+    OrderRefused,
+    OrderRested,
+    PositionClosed,
+)
 from bot.core.market.market import Side
-from bot.core.market.money import Contracts, Dollars, measured
+from bot.core.market.money import ZERO, Contracts, Dollars, measured
 from bot.core.market.orderbook import Floats
-from bot.core.market.orders import Fill
+from bot.core.market.orders import Aim, Execution, Fill, Life, Order
 from bot.tape.reader import Rows, Tape
 
 
@@ -40,11 +47,25 @@ class ClosedTrip(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ExitFills:
+    """How positions were left: orders that rested, contracts that traded at rest, and those taken.
+
+    `expected` is how many would have traded at rest by the expected reading of the queues, order
+    by order.
+    """
+
+    rested: int = 0
+    at_rest: float = 0.0
+    expected: float = 0.0
+    taken: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A run that is over. `equity` and `exposure` (dollars) have one value a cycle, as `at` has.
 
     `trips` are in the order they closed; `fills` in the order they were booked; `entries` are
-    those of them that opened or enlarged a position.
+    those of them that opened or enlarged a position, `exits` the others.
     """
 
     portfolio: Portfolio
@@ -52,6 +73,8 @@ class Outcome:
     trips: tuple[ClosedTrip, ...]
     fills: tuple[Fill, ...]
     entries: tuple[Fill, ...]
+    exits: tuple[Fill, ...]
+    exit_fills: ExitFills
     orders: Mapping[str, int]
     refusals: Mapping[str, int]
     at: Floats
@@ -70,6 +93,8 @@ def outcome(
     for event in events:
         if isinstance(event, OrderEnded):
             account.book(event.execution.fills)
+        elif isinstance(event, OrderFilled):
+            account.book(event.fills)
     ended = [event.execution.status.value for event in events if isinstance(event, OrderEnded)]
     return Outcome(
         portfolio=account.portfolio,
@@ -77,6 +102,8 @@ def outcome(
         trips=tuple(trip for event in events if (trip := _closed(event))),
         fills=tuple(account.fills),
         entries=tuple(account.entries),
+        exits=tuple(account.exits),
+        exit_fills=exit_fills(events),
         orders=Counter(ended),
         refusals=Counter(event.rule for event in events if isinstance(event, OrderRefused)),
         at=cycles.at,
@@ -86,6 +113,24 @@ def outcome(
     )
 
 
+def exit_fills(events: Sequence[Event]) -> ExitFills:
+    """How positions were left, by these events."""
+    at_rest = taken = ZERO
+    rested, expected = 0, 0.0
+    for event in events:
+        match event:
+            case OrderRested():
+                rested += 1
+            case OrderFilled(fills=fills):
+                at_rest += sum((fill.size for fill in fills), ZERO)
+            case OrderEnded(execution=Execution(order=Order(life=Life.REST)) as done):
+                at_rest += done.filled
+                expected += done.expected or 0.0
+            case OrderEnded(execution=Execution(order=Order(aim=Aim.LEAVE)) as done):
+                taken += done.filled
+    return ExitFills(rested, measured(at_rest), expected, measured(taken))
+
+
 class _Account:
     """Books fills and remembers what was held from which cycle on."""
 
@@ -93,6 +138,7 @@ class _Account:
         self.portfolio = start
         self.fills: list[Fill] = []
         self.entries: list[Fill] = []
+        self.exits: list[Fill] = []
         self.sizes: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._cycles = cycles
         self._cash = [(0, measured(start.cash))]
@@ -103,8 +149,8 @@ class _Account:
             before = abs(self.portfolio.size(fill.ticker))
             self.portfolio = portfolio = self.portfolio.after(fill)
             self.fills.append(fill)
-            if abs(portfolio.size(fill.ticker)) > before:
-                self.entries.append(fill)
+            is_entry = abs(portfolio.size(fill.ticker)) > before
+            (self.entries if is_entry else self.exits).append(fill)
             cycle = int(np.searchsorted(self._cycles.at, fill.at.timestamp()))
             self._cash.append((cycle, measured(portfolio.cash)))
             self._cost.append((cycle, measured(portfolio.exposure)))

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.backtest.digest import TradeDigest
-from bot.backtest.tape_source import Cursor, utc_time
+from bot.backtest.tape_source import Cursor, TapeTradeWatch, utc_time
 from bot.clock import RecordedClock
 from bot.core.events import (
     Action,
     CycleStarted,
     Event,
     OrderEnded,
+    OrderFilled,
     OrderRefused,
     SignalMade,
     WhaleSeen,
@@ -100,6 +101,7 @@ class Replay:
             keeper=UnitOfWork(NullStore(), _Unhurried(self._journal)),
             clock=clock,
             audience=self._totals,
+            trade_feed=TapeTradeWatch(self._tape),
             chunk=len(self._tape.books),
         )
         cycle = Cycle(parts)
@@ -202,6 +204,8 @@ class _Totals:
                 case OrderEnded():
                     self.orders[event.execution.status.value] += 1
                     self._decided(event.at, event.execution)
+                case OrderFilled():
+                    self._decided(event.at, event.fills)
                 case OrderRefused():
                     self.refusals += 1
                     self._decided(event.at, event.order, event.reason)

@@ -53,7 +53,7 @@ class ScoredTape:
     def already_scored(cls, tape: Tape, scores: Scores, every: float) -> Self:
         """The same with the scores at hand."""
         cycles = Cycles.of(tape.books, every)
-        return cls(tape, scores, cycles, every, markets_of(tape), NextBooks(tape.books))
+        return cls(tape, scores, cycles, every, markets_of(tape), NextBooks(tape))
 
     def under(self, thresholds: Thresholds) -> Self:
         """The same scores, read with other thresholds."""
@@ -67,10 +67,11 @@ class ScoredTape:
 def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
     """What an account of so much cash comes to over the tape."""
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(scored_tape.next_books), rules, cash, ids)
+    next_books = scored_tape.next_books
+    trader = Trader(PaperVenue(next_books, next_books.update), rules, cash, ids)
     engine = BacktestEngine(
         scored_tape.scores, scored_tape.cycles, scored_tape.markets, rules, trader
     )
-    asyncio.run(engine.run())
+    asyncio.run(engine.run(scored_tape.tape.trades))
     start = Portfolio.of_cash(cash)
     return outcome(engine.events, start, trader.equity, scored_tape.tape, scored_tape.cycles)

@@ -98,16 +98,20 @@ def cents_a_contract(trips: Sequence[ClosedTrip]) -> float:
     return float(_nets(trips).sum() * 100 / _contracts(trips).sum()) if trips else float("nan")
 
 
-def markouts(entries: Sequence[Fill], books: Books) -> dict[str, dict[str, Any]]:
-    """By seconds after an entry: how far the mid was on our side of the fill's price, in cents.
+def markouts(
+    fills: Sequence[Fill], books: Books, *, are_exits: bool = False
+) -> dict[str, dict[str, Any]]:
+    """By seconds after a fill: how far the mid was on the position's side of its price, in cents.
 
-    An entry without a two-sided book of its market in time is left out of that row.
+    An exit is on the other side than its position, so after one a rise is what was missed. A fill
+    without a two-sided book of its market in time is left out of that row.
     """
-    paths = _mid_paths(books, {fill.ticker for fill in entries})
+    paths = _mid_paths(books, {fill.ticker for fill in fills})
+    sign = -1 if are_exits else 1
     found = {}
     for seconds in MARKOUTS:
-        moves = [_moved(fill, *paths[fill.ticker], seconds) for fill in entries]
-        known = [pair for pair in zip(moves, entries, strict=True) if np.isfinite(pair[0])]
+        moves = [sign * _moved(fill, *paths[fill.ticker], seconds) for fill in fills]
+        known = [pair for pair in zip(moves, fills, strict=True) if np.isfinite(pair[0])]
         sizes = np.array([measured(fill.size) for _, fill in known])
         gains = np.array([move for move, _ in known]) * sizes
         if known:

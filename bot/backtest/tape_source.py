@@ -16,6 +16,7 @@ from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.market.money import ONE, ZERO, Contracts, exact
 from bot.core.market.orderbook import Books, Floats
+from bot.core.market.queue import MarketUpdate
 from bot.core.risk.review import Approved
 from bot.core.whales.detector import TradesBetween
 from bot.ports.exchange import BookAnswer, ExchangeError
@@ -72,11 +73,12 @@ class Cursor:
 
 
 class NextBooks:
-    """The book that follows on the tape: what a pretend order meets."""
+    """The book that follows on the tape: what a pretend order meets, or is withdrawn with."""
 
-    def __init__(self, books: Books, latest: float = 60.0) -> None:
+    def __init__(self, tape: Tape, latest: float = 60.0) -> None:
         """One that comes more than `latest` seconds after the decision's is none."""
-        self._books = books
+        self._books = books = tape.books
+        self._trades = tape.trades
         self._latest = latest
         order = np.argsort(np.array(books.tickers), kind="stable")
         names, starts = np.unique(np.array(books.tickers)[order], return_index=True)
@@ -85,12 +87,32 @@ class NextBooks:
 
     async def __call__(self, approved: Approved) -> SeenBook:
         """Raises ExchangeError where the tape has none in time."""
-        rows, seen_at = self._rows[approved.order.ticker], approved.book_seen_at
+        return self._next(approved.order.ticker, approved.book_seen_at)
+
+    async def update(self, ticker: str, since: float) -> MarketUpdate:
+        """The same after a time, with what traded until then. Raises ExchangeError."""
+        seen = self._next(ticker, since)
+        traded = self._trades.between(ticker, since, seen.seen_at)
+        return MarketUpdate(seen.book, seen.seen_at, traded)
+
+    def _next(self, ticker: str, seen_at: float) -> SeenBook:
+        rows = self._rows[ticker]
         times = self._books.seen_at[rows]
         place = int(np.searchsorted(times, seen_at, side="right"))
         if place == len(rows) or times[place] > seen_at + self._latest:
             raise ExchangeError(f"the tape has no book of it in the next {self._latest:g} s")
         return SeenBook(float(times[place]), self._books.book(int(rows[place])))
+
+
+class TapeTradeWatch:
+    """The trades of a tape, for a cycle over it; what whales did was measured before."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.between = tape.trades.between
+
+    async def since(self, books: Books) -> TradesBetween:
+        """Nothing."""
+        return TradesBetween.unknown(len(books))
 
 
 def utc_time(seconds: float) -> datetime:

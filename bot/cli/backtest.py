@@ -12,6 +12,7 @@ from tqdm import tqdm
 from bot import config
 from bot.app.composition import Model, trade_rules
 from bot.backtest import report
+from bot.backtest.arms import arms
 from bot.backtest.examination import Plan, examined, runs_of
 from bot.backtest.outcome import Outcome
 from bot.backtest.run import ScoredTape
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     configure("WARNING")
     changes = settings_of(options.set)
-    settings = config.load(**changes)
+    settings = settings_for(options.every, changes)
     found = {}
     for path in options.tape:
         figures, outcome = _backtested(path, settings, options)
@@ -40,6 +41,11 @@ def main(argv: list[str]) -> int:
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
+
+
+def settings_for(every: float, changes: Mapping[str, Any], **options: None) -> Settings:
+    """The settings of cycles of `every` seconds with these changes. Raises SettingsError."""
+    return config.load(**options, **{"bot_interval": max(round(every), 1), **changes})
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
@@ -96,6 +102,8 @@ def _backtested(
     plan = Plan(options.nulls, options.trials)
     with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
         outcome, figures = examined(scored_tape, rules, settings.paper_cash, plan, bar.update)
+    if options.arms:
+        figures["arms"] = arms(scored_tape, rules, settings.paper_cash, settings.bot_exit_patience)
     left_out = len(set(whole.books.tickers)) - len(set(tape.books.tickers))
     described = {
         "model": model.version,
@@ -125,8 +133,14 @@ def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
             f"trades      {trades['count']:,} round trips in {trades['events']:,} events, "
             f"{trades['win_rate']:.0%} won, profit factor {_number(trades['profit_factor'])}",
         )
-    for seconds, part in figures["markouts"].items():
-        text.append(f"markout     {part['cents']:+.2f} c after {seconds} s{_range(part)}")
+    for word, kind in (("markout", "markouts"), ("left", "exit_markouts")):
+        for seconds, part in figures[kind].items():
+            text.append(f"{word:11} {part['cents']:+.2f} c after {seconds} s{_range(part)}")
+    exits = figures["exits"]
+    if exits["rested"]:
+        text.append(_exits(exits))
+    if "arms" in figures:
+        text += _arms(figures["arms"])
     for null, part in figures["nulls"].items():
         if part["runs"]:
             text.append(
@@ -140,6 +154,27 @@ def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
             f"{ahead['one_book_late']:+.2f} c acting one book later"
         )
     return [*text, f"trades      sha256 {figures['digest']}"]
+
+
+def _exits(exits: Mapping[str, Any]) -> str:
+    return (
+        f"exits       {exits['rested']:,} orders rested: {exits['at_rest']:,.0f} contracts traded "
+        f"at rest ({exits['expected']:,.0f} by the expected queue), {exits['taken']:,.0f} taken"
+    )
+
+
+def _arms(found: Mapping[str, Any]) -> list[str]:
+    text = [
+        f"exits {name:5} {found[name]['cents_a_contract']:+.2f} c a contract{_range(found[name])}, "
+        f"{found[name]['count']:,} round trips, {found[name]['open_positions']} left open"
+        for name in ("take", "rest")
+        if found[name]["count"]
+    ]
+    gain = found["difference"]
+    if gain["cents_a_contract"] is not None:
+        over = f" over {gain['count']:,} {gain['over']}"
+        text.append(f"resting     {gain['cents_a_contract']:+.2f} c a contract{_range(gain)}{over}")
+    return [*text, _exits(found["rest"]["exits"])]
 
 
 def _range(part: Mapping[str, Any]) -> str:
@@ -171,6 +206,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
     parser.add_argument(
         "--trials", type=int, default=1, help="settings tried before this one was chosen (1)"
+    )
+    parser.add_argument(
+        "--arms",
+        action="store_true",
+        help="compare exits that take with exits that rest (BOT_EXIT_PATIENCE)",
     )
     parser.add_argument(
         "--trained-on",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bot import config
 from bot.app.composition import trade_rules, watch_over
 from bot.backtest.replay import Replay, Summary
 from bot.backtest.tape_source import NextBooks
+from bot.cli.backtest import settings_for
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer
 from bot.tape import reader
@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     """Replay a tape, write its CSV logs, print what it came to; 1 if the accounts are off."""
     options = _parser().parse_args(argv)
     changes = {} if options.min_edge is None else {"bot_min_edge": options.min_edge}
-    settings = config.load(**changes)
+    settings = settings_for(options.every, changes)
     configure(settings.log_level if options.verbose else "WARNING")
     logging.getLogger("main").debug("replaying %s", options.tape)
     recording = reader.read(options.tape)
@@ -36,7 +36,9 @@ def main(argv: list[str]) -> int:
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
     rules = trade_rules(settings, model).on_tape()
-    trader = Trader(PaperVenue(NextBooks(recording.books)), rules, settings.paper_cash, ids)
+    next_books = NextBooks(recording)
+    venue = PaperVenue(next_books, next_books.update)
+    trader = Trader(venue, rules, settings.paper_cash, ids)
     with CsvJournal(options.out, max_total=sys.maxsize, every_signal=True) as journal:
         replay = Replay(recording, watch, trader, journal)
         asyncio.run(_through(replay, options.every, len(recording.books)))

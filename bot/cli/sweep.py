@@ -18,7 +18,13 @@ from bot.app.composition import trade_rules
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts
-from bot.cli.backtest import held_out, settings_of, sound_model, trained_markets
+from bot.cli.backtest import (
+    held_out,
+    settings_for,
+    settings_of,
+    sound_model,
+    trained_markets,
+)
 from bot.core.market.money import measured
 from bot.core.signals.strategy import Gates
 from bot.tape import reader
@@ -100,7 +106,7 @@ def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
 
 def tried(source: SweepSource, task: Task) -> Tried:
     """What a task comes to, fold by fold, until a fold ends below its floor."""
-    settings = config.load(env_file=None, **task.changes)
+    settings = settings_for(source.every, task.changes, env_file=None)
     rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
     nets: list[float] = []
     trips = 0

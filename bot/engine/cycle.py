@@ -329,11 +329,11 @@ def _missing(
     at: datetime, looked_at: Mapping[str, Market], answer: BookAnswer
 ) -> Mapping[str, str]:
     """Why there is no sound book of each of these markets that has none."""
-    closed = {t: _not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
+    closed = {t: not_open(m) for t, m in looked_at.items() if not m.is_open(at)}
     return {**closed, **answer.halted, **answer.missing}
 
 
-def _not_open(market: Market) -> str:
+def not_open(market: Market) -> str:
     """Why the book of a market was not requested."""
     status = market.status
     return f"the market is {MarketStatus.CLOSED if status is MarketStatus.ACTIVE else status}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.tape import schema, stream_reader, stream_rows
 from bot.tape.errors import TapeError
+from bot.tape.trades import NO_TRADES, TapeTrades
 
 __all__ = [
     "Rows",
@@ -44,7 +45,8 @@ class Tape:
 
     `seconds_to_close`, `volume` and `open_interest` (contracts) have shape (len(books),), NaN
     where unknown; `segment` numbers the unbroken recordings: never difference across two.
-    `skipped` counts the rows left out, by reason.
+    `skipped` counts the rows left out, by reason; `trades` are those that takers did, where the
+    tape says.
     """
 
     books: Books
@@ -53,6 +55,7 @@ class Tape:
     open_interest: Floats
     segment: Rows
     skipped: Mapping[str, int]
+    trades: TapeTrades = NO_TRADES
 
 
 def read(path: Path, *, sizes_required: bool = True) -> Tape:
@@ -76,13 +79,16 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
         raise TapeError(f"{path}: no sound order book in it; rows left out: {dict(skipped)}")
     rows = np.array([int(label) for label in books.tickers], dtype=np.intp)
     books = replace(books, tickers=_tickers(table, rows))
+    segment = _codes(table, "segment")[rows]
+    bars = np.column_stack([_numbers(table, name)[rows] for name in schema.BARS])
     return Tape(
         books if _is_sized(table) else _without_sizes(books),
         seconds_to_close=_numbers(table, "secs_to_close")[rows],
         volume=_numbers(table, "volume")[rows],
         open_interest=_numbers(table, "open_interest")[rows],
-        segment=_codes(table, "segment")[rows],
+        segment=segment,
         skipped=dict(skipped),
+        trades=TapeTrades.counted(books.tickers, books.seen_at, segment, bars),
     )
 
 
@@ -118,6 +124,7 @@ def joined(tapes: Sequence[Tape]) -> Tape:
             [tape.segment + start for tape, start in zip(tapes, starts[:-1], strict=True)]
         )[order],
         skipped=dict(sum((Counter(tape.skipped) for tape in tapes), Counter())),
+        trades=TapeTrades.joined([tape.trades for tape in tapes]),
     )
 
 
@@ -210,6 +217,7 @@ def _of_stream(path: Path) -> Tape:
         open_interest=np.full(len(rows), np.nan),
         segment=np.array(found.segment, dtype=np.intp)[rows],
         skipped=dict(found.skipped),
+        trades=found.traded(),
     )
 
 

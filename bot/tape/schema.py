@@ -2,8 +2,9 @@
 
 One row for each book: `ts_ms` (receive clock, ms UTC), `ticker`, `yes_bid_px1..n`,
 `yes_bid_sz1..n` and the same for `no_bid` (each side's bids in its own dollar prices, with
-contracts; level 1 is the best), and where known `secs_to_close`, `volume`, `open_interest` and
-`segment` (an unbroken recording). Other columns are left alone. What the rows mean is in `tape`.
+contracts; level 1 is the best), and where known `secs_to_close`, `volume`, `open_interest`,
+`segment` (an unbroken recording) and what takers traded since the row before (`BARS`). Other
+columns are left alone. What the rows mean is in `tape`.
 """
 
 import re
@@ -20,6 +21,8 @@ SIDES: Final = ("yes_bid", "no_bid")
 WORDS: Final = ("ticker", "segment")
 #: Columns a tape may lack; where one is missing, every value is NaN.
 OPTIONAL: Final = ("secs_to_close", "volume", "open_interest")
+#: Trades since the row before of the same market, and what takers bought and sold, in contracts.
+BARS: Final = ("trades_in_bar", "buy_vol_in_bar", "sell_vol_in_bar")
 
 
 def table(path: Path, *, sizes_required: bool = True) -> pa.Table:
@@ -82,7 +85,9 @@ def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]
             f"{file}: no column {', '.join(missing)}; prices without sizes are no order book: add "
             "the contracts of each level, or use the file only where prices alone are measured"
         )
-    wanted = [name for name in ("ts_ms", *WORDS, *OPTIONAL, *prices, *sizes) if name in names]
+    wanted = [
+        name for name in ("ts_ms", *WORDS, *OPTIONAL, *BARS, *prices, *sizes) if name in names
+    ]
     if twice := [name for name in wanted if names.count(name) > 1]:
         raise TapeError(f"{file}: column {', '.join(twice)} is there twice; keep one")
     return wanted

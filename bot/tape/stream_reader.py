@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from bot.core.market.book_store import SIZE_UNITS, BookStore
+from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, BookStore
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Floats
 from bot.tape.errors import TapeError
 from bot.tape.stream_rows import RowKind, StreamRow, parts
+from bot.tape.trades import RecordedTrade, TapeTrades
 
 #: Why a book that a cycle read is not on the tape.
 NOT_WHOLE: Final = "the beginning of the book is not in the recording"
@@ -34,6 +35,14 @@ class StreamTape:
     volume: list[float] = field(default_factory=list)
     segment: list[int] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    trades: list[RecordedTrade] = field(default_factory=list)
+    breaks: list[float] = field(default_factory=list)
+
+    def traded(self) -> TapeTrades:
+        """The trades of all markets that were read; a stream without any has told of none."""
+        if not self.trades:
+            return TapeTrades()
+        return TapeTrades.of(self.trades, set(self.tickers), self.breaks)
 
 
 def read_rows(folder: Path) -> Iterator[StreamRow]:
@@ -69,7 +78,13 @@ class _Fold:
         self._describe_waiting()
         return self._tape
 
+    def _trade(self, row: StreamRow) -> None:
+        at, price, size = row.at_us / 1_000_000, row.price / PRICE_UNITS, row.size / SIZE_UNITS
+        self._tape.trades.append(RecordedTrade(row.ticker, at, size, price, row.is_bid))
+
     def _take(self, row: StreamRow) -> None:
+        if not self._tape.breaks:
+            self._tape.breaks.append(row.at_us / 1_000_000)
         match row.kind:
             case RowKind.CHANGE:
                 side = Side.BUY if row.is_bid else Side.SELL
@@ -82,9 +97,11 @@ class _Fold:
                 self._levels_left -= 1
                 self._whole(row.ticker)
             case RowKind.BREAK:
-                self._break(row.ticker)
+                self._break(row)
             case RowKind.READ:
                 self._read(row)
+            case RowKind.TRADE:
+                self._trade(row)
             case RowKind.MARKET:
                 self._markets[row.ticker] = row.event_ms / 1_000, row.size / SIZE_UNITS
 
@@ -92,10 +109,11 @@ class _Fold:
         if not self._levels_left:
             self._store.replace(ticker, self._snapshot[True], self._snapshot[False])
 
-    def _break(self, ticker: str) -> None:
-        if ticker:
-            self._store.drop([ticker])
+    def _break(self, row: StreamRow) -> None:
+        if row.ticker:
+            self._store.drop([row.ticker])
             return
+        self._tape.breaks.append(row.at_us / 1_000_000)
         self._store = BookStore()
         self._breaks += 1
 

@@ -6,6 +6,7 @@ of one that rests (`core.market.working`).
 """
 
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,15 +14,17 @@ from typing import Final
 from bot.core.account.round_trips import FORCED, in_words
 from bot.core.events import Action
 from bot.core.market.market import Side
-from bot.core.market.money import Dollars, cents
+from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.working import WorkingOrder
 from bot.core.risk.checks import Shown
 from bot.core.risk.limits import Stop
+from bot.core.signals.strategy import Thresholds, action
 from bot.trading.decision import Decision
 
 #: Seconds before the close of a market from which on nothing rests in it.
 TAKE_BEFORE_CLOSE: Final = 60.0
-NO_EXIT: Final = "the score asks for no exit any more"
+NO_EXIT: Final = "the score asks for the position again"
+NO_PREDICTION: Final = "there is no prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,23 @@ class RestingExits:
         self._patience = patience
         self._since: dict[str, datetime] = {}
 
+    def pursued(self, ticker: str, decision: Decision, thresholds: Thresholds) -> Decision:
+        """The decision, or to exit as was begun; a score that would enter again ends that.
+
+        Otherwise each score that just left the exit zone would begin all the waiting anew.
+        """
+        if ticker not in self._since or decision.score is None or decision.action is Action.EXIT:
+            return decision
+        wanted = Action.ENTER_LONG if decision.before > 0 else Action.ENTER_SHORT
+        if action(decision.score, ZERO, thresholds) is wanted:
+            del self._since[ticker]
+            return decision
+        return decision._replace(action=Action.EXIT)
+
     def plan(self, at: datetime, decision: Decision, shown: Shown, stop: Stop | None) -> ExitPlan:
         """Whether what was decided may rest; `stop` is what keeps entries from being sent."""
         if decision.action is not Action.EXIT:
-            self._since.pop(shown.market.ticker, None)
-            return ExitPlan(None, NO_EXIT)
+            return ExitPlan(None, NO_PREDICTION if decision.score is None else NO_EXIT)
         why = self._hurry(at, decision, shown) or (stop.reason if stop else "")
         if why or self._patience is None:
             return ExitPlan(None, why)
@@ -54,6 +69,11 @@ class RestingExits:
     def rested(self, at: datetime, ticker: str) -> None:
         """An exit rests there; its patience began with the first order of it."""
         self._since.setdefault(ticker, at)
+
+    @property
+    def waiting(self) -> AbstractSet[str]:
+        """The markets whose exits have begun to wait."""
+        return self._since.keys()
 
     def forget(self, held: Collection[str]) -> None:
         """Only what is held can be exited."""

@@ -148,6 +148,11 @@ class Trader:
         """The orders that rest, by ticker."""
         return self._gateway.working
 
+    @property
+    def waiting_exits(self) -> frozenset[str]:
+        """The markets in which an exit rests, or rested and has not come to its end."""
+        return frozenset(self.working.keys() | self._resting.waiting)
+
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
@@ -337,7 +342,9 @@ class Trader:
         ticker, score = market.ticker, float(predictions.scores[row])
         held = self.portfolio.size(ticker)
         self._forced.scored(ticker, score)
-        decision = decided(score, held, self._rules.thresholds.of(ticker), predictions.reasons[row])
+        thresholds = self._rules.thresholds.of(ticker)
+        decision = decided(score, held, thresholds, predictions.reasons[row])
+        decision = self._resting.pursued(ticker, decision, thresholds)
         place = len(self._pending_events)
         if held or decision.action is not Action.HOLD:
             shown = _shown(predictions.books, row, market)

@@ -1,5 +1,6 @@
 """Made-up tapes and a scorer that follows the touch: what replays and backtests are tried on."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from bot.core.market.orderbook import Books
 from bot.ports.exchange import ModelOutput
 from bot.tape.reader import Tape
+from bot.tape.trades import RecordedTrade, TapeTrades
 
 START = 1_790_000_000.0
 
@@ -62,3 +64,21 @@ def uneven(seed=3, markets=5, seconds=240, start=START):
     odd = Books(books.tickers, seen_at, bid_price, bid_size, ask_price, ask_size)
     unknown = np.full(len(odd), np.nan)
     return Tape(odd, left, unknown, unknown, np.zeros(len(odd), np.intp), {})
+
+
+def traded(tape, seed=5, share=0.5):
+    """The same with trades at the best prices of some of its books, just before those were seen."""
+    rng, books = np.random.default_rng(seed), tape.books
+    rows = np.flatnonzero(np.isfinite(books.mid) & (rng.random(len(books)) < share))
+    buys = rng.random(len(rows)) < 0.5
+    price = np.where(buys, books.best_ask[rows], books.best_bid[rows])
+    at = books.seen_at[rows] - rng.random(len(rows)) / 2
+    size = np.round(rng.lognormal(5, 1, len(rows)), 2) + 0.01
+    found = [
+        RecordedTrade(books.tickers[row], *rest)
+        for row, *rest in sorted(
+            zip(rows.tolist(), at, size, price, buys, strict=True), key=lambda one: one[1]
+        )
+    ]
+    trades = TapeTrades.of(found, set(books.tickers), [float(books.seen_at[0])])
+    return replace(tape, trades=trades)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bot.__main__ import main as cli
 from bot.backtest import report
+from bot.backtest.arms import arms, difference
 from bot.backtest.baselines import flipped, lagged, permuted
 from bot.backtest.examination import Plan, examined, expected_best, runs_of, verdict
 from bot.backtest.liquidation import liquidation_values
@@ -39,7 +40,7 @@ from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
 from tests.support.fakes import ListJournal
 from tests.support.strategies import NOON
-from tests.support.tapes import START, SizeScorer, made_up, uneven
+from tests.support.tapes import START, SizeScorer, made_up, traded, uneven
 
 CASH = Decimal(10_000)
 #: Three minutes before midnight: a day ends on a tape that begins here.
@@ -48,11 +49,10 @@ ROOT = Path(__file__).parents[3]
 BTC = Path(__file__).parents[4] / "shared" / "data" / "btc15m-l2-1s.parquet"
 
 
-def rules(exits=None, worth=None, min_edge=0.0, size=50, **limits):
-    sizing = Sizing(Decimal(size), Decimal("0.01"))
-    return TradeRules(
-        Thresholds(), sizing, RiskLimits(**limits), min_edge, worth, exits or ExitRules()
-    )
+def rules(exits=None, worth=None, min_edge=0.0, size=50, patience=None, **limits):
+    sizing, out = Sizing(Decimal(size), Decimal("0.01")), exits or ExitRules()
+    limit = RiskLimits(**limits)
+    return TradeRules(Thresholds(), sizing, limit, min_edge, worth, out, patience)
 
 
 def prepared(tape, every=1.0):
@@ -62,7 +62,8 @@ def prepared(tape, every=1.0):
 async def cycled(tape, trade_rules, every=1.0):
     watch = Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), 500)
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    trader = Trader(PaperVenue(NextBooks(tape.books)), trade_rules, CASH, ids)
+    next_books = NextBooks(tape)
+    trader = Trader(PaperVenue(next_books, next_books.update), trade_rules, CASH, ids)
     replay = Replay(tape, watch, trader, ListJournal())
     async for _ in replay.run(every):
         pass
@@ -92,6 +93,9 @@ CASES = {
     "a stop loss": rules(ExitRules(stop_loss=Decimal(3))),
     "out before the close": rules(ExitRules(before_close=30.0)),
     "entries have to pay": rules(worth=Worth(1.0, 10.0), min_edge=-2.0),
+    "exits rest": rules(patience=10.0),
+    "exits rest, with a stop of the day near": rules(patience=20.0, daily_loss_stop=Decimal(30)),
+    "exits rest, with a stop loss": rules(ExitRules(stop_loss=Decimal(3)), patience=5.0),
     "large orders": rules(size=400, max_order_cost=Decimal(900), max_market_exposure=Decimal(900)),
 }
 
@@ -100,7 +104,7 @@ CASES = {
 @pytest.mark.parametrize("start", [START, LATE], ids=["by day", "over midnight"])
 @pytest.mark.parametrize("case", CASES)
 async def test_a_backtest_trades_what_the_cycle_trades(case, start, every):
-    tape = uneven(start=start)
+    tape = traded(uneven(start=start))
 
     theirs = await cycled(tape, CASES[case], every)
     ours = await asyncio.to_thread(run, prepared(tape, every), CASES[case], CASH)
@@ -132,6 +136,43 @@ async def test_recorded_books_are_traded_as_the_cycle_trades_them():
 
     assert ours.trades == theirs.trades
     assert sum(theirs.orders.values()) > 50
+
+
+async def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
+    resting = rules(patience=10.0)
+
+    outcome = await asyncio.to_thread(run, prepared(traded(uneven())), resting, CASH)
+
+    found = outcome.exit_fills
+    assert found.rested > 4
+    assert found.at_rest > 0
+    assert found.taken > 0
+    left = sum(float(fill.size) for fill in outcome.exits)
+    assert found.at_rest + found.taken == pytest.approx(left)
+
+
+async def test_both_arms_are_compared_over_the_same_events():
+    tape = prepared(traded(made_up(seconds=300)))
+
+    found = await asyncio.to_thread(arms, tape, rules(), CASH, 5.0)
+
+    assert found["take"]["exits"]["rested"] == 0
+    assert found["rest"]["exits"]["rested"] > 0
+    assert found["markets_with_known_trades"] == 4
+    gain = found["difference"]
+    expected = found["rest"]["cents_a_contract"] - found["take"]["cents_a_contract"]
+    assert gain["cents_a_contract"] == pytest.approx(expected)
+    assert gain["interval"][0] < gain["cents_a_contract"] < gain["interval"][1]
+    assert (gain["over"], gain["count"]) == ("half hours", 4)
+
+
+def test_without_a_trip_in_an_arm_there_is_no_difference():
+    assert difference([], []) == {
+        "cents_a_contract": None,
+        "interval": None,
+        "over": None,
+        "count": 0,
+    }
 
 
 def test_the_curve_ends_at_the_equity_and_the_trips_are_the_account():

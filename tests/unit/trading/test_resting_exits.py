@@ -119,6 +119,24 @@ async def test_once_its_patience_is_over_it_takes_what_is_left():
     assert backend.position() == 0
 
 
+async def test_an_exit_that_has_begun_goes_on_while_no_score_wants_the_position_again():
+    backend = await _resting()
+    holds = 0.57
+    for seconds in (1, PATIENCE - 2):
+        assert not only(await backend.run(holds, seconds=seconds), OrderEnded)
+
+    await backend.run(holds, seconds=1)
+
+    assert backend.position() == 0, "its patience is that of the exit, not of the last score"
+
+
+async def test_an_entry_that_is_wanted_again_begins_the_patience_anew():
+    backend = await _resting()
+    await backend.run(BUY, seconds=PATIENCE)
+
+    assert only(await backend.run(LEAVE, seconds=1), OrderRested)
+
+
 async def test_following_the_price_does_not_renew_its_patience():
     backend = await _resting()
     backend.books["A"] = BETTER
@@ -166,14 +184,17 @@ async def test_in_the_last_minute_before_the_close_it_takes():
     assert backend.position() == 0
 
 
-@pytest.mark.parametrize("score", [BUY, None], ids=["wants it again", "no prediction"])
-async def test_without_a_score_that_asks_for_an_exit_none_rests(score):
+@pytest.mark.parametrize(
+    ("score", "why"),
+    [(BUY, "the score asks for the position again"), (None, "there is no prediction")],
+)
+async def test_nothing_rests_that_no_score_asks_for(score, why):
     backend = await _resting()
 
     events = await backend.run(score, seconds=1)
 
     (ended,) = only(events, OrderEnded)
-    assert ended.execution.error == "withdrawn: the score asks for no exit any more"
+    assert ended.execution.error == f"withdrawn: {why}"
     assert (backend.position(), backend.trader.working) == (100, {})
 
 
