@@ -291,11 +291,14 @@ class Outcome:
 
 def unproven(outcomes: Sequence[Outcome]) -> str | None:
     """Why kills like these say nothing about what becomes of orders; None if they do."""
-    for one in outcomes:
-        if one.struck < LEAST * one.kills:
-            return f"{one.mode}: {one.struck} of {one.kills} kills fell on an order"
-        if one.kills and not one.fills:
-            return f"{one.mode}: of {one.orders} orders none was filled"
+    for mode in sorted({one.mode for one in outcomes}):
+        # Together: a lane of a few kills may see few orders, and none filled.
+        lanes = [one for one in outcomes if one.mode == mode]
+        struck, kills = sum(one.struck for one in lanes), sum(one.kills for one in lanes)
+        if struck < LEAST * kills:
+            return f"{mode}: {struck} of {kills} kills fell on an order"
+        if kills and not any(one.fills for one in lanes):
+            return f"{mode}: of {sum(one.orders for one in lanes)} orders none was filled"
     return None if any(one.kills for one in outcomes) else "nothing was killed"
 
 
