@@ -34,10 +34,12 @@ from bot.outbound import Outbound, trusting
 from bot.ports.persistence import StoreError
 from bot.settings_text import (
     cleaned,
+    confirmation,
     expanded,
     has_comma,
     host_name,
     is_loopback,
+    kalshi_environment,
     key_id,
     listed,
     number_wanted,
@@ -50,7 +52,17 @@ from bot.settings_text import (
 VERSION = "1.0.0"
 PREFIXES = (
     *("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_"),
-    *("API_TOK", "API_READ", "ALERT_", "DATABASE_", "LEASE_", "KEEP_", "KILL_", "ALLOWED_"),
+    *(
+        "API_TOK",
+        "API_READ",
+        "ALERT_",
+        "DATABASE_",
+        "LEASE_",
+        "KEEP_",
+        "KILL_",
+        "ALLOWED_",
+        "LIVE_",
+    ),
 )
 
 REST_PATH = "/trade-api/v2"
@@ -71,6 +83,8 @@ STREAM_URLS: Mapping[str, str] = {
 }
 
 
+#: Cycles within which failures of the exchange count together, if that is more than a minute.
+ERROR_INTERVALS = 5
 #: Thresholds where no card gives any.
 FROM_CARD = Thresholds(exit_low=0.5, exit_high=0.5)
 #: An entry of the card is at least so far beyond an exit that is set.
@@ -293,6 +307,17 @@ class Settings(BaseSettings):
         description="`paper` = simulated trades over real books; `live` = real orders with real "
         "money",
     )
+    live_confirm: str = Field(
+        "",
+        description="Typed by hand before real orders are sent: `real money at HOST`, with the "
+        "host they go to, or `demo` for Kalshi's demo; not asked for an exchange on this machine",
+    )
+    live_allow: Annotated[tuple[Literal["transfer", "local-database"], ...], NoDecode] = Field(
+        (),
+        description="What real money is not trusted with unless it is named here, comma "
+        "separated: `transfer` = a key that may move cash, `local-database` = an account kept in "
+        "a file in `LOG_DIR`",
+    )
     bot_enabled: bool = Field(
         True,
         description="Start the loop with the service, until `/bot/start` or `/bot/stop` is "
@@ -501,7 +526,8 @@ class Settings(BaseSettings):
         5,
         ge=1,
         le=1_000,
-        description="Failures of the exchange within 60 seconds that pause entries",
+        description="Failures of the exchange that pause entries, within 60 seconds or 5 "
+        "intervals, whichever is longer",
     )
     risk_error_pause: float = Field(300.0, ge=0, le=86_400, description="Seconds of that pause")
     risk_max_positions: int = Field(20, ge=1, le=1_000, description="Open positions at most")
@@ -525,7 +551,7 @@ class Settings(BaseSettings):
     @classmethod
     def _as_meant(cls, values: dict[str, object]) -> dict[str, object]:
         meant = cleaned(values)
-        lists = {"cors_origins", "allowed_hosts", "alert_on"} & meant.keys()
+        lists = {"cors_origins", "allowed_hosts", "alert_on", "live_allow"} & meant.keys()
         split = {name: listed(meant[name]) for name in lists}
         exceptions = {"no_proxy": words(meant["no_proxy"])} if "no_proxy" in meant else {}
         return {**meant, **split, **exceptions}
@@ -605,6 +631,28 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _live_is_confirmed(self) -> Self:
+        phrase = confirmation(self.base_url)
+        if self.bot_mode != "live" or phrase is None:
+            return self
+        if self.live_confirm != phrase:
+            raise ValueError(
+                f"LIVE_CONFIRM: orders would go to {urlsplit(self.base_url).hostname}. If that is "
+                f'meant, set LIVE_CONFIRM="{phrase}"; if not, BOT_MODE=paper'
+            )
+        if self.database_url is None and "local-database" not in self.live_allow:
+            raise ValueError(
+                "DATABASE_URL: with a file in LOG_DIR a lost disk or a second process forgets "
+                "every position, loss and stop. Set DATABASE_URL, or LIVE_ALLOW=local-database"
+            )
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the exchange is on this machine: a simulated one."""
+        return confirmation(self.base_url) is None
+
     @property
     def is_embedded(self) -> bool:
         """Whether the exchange lives inside this process, and is born anew with it."""
@@ -682,7 +730,12 @@ class Settings(BaseSettings):
 
     @property
     def exchange_name(self) -> str:
-        """Where the books come from, in a word: the environment, or the address given."""
+        """Which exchange it is: Kalshi's own in a word, however it is spelt, or the address."""
+        return kalshi_environment(self.base_url) or self.spelt_exchange
+
+    @property
+    def spelt_exchange(self) -> str:
+        """The same as the settings spell it: what accounts were called before."""
         return self.kalshi_base_url or self.kalshi_env
 
     @property
@@ -758,6 +811,7 @@ class Settings(BaseSettings):
             drawdown_halt=self.risk_drawdown_halt,
             max_orders_per_minute=self.risk_max_orders_per_minute,
             max_errors_per_minute=self.risk_max_errors_per_minute,
+            error_window=max(60.0, ERROR_INTERVALS * self.bot_interval),
         )
 
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 #: Not seen, and in no value on purpose: byte-order mark, zero-width characters, soft hyphen.
 _UNSEEN: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
 _EDGES: Final = re.compile(rf"^[\s\x00-\x1f\x7f{_UNSEEN}]+|[\s\x00-\x1f\x7f{_UNSEEN}]+$")
+#: Domains of Kalshi's own exchanges: all hosts below one are the same exchange.
+_KALSHI: Final = {".kalshi.com": "production", ".kalshi.co": "demo"}
 _QUOTES: Final = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
 _UNDERSCORES: Final = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d+)?")
 _COMMA: Final = re.compile(r"[+-]?[\d.,_]*\d,\d[\d.,_]*")
@@ -147,6 +149,29 @@ def password_in(address: str) -> str:
     rest = address.partition("://")[2]
     # Whatever is wrong with the address: the last @ is the one before the host.
     return rest.rpartition("@")[0].partition(":")[2]
+
+
+def kalshi_environment(url: str) -> str | None:
+    """Which of Kalshi's own exchanges an address is of, however it is spelt; None if of none.
+
+    >>> kalshi_environment("https://api.elections.kalshi.com/trade-api/v2")
+    'production'
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return next((name for domain, name in _KALSHI.items() if host.endswith(domain)), None)
+
+
+def confirmation(url: str) -> str | None:
+    """What has to be typed before orders are sent there; None for an exchange on this machine.
+
+    >>> confirmation("https://external-api.kalshi.com/trade-api/v2")
+    'real money at external-api.kalshi.com'
+    """
+    host = urlsplit(url).hostname or ""
+    if is_loopback(host):
+        return None
+    # By the host, not by KALSHI_ENV: that may name one exchange and the address another.
+    return "demo" if kalshi_environment(url) == "demo" else f"real money at {host}"
 
 
 def is_loopback(name: str) -> bool:

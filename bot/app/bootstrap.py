@@ -179,7 +179,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             world = NodeContext(
                 settings, model, data, journals, clock, snapshot_holder, status, *access
             )
-            service = Node(world, book, leadership)
+            service = Node(world, book, leadership, _earlier_book(settings))
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
@@ -394,6 +394,13 @@ def _book(settings: Settings, clock: Clock) -> str:
         return name
     # Two that begin in the same moment have a world each.
     return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _earlier_book(settings: Settings) -> str | None:
+    """What the account was called before exchanges were known by their hosts; None if the same."""
+    if settings.exchange_name == settings.spelt_exchange:
+        return None
+    return f"{settings.bot_mode}:{settings.spelt_exchange}"
 
 
 def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) -> None:

@@ -5,9 +5,11 @@ holds our accounts against the exchange's.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol
@@ -32,6 +34,8 @@ from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation import EVERY, Reconciliation
 
+log = logging.getLogger("main")
+
 #: Signed reads and writes a second: well below what the lowest tier of an account may.
 SIGNED_READS: Final = 10.0
 SIGNED_WRITES: Final = 5.0
@@ -42,6 +46,8 @@ RUNAWAY: Final = 2
 PASSES: Final = 1.5
 #: And for so long at least: the exchange pays before its listing of markets says so.
 SETTLED_WITHIN: Final = timedelta(seconds=30)
+#: Between two looks at what the key may do, and until when.
+KEY_EVERY: Final = timedelta(hours=1)
 #: Seconds within which the next book has to come; a real order would not wait longer, either.
 NEXT_BOOK_WITHIN: Final = 5.0
 
@@ -161,6 +167,14 @@ async def _book_now(books: BookSource, ticker: str) -> SeenBook:
     return SeenBook(float(answer.books.seen_at[0]), answer.books.book(0))
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The key by its id, and whether one that could move cash is trusted."""
+
+    key_id: str = ""
+    may_move_cash: bool = True
+
+
 class LiveBackend:
     """Real orders of one account."""
 
@@ -170,11 +184,13 @@ class LiveBackend:
         contracts: int,
         clock: Clock,
         patience: timedelta = EVERY,
-        key_id: str = "",
+        key: SigningKey | None = None,
     ) -> None:
         """So many contracts may be entered in 15 s; so long may a market differ that settles."""
         self._trading = trading
-        self._key_id = key_id
+        self._key = key or SigningKey()
+        self._key_note: str | None = None
+        self._key_due: datetime | None = None
         self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard)
         self._clock = clock
         self._patience = patience
@@ -188,8 +204,9 @@ class LiveBackend:
 
     @property
     def account_note(self) -> str | None:
-        """Cash that differs, and orders of other hands."""
-        return self._audit.note if self._audit else None
+        """Cash that differs, orders of other hands, and what is to be known of the key."""
+        notes = (self._key_note, self._audit.note if self._audit else None)
+        return "; ".join(filter(None, notes)) or None
 
     def purse(self, shard: int) -> Dollars | None:
         """The cash on a shard as the exchange last said, less what was spent since."""
@@ -197,7 +214,7 @@ class LiveBackend:
 
     async def owner(self) -> Owner | None:
         """The member and the key, as far as the exchange says."""
-        return Owner(await self._trading.user_id() or "", self._key_id)
+        return Owner(await self._trading.user_id() or "", self._key.key_id)
 
     async def history(self) -> str | None:
         """Orders that are listed, or positions."""
@@ -211,7 +228,12 @@ class LiveBackend:
         return (await self.venue.account()).cash
 
     async def begin(self, earlier: str | None) -> str | None:
-        """Stop the order groups of the term before, and begin those of this one."""
+        """Stop the order groups of the term before, and begin those of this one.
+
+        Raises ExchangeError for a key that must not be used, too.
+        """
+        if fault := await self._key_fault():
+            raise ExchangeError(fault)
         return await self.venue.open_term(earlier)
 
     def attach(self, bot: Bot) -> None:
@@ -226,6 +248,27 @@ class LiveBackend:
         """Hold the accounts against each other."""
         if self._audit is not None:
             await self._audit.poll()
+        if self._key_due is not None and self._clock.now() >= self._key_due:
+            await self._key_fault()
+
+    async def _key_fault(self) -> str | None:
+        """Why the key must not be used; None if it may be, or nobody can say."""
+        now = self._clock.now()
+        self._key_due = now + KEY_EVERY
+        try:
+            rights = await self._trading.key_rights(self._key.key_id)
+        except ExchangeError as error:
+            # A term that does not begin for it would leave all positions to nobody.
+            self._note_key(f"what the key may do is not known: {error}")
+            return None
+        fault = rights.fault(may_move_cash=self._key.may_move_cash)
+        self._note_key(fault or rights.note(now))
+        return fault
+
+    def _note_key(self, note: str | None) -> None:
+        if note and note != self._key_note:
+            log.warning("%s", note)
+        self._key_note = note
 
     def _is_open(self, ticker: str) -> bool:
         market = self._bot.universe.watched().get(ticker) if self._bot else None
@@ -265,8 +308,9 @@ async def opened(
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)
         writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers, signer.heard)
         patience = max(timedelta(seconds=PASSES * settings.bot_interval), SETTLED_WITHIN)
-        trading, key_id = KalshiTrading(reads, writes), signer.key_id
-        yield LiveBackend(trading, _runaway(settings), clock, patience, key_id)
+        allowed = settings.is_loopback or "transfer" in settings.live_allow
+        trading, key = KalshiTrading(reads, writes), SigningKey(signer.key_id, allowed)
+        yield LiveBackend(trading, _runaway(settings), clock, patience, key)
 
 
 def _runaway(settings: Settings) -> int:

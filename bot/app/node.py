@@ -54,11 +54,19 @@ ACCOUNT: Final = "account"
 class Node:
     """What the API needs, and what leading and looking on mean here."""
 
-    def __init__(self, world: NodeContext, book: str, leadership: LeaderElection) -> None:
+    def __init__(
+        self,
+        world: NodeContext,
+        book: str,
+        leadership: LeaderElection,
+        earlier_book: str | None = None,
+    ) -> None:
+        """`earlier_book` is what an account of an earlier version may be called."""
         self.snapshot_holder = world.snapshot_holder
         self.clock = world.clock
         self.control = leadership
         self.book = book
+        self._earlier_book = earlier_book
         self.bot = unkept(world)
         self._world = world
         self._first = world.snapshot_holder.status
@@ -140,7 +148,7 @@ class Node:
         now = self.clock.now()
         # What was shown of another leader's loop is not true of this one.
         self.snapshot_holder.status = self._world.role_status.role().on(self._first)
-        if (await self._readable(database)).commit == 0:
+        if (await self._readable(database)).commit == 0 and not await self._renamed(database, term):
             await self._open_new(database, term, backend)
         checkpoint = await database.checkpoint(self.book)
         store = database.store(term, self.book)
@@ -173,6 +181,16 @@ class Node:
         )
         _show_restored(bot, checkpoint, now)
         return bot
+
+    async def _renamed(self, database: Database, term: Term) -> bool:
+        """Whether the account was there under its earlier name, and now is under this one."""
+        earlier = self._earlier_book
+        if earlier is None or not await database.rename_book(term, earlier, self.book):
+            return False
+        log.warning(
+            "The account %s is called %s from now on: the same exchange", earlier, self.book
+        )
+        return True
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()

@@ -96,6 +96,11 @@ class Database:
             partial(writing.open_book, chapter=Chapter(term, book), cash=cash, at=at)
         )
 
+    async def rename_book(self, term: Term, earlier: str, book: str) -> bool:
+        """Give the book of an earlier name another; False if there is none, or both are there."""
+        renaming = partial(writing.rename_book, chapter=Chapter(term, book), earlier=earlier)
+        return await self._session.write(renaming)
+
     async def move_cash(
         self, term: Term, book: str, amount: Decimal, why: str, at: datetime
     ) -> None:

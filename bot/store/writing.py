@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Insert, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
@@ -22,6 +22,8 @@ from bot.store.tables import (
     cash_movements,
     equity,
     events,
+    lease,
+    metadata,
     orders,
     published,
     round_trips,
@@ -65,6 +67,33 @@ def open_book(connection: Connection, chapter: Chapter, cash: Decimal, at: datet
     row = {"opened_at": at, "commit": 0, "entry": 0, "written_at": written_at}
     if _added(connection, books, {"book": chapter.book} | row):
         _move(connection, chapter.book, {"amount": cash, "why": _OPENING, "at": at})
+
+
+def rename_book(connection: Connection, chapter: Chapter, earlier: str) -> bool:
+    """Give the book of an earlier name this one, with all that was kept of it.
+
+    False, and nothing is done, if there is no such book, or one of the new name as well.
+    """
+    leases.fence(connection, chapter.term)
+    names = {row.book for row in connection.execute(select(books.c.book))}
+    if earlier not in names or chapter.book in names:
+        return False
+    row = connection.execute(select(books).where(books.c.book == earlier)).one()._mapping
+    connection.execute(insert(books), {**row, "book": chapter.book})
+    for table in metadata.sorted_tables:
+        if table not in (books, lease) and "book" in table.c:
+            _rename(connection, table, earlier, chapter.book)
+    connection.execute(delete(books).where(books.c.book == earlier))
+    return True
+
+
+def _rename(connection: Connection, table: Table, earlier: str, name: str) -> None:
+    if table is switches:
+        # What was asked of the new name already is newer than what was asked of the earlier one.
+        known = select(switches.c.name).where(switches.c.book == name)
+        older = (switches.c.book == earlier, switches.c.name.in_(known))
+        connection.execute(delete(switches).where(*older))
+    connection.execute(update(table).where(table.c.book == earlier).values(book=name))
 
 
 def move_cash(

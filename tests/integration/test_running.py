@@ -295,6 +295,23 @@ async def test_what_was_killed_stays_killed_after_a_restart(here):
         assert held(after) == {}
 
 
+async def test_an_account_is_found_under_the_name_it_had_before(here, monkeypatch):
+    async with running(here.settings()) as before:
+        await in_lead(before)
+        await enter(here, before)
+        await before.kill.kill("by hand")
+        old = before.service.book
+    monkeypatch.setattr(bootstrap, "_book", lambda *_: "paper:production")
+    monkeypatch.setattr(bootstrap, "_earlier_book", lambda _: old)
+
+    async with running(here.settings()) as after:
+        await in_lead(after)
+
+        assert held(after) == ALL_LONG
+        assert after.service.book == "paper:production"
+        await until(lambda: after.snapshot_holder.status.killed == "by hand")
+
+
 async def test_two_accounts_in_one_file_know_nothing_of_each_other(here):
     other = here.settings(
         kalshi_base_url=here.settings().base_url.replace("127.0.0.1", "localhost")
@@ -574,7 +591,12 @@ async def test_two_services_answer_as_one_over_their_own_routes(here):
         assert (await leader.post("/bot/resume")).json() == {"status": "resumed"}
 
 
-LIVE = {"BOT_MODE": "live", "API_TOKEN": "the-token-of-the-owner"}
+LIVE = {
+    "BOT_MODE": "live",
+    "API_TOKEN": "the-token-of-the-owner",
+    "LIVE_CONFIRM": "real money at external-api.kalshi.com",
+    "LIVE_ALLOW": "local-database",
+}
 
 
 @pytest.mark.parametrize("secret", ["hunter2", "-----BEGIN KEY-----hunter2-----END KEY-----"])

@@ -24,7 +24,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "Database": ("database_", "keep_", "lease_", "kill_"),
     "Outbound": ("http_", "https_", "all_proxy", "no_proxy", "ssl_"),
     "Alerts": ("alert_",),
-    "Bot": ("bot_", "paper_", "model_"),
+    "Bot": ("bot_", "live_", "paper_", "model_"),
     "Kalshi": ("kalshi_", "feed", "record"),
     "Embedded simulated exchange (KALSHI_ENV=sim)": ("sim_",),
     "Risk limits": ("risk_",),

@@ -1,6 +1,7 @@
 """Settings: every wrong value is named, with what is allowed; no secret is ever shown."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -15,6 +16,17 @@ from bot.core.signals.strategy import Thresholds
 def _bare_environment(monkeypatch):
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+#: Live on Kalshi itself.
+ARMED: dict[str, Any] = {
+    "bot_mode": "live",
+    "api_token": "t",
+    "kalshi_api_key": "k",
+    "kalshi_secret": "s",
+    "live_confirm": "real money at external-api.kalshi.com",
+    "database_url": "postgres://me@db/bot",
+}
 
 
 def problems(**values):
@@ -76,17 +88,77 @@ def test_every_problem_has_its_own_line(monkeypatch):
 
 @pytest.mark.parametrize("missing", ["api_token", "kalshi_api_key", "kalshi_secret"])
 def test_live_mode_refuses_to_start_unless_it_is_armed(missing):
-    armed = {
-        "api_token": "t",
-        "kalshi_api_key": "k",
-        "kalshi_secret": "s",
-        "bot_mode": "live",
-    }
-
-    (problem,) = problems(**{**armed, missing: None})
+    (problem,) = problems(**{**ARMED, missing: None})
 
     assert missing.upper() in problem
-    assert config.load(None, **armed).bot_mode == "live"
+    assert config.load(None, **ARMED).bot_mode == "live"
+
+
+@pytest.mark.parametrize(
+    ("env", "url", "phrase"),
+    [
+        ("production", None, "real money at external-api.kalshi.com"),
+        # The name of the environment is not what orders go by.
+        ("demo", "https://external-api.kalshi.com", "real money at external-api.kalshi.com"),
+        ("sim", "https://api.elections.kalshi.com", "real money at api.elections.kalshi.com"),
+        ("demo", None, "demo"),
+        ("production", "https://demo-api.kalshi.co", "demo"),
+        ("demo", "https://kalshi.co.example.org/x", "real money at kalshi.co.example.org"),
+    ],
+)
+def test_real_orders_are_confirmed_by_the_host_they_go_to(env, url, phrase):
+    there = {**ARMED, "kalshi_env": env, "kalshi_base_url": url}
+
+    for typed in ("", "production", "real money", "demo " + phrase):
+        (problem,) = problems(**{**there, "live_confirm": typed})
+        assert f'LIVE_CONFIRM="{phrase}"' in problem
+
+    assert config.load(None, **{**there, "live_confirm": phrase}).bot_mode == "live"
+
+
+def test_an_exchange_on_this_machine_needs_no_confirmation():
+    here = {**ARMED, "live_confirm": "", "database_url": None, "kalshi_env": "sim"}
+
+    for url in ("http://127.0.0.1:9/x", "http://localhost:9/x"):
+        assert config.load(None, **{**here, "kalshi_base_url": url}).is_loopback
+
+
+def test_real_money_is_kept_in_no_file_in_the_logs_unless_that_is_allowed():
+    (problem,) = problems(**{**ARMED, "database_url": None})
+
+    assert "LIVE_ALLOW=local-database" in problem
+    for allowed in ("local-database", "transfer, local-database"):
+        found = config.load(None, **{**ARMED, "database_url": None, "live_allow": allowed})
+        assert found.bot_mode == "live"
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(1, 60), (12, 60), (60, 300)])
+def test_failures_of_five_cycles_count_together(interval, seconds):
+    limits = config.load(None, bot_interval=interval).risk_limits
+
+    assert limits.error_window == seconds
+
+
+def test_what_may_be_allowed_is_named():
+    (problem,) = problems(live_allow="everything")
+
+    assert problem.startswith("LIVE_ALLOW")
+    assert "'local-database'" in problem
+
+
+@pytest.mark.parametrize(
+    ("env", "url", "name"),
+    [
+        ("production", None, "production"),
+        ("demo", None, "demo"),
+        ("demo", "https://API.elections.kalshi.com/trade-api/v2", "production"),
+        ("production", "https://demo-api.kalshi.co", "demo"),
+        ("sim", "http://127.0.0.1:9/x", "http://127.0.0.1:9/x"),
+        ("sim", None, "sim"),
+    ],
+)
+def test_one_exchange_has_one_name_however_it_is_spelt(env, url, name):
+    assert config.load(None, kalshi_env=env, kalshi_base_url=url).exchange_name == name
 
 
 def test_live_mode_refuses_the_embedded_exchange():
@@ -230,7 +302,7 @@ def test_the_settings_of_older_deployments_mean_what_they_meant():
 
 
 def test_paper_trades_every_signal_and_live_must_expect_to_earn():
-    armed = {"bot_mode": "live", "api_token": "t", "kalshi_api_key": "k"}
+    armed = {k: v for k, v in ARMED.items() if k != "kalshi_secret"}
 
     assert config.load(None).min_edge is None
     assert config.load(None, bot_min_edge=1.5).min_edge == 1.5
@@ -282,9 +354,7 @@ def test_exits_take_unless_they_are_to_rest():
 
 
 def test_real_orders_never_rest():
-    armed = {"bot_mode": "live", "api_token": "t", "kalshi_api_key": "k", "kalshi_secret": "s"}
-
-    (problem,) = problems(**armed, bot_exit="rest", bot_interval=5)
+    (problem,) = problems(**ARMED, bot_exit="rest", bot_interval=5)
 
     assert "BOT_EXIT: 'rest' is for paper: real orders only take. Set BOT_EXIT=take" in problem
 

@@ -64,7 +64,8 @@ class CircuitBreakers:
     `equity` as last seen; `peak` the highest since an operator resumed last, or ever, and
     `drawdown` the deepest fall below it. `day` is None before the first moment, `lost` the most
     that was lost since it began; `day_before` and `lost_before` are those of the day before, which
-    a clock may go back to. `entries` and `failures` are those of the last minute.
+    a clock may go back to. `entries` are those of the last minute, `failures` those of the
+    limits' window.
     """
 
     equity: Dollars
@@ -131,16 +132,17 @@ class CircuitBreakers:
         """Entries sent within the minute before this moment."""
         return sum(at - entry < MINUTE for entry in self.entries)
 
-    def failed_lately(self, at: datetime) -> int:
-        """Failures of the exchange within the minute before this moment."""
-        return sum(at - failure < MINUTE for failure in self.failures)
+    def failed_lately(self, at: datetime, limits: RiskLimits) -> int:
+        """Failures of the exchange within the window of the limits before this moment."""
+        window = timedelta(seconds=limits.error_window)
+        return sum(at - failure < window for failure in self.failures)
 
     def failed(self, at: datetime, limits: RiskLimits) -> Self:
-        """After the exchange failed at something; one too many within a minute begins a pause."""
+        """After the exchange failed at something; one too many in the window begins a pause."""
         most = limits.max_errors_per_minute
         if most is None:
             return self
-        failures = _latest(self.failures, at, most)
+        failures = _latest(self.failures, at, most, timedelta(seconds=limits.error_window))
         until = at + timedelta(seconds=limits.error_pause)
         paused_until = until if len(failures) >= most else self.paused_until
         return replace(self, failures=failures, paused_until=paused_until)
@@ -205,12 +207,14 @@ class CircuitBreakers:
         if until is None or most is None or at >= until:
             return None
         reason = (
-            f"the exchange failed {most} times within 60 s: no entries until "
+            f"the exchange failed {most} times within {limits.error_window:g} s: no entries until "
             f"{until:%H:%M:%S} UTC, exits continue (RISK_MAX_ERRORS_PER_MINUTE)"
         )
         return Stop("error_breaker", reason, (until - at).total_seconds(), limits.error_pause)
 
 
-def _latest(times: Iterable[datetime], at: datetime, most: int) -> tuple[datetime, ...]:
+def _latest(
+    times: Iterable[datetime], at: datetime, most: int, window: timedelta = MINUTE
+) -> tuple[datetime, ...]:
     """Those of the last minute and this one; the newest, if there are more than can matter."""
-    return (*(time for time in times if at - time < MINUTE), at)[-most:]
+    return (*(time for time in times if at - time < window), at)[-most:]

@@ -72,11 +72,6 @@ class LimitInputs:
         """The most that was lost today."""
         return max(self.breakers.lost, ZERO)
 
-    @property
-    def failures(self) -> int:
-        """Failures of the exchange within the last minute."""
-        return self.breakers.failed_lately(self.at)
-
     def largest(self, where: _Groups) -> tuple[str | None, Dollars]:
         """Which of the groups that a ticker counts in has the largest exposure, and how large."""
         groups: defaultdict[str, Dollars] = defaultdict(lambda: ZERO)
@@ -128,7 +123,8 @@ def _of_account(limits: RiskLimits, now: LimitInputs) -> Iterable[LimitUse]:
     yield _dollars("daily_loss_stop", "daily_loss_stop", limits.daily_loss_stop, lost)
     yield _dollars("drawdown_halt", "drawdown_halt", limits.drawdown_halt, fell)
     yield _count("max_orders_per_minute", limits.max_orders_per_minute, entries)
-    yield _count("max_errors_per_minute", limits.max_errors_per_minute, now.failures)
+    failures = now.breakers.failed_lately(now.at, limits)
+    yield _count("max_errors_per_minute", limits.max_errors_per_minute, failures)
     yield _count("max_positions", limits.max_positions, positions)
 
 

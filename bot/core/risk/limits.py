@@ -25,7 +25,8 @@ class RiskLimits:
 
     `max_order_cost` is before fees; `max_book_age`, in seconds, holds for every order.
     `error_pause` is seconds without entries once there were `max_errors_per_minute` failures of
-    the exchange. The last four are asked only if they are given.
+    the exchange within `error_window` seconds: that of more than a minute where cycles are rare.
+    What is None is not asked.
     """
 
     max_order_cost: Dollars = Decimal(100)
@@ -43,6 +44,7 @@ class RiskLimits:
     drawdown_halt: Dollars | None = None
     max_orders_per_minute: int | None = None
     max_errors_per_minute: int | None = None
+    error_window: float = 60.0
 
     def on_tape(self) -> Self:
         """The limits that make sense on recorded books.

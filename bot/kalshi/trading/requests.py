@@ -19,6 +19,7 @@ from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refused_as
+from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders, shapes
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode, outline
@@ -129,6 +130,14 @@ class KalshiTrading:
         shape = _shape(orders.OwnedOrders)
         listed = (await self._reads.read("/portfolio/orders", [("limit", "1")], shape)).orders
         return listed[0].user_id if listed else None
+
+    async def key_rights(self, key_id: str) -> KeyRights:
+        """What a key of the member may do. Raises ExchangeError, also if it is not listed."""
+        listing = await self._reads.read("/api_keys", (), _shape(account.ApiKeyListing))
+        for key in listing.api_keys or ():
+            if key.api_key_id == key_id:
+                return KeyRights.of(key, listing.api_key_region_expiration_ts)
+        raise ExchangeError("GET /api_keys: the key that signs is not among them")
 
     async def resting(self) -> tuple[str, ...]:
         """The orders that wait in a book, in words. None of them is one of ours."""

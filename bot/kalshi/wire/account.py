@@ -72,3 +72,18 @@ class ArchiveCutoff(Struct, frozen=True):
     market_settled_ts: At
     trades_created_ts: At
     orders_updated_ts: At
+
+
+class ApiKeyWire(Struct, frozen=True):
+    """A key of the member; `subaccount` is the only one it may trade, None for any."""
+
+    api_key_id: Id
+    scopes: list[Word]
+    subaccount: int | None = None
+
+
+class ApiKeyListing(Struct, frozen=True):
+    """GET /api_keys; the timestamp is in seconds, left out where no location was ever attested."""
+
+    api_keys: list[ApiKeyWire] | None
+    api_key_region_expiration_ts: int | None = None

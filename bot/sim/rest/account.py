@@ -69,10 +69,21 @@ def transfer(call: Call) -> Answer:
     return answer({"transfer_id": call.state.ids.next(TRANSFER_IDS)})
 
 
+def api_keys(call: Call) -> Answer:
+    """The keys of the caller's account."""
+    keys = [key for key in call.service.keys.keys.values() if key.account == call.account.name]
+    listed = [
+        {"api_key_id": key.key_id, "name": "simulated", "scopes": sorted(key.scopes)}
+        for key in keys
+    ]
+    return answer({"api_keys": listed})
+
+
 _MOVE: Final = "/portfolio/intra_exchange_instance_transfer"
 
 ROUTES: Final = (
     Route("GET", "/portfolio/balance", "GetBalance", balance, "read::portfolio_balance"),
     Route("GET", "/account/limits", "GetAccountApiLimits", limits, READ),
+    Route("GET", "/api_keys", "GetApiKeys", api_keys, READ),
     Route("POST", _MOVE, "IntraExchangeInstanceTransfer", transfer, "write::transfer"),
 )

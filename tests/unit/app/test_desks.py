@@ -12,7 +12,7 @@ import stamina
 from bot import config
 from bot.app import execution_backends
 from bot.app.composition import NodeContext, TermResources, assembled, first_snapshot, order_ids
-from bot.app.execution_backends import LiveBackend, PaperBackend, signer_of
+from bot.app.execution_backends import LiveBackend, PaperBackend, SigningKey, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
@@ -40,6 +40,8 @@ LIVE: dict[str, Any] = {
     "api_token": "the-token-of-the-owner",
     "kalshi_api_key": KEY.key_id,
     "kalshi_secret": PEM,
+    "live_confirm": "real money at exchange.example",
+    "live_allow": ("local-database",),
 }
 
 
@@ -372,3 +374,34 @@ async def test_an_account_that_was_traded_is_known_by_its_member():
 
         assert owner.user_id == live.ann.user_id
         assert await at_desk.backend.history() == "orders and 1 positions"
+
+
+# What the key may do
+
+
+def desk_with_key(live, *, may_move_cash=True):
+    key = SigningKey(KEY.key_id, may_move_cash)
+    return LiveBackend(live.trading, LIMIT, live.clock, key=key)
+
+
+async def test_a_key_that_moves_cash_begins_no_term_unless_it_may():
+    async with stand(opened=False) as live:
+        with pytest.raises(ExchangeError, match="LIVE_ALLOW=transfer"):
+            await desk_with_key(live, may_move_cash=False).begin(None)
+        assert live.exchange.groups.of(live.ann) == []
+
+        assert await desk_with_key(live).begin(None)
+
+
+async def test_a_key_of_which_nothing_is_told_trades_and_that_is_said():
+    async with stand(opened=False) as live:
+        backend = desk_with_key(live, may_move_cash=False)
+        live.fail(kind="error", route="GET /api_keys")
+
+        assert await backend.begin(None)
+
+        assert "what the key may do is not known" in str(backend.account_note)
+        live.faults.clear()
+        live.clock.pass_by(3_601)
+        await backend.poll()
+        assert "may move cash" in str(backend.account_note)

@@ -245,3 +245,27 @@ async def test_what_was_wanted_earlier_does_not_undo_what_was_wanted_later(led):
 
     await led.database.switch(BOOK, "killed", "", later)
     assert await led.database.switches(BOOK) == {"killed": ""}
+
+
+async def test_a_book_gets_another_name_with_all_that_was_kept_of_it(led):
+    await led.store.intend(order(2))
+    await led.commit(filled(order()), published=b"{}")
+    await led.database.switch(BOOK, "killed", "by hand", NOON)
+    before = await led.checkpoint()
+
+    assert await led.database.rename_book(led.term, BOOK, "live:production")
+
+    assert await led.database.checkpoint("live:production") == before
+    assert await led.database.switches("live:production") == {"killed": "by hand"}
+    assert (await led.database.checkpoint(BOOK)).commit == 0
+    assert await led.database.switches(BOOK) == {}
+
+
+async def test_a_name_that_is_taken_stays_with_its_book(led):
+    await led.commit(filled(order()))
+    await led.database.open_book(led.term, "live:production", CASH, NOON)
+
+    assert not await led.database.rename_book(led.term, BOOK, "live:production")
+    assert not await led.database.rename_book(led.term, "live:nothing", "live:new")
+
+    assert (await led.checkpoint()).commit == 1

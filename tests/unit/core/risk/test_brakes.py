@@ -120,6 +120,18 @@ def test_the_pause_ends_and_begins_anew_if_failures_go_on():
     assert _rule(_failed(70, breakers=broken), _later(304)) is None
 
 
+def test_where_cycles_are_rare_failures_count_for_longer():
+    """At an interval of 60 s a minute sees two or three failures, never five."""
+    rare, broken = replace(LIMITS, error_window=300.0), CircuitBreakers.of(Decimal(10_000))
+    for second in (0, 60, 120, 180, 299):
+        broken = broken.failed(_later(second), rare)
+
+    assert broken.failed_lately(_later(299), rare) == 5
+    stop = broken.stopped(_later(299), rare, FREE)
+    assert stop is not None
+    assert stop.reason.startswith("the exchange failed 5 times within 300 s")
+
+
 def test_failures_far_apart_pause_nothing():
     assert _rule(_failed(0, 20, 40, 60, 80, 100, 120), _later(120)) is None
 
