@@ -82,6 +82,8 @@ def _start(*app: str) -> Start:
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         told = {**os.environ, **_SIM, "LOG_DIR": folder}
+        # As installed: compiled once, not at each start.
+        told.pop("PYTHONDONTWRITEBYTECODE", None)
         began = time.perf_counter()
         with subprocess.Popen(
             [sys.executable, "-m", "uvicorn", *app, "--port", str(port), "--log-level", "error"],
