@@ -20,6 +20,7 @@ DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_
 CYCLES ?= 10000
 KILLS ?= 200
 ROUNDS ?= 5
+ORDERS ?= 10000
 MINUTES ?= 10
 CASES ?= 100000
 # Many tests wait for a process or a socket: more workers than cores are faster.
@@ -27,7 +28,7 @@ WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: fuzz hostile mutants memory clean money tables docs
+.PHONY: orders fuzz hostile mutants memory clean money tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -92,6 +93,10 @@ whale-report: $(VENV)/.dev
 ## kills: the service killed at random instants, paper and live; nothing is lost, nothing booked twice
 kills: $(VENV)/.dev
 	$(BIN)/python -m trials.kills --kills $(KILLS)
+
+## orders: thousands of orders in-process, on an exchange that fails, beside a stranger
+orders: $(VENV)/.dev
+	$(BIN)/python -m trials.orders --orders $(ORDERS)
 
 ## takeovers: a leader dies, ends, is paused; the database goes away: on SQLite and PostgreSQL
 takeovers: $(VENV)/.dev

@@ -21,10 +21,10 @@ class HandClock:
 
     at: datetime = NOON
 
-    def now(self):
+    def now(self) -> datetime:
         return self.at
 
-    def pass_by(self, seconds):
+    def pass_by(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final, Protocol, TypeGuard
 
@@ -16,6 +16,7 @@ from bot.sim.engine.units import size_text
 from bot.sim.faults.bodies import BROKEN, SPOILED
 from bot.sim.faults.kinds import FaultSpec
 from bot.sim.rest.auth import KEY_HEADER
+from bot.sim.rest.render import iso_time
 from bot.sim.rest.render_portfolio import order_json
 from bot.sim.rest.service import RestContext
 
@@ -32,6 +33,7 @@ class Striking(Protocol):
 
     fault_id: str
     spec: FaultSpec
+    begun: datetime
     rng: Random
 
 
@@ -99,6 +101,7 @@ class AnswerChanges:
             "late_fill": self._late_fill,
             "stale_markets": self._stale_answer,
             "stale_orders": self._stale_orders,
+            "lagging_reads": self._lagging,
         }
         self.kinds = frozenset(self._ways)
         service.exchange.subscribe(self.on_event)
@@ -160,6 +163,30 @@ class AnswerChanges:
         if isinstance(body.get("order"), dict):
             changed["order"] = young.get(_name(body["order"], "order_id"), body["order"])
         return answer if changed == body else _with(answer, changed)
+
+    def _lagging(self, fault: Striking, _scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
+        """The answer as it would have been so many seconds ago, as far as new entries go."""
+        if answer.status != 200:
+            return answer
+        body, past = _object(answer), _known_to(fault, self._service.clock.now())
+        changed = dict(body)
+        if isinstance(body.get("as_of_time"), str):
+            changed["as_of_time"] = iso_time(past)
+        for name in ("orders", "fills"):
+            if _are_entries(body.get(name)):
+                changed[name] = [one for one in body[name] if _was_known(one, past)]
+        return answer if changed == body else _with(answer, changed)
+
+
+def _known_to(fault: Striking, now: datetime) -> datetime:
+    """The moment up to which everything is known: it never goes back, as the lag begins, either."""
+    return max(now - timedelta(seconds=fault.spec.parameters["age"]), fault.begun)
+
+
+def _was_known(entry: Json, past: datetime) -> bool:
+    """Whether an order or a fill was there at that moment; one without a time was."""
+    created = entry.get("created_time")
+    return not isinstance(created, str) or datetime.fromisoformat(created) <= past
 
 
 def _forget_oldest(remembered: dict[Any, Any]) -> None:

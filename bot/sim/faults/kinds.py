@@ -98,6 +98,18 @@ KINDS: Final[Mapping[str, FaultKind]] = {
     "hang": FaultKind("do not answer; cut after `delay`", _REQUESTS, {"delay": Number(60.0)}),
     "cut": FaultKind("cut the connection; the exchange never sees the request", _REQUESTS),
     "cut_after": FaultKind("do what is asked, then cut the connection", _ANSWERS),
+    "late_after": FaultKind("do what is asked, then answer late", _ANSWERS, {"delay": Number(5.0)}),
+    "arrives_late": FaultKind(
+        "cut the connection; what was asked arrives `delay` seconds later, before whatever comes "
+        "next",
+        ("POST /*", "PUT /*", "DELETE /*"),
+        {"delay": Number(5.0)},
+    ),
+    "lagging_reads": FaultKind(
+        "know orders and fills of the last `age` seconds not yet, and say so in `as_of_time`",
+        ("GET /portfolio/orders", "GET /portfolio/fills", "GET /exchange/user_data_timestamp"),
+        {"age": Number(3.0)},
+    ),
     "garbage": FaultKind(
         "answer with what is no JSON",
         _BODIES,

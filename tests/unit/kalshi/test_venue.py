@@ -87,7 +87,10 @@ def _parameters(kind):
         return [{"field": name} for name in names]
     if kind in {"error", "error_after"}:
         return [{"status": status} for status in (408, 499, 500, 503, 504)]
-    return [{"delay": 0}] if kind in {"slow", "hang"} else [{}]
+    if kind == "arrives_late":
+        # Before and after it was given up, and after its order group was stopped.
+        return [{"delay": delay} for delay in (0, 1, 5, 25)]
+    return [{"delay": 0}] if kind in {"slow", "hang", "late_after"} else [{}]
 
 
 WRITE_FAULTS = [

@@ -1,6 +1,6 @@
 """What can go wrong with requests, and the route and the scripts by which it is made to."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -186,6 +186,70 @@ async def test_an_order_may_or_may_not_have_gone_in_when_its_answer_is_lost(kind
             assert kind.startswith("cut")
 
     assert len(owner(where).open_orders) == orders
+
+
+async def test_what_arrives_late_is_done_before_whatever_comes_next():
+    clock = FixedClock(START)
+    where = place(clock=clock)
+    put(where, kind="arrives_late", route="POST /portfolio/*", delay=5, count=1)
+    async with where.http() as http:
+        with pytest.raises(httpx.ReadError):
+            await http.post(ORDERS, json=ORDER)
+        clock.at += timedelta(seconds=4)
+        await http.get(STATUS)
+        assert not owner(where).open_orders
+
+        clock.at += timedelta(seconds=1)
+        listed = (await http.get("/portfolio/orders")).json()["orders"]
+
+    assert [order["initial_count_fp"] for order in listed] == ["5.00"]
+
+
+async def test_what_is_done_and_answered_late_is_done_first():
+    where = place()
+    there: list[int] = []
+
+    async def sleep(_seconds: float) -> None:
+        there.append(len(owner(where).open_orders))
+
+    where.faults.sleep = sleep
+    put(where, kind="late_after", route="POST /portfolio/*")
+    async with where.http() as http:
+        answer = await http.post(ORDERS, json=ORDER)
+
+    assert (there, answer.status_code) == ([1], 201)
+
+
+async def test_reads_that_lag_know_less_and_say_so_and_never_go_back():
+    clock = FixedClock(START)
+    where = place(clock=clock)
+
+    def later(seconds: float) -> datetime:
+        now: datetime = clock.at + timedelta(seconds=seconds)
+        clock.at = now
+        where.exchange.advance(now)
+        return now
+
+    async with where.http() as http:
+        await http.post(ORDERS, json=ORDER)
+        begun = later(3)
+        put(where, kind="lagging_reads", age=10)
+        # The lag grows no faster than time goes by: what was known before still is.
+        assert await _known(http) == (1, begun)
+
+        there = later(2)
+        await http.post(ORDERS, json=ORDER)
+        later(9)
+        assert await _known(http) == (1, begun + timedelta(seconds=1))
+        later(1)
+        assert await _known(http) == (2, there)
+
+
+async def _known(http: httpx.AsyncClient) -> tuple[int, datetime]:
+    """How many orders are listed, and up to when that is all."""
+    as_of = (await http.get("/exchange/user_data_timestamp")).json()["as_of_time"]
+    orders = (await http.get("/portfolio/orders")).json()["orders"]
+    return len(orders), datetime.fromisoformat(as_of)
 
 
 async def test_a_slow_answer_is_late_and_otherwise_as_ever():

@@ -1,0 +1,54 @@
+"""Orders on an exchange that fails, in small; `make orders` has ten thousand."""
+
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from bot.core.market.market import Side
+from bot.sim.engine.events import Filled
+from bot.sim.engine.units import CONTRACT
+from tests.support.strategies import NOON
+from trials.orders import Line, not_the_same, played, turned, twice
+
+
+@pytest.mark.timeout(120)
+async def test_whatever_fails_every_fill_is_booked_once_and_no_exit_opens():
+    found = await played(120, seed=3)
+
+    assert found.broken == ()
+    assert found.fills > 50
+    assert found.exits > 20
+    # A trial in which nothing went wrong proves nothing.
+    assert min(found.faults, found.in_doubt, found.foreign, found.takeovers) > 0
+
+
+def line(name="f-1") -> Line:
+    return (name, "c-1", "A", Side.BUY, Decimal(5), Decimal("0.5"), Decimal("0.01"))
+
+
+def test_a_fill_booked_twice_or_not_at_all_or_from_nowhere_is_found():
+    assert not_the_same(Counter([line()]), Counter([line()])) == []
+    for booked, there in (([line(), line()], [line()]), ([], [line()]), ([line("f-2")], [])):
+        assert len(not_the_same(Counter(booked), Counter(there))) == 1
+
+
+def test_an_order_that_was_taken_twice_is_found():
+    assert twice(Counter({"c-1": 2, "c-2": 1}), ["c-1", "c-2"]) == ["order c-1 was taken 2 times"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_wrong"),
+    [(9, 4, False), (5, 0, False), (2, -3, True), (-2, -7, True), (0, -5, True)],
+)
+def test_an_exit_that_opens_turns_or_enlarges_is_found(before, after, is_wrong):
+    size = (before - after) * CONTRACT
+    fill = Filled(
+        *(NOON, "ann", "t", "o", "c", "A", Side.SELL, 5_000),
+        size=size,
+        is_taker=True,
+        fee=0,
+        position=after * CONTRACT,
+    )
+
+    assert bool(turned([fill])) is is_wrong

@@ -1,0 +1,402 @@
+"""`python -m trials.orders`: orders by the thousand on an exchange that fails, one account shared.
+
+A trader of the service's own, its gateway, its live venue and its order groups trade on the
+simulated exchange inside this process, on a clock that is moved by hand. Requests are lost before
+and after they were obeyed, arrive after they were given up, are answered late or by a server error;
+reads lag behind, trading pauses, everything is cut off for seconds, the trader dies and another one
+takes over from what was kept, and a stranger trades on the same account, by hand and by orders that
+rest. What the exchange itself tells of each fill is the truth: every fill of every order of ours is
+booked once, no order is there twice, no exit opens or enlarges a position, and in the end cash and
+positions are the same on both sides.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Container, Generator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import count
+from typing import Any, Final
+
+import stamina
+
+from bot.core.events import OrderEnded, OrderUnresolved
+from bot.core.market.market import Side
+from bot.core.market.money import ZERO
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Aim
+from bot.core.risk.limits import RiskLimits
+from bot.core.signals.strategy import Sizing
+from bot.journal.terminal import spell_out
+from bot.kalshi.trading.fence import MOST_CONTRACTS
+from bot.ports.exchange import ExchangeError
+from bot.sim.engine.errors import Rejected
+from bot.sim.engine.events import Filled, OrderChanged, SimEvent
+from bot.sim.engine.orders import TimeInForce
+from bot.sim.engine.units import CONTRACT, DOLLAR, money_dollars, price_dollars, size_contracts
+from bot.trading.decision import TradeRules
+from bot.trading.entry_guard import Safety
+from bot.trading.trader import Trader
+from tests.support.kalshi_stand import FAR, TICKER, Stand, stand, venue_on
+from tests.support.sim_exchanges import request
+from tests.support.strategies import ladder
+from tests.support.trading import THRESHOLDS, Desk
+from trials.processes import TrialFailed
+
+TICKERS: Final = (TICKER, FAR)
+SIZE: Final = 20
+#: Everything is allowed: nothing but the faults may keep an order from trading.
+UNBOUNDED: Final = RiskLimits(
+    max_order_cost=Decimal(10**6),
+    max_market_exposure=Decimal(10**6),
+    max_event_exposure=Decimal(10**6),
+    max_total_exposure=Decimal(10**6),
+    daily_loss_stop=Decimal(10**9),
+    max_positions=10**6,
+    min_seconds_to_close=0,
+)
+_CREATE: Final = "POST /portfolio/events/orders"
+_READS: Final = "GET /portfolio/*"
+#: What fails all the time: a twentieth of the orders before, and one after they were taken.
+STANDING: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "cut", "route": _CREATE, "probability": 0.025},
+    {"kind": "error", "route": _CREATE, "probability": 0.025},
+    {"kind": "cut_after", "route": _CREATE, "probability": 0.025},
+    {"kind": "error_after", "route": _CREATE, "probability": 0.025},
+    {"kind": "arrives_late", "route": _CREATE, "probability": 0.02, "delay": 1.5},
+    {"kind": "arrives_late", "route": _CREATE, "probability": 0.01, "delay": 6.0},
+    {"kind": "late_after", "route": _CREATE, "probability": 0.02, "delay": 4.0},
+    {"kind": "slow", "probability": 0.05, "delay": 0.4},
+    {"kind": "cut", "route": _READS, "probability": 0.03},
+    {"kind": "duplicate_fill", "probability": 0.05},
+    {"kind": "late_fill", "probability": 0.05, "delay": 1.0},
+    {"kind": "rate_limited", "probability": 0.01},
+)
+#: What happens now and then, and for how many seconds.
+SPELLS: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "trading_pause", "duration": 3.0},
+    {"kind": "cut", "duration": 4.0},
+    {"kind": "error", "duration": 4.0},
+    {"kind": "cut_after", "route": "[A-V]* /portfolio/*", "duration": 4.0},
+    {"kind": "lagging_reads", "age": 8.0, "duration": 20.0},
+)
+_SPELL, _STRANGER, _BACK, _TAKEOVER = 0.02, 0.10, 0.50, 0.01
+_SCORES: Final = (0.95, 0.05, 0.5, 0.5)
+
+
+@dataclass
+class Truth:
+    """What the exchange itself tells of an account: each fill, as it happens."""
+
+    account: str
+    fills: list[Filled] = field(default_factory=list)
+    #: How often each order was taken, by its client order id.
+    taken: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+    _held: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def on_event(self, event: SimEvent) -> None:
+        """Remember it."""
+        if not isinstance(event, Filled | OrderChanged) or event.account != self.account:
+            return
+        if event.order_id not in self.seen:
+            self.seen.add(event.order_id)
+            self.taken[event.client_order_id] += 1
+        if isinstance(event, Filled):
+            self.fills.append(event)
+            self._held[event.ticker][event.client_order_id] += event.side.sign * event.size
+
+    def foreign(self, ticker: str, ours: Container[str]) -> int:
+        """Signed units that orders of other hands hold of a market."""
+        of = self._held[ticker].items()
+        return sum(size for name, size in of if name not in ours)
+
+
+class Hands(Desk):
+    """The service's own trader on the live venue, with the time of the trial's clock."""
+
+    def __init__(self, live: Stand, names: Generator[str, None, None]) -> None:
+        self._live = live
+        super().__init__(*TICKERS, limits=UNBOUNDED)
+        self.venue = live.venue  # type: ignore[assignment]  # the real one
+        self._ids = names
+        self.store.portfolio = self.store.portfolio.of_cash(cash(live))
+        self.restart()
+
+    def _hired(self) -> Trader:
+        safety = Safety(self.store, now=self._live.clock.now)
+        rules = TradeRules(THRESHOLDS, Sizing(Decimal(SIZE), Decimal("0.01")), self.limits)
+        return Trader(self.venue, rules, cash(self._live), self._ids, safety)
+
+
+@dataclass
+class Played:
+    """A trial under way."""
+
+    live: Stand
+    rng: random.Random
+    truth: Truth
+    hands: Hands
+    handed_on: str
+    takeovers: int = 0
+    faults: int = 0
+
+    @property
+    def sent(self) -> int:
+        """Orders that were written down."""
+        return len(self.hands.store.intended)
+
+    async def run(self, orders: int) -> None:
+        """Trade until so many orders were written down, then let everything come to its end."""
+        for spec in STANDING:
+            self.live.fail(**spec)
+        while self.sent < orders:
+            await self._step()
+        await self._end()
+
+    async def _step(self) -> None:
+        rng, live = self.rng, self.live
+        if rng.random() < _SPELL:
+            live.fail(**rng.choice(SPELLS))
+        if rng.random() < _TAKEOVER:
+            await self._take_over()
+        self._show()
+        if rng.random() < _STRANGER:
+            self._strange()
+        elif rng.random() < _BACK:
+            self._trade_back()
+        await self._pass({ticker: rng.choice(_SCORES) for ticker in TICKERS})
+
+    async def _pass(self, scores: dict[str, float] | None) -> None:
+        self.live.clock.pass_by(1)
+        self.hands.at = self.live.clock.now()
+        await self.hands.run(scores, seconds=0)
+
+    def _show(self) -> None:
+        """Another price, and enough of it."""
+        cents = self.rng.randint(30, 70)
+        book = OrderBook(
+            bids=ladder((f"0.{cents - 1}", 15), (f"0.{cents - 2}", 900)),
+            asks=ladder((f"0.{cents}", 15), (f"0.{cents + 1}", 900)),
+        )
+        for ticker in TICKERS:
+            # In a pause nobody can: then there is no book, or only half of one.
+            with suppress(Rejected):
+                self.live.put(book, ticker)
+            self.hands.books[ticker] = book
+
+    def _strange(self) -> None:
+        """The owner trades by hand: at the market, or an order that rests at the best price."""
+        ticker, side = self.rng.choice(TICKERS), self.rng.choice(tuple(Side))
+        best = self.hands.books[ticker].against(side)[0].price
+        waits = self.rng.random() < 0.3
+        cents = int(best * 100) - (side.sign if waits else 0)
+        self._place(ticker, side, self.rng.randint(1, 2 * SIZE) * CONTRACT, cents, waits=waits)
+
+    def _trade_back(self) -> None:
+        """The owner ends what he holds beside the bot: else it could never exit again."""
+        for ticker in TICKERS:
+            held = self.truth.foreign(ticker, self.hands.store.intended)
+            if held:
+                side = Side.SELL if held > 0 else Side.BUY
+                self._place(ticker, side, abs(held), 50 - 30 * side.opposite.sign, waits=False)
+
+    def _place(self, ticker: str, side: Side, units: int, cents: int, *, waits: bool) -> None:
+        life = TimeInForce.GTC if waits else TimeInForce.IOC
+        wanted = replace(request(side, 1, cents, ticker=ticker, time_in_force=life), size=units)
+        with suppress(Rejected):
+            self.live.exchange.place(self.live.ann, wanted)
+
+    async def _take_over(self) -> None:
+        """The trader dies between two passes; the next knows what was kept, and nothing else."""
+        venue = venue_on(self.live.trading, self.live.clock, MOST_CONTRACTS)
+        for _ in range(60):
+            with suppress(ExchangeError):
+                self.handed_on = await venue.open_term(self.handed_on)
+                break
+            self.live.clock.pass_by(1)
+        else:
+            raise TrialFailed("no term began within a minute")
+        self.hands.venue = venue  # type: ignore[assignment]  # the real one
+        self.hands.restart()
+        self.takeovers += 1
+
+    async def _end(self) -> None:
+        self.faults = sum(fault["fired"] for fault in self.live.faults.listing())
+        self.live.faults.clear()
+        self.live.exchange.cancel_all(self.live.ann, None)
+        for _ in range(120):
+            await self._pass(None)
+            if not self.hands.trader.unresolved:
+                return
+        raise TrialFailed(f"no end after 2 minutes: {self.hands.trader.unresolved}")
+
+
+#: A fill as both sides have it: its name, whose it is, and what it moved.
+Line = tuple[str, str, str, Side, Decimal, Decimal, Decimal]
+
+
+def cash(live: Stand) -> Decimal:
+    """All the account has at the exchange."""
+    return sum((money_dollars(amount) for amount in live.ann.cash.values()), ZERO)
+
+
+def line(fill: Filled) -> Line:
+    """A fill of the exchange's own record."""
+    amounts = size_contracts(fill.size), price_dollars(fill.price), money_dollars(fill.fee)
+    return (fill.trade_id, fill.client_order_id, fill.ticker, fill.side, *amounts)
+
+
+def moved(lines: Iterable[Line]) -> tuple[Decimal, dict[str, Decimal]]:
+    """What fills do to cash and positions: a contract sold is a debt of up to a dollar."""
+    paid, held = ZERO, dict.fromkeys(TICKERS, ZERO)
+    for _, _, ticker, side, size, price, fee in lines:
+        paid += side.sign * size * price + fee
+        held[ticker] += side.sign * size
+    owed = sum((-size for size in held.values() if size < 0), ZERO)
+    return -paid - owed, held
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What so many orders came to; nothing of `broken` may be there."""
+
+    orders: int
+    taken: int
+    fills: int
+    foreign: int
+    in_doubt: int
+    takeovers: int
+    exits: int
+    faults: int
+    broken: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"{self.orders} orders written down ({self.exits} exits), {self.taken} taken by the "
+            f"exchange, {self.fills} fills, {self.in_doubt} times in doubt; {self.faults} faults, "
+            f"{self.takeovers} takeovers, {self.foreign} fills of a stranger: 0 duplicates, 0 lost "
+            "fills, 0 positions opened by an exit, books equal to the cent"
+        )
+
+
+def verdict(played: Played, start: Decimal) -> Verdict:
+    """Hold what was booked against the exchange's own record."""
+    store, truth, live = played.hands.store, played.truth, played.live
+    ours = [fill for fill in truth.fills if fill.client_order_id in store.intended]
+    leaving = {name for name, order in store.intended.items() if order.aim is Aim.LEAVE}
+    ended = [event.execution for event in store.events if isinstance(event, OrderEnded)]
+    booked: list[Line] = [
+        (f.fill_id, f.client_order_id, f.ticker, f.side, f.size, f.price, f.fee)
+        for execution in ended
+        for f in execution.fills
+    ]
+    return Verdict(
+        orders=played.sent,
+        taken=len(truth.taken.keys() & store.intended.keys()),
+        fills=len(ours),
+        foreign=len(truth.fills) - len(ours),
+        in_doubt=sum(isinstance(event, OrderUnresolved) for event in store.events),
+        takeovers=played.takeovers,
+        exits=len(leaving),
+        faults=played.faults,
+        broken=(
+            *twice(truth.taken, store.intended),
+            *not_the_same(Counter(booked), Counter(map(line, ours))),
+            *turned([fill for fill in ours if fill.client_order_id in leaving]),
+            *_sums(played, start, booked, list(map(line, truth.fills)), cash(live)),
+        ),
+    )
+
+
+def twice(taken: Counter[str], intended: Iterable[str]) -> list[str]:
+    """Orders that the exchange has more than once."""
+    return [f"order {name} was taken {taken[name]} times" for name in intended if taken[name] > 1]
+
+
+def not_the_same(booked: Counter[Line], there: Counter[Line]) -> list[str]:
+    """Fills that only one side has, or that one has more often."""
+    lost = [f"not booked: {one}" for one in (there - booked).elements()]
+    return lost + [f"booked, but not there: {one}" for one in (booked - there).elements()]
+
+
+def turned(exits: Iterable[Filled]) -> list[str]:
+    """Exits after which more was held than before, or of the other side."""
+    found = []
+    for fill in exits:
+        before = fill.position - fill.side.sign * fill.size
+        if abs(fill.position) >= abs(before) or fill.position * before < 0:
+            found.append(f"exit {fill.client_order_id}: {before} became {fill.position}")
+    return found
+
+
+def _sums(
+    played: Played, start: Decimal, booked: list[Line], everything: list[Line], there: Decimal
+) -> list[str]:
+    """Where cash or positions differ: ours from our fills, and the exchange's from all."""
+    portfolio, live = played.hands.trader.portfolio, played.live
+    gain, held = moved(booked)
+    change, positions = moved(everything)
+    sums = {
+        "our cash": (portfolio.cash, start + gain),
+        "the exchange's cash": (there, start + change),
+        "what was kept of our cash": (played.hands.store.portfolio.cash, portfolio.cash),
+    }
+    for ticker in TICKERS:
+        sums[f"our {ticker}"] = portfolio.size(ticker), held[ticker]
+        at_exchange = size_contracts(live.ann.position(ticker))
+        sums[f"the exchange's {ticker}"] = at_exchange, positions[ticker]
+    return [f"{name} is {is_}, not {ought}" for name, (is_, ought) in sums.items() if is_ != ought]
+
+
+async def played(orders: int, seed: int) -> Verdict:
+    """Trade until so many orders were written down. Raises TrialFailed if one has no end."""
+    with stamina.set_testing(True, attempts=2):
+        async with stand(limit=MOST_CONTRACTS, opened=False) as live:
+            live.exchange.state.accounts["ann"].cash.update(dict.fromkeys((0, 2), 10**6 * DOLLAR))
+            start, truth = cash(live), Truth("ann")
+            live.exchange.subscribe(truth.on_event)
+            live.faults.sleep = _passing(live)
+            handed_on = await live.venue.open_term(None)
+            names = (f"t{seed}-{number}" for number in count(1))
+            trial = Played(live, random.Random(seed), truth, Hands(live, names), handed_on)
+            await trial.run(orders)
+            return verdict(trial, start)
+
+
+def _passing(live: Stand) -> Callable[[float], Awaitable[None]]:
+    async def sleep(seconds: float) -> None:
+        live.clock.pass_by(seconds)
+
+    return sleep
+
+
+def main(argv: Sequence[str]) -> int:
+    """1 if anything was booked twice, lost, opened by an exit, or does not add up."""
+    parser = argparse.ArgumentParser(prog="python -m trials.orders", description=__doc__)
+    parser.add_argument("--orders", type=int, default=10_000, help="orders to write down")
+    parser.add_argument("--seed", type=int, default=1, help="what fails, and when")
+    spell_out()
+    wanted = parser.parse_args(argv)
+    # Thousands of reads are asked again: each in a line would hide what came of it.
+    stamina.instrumentation.set_on_retry_hooks(())
+    try:
+        found = asyncio.run(played(wanted.orders, wanted.seed))
+    except TrialFailed as failure:
+        sys.stdout.write(f"FAILED {failure}\n")
+        return 1
+    for fault in found.broken[:20]:
+        sys.stdout.write(f"FAILED {fault}\n")
+    if not found.broken:
+        sys.stdout.write(f"{found.line}\n")
+    return 1 if found.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
