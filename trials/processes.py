@@ -175,6 +175,12 @@ class Started:
         return int(peak.split()[1]) / 1_024
 
     @property
+    def cpu_seconds(self) -> float:
+        """Processor time it took so far, as Linux tells it."""
+        ticks = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def words(self) -> str:
         """All it said."""
         return (self.folder / "stdout.txt").read_text()

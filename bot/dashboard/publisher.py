@@ -55,7 +55,7 @@ LEAST_INTERVAL: Final = 5.0
 PACK_APART: Final = 50_000
 _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
 #: Seconds between two looks for newer quotes; who waits for news is woken for them less often.
-REFRESH_EVERY: Final = 0.05
+REFRESH_EVERY: Final = 0.03
 WAKE_EVERY: Final = 1.0
 _EMPTY: Final = "its book is empty"
 
@@ -101,6 +101,7 @@ class Publisher:
         self._seen_at: dict[str, float] = {}
         self._refusals: dict[str, str] = {}
         self._quotes, self._waiting_quotes = NewerQuotes(), False
+        self._unproved: set[str] = set()
         self._woke_at = float("-inf")
 
     def on_events(self, events: Sequence[Event]) -> None:
@@ -167,10 +168,14 @@ class Publisher:
 
     async def refresh(self, stream: StreamedQuotes, at: datetime) -> None:
         """Let newer quotes be seen at once; who waits for news is woken once a second at most."""
-        changed = [ticker for ticker in stream.take_changed() if ticker in self._views]
-        if changed or self._waiting_quotes:
-            self._quotes.note(stream.proved_books(changed))
-            await self._show_quotes(at)
+        changed = [t for t in stream.take_changed() | self._unproved if t in self._views]
+        if not changed and not self._waiting_quotes:
+            return
+        books = stream.proved_books(changed)
+        # What cannot be believed now may be a moment later, without another change.
+        self._unproved = set(changed) - set(books.tickers)
+        self._quotes.note(books)
+        await self._show_quotes(at)
 
     async def _show_quotes(self, at: datetime) -> None:
         before, self._waiting_quotes = self._plain, False

@@ -20,6 +20,7 @@ class Stream:
         """`seen` is when the last pass saw its book."""
         self.ticker = ticker
         self.seen = seen
+        self.is_proved = True
         self.turn(NEWER, 1)
 
     def turn(self, book, seconds):
@@ -31,7 +32,8 @@ class Stream:
         return changed
 
     def proved_books(self, tickers):
-        return Books.of([(ticker, self.at.timestamp(), self.book) for ticker in tickers])
+        shown = tickers if self.is_proved else ()
+        return Books.of([(ticker, self.at.timestamp(), self.book) for ticker in shown])
 
 
 @pytest.fixture
@@ -129,6 +131,17 @@ async def test_what_is_shown_while_quotes_are_packed_wins_and_they_follow(
     shown.publisher.show_notices(())
     await work
 
+    await shown.publisher.refresh(stream, stream.at)
+
+    assert shown.market["yes_bid"] == 60.0
+
+
+async def test_a_book_that_is_proved_a_moment_later_is_shown_then(shown, stream):
+    stream.is_proved = False
+    await shown.publisher.refresh(stream, stream.at)
+    assert shown.market["yes_bid"] == 52.0
+
+    stream.is_proved = True
     await shown.publisher.refresh(stream, stream.at)
 
     assert shown.market["yes_bid"] == 60.0
