@@ -64,7 +64,7 @@ tables: $(VENV)/.dev
 
 ## docs: the documentation as a site, in site/; a broken link fails
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --quiet --strict
+	PYTHONPATH="$(CURDIR)" $(BIN)/mkdocs build --quiet --strict
 
 ## bench: ratios against a floor measured in the same run
 bench: $(VENV)/.dev

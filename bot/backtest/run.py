@@ -6,9 +6,10 @@ ready; a run is the trader, the review, the paper venue and the account over tha
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from bot.backtest import baselines
 from bot.backtest.cycles import Cycles
@@ -72,6 +73,12 @@ def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
     engine = BacktestEngine(
         scored_tape.scores, scored_tape.cycles, scored_tape.markets, rules, trader
     )
-    asyncio.run(engine.run(scored_tape.tape.trades))
+    _completed(engine.run(scored_tape.tape.trades))
     start = Portfolio.of_cash(cash)
     return outcome(engine.events, start, trader.equity, scored_tape.tape, scored_tape.cycles)
+
+
+def _completed(work: Coroutine[Any, Any, None]) -> None:
+    """Run it on a loop of its own, in a thread: the caller may have a loop, as a notebook has."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
