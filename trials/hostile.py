@@ -18,9 +18,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from trials.processes import HOST, Nursery, until
+from trials.processes import HOST, Nursery, Started, TrialFailed, until
 
 #: Megabytes that a service may hold whatever it is sent.
 MOST: Final = 512.0
@@ -145,6 +145,12 @@ def hostile(attack: Attack) -> Iterator[tuple[str, Callable[[], int]]]:
         loop.close()
 
 
+def _faulty(service: Started) -> dict[str, Any] | None:
+    """Its health, once that gives a reason."""
+    health = service.get("/health")
+    return health if health and health["reasons"] else None
+
+
 async def _ended(server: asyncio.Server) -> None:
     """Close it, and break off what it is still sending."""
     server.close()
@@ -168,8 +174,10 @@ def held(attack: Attack, folder: Path, seconds: float) -> tuple[float, str]:
         try:
             until(attacks, "the service asks the exchange")
             time.sleep(seconds)
-            health = service.get("/health") or {}
-            return service.peak, "; ".join(health.get("reasons", ["no answer"]))
+            health = until(lambda: service.get("/health"), "the service answers")
+            with suppress(TrialFailed):
+                health = until(lambda: _faulty(service), "the service says what is wrong")
+            return service.peak, "; ".join(health["reasons"])
         finally:
             service.end()
 

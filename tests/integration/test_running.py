@@ -568,6 +568,11 @@ async def test_a_defect_beside_the_loop_ends_the_process(here, monkeypatch):
 # What people ask
 
 
+def stands(holder):
+    """Whether the loop shown there has stopped."""
+    return not holder.status.running
+
+
 async def test_two_services_answer_as_one_over_their_own_routes(here):
     settings = here.settings()
     apps = [create_app(lambda: running(settings), facts_of(settings)) for _ in range(2)]
@@ -585,7 +590,8 @@ async def test_two_services_answer_as_one_over_their_own_routes(here):
         assert killed.json() == {"status": "killed", "reason": "odd prices"}
         await until(lambda: apps[0].state.services.snapshot_holder.status.killed == "odd prices")
         assert (await other.post("/bot/stop")).json() == {"status": "stopped"}
-        for one in (leader, other):
+        for one, app in zip((leader, other), apps, strict=True):
+            await until(partial(stands, app.state.services.snapshot_holder))
             status = (await one.get("/bot/status")).json()
             assert (status["running"], status["killed"]) == (False, "odd prices")
         assert (await leader.post("/bot/resume")).json() == {"status": "resumed"}
