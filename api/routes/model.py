@@ -1,12 +1,14 @@
 """`/model`: what the model is, whether it still knows what it sees, and how good it was."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter
 
 from api.deps import CurrentServices
 from api.schemas.model import DriftView, ModelView, PerformanceView, TrackRecordView
+from bot.core.model.families import family_of
+from bot.model.prediction_grader import ALL
 
 router = APIRouter(prefix="/model", tags=["model"])
 
@@ -35,7 +37,16 @@ async def performance(services: CurrentServices) -> TrackRecordView:
         waiting=record.waiting,
         lapsed=record.lapsed,
         groups=groups,
+        general=_general(groups, services.model.card),
     )
+
+
+def _general(groups: Iterable[str], card: Mapping[str, object] | None) -> list[str] | None:
+    training = (card or {}).get("training")
+    kinds = training.get("kinds") if isinstance(training, Mapping) else None
+    if not isinstance(kinds, Mapping):
+        return None
+    return [name for name in groups if name != ALL and family_of(name) not in kinds]
 
 
 def _plain(card: Mapping[str, object] | None) -> dict[str, object] | None:

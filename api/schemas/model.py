@@ -69,3 +69,7 @@ class TrackRecordView(Shape):
     waiting: Count
     lapsed: Count
     groups: dict[str, PerformanceView]
+    general: list[str] | None = Field(
+        description="Groups of a kind the model was not trained on, which the general one scores; "
+        "null without a card that tells"
+    )

@@ -75,12 +75,12 @@ function Panels({ state, bot }) {
         <FunnelPanel />
       </div>
       <PositionsPanel bot={bot} />
-      <Tabs place={place} state={state} bot={bot} />
+      <Tabs place={place} rest={rest} state={state} bot={bot} />
     </>
   );
 }
 
-function Tabs({ place, state, bot }) {
+function Tabs({ place, rest, state, bot }) {
   const [name, , Tab] = TABS.find(([one]) => one === place) ?? TABS[0];
   return (
     <section class="panel tabs" aria-label="Panels by theme">
@@ -92,7 +92,7 @@ function Tabs({ place, state, bot }) {
         ))}
       </nav>
       <div class="tab" key={name}>
-        <Tab state={state} bot={bot} />
+        <Tab state={state} bot={bot} rest={rest} />
       </div>
     </section>
   );

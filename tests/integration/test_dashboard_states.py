@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from bot.clock import SystemClock
+from bot.core.account.round_trips import RoundTrip
+from bot.core.market.market import Side
 from bot.dashboard.snapshot import bot_view
+from bot.ports.account_history import ClosedTrade, EquityCurve, EquityPoint, Page
 from tests.support.api_world import (
     READ_TOKEN,
     STATUS,
     TOKEN,
     TOKENS,
+    NoPast,
     World,
     full_state,
     market,
@@ -183,3 +188,89 @@ def test_a_service_that_goes_away_is_said_and_found_again(chromium, world):
         assert "cannot be read" in one.text(".condition .why")
         one.page.context.set_offline(False)
         one.wait_for("RUNNING", ".condition .state")
+
+
+class Past(NoPast):
+    """Three minutes of equity, and a trade that ended by settlement in each."""
+
+    def __init__(self, last):
+        self.minutes = [last - timedelta(minutes=10 * back) for back in (2, 1, 0)]
+
+    async def trades(self, wanted):
+        rows = [settled(f"KX{n}", at) for n, at in enumerate(self.minutes)]
+        return Page(
+            [one for one in reversed(rows) if one.closed_at >= (wanted.since or one.closed_at)],
+            None,
+        )
+
+    async def equity(self, start, end, step):
+        points = [
+            EquityPoint(
+                minute=at,
+                equity=Decimal(10_000 + n),
+                cash=Decimal(10_000),
+                realised=Decimal(n),
+                fees=Decimal(0),
+                exposure=Decimal(0),
+            )
+            for n, at in enumerate(self.minutes)
+        ]
+        return EquityCurve(points, step, self.minutes[0], 0.0)
+
+
+def settled(ticker, at):
+    trip = RoundTrip(
+        side=Side.BUY,
+        opened_at=at - timedelta(minutes=1),
+        size=Decimal(10),
+        entry_price=Decimal("0.40"),
+        exit_price=Decimal(1),
+        gross=Decimal(6),
+        fees=Decimal("0.17"),
+    )
+    return ClosedTrade(ticker, f"{ticker}?", None, None, trip, at, "settlement")
+
+
+def test_a_click_on_the_curve_shows_the_trades_of_that_time(chromium, world):
+    world.clock = SystemClock()
+    world.past = Past(SystemClock().now().replace(second=0, microsecond=0))
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        plot = one.page.locator("#equity .u-over").first
+        # The middle of the curve is the middle of its three minutes.
+        plot.click()
+        one.wait_for("all times", ".tab .tools")
+        one.page.locator("[aria-label='Trades table'] tbody tr").wait_for()
+
+        (row,) = one.rows("[aria-label='Trades table']")
+        assert row[2].startswith("KX1")
+        assert (row[-1], row[-3]) == ("settlement", "+5.83")
+        one.page.get_by_role("link", name="all times").click()
+        one.wait_for("3 of 3", ".tab .tools")
+        assert one.said == []
+
+
+DARK, LIGHT = "rgb(13, 16, 20)", "rgb(238, 241, 245)"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "chosen", "ground"),
+    [
+        ("dark", None, "rgb(13, 16, 20)"),
+        ("light", None, "rgb(238, 241, 245)"),
+        ("light", "dark", "rgb(13, 16, 20)"),
+    ],
+)
+def test_the_theme_is_that_of_the_system_or_the_one_chosen(chromium, world, scheme, chosen, ground):
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address, scheme=scheme) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        if chosen:
+            one.page.locator(".theme").click()
+
+        assert (
+            one.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+            == ground
+        )

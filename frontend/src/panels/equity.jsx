@@ -2,9 +2,9 @@
 
 import { useMemo } from "preact/hooks";
 import { serverNow } from "../data/api.js";
-import { axis, Chart, timeAxis } from "../ui/chart.jsx";
+import { axis, Chart, faint, timeAxis } from "../ui/chart.jsx";
 import { gain, money, time } from "../ui/format.js";
-import { useAnswer } from "../ui/hooks.js";
+import { tradesLink, useAnswer } from "../ui/hooks.js";
 import { Choice, Missing, Panel, useKept } from "../ui/parts.jsx";
 
 const HOUR = 3600;
@@ -46,6 +46,10 @@ function Curves({ points, notices, span, drawdown }) {
     [notices],
   );
   const [first, last] = [points[0], points.at(-1)];
+  const seconds = SPANS[span][2];
+  const pick = (at) => {
+    location.hash = tradesLink(at * 1000, seconds * 1000);
+  };
   const text = `Equity from ${money(first.equity)} at ${time(first.at)} to ${money(last.equity)} at ${time(last.at)}`;
   return (
     <>
@@ -53,10 +57,10 @@ function Curves({ points, notices, span, drawdown }) {
         <span class="key equity-key">Equity {money(last.equity)}</span>
         <span class="key realised-key">Start + realised {money(data[2].at(-1))}</span>
         <span class="muted">
-          {gain(last.equity - first.equity)} in this span · max drawdown by the minute {money(drawdown)}
+          {gain(last.equity - first.equity)} in this span · max drawdown by the minute {money(drawdown)} · click: trades of that time
         </span>
       </p>
-      <Chart label={text} height={150} data={data.slice(0, 3)} options={(colours) => curves(colours, marks)} shape={`${span} ${marks.length}`} />
+      <Chart label={text} height={150} data={data.slice(0, 3)} options={(colours) => curves(colours, marks)} shape={`${span} ${marks.length}`} onPick={pick} />
       <Chart label={`Drawdown in dollars, at most ${money(drawdown)}`} height={64} data={[data[0], data[3]]} options={falls} shape={span} />
     </>
   );
@@ -74,7 +78,7 @@ function columns(points) {
 }
 
 /** Above, right, below, left: the same in both, so that moments stand beneath each other. */
-const ROOM = [8, 14, 2, 0];
+const ROOM = [8, 28, 2, 0];
 /** A calm account is a line in the middle, not noise over the whole height. */
 function atLeast(_, low, high) {
   const room = Math.max((high - low) * 0.1, 0.5);
@@ -104,28 +108,48 @@ function falls(colours) {
     padding: ROOM,
     axes: [{ ...timeAxis(colours), show: false, size: 0 }, { ...axis(colours), values: dollars, size: 74, space: 24 }],
     scales: { y: { range: (_, low) => [Math.min((low ?? 0) * 1.1, -1), 0] } },
-    series: [{}, { label: "Drawdown", stroke: colours.down, width: 1, fill: `${colours.down}33`, points: { show: false } }],
+    series: [{}, { label: "Drawdown", stroke: colours.down, width: 1, fill: faint(colours.down), points: { show: false } }],
     legend: { show: false },
     cursor: { sync: { key: "equity" }, y: false, drag: { x: false, y: false } },
   };
 }
 
-/** A dashed line with its word where somebody stopped, killed or started the bot. */
+/** A dashed line where somebody stopped, killed or started the bot; one word for those that touch. */
 function drawMarks(plot, marks, colours) {
   const { ctx, bbox } = plot;
+  const right = bbox.left + bbox.width;
+  const places = marks.map(({ at, text }) => ({ x: plot.valToPos(at, "x", true), text }));
+  const seen = places.filter(({ x }) => x >= bbox.left && x <= right).sort((a, b) => a.x - b.x);
   ctx.save();
-  ctx.strokeStyle = colours.amber;
-  ctx.fillStyle = colours.amber;
+  ctx.strokeStyle = ctx.fillStyle = colours.amber;
   ctx.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.setLineDash([3, 3]);
-  for (const { at, text } of marks) {
-    const x = plot.valToPos(at, "x", true);
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+  for (const { x } of seen) {
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillText(text, x + 3, bbox.top + 10 * devicePixelRatio);
+  }
+  for (const { x, text } of gathered(seen)) {
+    const width = ctx.measureText(text).width;
+    ctx.fillText(text, x + 3 + width > right ? x - 3 - width : x + 3, bbox.top + 10 * devicePixelRatio);
   }
   ctx.restore();
 }
+
+/** Marks too close for words of their own, as one: the latest two, and how many more. */
+function gathered(places) {
+  const groups = [];
+  for (const one of places) {
+    const group = groups.at(-1);
+    if (group && one.x - group.last < CLOSE * devicePixelRatio) Object.assign(group, { last: one.x, words: [...group.words, one.text] });
+    else groups.push({ last: one.x, words: [one.text] });
+  }
+  return groups.map(({ last, words }) => {
+    const more = words.length > 2 ? `${words.length - 2} more, ` : "";
+    return { x: last, text: more + words.slice(-2).join(", ") };
+  });
+}
+
+/** Pixels that the words of a mark take. */
+const CLOSE = 150;

@@ -47,6 +47,7 @@ function Record({ data }) {
           {count(group.graded)} graded in {count(group.markets)} markets · {count(group.moved)} saw a move · {count(data.waiting)} wait · {count(data.lapsed)} lapsed
         </span>
       </div>
+      <General names={data.general} chosen={group === data.groups.ALL ? null : chosen} all={names.length - 1} />
       <dl class="figures small">
         <Mean name="Hit rate" mean={group.hit_rate} text={(value) => `${(value * 100).toFixed(1)}%`} title="of those that saw a move" />
         <Mean name="Brier" mean={group.brier} text={(value) => value.toFixed(4)} title="0.25 is a coin" />
@@ -57,6 +58,13 @@ function Record({ data }) {
       <Calibration bins={group.bins} />
     </>
   );
+}
+
+/** Which series the model was not trained on: what it says of them is worth less. */
+function General({ names, chosen, all }) {
+  if (names === null || names.length === 0 || (chosen && !names.includes(chosen))) return null;
+  const text = chosen ? "Scored by the general model: it was not trained on such markets" : `${names.length} of ${all} series are scored by the general model, not trained on such markets: ${names.join(", ")}`;
+  return <p class="note warn-text">▲ {text}</p>;
 }
 
 function Mean({ name, mean, text, title }) {

@@ -26,19 +26,26 @@ const query = (values) => {
   return given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
 };
 
-export function TradesTab() {
+/** What stands behind #trades/: from and to, if that is a time. */
+function within(rest) {
+  const [from, to] = (rest ?? "").split("/");
+  return Number.isNaN(Date.parse(from)) || Number.isNaN(Date.parse(to)) ? null : { from, to };
+}
+
+export function TradesTab({ rest }) {
+  const moment = within(rest);
   const [days, setDays] = useKept("trade-days", "all");
   const [ticker, setTicker] = useKept("trade-ticker", "");
   const [kinds, setKinds] = useKept("trade-kinds", []);
-  const from = since(days);
+  const from = moment ? moment.from : since(days);
   const answer = useAnswer(`trades?${query({ limit: 500, since: from })}`, 12);
-  const all = answer.data?.trades ?? [];
+  const all = (answer.data?.trades ?? []).filter((one) => !moment || one.closed_at <= moment.to);
   const rows = all.filter((one) => fits(one, ticker, kinds));
   const chips = KINDS.map(([name, text, test]) => [name, text, all.filter(test).length]);
   return (
     <>
       <div class="tools">
-        <Choice label="Days" all={DAYS} chosen={days} onChange={setDays} />
+        {moment ? <Moment moment={moment} /> : <Choice label="Days" all={DAYS} chosen={days} onChange={setDays} />}
         <Chips label="Trades to show" all={chips} chosen={kinds} onChange={setKinds} />
         <label class="search">
           Market
@@ -47,7 +54,7 @@ export function TradesTab() {
         <Download path={`trades.csv?${query({ since: from })}`} name="trades.csv" />
         <span class="muted">
           {rows.length} of {all.length}
-          {answer.data?.next_cursor ? ", the newest" : ""}
+          {answer.data?.next_cursor ? ` of the ${answer.data.count} newest` : ""}
         </span>
       </div>
       <Missing answer={answer} what="the trades" />
@@ -56,6 +63,12 @@ export function TradesTab() {
     </>
   );
 }
+
+const Moment = ({ moment }) => (
+  <span>
+    closed {time(moment.from)} to {time(moment.to)} <a href="#trades">all times</a>
+  </span>
+);
 
 const KINDS = [
   ["won", "▲ won", (one) => one.pnl > 0],

@@ -52,6 +52,7 @@ function Tape({ data }) {
         label="Whales"
         columns={tapeColumns(ends)}
         rows={rows}
+        most={30}
         id={(row) => `${row.timestamp} ${row.ticker} ${row.type} ${row.price} ${row.size}`}
         empty="No whale fits."
       />

@@ -5,10 +5,18 @@ import uPlot from "uplot";
 
 /** The colours of the page, for a canvas that knows no style sheet. */
 export function palette() {
-  const style = getComputedStyle(document.documentElement);
-  const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return Object.fromEntries(["text", "muted", "line", "accent", "up", "down", "amber", "panel"].map((name) => [name, of(name)]));
+  const probe = document.body.appendChild(document.createElement("i"));
+  const of = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = Object.fromEntries(["text", "muted", "line", "accent", "up", "down", "amber", "panel"].map((name) => [name, of(name)]));
+  probe.remove();
+  return found;
 }
+
+/** A colour of the palette that lets through what is behind it. */
+export const faint = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.2)");
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const two = (n) => String(n).padStart(2, "0");
@@ -34,8 +42,11 @@ export function axis(colours) {
   };
 }
 
-/** `options(colours)` gives what uPlot takes but for the size; `shape` names when it must be made anew. */
-export function Chart({ options, data, height, label, shape = "" }) {
+/**
+ * `options(colours)` gives what uPlot takes but for the size; `shape` names when it must be made anew.
+ * `onPick` gets the x below the pointer when it is clicked.
+ */
+export function Chart({ options, data, height, label, shape = "", onPick }) {
   const box = useRef(null);
   const plot = useRef(null);
   const theme = useTheme();
@@ -48,6 +59,8 @@ export function Chart({ options, data, height, label, shape = "" }) {
       place,
     );
     plot.current = chart;
+    const pick = () => chart.cursor.idx != null && onPick(chart.data[0][chart.cursor.idx]);
+    if (onPick) chart.over.addEventListener("click", pick);
     const watch = new ResizeObserver(() => chart.setSize({ width: width(), height }));
     watch.observe(place);
     return () => {
@@ -56,7 +69,7 @@ export function Chart({ options, data, height, label, shape = "" }) {
     };
   }, [theme, height, shape]);
   useEffect(() => plot.current?.setData(data), [data]);
-  return <div class="chart" ref={box} role="img" aria-label={label} />;
+  return <div class={onPick ? "chart clickable" : "chart"} ref={box} role="img" aria-label={label} />;
 }
 
 function useTheme() {

@@ -52,4 +52,7 @@ function decoded(text) {
   }
 }
 
+/** The trades around a moment: both in ms. */
+export const tradesLink = (at, around) => `#trades/${new Date(at - around).toISOString()}/${new Date(at + around).toISOString()}`;
+
 export const marketLink = (ticker) => `#market/${encodeURIComponent(ticker)}`;

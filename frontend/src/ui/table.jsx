@@ -6,13 +6,13 @@ const MOST = 200;
 
 /**
  * columns: {key, label, num, rank, sort, cell, title}. `sort` is the value of a row, `rank` 2 or 3
- * the earlier to go on narrow screens. `first` is [key, descending].
+ * the earlier to go on narrow screens. `first` is [key, descending], `most` how many rows show at first.
  */
-export function Table({ label, columns, rows, id, first, empty, mark }) {
+export function Table({ label, columns, rows, id, first, empty, mark, most = MOST }) {
   const [order, setOrder] = useState(first ?? null);
   const [all, setAll] = useState(false);
   const shown = sorted(rows, columns, order);
-  const cut = all ? shown : shown.slice(0, MOST);
+  const cut = all ? shown : shown.slice(0, most);
   const turn = (key) => setOrder((now) => [key, now?.[0] === key ? !now[1] : true]);
   return (
     <div class="scroll" role="region" aria-label={`${label} table`} tabIndex={0}>

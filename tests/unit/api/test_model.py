@@ -43,3 +43,21 @@ async def test_the_record_says_what_became_of_each_prediction(world):
     assert record["groups"]["KXS"]["graded"] == 1
     assert record["groups"]["ALL"]["hit_rate"] == {"value": 1.0, "interval": None, "rows": 1}
     assert record["groups"]["ALL"]["bins"] == [{"rows": 1, "score": 0.8, "up": 1.0}]
+
+
+async def test_the_record_names_what_the_general_model_scores(world):
+    room = Room()
+    room.see(0, A=book("0.50", "0.52"))
+    room.see(11, A=book("0.54", "0.56"))
+    known: dict[str, dict[str, object]] = {
+        "trained on it": {"training": {"kinds": {"KXS": {}}}},
+        "trained on others": {"training": {"kinds": {"index range": {}}}},
+        "of an older version": {"name": "x"},
+    }
+    found = {}
+    for name, card in known.items():
+        world.model = ModelMonitor(card, {}, room.grader)
+        async with opened(world.app()) as client:
+            found[name] = (await client.get("/model/performance")).json()["general"]
+
+    assert found == {"trained on it": [], "trained on others": ["KXS"], "of an older version": None}
