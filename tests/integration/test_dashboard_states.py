@@ -274,3 +274,31 @@ def test_the_theme_is_that_of_the_system_or_the_one_chosen(chromium, world, sche
             one.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
             == ground
         )
+
+
+class HalfAnswered:
+    """An application that begins to answer one path and never ends."""
+
+    def __init__(self, app, path):
+        self.app, self.path = app, path
+
+    async def __call__(self, scope, receive, send):
+        async def begun(message):
+            if message["type"] == "http.response.body":
+                half = {"type": "http.response.body", "body": b"{", "more_body": True}
+                await send(half)
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            else:
+                await send(message)
+
+        await self.app(scope, receive, begun if scope.get("path") == self.path else send)
+
+
+def test_an_answer_that_never_ends_fails_its_panel_and_stops_no_other(chromium, world):
+    shown(world, status())
+
+    with served(HalfAnswered(world.app(), "/positions")) as address, tab(chromium, address) as one:
+        one.wait_for("the positions cannot be read: no answer in time", "#positions")
+        with one.page.expect_request("**/bot/status"):
+            one.wait_for("RUNNING", ".condition .state")

@@ -43,7 +43,7 @@ export async function read(path, headers = {}, signal = AbortSignal.timeout(PATI
 export async function download(path, name) {
   const answer = await read(path, {}, AbortSignal.timeout(LONG));
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(await content(answer, "blob"));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), LONG);
@@ -54,15 +54,27 @@ export async function act(path) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const url = new URL(path.replace(/^\//, ""), acting).href;
   const signal = AbortSignal.timeout(LONG);
-  return (await send(url, { method: "POST", headers, signal, cache: "no-store" })).json();
+  return content(await send(url, { method: "POST", headers, signal, cache: "no-store" }));
 }
+
+/** What an answer holds; one that breaks off or never ends is a failure like one that never came. */
+export async function content(answer, kind = "json") {
+  try {
+    return await answer[kind]();
+  } catch (error) {
+    throw error instanceof SyntaxError ? new Failure(0, "an answer that is no JSON") : broken(error);
+  }
+}
+
+/** A body that is cut off in time is an AbortError, a request that is cut off a TimeoutError. */
+const broken = (error) => new Failure(0, ["TimeoutError", "AbortError"].includes(error.name) ? "no answer in time" : "no connection");
 
 async function send(url, options) {
   let answer;
   try {
     answer = await fetch(url, { ...options, credentials: "omit" });
   } catch (error) {
-    throw new Failure(0, error.name === "TimeoutError" ? "no answer in time" : "no connection");
+    throw broken(error);
   }
   noteTime(answer.headers.get("date"));
   if (answer.ok || answer.status === 304) return answer;

@@ -1,7 +1,7 @@
 // Keeps what is known up to date. The state is pushed where that works and polled where it does not;
 // everything else is asked for one request at a time, whatever panel is due.
 
-import { Failure, read, tokens } from "./api.js";
+import { content, Failure, read, tokens } from "./api.js";
 import { messages } from "./messages.js";
 import { pacer } from "./pacer.js";
 import { get, set } from "./store.js";
@@ -177,7 +177,7 @@ async function readState() {
   await reading(async () => {
     const answer = await read("state/full", etag ? { "If-None-Match": etag } : {});
     if (answer.status === 304) return {};
-    const state = await answer.json();
+    const state = await content(answer);
     etag = answer.headers.get("etag");
     return { state, bot: newer(state.bot, get().bot) };
   });
@@ -185,7 +185,7 @@ async function readState() {
 
 async function readStatus() {
   await reading(async () => {
-    const bot = await (await read("bot/status")).json();
+    const bot = await content(await read("bot/status"));
     statusAt = Date.now();
     return { bot };
   });
@@ -225,7 +225,7 @@ async function readPanel(path) {
   const put = (answer) => set({ answers: { ...get().answers, [path]: answer } });
   const askedAt = Date.now();
   try {
-    const data = await (await read(path)).json();
+    const data = await content(await read(path));
     put({ data, failure: null, askedAt, at: Date.now() });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
