@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from fastapi import APIRouter
 
 from api.deps import CurrentServices
-from api.schemas.model import DriftView, ModelView, PerformanceView, TrackRecordView
+from api.schemas.model import DriftView, FillGroupView, ModelView, PerformanceView, TrackRecordView
 from bot.core.model.families import family_of
 from bot.model.prediction_grader import ALL
 
@@ -26,11 +26,12 @@ async def model(services: CurrentServices) -> ModelView:
     )
 
 
-@router.get("/performance", summary="Track record of the predictions")
+@router.get("/performance", summary="Track record of the predictions, and what fills were worth")
 async def performance(services: CurrentServices) -> TrackRecordView:
-    """Hit rate, Brier, log loss, calibration and cents after costs, by group of markets."""
+    """Hit rate, Brier, log loss, calibration and cents after costs by group; markouts of fills."""
     # Tens of thousands of grades take a while to sum up: not on the loop.
     record = await asyncio.to_thread(services.model.track_record)
+    fills = [FillGroupView.model_validate(one) for one in services.model.fills.groups()]
     groups = {name: PerformanceView.model_validate(one) for name, one in record.groups.items()}
     return TrackRecordView(
         horizon_seconds=record.horizon,
@@ -38,6 +39,7 @@ async def performance(services: CurrentServices) -> TrackRecordView:
         lapsed=record.lapsed,
         groups=groups,
         general=_general(groups, services.model.card),
+        fills=fills,
     )
 
 

@@ -59,10 +59,25 @@ class PerformanceView(Shape):
     bins: list[BinView]
 
 
+class FillGroupView(Shape):
+    """Markouts of fills: where the mid was so many seconds later, on the position's side.
+
+    In cents a contract from the price of the fill, before fees; after an exit that is what staying
+    would have gained. Null where no fill of them saw a two-sided book in time.
+    """
+
+    category: str
+    kind: Literal["entry_long", "entry_short", "exit_taken", "exit_rested"]
+    fills: Count
+    contracts: Number
+    after: dict[str, MeanView | None] = Field(description="by seconds: 1, 5, 10, 60")
+
+
 class TrackRecordView(Shape):
     """Track record of the predictions, by group of markets; `ALL` is all of them.
 
-    `waiting` have their horizon ahead, `lapsed` saw no two-sided book in time.
+    `waiting` have their horizon ahead, `lapsed` saw no two-sided book in time. `fills` are those of
+    the account, once a minute has passed since.
     """
 
     horizon_seconds: Number
@@ -73,3 +88,4 @@ class TrackRecordView(Shape):
         description="Groups of a kind the model was not trained on, which the general one scores; "
         "null without a card that tells"
     )
+    fills: list[FillGroupView]

@@ -348,6 +348,7 @@ class _Views:
             "the markets": self.markets,
             "the whales": self.whales,
             "the decisions": self.decisions,
+            "the fills": self.examiner.fills,
             **({"the recording": world.recorder} if world.recorder else {}),
         }
 

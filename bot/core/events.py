@@ -12,6 +12,7 @@ from typing import TypeAlias
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import Execution, Fill, Order
+from bot.core.model.fill_markouts import FillKind
 from bot.core.risk.limits import Number, Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import Ending, Whale
@@ -291,6 +292,23 @@ class PredictionGraded:
 
 
 @dataclass(frozen=True, slots=True)
+class FillMarkedOut:
+    """A minute has passed since a fill: where the mid was (`core.model.fill_markouts`).
+
+    `markouts` in cents a contract, in the order of its horizons, None where no book came in time.
+    """
+
+    at: datetime
+    fill_id: str
+    ticker: str
+    category: str
+    kind: FillKind
+    size: Contracts
+    filled_at: datetime
+    markouts: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CycleFinished:
     """A cycle ended; the counts of what it saw."""
 
@@ -323,5 +341,6 @@ Event: TypeAlias = (
     | RegimeChanged
     | PnlMarked
     | PredictionGraded
+    | FillMarkedOut
     | CycleFinished
 )

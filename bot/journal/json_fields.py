@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, get_args
 from bot.core.events import (
     CycleStarted,
     Event,
+    FillMarkedOut,
     MarketSettled,
     OrderEnded,
     OrderFilled,
@@ -31,7 +32,13 @@ from bot.core.events import (
 
 Fields = Mapping[str, object]
 _OfMarket: TypeAlias = (
-    SignalMade | PositionOpened | PositionClosed | MarketSettled | PnlMarked | PredictionGraded
+    SignalMade
+    | PositionOpened
+    | PositionClosed
+    | MarketSettled
+    | PnlMarked
+    | PredictionGraded
+    | FillMarkedOut
 )
 
 #: What a line that is no event's may carry besides its words.

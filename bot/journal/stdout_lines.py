@@ -17,6 +17,7 @@ from bot.core.events import (
     EntriesStopped,
     Event,
     FetchFailed,
+    FillMarkedOut,
     MarketSettled,
     MarketsFetched,
     Noted,
@@ -37,6 +38,7 @@ from bot.core.events import (
 )
 from bot.core.market.money import ZERO, Contracts
 from bot.core.market.orders import Order, OrderStatus
+from bot.core.model.fill_markouts import HORIZONS
 from bot.journal.csv_rows import in_cents
 from bot.journal.json_fields import CycleFields
 from bot.journal.repeats import Repeat, Repeats
@@ -206,6 +208,12 @@ def _graded(event: PredictionGraded) -> str:
     )
 
 
+def _marked_out(event: FillMarkedOut) -> str:
+    known = zip(HORIZONS, event.markouts, strict=True)
+    after = [f"{s:g} s {'none' if move is None else f'{move:+.2f} c'}" for s, move in known]
+    return f"MARKOUT | {event.ticker} | {event.kind} {_size(event.size)} | {', '.join(after)}"
+
+
 def _order_text(order: Order) -> str:
     return f"{order.side} {_plain_size(order.size)} @ {in_cents(order.limit)}"
 
@@ -251,6 +259,7 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     RegimeChanged: (_main, logging.INFO, _regime),
     PnlMarked: (_pnl, logging.INFO, _marked),
     PredictionGraded: (_signals, logging.DEBUG, _graded),
+    FillMarkedOut: (_trades, logging.DEBUG, _marked_out),
     CycleFinished: (_main, logging.INFO, _finished),
 }
 #: Levels that depend on more than the kind of the event.

@@ -18,6 +18,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Floats
 from bot.core.model.drift import Drift, Spread, counted, psi, verdict
 from bot.core.signals.features import FEATURE_NAMES
+from bot.model.fill_markouts import FillMarkouts
 from bot.model.prediction_grader import PredictionGrader, TrackRecord
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
@@ -44,7 +45,7 @@ class _Today(Struct, frozen=True, array_like=True):
 
 
 class ModelMonitor:
-    """Fed with predictions; reports how the model is doing."""
+    """Fed with predictions; reports how the model is doing. `fills` follow what was traded."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class ModelMonitor:
     ) -> None:
         """`card` is that of the model, as written, None without one; `spreads` are its drift."""
         self.card = card
+        self.fills = FillMarkouts()
         self._grader = grader
         self._names = tuple(spreads)
         self._edges = np.array([one.edges for one in spreads.values()], dtype=np.float64)
@@ -78,21 +80,24 @@ class ModelMonitor:
         self._begin(None)
         self._is_known = True
         self._grader.restore(checkpoint)
+        self.fills.restore(checkpoint)
         self._take(checkpoint)
 
     def catch_up(self, news: CommittedChanges) -> None:
         """Apply what the leader committed since."""
         self._grader.catch_up(news)
+        self.fills.catch_up(news)
         self._take(news)
 
     def grade(
         self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> list[Event]:
-        """Grade earlier predictions; count what these books look like."""
+        """Grade earlier predictions and fills; count what these books look like."""
         self._begin(at.date())
         for part in predictions:
             self._count(part)
-        return self._grader.grade(at, predictions, markets)
+        graded = self._grader.grade(at, predictions, markets)
+        return [*graded, *self.fills.measured(at, predictions, markets)]
 
     def track_record(self) -> TrackRecord:
         """How good the predictions were."""

@@ -19,6 +19,7 @@ from bot.core.events import (
     EntriesStopped,
     Event,
     FetchFailed,
+    FillMarkedOut,
     MarketSettled,
     MarketsFetched,
     Noted,
@@ -39,6 +40,7 @@ from bot.core.events import (
 )
 from bot.core.market.money import ZERO, measured
 from bot.core.market.orders import Fill, OrderStatus
+from bot.core.model.fill_markouts import FillKind
 from bot.core.signals.regime import REGIMES
 from bot.core.whales.detector import WhaleType
 from bot.core.whales.endings import EndingKind
@@ -121,6 +123,9 @@ NOTED = EventCounters(
     {"kind": tuple(kind.value.lower() for kind in NoteKind)},
 )
 FILLS = EventCounters("fills_total", "Fills")
+MARKED_OUT = EventCounters(
+    "fills_marked_out_total", "Fills followed for a minute, by kind", {"kind": tuple(FillKind)}
+)
 CONTRACTS = EventCounters("filled_contracts_total", "Contracts that changed hands")
 FEES = EventCounters("fees_dollars_total", "Fees of fills, dollars")
 OPENED = EventCounters("positions_opened_total", "Positions opened")
@@ -152,6 +157,7 @@ COUNTERS: Final[tuple[EventCounters, ...]] = (
         RESUMED,
         NOTED,
         FILLS,
+        MARKED_OUT,
         CONTRACTS,
         FEES,
         OPENED,
@@ -251,4 +257,5 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     WhaleEnded: _by(WHALES_ENDED, lambda event: event.ending.fate.value),
     RegimeChanged: _by(REGIMES_CHANGED, lambda event: event.after.value),
     PredictionGraded: _by(GRADES, _result),
+    FillMarkedOut: _by(MARKED_OUT, lambda event: event.kind.value),
 }

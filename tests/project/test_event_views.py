@@ -43,14 +43,15 @@ TABLES = {
             "routine": ROUTINE,
             "the four files have rows for signals, orders, whales and P&L": GLOBAL
             | {"OrderRefused", "OrderUnresolved", "PositionOpened", "PositionClosed"}
-            | {"MarketSettled", "WhaleEnded", "OrderRested"},
+            | {"MarketSettled", "WhaleEnded", "OrderRested", "FillMarkedOut"},
         },
     ),
     "activity feed": Views(
         activity_feed._VIEWS,
         {
             "routine": ROUTINE,
-            "panels show the latest": frozenset({"SignalMade", "PnlMarked", "PredictionGraded"}),
+            "panels show the latest": frozenset({"SignalMade", "PnlMarked", "PredictionGraded"})
+            | {"FillMarkedOut"},
             "its end is shown": frozenset({"OrderSubmitted", "OrderRested", "OrderFilled"}),
             "in the whale history": frozenset({"WhaleEnded"}),
         },
@@ -62,7 +63,7 @@ TABLES = {
             "ordinary trading": frozenset({"SignalMade", "OrderSubmitted", "OrderRefused"})
             | {"OrderRested", "PositionOpened", "MarketSettled", "PnlMarked"},
             "conditions alert on what lasts": frozenset({"FetchFailed", "Noted", "RegimeChanged"}),
-            "measurements": frozenset({"PredictionGraded", "WhaleEnded"}),
+            "measurements": frozenset({"PredictionGraded", "WhaleEnded", "FillMarkedOut"}),
         },
     ),
 }

@@ -5,6 +5,7 @@ ratio of sums over clusters (Liang and Zeger, *Longitudinal data analysis using 
 models*, 1986). With fewer than `LEAST_MARKETS` markets there is no interval.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,16 +97,23 @@ def _numbers(tickers: tuple[str, ...]) -> NDArray[np.intp]:
     return np.array([number[ticker] for ticker in tickers], dtype=np.intp)
 
 
-def _mean(values: Floats, market: NDArray[np.intp]) -> Mean | None:
+def weighted_mean(values: Floats, weights: Floats, tickers: Sequence[str]) -> Mean | None:
+    """The mean by weight with its interval over markets; None without a value."""
+    return _mean(values, _numbers(tuple(tickers)), weights)
+
+
+def _mean(values: Floats, market: NDArray[np.intp], weights: Floats | None = None) -> Mean | None:
     if not len(values):
         return None
-    mean = float(values.mean())
+    weight = np.ones(len(values)) if weights is None else weights
+    total = float(weight.sum())
+    mean = float((weight * values).sum()) / total
     clusters = np.unique(market)
     if len(clusters) < LEAST_MARKETS:
         return Mean(mean, None, len(values))
-    off = np.bincount(np.searchsorted(clusters, market), values - mean)
+    off = np.bincount(np.searchsorted(clusters, market), weight * (values - mean))
     widened = (off**2).sum() * len(clusters) / (len(clusters) - 1)
-    reach = 1.96 * float(np.sqrt(widened)) / len(values)
+    reach = 1.96 * float(np.sqrt(widened)) / total
     return Mean(mean, (mean - reach, mean + reach), len(values))
 
 

@@ -15,6 +15,7 @@ export function ModelTab() {
         <h3 id="record-title">Track record</h3>
         <Missing answer={record} what="the track record" />
         {record.data && <Record data={record.data} />}
+        {record.data && <Fills rows={record.data.fills} />}
       </section>
       <section aria-labelledby="card-title">
         <h3 id="card-title">Model</h3>
@@ -66,6 +67,39 @@ function General({ names, chosen, all }) {
   const text = chosen ? "Scored by the general model: it was not trained on such markets" : `${names.length} of ${all} series are scored by the general model, not trained on such markets: ${names.join(", ")}`;
   return <p class="note warn-text">▲ {text}</p>;
 }
+
+const KINDS = { entry_long: "entry, long", entry_short: "entry, short", exit_taken: "exit, taken", exit_rested: "exit, rested" };
+
+function Fills({ rows }) {
+  return (
+    <>
+      <h4>What fills were worth: the mid after so many seconds, on the position's side, cents a contract before fees</h4>
+      <Table label="Markouts of fills" columns={FILLS} rows={rows} id={(row) => `${row.category} ${row.kind}`} empty="No fill is a minute old yet." />
+    </>
+  );
+}
+
+const after = (seconds) => ({
+  key: seconds,
+  label: `${seconds} s`,
+  num: true,
+  rank: seconds === "5" ? 2 : undefined,
+  sort: (row) => row.after[seconds]?.value,
+  cell: (row) => <Markout mean={row.after[seconds]} />,
+});
+
+function Markout({ mean }) {
+  if (!mean) return NONE;
+  const range = mean.interval ? `95 %: ${mean.interval.map(signedCents).join(" … ")}` : "too few markets for an interval";
+  return <span title={`${range}; ${count(mean.rows)} fills`}>{signedCents(mean.value)}</span>;
+}
+
+const FILLS = [
+  { key: "kind", label: "Fill", sort: (row) => row.kind, cell: (row) => KINDS[row.kind] ?? row.kind },
+  { key: "category", label: "Category", rank: 2, sort: (row) => row.category, cell: (row) => row.category },
+  { key: "fills", label: "Fills", num: true, sort: (row) => row.fills, cell: (row) => count(row.fills) },
+  ...["1", "5", "10", "60"].map(after),
+];
 
 function Mean({ name, mean, text, title }) {
   return (

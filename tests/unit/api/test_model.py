@@ -1,9 +1,15 @@
 """`/model` and `/model/performance`: honest without a model, complete with one."""
 
+from decimal import Decimal
+
+from bot.core.events import FillMarkedOut
+from bot.core.model.fill_markouts import FillKind
 from bot.core.signals.strategy import Thresholds
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
+from bot.ports.persistence import CommittedChanges
 from tests.support.api_world import opened
+from tests.support.strategies import NOON
 from tests.unit.model.test_prediction_grader import Room, book, spread
 
 
@@ -14,6 +20,7 @@ async def test_without_a_model_the_card_is_null_and_there_is_no_record(client):
     assert found["card"] is None
     assert found["drift"] == {}
     assert record["groups"]["ALL"]["graded"] == 0
+    assert record["fills"] == []
     assert record["groups"]["ALL"]["hit_rate"] is None
 
 
@@ -61,3 +68,19 @@ async def test_the_record_names_what_the_general_model_scores(world):
             found[name] = (await client.get("/model/performance")).json()["general"]
 
     assert found == {"trained on it": [], "trained on others": ["KXS"], "of an older version": None}
+
+
+async def test_the_record_says_what_fills_were_worth(world):
+    at = NOON
+    event = FillMarkedOut(
+        at, "f", "A", "Crypto", FillKind.EXIT_RESTED, Decimal(10), at, (1.0, None, 2.0, 3.0)
+    )
+    world.model.fills.catch_up(CommittedChanges(1, (event,)))
+
+    async with opened(world.app()) as client:
+        (found,) = (await client.get("/model/performance")).json()["fills"]
+
+    assert (found["category"], found["kind"]) == ("Crypto", "exit_rested")
+    assert (found["fills"], found["contracts"]) == (1, 10.0)
+    assert found["after"]["1"] == {"value": 1.0, "interval": None, "rows": 1}
+    assert found["after"]["5"] is None

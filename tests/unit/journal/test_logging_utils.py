@@ -25,6 +25,7 @@ from bot.core.events import (
     EntriesStopped,
     Event,
     FetchFailed,
+    FillMarkedOut,
     MarketSettled,
     MarketsFetched,
     Noted,
@@ -42,6 +43,7 @@ from bot.core.events import (
     WhaleEnded,
 )
 from bot.core.market.orders import OrderStatus
+from bot.core.model.fill_markouts import FillKind
 from bot.core.signals.regime import RegimeName
 from bot.journal import stdout_lines
 from bot.journal.csv_rotation import Part, RotatedParts
@@ -175,6 +177,13 @@ LINES: list[tuple[Event, str, str]] = [
         OrderFilled(NOW, ORDER, "o-1", (fill("40", "0.525"),), Decimal(60)),
         "INFO | trades",
         "TRADE | PARTIALLY_FILLED | KXINX-26JAN23 | buy 40 @ 52.50 | 60 rest on",
+    ),
+    (
+        FillMarkedOut(
+            NOW, "f", "KX", "Crypto", FillKind.ENTRY_LONG, Decimal(40), NOW, (1.0, None, -2.5, 0.0)
+        ),
+        "DEBUG | trades",
+        "MARKOUT | KX | entry_long 40 | 1 s +1.00 c, 5 s none, 10 s -2.50 c, 60 s +0.00 c",
     ),
     (
         PositionOpened(NOW, "KX", Decimal("-12.5"), Decimal("0.005")),

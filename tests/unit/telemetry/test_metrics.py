@@ -23,6 +23,7 @@ from bot.core.events import (
     EntriesStopped,
     Event,
     FetchFailed,
+    FillMarkedOut,
     MarketSettled,
     MarketsFetched,
     Noted,
@@ -44,6 +45,7 @@ from bot.core.events import (
 )
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
+from bot.core.model.fill_markouts import FillKind
 from bot.core.risk.limits import Stop
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale, WhaleType
@@ -122,6 +124,12 @@ def value(metrics, name, **labels):
         ),
         (signal(Action.ENTER_SHORT), "signals_total", {"action": "enter_short"}, 1),
         (OrderSubmitted(NOON, ORDER), "orders_submitted_total", {}, 1),
+        (
+            FillMarkedOut(NOON, "f", "A", "C", FillKind.ENTRY_LONG, Decimal(1), NOON, ()),
+            "fills_marked_out_total",
+            {"kind": "entry_long"},
+            1,
+        ),
         (OrderRested(NOON, ORDER, "o1", ORDER.size), "orders_rested_total", {}, 1),
         (OrderFilled(NOON, ORDER, "o1", FILLS, ORDER.size), "fills_total", {}, 2),
         (
