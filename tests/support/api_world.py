@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from api.app import BotService, create_app
 from api.deps import ServiceFacts, Services
+from api.serving.holds import LongPollLimits
 from bot import config
 from bot.clock import RecordedClock
 from bot.config import Settings
@@ -284,6 +286,16 @@ class NoPast:
         return Performance(GroupedStats(TradeStats(), {}), is_complete=True)
 
 
+#: Refused pages are held as long as it takes to see that they are.
+BRIEF = LongPollLimits(refusal=0.01)
+
+
+@cache
+def default_settings() -> Settings:
+    """Read once: where SSL_CERT_FILE is set, that alone takes 80 ms."""
+    return config.load(None)
+
+
 @dataclass
 class World:
     """The service under test and what is behind it."""
@@ -303,7 +315,7 @@ class World:
     account: AccountView = NOTHING
     audit: AuditView = field(default_factory=AuditView)
     markets: MarketPanel = field(default_factory=MarketPanel)
-    settings: Settings = field(default_factory=lambda: config.load(None))
+    settings: Settings = field(default_factory=default_settings)
     past: AccountHistory = field(default_factory=NoPast)
     seconds: float = 0.0
     model: ModelMonitor = field(default_factory=no_model)
@@ -342,7 +354,7 @@ class World:
         )
 
     def app(self) -> BotService:
-        return create_app(self.services, self.facts, lambda: self.seconds)
+        return create_app(self.services, self.facts, lambda: self.seconds, BRIEF)
 
     def with_facts(self, **changes: Any) -> "World":
         """The same world, other facts of the service."""
