@@ -175,7 +175,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             snapshot_holder = first_snapshot(settings, model, clock.now())
             status = _role_status(settings, leadership, switches, clock)
             journals = Journals(journal)
-            access = (parts.feed, parts.recorder)
+            access = (parts.feed, parts.recorder, parts.hints)
             world = NodeContext(
                 settings, model, data, journals, clock, snapshot_holder, status, *access
             )

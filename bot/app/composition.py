@@ -7,7 +7,7 @@ for each term and restored from the database, so nothing of a lost term survives
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
@@ -42,6 +42,7 @@ from bot.market_data.universe import Universe
 from bot.model.card import Card
 from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
+from bot.ports.account_hints import AccountHints
 from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.loop_status import LoopStatus
 from bot.ports.persistence import (
@@ -156,7 +157,7 @@ class RoleStatus:
 class NodeContext:
     """What lives as long as the process. Without a `feed`, `data` is polled.
 
-    `recorder` hears what the cycle knows of markets.
+    `recorder` hears what the cycle knows of markets; `hints` come from the feed.
     """
 
     settings: Settings
@@ -168,6 +169,7 @@ class NodeContext:
     role_status: RoleStatus = RoleStatus()
     feed: Feed | None = None
     recorder: CycleObserver | None = None
+    hints: AccountHints = field(default_factory=AccountHints)
 
 
 @dataclass(frozen=True, slots=True)

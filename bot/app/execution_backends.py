@@ -97,6 +97,10 @@ class ExecutionBackend(Protocol):
         """The bot that trades here."""
         ...
 
+    def hint(self) -> None:
+        """Something may have happened to the account."""
+        ...
+
     async def poll(self) -> None:
         """Look after things, now and then."""
         ...
@@ -139,6 +143,9 @@ class PaperBackend:
 
     def attach(self, bot: Bot) -> None:
         """It needs nothing of it."""
+
+    def hint(self) -> None:
+        """Nothing happens to pretend accounts but what the bot does."""
 
     async def poll(self) -> None:
         """Nothing to look after."""
@@ -243,6 +250,11 @@ class LiveBackend:
             self.venue, bot.trader, self._clock, self._patience, self._is_open
         )
         self._audit.show_on(bot.audit)
+
+    def hint(self) -> None:
+        """Reconcile soon: something may have happened to the account."""
+        if self._audit is not None:
+            self._audit.hint()
 
     async def poll(self) -> None:
         """Hold the accounts against each other."""

@@ -1,7 +1,7 @@
 """Which way order books come: chosen by the settings, joined to the exchange that they name."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bot.app.execution_backends import key_holder
@@ -12,6 +12,7 @@ from bot.kalshi.client import KalshiClient
 from bot.kalshi.feed import PolledFeed, StreamedFeed
 from bot.kalshi.stream.connection import Opener, StreamConnection, websocket
 from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
+from bot.ports.account_hints import AccountHints
 from bot.ports.exchange import Clock
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def embedded(settings: Settings, clock: Clock) -> EmbeddedExchange:
 
 @dataclass(frozen=True, slots=True)
 class FeedParts:
-    """A feed that is to be run, and what records it, if that is asked for."""
+    """A feed that is to be run, what records it, if that is asked for, and what it hints at."""
 
     feed: PolledFeed | StreamedFeed
     recorder: "StreamRecorder | None" = None
+    hints: AccountHints = field(default_factory=AccountHints)
 
 
 def feed_of(
@@ -71,13 +73,16 @@ def feed_of(
         return _polled(settings, rest, clock, f"the key cannot sign: {error}", is_fault=True)
     if signer is None:
         return _polled(settings, rest, clock, NO_KEY)
-    protocol = StreamProtocol(BookStore(), _rules(settings))
+    hints = AccountHints()
+    # On paper nothing that happens to the account of the key is the bot's.
+    on_account = hints.note if settings.bot_mode == "live" else None
+    protocol = StreamProtocol(BookStore(), _rules(settings), on_account)
     recorder = _recorder(settings, protocol.store, clock)
     if recorder is not None:
         protocol.listeners.append(recorder)
     opener = _opener(settings, inside)
     connection = StreamConnection(protocol, opener, signer.headers, clock, random.random)
-    return FeedParts(StreamedFeed(rest, protocol, connection, clock, recorder), recorder)
+    return FeedParts(StreamedFeed(rest, protocol, connection, clock, recorder), recorder, hints)
 
 
 def needs_key(settings: Settings) -> bool:

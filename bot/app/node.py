@@ -91,7 +91,7 @@ class Node:
 
     async def resolve_orders(self, stopping: asyncio.Event) -> None:
         """Ask what became of orders in doubt while this process leads, until the event is set."""
-        await resolve_until(stopping, self._resolve_in_doubt)
+        await resolve_until(stopping, self._resolve_in_doubt, self._world.hints.orders)
 
     async def _resolve_in_doubt(self) -> None:
         if self.control.engine is not None:
@@ -253,6 +253,7 @@ class LeaderSession:
         self._bot = bot
         self._backend = backend
         self._resumed = world.role_status.resumed
+        self._hints = world.hints
         self._clock = world.clock
         self._pruning = pruning
         self._close_orders = CloseOrders(bot, world.role_status, world.clock)
@@ -266,6 +267,8 @@ class LeaderSession:
         """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
+        if self._hints.take():
+            self._backend.hint()
         await self._backend.poll()
         self._bot.trader.poll(self._clock.now())
         self._bot.note(self._clock.now())

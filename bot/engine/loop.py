@@ -6,7 +6,7 @@ service and keeps its handle.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.clock import pause
@@ -19,6 +19,8 @@ log = logging.getLogger("main")
 STOP_PATIENCE = 10.0
 #: Seconds between two looks for what became of orders in doubt.
 RESOLVE_EVERY = 0.5
+#: Seconds that hints wait at least, so that many of them are one.
+HINT_PAUSE = 0.05
 #: Seconds before the next pass while there is no market at all; doubled each time.
 FIRST_RETRY = 1.0
 
@@ -153,18 +155,46 @@ class BotLoop:
         self._on_beat(self._beat)
 
 
-async def resolve_until(stopping: asyncio.Event, look: Callable[[], Awaitable[object]]) -> None:
-    """Look for what became of orders in doubt until the event is set, loop or no loop."""
-    await repeat(stopping, look, RESOLVE_EVERY, "Orders in doubt could not be asked about")
+async def resolve_until(
+    stopping: asyncio.Event, look: Callable[[], Awaitable[object]], hint: asyncio.Event
+) -> None:
+    """Look for what became of orders in doubt until the event is set, loop or no loop.
+
+    A hint that something happened to them is acted upon at once.
+    """
+    failure = "Orders in doubt could not be asked about"
+    await repeat(stopping, look, RESOLVE_EVERY, failure, hint)
 
 
 async def repeat(
-    stopping: asyncio.Event, work: Callable[[], Awaitable[object]], every: float, failure: str
+    stopping: asyncio.Event,
+    work: Callable[[], Awaitable[object]],
+    every: float,
+    failure: str,
+    hint: asyncio.Event | None = None,
 ) -> None:
-    """Do this again and again, with so many seconds in between, until the event is set."""
+    """Do this again and again, with so many seconds in between or until the hint, until stopped.
+
+    A hint is cleared before the work begins: one that comes meanwhile asks for it again.
+    """
     while not stopping.is_set():
+        if hint is not None:
+            hint.clear()
         try:
             await work()
         except Exception:  # its failure must not end the process, and is not to be silent
             log.exception("%s; it is tried again", failure)
-        await pause(stopping, every)
+        if hint is None:
+            await pause(stopping, every)
+        else:
+            await pause(stopping, min(HINT_PAUSE, every))
+            await _first_of((stopping, hint), every - HINT_PAUSE)
+
+
+async def _first_of(events: Sequence[asyncio.Event], seconds: float) -> None:
+    """Wait for one of them, but no longer than that."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(event.wait()) for event in events]
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()

@@ -77,6 +77,7 @@ class Reconciliation:
         self._patience = patience
         self._is_open = is_open
         self._due: datetime | None = None
+        self._asked_at: datetime | None = None
         self._mismatches: dict[str, datetime] = {}
         self._is_silent = False
         self._view: ComparisonView | None = None
@@ -97,12 +98,17 @@ class Reconciliation:
         """Let each comparison be seen there."""
         self._view = view
 
+    def hint(self) -> None:
+        """Something may have happened to the account: reconcile soon, not only when that is due."""
+        if self._due is not None and self._asked_at is not None:
+            self._due = min(self._due, self._asked_at + RECHECK)
+
     async def poll(self) -> None:
         """Reconcile, if that is due; what cannot be asked changes nothing."""
         now = self._clock.now()
         if self._due is not None and now < self._due:
             return
-        before = self._trader.portfolio
+        before, self._asked_at = self._trader.portfolio, now
         account = await self._ask()
         # What trades right now is in one account and not yet in the other.
         if account is None or self._trader.portfolio is not before:

@@ -1,13 +1,17 @@
 """A whole service whose books are streamed: by the embedded exchange, and over TCP with a key."""
 
+from datetime import timedelta
+
 import pytest
 
 from api.routes.root import faults
 from bot import config
 from bot.app.bootstrap import running
 from bot.sim.faults.kinds import fault_spec
+from bot.trading import reconciliation
 from tests.support import services
 from tests.support.services import BOOK, CHEAPER, KEY, PEM, TICKERS, held, passes, until
+from tests.support.sim_exchanges import request
 
 #: No reads of books over REST are left, but those of markets are.
 BOOKS = "GET /markets/orderbooks"
@@ -121,3 +125,29 @@ async def test_the_embedded_exchange_is_streamed(tmp_path, monkeypatch):
     async with running(found) as service:
         await streamed(service)
         await until(lambda: feed(service).subscriptions == 5)
+
+
+async def test_live_a_hint_wakes_reconciliation_long_before_it_is_due(here, monkeypatch):
+    monkeypatch.setattr(reconciliation, "EVERY", timedelta(hours=1))
+    monkeypatch.setattr(reconciliation, "RECHECK", timedelta(seconds=0.1))
+    monkeypatch.setattr(reconciliation, "OPEN_MARKET", timedelta(seconds=0.1))
+    async with running(here.live()) as service:
+        await streamed(service)
+        await until(lambda: service.snapshot_holder.status.entries_stopped is None)
+
+        here.exchange.place(here.ann, request(cents=90, ticker=TICKERS[0]))
+
+        stopped = await until(lambda: service.snapshot_holder.status.entries_stopped)
+        assert TICKERS[0] in stopped
+        # What the stream told of it is not booked.
+        assert held(service) == {}
+
+
+async def test_on_paper_nobody_hears_of_the_account(here):
+    async with running(keyed(here)) as service:
+        await streamed(service)
+        hints = service.service._world.hints
+        here.exchange.place(here.ann, request(ticker=TICKERS[0]))
+        await passes(service, 2)
+
+        assert hints.count == 0

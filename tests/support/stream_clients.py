@@ -68,9 +68,9 @@ class Linked:
         self.session: StreamSession | None = None
         self.connect()
 
-    def connect(self) -> None:
+    def connect(self, account: str = CROWD[0]) -> None:
         self.session = StreamSession(
-            self.hub, "crowd", may_read=True, limits=self.limits, spoiler=Unspoiled()
+            self.hub, account, may_read=True, limits=self.limits, spoiler=Unspoiled()
         )
         self.protocol.connected(self.now)
         self.exchange_frames()

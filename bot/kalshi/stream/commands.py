@@ -12,6 +12,8 @@ TICKER: Final = "ticker"
 LIFECYCLE: Final = "market_lifecycle_v2"
 #: Channels that are told which markets.
 OF_MARKETS: Final = (BOOK, TRADE, TICKER)
+#: Those that tell of the account whose key was signed with, in all markets.
+OF_ACCOUNT: Final = ("fill", "user_orders", "market_positions")
 
 #: Markets named in one command: its text stays below a packet or two.
 NAMED_AT_ONCE: Final = 500

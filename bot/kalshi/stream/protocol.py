@@ -6,7 +6,7 @@ the line is not late. Whatever fails that is invalid until a new snapshot has co
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from bot.kalshi.stream.commands import (
     BOOK,
     LIFECYCLE,
     NAMED_AT_ONCE,
+    OF_ACCOUNT,
     OF_MARKETS,
     TRADE,
     Command,
@@ -27,6 +28,7 @@ from bot.kalshi.stream.subscriptions import Numbered, Subscription, Subscription
 from bot.kalshi.stream.timing import StreamTiming
 from bot.kalshi.stream.trades import StreamedTrades
 from bot.kalshi.wire.frames import (
+    AccountFrame,
     BookSnapshot,
     Delta,
     DeltaFrame,
@@ -121,7 +123,16 @@ class _Quote:
 class StreamProtocol:
     """One client over any number of connections, one at a time."""
 
-    def __init__(self, store: BookStore, rules: StreamRules | None = None) -> None:
+    def __init__(
+        self,
+        store: BookStore,
+        rules: StreamRules | None = None,
+        on_account: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_account` hears that something may have happened to the account, if that is wanted."""
+        self._on_account = on_account
+        self._of_account = OF_ACCOUNT if on_account else ()
+        self._channels = (*OF_MARKETS, LIFECYCLE, *self._of_account)
         self.store = store
         self.rules = rules or StreamRules()
         self.trades = StreamedTrades()
@@ -131,7 +142,7 @@ class StreamProtocol:
         self.listeners: list[StreamListener] = []
         self._wanted: dict[str, None] = {}
         self._commands = Commands()
-        self._subscriptions = Subscriptions((*OF_MARKETS, LIFECYCLE))
+        self._subscriptions = Subscriptions(self._channels)
         self._resyncs: dict[str, _Resync] = {}
         self._quotes: dict[str, _Quote] = {}
         self._changed_at: dict[str, float] = {}
@@ -149,7 +160,7 @@ class StreamProtocol:
     def connected(self, at: float) -> None:
         """A connection is open; nothing of an earlier one is believed."""
         self._commands = Commands()
-        self._subscriptions = Subscriptions((*OF_MARKETS, LIFECYCLE))
+        self._subscriptions = Subscriptions(self._channels)
         self.timing = StreamTiming()
         self.fault = None
         self._commands.heartbeat(at)
@@ -159,7 +170,7 @@ class StreamProtocol:
     def lost(self, reason: str, at: float) -> None:
         """The connection is gone, and every book with it."""
         self.fault = f"the stream is not connected: {reason}"
-        self._subscriptions = Subscriptions((*OF_MARKETS, LIFECYCLE))
+        self._subscriptions = Subscriptions(self._channels)
         self._break(self.store.tickers, self.fault, at)
         self._resyncs.clear()
         self.trades.leave(tuple(self._wanted))
@@ -365,6 +376,8 @@ class StreamProtocol:
             self._quoted(message, at)
         elif isinstance(message, LifecycleFrame):
             self._lived(message)
+        elif isinstance(message, AccountFrame):
+            self._hint()
 
     def _snapshot(self, message: BookSnapshot, at: float) -> None:
         ticker = message.market_ticker
@@ -427,6 +440,9 @@ class StreamProtocol:
             return
         if subscription.channel == TRADE:
             self.trades.follow(subscription.asked, at)
+        elif subscription.channel in OF_ACCOUNT:
+            # Nobody knows what happened before it was open.
+            self._hint()
         self._adjust(at)
 
     def _answered(self, envelope: Envelope, at: float) -> None:
@@ -479,6 +495,8 @@ class StreamProtocol:
             self._ask_for_snapshots(at)
         elif subscription.channel == TRADE:
             self.trades.missed(at)
+        elif subscription.channel in OF_ACCOUNT:
+            self._hint()
         elif subscription.channel == LIFECYCLE:
             # Whoever halted or resumed meanwhile is known from its description.
             self._halted.clear()
@@ -547,8 +565,8 @@ class StreamProtocol:
 
     def _adjust(self, at: float) -> None:
         """Ask for what is wanted and not asked for, and for no more."""
-        lifecycle = self._subscriptions.by_channel[LIFECYCLE]
-        self._subscribe(lifecycle, (), at)
+        for channel in (LIFECYCLE, *self._of_account):
+            self._subscribe(self._subscriptions.by_channel[channel], (), at)
         for channel in OF_MARKETS:
             subscription = self._subscriptions.by_channel[channel]
             if subscription.sid is None:
@@ -584,6 +602,10 @@ class StreamProtocol:
             rules = self.rules
             for ticker in tickers:
                 self._resyncs[ticker] = _Resync(at + rules.resync, rules.resync)
+
+    def _hint(self) -> None:
+        if self._on_account is not None:
+            self._on_account()
 
     def _report(self, problem: str) -> None:
         if len(self._problems) < MOST_PROBLEMS:

@@ -73,6 +73,10 @@ class LifecycleFrame(Struct, frozen=True):
     is_deactivated: bool | None = None
 
 
+class AccountFrame(Struct, frozen=True):
+    """Something happened to the account. What exactly is asked for, and not read here."""
+
+
 class Subscribed(Struct, frozen=True):
     """A channel is live under this subscription id."""
 
@@ -106,6 +110,9 @@ _MESSAGES: dict[str, Any] = {
     "trade": TradeFrame,
     "ticker": Tick,
     "market_lifecycle_v2": LifecycleFrame,
+    "fill": AccountFrame,
+    "user_order": AccountFrame,
+    "market_position": AccountFrame,
     "subscribed": Subscribed,
     "error": ErrorFrame,
 }

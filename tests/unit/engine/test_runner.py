@@ -235,3 +235,23 @@ async def _nothing_failed():
 
 async def _at_once(stopping):
     await stopping.wait()
+
+
+async def test_a_hint_brings_work_forward_and_one_that_comes_meanwhile_is_not_lost():
+    stopping, hint = asyncio.Event(), asyncio.Event()
+    done: list[int] = []
+
+    async def work():
+        done.append(len(done))
+        if len(done) == 2:
+            # While it works: it has to look once more.
+            hint.set()
+        if len(done) == 3:
+            stopping.set()
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(runner_module.repeat(stopping, work, 3_600.0, "it failed", hint))
+        await asyncio.sleep(0)
+        hint.set()
+
+    assert done == [0, 1, 2]

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.core.market.book_store import BookStore
 from bot.core.market.market import Side
-from bot.kalshi.stream.protocol import StreamRules
+from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
 from bot.sim.stream.terms import StreamLimits
+from tests.support.sim_exchanges import buy, member
 from tests.support.stream_clients import MARKETS, NOW, Linked, untouched
 
 A, B, C = MARKETS
@@ -337,3 +339,51 @@ def test_many_markets_are_asked_for_in_pieces():
 
     assert linked.protocol.subscriptions == 1_203
     linked.assert_whole()
+
+
+def _of_account():
+    """A client that wants to hear of its account, and its hints."""
+    linked, hints = Linked(), []
+    linked.protocol = StreamProtocol(BookStore(), linked.rules, lambda: hints.append(linked.now))
+    member(linked.exchange)
+    linked.connect("ann")
+    linked.watch()
+    return linked, hints
+
+
+def test_once_the_channels_of_the_account_are_open_and_whenever_they_tell_there_is_a_hint():
+    linked, hints = _of_account()
+    assert len(hints) == 3
+
+    linked.place(Side.SELL, 10, 60)
+    linked.exchange_frames()
+    assert len(hints) == 3
+
+    buy(linked.exchange, linked.exchange.state.accounts["ann"], 10, 60, ticker=A)
+    linked.exchange_frames()
+
+    # The fill, the order and the position.
+    assert len(hints) >= 6
+    linked.assert_whole()
+
+
+def test_after_a_connection_was_lost_there_is_a_hint_again():
+    linked, hints = _of_account()
+    linked.cut()
+    before = len(hints)
+
+    linked.connect("ann")
+
+    assert len(hints) == before + 3
+
+
+def test_without_an_account_nobody_asks_for_its_channels():
+    linked = Linked()
+    linked.watch()
+    linked.place(Side.SELL, 10, 60)
+    linked.exchange_frames()
+
+    assert linked.missing() == {}
+    assert {one.channel for one in linked.protocol._subscriptions.by_sid.values()} == {
+        *("orderbook_delta", "trade", "ticker", "market_lifecycle_v2")
+    }

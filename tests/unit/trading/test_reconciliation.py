@@ -138,6 +138,19 @@ async def test_between_two_looks_nobody_is_asked(room):
     assert room.reported.asked == 2
 
 
+async def test_a_hint_brings_the_next_look_forward_and_many_hints_are_one(room):
+    room.audit.hint()
+    await room.poll(after=1)
+    assert room.reported.asked == 1
+
+    await room.poll(after=1)
+    room.audit.hint()
+    room.audit.hint()
+    await room.poll(after=1)
+
+    assert room.reported.asked == 2
+
+
 async def test_while_the_exchange_does_not_tell_all_stays_as_it_was(room, caplog):
     room.reported.fails = ExchangeError("GET /portfolio/positions: 503")
 
