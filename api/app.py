@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Match
 from starlette.types import Lifespan, Receive, Scope, Send
 
@@ -59,6 +59,18 @@ _TAGS: Final = [
 _NO_TELEMETRY: Final[Any] = dict.fromkeys(
     ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
 )
+
+
+def _routes() -> APIRouter:
+    about_trading = (state, events, account, history, decisions, whales, markets, model)
+    router = APIRouter(responses=FAILED)
+    for part in (root, docs, dashboard, bot, exits, *about_trading, logs, config, demo):
+        router.include_router(part.router)
+    return router
+
+
+#: The same for every app: what FastAPI works out of them at a first request is worked out once.
+_ROUTES: Final = _routes()
 
 
 class BotService(FastAPI):
@@ -133,7 +145,5 @@ def create_app(
 
     app = BotService(facts, access_policy, lifespan)
     errors.install(app)
-    about_trading = (state, events, account, history, decisions, whales, markets, model)
-    for part in (root, docs, dashboard, bot, exits, *about_trading, logs, config, demo):
-        app.include_router(part.router)
+    app.router.routes.extend(_ROUTES.routes)
     return app
