@@ -114,6 +114,7 @@ def faults(snapshot_holder: SnapshotHolder, now: datetime) -> list[str]:
         # The loop says so after its next pass only, which may be a minute away.
         _unsaid(status.killed, status.entries_stopped) and f"killed ({status.killed})",
         _unsaid(status.disk_low, status.killed),
+        status.odd_entries,
         _stale(status, now - (status.last_update or snapshot_holder.snapshot.at)),
         _blind(status),
     )

@@ -173,7 +173,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             leadership = _leadership(settings, book, switches)
             command = OperatorCommands(leadership, switches)
             snapshot_holder = first_snapshot(settings, model, clock.now())
-            status = _role_status(settings, leadership, switches, clock)
+            status = _role_status(settings, leadership, switches, clock, data.odd_entries)
             journals = Journals(journal)
             access = (parts.feed, parts.recorder, parts.hints)
             world = NodeContext(
@@ -347,20 +347,32 @@ def _database_folder(settings: Settings) -> list[Path]:
     return [Path(url.database or "").parent] if url.drivername == "sqlite" else []
 
 
-def _role_status(
-    settings: Settings, leadership: LeaderElection, flags: OperatorFlags, clock: SteadyClock
-) -> RoleStatus:
+def _kill_switches(
+    settings: Settings, leadership: LeaderElection, disk: DiskWatch
+) -> Callable[[], list[tuple[str, str]]]:
+    """The kill switches that are on, the one shown first, and what lifts each."""
     file = KillFile(settings.kill_file)
-    disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
 
     def switches() -> list[tuple[str, str]]:
-        """The kill switches that are on, the one shown first, and what lifts each."""
         found = (
             (file.reason(), f"the file {settings.kill_file} is removed"),
             (disk.reason(), "there is room again"),
             (leadership.killed, "POST /bot/resume"),
         )
         return [(reason, until) for reason, until in found if reason is not None]
+
+    return switches
+
+
+def _role_status(
+    settings: Settings,
+    leadership: LeaderElection,
+    flags: OperatorFlags,
+    clock: SteadyClock,
+    odd_entries: Callable[[], str | None],
+) -> RoleStatus:
+    disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
+    switches = _kill_switches(settings, leadership, disk)
 
     def killed() -> str | None:
         return next((reason for reason, _ in switches()), None)
@@ -370,7 +382,11 @@ def _role_status(
 
     def role() -> Role:
         return replace(
-            leadership.role, killed=killed(), killed_until=killed_until(), disk_low=disk.warning()
+            leadership.role,
+            killed=killed(),
+            killed_until=killed_until(),
+            disk_low=disk.warning(),
+            odd_entries=odd_entries(),
         )
 
     return RoleStatus(

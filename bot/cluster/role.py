@@ -15,7 +15,8 @@ class Role:
 
     `leads` names the leader of the term `epoch`, None if there is none or it is not known.
     `killed` is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing
-    can be kept, `disk_low` which of its disks are filling up.
+    can be kept, `disk_low` which of its disks are filling up, `odd_entries` what it could not read
+    of the exchange's answers.
     """
 
     leader: bool = False
@@ -25,6 +26,7 @@ class Role:
     killed_until: str | None = None
     store_fault: str | None = None
     disk_low: str | None = None
+    odd_entries: str | None = None
 
     def on(self, status: "Status") -> "Status":
         """A status with this role in it."""

@@ -68,6 +68,7 @@ class BotStatus:
     epoch: int | None = None
     killed: str | None = None
     disk_low: str | None = None
+    odd_entries: str | None = None
     killed_until: str | None = None
     store_fault: str | None = None
     feed: FeedView | None = None

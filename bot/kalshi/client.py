@@ -86,6 +86,10 @@ class KalshiClient:
         self._cache = TermsCache(clock)
         self._oddities = Oddities(clock)
 
+    def odd_entries(self) -> str | None:
+        """What of the exchange's answers could not be read of late; None if all could."""
+        return self._oddities.summary()
+
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, a hundred to a request.
 

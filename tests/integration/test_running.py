@@ -20,6 +20,7 @@ from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.dashboard import publisher as publish
 from bot.dashboard.publisher import Publisher
+from bot.kalshi.client import KalshiClient
 from bot.ports.persistence import FLEETING, CommitBatch, StateRecord, StoreError, Term
 from bot.sim.engine.units import size_contracts
 from bot.store.account_store import AccountStore
@@ -420,6 +421,12 @@ async def test_a_term_that_cannot_read_its_book_is_tried_again(here, monkeypatch
 
         assert failures == []
         assert service.service.control.role.epoch == 3
+
+
+async def test_what_could_not_be_read_of_the_exchange_is_in_the_status(here, monkeypatch):
+    monkeypatch.setattr(KalshiClient, "odd_entries", lambda _: "GET /events: 1 entry")
+    async with running(here.settings()) as service:
+        await until(lambda: service.snapshot_holder.status.odd_entries == "GET /events: 1 entry")
 
 
 async def test_while_nothing_can_be_kept_no_order_is_sent_and_it_is_said(here, monkeypatch):

@@ -163,6 +163,7 @@ async def test_all_is_well_is_said_without_reasons(client):
         {"killed": "lunch"},
         {"orders_in_doubt": "what became of order 7 of A is not known"},
         {"disk_low": "the disk of logs has 420 MB left: free some space"},
+        {"odd_entries": "GET /events: 3 entries could not be read; the latest: no title"},
         {"trading_halted": "trading is paused on shard 2", "running": True},
         {"watched_markets": 20, "stale_markets": 11},
     ],

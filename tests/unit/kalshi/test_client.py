@@ -504,6 +504,25 @@ async def test_an_odd_trade_is_left_out_and_said_once(client, exchange, clock, c
     assert "3 entries could not be read; the latest" in caplog.messages[-1]
 
 
+async def test_odd_entries_are_summed_up_until_there_were_none_for_a_while(client, exchange, clock):
+    odd = {**sold(2, 3), "ticker": T2, "taker_book_side": ""}
+    exchange.get("/markets/trades").respond(content=dump({"trades": [odd], "cursor": ""}))
+    assert client.odd_entries() is None
+
+    await client.recent_trades(NOON, 5)
+    once = client.odd_entries()
+    clock.move(NOON + timedelta(minutes=9))
+    await client.recent_trades(NOON, 5)
+    clock.move(NOON + timedelta(minutes=18))
+    twice = client.odd_entries()
+    clock.move(NOON + timedelta(minutes=20))
+
+    assert "GET /markets/trades: 1 entry could not be read" in once
+    assert "2 entries" in twice
+    assert T2 in twice
+    assert client.odd_entries() is None
+
+
 async def test_an_odd_trade_of_the_one_market_asked_about_leaves_its_trades_unknown(
     client, exchange
 ):
