@@ -11,6 +11,8 @@ const STATUS_EVERY = 4_000;
 const LONGEST_BACKOFF = 30;
 /** The service says something every 15 s; a push that is silent for longer is none. */
 const SILENCE = 25_000;
+/** With what a panel waits for a service that hangs (4 s) still within 5 s. */
+const AT_ONCE = 900;
 /** Between two looks at what is due. */
 const LOOK = 250;
 const UNREAD = -Infinity;
@@ -173,9 +175,11 @@ async function follow(heard) {
 }
 
 async function readState() {
+  // Asked in doubt it is wanted at once: without its tag it is never held back.
+  const asked = doubtful ? [{}, AbortSignal.timeout(AT_ONCE)] : [etag ? { "If-None-Match": etag } : {}];
   doubtful = false;
   await reading(async () => {
-    const answer = await read("state/full", etag ? { "If-None-Match": etag } : {});
+    const answer = await read("state/full", ...asked);
     if (answer.status === 304) return {};
     const state = await content(answer);
     etag = answer.headers.get("etag");
