@@ -31,6 +31,7 @@ from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LiveVenue
 from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
+from bot.trading.cash_reconciliation import Book, CashReconciliation
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation import EVERY, Reconciliation
 
@@ -50,6 +51,14 @@ SETTLED_WITHIN: Final = timedelta(seconds=30)
 KEY_EVERY: Final = timedelta(hours=1)
 #: Seconds within which the next book has to come; a real order would not wait longer, either.
 NEXT_BOOK_WITHIN: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CashLedger:
+    """Where cash that came or went is booked, and since when there is an account."""
+
+    book: Book
+    opened_at: datetime
 
 
 class ExecutionBackend(Protocol):
@@ -93,8 +102,12 @@ class ExecutionBackend(Protocol):
         """
         ...
 
-    def attach(self, bot: Bot) -> None:
-        """The bot that trades here."""
+    def attach(self, bot: Bot, ledger: CashLedger) -> None:
+        """The bot that trades here, and where cash that came or went is booked."""
+        ...
+
+    async def resume(self, at: datetime) -> None:
+        """An operator resumed at that moment. May raise StoreError, LeaseLostError."""
         ...
 
     def hint(self) -> None:
@@ -141,8 +154,11 @@ class PaperBackend:
         """Nothing to hand on."""
         return None
 
-    def attach(self, bot: Bot) -> None:
-        """It needs nothing of it."""
+    def attach(self, bot: Bot, ledger: CashLedger) -> None:
+        """It needs nothing of them."""
+
+    async def resume(self, at: datetime) -> None:
+        """Nothing waits for that."""
 
     def hint(self) -> None:
         """Nothing happens to pretend accounts but what the bot does."""
@@ -203,11 +219,14 @@ class LiveBackend:
         self._patience = patience
         self._bot: Bot | None = None
         self._audit: Reconciliation | None = None
+        self._cash: CashReconciliation | None = None
 
     @property
     def block_reason(self) -> str | None:
         """Why our accounts are not trusted."""
-        return self._audit.block_reason if self._audit else "the term has not begun"
+        if self._audit is None:
+            return "the term has not begun"
+        return self._audit.block_reason or (self._cash.block_reason if self._cash else None)
 
     @property
     def account_note(self) -> str | None:
@@ -243,13 +262,20 @@ class LiveBackend:
             raise ExchangeError(fault)
         return await self.venue.open_term(earlier)
 
-    def attach(self, bot: Bot) -> None:
+    async def resume(self, at: datetime) -> None:
+        """What was not explained of cash is accepted."""
+        if self._cash is not None:
+            await self._cash.resume(at)
+
+    def attach(self, bot: Bot, ledger: CashLedger) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
         self._bot = bot
         self._audit = Reconciliation(
             self.venue, bot.trader, self._clock, self._patience, self._is_open
         )
         self._audit.show_on(bot.audit)
+        self._cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
+        self._audit.reconcile_cash(self._cash)
 
     def hint(self) -> None:
         """Reconcile soon: something may have happened to the account."""

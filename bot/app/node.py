@@ -19,9 +19,10 @@ from bot.app import execution_backends
 from bot.app.account_identity import kill_if_traded, refuse_another
 from bot.app.close_orders import CloseOrders
 from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
-from bot.app.execution_backends import ExecutionBackend
+from bot.app.execution_backends import CashLedger, ExecutionBackend
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
+from bot.core.account.reconcile import CashMovement
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
 from bot.engine.loop import resolve_until
@@ -171,7 +172,7 @@ class Node:
         bot = assembled(self._world, resources)
         with _legible(self.book):
             bot.restore(checkpoint)
-        backend.attach(bot)
+        backend.attach(bot, await self._cash_ledger(database, term))
         # Before anything is said about entries: that they begin in doubt is no news.
         await backend.poll()
         self.snapshot_holder.status = replace(
@@ -191,6 +192,13 @@ class Node:
             "The account %s is called %s from now on: the same exchange", earlier, self.book
         )
         return True
+
+    async def _cash_ledger(self, database: Database, term: Term) -> CashLedger:
+        async def book(movement: CashMovement) -> bool:
+            amount, why = movement.amount, movement.name
+            return await database.move_cash(term, self.book, amount, why, movement.at)
+
+        return CashLedger(book, await database.opened_at(self.book))
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()
@@ -267,6 +275,7 @@ class LeaderSession:
         """Publish what changed between two passes. May raise StoreError, LeaseLostError."""
         if resumed := self._resumed():
             self._bot.trader.resume(resumed)
+            await self._backend.resume(resumed)
         if self._hints.take():
             self._backend.hint()
         await self._backend.poll()

@@ -103,12 +103,19 @@ class Database:
 
     async def move_cash(
         self, term: Term, book: str, amount: Decimal, why: str, at: datetime
-    ) -> None:
-        """Book cash that came, or went if below 0; `at` and `why` name the movement."""
+    ) -> bool:
+        """Book cash that came, or went if below 0; `at` and `why` name the movement.
+
+        False if it was booked before.
+        """
         chapter = Chapter(term, book)
-        await self._session.write(
+        return await self._session.write(
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
         )
+
+    async def opened_at(self, book: str) -> datetime:
+        """When a book was begun."""
+        return await self._session.read(partial(writing.opened_at, book=book))
 
     async def checkpoint(self, book: str) -> Checkpoint:
         """All stored state of an account, consistent; nothing for one that was never opened."""

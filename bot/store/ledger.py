@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -83,8 +83,7 @@ def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
         case SettlementEntry():
             return portfolio.settle(entry.ticker, entry.payout)
         case CashEntry():
-            amount = entry.amount
-            return replace(portfolio, start=portfolio.start + amount, cash=portfolio.cash + amount)
+            return portfolio.moved(entry.amount)
 
 
 def ledger(connection: Connection, book: str, upto: int | None = None) -> Ledger:

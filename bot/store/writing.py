@@ -98,8 +98,8 @@ def _rename(connection: Connection, table: Table, earlier: str, name: str) -> No
 
 def move_cash(
     connection: Connection, chapter: Chapter, amount: Decimal, why: str, at: datetime
-) -> None:
-    """Cash came or went; the same movement again is the same as once."""
+) -> bool:
+    """Cash came or went; the same movement again is the same as once, and False."""
     leases.fence(connection, chapter.term)
     same = (cash_movements.c.book == chapter.book, cash_movements.c.at == at)
     known = select(cash_movements.c.amount).where(*same, cash_movements.c.why == why)
@@ -111,6 +111,7 @@ def move_cash(
             f"cash was moved at {at} for '{why}' already, by {there} and not {amount}: "
             "give the second movement a reason of its own"
         )
+    return there is None
 
 
 def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
@@ -127,6 +128,15 @@ def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
             f"an order {order.client_order_id} was written down before, and it is another or has "
             "ended: give every order a name of its own"
         )
+
+
+def opened_at(connection: Connection, book: str) -> datetime:
+    """When a book was begun."""
+    row = connection.execute(select(books).where(books.c.book == book)).first()
+    if row is None:
+        raise StoreError(f"the book {book} was never opened: call open_book first")
+    at: datetime = built(books, row, attrgetter("opened_at"))
+    return at
 
 
 def newest(connection: Connection, book: str) -> int:

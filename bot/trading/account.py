@@ -120,6 +120,10 @@ class TradingAccount:
         filled = OrderFilled(at, working.order, working.order_id, tuple(fills), left)
         return [filled, self._marked(at, ticker, before)]
 
+    def move_cash(self, amount: Dollars) -> None:
+        """Cash came from outside, or went if below 0."""
+        self.portfolio = self.portfolio.moved(amount)
+
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
         """Take what finalized markets pay for what is held of them."""
         events: list[Event] = []

@@ -138,6 +138,10 @@ class EntryGuard:
         self.breakers = self.breakers.seen(at, self.breakers.equity if equity is None else equity)
         return self.breakers.stopped(at, self._limits, self._safety.permit())
 
+    def move_cash(self, amount: Dollars) -> None:
+        """Cash came from outside, or went if below 0."""
+        self.breakers = self.breakers.moved(amount)
+
     def entered(self, at: datetime) -> None:
         """An entry was sent."""
         self.breakers = self.breakers.entered(at, self._limits)

@@ -15,6 +15,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
+from bot.trading.cash_reconciliation import CashReconciliation
 from bot.trading.trader import Trader
 
 log = logging.getLogger("main")
@@ -82,6 +83,7 @@ class Reconciliation:
         self._is_silent = False
         self._view: ComparisonView | None = None
         self._reported = ""
+        self._cash: CashReconciliation | None = None
         self._purses: tuple[AccountNow, Dollars] | None = None
 
     def purse(self, shard: int) -> Dollars | None:
@@ -93,6 +95,10 @@ class Reconciliation:
         return (
             None if reported is None else reported - max(cash - self._trader.portfolio.cash, ZERO)
         )
+
+    def reconcile_cash(self, cash: CashReconciliation) -> None:
+        """Reconcile cash as well, whenever all positions agree."""
+        self._cash = cash
 
     def show_on(self, view: ComparisonView) -> None:
         """Let each comparison be seen there."""
@@ -114,7 +120,10 @@ class Reconciliation:
         if account is None or self._trader.portfolio is not before:
             return
         self._purses = account, before.cash
-        self._due = now + (RECHECK if self._compare(account, now) else EVERY)
+        differs = self._compare(account, now)
+        self._due = now + (RECHECK if differs else EVERY)
+        if self._cash is not None and not (differs or self._trader.unresolved):
+            await self._cash.reconcile(account, now)
 
     async def _ask(self) -> AccountNow | None:
         try:

@@ -289,6 +289,11 @@ class Trader:
         """
         self._entry_guard.resume(at, self.equity)
 
+    def move_cash(self, amount: Dollars) -> None:
+        """Cash came from outside, or went if below 0, and that was booked."""
+        self._holdings.move_cash(amount)
+        self._entry_guard.move_cash(amount)
+
     def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last, besides the portfolio and its orders."""
         now = self._holdings.bodies() | self._entry_guard.bodies() | self._forced.bodies()

@@ -115,6 +115,10 @@ class Portfolio:
             )
         return self._booked(fill.ticker, position, proceeds - paid - fill.fee, gain, fill.fee)
 
+    def moved(self, amount: Dollars) -> Self:
+        """The accounts once cash came from outside, or went if below 0: nothing earned or lost."""
+        return replace(self, start=self.start + amount, cash=self.cash + amount)
+
     def settle(self, ticker: str, payout: Dollars) -> Self:
         """The accounts once a market paid `payout` dollars per YES contract, 1 − that per NO.
 

@@ -5,6 +5,7 @@ Leaves out why they differ, and what to do about it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -28,6 +29,15 @@ class AccountNow:
     shards: Mapping[int, Dollars] = field(default_factory=dict)
     resting: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CashMovement:
+    """Cash that came from outside, or went if below 0, at that moment; the name is its own."""
+
+    name: str
+    amount: Dollars
+    at: datetime
 
 
 def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:

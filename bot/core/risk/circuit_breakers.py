@@ -123,6 +123,17 @@ class CircuitBreakers:
             return replace(self, day=DayStart.of(at, equity), lost=ZERO, day_before=None)
         return self
 
+    def moved(self, amount: Dollars) -> Self:
+        """After cash came from outside, or went if below 0: that is no profit and no loss."""
+        day, before = self.day, self.day_before
+        return replace(
+            self,
+            equity=self.equity + amount,
+            peak=self.peak + amount,
+            day=day and replace(day, equity=day.equity + amount),
+            day_before=before and replace(before, equity=before.equity + amount),
+        )
+
     def entered(self, at: datetime, limits: RiskLimits) -> Self:
         """After an entry was sent."""
         most = limits.max_orders_per_minute

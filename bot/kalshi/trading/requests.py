@@ -6,7 +6,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw
 
+from bot.core.account.reconcile import CashMovement
 from bot.core.market.market import Side
 from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Aim, Order
@@ -28,6 +29,7 @@ from bot.ports.exchange import ExchangeError
 #: Entries on one page: the most there can be; and pages of a listing that has an end.
 PAGE: Final = 1_000
 MOST_PAGES: Final = 50
+MOVEMENTS_PAGE: Final = 500
 #: How far before an order was made it is looked for, should the clocks differ: by twice as much
 #: as what signatures make up for.
 EARLIER: Final = 2 * MOST_AHEAD
@@ -125,6 +127,27 @@ class KalshiTrading:
             shard.exchange_index: Decimal(shard.balance) for shard in shards
         }
 
+    async def movements(self) -> list[CashMovement]:
+        """The deposits and withdrawals that are in the balance.
+
+        Inferred: the fee of one is not part of its amount, nor taken from the balance beside it.
+        """
+
+        def came(body: bytes) -> Page[account.MovementWire]:
+            page = decode(account.DepositPage, body)
+            return page.deposits, page.cursor
+
+        def went(body: bytes) -> Page[account.MovementWire]:
+            page = decode(account.WithdrawalPage, body)
+            return page.withdrawals, page.cursor
+
+        found: list[CashMovement] = []
+        for kind, sign, read in (("deposit", 1, came), ("withdrawal", -1, went)):
+            path = f"/portfolio/{kind}s"
+            async for page in self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE):
+                found += [_movement(kind, sign, one) for one in page if one.status == "applied"]
+        return found
+
     async def user_id(self) -> str | None:
         """The member whose orders are listed; None while there are none."""
         shape = _shape(orders.OwnedOrders)
@@ -217,17 +240,19 @@ class KalshiTrading:
         path: str,
         params: Params,
         read: Callable[[bytes], Page[EntryT]],
+        *,
         is_patient: bool = False,
+        size: int | None = None,
     ) -> AsyncIterator[list[EntryT]]:
         """The pages of a listing up to its end; ExchangeError for one without a sound end."""
         ask = self._reads.read if is_patient else self._reads.read_once
-        cursors = {""}
+        cursors, size = {""}, size or PAGE
         cursor = ""
         for _ in range(MOST_PAGES):
-            more = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
+            more = [("limit", str(size)), *([("cursor", cursor)] if cursor else [])]
             entries, following = await ask(path, [*params, *more], read)
             # Null and a cursor left out may be an empty list and its end, or a broken answer.
-            if entries is None or (following is None and len(entries) >= PAGE):
+            if entries is None or (following is None and len(entries) >= size):
                 raise ExchangeError(f"GET {path}: the answer is not whole")
             yield entries
             if not following:
@@ -290,6 +315,15 @@ def _in_words(raw: Raw) -> str:
     except ExchangeError:
         return "an order that cannot be read"
     return f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
+
+
+def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovement:
+    ended = reported.finalized_ts or reported.created_ts
+    try:
+        at = datetime.fromtimestamp(ended, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ExchangeError(f"{kind} {reported.id}: {error}") from error
+    return CashMovement(f"{kind} {reported.id}", sign * Decimal(reported.amount_cents) / 100, at)
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

@@ -60,6 +60,30 @@ class Balance(Struct, frozen=True):
     balance_breakdown: list[ShardBalance] | None = None
 
 
+class MovementWire(Struct, frozen=True):
+    """A deposit or a withdrawal; times are seconds, and only one that is `applied` is in cash."""
+
+    id: Id
+    status: Word
+    amount_cents: int
+    created_ts: int
+    finalized_ts: int | None = None
+
+
+class DepositPage(Struct, frozen=True):
+    """GET /portfolio/deposits."""
+
+    deposits: list[MovementWire] | None
+    cursor: str = ""
+
+
+class WithdrawalPage(Struct, frozen=True):
+    """GET /portfolio/withdrawals."""
+
+    withdrawals: list[MovementWire] | None
+    cursor: str = ""
+
+
 class CaughtUp(Struct, frozen=True):
     """GET /exchange/user_data_timestamp: when orders, fills, positions and cash were true."""
 

@@ -72,6 +72,15 @@ class SettlementRecord:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class MovementRecord:
+    """Micro-dollars that came from outside, or went if below 0."""
+
+    movement_id: str
+    amount: int
+    at: datetime
+
+
 @dataclass(slots=True, eq=False)
 class MemberAccount:
     """One participant. House accounts may owe cash and keep no history.
@@ -90,6 +99,7 @@ class MemberAccount:
     client_order_ids: set[str] = field(default_factory=set)
     fills: deque[Filled] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
     settlements: deque[SettlementRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
+    movements: deque[MovementRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
 
     def remember(self, order: LiveOrder) -> None:
         """Keep a new order; of more than `MAX_RECORDS` the oldest that has ended is forgotten."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.core.market.market import PriceGrid
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import MemberAccount, opened
+from bot.sim.engine.accounts import MemberAccount, MovementRecord, opened
 from bot.sim.engine.archive import Archive
 from bot.sim.engine.book import Book
 from bot.sim.engine.clearing import Clearing
@@ -28,6 +28,7 @@ from bot.sim.engine.units import DOLLAR_TICKS
 __all__ = ["Cancellation", "Exchange", "Placed", "Rejected"]
 
 ACCOUNT_IDS = "0003"
+MOVEMENT_IDS = "0006"
 
 
 class Exchange:
@@ -130,6 +131,9 @@ class Exchange:
     def deposit(self, account: MemberAccount, shard: int, amount: int) -> None:
         """Bring micro-dollars in from outside (a negative amount takes them out)."""
         account.cash[shard] = account.cash.get(shard, 0) + amount
+        if not account.is_house:
+            name = self.state.ids.next(MOVEMENT_IDS)
+            account.movements.append(MovementRecord(name, amount, self.now))
         self.state.feed.emit(CashMoved(self.now, account.name, shard, amount))
         self._flush()
 

@@ -3,10 +3,12 @@
 from typing import Final
 
 from bot.sim.engine import errors
+from bot.sim.engine.accounts import MovementRecord
 from bot.sim.rest.auth import READ
 from bot.sim.rest.body import Fields, required
 from bot.sim.rest.order_body import refuse_other_subaccount
-from bot.sim.rest.render_portfolio import balance_json
+from bot.sim.rest.paging import Key, page
+from bot.sim.rest.render_portfolio import balance_json, movement_json
 from bot.sim.rest.service import Answer, Call, Route, answer
 
 TRANSFER_IDS: Final = "0005"
@@ -29,6 +31,28 @@ def balance(call: Call) -> Answer:
     refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     shard = call.query.integer("exchange_index", 0, 100)
     return answer(balance_json(call.state, call.account, shard))
+
+
+def deposits(call: Call) -> Answer:
+    """What came from outside, the youngest first."""
+    return _movements(call, "deposits", 1)
+
+
+def withdrawals(call: Call) -> Answer:
+    """What went, the youngest first."""
+    return _movements(call, "withdrawals", -1)
+
+
+def _movements(call: Call, name: str, sign: int) -> Answer:
+    found = [record for record in call.account.movements if record.amount * sign > 0]
+    limit, cursor = call.query.limit(500, 100), call.query.text("cursor")
+    shown, following = page(found, _movement_key, cursor, limit)
+    listed = [movement_json(record) for record in shown]
+    return answer({name: listed, "cursor": following})
+
+
+def _movement_key(record: MovementRecord) -> Key:
+    return (record.movement_id,)
 
 
 def limits(call: Call) -> Answer:
@@ -83,6 +107,8 @@ _MOVE: Final = "/portfolio/intra_exchange_instance_transfer"
 
 ROUTES: Final = (
     Route("GET", "/portfolio/balance", "GetBalance", balance, "read::portfolio_balance"),
+    Route("GET", "/portfolio/deposits", "GetDeposits", deposits, READ),
+    Route("GET", "/portfolio/withdrawals", "GetWithdrawals", withdrawals, READ),
     Route("GET", "/account/limits", "GetAccountApiLimits", limits, READ),
     Route("GET", "/api_keys", "GetApiKeys", api_keys, READ),
     Route("POST", _MOVE, "IntraExchangeInstanceTransfer", transfer, "write::transfer"),

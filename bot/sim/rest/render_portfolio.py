@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import MemberAccount, MemberPosition, SettlementRecord
+from bot.sim.engine.accounts import MemberAccount, MemberPosition, MovementRecord, SettlementRecord
 from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder
 from bot.sim.engine.state import ExchangeState
@@ -143,6 +143,20 @@ def settlement_json(record: SettlementRecord) -> Json:
         "value": record.value // CENT,
         "fee_cost": money_text(record.fees),
         "settled_time": iso_time(record.at),
+    }
+
+
+def movement_json(record: MovementRecord) -> Json:
+    """A deposit or a withdrawal, which is in the balance at once here."""
+    seconds = int(record.at.timestamp())
+    return {
+        "id": record.movement_id,
+        "status": "applied",
+        "type": "ach",
+        "amount_cents": abs(record.amount) // _CENT_MICROS,
+        "fee_cents": 0,
+        "created_ts": seconds,
+        "finalized_ts": seconds,
     }
 
 

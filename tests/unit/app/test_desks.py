@@ -12,7 +12,7 @@ import stamina
 from bot import config
 from bot.app import execution_backends
 from bot.app.composition import NodeContext, TermResources, assembled, first_snapshot, order_ids
-from bot.app.execution_backends import LiveBackend, PaperBackend, SigningKey, signer_of
+from bot.app.execution_backends import CashLedger, LiveBackend, PaperBackend, SigningKey, signer_of
 from bot.clock import SystemClock
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
@@ -99,6 +99,18 @@ def desk_on(live):
     return LiveBackend(live.trading, LIMIT, live.clock)
 
 
+def ledger_of(live):
+    """Where movements are booked: once each, by name."""
+    known = set()
+
+    async def book(movement):
+        is_new = movement.name not in known
+        known.add(movement.name)
+        return is_new
+
+    return CashLedger(book, live.clock.now())
+
+
 async def manned(live):
     """A term that has begun, its bot joined and looking at both markets."""
     backend = desk_on(live)
@@ -113,7 +125,7 @@ async def manned(live):
     )
     bot = assembled(world, resources)
     bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
-    backend.attach(bot)
+    backend.attach(bot, ledger_of(live))
     await bot.universe.scan()
     await bot.universe.refresh()
     return Manned(live, backend, bot), handed_on
@@ -296,14 +308,40 @@ async def test_positions_that_differ_stop_entries_until_they_agree_again():
         assert await at_desk.poll() is None
 
 
-async def test_money_that_came_is_said_and_stops_nothing(caplog):
+@pytest.mark.parametrize("dollars", [25, -25])
+async def test_money_that_came_or_went_is_booked_as_no_profit(caplog, dollars):
     async with stand(opened=False) as live:
         at_desk, _ = await manned(live)
-        live.exchange.deposit(live.ann, 0, 25_000_000)
+        trader, before = at_desk.bot.trader, at_desk.bot.trader.portfolio
+        await at_desk.poll()
+        live.exchange.deposit(live.ann, 0, dollars * 1_000_000)
 
         assert await at_desk.poll() is None
+        assert f"({dollars:+})" in caplog.text
+        assert await at_desk.poll() is None
 
-        assert "(+25)" in caplog.text
+        assert trader.portfolio == before.moved(Decimal(dollars))
+        assert trader.daily_pnl == 0
+        assert await at_desk.poll() is None
+        assert at_desk.backend.account_note is None or "cash" not in at_desk.backend.account_note
+
+
+async def test_cash_that_nothing_explains_stops_entries_until_an_operator_resumes():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        await at_desk.poll()
+        live.ann.cash[0] -= 25_000_000
+
+        assert await at_desk.poll() is None, "once may be an order that is told later"
+        stopped = await at_desk.poll()
+        assert "cash differs: $1500 booked, $1475 at the exchange (-25)" in stopped
+        assert "POST /bot/resume" in stopped
+
+        await at_desk.backend.resume(live.clock.now())
+
+        assert at_desk.backend.block_reason is None
+        assert at_desk.bot.trader.portfolio.cash == 1_475
+        assert await at_desk.poll() is None
 
 
 # What the settings say

@@ -1,0 +1,149 @@
+"""Cash against the exchange's: movements are booked once, what nothing explains stops entries."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from bot.core.account.reconcile import AccountNow, CashMovement
+from bot.core.market.money import whole_cents
+from bot.ports.exchange import ExchangeError
+from bot.trading.cash_reconciliation import CashReconciliation
+from tests.support.strategies import NOON
+from tests.support.trading import CASH, Desk
+
+
+@dataclass
+class Exchange:
+    """Tells these movements; `fails` is raised instead."""
+
+    told: list[CashMovement] = field(default_factory=list)
+    fails: Exception | None = None
+    asked: int = 0
+
+    async def movements(self):
+        self.asked += 1
+        if self.fails:
+            raise self.fails
+        return self.told
+
+
+class Room:
+    """A trader, what was booked, and looks ten seconds apart."""
+
+    def __init__(self):
+        self.desk, self.exchange, self.at = Desk(), Exchange(), NOON
+        self.booked: list[CashMovement] = []
+        self.cash = CashReconciliation(self.exchange, self.desk.trader, self.book, NOON)
+
+    async def book(self, movement):
+        is_new = movement not in self.booked
+        self.booked += [movement] if is_new else []
+        return is_new
+
+    async def look(self, there):
+        self.at += timedelta(seconds=10)
+        await self.cash.reconcile(AccountNow(Decimal(there), {}), self.at)
+        return self.cash.block_reason
+
+    async def looks(self, there):
+        await self.look(there)
+        return await self.look(there)
+
+    def moved(self, amount, name="deposit d", seconds=1):
+        movement = CashMovement(name, Decimal(amount), NOON + timedelta(seconds=seconds))
+        self.exchange.told.append(movement)
+        return movement
+
+    @property
+    def portfolio(self):
+        return self.desk.trader.portfolio
+
+
+@pytest.mark.parametrize("there", ["10000", "10009.99", "9990.01"])
+async def test_little_stops_nothing_and_nobody_is_asked(there):
+    room = Room()
+
+    assert await room.looks(there) is None
+    assert room.exchange.asked == 0
+
+
+async def test_a_movement_is_booked_once_and_is_no_profit():
+    room = Room()
+    deposit = room.moved(500)
+    withdrawal = room.moved(-200, "withdrawal w")
+
+    assert await room.looks("10300") is None
+    assert await room.looks("10300") is None
+
+    assert room.booked == [deposit, withdrawal]
+    assert room.portfolio == room.desk.store.portfolio.moved(Decimal(300))
+    assert room.portfolio.net == 0
+
+
+async def test_a_deposit_hides_no_loss_and_is_no_gain():
+    room = Room()
+    trader = room.desk.trader
+    await room.desk.run(0.9)
+    before = trader.daily_pnl, trader.drawdown
+    room.moved(500)
+
+    await room.looks(trader.portfolio.cash + 500)
+    room.desk.trader.mark(room.desk.at, room.desk.predictions({}).seen.books, room.desk.markets)
+
+    assert (trader.daily_pnl, trader.drawdown) == before
+    assert whole_cents(trader.equity) == whole_cents(CASH + 500 + before[0])
+
+
+async def test_what_moved_before_the_account_was_begun_is_in_it():
+    room = Room()
+    room.moved(500, seconds=-1)
+
+    assert "(+500)" in str(await room.looks("10500"))
+    assert room.booked == []
+
+
+async def test_what_nothing_explains_is_said_with_both_numbers_and_goes_by_itself():
+    room = Room()
+
+    assert await room.look("9970") is None
+    stopped = await room.look("9970")
+    assert stopped is not None
+    assert "cash differs: $10000 booked, $9970 at the exchange (-30)" in stopped
+
+    assert await room.look("10000") is None
+
+
+async def test_what_a_deposit_explains_in_part_stops_for_the_rest():
+    room = Room()
+    room.moved(500)
+
+    assert "$10500 booked, $10450 at the exchange (-50)" in str(await room.looks("10450"))
+
+
+async def test_only_a_resume_after_it_was_found_accepts_it():
+    room = Room()
+    early = room.at
+    await room.looks("9970")
+
+    await room.cash.resume(early)
+    assert room.cash.block_reason is not None
+
+    await room.cash.resume(room.at)
+    await room.cash.resume(room.at)
+    assert room.cash.block_reason is None
+    assert room.booked == [CashMovement("accepted by an operator", Decimal(-30), room.at)]
+    assert room.portfolio.cash == 9_970
+    assert await room.looks("9970") is None
+
+
+async def test_where_nobody_can_be_asked_entries_stop_and_nothing_is_accepted():
+    room = Room()
+    room.exchange.fails = ExchangeError("the line is cut")
+
+    assert "why cannot be asked: the line is cut" in str(await room.looks("9970"))
+    await room.cash.resume(room.at)
+
+    assert room.booked == []
+    assert room.cash.block_reason is not None
