@@ -276,6 +276,7 @@ class LiveBackend:
         self._audit.show_on(bot.audit)
         self._cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
         self._audit.reconcile_cash(self._cash)
+        self._audit.settle_by(self._trading)
 
     def hint(self) -> None:
         """Reconcile soon: something may have happened to the account."""

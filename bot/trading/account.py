@@ -124,16 +124,24 @@ class TradingAccount:
         """Cash came from outside, or went if below 0."""
         self.portfolio = self.portfolio.moved(amount)
 
-    def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
-        """Take what finalized markets pay for what is held of them."""
+    def settle(
+        self,
+        at: datetime,
+        markets: Mapping[str, Market],
+        payouts: Mapping[str, Dollars] | None = None,
+    ) -> list[Event]:
+        """Take what finalized markets pay for what is held of them.
+
+        `payouts` are those that the account at the exchange was paid: for markets nobody lists.
+        """
         events: list[Event] = []
         for ticker in tuple(self.portfolio.positions):
-            market = markets.get(ticker)
-            if market is None:
-                continue
-            self.belongs(market)
-            if market.payout is not None:
-                events += self._settled(at, ticker, market.payout)
+            market, payout = markets.get(ticker), (payouts or {}).get(ticker)
+            if market is not None:
+                self.belongs(market)
+                payout = payout if market.payout is None else market.payout
+            if payout is not None:
+                events += self._settled(at, ticker, payout)
         return events
 
     def mark(

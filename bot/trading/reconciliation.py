@@ -12,7 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import AccountNow, cash_differences, position_differences
+from bot.core.account.reconcile import (
+    AccountNow,
+    Settlement,
+    cash_differences,
+    position_differences,
+)
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
 from bot.trading.cash_reconciliation import CashReconciliation
@@ -35,6 +40,14 @@ class Accounts(Protocol):
 
     async def account(self) -> AccountNow:
         """What the exchange tells of the account now. Raises ExchangeError."""
+        ...
+
+
+class Settlements(Protocol):
+    """Tells what was paid."""
+
+    async def settlement(self, ticker: str) -> Settlement | None:
+        """What a market paid the account; None if it has not settled. Raises ExchangeError."""
         ...
 
 
@@ -83,6 +96,7 @@ class Reconciliation:
         self._is_silent = False
         self._view: ComparisonView | None = None
         self._reported = ""
+        self._settlements: Settlements | None = None
         self._cash: CashReconciliation | None = None
         self._purses: tuple[AccountNow, Dollars] | None = None
 
@@ -99,6 +113,10 @@ class Reconciliation:
     def reconcile_cash(self, cash: CashReconciliation) -> None:
         """Reconcile cash as well, whenever all positions agree."""
         self._cash = cash
+
+    def settle_by(self, settlements: Settlements) -> None:
+        """Ask there about what the exchange does not hold any more, and no market says why."""
+        self._settlements = settlements
 
     def show_on(self, view: ComparisonView) -> None:
         """Let each comparison be seen there."""
@@ -122,8 +140,29 @@ class Reconciliation:
         self._purses = account, before.cash
         differs = self._compare(account, now)
         self._due = now + (RECHECK if differs else EVERY)
+        await self._settle(account, now)
         if self._cash is not None and not (differs or self._trader.unresolved):
             await self._cash.reconcile(account, now)
+
+    async def _settle(self, account: AccountNow, now: datetime) -> None:
+        """What is gone there for longer than its market takes to tell was paid, perhaps."""
+        if self._settlements is None:
+            return
+        for ticker, since in self._mismatches.items():
+            is_over = not (self._is_open(ticker) or ticker in account.positions)
+            if is_over and now - since >= self._patience:
+                await self._paid(self._settlements, ticker)
+
+    async def _paid(self, settlements: Settlements, ticker: str) -> None:
+        try:
+            paid = await settlements.settlement(ticker)
+        except ExchangeError as error:
+            log.warning("What %s paid cannot be asked: %s", ticker, error)
+            return
+        # Of another size it was closed by other hands before: then nobody knows what that fetched.
+        if paid is not None and paid.size == self._trader.portfolio.size(ticker):
+            log.warning("%s paid $%s a contract, as the account tells", ticker, paid.payout)
+            self._trader.paid(ticker, paid.payout)
 
     async def _ask(self) -> AccountNow | None:
         try:

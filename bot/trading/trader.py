@@ -79,6 +79,7 @@ class Trader:
         self._forced = ForcedExits(rules.thresholds, rules.exits, safety.close_requests)
         self._holdings = TradingAccount(cash)
         self._in_doubt: set[str] = set()
+        self._payouts: dict[str, Dollars] = {}
         self._pending_events: list[Event] = []
         self._recorded: dict[tuple[str, str], bytes] = {}
 
@@ -243,7 +244,8 @@ class Trader:
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
         """Take what finalized markets pay for what is held of them."""
         self._look(at)
-        self._pending_events += self._holdings.settle(at, markets)
+        self._pending_events += self._holdings.settle(at, markets, self._payouts)
+        self._payouts.clear()
         return self._take_pending()
 
     def mark(
@@ -288,6 +290,10 @@ class Trader:
         Safe to repeat for the same time, also after a restart.
         """
         self._entry_guard.resume(at, self.equity)
+
+    def paid(self, ticker: str, payout: Dollars) -> None:
+        """The account was paid for what it held of a market: the next pass settles it."""
+        self._payouts[ticker] = payout
 
     def move_cash(self, amount: Dollars) -> None:
         """Cash came from outside, or went if below 0, and that was booked."""

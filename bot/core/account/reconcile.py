@@ -32,6 +32,14 @@ class AccountNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """A market paid `payout` dollars a YES contract for so many, signed, that were held."""
+
+    size: Contracts
+    payout: Dollars
+
+
+@dataclass(frozen=True, slots=True)
 class CashMovement:
     """Cash that came from outside, or went if below 0, at that moment; the name is its own."""
 

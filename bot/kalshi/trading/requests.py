@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw
 
-from bot.core.account.reconcile import CashMovement
+from bot.core.account.reconcile import CashMovement, Settlement
 from bot.core.market.market import Side
-from bot.core.market.money import Contracts, Dollars
+from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refused_as
@@ -44,6 +44,8 @@ BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
 _GROUPS: Final = "/portfolio/order_groups"
+
+_PAID: Final = {"yes": ONE, "no": ZERO}
 
 EntryT = TypeVar("EntryT")
 Params = Sequence[tuple[str, str]]
@@ -126,6 +128,20 @@ class KalshiTrading:
         return Decimal(balance.balance_dollars), {
             shard.exchange_index: Decimal(shard.balance) for shard in shards
         }
+
+    async def settlement(self, ticker: str) -> Settlement | None:
+        """What a market paid this account; None if it has not settled.
+
+        Raises ExchangeError, also for a result that says no price.
+        """
+        shape = _shape(account.SettlementPage)
+        asked = ("/portfolio/settlements", [("ticker", ticker), ("limit", "1")])
+        found = (await self._reads.read_once(*asked, shape)).settlements
+        mine = [one for one in found or () if one.ticker == ticker]
+        if not mine:
+            return None
+        size = Decimal(mine[0].yes_count_fp) - Decimal(mine[0].no_count_fp)
+        return Settlement(size, _payout(mine[0]))
 
     async def movements(self) -> list[CashMovement]:
         """The deposits and withdrawals that are in the balance.
@@ -315,6 +331,18 @@ def _in_words(raw: Raw) -> str:
     except ExchangeError:
         return "an order that cannot be read"
     return f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
+
+
+def _payout(reported: account.SettlementWire) -> Dollars:
+    if reported.market_result in _PAID:
+        return _PAID[reported.market_result]
+    if reported.value is None or not 0 <= reported.value <= 100:
+        raise ExchangeError(
+            f"the settlement of {reported.ticker} says '{reported.market_result}' and "
+            f"{reported.value} cents"
+        )
+    # Whole cents: of a scalar market the last digits are in what differs of the cash.
+    return Decimal(reported.value) / 100
 
 
 def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovement:

@@ -60,6 +60,23 @@ class Balance(Struct, frozen=True):
     balance_breakdown: list[ShardBalance] | None = None
 
 
+class SettlementWire(Struct, frozen=True):
+    """What a market paid the account; `value` is whole cents a YES contract, and may be null."""
+
+    ticker: Ticker
+    market_result: Word
+    yes_count_fp: Amount
+    no_count_fp: Amount
+    value: int | None = None
+
+
+class SettlementPage(Struct, frozen=True):
+    """GET /portfolio/settlements."""
+
+    settlements: list[SettlementWire] | None
+    cursor: str = ""
+
+
 class MovementWire(Struct, frozen=True):
     """A deposit or a withdrawal; times are seconds, and only one that is `applied` is in cash."""
 

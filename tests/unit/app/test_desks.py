@@ -344,6 +344,53 @@ async def test_cash_that_nothing_explains_stops_entries_until_an_operator_resume
         assert await at_desk.poll() is None
 
 
+async def test_what_settled_in_a_market_that_nobody_lists_any_more_is_paid():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        trader = at_desk.bot.trader
+        bought = await at_desk.submit(buying())
+        trader._booked(live.clock.now(), bought, None)
+        trader.take_pending(live.clock.now())
+        held = trader.portfolio.size(TICKER)
+        assert held == 20
+        assert await at_desk.poll() is None
+        live.exchange.set_close_time(TICKER, live.clock.now())
+        live.exchange.determine(TICKER, "yes")
+        live.clock.pass_by(7 * 86_400)
+        live.exchange.advance(live.clock.now())
+        assert live.ann.position(TICKER) == 0
+        await at_desk.bot.universe.refresh()
+        await at_desk.poll()
+
+        assert f"{TICKER}: 20 contracts booked, 0 at the exchange" in await at_desk.poll()
+        before = trader.portfolio.cash
+        (settled, *_) = trader.settle(live.clock.now(), {})
+
+        assert (settled.ticker, settled.payout, settled.size) == (TICKER, 1, 20)
+        assert trader.portfolio.cash == before + 20
+        assert await at_desk.poll() is None
+
+
+async def test_what_was_closed_by_hand_before_it_settled_is_not_paid():
+    async with stand(opened=False) as live:
+        at_desk, _ = await manned(live)
+        trader = at_desk.bot.trader
+        trader._booked(live.clock.now(), await at_desk.submit(buying()), None)
+        trader.take_pending(live.clock.now())
+        at_desk.trade_elsewhere(Side.SELL, 5, 48)
+        live.exchange.set_close_time(TICKER, live.clock.now())
+        live.exchange.determine(TICKER, "yes")
+        live.clock.pass_by(7 * 86_400)
+        live.exchange.advance(live.clock.now())
+        await at_desk.bot.universe.refresh()
+
+        for _ in range(3):
+            await at_desk.poll()
+
+        assert trader.settle(live.clock.now(), {}) == []
+        assert at_desk.backend.block_reason is not None
+
+
 # What the settings say
 
 
