@@ -108,10 +108,13 @@ def _gain(axes: "Axes", found: Mapping[str, Any]) -> None:
     tops = found["gain_cents"]
     for way, label in _WAYS.items():
         points = [(top, part[way]) for top, part in tops.items() if part[way]]
-        middle = [part["cents"] for _, part in points]
-        below = [part["cents"] - part["interval"][0] for _, part in points]
-        above = [part["interval"][1] - part["cents"] for _, part in points]
-        axes.errorbar([top for top, _ in points], middle, (below, above), marker="o", label=label)
+        names = [top for top, _ in points]
+        low, high = (
+            zip(*(part["interval"] for _, part in points), strict=True) if points else ((), ())
+        )
+        (line,) = axes.plot(names, [part["cents"] for _, part in points], marker="o", label=label)
+        # Of few markets the interval need not hold the mean: no bar from one to the other.
+        axes.vlines(names, low, high, colors=line.get_color())
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(ylabel="cents a contract", title="The most decided signals, after spread and fees")
     axes.legend(fontsize="small")

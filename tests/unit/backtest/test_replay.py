@@ -203,13 +203,13 @@ def test_a_tape_that_is_none_is_told_in_a_line(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["btc15m-l2-1s", "rest-books-hourly"])
 async def test_recorded_books_go_through_the_cycle_and_balance(name):
     recording = reader.read(SHARED / f"{name}.parquet")
-    first = recording.books.take(slice(0, 6_000))
+    first = recording.books.take(slice(0, 2_500))
     part = Tape(
         first,
-        recording.seconds_to_close[:6_000],
-        recording.volume[:6_000],
-        recording.open_interest[:6_000],
-        recording.segment[:6_000],
+        recording.seconds_to_close[:2_500],
+        recording.volume[:2_500],
+        recording.open_interest[:2_500],
+        recording.segment[:2_500],
         {},
     )
     model = scorer.load(scorer.MODELS / scorer.DEFAULT)
@@ -223,5 +223,5 @@ async def test_recorded_books_go_through_the_cycle_and_balance(name):
 
     assert summaries[0] == summaries[1]
     assert summaries[0].balances
-    assert summaries[0].books == 6_000
+    assert summaries[0].books == 2_500
     assert list(replay.lines(summaries[0]))

@@ -187,7 +187,7 @@ odd = st.one_of(st.text(max_size=12), st.floats(), st.integers(-(2**63), 2**63 -
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(where=st.sampled_from(COLUMNS), value=odd)
 async def test_whatever_lies_in_a_column_only_an_error_in_words_comes_of_it(
