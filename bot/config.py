@@ -333,6 +333,13 @@ class Settings(BaseSettings):
     bot_markets: int = Field(
         20, ge=1, le=1_000, description="Markets watched: the top by 24-hour volume"
     )
+    bot_event_decisions: int = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Decisions per market and minute between two cycles, when a streamed score "
+        "crosses a threshold; 0 leaves all to the cycles",
+    )
     bot_order_size: Amount = Field(Decimal(100), description="Contracts per entry")
     bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1)] = Field(
         Decimal("0.01"), description="Dollars a limit may lie beyond the best price"

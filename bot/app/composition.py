@@ -31,6 +31,7 @@ from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.publisher import REFRESH_EVERY, Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
 from bot.engine.cycle import Cycle
+from bot.engine.event_decisions import DECIDE_EVERY, EventDecisions
 from bot.engine.loop import BotLoop, Pace, repeat
 from bot.engine.observers import Observers
 from bot.engine.ports import BookSource, CycleObserver, CycleParts
@@ -290,6 +291,7 @@ def assembled(world: NodeContext, resources: TermResources) -> Bot:
         faults=core.faults,
         halts=core.halts,
         stream_scan=_stream_scan(world, core, views),
+        event_decisions=_event_decisions(world, core),
     )
     cycle = Cycle(parts)
     shown = CommittedView(views.publisher, views.account)
@@ -397,22 +399,37 @@ def _stream_scan(world: NodeContext, core: _Core, views: _Views) -> StreamScan |
     return StreamScan(world.feed, core.trade_feed, core.watch, views.whales)
 
 
+def _event_decisions(world: NodeContext, core: _Core) -> EventDecisions | None:
+    settings = world.settings
+    if not isinstance(world.feed, StreamedFeed) or not settings.bot_event_decisions:
+        return None
+    levels = thresholds(settings, world.model)
+    return EventDecisions(world.feed, core.watch, levels, settings.bot_event_decisions)
+
+
 #: What is done again and again between two cycles, and how many seconds apart.
 _Between: TypeAlias = Mapping[str, tuple[Callable[[], Awaitable[object]], float]]
 
 
 def _between_cycles(
-    world: NodeContext, core: _Core, views: _Views, scan: Callable[[], Awaitable[object]]
+    world: NodeContext, views: _Views, cycle: Cycle, faults: ViewFaults, lose: Callable[[], None]
 ) -> _Between:
     feed = world.feed
     if not isinstance(feed, StreamedFeed):
         return {}
 
     async def refresh() -> None:
-        with core.faults.within("the state"):
+        with faults.within("the state"):
             await views.publisher.refresh(feed, world.clock.now())
 
-    return {"the stream scan": (scan, SCAN_EVERY), "the quotes": (refresh, REFRESH_EVERY)}
+    between = {
+        "the stream scan": (_until_lost(cycle.scan_stream, lose), SCAN_EVERY),
+        "the quotes": (refresh, REFRESH_EVERY),
+    }
+    if world.settings.bot_event_decisions:
+        decide = _until_lost(cycle.decide_on_changes, lose)
+        between["the decisions on changes"] = decide, DECIDE_EVERY
+    return between
 
 
 def _beside(universe: Universe, between: _Between) -> Callable[[asyncio.Event], Awaitable[None]]:
@@ -435,7 +452,7 @@ def _joined(
             views.publisher.on_beat(beat)
 
     loop = _until_lost(cycle.run, resources.lose)
-    between = _between_cycles(world, core, views, _until_lost(cycle.scan_stream, resources.lose))
+    between = _between_cycles(world, views, cycle, core.faults, resources.lose)
     pace = Pace(world.settings.bot_interval, lambda: bool(core.universe.watched()))
     return Bot(
         snapshot_holder=world.snapshot_holder,

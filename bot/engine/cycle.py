@@ -60,6 +60,7 @@ class Cycle:
         self._faults = parts.faults
         self._halts = parts.halts
         self._stream_scan = parts.stream_scan
+        self._event_decisions = parts.event_decisions
         # Held by whoever keeps and shows what happened.
         self._busy = asyncio.Lock()
         self._number = 0
@@ -165,6 +166,32 @@ class Cycle:
         await self._commit_pass()
         return None
 
+    async def decide_on_changes(self) -> str | None:
+        """A pass over the streamed markets whose score crossed a threshold, within their budgets.
+
+        While anything else is at work it is left to that, or to another time. Raises
+        LeaseLostError.
+        """
+        if self._event_decisions is None or self._busy.locked():
+            return None
+        async with self._busy:
+            markets = self._watchlist.watched()
+            due = self._event_decisions.due(self._clock.now(), markets)
+            return await self._decide_on(due, markets) if len(due) else None
+
+    async def _decide_on(self, due: Books, markets: Mapping[str, Market]) -> str | None:
+        self._fault = None
+        if self._pending_events:
+            await self._commit_pass()
+        traded = await self._traded(due)
+        for books, trades in _chunks(due, traded, self._chunk):
+            await self._pass(books, trades, markets)
+        at = self._clock.now()
+        self._emit(self._trader.mark(at, due, markets, due.tickers))
+        await self._audience.publish(at, self._regime, markets, {})
+        await self._commit_pass()
+        return self._what_failed()
+
     async def _close_requested(self) -> str | None:
         self._fault = None
         if self._pending_events:
@@ -245,6 +272,8 @@ class Cycle:
         trades = self._trade_feed if traded is not None else None
         self._emit(await self._trader.act(at, predictions, markets, by_hand=by_hand, trades=trades))
         self._audience.on_predictions(predictions)
+        if self._event_decisions is not None and not by_hand:
+            self._event_decisions.note(predictions)
         return predictions
 
     def _change_regime(

@@ -11,6 +11,7 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.market.queue import TakerTrade
 from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import TradesBetween
+from bot.engine.event_decisions import EventDecisions
 from bot.engine.stream_scan import StreamScan
 from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.exchange import BookAnswer, Clock
@@ -126,7 +127,7 @@ class NeverHalted:
 class CycleParts:
     """What a cycle works with; it yields to the event loop every `chunk` markets.
 
-    Without a `stream_scan` nothing happens between two passes.
+    Without a `stream_scan` and `event_decisions` nothing happens between two passes.
     """
 
     data: BookSource
@@ -142,3 +143,4 @@ class CycleParts:
     faults: ViewFaults = field(default_factory=ViewFaults)
     halts: HaltWatch = field(default_factory=NeverHalted)
     stream_scan: StreamScan | None = None
+    event_decisions: EventDecisions | None = None

@@ -177,11 +177,17 @@ class StreamedFeed:
         self._turn = 0
         self.changes = StreamChanges()
         self.take_changed, self.take_urgent = self.changes.take_changed, self.changes.take_urgent
+        self.take_scorable = self.changes.take_scorable
         protocol.listeners.append(self.changes)
 
     def proved_books(self, tickers: Sequence[str]) -> Books:
         """Those of these books that are proved, as they stand; nothing is asked for."""
         return self._stream.books(tickers, self._now()).books
+
+    def read(self, books: Books) -> None:
+        """Somebody decides on these proved books, between two cycles."""
+        self._read(books, books.tickers)
+        self._ages.note(books, self._now())
 
     def streamed_trades(
         self, since: datetime

@@ -159,7 +159,8 @@ class TradeFeed:
         read = [self._read.get(ticker, nan) for ticker in books.tickers]
         earliest = np.fmin(since, np.array(read, dtype=np.float64))
         self._look(books)
-        self._read = self._looked
+        read_now = {ticker: self._looked[ticker] for ticker in books.tickers}
+        self._read = {t: at for t, at in self._read.items() if t in self._looked} | read_now
         recent = await self._all(earliest)
         known = since >= recent.reach
         rows = {ticker: row for row, ticker in enumerate(books.tickers)}

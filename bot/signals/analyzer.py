@@ -94,6 +94,18 @@ class Analyzer:
         self._memory.store(books.tickers, rows)
         return seen, large_orders.is_busy(seen.rows)
 
+    def zones(self, books: Books, seconds_to_close: Floats) -> NDArray[np.int8]:
+        """Between which thresholds the scores of these books would lie; nothing is remembered.
+
+        −1 where the model makes no prediction.
+        """
+        rows = _part(self._memory.recall(books.tickers), "features")
+        matrix, _ = features.measure(books, rows, seconds_to_close)
+        predicted = self._scorer.predict(matrix, books.tickers)
+        sure = np.array([reason is None for reason in predicted.reasons], dtype=np.bool_)
+        scores = np.where(sure, predicted.score, np.nan)
+        return strategy.zones(scores, self._thresholds, books.tickers)
+
     def observe(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
     ) -> Observations:

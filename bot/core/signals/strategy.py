@@ -118,6 +118,17 @@ def direction(scores: Floats, thresholds: Thresholds, tickers: Sequence[str]) ->
     return (scores >= above).astype(np.int8) - (scores <= below).astype(np.int8)
 
 
+def zones(scores: Floats, thresholds: Thresholds, tickers: Sequence[str]) -> NDArray[np.int8]:
+    """How many of their thresholds these scores reach, 0 to 4, −1 for NaN; shape (N,).
+
+    While a score stays in its zone, the same position gets the same answer.
+    """
+    above, below = thresholds.entries(tickers)
+    reached = (scores > below).astype(np.int8) + (scores >= thresholds.exit_low)
+    reached += (scores > thresholds.exit_high).astype(np.int8) + (scores >= above)
+    return np.where(np.isnan(scores), np.int8(-1), reached)
+
+
 def action(score: float | None, position: Contracts, thresholds: Thresholds) -> Action:
     """What to do with a position, given the score; without a score always HOLD.
 

@@ -26,11 +26,17 @@ class StreamChanges:
     def __init__(self) -> None:
         self._changed: set[str] = set()
         self._urgent: set[str] = set()
+        self._scorable: set[str] = set()
 
     def take_changed(self) -> set[str]:
         """The markets whose books changed since this was asked last."""
         changed, self._changed = self._changed, set()
         return changed
+
+    def take_scorable(self) -> set[str]:
+        """The same, for whoever scores them."""
+        scorable, self._scorable = self._scorable, set()
+        return scorable
 
     def take_urgent(self) -> set[str]:
         """Those in which something happened that can matter, since this was asked last."""
@@ -40,12 +46,14 @@ class StreamChanges:
     def on_change(self, change: Delta, at: float) -> None:  # noqa: ARG002  # the listener's
         """A level of a sound book has changed."""
         self._changed.add(change.ticker)
+        self._scorable.add(change.ticker)
         if abs(change.by) >= MATTERS:
             self._urgent.add(change.ticker)
 
     def on_snapshot(self, ticker: str, at: float) -> None:  # noqa: ARG002
         """A whole sound book has come."""
         self._changed.add(ticker)
+        self._scorable.add(ticker)
         self._urgent.add(ticker)
 
     def on_break(self, tickers: Sequence[str], reason: str, at: float) -> None:
