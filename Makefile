@@ -78,6 +78,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.replay
 	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.store
+	$(BIN)/python -m bench.orders
 	$(BIN)/python -m bench.sim_orders
 	$(BIN)/python -m bench.sim_stream
 	$(BIN)/python -m bench.stream

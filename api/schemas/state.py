@@ -106,6 +106,7 @@ class NoticeView(Shape):
         "CLOCK_JUMPED",
         "FEED_CHANGED",
         "BOOK_DIFFERED",
+        "FEE_DIFFERED",
     ]
     ticker: str = Field("", description="Left out where none is meant")
     message: str

@@ -132,6 +132,7 @@ class NoteKind(StrEnum):
     CLOCK_JUMPED = "CLOCK_JUMPED"
     FEED_CHANGED = "FEED_CHANGED"
     BOOK_DIFFERED = "BOOK_DIFFERED"
+    FEE_DIFFERED = "FEE_DIFFERED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ NoticeKind = Literal[
     "CLOCK_JUMPED",
     "FEED_CHANGED",
     "BOOK_DIFFERED",
+    "FEE_DIFFERED",
 ]
 
 

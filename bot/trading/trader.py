@@ -38,6 +38,7 @@ from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
+from bot.trading.fee_check import FeeCheck
 from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
 from bot.trading.resting_exits import ExitPlan, RestingExits, withdrawal
@@ -78,6 +79,7 @@ class Trader:
         self._entry_guard = EntryGuard(rules.limits, safety, cash)
         self._forced = ForcedExits(rules.thresholds, rules.exits, safety.close_requests)
         self._holdings = TradingAccount(cash)
+        self._fee_check = FeeCheck()
         self._in_doubt: set[str] = set()
         self._payouts: dict[str, Dollars] = {}
         self._pending_events: list[Event] = []
@@ -476,6 +478,9 @@ class Trader:
             self._rested(at, sent.answer)
         elif sent.answer is not None:
             self._answered(at, sent.answer, shown.book)
+        if isinstance(sent.answer, Execution):
+            note = self._fee_check.differs(at, shown.market, sent.answer)
+            self._pending_events += [note] if note else []
 
     def _rested(self, at: datetime, working: WorkingOrder) -> None:
         self._resting.rested(at, working.order.ticker)
