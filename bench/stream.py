@@ -17,6 +17,7 @@ from bench.common import in_turn, machine, ratio, say
 from bench.sim_orders import Bench
 from bench.sim_stream import LIMITS, Unspoiled, recorded
 from bot.core.market.book_store import BookStore
+from bot.kalshi.stream.changes import StreamChanges
 from bot.kalshi.stream.protocol import StreamProtocol
 from bot.sim.stream.answers import answer
 from bot.sim.stream.hub import Hub
@@ -42,13 +43,15 @@ def frames() -> tuple[list[bytes], list[bytes]]:
         answer(session, text)
     first = [frame.encode() for frame in session.take(0)]
     for delta in recorded():
-        session.hub.hear(delta)
+        session.hub.on_event(delta)
     return first, [frame.encode() for frame in session.take(0)]
 
 
 def client_with(first: list[bytes]) -> StreamProtocol:
     """A client that has the snapshots."""
     client = StreamProtocol(BookStore())
+    # As in the service: somebody wants to know what changed.
+    client.listeners.append(StreamChanges())
     client.connected(NOW)
     client.watch(Bench().tickers, NOW)
     client.outgoing()
