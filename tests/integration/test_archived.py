@@ -108,6 +108,8 @@ async def test_what_was_archived_while_the_service_was_off_is_paid(stand):
     stand.pay()
     bot = stand.bot(Checkpoint(1, before, (), (), {}))
 
+    with pytest.raises(ExchangeError, match="no open market"):
+        await bot.universe.scan()
     await bot.cycle.run()
 
     assert await stand.data.markets(list(RESULTS)) == {}
