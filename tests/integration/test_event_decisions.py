@@ -20,10 +20,10 @@ from bot.market_data.trade_feed import TradeFeed
 from bot.ports.persistence import NullStore
 from bot.tape import reader
 from bot.tape.stream_recorder import StreamRecorder
-from tests.integration.test_recorded_decisions import Watched, analyzer, digest, trader
 from tests.support.fakes import ListJournal, NoExaminer
+from tests.support.feeds import Clock, Rest, Still
+from tests.support.recorded_decisions import Watched, analyzer, digest, trader
 from tests.support.stream_clients import MARKETS, Linked
-from tests.unit.kalshi.test_feed import Clock, Rest, Still
 
 #: Seconds between two beats, and how long a market lives here.
 BEAT = 60

@@ -26,11 +26,11 @@ from bot.trading.decision import TradeRules
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
 from bot.whales.markout_tracker import MarkoutTracker
-from tests.integration.test_recorded_decisions import Watched
 from tests.support.fakes import ListJournal, NoExaminer
+from tests.support.feeds import Clock, Rest, Still
+from tests.support.recorded_decisions import Watched
 from tests.support.stream_clients import CROWD, MARKETS, Linked
 from tests.support.tapes import SizeScorer
-from tests.unit.kalshi.test_feed import Clock, Rest, Still
 
 A = MARKETS[0]
 #: Seconds between two steps of time here, and between two beats.

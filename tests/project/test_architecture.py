@@ -5,6 +5,7 @@ rule bites.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -348,3 +349,14 @@ def test_no_test_imports_the_conftest_of_another() -> None:
     ]
 
     assert found == []
+
+
+def test_no_test_module_imports_another():
+    apart = re.compile(r"^(?:from|import) tests\.(?:unit|integration)\b.*", re.MULTILINE)
+    found = {
+        str(path): imports
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if (imports := apart.findall(path.read_text()))
+    }
+
+    assert found == {}, "what tests share is in tests/support/"

@@ -41,7 +41,7 @@ from tests.support.fakes import FakeScorer
 from tests.support.sim_exchanges import market_spec, request
 from tests.support.sim_streaming import served_over_tcp
 from tests.support.strategies import ladder
-from tests.unit.whales.test_markout_tracker import whale
+from tests.support.whale_events import whale
 
 TICKERS = ("KXA", "KXB", "KXC")
 KEY, PEM = made_key("ann", KeyKind.ED25519)

@@ -25,7 +25,7 @@ from bot.ports.persistence import StoreError
 from tests.support.api_world import NoPast
 from tests.support.fakes import HandClock
 from tests.support.strategies import NOON
-from tests.unit.whales.test_markout_tracker import whale
+from tests.support.whale_events import whale
 
 ALL = AlertRules(Decimal(0), frozenset(Topic))
 ORDER = Order("id-1", "KXA", Side.SELL, Decimal(10), Decimal("0.40"), NOON)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.clock import RecordedClock
 from tests.support.api_world import opened
-from tests.unit.dashboard.test_account_panel import Paneled
+from tests.support.panels import Paneled
 
 
 @pytest.fixture

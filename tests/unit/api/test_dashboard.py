@@ -9,7 +9,7 @@ import pytest
 
 from api.routes.dashboard import STATIC
 from tests.support.api_world import READ_TOKEN, TOKENS, opened
-from tests.unit.api.test_prefix import Under
+from tests.support.prefixes import Under
 
 FRONTEND = Path(__file__).parents[3] / "frontend"
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

@@ -15,10 +15,10 @@ from bot.core.market.orders import Life
 from bot.ports.persistence import StoreError
 from bot.store.database import opened as database_opened
 from tests.support.api_world import opened
+from tests.support.booked import Booked, marked
 from tests.support.store_tables import Leading, begun
 from tests.support.store_values import BOOK, CASH, order
 from tests.support.strategies import NOON
-from tests.unit.store.test_account_history import Booked, marked
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from bot.engine.observers import Observers
 from bot.ports.persistence import StoreError
 from bot.ports.view_faults import ViewFaults
 from tests.support.api_world import decision, opened
-from tests.unit.dashboard.test_publisher import Shown
+from tests.support.published import Shown
 
 
 class Whole(Shown):

@@ -9,8 +9,8 @@ from bot.model.monitor import ModelMonitor
 from bot.model.prediction_grader import GradeRules, PredictionGrader
 from bot.ports.persistence import CommittedChanges
 from tests.support.api_world import opened
+from tests.support.grading import GraderRoom, book, spread
 from tests.support.strategies import NOON
-from tests.unit.model.test_prediction_grader import Room, book, spread
 
 
 async def test_without_a_model_the_card_is_null_and_there_is_no_record(client):
@@ -38,7 +38,7 @@ async def test_the_card_is_served_as_it_is_written(world):
 
 
 async def test_the_record_says_what_became_of_each_prediction(world):
-    room = Room()
+    room = GraderRoom()
     room.see(0, A=book("0.50", "0.52"))
     room.see(11, A=book("0.54", "0.56"))
     world.model = ModelMonitor(None, {}, room.grader)
@@ -53,7 +53,7 @@ async def test_the_record_says_what_became_of_each_prediction(world):
 
 
 async def test_the_record_names_what_the_general_model_scores(world):
-    room = Room()
+    room = GraderRoom()
     room.see(0, A=book("0.50", "0.52"))
     room.see(11, A=book("0.54", "0.56"))
     known: dict[str, dict[str, object]] = {

@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.api_world import OWNER, READ_TOKEN, READER, TOKEN, TOKENS, opened
+from tests.support.prefixes import Under
 
 #: Path, status without a token, status with the token for reading.
 EXPECTED = [
@@ -20,23 +21,6 @@ EXPECTED = [
     ("/logs/trades.csv", 401, 200),
     ("/nothing", 401, 404),
 ]
-
-
-class Under:
-    """An app as a server with `--root-path` hands it requests: the prefix before what came."""
-
-    def __init__(self, app, prefix):
-        self.app = app
-        self.prefix = prefix
-        self.router = app.router
-        self.show = app.show
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] == "http":
-            raw = self.prefix.encode() + scope["raw_path"]
-            path = self.prefix + scope["path"]
-            scope = {**scope, "path": path, "raw_path": raw, "root_path": self.prefix}
-        await self.app(scope, receive, send)
 
 
 @pytest.fixture

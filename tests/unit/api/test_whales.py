@@ -11,7 +11,7 @@ from bot.core.whales.markouts import Group, MarkoutSums
 from bot.whales import views
 from bot.whales.views import line
 from tests.support.api_world import NOW, opened
-from tests.unit.whales.test_markout_tracker import ENDING, whale
+from tests.support.whale_events import ENDING, whale
 
 PAIRS = {"WhaleRecord": "WhaleRecord", "WhaleEnding": "WhaleEnding", "ScoreLine": "ScoreLine"}
 PAIRS["WhaleScores"] = "Scoreboard"

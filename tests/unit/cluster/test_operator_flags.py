@@ -8,8 +8,8 @@ import pytest
 from bot.cluster.operator_flags import KILLED, RUNNING, OperatorFlags
 from bot.core.risk.close_requests import CloseRequests
 from bot.ports.persistence import StoreError
+from tests.support.elections import FakeElection, Shared
 from tests.support.fakes import HandClock
-from tests.unit.cluster.test_leader_election import FakeElection, Shared
 
 BOOK = "paper:test"
 

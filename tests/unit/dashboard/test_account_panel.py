@@ -10,28 +10,9 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.risk.limits import RiskLimits
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.committed_view import CommittedView
-from bot.engine.observers import Observers
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord, StoreError
-from bot.ports.view_faults import ViewFaults
+from tests.support.panels import Paneled
 from tests.support.strategies import ladder
-from tests.unit.dashboard.test_publisher import Shown
-
-
-class Paneled(Shown):
-    """The publisher's bench with the panel of the account beside it."""
-
-    def __init__(self, *tickers, **options):
-        super().__init__(*tickers, **options)
-        self.panel = AccountPanel(self.trader)
-        self.cycle._audience = Observers(
-            ViewFaults(), {"state": self.publisher, "account": self.panel}
-        )
-        self.keeper.serve(CommittedView(self.publisher, self.panel), ())
-
-    @property
-    def position(self):
-        (found,) = self.panel.view.positions
-        return found
 
 
 async def test_a_long_is_worth_what_closing_it_now_would_fetch():

@@ -6,9 +6,9 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.signals.features import FEATURE_NAMES
 from bot.dashboard.market_panel import LEVELS, PATH, SPACING, MarketPanel
 from bot.dashboard.snapshot import decoded
+from tests.support.cycle_bench import Bench
+from tests.support.published import Shown
 from tests.support.strategies import NOON, ladder
-from tests.unit.dashboard.test_publisher import Shown
-from tests.unit.engine.test_cycle import Bench
 
 
 class Watching(Bench):

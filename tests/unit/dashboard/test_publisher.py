@@ -14,51 +14,15 @@ from bot.core.events import Noted, NoteKind
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
-from bot.dashboard.activity_feed import ActivityFeed, noted
-from bot.dashboard.publisher import PACK_APART, Publisher, Sources
-from bot.dashboard.snapshot import BotStatus, SnapshotHolder, decoded, first_state, snapshot
+from bot.dashboard.activity_feed import noted
+from bot.dashboard.publisher import PACK_APART
+from bot.dashboard.snapshot import decoded
 from bot.engine.unit_of_work import NullView
 from bot.ports.loop_status import LoopStatus
 from bot.trading.decision import Worth
+from tests.support.cycle_bench import BOOK, CASH
+from tests.support.published import Shown
 from tests.support.strategies import NOON, ladder
-from tests.unit.engine.test_cycle import BOOK, CASH, Bench
-
-STATUS = BotStatus(running=True, bot_enabled=True, mode="paper", interval_seconds=10)
-
-
-class Shown(Bench):
-    """The cycle bench with the real publisher as its audience."""
-
-    def __init__(self, *tickers, **options):
-        super().__init__(*tickers, **options)
-        self.snapshot_holder = SnapshotHolder(
-            snapshot(first_state(float(CASH), STATUS), NOON), STATUS
-        )
-        self.recent = ActivityFeed()
-        self.universe_fault = None
-        self.role = Role()
-        self.trading_halted = None
-        sources = Sources(
-            trader=self.trader,
-            scorer=self.scorer,
-            journal=self.journal,
-            recent=self.recent,
-            universe_fault=lambda: self.universe_fault,
-            role=lambda: self.role,
-            trading_halted=lambda: self.trading_halted,
-            orders_in_doubt=lambda: self.trader.orders_in_doubt,
-            account_note=lambda: None,
-        )
-        self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
-        self.keeper.serve(self.publisher, ())
-
-    @property
-    def state(self):
-        return json.loads(self.snapshot_holder.snapshot.body)
-
-    @property
-    def market(self):
-        return self.state["markets"][0]
 
 
 async def test_a_market_is_shown_as_the_book_says_it():

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.market.orderbook import Books, OrderBook
+from tests.support.published import Shown
 from tests.support.strategies import NOON, ladder
-from tests.unit.dashboard.test_publisher import Shown
 
 NEWER = OrderBook(bids=ladder(("0.60", 30)), asks=ladder(("0.64", 10)))
 NEWEST = OrderBook(bids=ladder(("0.61", 30)), asks=ladder(("0.64", 10)))

@@ -1,6 +1,5 @@
 """The whole pass, over fakes: what the exchange does wrong costs nobody a position."""
 
-import itertools
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -25,73 +24,10 @@ from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import OrderStatus
 from bot.core.risk.limits import RiskLimits
-from bot.core.signals.strategy import Gates, Sizing, Thresholds
-from bot.core.whales.thresholds import WhaleRules
-from bot.engine.cycle import Cycle
-from bot.engine.ports import CycleParts
-from bot.engine.unit_of_work import UnitOfWork
-from bot.ports.persistence import NullStore
-from bot.signals.analyzer import Analyzer
-from bot.trading.decision import TradeRules, Worth
-from bot.trading.paper_venue import PaperVenue
-from bot.trading.trader import Trader
-from tests.support.fakes import FakeExchange, FakeScorer, HandClock, ListJournal, Nobody, NoExaminer
-from tests.support.strategies import ladder, open_market
+from bot.trading.decision import Worth
+from tests.support.cycle_bench import BOOK, CASH, Bench
+from tests.support.strategies import ladder
 from tests.support.trading import FakeVenue
-
-BOOK = OrderBook(
-    bids=ladder(("0.52", 300), ("0.51", 500)), asks=ladder(("0.53", 300), ("0.54", 500))
-)
-CASH = Decimal(10_000)
-
-
-class Bench:
-    """A cycle over one or more markets with the same book; opinions and failures by hand."""
-
-    def __init__(self, *tickers, limits=None, size=100, chunk=50, **decision):
-        self.clock = HandClock()
-        self.exchange = FakeExchange(self.clock)
-        for ticker in tickers or ("A",):
-            self.exchange.list(open_market(ticker, event_ticker=f"E-{ticker}"), BOOK)
-        self.scorer = FakeScorer()
-        self.journal = ListJournal()
-        self.audience = Nobody()
-        self.examiner = NoExaminer()
-        thresholds = Thresholds()
-        rules = TradeRules(
-            thresholds, Sizing(Decimal(size), Decimal("0.01")), limits or RiskLimits(), **decision
-        )
-        ids = (f"o{number}" for number in itertools.count(1))
-        self.trader = Trader(PaperVenue(), rules, CASH, ids)
-        self.keeper = UnitOfWork(NullStore(), self.journal)
-        gates = Gates(fewest_observations=0)
-        watch = Analyzer(self.scorer, thresholds, gates, WhaleRules(), 100)
-        self.cycle = Cycle(
-            CycleParts(
-                data=self.exchange,
-                watchlist=self.exchange,
-                predict=watch,
-                trader=self.trader,
-                examiner=self.examiner,
-                keeper=self.keeper,
-                clock=self.clock,
-                audience=self.audience,
-                chunk=chunk,
-            )
-        )
-
-    async def run(self, opinion=None, *, cycles=1):
-        """Cycles with that opinion; the events of them alone, and the last fault."""
-        self.scorer.opinion = opinion
-        self.journal.events.clear()
-        fault = None
-        for _ in range(cycles):
-            self.clock.pass_by(10)
-            fault = await self.cycle.run()
-        return fault
-
-    def position(self, ticker="A"):
-        return self.trader.portfolio.size(ticker)
 
 
 async def test_a_high_score_buys_at_the_ask_and_pays_the_fee():

@@ -12,52 +12,19 @@ from hypothesis import strategies as st
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, PredictionGraded
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.model.drift import LEAST_ROWS, Spread
+from bot.core.model.drift import LEAST_ROWS
 from bot.core.model.outcomes import none_yet, predictions
 from bot.core.signals.features import FEATURE_NAMES
-from bot.core.signals.strategy import Gates, Thresholds
-from bot.core.whales.thresholds import WhaleRules
 from bot.model.monitor import ModelMonitor
 from bot.model.pending_predictions import PendingPredictions
-from bot.model.prediction_grader import ALL, GradeRules, PredictionGrader
+from bot.model.prediction_grader import ALL, PredictionGrader
 from bot.ports.persistence import Checkpoint, CommittedChanges
-from bot.signals.analyzer import Analyzer
-from tests.support.fakes import FakeScorer
-from tests.support.strategies import NOON, ladder, open_market
-
-RULES = GradeRules(
-    10.0, size=1.0, patience=5.0, thresholds=Thresholds(), exchange="sim", version="fake_v1"
-)
-
-
-def book(bid, ask):
-    return OrderBook(ladder((bid, 100)), ladder((ask, 100)))
-
-
-class Room:
-    """Judges one book a market at a time and grades."""
-
-    def __init__(self, opinion=0.8, rules=RULES):
-        self.scorer = FakeScorer(opinion)
-        gates = Gates(fewest_observations=0)
-        self.watch = Analyzer(self.scorer, Thresholds(), gates, WhaleRules())
-        self.grader = PredictionGrader(rules)
-        self.markets = {t: open_market(t, series_ticker="KXS") for t in "ABCDEF"}
-
-    def see(self, seconds, **shown):
-        return self.grade(seconds, self.predict(seconds, **shown))
-
-    def predict(self, seconds, **shown):
-        at = NOON + timedelta(seconds=seconds)
-        books = Books.of([(t, at.timestamp(), b) for t, b in shown.items()])
-        return self.watch.predict(books, np.full(len(books), 3600.0))
-
-    def grade(self, seconds, scored):
-        return self.grader.grade(NOON + timedelta(seconds=seconds), [scored], self.markets)
+from tests.support.grading import RULES, GraderRoom, book, spread
+from tests.support.strategies import NOON, open_market
 
 
 def test_a_prediction_is_graded_by_the_first_book_after_its_horizon():
-    room = Room()
+    room = GraderRoom()
     assert room.see(0, A=book("0.50", "0.52")) == []
     assert room.see(9, A=book("0.50", "0.52")) == []
 
@@ -71,7 +38,7 @@ def test_a_prediction_is_graded_by_the_first_book_after_its_horizon():
 
 
 def test_a_prediction_without_a_book_in_time_lapses_and_is_no_grade():
-    room = Room()
+    room = GraderRoom()
     room.see(0, A=book("0.50", "0.52"))
 
     assert room.see(30, A=book("0.54", "0.56")) == []
@@ -82,14 +49,14 @@ def test_a_prediction_without_a_book_in_time_lapses_and_is_no_grade():
 
 
 def test_an_empty_book_grades_nothing():
-    room = Room()
+    room = GraderRoom()
     room.see(0, A=book("0.50", "0.52"))
 
     assert room.see(11, A=OrderBook((), ())) == []
 
 
 def test_no_opinion_is_no_prediction():
-    room = Room(opinion=None)
+    room = GraderRoom(opinion=None)
     room.see(0, A=book("0.50", "0.52"))
     room.see(11, A=book("0.54", "0.56"))
 
@@ -97,13 +64,13 @@ def test_no_opinion_is_no_prediction():
 
 
 def test_nothing_judged_grades_nothing():
-    room = Room()
+    room = GraderRoom()
 
     assert room.grader.grade(NOON, [], room.markets) == []
 
 
 def test_unknown_fees_leave_the_cents_unknown():
-    room = Room()
+    room = GraderRoom()
     room.markets["A"] = replace(room.markets["A"], fees=None, series_ticker=None)
     room.see(0, A=book("0.50", "0.52"))
 
@@ -114,7 +81,7 @@ def test_unknown_fees_leave_the_cents_unknown():
 
 
 def test_the_record_sums_up_by_group_and_over_all():
-    room = Room()
+    room = GraderRoom()
     up, down = book("0.54", "0.56"), book("0.44", "0.46")
     for number, ticker in enumerate("ABCDEF"):
         room.see(100 * number, **{ticker: book("0.50", "0.52")})
@@ -177,14 +144,14 @@ moments = st.tuples(
 @given(st.lists(moments, min_size=2, max_size=25), st.data())
 def test_a_restored_grader_goes_on_as_if_nothing_had_happened(story, data):
     stop = data.draw(st.integers(0, len(story)))
-    room, disk, standby, now = Room(), Disk(), PredictionGrader(RULES), 0
+    room, disk, standby, now = GraderRoom(), Disk(), PredictionGrader(RULES), 0
     room.markets["D"] = replace(room.markets["D"], fees=None)
     for gap, shown in story[:stop]:
         now += gap
         disk.take(room.grader, room.see(now, **shown))
         standby.catch_up(disk.news)
         assert standby.record() == room.grader.record()
-    room_again = Room()
+    room_again = GraderRoom()
     room_again.markets, room_again.watch = room.markets, room.watch
     room_again.grader = disk.restored()
 
@@ -200,7 +167,7 @@ def test_a_restored_grader_goes_on_as_if_nothing_had_happened(story, data):
 
 
 def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded():
-    room, disk = Room(), Disk()
+    room, disk = GraderRoom(), Disk()
     room.see(0, A=CALM, B=CALM)
     disk.take(room.grader)
     room.see(5, A=CALM, B=CALM)
@@ -220,7 +187,7 @@ def test_a_pass_writes_down_its_own_predictions_and_strikes_out_those_it_graded(
 
 def test_what_waits_keeps_its_order_over_restarts_and_for_whoever_looks_on():
     room, disk, standby = (
-        Room(rules=replace(RULES, horizon=20.0)),
+        GraderRoom(rules=replace(RULES, horizon=20.0)),
         Disk(),
         PendingPredictions("fake_v1"),
     )
@@ -279,7 +246,7 @@ def test_nothing_predicted_takes_no_room():
 
 @pytest.mark.parametrize("other", [{"version": "v2"}, {"exchange": "production"}])
 def test_what_another_version_or_exchange_graded_does_not_count(other):
-    room, disk = Room(), Disk()
+    room, disk = GraderRoom(), Disk()
     disk.take(room.grader, room.see(0, A=CALM))
     disk.take(room.grader, room.see(11, A=UP, B=UP))
     disk.take(room.grader, room.see(50, A=UP))
@@ -293,7 +260,7 @@ def test_what_another_version_or_exchange_graded_does_not_count(other):
 
 
 def test_what_another_version_predicted_is_struck_out():
-    room, disk = Room(), Disk()
+    room, disk = GraderRoom(), Disk()
     disk.take(room.grader, room.see(0, A=CALM))
     new = disk.restored(replace(RULES, version="v2"))
 
@@ -302,14 +269,8 @@ def test_what_another_version_predicted_is_struck_out():
     assert disk.state_records["waiting"] == {}
 
 
-def spread(*edges):
-    """1,000 rows spread evenly over the bins of `imb1` and the score."""
-    bins = len(edges) + 1
-    return {name: Spread(edges, (1000 // bins,) * bins) for name in ("imb1", "score")}
-
-
 def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
-    room = Room(opinion=0.8)
+    room = GraderRoom(opinion=0.8)
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
     scored = _predictions(room, LEAST_ROWS)
 
@@ -324,7 +285,7 @@ def test_drift_is_unknown_until_enough_was_seen_and_starts_anew_each_day():
 
 
 def test_what_came_in_today_survives_a_restart():
-    room, disk = Room(opinion=0.8), Disk()
+    room, disk = GraderRoom(opinion=0.8), Disk()
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
     standby = ModelMonitor({}, spread(-0.5, 0.0, 0.5), PredictionGrader(RULES))
     disk.take(watch, watch.grade(NOON, [_predictions(room, LEAST_ROWS)], room.markets))
@@ -345,7 +306,7 @@ def test_what_came_in_today_survives_a_restart():
 
 
 def test_counts_in_the_bins_of_another_card_are_forgotten():
-    room, disk = Room(opinion=0.8), Disk()
+    room, disk = GraderRoom(opinion=0.8), Disk()
     watch = ModelMonitor({}, spread(-0.5, 0.0, 0.5), room.grader)
     disk.take(watch, watch.grade(NOON, [_predictions(room, 7)], room.markets))
     again = ModelMonitor({}, spread(-0.4, 0.0, 0.5), PredictionGrader(RULES))
@@ -356,7 +317,7 @@ def test_counts_in_the_bins_of_another_card_are_forgotten():
 
 
 def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
-    room = Room(opinion=None)
+    room = GraderRoom(opinion=None)
     watch = ModelMonitor({}, spread(0.0), room.grader)
 
     watch.grade(NOON, [_predictions(room, 5)], room.markets)
@@ -365,7 +326,7 @@ def test_books_without_an_opinion_are_not_what_the_model_was_asked_about():
 
 
 def test_without_a_card_there_is_no_drift():
-    room = Room()
+    room = GraderRoom()
     watch = ModelMonitor(None, {}, room.grader)
 
     watch.grade(NOON, [_predictions(room, 3)], room.markets)
@@ -384,7 +345,7 @@ def _predictions(room, count):
 
 
 def test_a_grade_says_what_a_taker_would_have_made_in_the_predicted_direction():
-    room = Room(opinion=0.2)
+    room = GraderRoom(opinion=0.2)
     room.see(0, A=book("0.50", "0.52"))
 
     (grade,) = room.see(11, A=book("0.44", "0.46"))

@@ -21,9 +21,9 @@ from bot.store.database import opened
 from bot.telemetry import metrics
 from bot.whales import markout_tracker
 from logging_utils import CsvJournal
+from tests.support.cycle_bench import Bench
 from tests.support.fakes import ListJournal
 from tests.support.services import TICKERS, account, held, in_lead, passes, place, remember, until
-from tests.unit.engine.test_cycle import Bench
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CLOSED = PositionClosed(NOON, "KX", Decimal("1.5"), "exit")

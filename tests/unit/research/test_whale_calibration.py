@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -9,36 +7,9 @@ from bot.core.whales.detector import WhaleRules
 from bot.research.whales.calibration import ABSOLUTE, in_runs, main, seen
 from bot.tape.reader import read
 from tests.support.research_tapes import made_tape
+from tests.support.whale_tapes import CALM, WHALE, whale_tape
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
-START = 1_778_457_600_000
-
-
-def _tape(path: Path, sizes: list[list[float]], *, segments: int = 1, volume: float = 0.0) -> Path:
-    """One market a list, a book every ten seconds, its third bid as large as given."""
-    tables = []
-    for market, third in enumerate(sizes):
-        many = len(third)
-        columns: dict[str, object] = {
-            "ts_ms": START + np.arange(many) * 10_000,
-            "ticker": [f"MADE{market}-1"] * many,
-            "segment": [f"s{i * segments // many}" for i in range(many)],
-            "volume": np.arange(many) * volume,
-        }
-        for level in range(4):
-            columns[f"yes_bid_px{level + 1}"] = np.full(many, (45 - level) / 100)
-            columns[f"yes_bid_sz{level + 1}"] = (
-                np.array(third) if level == 2 else np.full(many, 300.0)
-            )
-            columns[f"no_bid_px{level + 1}"] = np.full(many, (53 - level) / 100)
-            columns[f"no_bid_sz{level + 1}"] = np.full(many, 300.0)
-        tables.append(pa.table(columns))
-    pq.write_table(pa.concat_tables(tables), path)
-    return path
-
-
-CALM = [300.0] * 20
-WHALE = [*[300.0] * 8, *[9_000.0] * 4, *[300.0] * 8]
 
 
 def _cells(line: str) -> list[str]:
@@ -46,7 +17,7 @@ def _cells(line: str) -> list[str]:
 
 
 def test_flags_are_counted_per_market_hour(tmp_path: Path) -> None:
-    tape = in_runs(read(_tape(tmp_path / "t.parquet", [WHALE, CALM])))
+    tape = in_runs(read(whale_tape(tmp_path / "t.parquet", [WHALE, CALM])))
 
     found = seen(tape, 10.0, WhaleRules())
 
@@ -58,7 +29,7 @@ def test_flags_are_counted_per_market_hour(tmp_path: Path) -> None:
 
 
 def test_nothing_is_compared_across_recordings_unless_asked(tmp_path: Path) -> None:
-    tape = read(_tape(tmp_path / "t.parquet", [WHALE], segments=5))
+    tape = read(whale_tape(tmp_path / "t.parquet", [WHALE], segments=5))
 
     apart, across = seen(in_runs(tape), 10.0, WhaleRules()), seen(tape, 10.0, WhaleRules())
 
@@ -67,7 +38,7 @@ def test_nothing_is_compared_across_recordings_unless_asked(tmp_path: Path) -> N
 
 
 def test_a_coarser_look_sees_less(tmp_path: Path) -> None:
-    tape = in_runs(read(_tape(tmp_path / "t.parquet", [WHALE])))
+    tape = in_runs(read(whale_tape(tmp_path / "t.parquet", [WHALE])))
 
     found = seen(tape, 60.0, WhaleRules())
 
@@ -76,7 +47,7 @@ def test_a_coarser_look_sees_less(tmp_path: Path) -> None:
 
 
 def test_an_order_without_known_volume_ends_with_unknown_fate(tmp_path: Path) -> None:
-    path = _tape(tmp_path / "t.parquet", [WHALE])
+    path = whale_tape(tmp_path / "t.parquet", [WHALE])
     pq.write_table(pq.read_table(path).drop_columns(["volume"]), path)
 
     found = seen(in_runs(read(path)), 10.0, WhaleRules())
@@ -85,7 +56,7 @@ def test_an_order_without_known_volume_ends_with_unknown_fate(tmp_path: Path) ->
 
 
 def test_an_order_that_the_price_never_reached_was_not_filled(tmp_path: Path) -> None:
-    tape = in_runs(read(_tape(tmp_path / "t.parquet", [WHALE], volume=5_000.0)))
+    tape = in_runs(read(whale_tape(tmp_path / "t.parquet", [WHALE], volume=5_000.0)))
 
     assert seen(tape, 10.0, WhaleRules()).said[0, "cancelled"] == 1
 
@@ -93,7 +64,7 @@ def test_an_order_that_the_price_never_reached_was_not_filled(tmp_path: Path) ->
 def test_the_table_has_a_line_per_threshold_cadence_and_series(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = _tape(tmp_path / "t.parquet", [WHALE, CALM])
+    path = whale_tape(tmp_path / "t.parquet", [WHALE, CALM])
 
     code = main([str(path), "--cadence", "10", "60", "--multiple", "3", "99", "--series", "1"])
 
@@ -116,7 +87,7 @@ def test_series_are_told_apart_across_recordings_too(
 
 
 def test_a_market_seen_once_has_no_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = _tape(tmp_path / "t.parquet", [[300.0]])
+    path = whale_tape(tmp_path / "t.parquet", [[300.0]])
 
     main([str(path), "--cadence", "10"])
 

@@ -19,9 +19,9 @@ from bot.research.whales.score_summary import f1_excess, summary
 from bot.research.whales.tracks import tracks
 from bot.sim.world import truth
 from bot.sim.world.truth import How, TraderAction
-from tests.unit.research.test_whale_calibration import CALM
-from tests.unit.research.test_whale_calibration import WHALE as BRIEF_WHALE
-from tests.unit.research.test_whale_calibration import _tape as tape_of
+from tests.support.whale_tapes import CALM
+from tests.support.whale_tapes import WHALE as BRIEF_WHALE
+from tests.support.whale_tapes import whale_tape as tape_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 SECONDS = 900

@@ -11,8 +11,8 @@ from bot.tape import reader, stream_recorder
 from bot.tape.reader import TapeError
 from bot.tape.stream_recorder import StreamRecorder
 from bot.tape.stream_rows import RowKind, parts
+from tests.support.feeds import Clock, Rest, Still
 from tests.support.stream_clients import MARKETS, Linked
-from tests.unit.kalshi.test_feed import Clock, Rest, Still
 
 A, B, C = MARKETS
 

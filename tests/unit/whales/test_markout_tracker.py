@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 import bot.ports.persistence
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import Event, WhaleEnded, WhaleSeen
-from bot.core.market.market import MarketStatus, Side
+from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
-from bot.core.whales.detector import RecentWhales, SideBias, Whale, WhaleType
-from bot.core.whales.endings import Ending, EndingKind
+from bot.core.whales.detector import RecentWhales, SideBias, WhaleType
 from bot.core.whales.markouts import BestQuotes, Group, MarkoutSample
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import ExchangeError
@@ -28,25 +27,10 @@ from bot.whales.markout_tracker import MarkoutTracker
 from bot.whales.open_markouts import OpenMarkoutBook
 from tests.support.fakes import FakeScorer
 from tests.support.strategies import NOON, ladder, open_market
+from tests.support.whale_events import ENDING, whale
 
 CASH = Portfolio.of_cash(Decimal(1))
 FEE = 7 * 0.44 * 0.56
-
-
-def whale(ticker="A", bias=SideBias.BUY, kind=WhaleType.LARGE_BID):
-    return Whale(
-        ticker=ticker,
-        type=kind,
-        size=Decimal(3_000),
-        price=Decimal("0.40"),
-        notional=Decimal(1_200),
-        depth_share=0.5,
-        imbalance_strength=0.2,
-        max_bid_size=3_000.0,
-        max_ask_size=10.0,
-        side_bias=bias,
-        why="large",
-    )
 
 
 class Room:
@@ -250,19 +234,6 @@ def test_the_history_is_newest_first_and_can_be_narrowed():
     (ending,) = follower.endings("A", None, 5)
     assert (ending.kind, ending.price, ending.lifetime_seconds) == ("cancelled", 40.0, 30.0)
     assert follower.endings("B", None, 5) == ()
-
-
-ENDING = Ending(
-    ticker="A",
-    side=Side.BUY,
-    price=Decimal("0.40"),
-    size=Decimal(3_000),
-    since=0.0,
-    left_at=30.0,
-    interval=5.0,
-    traded=0.0,
-    fate=EndingKind.CANCELLED,
-)
 
 
 class Kept:

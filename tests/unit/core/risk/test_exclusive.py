@@ -12,8 +12,8 @@ from bot.core.risk.checks import Place
 from bot.core.risk.exclusive import Stake, worst_loss
 from bot.core.risk.limits import RiskLimits
 from bot.core.risk.review import Approved, review
+from tests.support.risk_accounts import risk_account, shown_book
 from tests.support.strategies import fill, order, prices, scaled
-from tests.unit.core.risk.test_risk import _account, _shown
 
 sizes = scaled(-500, 500, 0).filter(bool)
 stakes = st.lists(
@@ -46,9 +46,9 @@ def test_two_shorts_of_one_event_cannot_both_be_lost():
 
 def _verdict(*, is_exclusive, known=True):
     place = {"B": Place("EVENT", None, is_exclusive=is_exclusive)} if known else {}
-    held = replace(_account(fill(Side.SELL, 100, "0.40", ticker="B")), places=place)
+    held = replace(risk_account(fill(Side.SELL, 100, "0.40", ticker="B")), places=place)
     limits = RiskLimits(max_event_exposure=Decimal(80))
-    shown = _shown(event_ticker="EVENT", is_exclusive=is_exclusive)
+    shown = shown_book(event_ticker="EVENT", is_exclusive=is_exclusive)
     return review(order(Side.SELL, 100, "0.48"), shown, held, limits)
 
 

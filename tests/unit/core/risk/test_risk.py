@@ -13,9 +13,10 @@ from bot.core.market.market import CENT_GRID, MarketStatus, Side
 from bot.core.market.matching import walk
 from bot.core.market.money import CONTRACT_STEP, ONE, ZERO
 from bot.core.market.orderbook import OrderBook
-from bot.core.risk.checks import AccountRisk, Place, Shown
+from bot.core.risk.checks import AccountRisk, Place
 from bot.core.risk.limits import RiskLimits, Stop
 from bot.core.risk.review import Approved, Refused, review
+from tests.support.risk_accounts import BOOK, _places, risk_account, shown_book
 from tests.support.strategies import (
     NO_LIMITS,
     NOON,
@@ -32,28 +33,12 @@ from tests.support.strategies import (
     sides,
 )
 
-BOOK = OrderBook(bids=ladder(("0.48", 50), ("0.47", 500)), asks=ladder(("0.50", 50), ("0.51", 500)))
 LIMITS = RiskLimits()
 BUY = order(Side.BUY, 100, "0.51")
 
 
-def _shown(book=BOOK, seen_at=SEEN_AT, **terms) -> Shown:
-    return Shown(open_market(**terms), book, seen_at)
-
-
-def _account(*fills, cash=10_000, events=None, **more) -> AccountRisk:
-    portfolio = Portfolio.of_cash(Decimal(cash))
-    for trade in fills:
-        portfolio = portfolio.after(trade)
-    return AccountRisk(portfolio, _places(**(events or {})), **more)
-
-
-def _places(**events) -> dict[str, Place]:
-    return {ticker: Place(event, None) for ticker, event in events.items()}
-
-
 def _refused(wish=BUY, shown=None, account=None, limits=LIMITS) -> Refused:
-    verdict = review(wish, shown or _shown(), account or _account(), limits)
+    verdict = review(wish, shown or shown_book(), account or risk_account(), limits)
     assert isinstance(verdict, Refused), verdict
     assert verdict.order is wish
     return verdict
@@ -64,13 +49,15 @@ def _reason(wish=BUY, shown=None, account=None, limits=LIMITS) -> str:
 
 
 def _passes(wish=BUY, shown=None, account=None, limits=LIMITS) -> bool:
-    return isinstance(review(wish, shown or _shown(), account or _account(), limits), Approved)
+    return isinstance(
+        review(wish, shown or shown_book(), account or risk_account(), limits), Approved
+    )
 
 
 def test_a_modest_order_passes_with_its_book_and_its_fees():
-    shown = _shown()
+    shown = shown_book()
 
-    verdict = review(BUY, shown, _account(), LIMITS)
+    verdict = review(BUY, shown, risk_account(), LIMITS)
 
     assert isinstance(verdict, Approved)
     assert verdict.order is BUY
@@ -88,7 +75,7 @@ def test_nobody_but_review_can_approve():
 
 def test_an_order_shown_the_wrong_market_is_a_broken_promise():
     with pytest.raises(ValueError, match="an order for A was shown B"):
-        review(BUY, _shown(ticker="B"), _account(), LIMITS)
+        review(BUY, shown_book(ticker="B"), risk_account(), LIMITS)
 
 
 FLAT = FeeSchedule(FeeKind.FLAT, ONE)
@@ -103,31 +90,31 @@ FLAT = FeeSchedule(FeeKind.FLAT, ONE)
     ],
 )
 def test_without_known_fees_nothing_is_entered(fees, reason):
-    assert reason in _reason(shown=_shown(fees=fees))
+    assert reason in _reason(shown=shown_book(fees=fees))
 
 
 @pytest.mark.parametrize("fees", [None, FLAT])
 def test_an_exit_needs_no_known_fees_and_is_bound_by_the_usual_ones(fees):
-    held = _account(fill(Side.BUY, 100, "0.50"))
+    held = risk_account(fill(Side.BUY, 100, "0.50"))
 
-    verdict = review(order(Side.SELL, 100, "0.48"), _shown(fees=fees), held, LIMITS)
+    verdict = review(order(Side.SELL, 100, "0.48"), shown_book(fees=fees), held, LIMITS)
 
     assert isinstance(verdict, Approved)
     assert verdict.fees == FeeSchedule(FeeKind.QUADRATIC, ONE)
 
 
 def test_a_closed_market_is_refused_with_its_hours():
-    assert _reason(shown=_shown(status=MarketStatus.INACTIVE)) == (
+    assert _reason(shown=shown_book(status=MarketStatus.INACTIVE)) == (
         "A is not open at 2026-11-22 12:00:00: inactive, "
         "trading 2026-11-22 11:00 to 2026-11-23 12:00"
     )
-    assert "A is not open" in _reason(shown=_shown(close_time=NOON))
+    assert "A is not open" in _reason(shown=shown_book(close_time=NOON))
 
 
 def test_a_price_off_the_grid_is_refused():
     wish = order(Side.BUY, 10, "0.505")
 
-    assert _reason(wish, _shown(grid=CENT_GRID)) == "0.505 is not a price that A trades at"
+    assert _reason(wish, shown_book(grid=CENT_GRID)) == "0.505 is not a price that A trades at"
 
 
 @pytest.mark.parametrize("size", ["0", "-5", "0.005", "10.001", "NaN", "Infinity"])
@@ -136,17 +123,19 @@ def test_an_odd_size_is_refused(size):
 
 
 def test_an_old_book_is_refused_for_entries_and_exits():
-    old = _shown(seen_at=SEEN_AT - 61)
+    old = shown_book(seen_at=SEEN_AT - 61)
 
     assert _reason(shown=old) == "the book is 61 s old, more than 60 s"
-    assert "s old" in _reason(order(Side.SELL, 5, "0.48"), old, _account(fill(Side.BUY, 5, "0.5")))
-    assert _passes(shown=_shown(seen_at=SEEN_AT - 60))
+    assert "s old" in _reason(
+        order(Side.SELL, 5, "0.48"), old, risk_account(fill(Side.BUY, 5, "0.5"))
+    )
+    assert _passes(shown=shown_book(seen_at=SEEN_AT - 60))
 
 
 def test_whatever_stops_entries_stops_them_in_its_words():
     stop = Stop("daily_loss_stop", "$200 lost today", Decimal(200), Decimal(200))
 
-    verdict = review(BUY, _shown(), _account(stop=stop), LIMITS)
+    verdict = review(BUY, shown_book(), risk_account(stop=stop), LIMITS)
 
     assert verdict == Refused(BUY, "$200 lost today", "daily_loss_stop", stop.value, stop.limit)
 
@@ -154,39 +143,39 @@ def test_whatever_stops_entries_stops_them_in_its_words():
 def test_no_more_entries_than_allowed_in_a_minute():
     hurry = replace(LIMITS, max_orders_per_minute=10)
 
-    assert _reason(account=_account(entries=10), limits=hurry) == (
+    assert _reason(account=risk_account(entries=10), limits=hurry) == (
         "10 entries were sent within 60 s, 10 are allowed"
     )
-    assert _passes(account=_account(entries=9), limits=hurry)
-    assert _passes(account=_account(entries=10**6))
+    assert _passes(account=risk_account(entries=9), limits=hurry)
+    assert _passes(account=risk_account(entries=10**6))
 
 
 def test_the_last_minute_takes_no_entries():
-    soon = _shown(close_time=NOON + timedelta(seconds=59))
+    soon = shown_book(close_time=NOON + timedelta(seconds=59))
 
     assert _reason(shown=soon) == "closes in 59 s, less than 60 s"
-    assert _passes(shown=_shown(close_time=NOON + timedelta(seconds=60)))
+    assert _passes(shown=shown_book(close_time=NOON + timedelta(seconds=60)))
 
 
 def test_entries_at_extreme_prices_are_refused_by_limit_and_by_best_price():
     cheap = OrderBook((), ladder(("0.02", 10)))
     far = OrderBook(BOOK.bids, ladder(("0.96", 10)))
 
-    assert _reason(order(Side.BUY, 10, "0.96"), _shown(far)) == (
+    assert _reason(order(Side.BUY, 10, "0.96"), shown_book(far)) == (
         "could trade at 0.96, outside 0.05 to 0.95"
     )
-    assert _reason(order(Side.BUY, 10, "0.10"), _shown(cheap)) == (
+    assert _reason(order(Side.BUY, 10, "0.10"), shown_book(cheap)) == (
         "could trade at 0.02, outside 0.05 to 0.95"
     )
-    assert _passes(order(Side.SELL, 10, "0.48"), _shown(OrderBook((), ())))
+    assert _passes(order(Side.SELL, 10, "0.48"), shown_book(OrderBook((), ())))
 
 
 def test_no_more_positions_than_allowed():
-    held = _account(fill(Side.BUY, 1, "0.5", ticker="B"), fill(Side.BUY, 1, "0.5", ticker="C"))
+    held = risk_account(fill(Side.BUY, 1, "0.5", ticker="B"), fill(Side.BUY, 1, "0.5", ticker="C"))
     two = replace(LIMITS, max_positions=2)
 
     assert _reason(account=held, limits=two) == "2 positions are open, 2 are allowed"
-    assert _passes(order(Side.BUY, 1, "0.51", ticker="B"), _shown(ticker="B"), held, two)
+    assert _passes(order(Side.BUY, 1, "0.51", ticker="B"), shown_book(ticker="B"), held, two)
 
 
 def test_an_order_may_not_cost_more_than_its_limit():
@@ -195,7 +184,7 @@ def test_an_order_may_not_cost_more_than_its_limit():
 
 
 def test_exposure_to_one_market_is_limited():
-    held = _account(fill(Side.BUY, 300, "0.50"))
+    held = risk_account(fill(Side.BUY, 300, "0.50"))
 
     assert _reason(account=held) == "exposure to the market would be $201, limit $200"
     assert _passes(order(Side.BUY, 98, "0.51"), account=held)
@@ -205,16 +194,16 @@ def test_exposure_to_one_event_is_limited_over_its_markets():
     held = [fill(Side.BUY, 350, "0.50", ticker="B"), fill(Side.SELL, 360, "0.50", ticker="C")]
     same = {"B": "EVENT-A", "C": "EVENT-A"}
 
-    reason = _reason(account=_account(*held, events=same))
+    reason = _reason(account=risk_account(*held, events=same))
 
     assert reason == "exposure to EVENT-A would be $406, limit $400"
-    assert _passes(account=_account(*held, events=same | {"C": "OTHER"}))
+    assert _passes(account=risk_account(*held, events=same | {"C": "OTHER"}))
 
 
 def test_a_market_of_an_unknown_event_counts_as_one_of_this_event():
     held = [fill(Side.BUY, 700, "0.50", ticker="B")]
 
-    assert _reason(account=_account(*held)) == "exposure to EVENT-A would be $401, limit $400"
+    assert _reason(account=risk_account(*held)) == "exposure to EVENT-A would be $401, limit $400"
 
 
 TOGETHER = replace(LIMITS, max_category_exposure=Decimal(300))
@@ -222,9 +211,9 @@ TOGETHER = replace(LIMITS, max_category_exposure=Decimal(300))
 
 def _in_category(place, own, limits=TOGETHER):
     """An order in a category, by an account with $300 at risk in another market: it has a place."""
-    account = _account(fill(Side.BUY, 600, "0.50", ticker="B"))
+    account = risk_account(fill(Side.BUY, 600, "0.50", ticker="B"))
     account = replace(account, places={"B": place} if place else {})
-    return review(order(Side.BUY, 10, "0.50"), _shown(category=own), account, limits)
+    return review(order(Side.BUY, 10, "0.50"), shown_book(category=own), account, limits)
 
 
 def test_exposure_to_one_category_is_limited_over_its_events():
@@ -249,17 +238,17 @@ def test_a_category_that_is_not_known_widens_no_limit(place, own):
 
 
 def test_exposure_in_all_is_limited():
-    held = _account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})
+    held = risk_account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})
 
     assert _reason(account=held) == "exposure in all would be $2501, limit $2500"
 
 
 def test_cash_has_to_cover_the_worst_price_and_the_fees():
     # 100 at 0.51 cost 51, the fee is 1.7493, and two levels can round up two fills.
-    assert _reason(account=_account(cash="52.7494")) == (
+    assert _reason(account=risk_account(cash="52.7494")) == (
         "cost with fees can be $52.749502, cash $52.7494"
     )
-    assert _passes(account=_account(cash="52.75"))
+    assert _passes(account=risk_account(cash="52.75"))
 
 
 def test_an_exit_passes_every_limit_on_entries():
@@ -276,14 +265,14 @@ def test_an_exit_passes_every_limit_on_entries():
         min_seconds_to_close=10**6,
     )
     stop = Stop("killed", "somebody said so")
-    held = _account(fill(Side.BUY, 100, "0.5"), cash=50, stop=stop, entries=1_000)
+    held = risk_account(fill(Side.BUY, 100, "0.5"), cash=50, stop=stop, entries=1_000)
 
     assert _passes(order(Side.SELL, 100, "0.01"), account=held, limits=nothing)
     assert not _passes(order(Side.SELL, "100.01", "0.01"), account=held, limits=nothing)
 
 
 def test_an_order_through_zero_is_judged_by_what_it_opens():
-    held = _account(fill(Side.BUY, 300, "0.50"))
+    held = risk_account(fill(Side.BUY, 300, "0.50"))
 
     assert _passes(order(Side.SELL, 400, "0.48"), account=held)
     assert _reason(order(Side.SELL, 500, "0.48"), account=held) == (
@@ -292,22 +281,22 @@ def test_an_order_through_zero_is_judged_by_what_it_opens():
 
 
 CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
-    "fees": ({"shown": _shown(fees=None)}, None, None),
-    "market_open": ({"shown": _shown(close_time=NOON)}, None, None),
+    "fees": ({"shown": shown_book(fees=None)}, None, None),
+    "market_open": ({"shown": shown_book(close_time=NOON)}, None, None),
     "price_grid": (
-        {"wish": order(Side.BUY, 1, "0.505"), "shown": _shown(grid=CENT_GRID)},
+        {"wish": order(Side.BUY, 1, "0.505"), "shown": shown_book(grid=CENT_GRID)},
         Decimal("0.505"),
         None,
     ),
     "order_size": ({"wish": order(Side.BUY, "0.005", "0.51")}, Decimal("0.005"), CONTRACT_STEP),
-    "stale_book": ({"shown": _shown(seen_at=SEEN_AT - 61)}, 61, 60),
+    "stale_book": ({"shown": shown_book(seen_at=SEEN_AT - 61)}, 61, 60),
     "max_orders_per_minute": (
-        {"account": _account(entries=3), "limits": replace(LIMITS, max_orders_per_minute=2)},
+        {"account": risk_account(entries=3), "limits": replace(LIMITS, max_orders_per_minute=2)},
         3,
         2,
     ),
     "min_seconds_to_close": (
-        {"shown": _shown(close_time=NOON + timedelta(seconds=59))},
+        {"shown": shown_book(close_time=NOON + timedelta(seconds=59))},
         59,
         60,
     ),
@@ -318,18 +307,18 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
     ),
     "max_positions": ({"limits": replace(LIMITS, max_positions=0)}, 0, 0),
     "max_order_cost": ({"wish": order(Side.BUY, 200, "0.51")}, 102, 100),
-    "market_exposure": ({"account": _account(fill(Side.BUY, 300, "0.50"))}, 201, 200),
+    "market_exposure": ({"account": risk_account(fill(Side.BUY, 300, "0.50"))}, 201, 200),
     "event_exposure": (
-        {"account": _account(fill(Side.BUY, 700, "0.50", ticker="B"))},
+        {"account": risk_account(fill(Side.BUY, 700, "0.50", ticker="B"))},
         401,
         400,
     ),
     "total_exposure": (
-        {"account": _account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})},
+        {"account": risk_account(fill(Side.BUY, 4_900, "0.50", ticker="B"), events={"B": "OTHER"})},
         2501,
         2500,
     ),
-    "cash": ({"account": _account(cash=0)}, Decimal("52.749502"), 0),
+    "cash": ({"account": risk_account(cash=0)}, Decimal("52.749502"), 0),
 }
 
 
@@ -395,7 +384,7 @@ def test_whatever_is_approved_and_filled_exposure_and_cash_keep_their_limits(nea
     portfolio = Portfolio.of_cash(cash)
     for ticker, side, size, book, fees in wanted:
         wish = order(side, size, book.against(side)[-1].price, ticker=ticker)
-        shown = _shown(book, ticker=ticker, event_ticker=EVENTS[ticker], fees=fees)
+        shown = shown_book(book, ticker=ticker, event_ticker=EVENTS[ticker], fees=fees)
         verdict = review(wish, shown, AccountRisk(portfolio, _places(**EVENTS)), limits)
         if isinstance(verdict, Approved):
             portfolio = _filled(portfolio, verdict)
@@ -427,7 +416,7 @@ def test_what_only_reduces_a_position_always_passes(held, fees, data):
     nobody = AccountRisk(portfolio, stop=Stop("killed", "somebody said so"))
 
     nothing = replace(LIMITS, max_total_exposure=ZERO)
-    assert _passes(wish, _shown(fees=fees), account=nobody, limits=nothing)
+    assert _passes(wish, shown_book(fees=fees), account=nobody, limits=nothing)
 
 
 @given(sides, prices, scaled(1, 30_000, 2))
@@ -436,7 +425,7 @@ def test_selling_yes_is_judged_as_buying_no(side, price, size):
     limits = replace(limits, max_price=LIMITS.max_price)
     mirrored = order(side.opposite, size, ONE - price)
 
-    here = review(order(side, size, price), _shown(), rich_account(), limits)
-    there = review(mirrored, _shown(BOOK.mirror()), rich_account(), limits)
+    here = review(order(side, size, price), shown_book(), rich_account(), limits)
+    there = review(mirrored, shown_book(BOOK.mirror()), rich_account(), limits)
 
     assert type(here) is type(there)
