@@ -91,6 +91,10 @@ FROM_CARD = Thresholds(exit_low=0.5, exit_high=0.5)
 _BEYOND = 0.01
 
 
+#: Seconds before a close from which on positions are exited, unless something else is set.
+LEAST_BEFORE_CLOSE = 120.0
+
+
 class SettingsError(Exception):
     """Settings that cannot be used; `problems` has one line for each."""
 
@@ -366,10 +370,11 @@ class Settings(BaseSettings):
         "fees; if empty, 0 in live mode and not asked in paper mode, where every "
         "signal trades for practice. -100 trades on every signal",
     )
-    bot_exit_before_close: Annotated[float, Field(gt=0, le=86_400)] | None = Field(
+    bot_exit_before_close: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
         None,
         description="Seconds before a market's close at which a position is exited, whatever "
-        "the model says: at least `BOT_INTERVAL`; if empty, never",
+        "the model says: at least `BOT_INTERVAL`; if empty, 120 or two intervals, whichever is "
+        "more; 0 is never",
     )
     bot_exit: Literal["take", "rest"] = Field(
         "take",
@@ -581,7 +586,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _close_is_not_missed(self) -> Self:
         seconds = self.bot_exit_before_close
-        if seconds is not None and seconds < self.bot_interval:
+        if seconds and seconds < self.bot_interval:
             raise ValueError(
                 f"BOT_EXIT_BEFORE_CLOSE ({seconds:g}) must be at least BOT_INTERVAL "
                 f"({self.bot_interval}): a market could close between two cycles"
@@ -797,7 +802,17 @@ class Settings(BaseSettings):
     @property
     def exit_rules(self) -> ExitRules:
         """What ends a position whatever its score."""
-        return ExitRules(self.bot_exit_before_close, self.bot_stop_loss)
+        return ExitRules(self._before_close, self.bot_stop_loss)
+
+    @property
+    def _before_close(self) -> float | None:
+        """Seconds before the close at which a position is exited; None for never.
+
+        Two cycles at least fall into the default: one of them may find nobody to trade with.
+        """
+        if self.bot_exit_before_close is None:
+            return max(LEAST_BEFORE_CLOSE, 2.0 * self.bot_interval)
+        return self.bot_exit_before_close or None
 
     @property
     def risk_limits(self) -> RiskLimits:

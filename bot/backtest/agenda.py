@@ -1,7 +1,7 @@
 """Which rows of a tape a decision can fall on, market by market.
 
 A flat market matters where a score enters and the entry may pay, a held one where the score
-leaves, or everywhere while exits without an opinion are on. All other rows hold, whatever the
+leaves or the close is near, or everywhere with a stop loss. All other rows hold, whatever the
 account is; `Trader` would say the same.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.backtest.cycles import Cycles
 from bot.backtest.scores import Scores
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
@@ -46,10 +47,10 @@ class Agenda:
 
 
 def agendas(
-    scores: Scores, shown: Rows, rules: TradeRules, markets: Mapping[str, Market]
+    scores: Scores, cycles: Cycles, rules: TradeRules, markets: Mapping[str, Market]
 ) -> list[Agenda]:
-    """One for each market with a row among `shown`, which rise."""
-    flags = _flags(scores, rules, markets)
+    """One for each market with a row that counts in a cycle."""
+    shown, flags = cycles.shown, _flags(scores, cycles, rules, markets)
     tickers = np.array([scores.books.tickers[row] for row in shown.tolist()], dtype=object)
     order = np.argsort(tickers, kind="stable")
     names, starts = np.unique(tickers[order], return_index=True)
@@ -61,7 +62,7 @@ def agendas(
 
 
 def _flags(
-    scores: Scores, rules: TradeRules, markets: Mapping[str, Market]
+    scores: Scores, cycles: Cycles, rules: TradeRules, markets: Mapping[str, Market]
 ) -> tuple[Flags, Flags, Flags]:
     """Of each row: whether it may change a flat market, a long and a short position."""
     enters = scores.directions != 0
@@ -71,7 +72,24 @@ def _flags(
         enters &= ~(edges.round_trip < rules.min_edge)
     thresholds = rules.thresholds
     leaves = scores.scores <= thresholds.exit_high, scores.scores >= thresholds.exit_low
-    if rules.exits.are_on:
+    if rules.exits.stop_loss is not None:
         everywhere = np.ones(len(enters), dtype=np.bool_)
         return everywhere, everywhere, everywhere
-    return enters, *leaves
+    closing = _closing(scores, cycles, rules, markets)
+    return enters, *(leave | closing for leave in leaves)
+
+
+def _closing(
+    scores: Scores, cycles: Cycles, rules: TradeRules, markets: Mapping[str, Market]
+) -> Flags:
+    """The rows whose cycle is so near the close of the market that what is held there ends.
+
+    What is left like that is not entered again: the market is too near its close for that, too.
+    """
+    if rules.exits.before_close is None:
+        return np.zeros(len(scores.books), dtype=np.bool_)
+    closes = {ticker: market.close_time.timestamp() for ticker, market in markets.items()}
+    left = np.array([closes[ticker] for ticker in scores.books.tickers])
+    left -= cycles.at[cycles.of_row]
+    near: Flags = left <= rules.exits.before_close
+    return near

@@ -52,7 +52,7 @@ class BacktestEngine:
         self._limit = measured(rules.limits.daily_loss_stop)
         self._trader = trader
         self._markets = markets
-        found = agendas(scores, cycles.shown, rules, self._markets)
+        found = agendas(scores, cycles, rules, self._markets)
         self._agendas = {one.ticker: one for one in found}
         self._trades = TapeTrades()
         self._due: list[tuple[int, int, str]] = []

@@ -64,7 +64,7 @@ def test_the_defaults_are_those_of_the_users_document():
         ("CORS_ORIGINS", "*.example"),
         ("CORS_ORIGINS", "https://good.example, https://bad.example/path"),
         ("RISK_MAX_PRICE", "2"),
-        ("BOT_EXIT_BEFORE_CLOSE", "0"),
+        ("BOT_EXIT_BEFORE_CLOSE", "-1"),
         ("BOT_STOP_LOSS", "0"),
         ("BOT_STOP_LOSS", "100"),
         ("BOT_STOP_LOSS", "NaN"),
@@ -312,7 +312,7 @@ def test_paper_trades_every_signal_and_live_must_expect_to_earn():
 def test_exits_are_off_unless_they_are_set():
     settings = config.load(None, bot_exit_before_close="120", bot_stop_loss="7.5")
 
-    assert config.load(None).exit_rules == ExitRules()
+    assert config.load(None, bot_exit_before_close=0).exit_rules == ExitRules()
     assert settings.exit_rules == ExitRules(before_close=120.0, stop_loss=Decimal("7.5"))
 
 
@@ -391,3 +391,10 @@ def test_alerts_by_apprise_need_the_package(monkeypatch):
 
     with pytest.raises(SettingsError, match=r"requirements-alerts\.txt"):
         config.load(None, alert_urls="tgram://1/2")
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(2, 120.0), (60, 120.0), (300, 600.0)])
+def test_no_position_is_held_into_the_close_unless_that_is_wanted(interval, seconds):
+    found = config.load(None, bot_interval=interval)
+
+    assert found.exit_rules == ExitRules(before_close=seconds)

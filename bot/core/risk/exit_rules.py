@@ -36,11 +36,6 @@ class ExitRules:
     before_close: float | None = None
     stop_loss: Decimal | None = None
 
-    @property
-    def are_on(self) -> bool:
-        """Whether any position may end without the model asking for it."""
-        return self.before_close is not None or self.stop_loss is not None
-
     def due(
         self, at: datetime, position: Position, shown: Shown, max_book_age: float
     ) -> DueExit | None:

@@ -92,6 +92,7 @@ CASES = {
     "few positions": rules(max_positions=2, max_total_exposure=Decimal(60)),
     "a stop loss": rules(ExitRules(stop_loss=Decimal(3))),
     "out before the close": rules(ExitRules(before_close=30.0)),
+    "exits rest, out before the close": rules(ExitRules(before_close=30.0), patience=20.0),
     "entries have to pay": rules(worth=Worth(1.0, 10.0), min_edge=-2.0),
     "exits rest": rules(patience=10.0),
     "exits rest, with a stop of the day near": rules(patience=20.0, daily_loss_stop=Decimal(30)),
