@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
 
 
 def _start(*app: str) -> Start:
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         told = {**os.environ, **_SIM, "LOG_DIR": folder}
         # As installed: compiled once, not at each start.
@@ -119,7 +119,8 @@ def _resident(pid: int) -> float:
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     return port

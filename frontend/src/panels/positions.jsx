@@ -41,7 +41,7 @@ const closeColumn = (send, bot) => ({
 const COLUMNS = [
   { key: "ticker", label: "Market", sort: (row) => row.ticker, wide: true, cell: (row) => <Market row={row} /> },
   { key: "size", label: "Size", num: true, sort: (row) => row.size, cell: (row) => `${size(row.size)} ${row.side}` },
-  { key: "entry", label: "Entry", num: true, sort: (row) => row.entry_price, cell: (row) => cents(row.entry_price, 2) },
+  { key: "entry", label: "Entry", num: true, rank: 2, sort: (row) => row.entry_price, cell: (row) => cents(row.entry_price, 2) },
   { key: "mark", label: "Mark", num: true, sort: (row) => row.mark_price, cell: (row) => <MarkPrice row={row} /> },
   { key: "value", label: "Value $", num: true, rank: 2, sort: (row) => row.value, cell: (row) => money(row.value) },
   { key: "unrealised", label: "Open P&L $", num: true, rank: 2, sort: (row) => row.pnl_unrealized, cell: (row) => <Gain value={row.pnl_unrealized} /> },
