@@ -12,7 +12,6 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.backtest.digest import TradeDigest
 from bot.backtest.tape_source import Cursor, TapeTradeWatch, utc_time
@@ -27,12 +26,11 @@ from bot.core.events import (
     SignalMade,
     WhaleSeen,
 )
-from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars
-from bot.core.signals.regime import RegimeName
 from bot.engine.cycle import Cycle
 from bot.engine.ports import CycleParts
 from bot.engine.unit_of_work import UnitOfWork
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import Journal
 from bot.ports.persistence import NullStore
 from bot.signals.analyzer import Analyzer, Observations, Predictions, joined
@@ -213,13 +211,7 @@ class _Totals:
     def on_predictions(self, predictions: Predictions) -> None:
         """Nothing is shown."""
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """Nothing is shown."""
 
     def _decided(self, *what: object) -> None:

@@ -16,10 +16,10 @@ from bot.core.market.market import Market, Side
 from bot.core.market.money import ZERO, Dollars, cents, measured, whole_cents
 from bot.core.risk.limit_use import LimitUse, plain_number
 from bot.core.risk.limits import Number
-from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Thresholds
 from bot.ports.account_views import AccountTotals, AccountView, LimitView, PositionView
 from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.cycle_result import CycleResult
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.signals.observations import Predictions
 from bot.trading.trader import Trader
@@ -64,21 +64,15 @@ class AccountPanel:
     def on_predictions(self, predictions: Predictions) -> None:
         """Predictions are not needed: signals carry them."""
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,  # noqa: ARG002  # the protocol's
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over: the view is shown once it is committed."""
         trader = self._trader
         held = trader.portfolio.positions.values()
         self._made = AccountView(
-            at=at.isoformat(),
+            at=result.at.isoformat(),
             totals=_totals(trader),
-            positions=tuple([self._position(at, one, markets, missing) for one in held]),
-            limits=tuple([_limit(one) for one in trader.limit_uses(at)]),
+            positions=tuple([self._position(one, result) for one in held]),
+            limits=tuple([_limit(one) for one in trader.limit_uses(result.at)]),
             entries_stopped=trader.entries_stopped,
         )
         self._is_new = True
@@ -106,16 +100,10 @@ class AccountPanel:
         """Show what the leader shows."""
         self._shown = self._codec.read(news).get("") or self._shown
 
-    def _position(
-        self,
-        at: datetime,
-        position: Position,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> PositionView:
+    def _position(self, position: Position, result: CycleResult) -> PositionView:
         ticker = position.ticker
         mark, is_assumed = self._trader.marks[ticker], ticker in self._trader.assumed
-        market = markets.get(ticker)
+        market = result.markets.get(ticker)
         gain = None if is_assumed else unrealised(position, mark)
         return PositionView(
             ticker=ticker,
@@ -136,8 +124,8 @@ class AccountPanel:
             opened_at=position.opened_at.isoformat(),
             closes_at=market.close_time.isoformat() if market else None,
             status=market.status.value if market else None,
-            score=self._score(ticker, missing),
-            hold_reason=self._held_because(at, position, market, missing.get(ticker)),
+            score=self._score(ticker, result.missing),
+            hold_reason=self._held_because(result.at, position, market, result.missing.get(ticker)),
         )
 
     def _score(self, ticker: str, missing: Mapping[str, str]) -> float | None:

@@ -23,9 +23,7 @@ from bot.core.events import (
     OrderUnresolved,
     SignalMade,
 )
-from bot.core.market.market import Market
 from bot.core.market.orders import Execution, Order
-from bot.core.signals.regime import RegimeName
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.view_faults import ViewFaults
@@ -85,13 +83,7 @@ class DecisionLog:
             if signal is not None:
                 self._decided.append(self._decision(signal, _DIRECTIONS[way]))
 
-    async def publish(
-        self,
-        at: datetime,  # noqa: ARG002  # the protocol's
-        market_regime: RegimeName,  # noqa: ARG002
-        markets: Mapping[str, Market],  # noqa: ARG002
-        missing: Mapping[str, str],  # noqa: ARG002
-    ) -> None:
+    async def on_cycle_end(self, *_: object) -> None:
         """The pass is over."""
         self._finish()
         self._begin(self._number)

@@ -11,11 +11,10 @@ from math import isfinite
 from typing import Final
 
 from bot.core.events import Event
-from bot.core.market.market import Market
 from bot.core.market.money import cents, measured
 from bot.core.market.orderbook import Level
 from bot.core.signals.features import FEATURE_NAMES
-from bot.core.signals.regime import RegimeName
+from bot.ports.cycle_result import CycleResult
 from bot.ports.market_views import BookView, LevelView, MarketDetail, MidPoint
 from bot.ports.views import BotState
 from bot.signals.observations import Predictions
@@ -46,13 +45,7 @@ class MarketPanel:
         """These books were scored."""
         self._looked.append(predictions)
 
-    async def publish(
-        self,
-        at: datetime,  # noqa: ARG002  # the protocol's
-        market_regime: RegimeName,  # noqa: ARG002
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],  # noqa: ARG002
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over: its books are shown, those of earlier ones no more."""
         looked, self._looked = self._looked, []
         self._reason = _NO_BOOK
@@ -64,7 +57,7 @@ class MarketPanel:
             for ticker, then, mid in zip(part.books.tickers, seen, mids, strict=True):
                 if isfinite(mid):
                     self._add(ticker, then, cents(mid))
-        self._forget(markets)
+        self._forget(result.markets)
 
     def apply(self, state: BotState, at: datetime) -> None:
         """What a leader shows: no books, but where the mids are."""

@@ -34,6 +34,7 @@ from bot.dashboard.snapshot import (
     snapshot,
     status_of,
 )
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.loop_status import LoopStatus
 from bot.ports.views import (
@@ -288,24 +289,19 @@ class Publisher:
         )
         return packed(snapshot(state, at))
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over; its state can be shown (`show`) once it is committed."""
         predictions, self._predictions = self._predictions, []
         fresh: set[str] = set()
         for part in predictions:
-            fresh |= self._look_at(part, markets)
+            fresh |= self._look_at(part, result.markets)
             await asyncio.sleep(0)
         self._refusals.clear()
         asked = {ticker for part in predictions for ticker in part.seen.books.tickers}
-        shown = self._shown(at, fresh, markets, dict.fromkeys(asked, _EMPTY) | dict(missing))
-        status = self._status(at, shown, len(markets))
-        made, self._noted = snapshot(self._state(market_regime, shown, status), at), ()
+        missing = dict.fromkeys(asked, _EMPTY) | dict(result.missing)
+        shown = self._shown(result.at, fresh, result.markets, missing)
+        status = self._status(result.at, shown, len(result.markets))
+        made, self._noted = snapshot(self._state(result.regime, shown, status), result.at), ()
         self._made = status, await _packed(made)
 
     def _look_at(self, predictions: Predictions, markets: Mapping[str, Market]) -> set[str]:

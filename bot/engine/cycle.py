@@ -30,6 +30,7 @@ from bot.core.whales.detector import TradesBetween
 from bot.engine.ports import CycleParts
 from bot.engine.stream_scan import StreamScan
 from bot.market_data.universe import seconds_to_close
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.signals.analyzer import Predictions
@@ -107,7 +108,7 @@ class Cycle:
         self._emit(self._trader.take_pending(at))
         self._emit(self._trader.mark(at, NO_BOOKS, markets))
         missing = dict.fromkeys(markets, "only orders in doubt were asked about")
-        await self._audience.publish(at, self._regime, markets, missing)
+        await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, missing))
         await self._commit_pass()
 
     async def _run(self) -> str | None:
@@ -162,7 +163,7 @@ class Cycle:
         self._emit(events)
         with self._faults.within("the whales"):
             stream_scan.show(scan)
-        await self._audience.publish(at, self._regime, markets, {})
+        await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, {}))
         await self._commit_pass()
         return None
 
@@ -188,7 +189,7 @@ class Cycle:
             await self._pass(books, trades, markets)
         at = self._clock.now()
         self._emit(self._trader.mark(at, due, markets, due.tickers))
-        await self._audience.publish(at, self._regime, markets, {})
+        await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, {}))
         await self._commit_pass()
         return self._what_failed()
 
@@ -321,7 +322,7 @@ class Cycle:
     ) -> None:
         missing = _missing(at, looked_at, answer)
         self._trader.missed(missing)
-        await self._audience.publish(at, self._regime, markets, missing)
+        await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, missing))
         await self._commit_pass()
 
     async def _commit_pass(self) -> None:

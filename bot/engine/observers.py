@@ -1,12 +1,10 @@
 """Several audiences of the cycle as one; what one of them cannot show costs the others nothing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from bot.core.events import Event
-from bot.core.market.market import Market
-from bot.core.signals.regime import RegimeName
 from bot.engine.ports import CycleObserver
+from bot.ports.cycle_result import CycleResult
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Predictions
 
@@ -30,14 +28,8 @@ class Observers:
             with self._faults.within(name):
                 audience.on_predictions(predictions)
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over."""
         for name, audience in self._audiences:
             with self._faults.within(name):
-                await audience.publish(at, market_regime, markets, missing)
+                await audience.on_cycle_end(result)

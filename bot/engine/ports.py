@@ -9,11 +9,11 @@ from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.queue import TakerTrade
-from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import TradesBetween
 from bot.engine.event_decisions import EventDecisions
 from bot.engine.stream_scan import StreamScan
 from bot.engine.unit_of_work import UnitOfWork
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import BookAnswer, Clock
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Predictions
@@ -94,17 +94,8 @@ class CycleObserver(Protocol):
         """These books were scored."""
         ...
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
-        """The pass is over; of these markets, `missing` says why no sound book of one came.
-
-        One that was neither judged nor is missing was not asked about: it stays as it was.
-        """
+    async def on_cycle_end(self, result: CycleResult) -> None:
+        """The pass is over."""
         ...
 
 

@@ -42,7 +42,7 @@ class FillMarkouts:
     def on_predictions(self, predictions: Predictions) -> None:
         """Books are needed once all of a pass are there: see `measured`."""
 
-    async def publish(self, *_: object) -> None:
+    async def on_cycle_end(self, *_: object) -> None:
         """Shown when somebody asks."""
 
     def measured(

@@ -9,7 +9,7 @@ and what comes after it is marked as no continuation.
 import asyncio
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -21,10 +21,10 @@ import pyarrow as pa
 from bot.clock import pause
 from bot.core.events import Event
 from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, Levels
-from bot.core.market.market import Market, Side
+from bot.core.market.market import Side
 from bot.core.market.orderbook import Books
-from bot.core.signals.regime import RegimeName
 from bot.market_data.trade_feed import ReportedTrade
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import Clock
 from bot.signals.analyzer import Predictions
 from bot.tape.stream_rows import RowKind, StreamRow, write
@@ -163,20 +163,14 @@ class StreamRecorder:
     def on_predictions(self, predictions: Predictions) -> None:
         """Nothing: they follow from the books."""
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,  # noqa: ARG002  # the same for all who hear
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],  # noqa: ARG002
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """What is known of the markets, where it changed."""
-        for ticker, market in markets.items():
+        for ticker, market in result.markets.items():
             close_ms = round(market.close_time.timestamp() * 1_000)
             known = close_ms, units(market.volume_24h, SIZE_UNITS)
             if self._described.get(ticker) != known:
                 self._described[ticker] = known
-                at_us = _us(at.timestamp())
+                at_us = _us(result.at.timestamp())
                 self._add(
                     StreamRow(at_us, RowKind.MARKET, ticker, size=known[1], event_ms=close_ms)
                 )

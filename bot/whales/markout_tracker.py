@@ -20,10 +20,10 @@ from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books
-from bot.core.signals.regime import RegimeName
 from bot.core.whales.detector import SideBias, Whale
 from bot.core.whales.markouts import HORIZONS, BestQuotes, Group, MarkoutSample, band, cost
 from bot.ports.checkpoint_codec import RecordCodec
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.view_faults import ViewFaults
@@ -122,22 +122,16 @@ class MarkoutTracker:
         """These were seen between two cycles, each in the book of that row."""
         self._between += [(whale, _best_quotes(books, row)) for row, whale in whales]
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,  # noqa: ARG002  # the protocol's
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],  # noqa: ARG002
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over: what was followed has moved on."""
         between, self._between = self._between, []
         for whale, best_quotes in between:
-            self._begin_whale(whale, best_quotes, markets[whale.ticker])
+            self._begin_whale(whale, best_quotes, result.markets[whale.ticker])
         predictions, self._predictions = self._predictions, []
         for part in predictions:
             self._move_on(part)
-            self._begin(part, markets)
-        await self._settle(at.timestamp(), markets)
+            self._begin(part, result.markets)
+        await self._settle(result.at.timestamp(), result.markets)
 
     def history(
         self, ticker: str | None, kind: str | None, since: datetime | None, limit: int

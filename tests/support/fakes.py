@@ -9,7 +9,7 @@ import numpy as np
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats, OrderBook
-from bot.core.signals.regime import RegimeName
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import BookAnswer, ExchangeError, ModelOutput
 from bot.signals.analyzer import Predictions
 from tests.support.strategies import NOON
@@ -126,15 +126,9 @@ class Nobody:
     def on_predictions(self, predictions: Predictions) -> None:
         pass
 
-    async def publish(
-        self,
-        at: datetime,
-        market_regime: RegimeName,
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> None:
+    async def on_cycle_end(self, result: CycleResult) -> None:
         self.published += 1
-        self.missing = missing
+        self.missing = result.missing
 
 
 class NoExaminer:

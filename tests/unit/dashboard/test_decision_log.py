@@ -26,6 +26,7 @@ from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.dashboard.decision_log import CYCLES, DecisionLog
+from bot.ports.cycle_result import CycleResult
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.views import RefusalView
 from bot.signals.analyzer import Analyzer
@@ -68,7 +69,7 @@ class Room:
         self.decisions.on_events([CycleStarted(self.now, number), *events])
         books = Books.of([(ticker, self.now.timestamp(), SHOWN) for ticker in tickers])
         self.decisions.on_predictions(self.watch.predict(books, np.full(len(books), 3_600.0)))
-        await self.decisions.publish(self.now, RegimeName.CALM, {}, {})
+        await self.decisions.on_cycle_end(CycleResult(self.now, RegimeName.CALM, {}, {}))
         self.keep()
 
     def keep(self):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.market.orderbook import Books, OrderBook
+from bot.ports.cycle_result import CycleResult
 from tests.support.published import Shown
 from tests.support.strategies import NOON, ladder
 
@@ -53,7 +54,9 @@ def stream(shown):
 async def passed(shown, missing=()):
     """The state of another pass that saw nothing new, not shown yet."""
     markets = shown.cycle._watchlist.watched()
-    await shown.publisher.publish(NOON, shown.cycle._regime, markets, dict(missing))
+    await shown.publisher.on_cycle_end(
+        CycleResult(NOON, shown.cycle._regime, markets, dict(missing))
+    )
 
 
 async def test_newer_quotes_are_shown_at_once_and_nothing_else_changes(shown, stream):

@@ -78,7 +78,7 @@ def test_of_what_is_restored_only_what_cannot_be_shown_is_missing(monkeypatch):
     assert "PositionClosed of 2026-11-22 12:00:00" in str(faults.taken())
 
 
-@pytest.mark.parametrize("what", ["on_events", "on_predictions", "publish"])
+@pytest.mark.parametrize("what", ["on_events", "on_predictions", "on_cycle_end"])
 async def test_an_audience_that_breaks_stops_no_accounting(what, monkeypatch):
     bench = Bench("A")
     monkeypatch.setattr(bench.cycle, "_audience", one_of(what, bench.cycle._faults))
@@ -142,7 +142,7 @@ VIEWS = {
         patch.setitem(activity_feed._VIEWS, kind, odd) for kind in activity_feed._VIEWS
     ],
     "whales": lambda patch: patch.setattr(markout_tracker, "record", odd),
-    "moments": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "publish", odd_too),
+    "moments": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "on_cycle_end", odd_too),
     "follower": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "restore", odd),
     "decisions": lambda patch: patch.setattr(decision_log, "_outcome", odd),
     "passes": lambda patch: patch.setattr(decision_log.DecisionLog, "restore", odd),
@@ -221,8 +221,8 @@ def one_of(what, faults):
             if what == "on_predictions":
                 odd()
 
-        async def publish(self, *_):
-            if what == "publish":
+        async def on_cycle_end(self, *_):
+            if what == "on_cycle_end":
                 odd()
 
     return Observers(faults, {"one": Breaking()})

@@ -19,6 +19,7 @@ from bot.core.signals.strategy import Gates, Thresholds
 from bot.core.whales.detector import RecentWhales, SideBias, WhaleType
 from bot.core.whales.markouts import BestQuotes, Group, MarkoutSample
 from bot.core.whales.thresholds import WhaleRules
+from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import CommittedChanges
 from bot.signals.analyzer import Analyzer
@@ -60,7 +61,7 @@ class Room:
         await self.publish()
 
     async def publish(self):
-        await self.follower.publish(self.now, RegimeName.CALM, self.markets, {})
+        await self.follower.on_cycle_end(CycleResult(self.now, RegimeName.CALM, self.markets, {}))
 
     def pass_by(self, **time):
         self.now += timedelta(**time)
@@ -312,7 +313,7 @@ async def go_on(room, step, followers):
     for follower in followers:
         follower.on_events(events)
         follower.on_predictions(predictions)
-        await follower.publish(room.now, RegimeName.CALM, room.markets, {})
+        await follower.on_cycle_end(CycleResult(room.now, RegimeName.CALM, room.markets, {}))
     if fate == "leaves":
         del room.markets[ticker]
     return events
