@@ -47,7 +47,7 @@ class RestingExits:
 
         Otherwise each score that just left the exit zone would begin all the waiting anew.
         """
-        if ticker not in self._since or decision.score is None or decision.action is Action.EXIT:
+        if ticker not in self._since or decision.score is None or not decision.before:
             return decision
         wanted = Action.ENTER_LONG if decision.before > 0 else Action.ENTER_SHORT
         if action(decision.score, ZERO, thresholds) is wanted:

@@ -375,7 +375,10 @@ class Trader:
         if is_free and decision.action is not Action.HOLD:
             await self._order(at, decision, shown, plan.price)
         working = self.working.get(ticker)
-        if working is None or working.leaving:
+        if working is None:
+            return decision
+        if working.leaving:
+            self._forced.missed(ticker, "the order that rests is being withdrawn")
             return decision
         price, ahead = cents(working.order.limit), working.place.front.normalize()
         return decision._replace(reason=f"the exit rests at {price:g} c, {ahead:f} contracts ahead")

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot.core.events import (
+    Action,
     OrderEnded,
     OrderFilled,
     OrderRested,
@@ -20,7 +21,7 @@ from bot.core.market.orders import Aim, Life, OrderStatus
 from bot.core.market.queue import TakerTrade
 from bot.core.risk.close_requests import CloseRequests
 from bot.core.risk.exit_rules import ExitRules
-from bot.trading.paper_venue import SeenBook
+from bot.trading.paper_venue import SeenBook, no_update
 from tests.support.strategies import ladder
 from tests.support.trading import BOOK, Desk, only
 
@@ -289,3 +290,28 @@ async def test_a_post_only_exit_that_would_cross_is_cancelled_and_tried_again():
 
     backend.books["A"] = moved
     assert only(await backend.run(LEAVE, seconds=1), OrderRested)
+
+
+@pytest.mark.parametrize("score", [0.57, LEAVE, SELL])
+async def test_once_it_is_filled_a_score_is_about_a_flat_market_again(score):
+    backend = await _resting()
+    backend.trades.found = [_bought(backend, 500)]
+
+    events = await backend.run(score, seconds=1)
+
+    (signal,) = only(events, SignalMade)
+    assert signal.position_before == 0
+    entered = score == SELL
+    assert signal.action == (Action.ENTER_SHORT if entered else Action.HOLD)
+    assert (backend.position() < 0) is entered
+
+
+async def test_a_position_to_be_closed_by_hand_says_that_it_waits_for_a_withdrawal():
+    backend = await _resting()
+    _flatten(backend)
+    backend.venue.paper._next_update = no_update
+
+    events = await backend.run(LEAVE, seconds=1)
+
+    assert not only(events, OrderEnded)
+    assert backend.trader.unclosed == {"A": "the order that rests is being withdrawn"}
