@@ -5,6 +5,7 @@ back, it counts as another one.
 """
 
 from collections.abc import Iterator
+from sys import intern
 from typing import Final
 
 from msgspec import Struct, field
@@ -129,4 +130,5 @@ class MarkoutStats:
 def _name(group: Group, step: int, is_whale: bool) -> str:
     # Nobody knows what is in the name of a category, so that comes last.
     who = "whale" if is_whale else "match"
-    return f"{step}|{who}|{group.type}|{group.band}|{group.category}"
+    # Few names, and tens of thousands of sums that go by them: each is in memory once.
+    return intern(f"{step}|{who}|{group.type}|{group.band}|{group.category}")

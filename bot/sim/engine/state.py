@@ -23,7 +23,7 @@ from bot.sim.engine.timers import Timers
 
 #: Trades remembered for `GET /markets/trades`, over all markets and in each.
 MAX_TRADES = 20_000
-MAX_MARKET_TRADES = 5_000
+MAX_MARKET_TRADES = 500
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)

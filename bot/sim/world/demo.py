@@ -1,5 +1,6 @@
 """The demo exchange: some fifty markets of several kinds, alive from the first request on."""
 
+from collections import deque
 from datetime import timedelta
 
 from bot.clock import Clock
@@ -7,6 +8,7 @@ from bot.sim.engine.exchange import Exchange
 from bot.sim.world.demo_events import PERPETUAL, ROLLING
 from bot.sim.world.driver import WorldDriver
 from bot.sim.world.listings import Calendar
+from bot.sim.world.truth import Truth
 from bot.sim.world.world import World
 
 #: The world begins a day before the first request, so that 24-hour volumes are what they say.
@@ -18,6 +20,8 @@ ROLLED = timedelta(minutes=31)
 PAID_LISTED = timedelta(hours=1)
 #: The participants live through the last moments second by second.
 LIVED = timedelta(seconds=20)
+#: Nobody judges a detector by a demo, and it may run for months.
+TRUTH_STORED = 500
 
 
 def demo_world(exchange: Exchange, seed: int) -> World:
@@ -30,7 +34,8 @@ def demo_world(exchange: Exchange, seed: int) -> World:
         series=tuple(series.values()),
         rolls_from=start - ROLLED,
     )
-    world = World(exchange, seed, calendar)
+    truth = Truth(deque(maxlen=TRUTH_STORED))
+    world = World(exchange, seed, calendar, truth)
     world.rehearse(start - ROLLED, step=3600.0)
     world.rehearse(start - LIVED, step=30.0)
     world.advance(start)

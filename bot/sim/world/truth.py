@@ -15,7 +15,7 @@ from typing import TextIO
 from bot.core.market.market import Side
 from bot.sim.engine.units import CONTRACT, DOLLAR_TICKS
 
-#: Months of a demo; no experiment is as long.
+#: More than any experiment has.
 ACTIONS_STORED = 200_000
 
 

@@ -32,9 +32,11 @@ class Programme(Protocol):
 class World:
     """The life on one exchange."""
 
-    def __init__(self, exchange: Exchange, seed: int, programme: Programme) -> None:
+    def __init__(
+        self, exchange: Exchange, seed: int, programme: Programme, truth: Truth | None = None
+    ) -> None:
         self.exchange = exchange
-        self.truth = Truth()
+        self.truth = Truth() if truth is None else truth
         self._seed = seed
         self._programme = programme
         self._house = _house(exchange)

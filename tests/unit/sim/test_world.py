@@ -9,8 +9,8 @@ from bot.sim.engine.events import BookDelta, SimEvent
 from bot.sim.engine.exchange import Exchange, total_money
 from bot.sim.engine.log import EventLog
 from bot.sim.engine.specs import SeriesSpec
-from bot.sim.engine.state import MarketState
-from bot.sim.world.demo import HISTORY, demo_exchange, demo_world
+from bot.sim.engine.state import MAX_MARKET_TRADES, MarketState
+from bot.sim.world.demo import HISTORY, TRUTH_STORED, demo_exchange, demo_world
 from bot.sim.world.demo_events import PERPETUAL
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, WorldDriver
 from bot.sim.world.experiment import START, Experiment
@@ -84,6 +84,14 @@ def test_volume_of_the_last_day_is_there_from_the_first_request(demo):
     assert first["KXHIGHNY-TOMORROW-B54"][1] > 0
     assert trade_feed["KXHIGHNY-TOMORROW-B54"] > 10
     assert min(t.at for t in exchange.state.trades) > NOW - HISTORY
+
+
+def test_what_a_demo_remembers_is_bounded_whatever_its_markets_trade(demo):
+    exchange, driver, _ = demo
+    trades = [market.trades for market in exchange.state.markets.values()]
+
+    assert max(map(len, trades)) == MAX_MARKET_TRADES == 500
+    assert len(driver._world.truth.actions) <= driver._world.truth.actions.maxlen == TRUTH_STORED
 
 
 def test_markets_close_settle_and_make_room_for_the_next_within_minutes(demo):

@@ -434,6 +434,17 @@ def test_sums_are_kept_in_bounded_room_and_the_market_unheard_of_longest_goes_fi
         assert (whales.count, whales.markets) == (5, 4)
 
 
+def test_the_name_of_a_sum_is_in_memory_once_however_many_markets_have_it():
+    tallies = MarkoutStats()
+    for ticker in ("A", "B"):
+        tallies.note(sample(ticker), 0, 1.0)
+
+    names = [list(one.by_name) for one in tallies._sums.values()]
+
+    assert len(names) == 2
+    assert all(a is b for a, b in zip(*names, strict=True))
+
+
 async def test_what_was_there_before_is_gone_once_another_state_is_restored():
     room = Room()
     room.follower.on_events([WhaleSeen(NOON, whale()), WhaleEnded(NOON, ENDING)])
