@@ -43,10 +43,14 @@ def test_every_make_target_named_exists(target):
     assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
 
 
+DEVELOPMENT = (ROOT / "docs" / "development.md").read_text()
+
+
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:bot|api|tests)/[\w/]+\.py)`", ARCHITECTURE)))
+    "path",
+    sorted(set(re.findall(r"`((?:bot|api|tests)/[\w/]+\.py)`", ARCHITECTURE + DEVELOPMENT))),
 )
-def test_every_file_that_the_architecture_names_exists(path):
+def test_every_file_that_they_name_exists(path):
     assert (ROOT / path).is_file()
 
 
