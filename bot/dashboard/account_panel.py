@@ -49,7 +49,6 @@ class AccountPanel:
         return self._shown
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         for event in events:
             match event:
                 case SignalMade():

@@ -72,11 +72,9 @@ class DecisionLog:
         self._begin(0)
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         self._faults.each("the decisions", self._see, events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
         tickers = predictions.seen.books.tickers
         for ticker, way in zip(tickers, predictions.directions.tolist(), strict=True):
             signal = self._signals.get(ticker)
@@ -84,7 +82,6 @@ class DecisionLog:
                 self._decided.append(self._decision(signal, _DIRECTIONS[way]))
 
     async def on_cycle_end(self, *_: object) -> None:
-        """The pass is over."""
         self._finish()
         self._begin(self._number)
 

@@ -42,7 +42,6 @@ class MarketPanel:
         """Nothing of a market is known from events that its book does not say."""
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
         self._looked.append(predictions)
 
     async def on_cycle_end(self, result: CycleResult) -> None:

@@ -106,7 +106,6 @@ class Publisher:
         self._woke_at = float("-inf")
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         self._recent.on_events(events)
         for event in events:
             match event:
@@ -116,7 +115,6 @@ class Publisher:
                     self._refusals[ticker] = reason
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
         self._predictions.append(predictions)
 
     def prepared(self) -> bytes | None:

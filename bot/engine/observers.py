@@ -17,19 +17,16 @@ class Observers:
         self._audiences = tuple(audiences.items())
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         for name, audience in self._audiences:
             with self._faults.within(name):
                 audience.on_events(events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
         for name, audience in self._audiences:
             with self._faults.within(name):
                 audience.on_predictions(predictions)
 
     async def on_cycle_end(self, result: CycleResult) -> None:
-        """The pass is over."""
         for name, audience in self._audiences:
             with self._faults.within(name):
                 await audience.on_cycle_end(result)

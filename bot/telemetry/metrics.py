@@ -51,7 +51,6 @@ class Metrics:
         PlatformCollector(registry=self._registry)
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         # Summed up first: a cycle over a thousand markets is a thousand signals of four kinds.
         sums: defaultdict[tuple[EventCounters, tuple[str, ...]], float] = defaultdict(float)
         for event in events:

@@ -111,11 +111,9 @@ class MarkoutTracker:
         self._beside(news)
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
         self._faults.each("the whales", self._see, events)
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
         self._predictions.append(predictions)
 
     def on_whales(self, books: Books, whales: Sequence[tuple[int, Whale]]) -> None:

@@ -57,17 +57,14 @@ def micros(amount: Dollars | str) -> int:
 
 
 def price_dollars(price: int) -> Dollars:
-    """A price in dollars."""
     return Decimal(price).scaleb(-4)
 
 
 def size_contracts(size: int) -> Contracts:
-    """A size in contracts."""
     return Decimal(size).scaleb(-2)
 
 
 def money_dollars(amount: int) -> Dollars:
-    """Money in dollars."""
     return Decimal(amount).scaleb(-6)
 
 

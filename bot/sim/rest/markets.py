@@ -38,7 +38,6 @@ def series_list(call: Call) -> Answer:
 
 
 def series_one(call: Call) -> Answer:
-    """One series."""
     spec = call.state.series.get(call.path["series_ticker"])
     if spec is None:
         raise errors.NOT_FOUND()
@@ -63,7 +62,6 @@ def markets_list(call: Call) -> Answer:
 
 
 def market_one(call: Call) -> Answer:
-    """One market."""
     market = call.state.markets.get(call.path["ticker"])
     if market is None:
         raise errors.NOT_FOUND()

@@ -72,7 +72,6 @@ class Renderer:
         return {k: v for k, v in event.items() if v is not None or k == "settlement_sources"}
 
     def series(self, spec: SeriesSpec, *, with_volume: bool) -> Json:
-        """One series."""
         described = {
             "ticker": spec.ticker,
             "frequency": spec.frequency,

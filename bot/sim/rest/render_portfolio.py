@@ -82,7 +82,6 @@ def order_json(state: ExchangeState, order: LiveOrder) -> Json:
 
 
 def fill_json(state: ExchangeState, fill: Filled) -> Json:
-    """One fill."""
     return {
         "fill_id": fill.trade_id,
         "trade_id": fill.trade_id,

@@ -93,7 +93,6 @@ class Call:
 
     @property
     def exchange(self) -> Exchange:
-        """The exchange."""
         return self.service.exchange
 
     @cached_property

@@ -30,7 +30,6 @@ def market_step(state: ExchangeState, event: MarketChanged, kind: str) -> str | 
 
 
 def new_event(state: ExchangeState, event: EventCreated) -> str:
-    """A new event."""
     spec = state.events[event.event_ticker]
     reported: Json = {
         "event_ticker": spec.event_ticker,
