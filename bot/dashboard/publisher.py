@@ -90,7 +90,7 @@ class Publisher:
 
     def __init__(self, snapshot_holder: SnapshotHolder, sources: Sources) -> None:
         self._snapshot_holder = snapshot_holder
-        # What is shown, before it grew old: every process lets it grow old by itself.
+        # What the last pass showed, before it grew old or prices changed: what standbys are told.
         self._plain = snapshot_holder.snapshot
         self._from = sources
         self._recent = sources.recent
@@ -145,8 +145,7 @@ class Publisher:
             self._show(_noting(made.state, noted), made.at)
         self._noted = ()
         # What was told while the pass was committed is newer than its books: no price goes back.
-        if self._quotes.over(made.state.markets, self._seen_at) != made.state.markets:
-            self._show_again()
+        self.age(made.at)
         self.show_role()
 
     def show_role(self) -> None:
@@ -177,24 +176,19 @@ class Publisher:
         await self._show_quotes(at)
 
     async def _show_quotes(self, at: datetime) -> None:
-        before, self._waiting_quotes = self._plain, False
-        markets = self._quotes.over(before.state.markets, self._seen_at)
-        if markets == before.state.markets:
+        plain, self._waiting_quotes = self._plain, False
+        markets = self._overlaid(at)
+        if markets == self._snapshot_holder.snapshot.state.markets:
             return
-        plain = snapshot(msgspec.structs.replace(before.state, markets=markets), before.at)
-        made = await _packed(plain)
-        if self._plain is not before:
+        made = await _packed(snapshot(self._state_of_now(plain.state, markets), plain.at))
+        if self._plain is not plain:
             # Something else was shown meanwhile: they are laid over it the next time.
             self._waiting_quotes = True
-            return
-        self._plain = made
-        aged = self._aged_all(at)
-        shown = made if aged == markets else self._of_now(made.state, aged, before.at)
-        if at.timestamp() - self._woke_at < WAKE_EVERY:
-            self._snapshot_holder.put_quietly(shown)
-            return
-        self._woke_at = at.timestamp()
-        self._snapshot_holder.snapshot = shown
+        elif at.timestamp() - self._woke_at < WAKE_EVERY:
+            self._snapshot_holder.put_quietly(made)
+        else:
+            self._woke_at = at.timestamp()
+            self._snapshot_holder.snapshot = made
 
     def show_notices(self, notices: Sequence[NoticeView]) -> None:
         """Let these be seen at once, oldest first: they belong to no pass."""
@@ -242,7 +236,7 @@ class Publisher:
 
     def age(self, at: datetime) -> None:
         """Show what is old as old: the loop may hang, or have been stopped."""
-        markets = self._aged_all(at)
+        markets = self._overlaid(at)
         if markets != self._snapshot_holder.snapshot.state.markets:
             stale = sum(view.stale for view in markets)
             self._snapshot_holder.status = replace(
@@ -250,10 +244,12 @@ class Publisher:
             )
             self._snapshot_holder.snapshot = self._of_now(self._plain.state, markets, at)
 
-    def _aged_all(self, at: datetime) -> tuple[MarketView, ...]:
+    def _overlaid(self, at: datetime) -> tuple[MarketView, ...]:
+        """The markets of the last pass with newer quotes, and old ones as old."""
         old = STALE_AFTER * max(self._snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
-        now = at.timestamp()
-        return tuple([self._aged(view, now, old) for view in self._plain.state.markets])
+        now, views = at.timestamp(), self._plain.state.markets
+        newest = self._quotes.over(views, self._seen_at)
+        return tuple([self._aged(view, now, old) for view in newest])
 
     def _aged(self, view: MarketView, now: float, old: float) -> MarketView:
         age = round(now - self._seen_at.get(view.ticker, now), 1)
@@ -269,9 +265,8 @@ class Publisher:
         )
 
     def _show_again(self) -> None:
-        at, state = self._snapshot_holder.snapshot.at, self._plain.state
-        markets = self._quotes.over(state.markets, self._seen_at)
-        self._show(msgspec.structs.replace(state, markets=markets), at)
+        at = self._snapshot_holder.snapshot.at
+        self._show(self._plain.state, at)
         self.age(at)
 
     def _show(self, state: BotState, at: datetime) -> None:
@@ -279,13 +274,15 @@ class Publisher:
         self._snapshot_holder.snapshot = self._plain = self._of_now(state, state.markets, at)
 
     def _of_now(self, state: BotState, markets: tuple[MarketView, ...], at: datetime) -> Snapshot:
-        state = msgspec.structs.replace(
+        return packed(snapshot(self._state_of_now(state, markets), at))
+
+    def _state_of_now(self, state: BotState, markets: tuple[MarketView, ...]) -> BotState:
+        return msgspec.structs.replace(
             state,
             regime=_regime_seen(state.regime, markets),
             markets=markets,
             bot=bot_view(self._snapshot_holder.status),
         )
-        return packed(snapshot(state, at))
 
     async def on_cycle_end(self, result: CycleResult) -> None:
         """The pass is over; its state can be shown (`show`) once it is committed."""

@@ -148,3 +148,24 @@ async def test_a_book_that_is_proved_a_moment_later_is_shown_then(shown, stream)
     await shown.publisher.refresh(stream, stream.at)
 
     assert shown.market["yes_bid"] == 60.0
+
+
+async def test_standbys_and_the_database_have_no_part_in_it(shown, stream):
+    before = shown.publisher.shown()
+
+    await shown.publisher.refresh(stream, stream.at)
+
+    assert shown.market["yes_bid"] == 60.0
+    assert shown.publisher.shown() == before
+
+
+async def test_ageing_takes_no_price_back_and_an_old_book_stays_old(shown, stream):
+    await shown.publisher.refresh(stream, stream.at)
+    shown.publisher.age(stream.at)
+    assert (shown.market["yes_bid"], shown.market["stale"]) == (60.0, False)
+
+    stream.turn(NEWEST, 3_600)
+    await shown.publisher.refresh(stream, stream.at)
+
+    # The loop hangs: a newer price is no newer decision.
+    assert (shown.market["yes_bid"], shown.market["stale"]) == (61.0, True)
