@@ -65,7 +65,9 @@ def _trade(orders: Rows, traded: TradesBetween, at: Floats, rules: WhaleRules) -
     A trade may be told a moment after the change that it made.
     """
     stood = (orders["missing"] == 0) | (at - orders["left_at"] < rules.apart)
-    orders["traded"] += np.where(stood, traded.at(orders["price"]), 0.0)
+    # Between rare looks much can have happened to an order that its last price does not tell.
+    closely = at - orders["seen_at"] < rules.large.sparse_seconds
+    orders["traded"] += np.where(stood, traded.at(orders["price"], closely), 0.0)
 
 
 def _see(orders: Rows, held: Flags, now: Floats, at: Floats) -> None:

@@ -186,16 +186,17 @@ class TradesBetween:
         met = self.met and self.met.moved(place)
         return type(self)(self.volume[rows], self.reach[rows], self.bursts.moved(place), met)
 
-    def at(self, prices: Floats) -> Floats:
+    def at(self, prices: Floats, closely: Flags) -> Floats:
         """Contracts that can have met orders at these owners' prices, shape (N, 2, orders).
 
-        At most; NaN where nothing is known. Without prices of trades all of a side can have met
-        an order that the worst of them reached.
+        At most; NaN where nothing is known. Those watched `closely` (same shape) met trades at
+        their very price; others, and where prices are not known, all of a side that reached them.
         """
         volume = self.volume[..., None]
+        bound = np.where(self.reach[..., None] <= prices, volume, 0.0)
         if self.met is None:
-            return np.where(self.reach[..., None] <= prices, volume, 0.0)
-        return np.where(np.isnan(volume), volume, self.met.at(prices))
+            return bound
+        return np.where(closely & ~np.isnan(volume), self.met.at(prices), bound)
 
 
 def _joined(many: Sequence[Met | None], firsts: Index) -> Met | None:

@@ -21,6 +21,7 @@ from bot.core.whales.detector import (
 from bot.core.whales.endings import EndingKind
 from bot.core.whales.large_orders import LargeOrderState
 from bot.core.whales.thresholds import LargeOrderRules, blank_rows
+from bot.core.whales.trades import MarketTrades
 
 #: Nothing is so large, and no look so rare, that an order need not rest first.
 RULES = WhaleRules(
@@ -263,3 +264,17 @@ def test_volume_without_a_price_can_have_met_any_order() -> None:
     assert traded.volume.tolist()[0] == [5.0, 5.0]
     assert np.isnan(traded.take(np.array([1])).volume).all()
     assert (traded.reach < 0).all()
+
+
+def test_only_trades_at_its_very_price_met_an_order_that_is_watched_closely() -> None:
+    nobody = np.zeros(2, dtype=np.intp)
+    sold = MarketTrades(
+        nobody, np.zeros(2), np.array([0.43, 0.40]), np.array([100.0, 50.0]), nobody > 0
+    )
+    traded = TradesBetween.of(np.array([True]), sold)
+    prices = np.array([[[0.41, 0.43, np.nan, np.nan], [np.nan] * 4]])
+    closely = np.ones(prices.shape, dtype=np.bool_)
+
+    assert traded.at(prices, closely)[0, 0, :2].tolist() == [0.0, 100.0]
+    assert traded.at(prices, ~closely)[0, 0, :2].tolist() == [150.0, 150.0]
+    assert np.isnan(TradesBetween.unknown(1).at(prices, closely)[0, 0, :2]).all()
