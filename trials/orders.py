@@ -17,7 +17,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Container, Generator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -49,6 +49,8 @@ from trials.processes import TrialFailed
 
 TICKERS: Final = (TICKER, FAR)
 SIZE: Final = 20
+#: Orders on one exchange.
+ROUND: Final = 1_000
 #: Everything is allowed: nothing but the faults may keep an order from trading.
 UNBOUNDED: Final = RiskLimits(
     max_order_cost=Decimal(10**6),
@@ -275,6 +277,11 @@ class Verdict:
     faults: int
     broken: tuple[str, ...]
 
+    def __add__(self, other: "Verdict") -> "Verdict":
+        """Both together."""
+        mine, theirs = astuple(self), astuple(other)
+        return Verdict(*(one + another for one, another in zip(mine, theirs, strict=True)))
+
     @property
     def line(self) -> str:
         """For people."""
@@ -386,16 +393,26 @@ def main(argv: Sequence[str]) -> int:
     wanted = parser.parse_args(argv)
     # Thousands of reads are asked again: each in a line would hide what came of it.
     stamina.instrumentation.set_on_retry_hooks(())
-    try:
-        found = asyncio.run(played(wanted.orders, wanted.seed))
-    except TrialFailed as failure:
-        sys.stdout.write(f"FAILED {failure}\n")
-        return 1
-    for fault in found.broken[:20]:
-        sys.stdout.write(f"FAILED {fault}\n")
-    if not found.broken:
-        sys.stdout.write(f"{found.line}\n")
-    return 1 if found.broken else 0
+    total: Verdict | None = None
+    for number, orders in enumerate(_rounds(wanted.orders)):
+        try:
+            found = asyncio.run(played(orders, wanted.seed + number))
+        except TrialFailed as failure:
+            sys.stdout.write(f"FAILED seed {wanted.seed + number}: {failure}\n")
+            return 1
+        for fault in found.broken[:20]:
+            sys.stdout.write(f"FAILED seed {wanted.seed + number}: {fault}\n")
+        if found.broken:
+            return 1
+        total = found if total is None else total + found
+    sys.stdout.write(f"{total.line if total else 'no orders, no proof'}\n")
+    return 0 if total else 1
+
+
+def _rounds(orders: int) -> list[int]:
+    """So many in all, each round on an exchange of its own: what it lists is looked through."""
+    whole, rest = divmod(orders, ROUND)
+    return [ROUND] * whole + ([rest] if rest else [])
 
 
 if __name__ == "__main__":
