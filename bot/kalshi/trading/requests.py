@@ -71,10 +71,11 @@ class KalshiTrading:
         write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE)
         return await self._writes.write(write, _shape(orders.Created))
 
-    async def order(self, order: Order) -> orders.ListedOrder | None:
+    async def order(self, order: Order, *, archived: bool = False) -> orders.ListedOrder | None:
         """An order as the exchange remembers it, by its client order id; None if not among them.
 
-        There is no filter for that id: the orders of its market since then are looked through.
+        Those that ended long ago are `archived`, and listed there alone. There is no filter for
+        that id: the orders of its market since then are looked through.
         Raises ExchangeError if one of them cannot be read and may be it.
         """
         since = int((order.at - EARLIER).timestamp())
@@ -84,7 +85,8 @@ class KalshiTrading:
             page = outline(orders.OrderListing, body)
             return page.orders, page.cursor
 
-        async for page in self._pages("/portfolio/orders", params, read):
+        path = "/historical/orders" if archived else "/portfolio/orders"
+        async for page in self._pages(path, params, read):
             for number, raw in enumerate(page):
                 if (found := _if_it_is(order, number, raw)) is not None:
                     return found
@@ -101,6 +103,18 @@ class KalshiTrading:
         return [
             fill async for page in self._pages("/portfolio/fills", params, read) for fill in page
         ]
+
+    async def archived_fills(self, order: Order, order_id: str) -> list[account.FillWire]:
+        """Those of an order that ended long ago; fills may be archived before their order is."""
+
+        def read(body: bytes) -> Page[account.FillWire]:
+            page = decode(account.FillPage, body)
+            return page.fills, page.cursor
+
+        since = int((order.at - EARLIER).timestamp())
+        params = [("ticker", order.ticker), ("min_ts", str(since))]
+        pages = self._pages("/historical/fills", params, read)
+        return [fill async for page in pages for fill in page if fill.order_id == order_id]
 
     async def positions(self) -> dict[str, Contracts]:
         """Signed contracts by ticker, those of markets not yet settled; none of them 0."""

@@ -39,6 +39,9 @@ ANSWERED_WITHIN: Final = timedelta(seconds=2)
 _DATE_WITHIN: Final = timedelta(seconds=1)
 _CLOCK_WITHIN: Final = timedelta(seconds=2)
 
+#: No fill is archived sooner: the exchange keeps them among the live ones for months.
+ARCHIVED_AFTER: Final = timedelta(days=1)
+
 REMEMBERED_ORDERS: Final = 10_000
 
 _ENDED: Final = frozenset({"executed", "canceled"})
@@ -180,9 +183,12 @@ class LiveVenue:
         certain = min(order.at + CERTAIN_AFTER, stopped or datetime.max.replace(tzinfo=UTC))
         if known_to <= certain:
             return f"the exchange does not know it; that is certain after {certain:%H:%M:%S} UTC"
-        if order.at < await self._exchange.archived_before():
-            return "it is older than what the exchange lists: look under /historical/orders"
-        return outcome.absent(order)
+        if order.at >= await self._exchange.archived_before():
+            return outcome.absent(order)
+        archived = await self._exchange.order(order, archived=True)
+        if archived is None:
+            return "it is older than what the exchange lists, and not in its archive"
+        return await self._ended(order, archived)
 
     async def _stopped_for(self, order: Order) -> datetime | None:
         """When the exchange certainly took this order no more; None while it may still do."""
@@ -210,6 +216,10 @@ class LiveVenue:
 
     async def _fills(self, order: Order, order_id: str, filled: Decimal) -> Execution | str:
         reported = await self._exchange.fills(order_id)
+        found = outcome.execution(order, order_id, filled, reported)
+        if isinstance(found, Execution) or self._clock.now() - order.at < ARCHIVED_AFTER:
+            return found
+        reported += await self._exchange.archived_fills(order, order_id)
         return outcome.execution(order, order_id, filled, reported)
 
     def _refuse_late(self, order: Order) -> None:

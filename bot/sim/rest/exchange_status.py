@@ -7,7 +7,7 @@ from bot.sim.engine.week import hours
 from bot.sim.rest.render import iso_time
 from bot.sim.rest.service import Answer, Call, Route, answer
 
-#: How long a member's orders stay in the live data; here they are never put away sooner.
+#: How long a member's orders and fills stay in the live data.
 ORDER_ARCHIVE_AGE: Final = timedelta(days=14)
 _PREFIX: Final = "/trade-api/v2"
 
@@ -48,9 +48,14 @@ def historical_cutoff(call: Call) -> Answer:
             "market_settled_ts": old,
             "trades_created_ts": old,
             "market_positions_last_updated_ts": old,
-            "orders_updated_ts": iso_time(_midnight(call.exchange.now - ORDER_ARCHIVE_AGE)),
+            "orders_updated_ts": iso_time(orders_archived_before(call.exchange.now)),
         }
     )
+
+
+def orders_archived_before(now: datetime) -> datetime:
+    """What ended before that, of orders and their fills, is read under /historical."""
+    return _midnight(now - ORDER_ARCHIVE_AGE)
 
 
 def endpoint_costs(_call: Call) -> Answer:

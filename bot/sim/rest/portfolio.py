@@ -10,6 +10,7 @@ from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import size_text
 from bot.sim.rest.auth import READ
+from bot.sim.rest.exchange_status import orders_archived_before
 from bot.sim.rest.listing import is_between
 from bot.sim.rest.order_body import refuse_other_subaccount
 from bot.sim.rest.paging import Key, page
@@ -29,6 +30,15 @@ _STATES: Final = tuple(OrderState)
 
 def orders(call: Call) -> Answer:
     """A page of orders, the youngest first."""
+    return _orders(call, archived=False)
+
+
+def archived_orders(call: Call) -> Answer:
+    """A page of those that ended long ago."""
+    return _orders(call, archived=True)
+
+
+def _orders(call: Call, *, archived: bool) -> Answer:
     query = call.query
     state, ticker = query.choice("status", _STATES), query.text("ticker")
     events = query.listed("event_ticker", 100)
@@ -36,7 +46,8 @@ def orders(call: Call) -> Answer:
     found = [
         order
         for order in call.account.orders.values()
-        if (not state or order.state == state)
+        if _is_archived(call, order) is archived
+        and (not state or order.state == state)
         and ticker in {"", order.ticker}
         and (not events or _event_of(call, order.ticker) in events)
         and picks(order.ticker, order.created)
@@ -81,13 +92,23 @@ def queue_positions(call: Call) -> Answer:
 
 def fills(call: Call) -> Answer:
     """A page of fills, the youngest first."""
-    query = call.query
+    return _fills(call, archived=False)
+
+
+def archived_fills(call: Call) -> Answer:
+    """A page of those of long ago."""
+    return _fills(call, archived=True)
+
+
+def _fills(call: Call, *, archived: bool) -> Answer:
+    query, cutoff = call.query, orders_archived_before(call.exchange.now)
     tickers, order_id = query.listed("ticker", 100), query.text("order_id")
     picks = _picks(call)
     found = [
         fill
         for fill in call.account.fills
-        if (not tickers or fill.ticker in tickers)
+        if (fill.at < cutoff) is archived
+        and (not tickers or fill.ticker in tickers)
         and order_id in {"", fill.order_id}
         and picks(fill.ticker, fill.at)
     ]
@@ -127,6 +148,11 @@ def settlements(call: Call) -> Answer:
     found.sort(key=_settlement_key)
     shown, cursor = _paged(call, found, _settlement_key)
     return answer({"settlements": [settlement_json(s) for s in shown], "cursor": cursor})
+
+
+def _is_archived(call: Call, order: LiveOrder) -> bool:
+    has_ended = order.state is not OrderState.RESTING
+    return has_ended and order.updated < orders_archived_before(call.exchange.now)
 
 
 def _picks(call: Call) -> Callable[[str, datetime], bool]:
@@ -200,6 +226,8 @@ ROUTES: Final = (
     Route("GET", _ONE, "GetOrder", order_one, READ, cost=2),
     Route("GET", f"{_ONE}/queue_position", "GetOrderQueuePosition", queue_position, READ),
     Route("GET", "/portfolio/fills", "GetFills", fills, READ),
+    Route("GET", "/historical/orders", "GetHistoricalOrders", archived_orders, READ),
+    Route("GET", "/historical/fills", "GetFillsHistorical", archived_fills, READ),
     Route("GET", "/portfolio/positions", "GetPositions", positions, READ),
     Route("GET", "/portfolio/settlements", "GetSettlements", settlements, READ),
 )

@@ -252,6 +252,38 @@ async def test_a_term_stops_the_groups_that_another_database_began():
         assert await other._fence.rivals() == []
 
 
+async def test_an_order_that_was_archived_meanwhile_is_found_with_its_fills():
+    """A service that was off for a month asks what became of its last order."""
+    async with stand() as live:
+        wish = buying()
+        live.fail(kind="cut_after", route=CREATE, count=1)
+        live.fail(kind="cut", route="GET *", count=99)
+        assert isinstance(await live.submit(wish), Unresolved)
+        live.faults.clear()
+        live.clock.pass_by(30 * 86_400)
+
+        ended = await live.venue.resolve(wish)
+
+        assert await live.trading.order(wish) is None
+        assert isinstance(ended, Execution)
+        assert reported(ended) == live.truth(wish) != []
+
+
+async def test_fills_may_be_archived_before_their_order_is():
+    async with stand() as live:
+        wish = buying()
+        await live.trade(wish)
+        listed = await live.trading.order(wish)
+        live.clock.pass_by(30 * 86_400)
+        assert listed is not None
+
+        ended = await live.venue._ended(wish, listed)
+
+        assert await live.trading.fills(listed.order_id) == []
+        assert isinstance(ended, Execution)
+        assert reported(ended) == live.truth(wish)
+
+
 async def test_groups_of_the_owner_are_left_alone():
     async with stand(opened=False) as live:
         own = live.exchange.groups.create(live.ann, 100, 0)
@@ -576,7 +608,7 @@ async def test_an_order_older_than_the_listing_is_left_to_a_human():
         found = await live.venue.resolve(wish)
 
         assert isinstance(found, Unresolved)
-        assert "/historical/orders" in found.reason
+        assert "not in its archive" in found.reason
 
 
 # The fence

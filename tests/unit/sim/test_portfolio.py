@@ -726,6 +726,8 @@ async def test_every_private_answer_keeps_to_the_official_document():
             "GetFills": "/portfolio/fills",
             "GetPositions": "/portfolio/positions",
             "GetBalance": "/portfolio/balance",
+            "GetHistoricalOrders": "/historical/orders",
+            "GetFillsHistorical": "/historical/fills",
             "GetDeposits": "/portfolio/deposits",
             "GetWithdrawals": "/portfolio/withdrawals",
             "GetApiKeys": "/api_keys",
