@@ -57,7 +57,7 @@ def test_every_file_that_they_name_exists(path):
 def test_every_pinned_package_has_its_reason():
     lines = [
         line.split("==")[0].split("[")[0].strip()
-        for name in ("requirements.txt", "requirements-dev.txt")
+        for name in ("requirements.txt", "requirements-alerts.txt", "requirements-dev.txt")
         for line in (ROOT / name).read_text().splitlines()
         if line and not line.startswith(("#", "-r"))
     ]
@@ -67,7 +67,7 @@ def test_every_pinned_package_has_its_reason():
 
 
 def test_every_requirement_is_pinned_exactly():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-alerts.txt", "requirements-dev.txt"):
         for line in (ROOT / name).read_text().splitlines():
             assert not line or line.startswith(("#", "-r")) or "==" in line, line
 

@@ -53,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _aware_time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no time: 2026-01-18T00:00:00Z") from None
     if at.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text} has no offset: 2026-01-18T00:00:00Z")
     return at

@@ -2,10 +2,14 @@
 
 import csv
 import json
+import os
+import socket
+import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -46,6 +50,7 @@ from tests.support.api_world import (
 )
 from tests.support.serving import served
 
+ROOT = Path(__file__).parents[3]
 TOTALS = AccountTotals(
     equity=10_012.5,
     cash=9_900.0,
@@ -380,13 +385,30 @@ def test_tokens_come_from_the_settings(locked, monkeypatch, settings, code, said
 
 
 def test_a_service_that_is_away_is_named_with_what_to_do(world, monkeypatch, capsys):
-    with served(world.app()) as address:
-        pass
+    # Bound and not listening: nobody else can take the port meanwhile.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
-    assert main(["status", "--url", address]) == 3
+        assert main(["status", "--url", address]) == 3
     err = capsys.readouterr().err
     assert err.startswith(f"status: no bot answers at {address} (")
     assert "make run" in err
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_reader_that_goes_away_is_no_defect():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "bot", "positions"]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_database_that_is_away_is_unavailable(bot, world):
@@ -473,6 +495,17 @@ def test_an_export_as_csv_runs_no_formula_and_keeps_what_is_there(exported):
     with (folder / "orders.csv").open() as stream:
         (row,) = csv.DictReader(stream)
     assert (row["ticker"], row["status"], row["ended_at"]) == ("'=KXA", "in_doubt", "")
+
+
+@pytest.mark.parametrize(
+    ("since", "said"), [("yesterday", "is no time"), ("2026-01-18T00:00:00", "has no offset")]
+)
+def test_an_export_since_what_is_no_time_says_how_to_write_it(capsys, since, said):
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "--out", "x", "--csv", "--since", since])
+
+    assert ended.value.code == 2
+    assert f"{since} {said}: 2026-01-18T00:00:00Z" in capsys.readouterr().err
 
 
 def test_an_export_since_a_time_begins_there(exported):
