@@ -90,7 +90,8 @@ async def test_the_last_lines_are_those_on_stdout_without_secrets(client, stdout
     assert told["lines"][0] in capsys.readouterr().out
 
 
-async def test_where_nobody_writes_to_stdout_it_says_so(client):
+async def test_where_nobody_writes_to_stdout_it_says_so(client, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     told = (await client.get("/logs/tail")).json()
 
     assert told["lines"] == []
