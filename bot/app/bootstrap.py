@@ -22,7 +22,7 @@ from bot.alerts.dispatcher import Alerts
 from bot.app.alerting import alerts_of
 from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
 from bot.app.disk_space import DiskWatch
-from bot.app.ephemeral import is_ephemeral, mounted
+from bot.app.ephemeral import is_ephemeral, mounted, slash_too_few
 from bot.app.execution_backends import key_holder
 from bot.app.feeds import FeedParts, embedded, feed_of, needs_key
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
@@ -343,8 +343,13 @@ def _folders(settings: Settings) -> list[Path]:
 
 
 def _database_folder(settings: Settings) -> list[Path]:
+    file = _database_file(settings)
+    return [file.parent] if file else []
+
+
+def _database_file(settings: Settings) -> Path | None:
     url = address.read(settings.database)
-    return [Path(url.database or "").parent] if url.drivername == "sqlite" else []
+    return Path(url.database or "") if url.drivername == "sqlite" else None
 
 
 def _kill_switches(
@@ -433,6 +438,8 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
 
 
 def _warn_of_the_disk(settings: Settings) -> None:
+    if settings.database_url is not None and (warning := slash_too_few(_database_file(settings))):
+        log.warning("DATABASE_URL: %s", warning)
     if settings.is_embedded:
         return
     if settings.bot_mode == "live" and settings.database_url is None:

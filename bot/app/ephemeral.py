@@ -1,4 +1,4 @@
-"""Whether a folder lies on a disk that is lost with its container."""
+"""Whether a file lies where it was meant to, and not on a disk that is lost with its container."""
 
 import re
 from pathlib import Path
@@ -16,6 +16,21 @@ def is_ephemeral(folder: Path, mounts: str) -> bool:
     whole = folder.absolute()
     nearest = next((known[each] for each in (whole, *whole.parents) if each in known), "")
     return nearest in _FLEETING
+
+
+def slash_too_few(file: Path | None, root: Path = Path("/")) -> str | None:
+    """What is odd about the relative path of a database whose first folder is there below the root.
+
+    `sqlite:///data/book.db` is a file in `data`, here; the one in `/data` has four slashes.
+    """
+    if file is None or file.is_absolute() or len(file.parts) < 2:
+        return None
+    if not (root / file.parts[0]).is_dir():
+        return None
+    return (
+        f"{file} lies below the working directory; if {root / file} is meant, the address begins "
+        f"with four slashes: sqlite:///{root / file}"
+    )
 
 
 def mounted() -> str:

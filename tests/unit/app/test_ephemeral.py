@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.ephemeral import is_ephemeral
+from bot.app.ephemeral import is_ephemeral, slash_too_few
 
 CONTAINER = """\
 overlay / overlay rw,relatime,lowerdir=/var/lib 0 0
@@ -32,3 +32,17 @@ MACHINE = "/dev/sda1 / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n"
 )
 def test_a_folder_ends_with_its_container_unless_something_is_mounted(folder, mounts, ends):
     assert is_ephemeral(Path(folder), mounts) is ends
+
+
+@pytest.mark.parametrize("file", ["data/book.db", "data/deeper/book.db"])
+def test_a_path_with_a_slash_too_few_is_noticed(tmp_path, file):
+    (tmp_path / "data").mkdir()
+
+    assert f"sqlite:///{tmp_path}/{file}" in str(slash_too_few(Path(file), tmp_path))
+
+
+@pytest.mark.parametrize("file", ["logs/book.db", "book.db", "data", "/data/book.db", None])
+def test_other_paths_are_what_they_say(tmp_path, file):
+    (tmp_path / "data").mkdir()
+
+    assert slash_too_few(file and Path(file), tmp_path) is None
