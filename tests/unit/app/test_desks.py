@@ -490,3 +490,10 @@ async def test_a_key_of_which_nothing_is_told_trades_and_that_is_said():
         live.clock.pass_by(3_601)
         await backend.poll()
         assert "may move cash" in str(backend.account_note)
+
+
+def test_no_two_terms_name_an_order_alike():
+    names = [next(order_ids(Term("me", epoch), NOON)) for epoch in (1, 2)]
+
+    assert len(set(names)) == 2
+    assert [name.partition("-")[0] for name in names] == ["1", "2"]

@@ -131,6 +131,16 @@ async def test_an_order_that_traded_unheard_is_found_at_once(kind):
         assert reported(execution) == live.truth(buying())
 
 
+async def test_a_fill_that_is_reported_twice_counts_once_and_at_once():
+    async with stand() as live:
+        live.fail(kind="duplicate_fill", duration=60)
+
+        execution = await live.trade(buying())
+
+        assert execution.status is OrderStatus.FILLED
+        assert reported(execution) == live.truth(buying())
+
+
 @pytest.mark.parametrize("kind", ["error", "cut"])
 async def test_an_order_that_may_have_arrived_stays_open_until_it_certainly_did_not(kind):
     async with stand() as live:
