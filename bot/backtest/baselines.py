@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.backtest.scores import Scores
+from bot.backtest.precomputed.scores import Scores
 from bot.core.market.orderbook import Floats
 from bot.core.signals import strategy
 from bot.core.signals.strategy import Thresholds

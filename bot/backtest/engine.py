@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from bot.backtest.agenda import Agenda, agendas
-from bot.backtest.cycles import Cycles
-from bot.backtest.liquidation import liquidation_values
-from bot.backtest.scores import Scores
+from bot.backtest.precomputed.agenda import Agenda, agendas
+from bot.backtest.precomputed.cycles import Cycles
+from bot.backtest.precomputed.liquidation import liquidation_values
+from bot.backtest.precomputed.scores import Scores
 from bot.backtest.tape_source import utc_time
 from bot.core.events import Event
 from bot.core.market.market import Market

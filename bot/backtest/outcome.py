@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.backtest.cycles import Cycles
 from bot.backtest.digest import TradeDigest
-from bot.backtest.liquidation import liquidation_values
+from bot.backtest.precomputed.cycles import Cycles
+from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import (
     Event,

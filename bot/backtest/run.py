@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from bot.backtest import baselines
-from bot.backtest.cycles import Cycles
 from bot.backtest.engine import BacktestEngine
 from bot.backtest.outcome import Outcome, outcome
-from bot.backtest.scores import Scores, scored
+from bot.backtest.precomputed.cycles import Cycles
+from bot.backtest.precomputed.scores import Scores, scored
 from bot.backtest.tape_source import NextBooks, markets_of
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Market

@@ -18,10 +18,10 @@ from bot.backtest import report
 from bot.backtest.arms import arms, difference
 from bot.backtest.baselines import flipped, lagged, permuted
 from bot.backtest.examination import Plan, examined, expected_best, runs_of, verdict
-from bot.backtest.liquidation import liquidation_values
+from bot.backtest.precomputed.liquidation import liquidation_values
+from bot.backtest.precomputed.scores import scored
 from bot.backtest.replay import Replay, observed
 from bot.backtest.run import ScoredTape, run
-from bot.backtest.scores import scored
 from bot.backtest.tape_source import NextBooks
 from bot.cli import backtest
 from bot.core.account.portfolio import Position

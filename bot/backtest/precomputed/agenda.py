@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.backtest.cycles import Cycles
-from bot.backtest.scores import Scores
+from bot.backtest.precomputed.cycles import Cycles
+from bot.backtest.precomputed.scores import Scores
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
 from bot.tape.reader import Rows
