@@ -1,8 +1,5 @@
-"""Events as journals get them, a disk that fills up, and logging put back as it was."""
+"""Events as journals get them, and a disk that fills up."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -81,18 +78,6 @@ def pnl(ticker: str | None = None) -> PnlMarked:
 
 def ended(status: OrderStatus, *fills: Fill, error: str = "") -> OrderEnded:
     return OrderEnded(NOW, Execution(ORDER, "o-1", status, fills, error))
-
-
-@contextmanager
-def logging_restored() -> Iterator[None]:
-    """What is set up for logging here is undone afterwards."""
-    root = logging.getLogger()
-    touched = [root, *(logging.getLogger(name) for name in ("uvicorn.access", "httpx"))]
-    before = [(one, one.level, list(one.handlers), list(one.filters)) for one in touched]
-    yield
-    for one, level, handlers, filters in before:
-        one.setLevel(level)
-        one.handlers, one.filters = handlers, filters
 
 
 class FillingUp:

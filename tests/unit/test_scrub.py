@@ -17,7 +17,6 @@ from bot.alerts.webhook import Webhook
 from bot.scrub import PART, Scrubber
 from bot.settings_text import password_in
 from bot.sim.rest.keys import KeyKind, made_key
-from tests.support.journals import logging_restored
 from tests.support.strategies import NOON
 
 PEM = made_key("ann", KeyKind.RSA)[1]
@@ -161,13 +160,12 @@ def test_the_key_in_a_file_is_a_secret(tmp_path):
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_neither_lines_nor_traces_tell_a_secret(capsys, log_format):
-    with logging_restored():
-        logging_utils.configure("INFO", log_format, SCRUBBER)
-        try:
-            int(f"Illegal header value {KEY_ID}")
-        except ValueError:
-            logging.getLogger("uvicorn.error").exception("failed with b@rSecretTail")
-        said = capsys.readouterr().out
+    logging_utils.configure("INFO", log_format, SCRUBBER)
+    try:
+        int(f"Illegal header value {KEY_ID}")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("failed with b@rSecretTail")
+    said = capsys.readouterr().out
 
     assert "Illegal header value" in said
     assert not gives_away(said, KEY_ID)

@@ -68,11 +68,7 @@ def test_a_setting_of_a_new_kind_needs_a_form():
 @pytest.fixture
 def stdout():
     """Lines go to stdout as the service writes them."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
     configure("INFO", scrubber=Scrubber(("the-token-of-the-owner",)))
-    yield
-    root.handlers[:], root.level = before
 
 
 async def test_the_last_lines_are_those_on_stdout_without_secrets(client, stdout, capsys):
@@ -90,8 +86,7 @@ async def test_the_last_lines_are_those_on_stdout_without_secrets(client, stdout
     assert told["lines"][0] in capsys.readouterr().out
 
 
-async def test_where_nobody_writes_to_stdout_it_says_so(client, monkeypatch):
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+async def test_where_nobody_writes_to_stdout_it_says_so(client):
     told = (await client.get("/logs/tail")).json()
 
     assert told["lines"] == []

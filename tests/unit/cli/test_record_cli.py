@@ -1,11 +1,9 @@
 import asyncio
-import logging
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +19,10 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
-def embedded_exchange(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The simulated exchange inside the process, and logging put back as it was."""
+def embedded_exchange(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The simulated exchange inside the process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KALSHI_ENV", "sim")
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_what_the_exchange_shows_becomes_a_tape(

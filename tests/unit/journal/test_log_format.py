@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from math import inf, nan
 from pathlib import Path
@@ -35,7 +35,6 @@ from tests.support.journals import (
     ORDER,
     ended,
     fill,
-    logging_restored,
     pnl,
     signal,
     whale,
@@ -51,12 +50,6 @@ VALUES = st.one_of(
     st.decimals(),
     st.sampled_from((nan, inf, "\ud800")),
 )
-
-
-@pytest.fixture
-def stdout() -> Iterator[None]:
-    with logging_restored():
-        yield
 
 
 def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -113,7 +106,6 @@ def test_every_record_is_one_object_on_one_line(text, name, level, extra, error)
     assert found["message"] == plain(text)
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_line_has_its_moment_level_logger_and_words(capsys):
     logging_utils.configure("INFO", "json")
     record = logging.makeLogRecord(
@@ -129,7 +121,6 @@ def test_a_line_has_its_moment_level_logger_and_words(capsys):
     )
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_trace_is_a_field(capsys):
     logging_utils.configure("INFO", "json")
     logging.getLogger("main").error("Broken", exc_info=raised("a\n\x1b[31mb", "c"))
@@ -142,7 +133,6 @@ def test_a_trace_is_a_field(capsys):
     assert "KeyError" in trace
 
 
-@pytest.mark.usefixtures("stdout")
 def test_the_servers_lines_are_objects_too_and_successful_polls_are_left_out(capsys):
     uvicorn.Config("main:app")  # sets up logging its own way
     logging_utils.configure("INFO", "json")
@@ -158,7 +148,6 @@ def test_the_servers_lines_are_objects_too_and_successful_polls_are_left_out(cap
     ]
 
 
-@pytest.mark.usefixtures("stdout")
 def test_what_others_leave_in_a_record_stays_there(capsys):
     logging_utils.configure("INFO", "json")
 
@@ -169,7 +158,6 @@ def test_what_others_leave_in_a_record_stays_there(capsys):
     assert line["cycle"] == 4
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_terminal_that_knows_no_unicode_gets_the_same_object(monkeypatch, tmp_path):
     logging_utils.configure("INFO", "json")
     with (tmp_path / "out").open("w", encoding="latin-1") as narrow:
@@ -222,7 +210,6 @@ def said(events: Sequence[Event], folder: Path, capsys) -> list[dict[str, object
     return objects(capsys)
 
 
-@pytest.mark.usefixtures("stdout")
 @pytest.mark.parametrize(("event", "fields"), EVENTS)
 def test_an_events_line_carries_its_cycle_and_its_ids(event, fields, tmp_path, capsys):
     *_, line = said([CycleStarted(NOW, 7), event], tmp_path, capsys)
@@ -231,7 +218,6 @@ def test_an_events_line_carries_its_cycle_and_its_ids(event, fields, tmp_path, c
     assert beside == {"cycle": 7, **fields}
 
 
-@pytest.mark.usefixtures("stdout")
 def test_an_event_that_is_told_late_has_the_cycle_in_which_it_happened(tmp_path, capsys):
     moments = [NOW + timedelta(seconds=n) for n in range(4)]
     early, first, _, second = moments
@@ -242,7 +228,6 @@ def test_an_event_that_is_told_late_has_the_cycle_in_which_it_happened(tmp_path,
     assert [line.get("cycle") for line in lines] == [1, 2, None, 1, 2]
 
 
-@pytest.mark.usefixtures("stdout")
 def test_the_words_are_those_of_the_text(tmp_path, capsys):
     events = [event for event, _ in EVENTS]
     found = said(events, tmp_path, capsys)

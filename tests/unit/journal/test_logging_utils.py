@@ -56,7 +56,6 @@ from tests.support.journals import (
     FillingUp,
     ended,
     fill,
-    logging_restored,
     pnl,
     signal,
     whale,
@@ -73,13 +72,6 @@ SEED_COLUMNS = {
     "grades_log.csv": "timestamp,exchange,model_version,market_ticker,market_group,predicted_at,"
     "prediction,horizon_seconds,change_cents,taker_cents",
 }
-
-
-@pytest.fixture
-def stdout() -> Iterator[None]:
-    """Logging as the service sets it up, undone afterwards."""
-    with logging_restored():
-        yield
 
 
 @pytest.fixture
@@ -234,7 +226,6 @@ LINES: list[tuple[Event, str, str]] = [
 ]
 
 
-@pytest.mark.usefixtures("stdout")
 @pytest.mark.parametrize(("event", "source", "message"), LINES)
 def test_an_event_is_a_line_in_the_words_of_the_users_document(
     event, source, message, journal, capsys
@@ -260,7 +251,6 @@ class Unheard:
     at: datetime
 
 
-@pytest.mark.usefixtures("stdout")
 def test_an_event_without_words_or_cells_is_passed_over(journal, tmp_path, capsys):
     logging_utils.configure("DEBUG")
 
@@ -278,7 +268,6 @@ def refusals(minute: int, count: int) -> list[Event]:
     return [CycleStarted(at, minute), *refused, *failed]
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_flood_is_a_line_at_once_and_one_a_minute_with_its_count(journal, capsys):
     logging_utils.configure("INFO")
 
@@ -297,7 +286,6 @@ def test_a_flood_is_a_line_at_once_and_one_a_minute_with_its_count(journal, caps
     ]
 
 
-@pytest.mark.usefixtures("stdout")
 def test_at_debug_every_refusal_has_its_line_at_once(journal, capsys):
     logging_utils.configure("DEBUG")
 
@@ -306,7 +294,6 @@ def test_at_debug_every_refusal_has_its_line_at_once(journal, capsys):
     assert capsys.readouterr().out.count("REFUSED | ") == 9
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_held_signal_is_silent_at_info_but_has_its_row(journal, tmp_path, capsys):
     logging_utils.configure("INFO")
 
@@ -317,7 +304,6 @@ def test_a_held_signal_is_silent_at_info_but_has_its_row(journal, tmp_path, caps
     assert len(rows(tmp_path / "logs", "signals")) == 1
 
 
-@pytest.mark.usefixtures("stdout")
 def test_the_stamp_is_utc(capsys):
     logging_utils.configure()
     record = logging.makeLogRecord({"created": 0.0, "msg": "hi", "levelno": logging.INFO})
@@ -327,7 +313,6 @@ def test_the_stamp_is_utc(capsys):
     assert capsys.readouterr().out.startswith("1970-01-01 00:00:00 | ")
 
 
-@pytest.mark.usefixtures("stdout")
 def test_a_trace_follows_indented(capsys):
     logging_utils.configure()
     try:
@@ -341,7 +326,6 @@ def test_a_trace_follows_indented(capsys):
     assert all(line.startswith("    ") for line in trace)
 
 
-@pytest.mark.usefixtures("stdout")
 def test_configured_twice_a_line_is_said_once(capsys):
     logging_utils.configure("INFO")
     logging_utils.configure("INFO")
@@ -351,7 +335,6 @@ def test_configured_twice_a_line_is_said_once(capsys):
     assert capsys.readouterr().out.count("once") == 1
 
 
-@pytest.mark.usefixtures("stdout")
 def test_the_servers_lines_look_alike_and_successful_polls_are_left_out(capsys):
     access = logging.getLogger("uvicorn.access")
     access.addHandler(logging.StreamHandler())
