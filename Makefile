@@ -26,6 +26,8 @@ CASES ?= 100000
 # Many tests wait for a process or a socket: more workers than cores are faster.
 WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
+# They share the cores already: the libraries of one start no threads beside those of the others.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
 .PHONY: orders fuzz hostile mutants memory clean money tables docs
@@ -41,7 +43,7 @@ run: $(VENV)/.run
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev
-	$(BIN)/pytest -n $(WORKERS) $(COVERAGE)
+	$(ALONE) $(BIN)/pytest -n $(WORKERS) $(COVERAGE)
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev
