@@ -43,7 +43,7 @@ run: $(VENV)/.run
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev
-	$(ALONE) $(BIN)/pytest -n $(WORKERS) $(COVERAGE)
+	$(ALONE) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(COVERAGE)
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev
