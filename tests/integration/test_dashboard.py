@@ -16,11 +16,21 @@ DEMO = {
     "BOT_MARKETS": "8",
     "BOT_MIN_EDGE": "-100",
     "BOT_ORDER_SIZE": "10",
+    # At whatever time of a quarter of an hour it runs: markets near their close are entered, too.
+    "BOT_EXIT_BEFORE_CLOSE": "0",
+    "RISK_MIN_SECONDS_TO_CLOSE": "0",
+    "RISK_MIN_PRICE": "0.01",
+    "RISK_MAX_PRICE": "0.99",
+    "RISK_DAILY_LOSS_STOP": "9000",
+    "RISK_DRAWDOWN_HALT": "9000",
     "RISK_MAX_ORDERS_PER_MINUTE": "1000",
     "API_TOKEN": TOKEN,
     "ENVIRONMENT": "test",
     "OMP_NUM_THREADS": "1",
 }
+
+# New markets after a close have to be seen for a while before they are traded.
+pytestmark = pytest.mark.timeout(240)
 
 TABS = ("Trades", "Whales", "Model", "Log", "Settings", "Markets")
 
@@ -114,7 +124,7 @@ def stopped(demo, chromium):
     """A tab beside the demo, stopped by click, so that nothing changes while it is compared."""
     with tab(chromium, demo.address) as one:
         one.wait_for("RUNNING", ".condition .state")
-        until(lambda: one.fetch("trades?limit=1")["trades"], "a closed trade")
+        until(lambda: one.fetch("trades?limit=1")["trades"], "a closed trade", 150)
         stop_holding(demo, 1, lambda: stop_by_click(one))
         one.page.reload()
         one.wait_for("STOPPED", ".condition .state")
