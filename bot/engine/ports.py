@@ -8,13 +8,12 @@ from typing import Protocol
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
-from bot.core.market.queue import TakerTrade
 from bot.core.whales.detector import TradesBetween
 from bot.engine.event_decisions import EventDecisions
 from bot.engine.stream_scan import StreamScan
 from bot.engine.unit_of_work import UnitOfWork
 from bot.ports.cycle_result import CycleResult
-from bot.ports.exchange import BookAnswer, Clock
+from bot.ports.exchange import BookAnswer, Clock, TradeTape
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
@@ -61,15 +60,11 @@ class Predictor(Protocol):
         ...
 
 
-class TradeWatch(Protocol):
+class TradeWatch(TradeTape, Protocol):
     """Knows what traded between two books, where that matters."""
 
     async def since(self, books: Books) -> TradesBetween:
         """What traded between the last book of each market and this one, as far as is known."""
-        ...
-
-    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
-        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
         ...
 
 

@@ -14,6 +14,7 @@ from bot.core.market.fees import FeeSchedule
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.queue import TakerTrade
 from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.core.text import one_line
@@ -101,6 +102,14 @@ class MarketData(Protocol):
 
     async def terms(self, event_tickers: Sequence[str]) -> Mapping[str, Terms]:
         """Series, category and fees by event; an event that cannot be read is absent."""
+        ...
+
+
+class TradeTape(Protocol):
+    """What traded, as far as it is known."""
+
+    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
+        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
         ...
 
 

@@ -6,7 +6,7 @@ entries (`brakes`) and how an order is sent (`gateway`).
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.round_trips import FORCED
@@ -23,7 +23,7 @@ from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Aim, Execution, Order, Unresolved
-from bot.core.market.queue import MarketUpdate, TakerTrade
+from bot.core.market.queue import MarketUpdate
 from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
@@ -33,7 +33,7 @@ from bot.core.risk.review import Approved, Refused
 from bot.core.signals import strategy
 from bot.core.signals.expected_value import ExpectedValue
 from bot.core.signals.strategy import Intent, Thresholds
-from bot.ports.exchange import Venue
+from bot.ports.exchange import TradeTape, Venue
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
@@ -44,14 +44,6 @@ from bot.trading.order_gateway import OrderGateway
 from bot.trading.resting_exits import ExitPlan, RestingExits, withdrawal
 
 _KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
-
-
-class TradeTape(Protocol):
-    """What traded, as far as it is known."""
-
-    def between(self, ticker: str, since: float, until: float) -> Sequence[TakerTrade] | None:
-        """The trades of a market after `since` up to `until`, seconds UTC; None: not known."""
-        ...
 
 
 class Trader:

@@ -1,6 +1,5 @@
 """A backtest trades what the cycle trades, to the same hash, and says what that is worth."""
 
-import asyncio
 import itertools
 import json
 from dataclasses import replace
@@ -108,7 +107,7 @@ async def test_a_backtest_trades_what_the_cycle_trades(case, start, every):
     tape = traded(uneven(start=start))
 
     theirs = await cycled(tape, CASES[case], every)
-    ours = await asyncio.to_thread(run, prepared(tape, every), CASES[case], CASH)
+    ours = run(prepared(tape, every), CASES[case], CASH)
 
     assert ours.trades == theirs.trades
     assert sum(theirs.orders.values()) >= 4
@@ -122,7 +121,7 @@ async def test_whatever_the_tape_a_stop_of_the_day_falls_where_it_does_in_the_cy
     tape, limited = uneven(seed, start=LATE), rules(daily_loss_stop=Decimal(stop))
 
     theirs = await cycled(tape, limited)
-    ours = await asyncio.to_thread(run, prepared(tape), limited, CASH)
+    ours = run(prepared(tape), limited, CASH)
 
     assert ours.trades == theirs.trades
 
@@ -133,16 +132,16 @@ async def test_recorded_books_are_traded_as_the_cycle_trades_them():
     tape = reader.taken(whole, range(4_000))
 
     theirs = await cycled(tape, rules())
-    ours = await asyncio.to_thread(run, prepared(tape), rules(), CASH)
+    ours = run(prepared(tape), rules(), CASH)
 
     assert ours.trades == theirs.trades
     assert sum(theirs.orders.values()) > 50
 
 
-async def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
+def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
     resting = rules(patience=10.0)
 
-    outcome = await asyncio.to_thread(run, prepared(traded(uneven())), resting, CASH)
+    outcome = run(prepared(traded(uneven())), resting, CASH)
 
     found = outcome.exit_fills
     assert found.rested > 4
@@ -152,10 +151,10 @@ async def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
     assert found.at_rest + found.taken == pytest.approx(left)
 
 
-async def test_both_arms_are_compared_over_the_same_events():
+def test_both_arms_are_compared_over_the_same_events():
     tape = prepared(traded(made_up(seconds=300)))
 
-    found = await asyncio.to_thread(arms, tape, rules(), CASH, 5.0)
+    found = arms(tape, rules(), CASH, 5.0)
 
     assert found["take"]["exits"]["rested"] == 0
     assert found["rest"]["exits"]["rested"] > 0
