@@ -15,6 +15,8 @@ from tests.support.sim_exchanges import request
 
 #: No reads of books over REST are left, but those of markets are.
 BOOKS = "GET /markets/orderbooks"
+#: Seconds of a lease that stays certain however busy the machine is: an uncertain one is a notice.
+LONG = 20.0
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ async def test_while_books_are_streamed_none_is_asked_for(here):
 
 
 async def test_without_a_key_they_are_polled_and_that_is_said(here):
-    async with running(here.settings()) as service:
+    async with running(here.settings(lease_seconds=LONG)) as service:
         await passes(service, 2)
 
         assert feed(service).source == "poll"
@@ -77,7 +79,8 @@ async def test_without_a_key_they_are_polled_and_that_is_said(here):
 
 async def test_with_a_key_that_cannot_sign_paper_polls_and_that_is_told_everywhere(here, caplog):
     secret = "-----BEGIN KEY-----hunter2-----END KEY-----"
-    async with running(here.settings(kalshi_api_key="key", kalshi_secret=secret)) as service:
+    keys = {"kalshi_api_key": "key", "kalshi_secret": secret}
+    async with running(here.settings(lease_seconds=LONG, **keys)) as service:
         await passes(service, 2)
         told = [one.message for one in service.snapshot_holder.snapshot.state.notices]
 
