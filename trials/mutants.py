@@ -210,10 +210,10 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "any words confirm real money",
-        "bot/config.py",
+        "bot/config/settings.py",
         "if self.live_confirm != phrase:",
         "if not self.live_confirm:",
-        "tests/unit/test_config.py",
+        "tests/unit/config/test_config.py",
     ),
 )
 

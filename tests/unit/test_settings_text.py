@@ -189,7 +189,7 @@ def test_proxies_are_found_by_any_spelling(monkeypatch, name, text, through):
     ],
 )
 def test_a_way_out_that_leads_nowhere_is_named(monkeypatch, name, text, said):
-    monkeypatch.setattr("bot.config.find_spec", lambda _: None)
+    monkeypatch.setattr("bot.config.field_types.find_spec", lambda _: None)
     monkeypatch.setenv(name, text)
 
     with pytest.raises(SettingsError) as caught:

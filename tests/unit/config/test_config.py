@@ -387,7 +387,7 @@ def test_addresses_of_alerts_are_apart_by_blanks_and_secret():
 
 
 def test_alerts_by_apprise_need_the_package(monkeypatch):
-    monkeypatch.setattr(config, "find_spec", lambda _: None)
+    monkeypatch.setattr("bot.config.field_types.find_spec", lambda _: None)
 
     with pytest.raises(SettingsError, match=r"requirements-alerts\.txt"):
         config.load(None, alert_urls="tgram://1/2")

@@ -1,0 +1,129 @@
+"""The types of settings: what a value may be, and how it is read.
+
+Leaves out which settings there are. An error never repeats the value of a secret.
+"""
+
+import re
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from bot.outbound import trusting
+from bot.ports.persistence import StoreError
+from bot.settings_text import expanded, host_name, key_id, proxy_address
+
+REST_PATH = "/trade-api/v2"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+-]*://[^\s]+")
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not value.isprintable() or " " in value:
+        raise ValueError("must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+def _rest_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must be an address without user, ? and #")
+    is_kalshi = (parts.hostname or "").endswith((".kalshi.com", ".kalshi.co"))
+    return url + REST_PATH if is_kalshi and not parts.path else url
+
+
+def _service_url(value: str) -> str:
+    url = _http_url(value)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username is not None or "/r/" in f"{parts.path}/":
+        raise ValueError(
+            "must be an address without user, ? and #, and without a token: "
+            "that goes into API_TOKEN or API_READ_TOKEN"
+        )
+    return url
+
+
+def _secret_http_url(value: SecretStr) -> SecretStr:
+    _http_url(value.get_secret_value())
+    return value
+
+
+def _proxy(value: SecretStr) -> SecretStr:
+    return SecretStr(proxy_address(value.get_secret_value(), find_spec("socksio") is not None))
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        trusting(expanded(path))
+    except OSError as error:
+        reason = "there are no certificates in PEM there" if not error.strerror else error.strerror
+        raise ValueError(f"cannot be read ({reason}): correct it, or leave it empty") from None
+    return expanded(path)
+
+
+def _folder_of_certificates(path: Path) -> Path:
+    if not expanded(path).is_dir():
+        raise ValueError("is no folder: correct it, or leave it empty")
+    return expanded(path)
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    # SQLAlchemy takes a third of the time of a command that opens no database.
+    from bot.store.connections import address  # noqa: PLC0415
+
+    try:
+        url = address.read(value.get_secret_value())
+    except StoreError as error:
+        raise ValueError(str(error)) from None
+    if not url.database:
+        raise ValueError("must name a database: postgres://user:password@host/name")
+    return value
+
+
+def _origin(value: str) -> str:
+    if value == "*":
+        return value
+    parts = urlsplit(_http_url(value))
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError("an origin is scheme://host[:port] without a path")
+    return value.rstrip("/")
+
+
+def _secret_key_id(value: SecretStr) -> SecretStr:
+    return SecretStr(key_id(value.get_secret_value()))
+
+
+def _alert_urls(value: SecretStr) -> SecretStr:
+    if not all(_ADDRESS.match(one) for one in value.get_secret_value().split()):
+        raise ValueError("must be addresses such as tgram://TOKEN/CHAT, a blank between two")
+    if find_spec("apprise") is None:
+        raise ValueError("needs the package apprise: `pip install -r requirements-alerts.txt`")
+    return value
+
+
+AlertTopic = Annotated[
+    Literal["troubles", "whales", "fills", "trades", "daily"],
+    BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+RestUrl = Annotated[str, AfterValidator(_rest_url)]
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+AnyPath = Annotated[Path, AfterValidator(expanded)]
+Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
+HostName = Annotated[str, AfterValidator(host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(_secret_http_url)]
+AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
+KeyId = Annotated[SecretStr, AfterValidator(_secret_key_id)]
+CertificateFile = Annotated[Path, AfterValidator(_certificates)]
+CertificateFolder = Annotated[Path, AfterValidator(_folder_of_certificates)]
