@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 #: Not seen, and in no value on purpose: byte-order mark, zero-width characters, soft hyphen.
 _UNSEEN: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
@@ -22,12 +22,23 @@ _COMMA: Final = re.compile(r"[+-]?[\d.,_]*\d,\d[\d.,_]*")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _USER: Final = re.compile(r"://[^/]*@")
+#: Of an address what may hold a token: a reader's path, and all from the ? on.
+_TOKEN: Final = re.compile(r"(://[^?#]*?)(/r/|[?#]).*(?=['\"])")
 
+#: Where a user without a password says who it is, and lets nobody in.
+_DATABASES: Final = ("postgres", "sqlite")
 _SOCKS: Final = frozenset({"socks5", "socks5h"})
 #: Words that are known by other names as well.
 _ALIASES: Final = {"WARN": "WARNING"}
 _UPPER: Final = frozenset({"log_level"})
-_LOWER: Final = frozenset({"bot_mode", "kalshi_env", "log_format", "alert_format", "environment"})
+_LOWER: Final = frozenset(
+    {
+        *("bot_mode", "bot_exit", "live_allow", "kalshi_env", "feed"),
+        *("log_format", "alert_format", "alert_on", "environment"),
+    }
+)
+#: What a shell would put a value for: `$HOME`, `${HOME}`, `%USERPROFILE%`.
+_VARIABLE: Final = re.compile(r"\$\w+|\$\{[^}]*\}|%\w+%")
 
 
 def trimmed(text: str) -> str:
@@ -98,7 +109,17 @@ def has_comma(value: object) -> bool:
 
 
 def expanded(path: Path) -> Path:
-    """The path with `~` as the home it stands for. Raises ValueError if there is none."""
+    """The path with `~` as the home it stands for.
+
+    Raises ValueError if there is none, or if a file of that name would be none that was meant.
+    """
+    text = str(path)
+    if _VARIABLE.search(text):
+        raise ValueError("a variable stands for nothing here: write the whole path")
+    if re.match(r"[A-Za-z][A-Za-z0-9+-]+:/", text):
+        raise ValueError("must be a path, not an address: /data/file")
+    if not text.isprintable():
+        raise ValueError("must be a path, with no line break and nothing that is not seen in it")
     try:
         return path.expanduser()
     except RuntimeError:
@@ -140,15 +161,20 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def password_in(address: str) -> str:
-    """The password of an address, as written, with all that an unescaped @ may hide; '' if none.
+def credentials_in(address: str) -> list[str]:
+    """What of an address lets anybody in, as written: its password, also behind the ?, or a key.
 
-    >>> password_in("postgres://me:b@r@db.example/x")
-    'b@r'
+    >>> credentials_in("postgres://me:b@r@db.example/x?sslpassword=pw")
+    ['b@r', 'pw']
+    >>> credentials_in("http://ApiKey@proxy.example:3128")
+    ['ApiKey']
     """
-    rest = address.partition("://")[2]
+    rest = address.rpartition("://")[2]
     # Whatever is wrong with the address: the last @ is the one before the host.
-    return rest.rpartition("@")[0].partition(":")[2]
+    user, _, password = rest.rpartition("@")[0].partition(":")
+    is_key = not password and "/" not in user and not address.startswith(_DATABASES)
+    behind = [value for name, value in parse_qsl(rest.partition("?")[2]) if "password" in name]
+    return list(filter(None, [user if is_key else password, *behind]))
 
 
 def kalshi_environment(url: str) -> str | None:
@@ -189,9 +215,23 @@ def key_id(text: str) -> str:
     return text
 
 
+def token(text: str) -> str:
+    """A token as somebody can type it. Raises ValueError, without it, for what is none."""
+    if not text.isprintable():
+        raise ValueError(
+            "holds a character that is not seen, so nobody could bring it: "
+            "type it again instead of pasting it"
+        )
+    return text
+
+
 def shown(value: object) -> str:
-    """The value as an error may show it: no user and no password of an address."""
-    return _USER.sub("://***@", repr(value))
+    """The value as an error may show it: no user, password or token of an address.
+
+    >>> shown("https://me:hunter2@a.example/r/T0ken/x")
+    "'https://***@a.example/r/***'"
+    """
+    return _TOKEN.sub(r"\1\2***", _USER.sub("://***@", repr(value)))
 
 
 def number_wanted(kind: str, bounds: Iterable[object]) -> str:
@@ -201,9 +241,12 @@ def number_wanted(kind: str, bounds: Iterable[object]) -> str:
     >>> number_wanted("whole number", [Ge(1), Le(60)])
     'must be a whole number, at least 1, at most 60'
     """
-    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    words = {
+        **{"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"},
+        "decimal_places": "with at most {} decimals",
+    }
     said = [
-        f"{word} {getattr(one, name)}"
+        word.format(getattr(one, name))
         for one in bounds
         for name, word in words.items()
         if getattr(one, name, None) is not None

@@ -14,10 +14,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from bot.outbound import trusting
 from bot.ports.persistence import StoreError
-from bot.settings_text import expanded, host_name, key_id, proxy_address
+from bot.settings_text import expanded, host_name, key_id, proxy_address, token
 
 REST_PATH = "/trade-api/v2"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+-]*://[^\s]+")
+
+#: A certificate by the hash of its subject, as OpenSSL looks for it.
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
 
 def _http_url(value: str) -> str:
@@ -70,9 +73,16 @@ def _certificates(path: Path) -> Path:
 
 
 def _folder_of_certificates(path: Path) -> Path:
-    if not expanded(path).is_dir():
+    folder = expanded(path)
+    if not folder.is_dir():
         raise ValueError("is no folder: correct it, or leave it empty")
-    return expanded(path)
+    # TLS finds certificates by these names only; without one it would trust nobody.
+    if not any(_HASHED.fullmatch(file.name) for file in folder.iterdir()):
+        raise ValueError(
+            "holds no certificates by the names that `openssl rehash` gives them: run that there, "
+            "or leave it empty"
+        )
+    return folder
 
 
 def _database_url(value: SecretStr) -> SecretStr:
@@ -101,6 +111,10 @@ def _secret_key_id(value: SecretStr) -> SecretStr:
     return SecretStr(key_id(value.get_secret_value()))
 
 
+def _secret_token(value: SecretStr) -> SecretStr:
+    return SecretStr(token(value.get_secret_value()))
+
+
 def _alert_urls(value: SecretStr) -> SecretStr:
     if not all(_ADDRESS.match(one) for one in value.get_secret_value().split()):
         raise ValueError("must be addresses such as tgram://TOKEN/CHAT, a blank between two")
@@ -114,7 +128,10 @@ AlertTopic = Annotated[
     BeforeValidator(lambda name: name.lower() if isinstance(name, str) else name),
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Amount = Annotated[Decimal, Field(gt=0, le=1_000_000_000, decimal_places=4, allow_inf_nan=False)]
+#: Contracts are traded in hundredths.
+Count = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=2, allow_inf_nan=False)]
+Price = Annotated[Decimal, Field(gt=0, lt=1, decimal_places=4)]
 RestUrl = Annotated[str, AfterValidator(_rest_url)]
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 AnyPath = Annotated[Path, AfterValidator(expanded)]
@@ -124,6 +141,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_secret_http_url)]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
+Token = Annotated[SecretStr, AfterValidator(_secret_token)]
 KeyId = Annotated[SecretStr, AfterValidator(_secret_key_id)]
 CertificateFile = Annotated[Path, AfterValidator(_certificates)]
 CertificateFolder = Annotated[Path, AfterValidator(_folder_of_certificates)]

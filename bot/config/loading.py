@@ -5,12 +5,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from dotenv.parser import parse_stream
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import SettingsError as SourceError
 
+from bot.config.env_file import bindings
 from bot.config.settings import Settings
 from bot.settings_text import has_comma, number_wanted, shown
 
@@ -47,12 +48,23 @@ def load(env_file: Path | None = Path(".env"), **overrides: object) -> Settings:
     Raises SettingsError with one line per problem.
     """
     try:
+        _check(env_file)
         # A plain mapping: pydantic is what checks the types of the overrides.
         values: dict[str, Any] = {"_env_file": env_file, **overrides}
         return Settings(**values)
     except ValidationError as error:
         raise SettingsError(_lines(error)) from None
-    except (SourceError, UnicodeDecodeError) as error:
+    except SourceError as error:
+        raise SettingsError([f"{env_file}: {error}"]) from None
+
+
+def _check(env_file: Path | None) -> None:
+    """Raises SettingsError if some of the file would be passed over."""
+    if env_file is None or not env_file.exists():
+        return
+    try:
+        bindings(env_file)
+    except ValueError as error:
         raise SettingsError([f"{env_file}: {error}"]) from None
 
 
@@ -60,14 +72,14 @@ def misspelt(env_file: Path | None = Path(".env")) -> list[str]:
     """A warning for each name that looks like ours but is no setting, or that is set twice."""
     known = [name.upper() for name in Settings.model_fields]
     in_file = _names_in(env_file) if env_file and env_file.is_file() else []
-    names = {name.upper() for name in (*os.environ, *in_file) if name.upper().startswith(PREFIXES)}
+    given = {name.upper() for name in (*os.environ, *in_file)}
+    names = {name for name in given if name.replace("-", "_").startswith(PREFIXES)}
     unknown = [_unknown(name, known) for name in sorted(names - set(known))]
     return [*unknown, *_twice(known, in_file)]
 
 
 def _names_in(env_file: Path) -> list[str]:
-    with env_file.open(encoding="utf-8-sig") as stream:
-        return [one.key for one in parse_stream(stream) if one.key]
+    return [one.key for one in bindings(env_file) if one.key]
 
 
 def _twice(known: Iterable[str], in_file: Iterable[str]) -> list[str]:
@@ -102,7 +114,16 @@ def _line(location: tuple[int | str, ...], value: object, kind: str, message: st
         return f"{name.upper()}: {allowed}"
     if kind.partition("_")[0] in _OF_NUMBERS:
         number = "whole number" if field.annotation is int else "number"
-        allowed = number_wanted(number, field.metadata)
+        allowed = number_wanted(number, _bounds(field))
         allowed += ", written without a comma: 1500 or 0.5" if has_comma(value) else ""
+    if kind.partition("_")[0] == "bool":
+        allowed = "must be true or false"
     said = "(hidden)" if "Secret" in str(field.annotation) else shown(value)
     return f"{name.upper()}={said}: {allowed}"
+
+
+def _bounds(field: FieldInfo) -> list[object]:
+    """The bounds of a field, also of one that may be empty."""
+    annotated = [argument for one in get_args(field.annotation) for argument in get_args(one)[1:]]
+    fields = [one for one in annotated if isinstance(one, FieldInfo)]
+    return [*field.metadata, *(bound for one in fields for bound in one.metadata)]

@@ -1,11 +1,11 @@
 """Settings of risk: the limits that every order is reviewed against."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from bot.config.field_types import Amount
+from bot.config.field_types import Amount, Price
 from bot.core.risk.limits import RiskLimits
 
 
@@ -42,12 +42,8 @@ class RiskSettings(BaseModel):
     )
     risk_error_pause: float = Field(300.0, ge=0, le=86_400, description="Seconds of that pause")
     risk_max_positions: int = Field(20, ge=1, le=1_000, description="Open positions at most")
-    risk_min_price: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
-        Decimal("0.05"), description="No entry below this price, dollars"
-    )
-    risk_max_price: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
-        Decimal("0.95"), description="No entry above this price, dollars"
-    )
+    risk_min_price: Price = Field(Decimal("0.05"), description="No entry below this price, dollars")
+    risk_max_price: Price = Field(Decimal("0.95"), description="No entry above this price, dollars")
     risk_min_seconds_to_close: int = Field(
         60, ge=0, description="No entry in the last seconds before a market closes"
     )

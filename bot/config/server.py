@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 from pydantic_settings import NoDecode
 
-from bot.config.field_types import HostName, Origin, ServiceUrl
+from bot.config.field_types import HostName, Origin, ServiceUrl, Token
 
 
 class ServerSettings(BaseModel):
@@ -40,12 +40,12 @@ class ServerSettings(BaseModel):
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
         ("*",), description="Names this service answers to, comma separated; `*` is any"
     )
-    api_token: SecretStr | None = Field(
+    api_token: Token | None = Field(
         None,
         description="What a POST must bring as a bearer token; at least 16 characters, or it is "
         "warned of. Live trading does not start without it",
     )
-    api_read_token: SecretStr | None = Field(
+    api_read_token: Token | None = Field(
         None,
         description="What a GET must bring, in a header or as `/r/TOKEN/…`; if empty, reading "
         "is open",

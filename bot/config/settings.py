@@ -17,7 +17,7 @@ from bot.config.secret_parts import PEM_FRAME, address_parts, key_text, path_par
 from bot.config.server import ServerSettings
 from bot.config.trading import TradingSettings
 from bot.core.risk.limits import RiskLimits
-from bot.settings_text import cleaned, confirmation, is_loopback, listed, password_in, words
+from bot.settings_text import cleaned, confirmation, credentials_in, is_loopback, listed, words
 
 #: Cycles within which failures of the exchange count together, if that is more than a minute.
 ERROR_INTERVALS = 5
@@ -49,6 +49,15 @@ class Settings(
         split = {name: listed(meant[name]) for name in lists}
         exceptions = {"no_proxy": words(meant["no_proxy"])} if "no_proxy" in meant else {}
         return {**meant, **split, **exceptions}
+
+    @model_validator(mode="after")
+    def _logs_hold_the_database(self) -> Self:
+        if self.database_url is None and "?" in str(self.log_dir):
+            raise ValueError(
+                "LOG_DIR: a database cannot lie in a folder with a ? in its name: name another, "
+                "or set DATABASE_URL"
+            )
+        return self
 
     @model_validator(mode="after")
     def _live_is_armed(self) -> Self:
@@ -114,7 +123,7 @@ class Settings(
         found = [*tokens, PEM_FRAME.sub("", pem)]
         found += [part for one in webhooks for part in path_parts(one)]
         found += [part for one in self.alert_addresses for part in address_parts(one)]
-        found += [password_in(one) for one in addresses]
+        found += [part for one in addresses for part in credentials_in(one)]
         return tuple(filter(None, found))
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 from pydantic_settings import NoDecode
 
-from bot.config.field_types import Amount, AnyPath, Share
+from bot.config.field_types import Amount, AnyPath, Count, Share
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.signals.strategy import Thresholds
 
@@ -59,8 +59,8 @@ class TradingSettings(BaseModel):
         description="Decisions per market and minute between two cycles, when a streamed score "
         "crosses a threshold; 0 leaves all to the cycles",
     )
-    bot_order_size: Amount = Field(Decimal(100), description="Contracts per entry")
-    bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1)] = Field(
+    bot_order_size: Count = Field(Decimal(100), description="Contracts per entry")
+    bot_max_slippage: Annotated[Decimal, Field(ge=0, lt=1, decimal_places=4)] = Field(
         Decimal("0.01"), description="Dollars a limit may lie beyond the best price"
     )
     bot_enter_above: Share | None = Field(
@@ -101,7 +101,7 @@ class TradingSettings(BaseModel):
         description="Seconds an exit rests before it takes, with `BOT_EXIT=rest`; at least "
         "`BOT_INTERVAL`",
     )
-    bot_stop_loss: Annotated[Decimal, Field(gt=0, lt=100)] | None = Field(
+    bot_stop_loss: Annotated[Decimal, Field(gt=0, lt=100, decimal_places=4)] | None = Field(
         None,
         description="Cents a contract: a position is exited when closing it now would fetch so "
         "much less than it cost, before fees; if empty, never",

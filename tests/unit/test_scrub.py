@@ -15,7 +15,7 @@ from bot import config
 from bot.alerts.alert import Alert, AlertKind, Severity
 from bot.alerts.webhook import Webhook
 from bot.scrub import PART, Scrubber
-from bot.settings_text import password_in
+from bot.settings_text import credentials_in
 from bot.sim.rest.keys import KeyKind, made_key
 from tests.support.strategies import NOON
 
@@ -142,12 +142,31 @@ def test_a_short_password_is_masked_as_a_whole():
         ("postgres://me:pw@h/x", "pw"),
         ("postgres://me:p@w@h/x", "p@w"),
         ("postgres://me:p/w@h/x", "p/w"),
-        ("postgres://me@h/x", ""),
-        ("sqlite:///x.db", ""),
+        ("postgres://me@h/x", None),
+        ("sqlite:///x.db", None),
     ],
 )
 def test_the_password_of_an_address_is_found_whatever_is_wrong_with_it(address, password):
-    assert password_in(address) == password
+    assert credentials_in(address) == ([] if password is None else [password])
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "secrets"),
+    [
+        ("database_url", "postgres:///x?host=h&user=me&password=b%40rTail9", ["b@rTail9"]),
+        ("database_url", "postgres://h/x?sslkey=k&sslpassword=KeyTail9", ["KeyTail9"]),
+        ("database_url", "postgres://me:pw-Tail1@h/x?password=pw-Tail2", ["pw-Tail1", "pw-Tail2"]),
+        ("https_proxy", "http://Api-Key9@p.example:1", ["Api-Key9"]),
+        ("https_proxy", "http://Api-Key9:@p.example:1", ["Api-Key9"]),
+        ("all_proxy", "Api-Key9:pw-Tail1@p.example:1", ["pw-Tail1"]),
+        ("alert_webhook_url", "https://Api-Key9@w.example/x", ["Api-Key9"]),
+    ],
+)
+def test_whatever_of_an_address_lets_anybody_in_is_a_secret(name, address, secrets):
+    scrubber = Scrubber(config.load(None, **{name: address}).secrets())
+
+    assert not [one for one in secrets if gives_away(scrubber.text(f"refused: {one}!"), one)]
+    assert not [one for one in secrets if gives_away(scrubber.text(f"x={quote(one)}"), quote(one))]
 
 
 def test_the_key_in_a_file_is_a_secret(tmp_path):

@@ -32,6 +32,9 @@ def _bare_environment(monkeypatch):
         ("ALERT_FORMAT", "Slack", "slack"),
         ("ENVIRONMENT", "Production", "production"),
         ("ENVIRONMENT", "\ufeffdevelopment\u200b", "development"),
+        ("BOT_EXIT", "Take", "take"),
+        ("FEED", "POLL", "poll"),
+        ("LIVE_ALLOW", "Transfer", ("transfer",)),
         ("BOT_ENABLED", "Yes", True),
         ("BOT_ENABLED", "on", True),
         ("BOT_ENABLED", " False\n", False),
@@ -80,7 +83,18 @@ def test_a_value_is_taken_as_it_was_meant(monkeypatch, name, text, meant):
         ("PAPER_CASH", "inf", "a number, above 0"),
         ("PAPER_CASH", "10,000", "without a comma: 1500 or 0.5"),
         ("RISK_MAX_ORDER_COST", "1,5", "without a comma"),
-        ("BOT_ENABLED", "perhaps", "boolean"),
+        ("PAPER_CASH", "1e400", "above 0, at most 1000000000"),
+        ("PAPER_CASH", "1e-400", "with at most 4 decimals"),
+        ("BOT_ORDER_SIZE", "0.005", "with at most 2 decimals"),
+        ("RISK_MIN_PRICE", "0.00001", "with at most 4 decimals"),
+        ("BOT_ENTER_ABOVE", "60", "a number, at least 0, at most 1"),
+        ("BOT_STOP_LOSS", "5c", "a number, above 0, below 100"),
+        ("BOT_ENABLED", "perhaps", "must be true or false"),
+        ("KILL_FILE", "$HOME/KILL", "write the whole path"),
+        ("LOG_DIR", "${HOME}/logs", "write the whole path"),
+        ("MODEL_PATH", "%USERPROFILE%\\model.joblib", "write the whole path"),
+        ("KILL_FILE", "file:///data/KILL", "a path, not an address"),
+        ("KILL_FILE", "/data/KILL\nPORT=8000", "no line break"),
         ("ALLOWED_HOSTS", "not a host", "names like my-bot.up.railway.app"),
         ("ALLOWED_HOSTS", "x:port", "names like"),
         ("KALSHI_BASE_URL", "https://[broken", "an http:// or https:// address"),
@@ -118,6 +132,22 @@ def test_a_key_id_that_no_header_can_carry_is_named_and_not_shown(odd):
     (problem,) = caught.value.problems
     assert problem.startswith("KALSHI_API_KEY=(hidden): holds a character")
     assert "0f1c" not in problem
+
+
+@pytest.mark.parametrize("name", ["api_token", "api_read_token"])
+@pytest.mark.parametrize("odd", ["\u200b", "\n", "\x07"], ids=ascii)
+def test_a_token_that_nobody_could_bring_is_named_and_not_shown(name, odd):
+    with pytest.raises(SettingsError) as caught:
+        config.load(None, **{name: f"correct-horse{odd}-battery"})
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name.upper()}=(hidden): holds a character that is not seen")
+    assert "horse" not in problem
+
+
+def test_a_folder_of_logs_that_cannot_hold_the_database_is_named():
+    with pytest.raises(SettingsError, match=r"LOG_DIR: .*\?.*DATABASE_URL"):
+        config.load(None, log_dir="/data/what?")
 
 
 @pytest.mark.parametrize("url", ["http://a.kalshi.com/x", "http://10.0.0.1/x"])
@@ -186,6 +216,7 @@ def test_proxies_are_found_by_any_spelling(monkeypatch, name, text, through):
         ("SSL_CERT_FILE", "/no/such", "cannot be read"),
         ("SSL_CERT_FILE", "/dev/null", "cannot be read"),
         ("SSL_CERT_DIR", "/no/such", "is no folder"),
+        ("SSL_CERT_DIR", "/proc/self/task", "holds no certificates"),
     ],
 )
 def test_a_way_out_that_leads_nowhere_is_named(monkeypatch, name, text, said):

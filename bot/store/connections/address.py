@@ -6,12 +6,14 @@ No message of this module contains an address or a part of it: there may be a pa
 import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from sqlalchemy import URL
 
 from bot.ports.persistence import StoreError
+from bot.settings_text import expanded
 from bot.store.connections import sqlite
 from bot.store.connections.session import StoreSession
 
@@ -74,6 +76,7 @@ def read(address: str) -> URL:
     kind, separator, rest = address.partition("://")
     if not separator:
         raise StoreError(f"the address of the database cannot be read: {_ACCEPTED}")
+    kind = kind.lower()
     if kind in _SERVERS:
         return _server(rest)
     if kind not in _FILES:
@@ -86,7 +89,10 @@ def _file(rest: str) -> URL:
     path = rest[1:]
     if not rest.startswith("/") or path in {"", ":memory:"} or "?" in rest:
         raise StoreError(f"SQLite needs the path of a file, and nothing else: {_ACCEPTED}")
-    return URL.create("sqlite", database=path)
+    try:
+        return URL.create("sqlite", database=str(expanded(Path(path))))
+    except ValueError as error:
+        raise StoreError(f"the path of the SQLite file cannot be used: {error}") from None
 
 
 def _server(rest: str) -> URL:

@@ -249,6 +249,72 @@ def test_an_env_file_may_begin_with_a_byte_order_mark(tmp_path):
     assert (settings.bot_interval, settings.port) == (5, 9000)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("BOT_INTERVAL: 5\n", "line 1 is not NAME=value"),
+        ("PORT=9000\n\n# no more\nset BOT_INTERVAL=5\n", "line 4 is not NAME=value"),
+        ("KILL_FILE\n", "line 1 is not NAME=value"),
+        ("KALSHI_SECRET='hunter2\nPORT=9000\n", "line 1 is not NAME=value"),
+        ("BOT_INTERVAL=5\0\n", "a NUL character"),
+    ],
+    ids=["yaml", "batch", "bare", "quote", "nul"],
+)
+def test_a_line_of_the_env_file_that_sets_nothing_stops_the_start(tmp_path, text, said):
+    env_file = tmp_path / ".env"
+    env_file.write_text(text)
+
+    with pytest.raises(SettingsError) as caught:
+        config.load(env_file)
+
+    (problem,) = caught.value.problems
+    assert said in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["BOT_INTERVAL=5\n".encode("utf-16"), b"# gr\xfc\xdfe\nBOT_INTERVAL=5\n"],
+    ids=["utf-16", "latin-1"],
+)
+def test_an_env_file_in_another_encoding_is_refused_with_the_remedy(tmp_path, raw):
+    env_file = tmp_path / ".env"
+    env_file.write_bytes(raw)
+
+    with pytest.raises(SettingsError, match="save it as UTF-8"):
+        config.load(env_file)
+
+
+def test_an_env_file_that_is_a_folder_is_refused(tmp_path):
+    # What a container engine makes where the file to be mounted is missing.
+    (tmp_path / ".env").mkdir()
+
+    with pytest.raises(SettingsError, match="is a folder"):
+        config.load(tmp_path / ".env")
+
+
+def test_the_env_file_may_export_and_quote(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "# first\n\nexport BOT_INTERVAL = 5 # fast\nHOST='::1'\nAPI_TOKEN=\n"
+        'KALSHI_SECRET="a\nb"\n'
+    )
+
+    settings = config.load(env_file)
+
+    assert (settings.bot_interval, settings.host) == (5, "::1")
+    assert settings.kalshi_secret == SecretStr("a\nb")
+
+
+def test_a_name_with_hyphens_is_pointed_out(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_text("KILL-FILE=/data/KILL\n")
+
+    (warning,) = [line for line in config.misspelt(env_file) if "KILL-FILE" in line]
+
+    assert "is it KILL_FILE?" in warning
+
+
 def test_the_base_url_follows_the_environment_unless_given():
     assert config.load(None, kalshi_env="demo").base_url.startswith("https://external-api.demo")
     assert (

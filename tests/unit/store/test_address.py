@@ -17,7 +17,7 @@ from tests.support.store_values import BOOK, done, filled, order
 SECRET = "rSecretTail"
 
 
-@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg2"])
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg2", "Postgres"])
 @pytest.mark.parametrize(
     ("written", "password", "host"),
     [
@@ -134,3 +134,15 @@ async def test_behind_a_pooler_each_transaction_has_its_limits(pooled):
                 ]
             )
             assert reported == ["3500ms", "3500ms", "on"]
+
+
+def test_a_file_in_the_home_folder_is_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert address.read("sqlite:///~/x.db").database == str(tmp_path / "x.db")
+
+
+@pytest.mark.parametrize("path", ["$HOME/x.db", "/data/${NAME}.db", "~nobody-of-that-name/x.db"])
+def test_a_file_whose_name_would_be_taken_literally_is_refused(path):
+    with pytest.raises(StoreError, match="write the whole path"):
+        address.read(f"sqlite:///{path}")
