@@ -11,9 +11,9 @@ RUN grep -vE '^(pyarrow|tqdm)==' /tmp/requirements.txt > /tmp/service.txt \
 # Tests and headers of libraries; then byte code, for nothing can be written where this runs. What a
 # model was trained with is there for a pickle without arrays, and rarely needed.
 RUN find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
-    && find /opt/venv/lib -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.h' \) -delete \
+    && find /opt/venv/lib -type f -regex '.*\.\(pyx\|pxd\|pxi\|tp\|pyi\|h\|po\)' -delete \
     && /opt/venv/bin/pip uninstall --quiet --yes pip \
-    && python3 -m compileall -q -j 0 -x '/(scipy|sklearn|joblib)/' /opt/venv/lib
+    && python3 -m compileall -q -j 0 -x '/(scipy|sklearn|joblib|narwhals|pygments)/' /opt/venv/lib
 
 FROM ${PYTHON_IMAGE} AS base
 # What the orchestrator stops it with is a signal to uvicorn: no shell stands between.

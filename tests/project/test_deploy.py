@@ -2,10 +2,14 @@
 
 import json
 import re
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
+import tree_sitter_powershell
 import yaml
+from tree_sitter import Language, Parser
 
 from bot.telemetry.gauges import Gauges
 from bot.telemetry.metrics import LoopLag, Metrics, described
@@ -142,6 +146,32 @@ def test_the_demo_of_windows_has_the_settings_of_make():
 
     assert len(plain) == 7
     assert windows == plain
+
+
+def test_the_dockerfile_has_nothing_a_linter_objects_to():
+    linter = Path(sysconfig.get_path("scripts")) / "hadolint"
+
+    found = subprocess.run(
+        [linter, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (found.stdout, found.returncode) == ("", 0)
+
+
+def errors_of(node):
+    """The places of a syntax tree that the grammar could not make sense of."""
+    if node.is_error or node.is_missing:
+        yield node.start_point
+    for child in node.children:
+        yield from errors_of(child)
+
+
+@pytest.mark.parametrize(("broken", "right"), [("", True), ("if ($x { }", False)])
+def test_the_script_for_windows_is_powershell(broken, right):
+    grammar = Language(tree_sitter_powershell.language())
+    script = (ROOT / "run.ps1").read_text().replace("exit $LASTEXITCODE", f"{broken}\nexit 0")
+
+    assert (list(errors_of(Parser(grammar).parse(script.encode()).root_node)) == []) is right
 
 
 def test_the_image_leaves_out_packages_by_names_that_are_required():
