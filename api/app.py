@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Match
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from api import errors
+from api import errors, openapi
 from api.deps import OpenServices, ServiceFacts, Services
 from api.middleware import EdgeMiddleware
 from api.routes import (
@@ -113,8 +113,8 @@ class BotService(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document of this API, with locks on what wants a token."""
         if self.openapi_schema is None:
-            document = docs.sendable(super().openapi())
-            self.openapi_schema = docs.locked(document, self._access_policy.wants_token)
+            document = openapi.sendable(openapi.described(super().openapi()))
+            self.openapi_schema = openapi.locked(document, self._access_policy.wants_token)
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from api.schemas.history import EquityShape, FillShape, OrderShape, TradeShape
 from bot.core.account.trade_stats import TradeStats
 from bot.core.market.market import Side
@@ -22,9 +24,9 @@ _UNCOUNTED: Final = "an older version of this program did not count its contract
 def csv_text(rows: Iterable[TradeShape]) -> str:
     """Trades as CSV, header first."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, TradeShape.model_fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row} for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(TradeShape.__struct_fields__)
+    writer.writerows(map(_cell, msgspec.structs.astuple(row)) for row in rows)
     return text.getvalue()
 
 
@@ -79,9 +81,9 @@ def order_shape(one: OrderRecord) -> OrderShape:
         "filled": measured(filled),
         "average_price": _price(paid / filled) if filled else None,
         "fees": whole_cents(sum((fill.fee for fill in one.fills), ZERO)),
-        "fills": [fill_shape(fill) for fill in one.fills],
+        "fills": tuple(fill_shape(fill) for fill in one.fills),
     }
-    return OrderShape.model_validate(shape)
+    return OrderShape(**shape)
 
 
 def fill_shape(one: Fill) -> FillShape:

@@ -4,53 +4,50 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from api.deps import CurrentServices, Services
-from api.schemas.account import Audit, Limits, LimitShape, Positions, PositionShape
+from api.responses import json_response
+from api.schemas.account import Limits, Positions, PositionShape
+from api.schemas.common import answers
 from bot.dashboard.publisher import LEAST_INTERVAL, STALE_AFTER
-from bot.ports.account_views import PositionView
+from bot.ports.account_views import AuditView, PositionView
 
 router = APIRouter(tags=["account"])
 
 _NO_CYCLE: Final = "no cycle has ended yet"
 
 
-@router.get("/positions", summary="Open positions")
-async def positions(services: CurrentServices) -> Positions:
+@router.get("/positions", summary="Open positions", responses=answers(Positions))
+async def positions(services: CurrentServices) -> Response:
     """What is held: its worth, what it has come to, and why it is still held."""
-    view, known = services.account, _as_of(services, services.clock.now())
-    shown = shown_positions(services)
-    totals = None if view.totals is None else msgspec.structs.asdict(view.totals)
-    body = {"positions": shown, "count": len(shown), "account": totals, **known}
-    return Positions.model_validate(body)
+    shown, known = shown_positions(services), _as_of(services, services.clock.now())
+    totals = services.account.totals
+    return json_response(Positions(positions=shown, count=len(shown), account=totals, **known))
 
 
-@router.get("/limits", summary="Each limit and its use")
-async def limits(services: CurrentServices) -> Limits:
+@router.get("/limits", summary="Each limit and its use", responses=answers(Limits))
+async def limits(services: CurrentServices) -> Response:
     """What may be risked, how much of that is used, and why nothing is entered if so."""
-    view = services.account
-    shown = [LimitShape.model_validate(one) for one in view.limits]
+    shown, known = services.account.limits, _as_of(services, services.clock.now())
     stopped = services.snapshot_holder.status.entries_stopped
-    known = _as_of(services, services.clock.now())
-    body = {"limits": shown, "count": len(shown), "entries_stopped": stopped, **known}
-    return Limits.model_validate(body)
+    return json_response(Limits(limits=shown, count=len(shown), entries_stopped=stopped, **known))
 
 
-def shown_positions(services: Services) -> list[PositionShape]:
+def shown_positions(services: Services) -> tuple[PositionShape, ...]:
     """The open positions, aged to now."""
     now = services.clock.now()
     old = _as_of(services, now)["reason"]
-    return [_position(one, now, old) for one in services.account.positions]
+    return tuple(_position(one, now, old) for one in services.account.positions)
 
 
-@router.get("/audit", summary="Our account against the exchange's")
-async def audit(services: CurrentServices) -> Audit:
+@router.get("/audit", summary="Our account against the exchange's", responses=answers(AuditView))
+async def audit(services: CurrentServices) -> Response:
     """What is held here and what the exchange says is held, as compared last: once a minute.
 
     On paper there is nothing to compare with.
     """
-    return Audit.model_validate(msgspec.to_builtins(services.audit))
+    return json_response(services.audit)
 
 
 def _as_of(services: Services, now: datetime) -> dict[str, Any]:
@@ -67,8 +64,8 @@ def _as_of(services: Services, now: datetime) -> dict[str, Any]:
 def _position(one: PositionView, now: datetime, old: str | None) -> PositionShape:
     fields = msgspec.structs.asdict(one)
     closes = None if one.closes_at is None else datetime.fromisoformat(one.closes_at)
-    return PositionShape.model_validate(
-        fields
+    return PositionShape(
+        **fields
         | {
             "held_seconds": max(_seconds(datetime.fromisoformat(one.opened_at), now), 0.0),
             "closes_in_seconds": None if closes is None else _seconds(now, closes),

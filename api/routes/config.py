@@ -4,12 +4,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
-from pydantic import JsonValue, SecretStr
+from fastapi import APIRouter, Response
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from api.deps import CurrentServices
-from api.schemas.service import ConfigView, EffectiveShape, SettingShape
+from api.responses import json_response
+from api.schemas.common import answers
+from api.schemas.service import ConfigView, EffectiveShape, Json, SettingShape
 from bot.config import VERSION, Settings
 from bot.core.market.money import measured
 
@@ -18,11 +20,12 @@ router = APIRouter(tags=["service"])
 _SET: Final = "set"
 
 
-@router.get("/config", summary="The settings in force")
-async def config(services: CurrentServices) -> ConfigView:
+@router.get("/config", summary="The settings in force", responses=answers(ConfigView))
+async def config(services: CurrentServices) -> Response:
     """Every setting with its default; of a secret only whether it is set."""
     found = services.settings
-    shown = [_setting(found, name, field) for name, field in Settings.model_fields.items()]
+    fields = Settings.model_fields.items()
+    shown = tuple(_setting(found, name, field) for name, field in fields)
     effective = EffectiveShape(
         exchange=found.exchange_name,
         base_url=found.base_url,
@@ -30,7 +33,8 @@ async def config(services: CurrentServices) -> ConfigView:
         reads_per_second=found.reads_per_second,
         model_version=services.snapshot_holder.status.model_version,
     )
-    return ConfigView(version=VERSION, settings=shown, count=len(shown), effective=effective)
+    view = ConfigView(version=VERSION, settings=shown, count=len(shown), effective=effective)
+    return json_response(view)
 
 
 def _setting(settings: Settings, name: str, field: FieldInfo) -> SettingShape:
@@ -45,7 +49,7 @@ def _setting(settings: Settings, name: str, field: FieldInfo) -> SettingShape:
     )
 
 
-def _shown(value: object) -> JsonValue:
+def _shown(value: object) -> Json:
     match value:
         case None | bool() | int() | float() | str():
             return value

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 
 from api.deps import CurrentServices
+from api.responses import json_response
 from api.schemas.bot import Decisions
-from api.schemas.common import INVALID
+from api.schemas.common import INVALID, answers
 
 router = APIRouter(prefix="/decisions", tags=["bot"])
 
@@ -15,7 +15,7 @@ Ticker = Annotated[str | None, Query(max_length=64, description="Of this market 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
 
 
-@router.get("", summary="Why no trade?", response_model=Decisions, responses=INVALID)
+@router.get("", summary="Why no trade?", responses={**answers(Decisions), **INVALID})
 async def decisions(
     services: CurrentServices, ticker: Ticker = None, limit: Limit = 100
 ) -> Response:
@@ -24,5 +24,4 @@ async def decisions(
     A refusal names the rule with the number that broke it and the limit.
     """
     found = services.decisions.of(ticker, limit)
-    body = msgspec.json.encode({"decisions": found, "count": len(found)})
-    return Response(body, media_type="application/json")
+    return json_response(Decisions(decisions=found, count=len(found)))

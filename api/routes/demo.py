@@ -6,10 +6,11 @@ They go to the journal and nowhere else: no portfolio, no order, no whale statis
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import CurrentFacts, CurrentServices, Services, refuse_foreign_pages
-from api.schemas.common import FOREIGN, INVALID
+from api.responses import json_response
+from api.schemas.common import FOREIGN, INVALID, answers
 from api.schemas.service import DemoPnl, DemoSignal, DemoWhale
 from bot.core.events import Action, Event, PnlMarked, SignalMade, WhaleSeen
 from bot.core.market.money import ZERO, exact
@@ -36,14 +37,16 @@ Size = Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False, description="Co
 Strength = Annotated[float, Query(ge=0, le=0.5, allow_inf_nan=False)]
 
 
-@router.post("/signal", summary="Demo: test signal logging", responses=INVALID)
+@router.post(
+    "/signal", summary="Demo: test signal logging", responses={**answers(DemoSignal), **INVALID}
+)
 async def signal(
     services: CurrentServices,
     facts: CurrentFacts,
     ticker: Ticker = DEMO_MARKET,
     prediction: Prediction = 0.65,
     price: Cents = 50.0,
-) -> DemoSignal:
+) -> Response:
     """Log a signal as if a model had said so of a market without a position."""
     action = _action(prediction, facts.enter_above, facts.enter_below)
     event = SignalMade(
@@ -60,28 +63,32 @@ async def signal(
         position_after=ZERO,
     )
     _log(services, event)
-    return DemoSignal(ticker=event.ticker, action=action.value, prediction=prediction)
+    return json_response(
+        DemoSignal(ticker=event.ticker, action=action.value, prediction=prediction)
+    )
 
 
-@router.post("/whale", summary="Demo: test whale logging", responses=INVALID)
+@router.post(
+    "/whale", summary="Demo: test whale logging", responses={**answers(DemoWhale), **INVALID}
+)
 async def whale(
     services: CurrentServices,
     ticker: Ticker = DEMO_MARKET,
     max_bid_size: Size = 6000.0,
     max_ask_size: Size = 2000.0,
     imbalance_strength: Strength = 0.3,
-) -> DemoWhale:
+) -> Response:
     """Log a whale, on the side of the larger size."""
     seen = _whale(ticker or DEMO_MARKET, max_bid_size, max_ask_size, imbalance_strength)
     logged = _log(services, WhaleSeen(services.clock.now(), seen))
-    return DemoWhale(ticker=seen.ticker, logged=logged)
+    return json_response(DemoWhale(ticker=seen.ticker, logged=logged))
 
 
-@router.post("/pnl", summary="Demo: test P&L logging")
-async def pnl(services: CurrentServices) -> DemoPnl:
+@router.post("/pnl", summary="Demo: test P&L logging", responses=answers(DemoPnl))
+async def pnl(services: CurrentServices) -> Response:
     """Log a P&L row of zeros for the demo market: the account's own rows stay true."""
     event = PnlMarked(services.clock.now(), DEMO_MARKET, ZERO, ZERO, ZERO, ZERO, ZERO)
-    return DemoPnl(logged=_log(services, event))
+    return json_response(DemoPnl(logged=_log(services, event)))
 
 
 def _log(services: Services, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""`/docs` and `/redoc`: the viewers, their files served from here, and locks on what is guarded.
+"""`/docs` and `/redoc`: the viewers, their files served from here.
 
 Nothing comes from another site: the pages work without internet, and no script of others ever
 sees a token that is typed into them.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -20,8 +20,6 @@ from api.deps import CurrentFacts
 router = APIRouter(include_in_schema=False)
 
 _FILES: Final = Path(str(resources.files("fastapi_standalone_docs"))) / "static"
-_SCHEME: Final = "API token"
-_ERROR: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,57 +98,3 @@ for _name, _viewer in _VIEWERS.items():
     for _file, _path in _viewer.files.items():
         # One route each: no path of a request ever leads to a file.
         router.add_api_route(f"/{_name}/{_file}", _sender(_path), response_class=FileResponse)
-
-
-def sendable(document: Mapping[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document in which no parameter may be null: it is left out instead.
-
-    An address has no null; who sends the word gets it read as any other.
-    """
-    paths = {
-        path: {method: _without_nulls(operation) for method, operation in operations.items()}
-        for path, operations in document["paths"].items()
-    }
-    return {**document, "paths": paths}
-
-
-def _without_nulls(operation: Mapping[str, Any]) -> dict[str, Any]:
-    if "parameters" not in operation:
-        return dict(operation)
-    parameters = [{**one, "schema": _not_null(one["schema"])} for one in operation["parameters"]]
-    return {**operation, "parameters": parameters}
-
-
-def _not_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    match schema:
-        case {"anyOf": [one, {"type": "null"}], **rest}:
-            return {**one, **rest}
-    return dict(schema)
-
-
-def locked(document: Mapping[str, Any], wants_token: Callable[[str, str], bool]) -> dict[str, Any]:
-    """An OpenAPI document that says which operations want a token, by method and path.
-
-    Viewers then show where to type it in. Without any such operation it is the same document.
-    """
-    paths = {
-        path: {
-            method: _locked(operation) if wants_token(method.upper(), path) else operation
-            for method, operation in operations.items()
-        }
-        for path, operations in document["paths"].items()
-    }
-    if paths == document["paths"]:
-        return dict(document)
-    schemes = {_SCHEME: {"type": "http", "scheme": "bearer"}}
-    components = {**document["components"], "securitySchemes": schemes}
-    return {**document, "paths": paths, "components": components}
-
-
-def _locked(operation: Mapping[str, Any]) -> dict[str, Any]:
-    refusals = {
-        "401": {"description": "The right token is missing", "content": _ERROR},
-        "429": {"description": "Too many requests without the right token", "content": _ERROR},
-    }
-    responses = {**operation["responses"], **refusals}
-    return {**operation, "responses": responses, "security": [{_SCHEME: []}]}

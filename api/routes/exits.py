@@ -5,11 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path
+from fastapi import APIRouter, Depends, HTTPException, Path, Response
 
 from api.deps import CurrentServices, Services, refuse_foreign_pages
+from api.responses import json_response
 from api.schemas.bot import Closing, Flattening
-from api.schemas.common import ACTING, CONFLICT, INVALID, MISSING
+from api.schemas.common import ACTING, CONFLICT, INVALID, MISSING, answers
 from bot.core.market.market import OVER
 from bot.ports.views import MarketView
 
@@ -26,9 +27,9 @@ _PAID: Final = "its market is closed: it is paid when that is settled"
 @router.post(
     "/positions/{ticker}/close",
     summary="Close one position",
-    responses={**ACTING, **MISSING, **CONFLICT, **INVALID},
+    responses={**answers(Closing), **ACTING, **MISSING, **CONFLICT, **INVALID},
 )
-async def close(services: CurrentServices, ticker: Ticker) -> Closing:
+async def close(services: CurrentServices, ticker: Ticker) -> Response:
     """Sell what is held, or buy it back, at the next book and whatever the model says.
 
     It works while the bot is stopped or killed, on any process, and survives restarts: it is tried
@@ -42,17 +43,23 @@ async def close(services: CurrentServices, ticker: Ticker) -> Closing:
     await services.exits.close(ticker)
     await _until(services, lambda: ticker not in _held(services))
     left = _held(services).get(ticker)
-    return Closing(
-        status="closing" if left else "closed",
-        ticker=ticker,
-        position=held.position,
-        left=left.position if left else 0.0,
-        detail=_why(services, left) if left else "closed by hand",
+    return json_response(
+        Closing(
+            status="closing" if left else "closed",
+            ticker=ticker,
+            position=held.position,
+            left=left.position if left else 0.0,
+            detail=_why(services, left) if left else "closed by hand",
+        )
     )
 
 
-@router.post("/bot/flatten", summary="Close all positions, enter nothing", responses=ACTING)
-async def flatten(services: CurrentServices) -> Flattening:
+@router.post(
+    "/bot/flatten",
+    summary="Close all positions, enter nothing",
+    responses={**answers(Flattening), **ACTING},
+)
+async def flatten(services: CurrentServices) -> Response:
     """Close everything, as `/positions/{ticker}/close` does, and enter nothing until `/bot/resume`.
 
     `left` is what is still open and why. Resuming ends it: what is left then is held on.
@@ -60,10 +67,12 @@ async def flatten(services: CurrentServices) -> Flattening:
     await services.exits.flatten()
     await _until(services, lambda: not _closable(services))
     left = _held(services)
-    return Flattening(
-        status="flattening" if _closable(services) else "not_flat" if left else "flat",
-        left={ticker: _why(services, one) for ticker, one in left.items()},
-        entries="stopped until POST /bot/resume",
+    return json_response(
+        Flattening(
+            status="flattening" if _closable(services) else "not_flat" if left else "flat",
+            left={ticker: _why(services, one) for ticker, one in left.items()},
+            entries="stopped until POST /bot/resume",
+        )
     )
 
 

@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from api.deps import CurrentServices, Services
 from api.history_shapes import csv_text, iso, order_shape, point_shape, stats_fields, trade_shape
+from api.responses import json_response
 from api.routes.whales import Since
-from api.schemas.common import INVALID, Responses
+from api.schemas.common import INVALID, Responses, answers, shown
 from api.schemas.history import (
     Equity,
     GroupShape,
@@ -33,8 +34,13 @@ router = APIRouter(tags=["account"])
 
 MOST_ROWS: Final = 10_000
 MOST_GROUPS: Final = 500
-_CSV: Final[Responses] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows"}
+_CSV_CONTENT: Final = {"text/csv": {"schema": {"type": "string"}}}
+_CSV: Final[Responses] = {200: {"content": _CSV_CONTENT, "description": "The rows"}}
+_EITHER: Final[Responses] = {
+    200: {
+        "content": {**shown(Trades)["content"], **_CSV_CONTENT},
+        "description": "The rows",
+    }
 }
 
 
@@ -73,16 +79,15 @@ Asked = Annotated[Wanted, Depends(_asked)]
 @router.get(
     "/trades",
     summary="Closed trades",
-    response_model=Trades,
-    responses={**_CSV, **INVALID},
+    responses={**_EITHER, **INVALID},
 )
-async def trades(request: Request, services: CurrentServices, wanted: Asked) -> Response | Trades:
+async def trades(request: Request, services: CurrentServices, wanted: Asked) -> Response:
     """Round trips, the one that ended last first; as CSV for whoever accepts `text/csv`."""
     page = await _trades(services, wanted)
-    shown = [trade_shape(one) for one in page.rows]
+    rows = tuple(trade_shape(one) for one in page.rows)
     if _wants_csv(request):
-        return _csv(shown)
-    return Trades(trades=shown, count=len(shown), next_cursor=page.next)
+        return _csv(rows)
+    return json_response(Trades(trades=rows, count=len(rows), next_cursor=page.next))
 
 
 @router.get(
@@ -102,55 +107,60 @@ async def trades_csv(
     return _csv([trade_shape(one) for one in page.rows])
 
 
-@router.get("/orders", summary="Orders with their fills", responses=INVALID)
-async def orders(services: CurrentServices, wanted: Asked) -> Orders:
+@router.get("/orders", summary="Orders with their fills", responses={**answers(Orders), **INVALID})
+async def orders(services: CurrentServices, wanted: Asked) -> Response:
     """What was sent and what became of it, the newest first."""
     try:
         page = await services.past.orders(wanted)
     except CursorError:
         raise _NO_CURSOR from None
-    shown = [order_shape(one) for one in page.rows]
-    return Orders(orders=shown, count=len(shown), next_cursor=page.next)
+    rows = tuple(order_shape(one) for one in page.rows)
+    return json_response(Orders(orders=rows, count=len(rows), next_cursor=page.next))
 
 
-@router.get("/equity", summary="The account over time", responses=INVALID)
+@router.get("/equity", summary="The account over time", responses={**answers(Equity), **INVALID})
 async def equity(
     services: CurrentServices,
     start: Annotated[From, Query(alias="from")] = None,
     end: Annotated[From, Query(alias="to")] = None,
     step: Step = 60,
-) -> Equity:
+) -> Response:
     """Equity, cash and what they are made of, by the minute; all that is kept without `from`.
 
     A minute in which something held had no price since a restart has no point.
     """
     upto = end or services.clock.now()
     curve = await services.past.equity(start, upto, step)
-    points = [point_shape(one) for one in curve.points]
-    return Equity(
-        points=points,
-        count=len(points),
-        step_seconds=curve.step,
-        first_at=iso(curve.first),
-        max_drawdown=None if curve.max_drawdown is None else round(curve.max_drawdown, 2),
-        reason=None if points else "no minute of that time is stored",
+    points = tuple(point_shape(one) for one in curve.points)
+    return json_response(
+        Equity(
+            points=points,
+            count=len(points),
+            step_seconds=curve.step,
+            first_at=iso(curve.first),
+            max_drawdown=None if curve.max_drawdown is None else round(curve.max_drawdown, 2),
+            reason=None if points else "no minute of that time is stored",
+        )
     )
 
 
-@router.get("/stats", summary="What closed trades came to", responses=INVALID)
-async def stats(services: CurrentServices, by: By = GroupBy.DAY, since: From = None) -> Stats:
+@router.get("/stats", summary="What closed trades came to", responses={**answers(Stats), **INVALID})
+async def stats(services: CurrentServices, by: By = GroupBy.DAY, since: From = None) -> Response:
     """Win rate, profit factor, fees and the like: of all closed trades and of each group."""
     found = await services.past.performance(by, since)
     groups = _sorted(found.stats.groups, by)
-    shown = [GroupShape(key=key, **stats_fields(one)) for key, one in groups[:MOST_GROUPS]]
+    most = groups[:MOST_GROUPS]
+    rows = tuple(GroupShape(key=key, **stats_fields(one)) for key, one in most)
     cut = [] if found.is_complete else [f"only the newest {found.stats.total.trades:,} are counted"]
     cut += [f"{len(groups):,} groups, {MOST_GROUPS} shown"] if len(groups) > MOST_GROUPS else []
-    return Stats(
-        by=by.value,
-        total=StatsShape(**stats_fields(found.stats.total)),
-        groups=shown,
-        count=len(shown),
-        reason="; ".join(cut) or None,
+    return json_response(
+        Stats(
+            by=by.value,
+            total=StatsShape(**stats_fields(found.stats.total)),
+            groups=rows,
+            count=len(rows),
+            reason="; ".join(cut) or None,
+        )
     )
 
 

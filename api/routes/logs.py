@@ -10,11 +10,13 @@ from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from msgspec import convert
 
 from api.deps import BodyWanted, CurrentServices
+from api.responses import json_response
 from api.routes.ready import accepts_gzip
-from api.schemas.common import INVALID, MISSING, Responses
-from api.schemas.service import LogFile, LogsView, LogTail
+from api.schemas.common import INVALID, MISSING, Responses, answers
+from api.schemas.service import LogsView, LogTail
 from bot.journal.csv_rotation import COMPRESSED, RotatedParts
 from bot.journal.csv_rows import LOGS, plain
 from logging_utils import MAX_LINES, last_lines
@@ -31,22 +33,22 @@ _CSV: Final[Responses] = {
 }
 
 
-@router.get("/stats", summary="Log file statistics")
-async def stats(services: CurrentServices) -> LogsView:
+@router.get("/stats", summary="Log file statistics", responses=answers(LogsView))
+async def stats(services: CurrentServices) -> Response:
     """Size and lines of each log, and the names of its older parts."""
     # In a thread: the first look at a long file reads all of it.
     files = await asyncio.to_thread(services.log_stats.read)
-    return LogsView(**{name: LogFile.model_validate(file) for name, file in files.items()})
+    return json_response(convert(files, LogsView, from_attributes=True))
 
 
-@router.get("/tail", summary="The last lines of the log", responses=INVALID)
+@router.get("/tail", summary="The last lines of the log", responses={**answers(LogTail), **INVALID})
 async def tail(
     lines: Annotated[int, Query(ge=1, le=MAX_LINES, description="How many at most")] = 200,
-) -> LogTail:
+) -> Response:
     """What this process wrote to stdout last, oldest first; secrets are masked."""
     found = last_lines(lines)
     reason = None if found else "this process writes its log elsewhere, or has written none"
-    return LogTail(lines=found, count=len(found), reason=reason)
+    return json_response(LogTail(lines=tuple(found), count=len(found), reason=reason))
 
 
 @router.get(

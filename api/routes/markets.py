@@ -1,15 +1,16 @@
 """`/markets/{ticker}`: all that is known of one market."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Response
 
 from api.deps import CurrentServices, Services
 from api.history_shapes import fill_shape
+from api.responses import json_response
 from api.routes.account import shown_positions
-from api.schemas.common import INVALID, MISSING
+from api.schemas.common import INVALID, MISSING, answers
 from api.schemas.markets import BookShape, MarketFill, MarketPage, MidShape
 from bot.core.market.orders import Fill
 from bot.dashboard.decision_log import CYCLES
@@ -31,10 +32,9 @@ _LATE: Final = 90.0
 @router.get(
     "/markets/{ticker}",
     summary="One market",
-    responses={**INVALID, **MISSING},
-    response_model_exclude_unset=True,
+    responses={**answers(MarketPage), **INVALID, **MISSING},
 )
-async def market(ticker: str, services: CurrentServices) -> MarketPage:
+async def market(ticker: str, services: CurrentServices) -> Response:
     """Its book, the path of its mid, our fills, whales and decisions of late."""
     watched = services.snapshot_holder.snapshot.state.markets
     view = next((one for one in watched if one.ticker == ticker), None)
@@ -45,42 +45,40 @@ async def market(ticker: str, services: CurrentServices) -> MarketPage:
     since = now - timedelta(seconds=PATH)
     held = [one for one in shown_positions(services) if one.ticker == ticker]
     fills, fills_reason = await _fills(services, ticker, since)
-    return MarketPage.model_validate(
-        {
-            "market": msgspec.to_builtins(view),
-            "position": held[0] if held else None,
-            "book": _book(detail.book, now) if detail.book else None,
-            "features": detail.features,
-            "book_reason": detail.reason,
-            "path": [_mid(one) for one in detail.path],
-            "path_reason": _path_reason(detail, now),
-            "decisions": services.decisions.of(ticker, CYCLES),
-            "whales": services.whales.history(ticker, None, since, MOST),
-            "fills": fills,
-            "fills_reason": fills_reason,
-        }
+    return json_response(
+        MarketPage(
+            market=view,
+            position=held[0] if held else None,
+            book=_book(detail.book, now) if detail.book else None,
+            features=detail.features,
+            book_reason=detail.reason,
+            path=tuple(map(_mid, detail.path)),
+            path_reason=_path_reason(detail, now),
+            decisions=services.decisions.of(ticker, CYCLES),
+            whales=services.whales.history(ticker, None, since, MOST),
+            fills=fills,
+            fills_reason=fills_reason,
+        )
     )
 
 
 async def _fills(
     services: Services, ticker: str, since: datetime
-) -> tuple[list[MarketFill] | None, str | None]:
+) -> tuple[tuple[MarketFill, ...] | None, str | None]:
     try:
         found = await services.past.fills(Wanted(MOST, ticker, since))
     except StoreError as error:
         return None, plain(str(error))
-    return [_fill(one) for one in found], None
+    return tuple(map(_fill, found)), None
 
 
 def _fill(one: Fill) -> MarketFill:
-    fields: dict[str, Any] = dict(fill_shape(one))
-    return MarketFill(side=one.side.value, **fields)
+    return MarketFill(side=one.side.value, **msgspec.structs.asdict(fill_shape(one)))
 
 
 def _book(book: BookView, now: datetime) -> BookShape:
     age = max(round(now.timestamp() - book.seen_at, 1), 0.0)
-    sides = {"bids": book.bids, "asks": book.asks}
-    return BookShape.model_validate(sides | {"age_seconds": age, "seen_at": _iso(book.seen_at)})
+    return BookShape(bids=book.bids, asks=book.asks, seen_at=_iso(book.seen_at), age_seconds=age)
 
 
 def _mid(one: MidPoint) -> MidShape:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.deps import CurrentFacts, CurrentServices, ServiceFacts, Services
-from api.schemas.common import Responses
+from api.responses import json_response
+from api.schemas.common import Responses, answers, shown
 from api.schemas.service import HealthView, ReadyView, RootView
 from api.security.headers import DASHBOARD
 from api.security.paths import BASE
@@ -23,23 +24,21 @@ _BY_ACCEPT: Final = {"vary": "accept"}
 _TEXT: Final[Responses] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The figures"}
 }
-_MOVED: Final[Responses] = {307: {"description": "To `/dashboard`, for a browser"}}
-_UNREADY: Final[Responses] = {503: {"model": ReadyView, "description": "Not ready"}}
+_ROOT: Final[Responses] = {
+    **answers(RootView),
+    307: {"description": "To `/dashboard`, for a browser"},
+}
+_READY: Final[Responses] = {**answers(ReadyView), 503: shown(ReadyView, "Not ready")}
 
 
-@router.get(
-    "/", summary="What this is, and whether the bot runs", response_model=RootView, responses=_MOVED
-)
-async def root(
-    request: Request, response: Response, services: CurrentServices, facts: CurrentFacts
-) -> RootView | Response:
+@router.get("/", summary="What this is, and whether the bot runs", responses=_ROOT)
+async def root(request: Request, services: CurrentServices, facts: CurrentFacts) -> Response:
     """Name, versions, mode, and where to go from here; a browser is sent to `/dashboard`."""
     base = request.scope.get(BASE, "")
     if base is not None and "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(base + DASHBOARD.removeprefix("/"), headers=_BY_ACCEPT)
-    response.headers.update(_BY_ACCEPT)
     status = services.snapshot_holder.status
-    return RootView(
+    view = RootView(
         name=facts.name,
         version=facts.version,
         model_version=status.model_version,
@@ -48,9 +47,10 @@ async def root(
         docs="/docs",
         health="/health",
     )
+    return json_response(view, headers=_BY_ACCEPT)
 
 
-@router.get("/health", summary="Whether all is well", response_model=HealthView)
+@router.get("/health", summary="Whether all is well", responses=answers(HealthView))
 async def health(services: CurrentServices, facts: CurrentFacts) -> Response:
     """Always 200 while the service can answer; `degraded` comes with its reasons."""
     # The edge answers before this; it is what the answer is without an edge.
@@ -60,30 +60,23 @@ async def health(services: CurrentServices, facts: CurrentFacts) -> Response:
 def health_body(services: Services, facts: ServiceFacts) -> bytes:
     """`HealthView` as JSON, in microseconds: a crowd that asks keeps nobody waiting."""
     now = services.clock.now()
-    reasons = faults(services.snapshot_holder, now)
-    return msgspec.json.encode(
-        {
-            "status": "degraded" if reasons else "ok",
-            "timestamp": now.isoformat(),
-            "version": facts.version,
-            "environment": facts.environment,
-            "reasons": reasons,
-        }
+    reasons = tuple(faults(services.snapshot_holder, now))
+    view = HealthView(
+        status="degraded" if reasons else "ok",
+        timestamp=now.isoformat(),
+        version=facts.version,
+        environment=facts.environment,
+        reasons=reasons,
     )
+    return msgspec.json.encode(view)
 
 
-@router.get(
-    "/ready",
-    summary="Whether requests may be sent here",
-    response_model=ReadyView,
-    responses=_UNREADY,
-)
+@router.get("/ready", summary="Whether requests may be sent here", responses=_READY)
 async def ready(services: CurrentServices) -> Response:
     """200 while the data is fresh, the database answers and somebody leads; else 503."""
     checks = services.readiness.checks()
     holds = all(check.ok for check in checks.values())
-    body = msgspec.json.encode({"ready": holds, "checks": checks})
-    return Response(body, 200 if holds else 503, media_type="application/json")
+    return json_response(ReadyView(ready=holds, checks=checks), 200 if holds else 503)
 
 
 @router.get(

@@ -2,58 +2,64 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 
 from api.deps import CurrentSnapshot
-from api.schemas.common import INVALID
-from api.schemas.state import BotState, Markets, Notices, Overview, Timeline, Whales
+from api.responses import json_response
+from api.schemas.common import INVALID, answers, shown
+from api.schemas.state import Markets, Notices, Timeline, Whales
 from bot.dashboard.timeline import fairly
+from bot.ports.views import BotState, Overview
 
 router = APIRouter(prefix="/state", tags=["state"])
+
+_ETAG = {"description": "Strong", "schema": {"type": "string"}}
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most, the newest first")]
 
 
-@router.get("/overview", summary="The account in one line", response_model=Overview)
+@router.get("/overview", summary="The account in one line", responses=answers(Overview))
 async def overview(snapshot: CurrentSnapshot) -> Response:
     """Mode, equity, today's P&L, exposure, open positions."""
-    return _json(snapshot.state.overview)
+    return json_response(snapshot.state.overview)
 
 
-@router.get("/markets", summary="Markets with signals", response_model=Markets)
+@router.get("/markets", summary="Markets with signals", responses=answers(Markets))
 async def markets(snapshot: CurrentSnapshot) -> Response:
     """All watched markets."""
-    return _listed("markets", snapshot.state.markets)
+    found = snapshot.state.markets
+    return json_response(Markets(markets=found, count=len(found)))
 
 
-@router.get("/whales", summary="Whale events", response_model=Whales, responses=INVALID)
+@router.get("/whales", summary="Whale events", responses={**answers(Whales), **INVALID})
 async def whales(snapshot: CurrentSnapshot, limit: Limit = 50) -> Response:
     """Recent whales, newest first."""
-    return _listed("whales", snapshot.state.whales[:limit])
+    found = snapshot.state.whales[:limit]
+    return json_response(Whales(whales=found, count=len(found)))
 
 
-@router.get("/timeline", summary="Timeline events", response_model=Timeline, responses=INVALID)
+@router.get("/timeline", summary="Timeline events", responses={**answers(Timeline), **INVALID})
 async def timeline(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
     """Positions opened and closed, whales, regime changes; newest first.
 
     Each of these has its share of the room, so that many of one do not hide the others.
     """
-    return _listed("timeline", fairly(snapshot.state.timeline, limit))
+    found = fairly(snapshot.state.timeline, limit)
+    return json_response(Timeline(timeline=found, count=len(found)))
 
 
-@router.get("/notices", summary="Other events", response_model=Notices, responses=INVALID)
+@router.get("/notices", summary="Other events", responses={**answers(Notices), **INVALID})
 async def notices(snapshot: CurrentSnapshot, limit: Limit = 100) -> Response:
     """Refusals, failed fetches, settlements; newest first, repeats as one with their count."""
-    return _listed("notices", snapshot.state.notices[:limit])
+    found = snapshot.state.notices[:limit]
+    return json_response(Notices(notices=found, count=len(found)))
 
 
 @router.get(
     "/full",
     summary="Complete state for the dashboard",
-    response_model=BotState,
     responses={
-        200: {"headers": {"ETag": {"description": "Strong", "schema": {"type": "string"}}}},
+        200: {**shown(BotState), "headers": {"ETag": _ETAG}},
         304: {"description": "Unchanged since the If-None-Match given"},
     },
 )
@@ -64,11 +70,3 @@ async def full(snapshot: CurrentSnapshot) -> Response:
     """
     # The edge answers before this; it is what the answer is without an edge.
     return Response(snapshot.body, headers={"etag": snapshot.etag}, media_type="application/json")
-
-
-def _listed(name: str, views: tuple[msgspec.Struct, ...]) -> Response:
-    return _json({name: views, "count": len(views)})
-
-
-def _json(view: object) -> Response:
-    return Response(msgspec.json.encode(view), media_type="application/json")

@@ -3,16 +3,16 @@
 import re
 from typing import Annotated, Final
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from api.deps import CurrentServices
-from api.schemas.common import INVALID
-from api.schemas.whales import WhaleHistory, WhaleScores
+from api.responses import json_response
+from api.schemas.common import INVALID, answers
+from api.schemas.whales import WhaleHistory
 from bot.core.whales.detector import WhaleType
-from bot.whales.views import LIMITS
+from bot.whales.views import LIMITS, Scoreboard
 
 router = APIRouter(prefix="/whales", tags=["whales"])
 
@@ -40,7 +40,7 @@ Since = Annotated[
 ]
 
 
-@router.get("", summary="Whale history", response_model=WhaleHistory, responses=INVALID)
+@router.get("", summary="Whale history", responses={**answers(WhaleHistory), **INVALID})
 async def history(
     services: CurrentServices,
     ticker: Ticker = None,
@@ -54,18 +54,18 @@ async def history(
     """
     found = services.whales.history(ticker, kind, since, limit)
     endings = services.whales.endings(ticker, since, limit)
-    return _json(
-        {
-            "whales": found,
-            "endings": endings,
-            "count": len(found),
-            "limits": LIMITS,
-            "trades": services.coverage,
-        }
+    return json_response(
+        WhaleHistory(
+            whales=found,
+            endings=endings,
+            count=len(found),
+            limits=LIMITS,
+            trades=services.coverage,
+        )
     )
 
 
-@router.get("/scoreboard", summary="What whales were worth", response_model=WhaleScores)
+@router.get("/scoreboard", summary="What whales were worth", responses=answers(Scoreboard))
 async def scoreboard(services: CurrentServices) -> Response:
     """How the price moved after detections in their direction, net of half spread and taker fee.
 
@@ -73,8 +73,4 @@ async def scoreboard(services: CurrentServices) -> Response:
     settlement, beside moments of the same markets without a whale. `verdict` is `loses` where the
     interval lies below zero.
     """
-    return _json(services.whales.scores())
-
-
-def _json(view: object) -> Response:
-    return Response(msgspec.json.encode(view), media_type="application/json")
+    return json_response(services.whales.scores())

@@ -1,46 +1,29 @@
-"""The JSON of every answer, for readers and for `/docs`: what the shapes share, and errors.
-
-The shapes themselves are in a module for each group of routes: `schemas_state` and so on.
-"""
+"""The one shape of every error, and what a route may answer besides its own shape."""
 
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
-Time: TypeAlias = Annotated[
-    str,
-    Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-18T22:15:05+00:00"]),
-]
-Ticker: TypeAlias = Annotated[str, Field(examples=["KXINX-26JAN23"])]
-Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=0)]
-Cents: TypeAlias = Annotated[float, Field(ge=0, le=100, examples=[52.5])]
-Strength: TypeAlias = Annotated[float, Field(ge=0, le=0.5, examples=[0.12])]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1, examples=[0.62])]
+#: Where a document names the shapes of its answers.
+REFERENCE: Final = "#/components/schemas/{name}"
 
 
-class Shape(BaseModel):
-    """What all shapes have in common."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-class ErrorItem(Shape):
+class ErrorItem(Struct, frozen=True, kw_only=True):
     """One fault of a request: where it lies and what is wrong."""
 
-    where: str = Field(examples=["query.limit"])
-    problem: str = Field(examples=["Input should be less than or equal to 500"])
+    where: Annotated[str, Meta(examples=["query.limit"])]
+    problem: Annotated[str, Meta(examples=["Input should be less than or equal to 500"])]
 
 
-class ErrorDetail(Shape):
+class ErrorDetail(Struct, frozen=True, kw_only=True):
     """What went wrong: a word for programs, a sentence for people."""
 
-    code: str = Field(examples=["invalid_request"])
+    code: Annotated[str, Meta(examples=["invalid_request"])]
     message: str
-    details: list[ErrorItem]
+    details: tuple[ErrorItem, ...]
 
 
-class ErrorBody(Shape):
+class ErrorBody(Struct, frozen=True, kw_only=True):
     """The one shape of every error."""
 
     error: ErrorDetail
@@ -49,8 +32,19 @@ class ErrorBody(Shape):
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 
+def shown(shape: type[Struct], description: str = "Successful Response") -> dict[str, Any]:
+    """What `/openapi.json` says of an answer in this shape."""
+    schema = {"$ref": REFERENCE.format(name=shape.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def answers(shape: type[Struct]) -> Responses:
+    """That a route answers in this shape."""
+    return {200: shown(shape)}
+
+
 def _failed(status: int, description: str) -> Responses:
-    return {status: {"model": ErrorBody, "description": description}}
+    return {status: shown(ErrorBody, description)}
 
 
 FAILED: Final = _failed(500, "The service is at fault")

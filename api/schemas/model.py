@@ -1,38 +1,39 @@
 """Shapes of `/model`: the card, the drift, the track record."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from msgspec import Meta, Struct
 
-from api.schemas.common import Count, Number, Shape, Share
+from bot.ports.json_types import Count, Share
 
 
-class DriftView(Shape):
+class DriftView(Struct, frozen=True, kw_only=True):
     """The population stability index of one feature today; null below 500 rows."""
 
-    index: float | None = Field(examples=[0.04])
+    index: Annotated[float | None, Meta(examples=[0.04])]
     verdict: Literal["unknown", "steady", "watch", "drifted"]
     rows: Count
 
 
-class ModelView(Shape):
+class ModelView(Struct, frozen=True, kw_only=True):
     """The model: `card` is the file beside it, null if it cannot be read."""
 
-    version: str = Field(examples=["00337b08e7a4"])
+    version: Annotated[str, Meta(examples=["00337b08e7a4"])]
     fault: str | None
-    card: dict[str, Any] | None
-    drift: dict[str, DriftView]
+    card: Mapping[str, Any] | None
+    drift: Mapping[str, DriftView]
 
 
-class MeanView(Shape):
+class MeanView(Struct, frozen=True, kw_only=True):
     """A mean with its 95 % interval (null with fewer than five markets) and the rows behind it."""
 
-    value: Number
-    interval: tuple[Number, Number] | None
+    value: float
+    interval: tuple[float, float] | None
     rows: Count
 
 
-class BinView(Shape):
+class BinView(Struct, frozen=True, kw_only=True):
     """Predictions of like scores: what was said on average, how often YES then rose."""
 
     rows: Count
@@ -40,7 +41,7 @@ class BinView(Shape):
     up: Share
 
 
-class PerformanceView(Shape):
+class PerformanceView(Struct, frozen=True, kw_only=True):
     """How good the graded predictions were.
 
     Hit rate, Brier and log loss are over those that saw a move, cents per contract (crossing the
@@ -56,10 +57,10 @@ class PerformanceView(Shape):
     log_loss: MeanView | None
     cents: MeanView | None
     decided_cents: MeanView | None
-    bins: list[BinView]
+    bins: tuple[BinView, ...]
 
 
-class FillGroupView(Shape):
+class FillGroupView(Struct, frozen=True, kw_only=True):
     """Markouts of fills: where the mid was so many seconds later, on the position's side.
 
     In cents a contract from the price of the fill, before fees; after an exit that is what staying
@@ -69,23 +70,26 @@ class FillGroupView(Shape):
     category: str
     kind: Literal["entry_long", "entry_short", "exit_taken", "exit_rested"]
     fills: Count
-    contracts: Number
-    after: dict[str, MeanView | None] = Field(description="by seconds: 1, 5, 10, 60")
+    contracts: float
+    after: Annotated[Mapping[str, MeanView | None], Meta(description="by seconds: 1, 5, 10, 60")]
 
 
-class TrackRecordView(Shape):
+class TrackRecordView(Struct, frozen=True, kw_only=True):
     """Track record of the predictions, by group of markets; `ALL` is all of them.
 
     `waiting` have their horizon ahead, `lapsed` saw no two-sided book in time. `fills` are those of
     the account, once a minute has passed since.
     """
 
-    horizon_seconds: Number
+    horizon_seconds: float
     waiting: Count
     lapsed: Count
-    groups: dict[str, PerformanceView]
-    general: list[str] | None = Field(
-        description="Groups of a kind the model was not trained on, which the general one scores; "
-        "null without a card that tells"
-    )
-    fills: list[FillGroupView]
+    groups: Mapping[str, PerformanceView]
+    general: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Groups of a kind the model was not trained on, which the general one "
+            "scores; null without a card that tells"
+        ),
+    ]
+    fills: tuple[FillGroupView, ...]

@@ -1,62 +1,63 @@
-"""Shapes of `/`, `/health`, `/ready`, `/logs` and `/demo`: how the service is doing."""
+"""Shapes of `/`, `/health`, `/ready`, `/config`, `/logs` and `/demo`: how the service is doing."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, JsonValue
+from msgspec import Meta, Struct
 
-from api.schemas.common import Count, Number, Shape, Share, Time
+from bot.ports.json_types import Count, Share, Time
+from bot.ports.views import Check
+
+#: Whatever JSON can hold.
+Json: TypeAlias = Any
 
 
-class RootView(Shape):
+class RootView(Struct, frozen=True, kw_only=True):
     """What this is."""
 
-    name: str = Field(examples=["KalshiProto"])
-    version: str = Field(examples=["1.0.0"])
-    model_version: str = Field(examples=["gbm_v1"])
+    name: Annotated[str, Meta(examples=["KalshiProto"])]
+    version: Annotated[str, Meta(examples=["1.0.0"])]
+    model_version: Annotated[str, Meta(examples=["gbm_v1"])]
     bot_mode: Literal["paper", "live"]
     bot_running: bool
-    docs: str = Field(examples=["/docs"])
-    health: str = Field(examples=["/health"])
+    docs: Annotated[str, Meta(examples=["/docs"])]
+    health: Annotated[str, Meta(examples=["/health"])]
 
 
-class HealthView(Shape):
+class HealthView(Struct, frozen=True, kw_only=True):
     """How the service is doing; `reasons` says what is wrong when `status` is degraded."""
 
     status: Literal["ok", "degraded"]
     timestamp: Time
     version: str
     environment: str
-    reasons: list[str] = Field(examples=[[]])
+    reasons: Annotated[tuple[str, ...], Meta(examples=[[]])]
 
 
-class CheckView(Shape):
-    """Whether something holds, and how it is."""
-
-    ok: bool
-    detail: str = Field(examples=["The state is 12 s old"])
-
-
-class ReadyView(Shape):
+class ReadyView(Struct, frozen=True, kw_only=True):
     """Whether requests may be sent here: whether all checks hold."""
 
     ready: bool
-    checks: dict[str, CheckView]
+    checks: Mapping[str, Check]
 
 
-class LogFile(Shape):
+class LogFile(Struct, frozen=True, kw_only=True):
     """One CSV log; `line_count` includes the header."""
 
     exists: bool
-    path: str = Field(examples=["logs/signals_log.csv"])
+    path: Annotated[str, Meta(examples=["logs/signals_log.csv"])]
     size_bytes: Count
     line_count: Count
-    parts: list[str] = Field(
-        description="Older parts, not counted, oldest first: for `part` of `/logs/{name}.csv`",
-        examples=[["signals_log.2026-01-17.csv"]],
-    )
+    parts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Older parts, not counted, oldest first: for `part` of `/logs/{name}.csv`",
+            examples=[["signals_log.2026-01-17.csv"]],
+        ),
+    ]
 
 
-class LogsView(Shape):
+class LogsView(Struct, frozen=True, kw_only=True):
     """The CSV logs."""
 
     signals: LogFile
@@ -66,62 +67,63 @@ class LogsView(Shape):
     grades: LogFile
 
 
-class LogTail(Shape):
+class LogTail(Struct, frozen=True, kw_only=True):
     """The last lines on stdout of the process that answers, oldest first."""
 
-    lines: list[str] = Field(
-        examples=[["2026-01-18 22:15:00 | INFO | main | --- Loop 1 starting ---"]]
-    )
+    lines: Annotated[
+        tuple[str, ...],
+        Meta(examples=[["2026-01-18 22:15:00 | INFO | main | --- Loop 1 starting ---"]]),
+    ]
     count: Count
-    reason: str | None = Field(description="Why there is no line")
+    reason: Annotated[str | None, Meta(description="Why there is no line")]
 
 
-class SettingShape(Shape):
+class SettingShape(Struct, frozen=True, kw_only=True):
     """A setting in force. The value of a secret is only whether it is set."""
 
-    name: str = Field(examples=["BOT_INTERVAL"])
-    value: JsonValue = Field(description="null: not set; a secret that is set: `set`")
-    default: JsonValue
-    differs: bool = Field(description="From the default")
+    name: Annotated[str, Meta(examples=["BOT_INTERVAL"])]
+    value: Annotated[Json, Meta(description="null: not set; a secret that is set: `set`")]
+    default: Json
+    differs: Annotated[bool, Meta(description="From the default")]
     secret: bool
     description: str
 
 
-class EffectiveShape(Shape):
+class EffectiveShape(Struct, frozen=True, kw_only=True):
     """What follows from several settings."""
 
-    exchange: str = Field(examples=["production"])
+    exchange: Annotated[str, Meta(examples=["production"])]
     base_url: str
-    is_embedded: bool = Field(description="The exchange is inside this process")
-    reads_per_second: Number
+    is_embedded: Annotated[bool, Meta(description="The exchange is inside this process")]
+    reads_per_second: float
     model_version: str
 
 
-class ConfigView(Shape):
+class ConfigView(Struct, frozen=True, kw_only=True):
     """All settings of the process that answers, in the order of the documentation."""
 
     version: str
-    settings: list[SettingShape]
+    settings: tuple[SettingShape, ...]
     count: Count
     effective: EffectiveShape
 
 
-class DemoSignal(Shape):
+class DemoSignal(Struct, frozen=True, kw_only=True):
     """The signal that was logged."""
 
-    ticker: str = Field(examples=["DEMO-MARKET"])
+    ticker: Annotated[str, Meta(examples=["DEMO-MARKET"])]
     action: Literal["enter_long", "enter_short", "exit", "hold"]
     prediction: Share
 
 
-class DemoWhale(Shape):
+class DemoWhale(Struct, frozen=True, kw_only=True):
     """Whether the whale was logged."""
 
-    ticker: str = Field(examples=["DEMO-MARKET"])
+    ticker: Annotated[str, Meta(examples=["DEMO-MARKET"])]
     logged: bool
 
 
-class DemoPnl(Shape):
+class DemoPnl(Struct, frozen=True, kw_only=True):
     """Whether the row was logged."""
 
     logged: bool

@@ -209,4 +209,6 @@ def _limit(one: LimitUse) -> LimitView:
 
 
 def _used(number: Number | None) -> float | None:
-    return whole_cents(number) if isinstance(number, Decimal) else number
+    if number is None:
+        return None
+    return whole_cents(number) if isinstance(number, Decimal) else float(number)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import inf, isfinite, nan
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import numpy as np
+from msgspec import Meta
 
 from bot.core.market.market import Side
 from bot.core.market.money import measured
@@ -23,6 +24,7 @@ from bot.core.market.queue import TakerTrade
 from bot.core.whales.detector import TradesBetween
 from bot.core.whales.trades import MarketTrades
 from bot.ports.exchange import ExchangeError
+from bot.ports.json_types import Count
 
 log = logging.getLogger("main")
 
@@ -112,9 +114,11 @@ class Coverage:
     none.
     """
 
-    markets: int
-    known: int
-    reason: str | None
+    markets: Count
+    known: Count
+    reason: Annotated[
+        str | None, Meta(description="Why not of all: sweeps in the others are not seen")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

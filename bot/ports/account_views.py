@@ -4,68 +4,81 @@ Money in dollars to the cent, prices in cents per YES contract, sizes in contrac
 with offset. What is not known is None, and a reason beside it says why.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from bot.ports.json_types import Cents, Share, Ticker, Time
 
 PositionSide = Literal["YES", "NO"]
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
-    """What is held of one market.
+    """What is held of one market. Prices are YES prices, also of NO contracts."""
 
-    `mark_price` and `value` are what closing all of it would fetch; they are unknown until a price
-    was seen. `stale_reason` says why a mark is not one of the last cycle. `fees` are those paid so
-    far; `pnl` is all that it has come to with them: what closing it now would earn, before the fee
-    of that, and what was closed of it before.
-    """
-
-    ticker: str
-    title: str | None
+    ticker: Ticker
+    title: Annotated[
+        str | None, Meta(description="With its strike; null if the market is not watched")
+    ]
     event_ticker: str | None
     category: str | None
     side: PositionSide
-    size: float
-    entry_price: float
+    size: Annotated[float, Meta(description="Contracts, above 0", examples=[10.0])]
+    entry_price: Cents
     cost: float
-    mark_price: float | None
-    value: float | None
-    stale: bool
+    mark_price: Annotated[Cents | None, Meta(description="At which all of it could be closed")]
+    value: Annotated[float | None, Meta(description="What closing all of it would fetch")]
+    stale: Annotated[
+        bool, Meta(description="The mark is not one of the last cycle, or that is long ago")
+    ]
     stale_reason: str | None
     pnl_unrealized: float | None
-    fees: float
-    pnl: float | None
-    opened_at: str
-    closes_at: str | None
+    fees: Annotated[float, Meta(description="Paid for it so far")]
+    pnl: Annotated[
+        float | None,
+        Meta(description="Of all of it so far, fees included, before those of closing the rest"),
+    ]
+    opened_at: Time
+    closes_at: Time | None
     status: str | None
-    score: float | None
-    hold_reason: str
+    score: Annotated[Share | None, Meta(description="Of the last cycle; null without a prediction")]
+    hold_reason: Annotated[
+        str,
+        Meta(
+            description="Why it is still held",
+            examples=["score 0.61, a long ends at 0.55 or below"],
+        ),
+    ]
 
 
 class LimitView(Struct, frozen=True, kw_only=True):
-    """A limit and what is used of it: see `bot.core.risk.limit_use.LimitUse`."""
+    """A limit and what is used of it."""
 
-    rule: str
-    setting: str
+    rule: Annotated[str, Meta(description="As refusals name it", examples=["event_exposure"])]
+    setting: Annotated[str, Meta(examples=["RISK_MAX_EVENT_EXPOSURE"])]
     unit: Literal["dollars", "count", "seconds"]
-    limit: float | None
+    limit: Annotated[float | None, Meta(description="null: off")]
     value: float | None
-    use: float | None
-    of: str | None
-    reason: str | None
+    use: Annotated[float | None, Meta(description="value / limit; 1 and more is used up")]
+    of: Annotated[str | None, Meta(description="The market, event or category that uses the most")]
+    reason: Annotated[str | None, Meta(description="Why value or limit is null")]
 
 
 class AccountTotals(Struct, frozen=True, kw_only=True):
-    """The account in dollars; `realized` is what closed trades earned after all fees."""
+    """The account in dollars, as of the last cycle."""
 
-    equity: float
+    equity: Annotated[float, Meta(description="Cash, and what closing everything would fetch")]
     cash: float
-    exposure: float
-    unrealized: float
-    realized: float
-    fees: float
-    daily_pnl: float
-    drawdown: float
+    exposure: Annotated[
+        float, Meta(description="The most that can still be lost: cost of all that is open")
+    ]
+    unrealized: Annotated[float, Meta(description="Of what is open, by its marks, before fees")]
+    realized: Annotated[float, Meta(description="Of what is closed, after all fees ever paid")]
+    fees: Annotated[float, Meta(description="All fees ever paid")]
+    daily_pnl: Annotated[float, Meta(description="Since 00:00 UTC, fees included")]
+    drawdown: Annotated[
+        float, Meta(description="Deepest fall below the peak since a resume, or ever")
+    ]
 
 
 class AccountView(Struct, frozen=True, kw_only=True):
@@ -81,22 +94,27 @@ class AccountView(Struct, frozen=True, kw_only=True):
 class AuditRow(Struct, frozen=True, kw_only=True):
     """Signed contracts of one market, as booked here and as the exchange has them."""
 
-    ticker: str
+    ticker: Ticker
     booked: float
     exchange: float
 
 
 class AuditView(Struct, frozen=True, kw_only=True):
-    """The last comparison of our account with the exchange's; `reason` is why there is none.
+    """The last comparison of our account with the exchange's."""
 
-    `differences` are sentences with both numbers. Cash may differ without stopping anything.
-    """
-
-    compared_at: str | None = None
-    agrees: bool | None = None
-    positions: tuple[AuditRow, ...] = ()
+    compared_at: Annotated[
+        Time | None, Meta(description="Null before the first; on paper always")
+    ] = None
+    agrees: Annotated[bool | None, Meta(description="Whether all positions are the same")] = None
+    positions: Annotated[
+        tuple[AuditRow, ...], Meta(description="Every market in which either holds anything")
+    ] = ()
     cash_booked: float | None = None
     cash_exchange: float | None = None
-    differences: tuple[str, ...] = ()
-    entries_stopped: str | None = None
-    reason: str | None = None
+    differences: Annotated[
+        tuple[str, ...], Meta(description="In words; cash may differ and stops nothing")
+    ] = ()
+    entries_stopped: Annotated[str | None, Meta(description="Why nothing is entered for that")] = (
+        None
+    )
+    reason: Annotated[str | None, Meta(description="Why there is nothing to show")] = None

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from bot.ports.json_types import Cents
+
 
 class LevelView(Struct, frozen=True):
     """Contracts on offer at one price."""
 
-    price: float
+    price: Cents
     size: float
 
 

@@ -6,14 +6,17 @@ Prices and moves in cents, sizes in contracts, notional in dollars, times ISO 86
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from bot.core.events import WhaleEnded, WhaleSeen
 from bot.core.market.money import cents, measured, whole_cents
 from bot.core.whales.detector import Source
 from bot.core.whales.markouts import Group, MarkoutSums, excess, verdict
+from bot.ports.json_types import Cents, Count, Strength, Ticker, Time, one_of
+
+Interval: TypeAlias = tuple[float, float] | None
 
 #: Said wherever the figures are shown.
 LIMITS: Final = (
@@ -25,41 +28,40 @@ LIMITS: Final = (
 
 
 class WhaleRecord(Struct, frozen=True, kw_only=True):
-    """One detection with its reason; only a suspicion has a confidence.
+    """One detection with its reason; only a suspicion has a confidence."""
 
-    `source` is `book` for what books showed, `tape` for a sweep seen in trades.
-    """
-
-    timestamp: str
-    ticker: str
-    type: str
-    side_bias: str | None
+    timestamp: Time
+    ticker: Ticker
+    type: Annotated[str, Meta(examples=["large_bid"])]
+    side_bias: Annotated[str, one_of("BUY_BIAS", "SELL_BIAS")] | None
     size: float
-    price: float
+    price: Cents
     notional: float
     depth_pct: float
-    imbalance_strength: float
+    imbalance_strength: Strength
     why: str
-    confidence: str | None
-    source: str = Source.BOOK.value
+    confidence: Annotated[str, one_of("low", "medium")] | None
+    source: Annotated[
+        str, one_of("book", "tape"), Meta(description="tape: a sweep seen in trades")
+    ] = Source.BOOK.value
 
 
 class WhaleEnding(Struct, frozen=True, kw_only=True, rename={"kind": "fate"}):
-    """How an announced order ended, as far as books and trades show.
+    """How an announced order ended, as far as books and trades show."""
 
-    `interval_seconds` is the time between the last book with it and the first without; `traded`
-    what can have met it at most, null if that is not known.
-    """
-
-    timestamp: str
-    ticker: str
-    side: str
-    price: float
+    timestamp: Time
+    ticker: Ticker
+    side: Annotated[str, one_of("buy", "sell")]
+    price: Cents
     size: float
-    kind: str
+    kind: Annotated[str, one_of("filled", "cancelled", "moved", "unknown")]
     lifetime_seconds: float
-    interval_seconds: float
-    traded: float | None
+    interval_seconds: Annotated[
+        float, Meta(description="From the last book with it to the first without")
+    ]
+    traded: Annotated[
+        float | None, Meta(description="Contracts that met it at most; null: not known")
+    ]
 
 
 Recorded = TypeVar("Recorded", WhaleRecord, WhaleEnding)
@@ -73,34 +75,35 @@ class ScoreLine(
 ):
     """What detections of a group came to at one horizon, net, in cents a contract.
 
-    `interval` and those of the others are 95 %, null with too few markets; `verdict` is that of
-    `interval`. Missing ones are counted and nothing else.
+    `verdict` is that of `interval`. Missing ones are counted and nothing else.
     """
 
     type: str
     price_band: str
     category: str
-    horizon: str
-    count: int
-    markets: int
-    missing: int
+    horizon: Annotated[str, one_of("1m", "5m", "60m", "settlement")]
+    count: Count
+    markets: Count
+    missing: Count
     mean: float | None
-    interval: tuple[float, float] | None
-    verdict: str
-    baseline_count: int
-    baseline_missing: int
+    interval: Annotated[Interval, Meta(description="95 %; null with too few markets to say")]
+    verdict: Annotated[str, one_of("gains", "loses", "open", "too_few")]
+    baseline_count: Count
+    baseline_missing: Count
     baseline_mean: float | None
-    baseline_interval: tuple[float, float] | None
-    excess: float | None
-    excess_interval: tuple[float, float] | None
+    baseline_interval: Interval
+    excess: Annotated[
+        float | None, Meta(description="How far the mean lies above that of the baseline")
+    ]
+    excess_interval: Interval
 
 
 class Scoreboard(Struct, frozen=True, kw_only=True):
     """The scoreboard; `unscored` counts detections that could not be followed, by reason."""
 
     lines: tuple[ScoreLine, ...]
-    count: int
-    following: int
+    count: Count
+    following: Count
     unscored: Mapping[str, int]
     limits: str = LIMITS
 

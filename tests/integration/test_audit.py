@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.json import decode
 
 from api.app import create_app
 from api.deps import facts_of
-from api.schemas.account import Audit
 from bot.app.bootstrap import running
 from bot.core.market.market import Side
+from bot.ports.account_views import AuditView
 from bot.trading import reconciliation
 from tests.support.api_world import opened as asked
 from tests.support.services import TICKERS, held, in_lead, place, until
@@ -48,7 +49,7 @@ async def test_what_a_stranger_trades_on_the_account_shows_on_the_leader_and_on_
 async def test_on_paper_there_is_nothing_to_compare_with(here):
     settings = here.settings()
     async with asked(create_app(lambda: running(settings), facts_of(settings))) as client:
-        answer = Audit.model_validate((await client.get("/audit")).json())
+        answer = decode((await client.get("/audit")).content, type=AuditView)
 
     assert answer.reason == "paper: there is no account at the exchange to compare with"
-    assert (answer.agrees, answer.positions, answer.compared_at) == (None, [], None)
+    assert (answer.agrees, answer.positions, answer.compared_at) == (None, (), None)

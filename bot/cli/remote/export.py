@@ -22,10 +22,10 @@ _DAY: Final = timedelta(days=1)
 _OF_ORDER: Final = ("client_order_id", "ticker", "side")
 #: The columns of each table, by the shapes of the API.
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "trades": tuple(TradeShape.model_fields),
-    "orders": tuple(name for name in OrderShape.model_fields if name != "fills"),
-    "fills": (*_OF_ORDER, *FillShape.model_fields),
-    "equity": tuple(EquityShape.model_fields),
+    "trades": tuple(TradeShape.__struct_fields__),
+    "orders": tuple(name for name in OrderShape.__struct_fields__ if name != "fills"),
+    "fills": (*_OF_ORDER, *FillShape.__struct_fields__),
+    "equity": tuple(EquityShape.__struct_fields__),
 }
 _NUMBERS: Final = frozenset(
     {

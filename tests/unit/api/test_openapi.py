@@ -1,5 +1,7 @@
 """The service keeps what its own /openapi.json promises, whatever is asked."""
 
+import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +10,6 @@ import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from schemathesis.core.parameters import ParameterLocation
 
-from api.schemas import state as schemas
 from api.security.throttle import SPAN
 from bot.ports.views import NoticeKind
 from logging_utils import CsvJournal
@@ -113,7 +114,30 @@ def test_all_routes_of_the_contract_are_there():
     } <= set(OPERATIONS)
 
 
-def test_the_kinds_of_notices_are_documented_as_they_are_sent() -> None:
-    documented = schemas.NoticeView.model_fields["kind"].annotation
+def test_every_shape_that_is_named_is_described():
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(DOCUMENT)))
 
-    assert get_args(documented) == get_args(NoticeKind)
+    assert named == DOCUMENT["components"]["schemas"].keys()
+
+
+def test_what_is_always_sent_is_required_and_what_is_left_out_is_never_null():
+    shapes = DOCUMENT["components"]["schemas"]
+
+    assert {"closing", "feed", "trading_halted"} <= set(shapes["BotView"]["required"])
+    assert "default" not in shapes["BotView"]["properties"]["closing"]
+    assert "category" not in shapes["MarketView"]["required"]
+    assert shapes["MarketView"]["properties"]["category"]["type"] == "string"
+    assert shapes["Resumed"]["required"] == ["status"]
+
+
+def test_numbers_have_their_range_and_texts_their_words():
+    shapes = DOCUMENT["components"]["schemas"]
+
+    assert shapes["MarketView"]["properties"]["yes_bid"] == {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 100,
+        "examples": [52.5],
+    }
+    assert shapes["NoticeView"]["properties"]["kind"]["enum"] == sorted(get_args(NoticeKind))
+    assert shapes["WhaleRecord"]["properties"]["source"]["enum"] == ["book", "tape"]

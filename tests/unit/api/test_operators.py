@@ -3,23 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import convert
+from msgspec.json import decode
 
-from api.schemas import bot, service, state
+from api.schemas.bot import Decisions
+from api.schemas.service import ReadyView
 from bot.ports import views
 from bot.ports.persistence import LeaseLostError, StoreError
 from bot.ports.views import Check
 from tests.support.api_world import STATUS, decision
-
-PAIRS = [
-    (bot.DecisionView, views.DecisionView),
-    (bot.RefusalView, views.RefusalView),
-    (service.CheckView, views.Check),
-]
-
-
-@pytest.mark.parametrize(("shape", "view"), PAIRS)
-def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(shape, view):
-    assert tuple(shape.model_fields) == view.__struct_encode_fields__
 
 
 async def test_a_service_is_ready_while_all_checks_hold(world, client):
@@ -43,7 +35,7 @@ async def test_one_check_that_fails_makes_it_unready_and_says_which(world, clien
     answer = await client.get("/ready")
 
     assert answer.status_code == 503
-    shown = service.ReadyView.model_validate(answer.json())
+    shown = decode(answer.content, type=ReadyView)
     assert not shown.ready
     assert [name for name, check in shown.checks.items() if not check.ok] == ["database"]
     assert (await client.head("/ready")).status_code == 503
@@ -66,7 +58,7 @@ async def test_decisions_come_with_their_numbers(world, client):
 
     answer = (await client.get("/decisions", params={"ticker": "KXRAIN"})).json()
 
-    shown = bot.Decisions.model_validate(answer)
+    shown = convert(answer, Decisions)
     assert (shown.count, shown.decisions[0].order) == (2, "buy 100 @ 52.50")
     assert answer["decisions"][1]["refusal"] == {
         "rule": "max_market_exposure",
@@ -137,7 +129,7 @@ async def test_who_no_longer_leads_asks_for_another_try(world, client):
 async def test_the_status_says_who_leads(world, client):
     world.snapshot_holder.status = replace(STATUS, leader=False, leads="another", epoch=7)
 
-    shown = state.BotView.model_validate((await client.get("/bot/status")).json())
+    shown = decode((await client.get("/bot/status")).content, type=views.BotView)
 
     assert (shown.leader, shown.leads, shown.epoch) == (False, "another", 7)
     assert (shown.killed, shown.store_fault) == (None, None)

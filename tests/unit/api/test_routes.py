@@ -7,32 +7,13 @@ from datetime import timedelta
 import pytest
 
 from api.deps import facts_of
-from api.schemas import state as schemas
 from bot import config
-from bot.dashboard.snapshot import snapshot
-from bot.ports import views
 from tests.support.api_world import NOW, STATUS, World, full_state, market
-
-PAIRS = ["Overview", "RegimeView", "MarketView", "WhaleView", "TimelineView"]
-PAIRS += ["NoticeView", "BotView", "BotState"]
 
 
 def rows(world: World, name: str) -> list[dict[str, str]]:
     with (world.folder / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_a_documented_shape_has_the_fields_of_the_view_in_their_order(name):
-    view = getattr(views, name)
-
-    assert tuple(getattr(schemas, name).model_fields) == view.__struct_encode_fields__
-
-
-def test_what_is_sent_satisfies_what_is_documented():
-    shown = schemas.BotState.model_validate_json(snapshot(full_state(), NOW).body)
-
-    assert shown.markets[1].category == "Weather"
 
 
 async def test_the_root_says_what_this_is(client):

@@ -476,10 +476,10 @@ def test_an_export_holds_all_rows_with_their_types(exported):
 
 
 def test_the_columns_are_those_of_the_api():
-    assert export.COLUMNS["trades"] == tuple(TradeShape.model_fields)
-    assert export.COLUMNS["equity"] == tuple(EquityShape.model_fields)
-    assert {*export.COLUMNS["orders"], "fills"} == set(OrderShape.model_fields)
-    assert set(FillShape.model_fields) < set(export.COLUMNS["fills"])
+    assert export.COLUMNS["trades"] == tuple(TradeShape.__struct_fields__)
+    assert export.COLUMNS["equity"] == tuple(EquityShape.__struct_fields__)
+    assert {*export.COLUMNS["orders"], "fills"} == set(OrderShape.__struct_fields__)
+    assert set(FillShape.__struct_fields__) < set(export.COLUMNS["fills"])
 
 
 def test_an_export_as_csv_runs_no_formula_and_keeps_what_is_there(exported):

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import pytest
@@ -56,12 +56,13 @@ from bot.ports.views import BotState, MarketView, NoticeView, TimelineView
 NOW = datetime(2026, 1, 18, 22, 15, tzinfo=UTC)
 STATUS = BotStatus(running=False, bot_enabled=True, mode="paper", interval_seconds=60)
 ORDER = Order("c-1", "KXRAIN", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
-NUMBERS = [name for name, kind in MarketView.__annotations__.items() if kind is float]
+HINTS = get_type_hints(MarketView)
+NUMBERS = [name for name, kind in HINTS.items() if kind is float]
 
 
 def a_market(**changes: Any) -> MarketView:
     kinds: dict[Any, Any] = {str: "x", float: 0.5, int: 1, bool: False}
-    fields = {name: kinds.get(kind, "HOLD") for name, kind in MarketView.__annotations__.items()}
+    fields = {name: kinds.get(kind, "HOLD") for name, kind in HINTS.items()}
     return MarketView(**{**fields, **changes})
 
 
