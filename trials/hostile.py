@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,15 +83,6 @@ def _titles() -> Iterator[bytes]:
     yield json.dumps({"markets": [market], "cursor": ""}, ensure_ascii=False).encode()
 
 
-ATTACKS: Final = (
-    Attack("100 MB of JSON to everything", "/", _listing),
-    Attack("a gzip bomb of 300 MB to everything", "/", _bomb, is_gzip=True),
-    Attack("a gzip bomb of 300 MB for books", "/markets/orderbooks", _bomb, is_gzip=True),
-    Attack("a book of 120,000 levels", "/markets/orderbooks", lambda: _levels(120_000)),
-    Attack("a title of 3.8 MB", "/markets?", _titles),
-)
-
-
 def _market(number: int) -> dict[str, object]:
     return {
         "ticker": f"KXRAIN-{number:02d}",
@@ -105,6 +97,45 @@ def _market(number: int) -> dict[str, object]:
         "result": "",
         "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
     }
+
+
+def _endless() -> Iterator[bytes]:
+    """A page of a listing that goes on for ever, each with markets never listed before."""
+    page = next(_PAGES)
+    entry = b'{"ticker":"%x","status":"active","volume_24h_fp":"1"},'
+    entries = (entry % (page * _ENTRIES + number) for number in range(_ENTRIES))
+    yield b'{"cursor":"%d","markets":[' % page + b"".join(entries)[:-1] + b"]}"
+
+
+def _grids() -> Iterator[bytes]:
+    """Markets whose price grids have thousands of steps, and are others in each answer."""
+    page = next(_PAGES)
+    steps = [
+        {"start": f"0.{page:06d}", "end": f"0.{step:06d}1", "step": "0.01"}
+        for step in range(page + 1, page + _STEPS)
+    ]
+    markets = [
+        {**_market(number), "price_ranges": [*steps, {**steps[0], "step": f"0.{number + 1:05d}"}]}
+        for number in range(20)
+    ]
+    yield json.dumps({"markets": markets, "cursor": ""}).encode()
+
+
+#: Numbers of pages that are never the same, and what is just let through on one.
+_PAGES: Final = count(1)
+_ENTRIES: Final = 120_000
+_STEPS: Final = 5_000
+
+
+ATTACKS: Final = (
+    Attack("100 MB of JSON to everything", "/", _listing),
+    Attack("a gzip bomb of 300 MB to everything", "/", _bomb, is_gzip=True),
+    Attack("a gzip bomb of 300 MB for books", "/markets/orderbooks", _bomb, is_gzip=True),
+    Attack("a book of 120,000 levels", "/markets/orderbooks", lambda: _levels(120_000)),
+    Attack("a title of 3.8 MB", "/markets?", _titles),
+    Attack("a listing without end", "/markets?limit=1000", _endless),
+    Attack("long price grids, always others", "/markets?tickers", _grids),
+)
 
 
 def _sound(path: str) -> bytes:

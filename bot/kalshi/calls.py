@@ -203,6 +203,12 @@ def _pointing(asked: str, response: httpx.Response) -> str:
     )
 
 
+def refuse_long_page(asked: str, count: int, most: int) -> None:
+    """Raise ExchangeError for a page with more entries than were asked for: its end is unknown."""
+    if count > most:
+        raise ExchangeError(f"{asked}: {count} entries on a page of {most}", status=httpx.codes.OK)
+
+
 def parsed(asked: str, parse: Callable[[bytes], ValueT], body: bytes) -> ValueT:
     """The body of a success as a value; raises ExchangeError naming what was asked."""
     try:

@@ -18,7 +18,7 @@ from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
-from bot.kalshi.calls import Calls, Signature, parsed, refused_as
+from bot.kalshi.calls import Calls, Signature, parsed, refuse_long_page, refused_as
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.terms import TermsCache, terms_of
 from bot.kalshi.wire import books
@@ -33,8 +33,8 @@ DescribedT = TypeVar("DescribedT", Market, wire.EventTerms)
 
 #: Markets on one page of the listing, and trades on one of theirs: the most there can be.
 PAGE = 1_000
-#: Eight times the listing of 2026; one that is longer is running in circles.
-MOST_PAGES = 1_000
+#: Four times the listing of 2026; one that is longer is running in circles.
+MOST_PAGES = 500
 #: Markets that one question looks up in the archive, each with a request.
 LOOKED_UP = 10
 
@@ -155,10 +155,11 @@ class KalshiClient:
 
     async def listing(self) -> AsyncIterator[Listed]:
         """All open markets but combos, page by page; raises ExchangeError if it runs in circles."""
-        cursor, cursors, seen = "", {""}, set[str]()
+        # Of tickers that may be long only the hashes: a listing may be one without an end.
+        cursor, cursors, seen = "", {""}, set[int]()
         for number in range(1, MOST_PAGES + 1):
             page = await self._page(cursor)
-            fresh = set(page.tickers) - seen
+            fresh = set(map(hash, page.tickers)) - seen
             # A cursor the exchange cannot read is silently page one, give or take a new market.
             if len(fresh) * 2 < len(page.tickers):
                 raise ExchangeError(f"GET /markets: page {number} repeats an earlier one")
@@ -196,6 +197,7 @@ class KalshiClient:
         """The latest trades of a market, newest first; ExchangeError if one cannot be read."""
         params = [("ticker", ticker), ("limit", str(limit))]
         page = await self._calls.read("/markets/trades", params, wire.trades)
+        refuse_long_page("GET /markets/trades", len(page.trades), limit)
         if page.broken:
             raise ExchangeError(f"GET /markets/trades: {page.broken[0]}")
         if strange := {trade.ticker for trade in page.trades} - {ticker}:
@@ -218,6 +220,7 @@ class KalshiClient:
         for _ in range(pages):
             more = [("cursor", cursor)] if cursor else []
             page = await self._calls.read("/markets/trades", [*params, *more], wire.trades)
+            refuse_long_page("GET /markets/trades", len(page.trades), PAGE)
             self._oddities.note("GET /markets/trades", page.broken)
             cursor, doubtful, known = page.cursor, doubtful | page.doubtful, len(found)
             found |= {trade.trade_id: trade for trade in page.trades}
@@ -250,6 +253,7 @@ class KalshiClient:
     async def _markets(self, tickers: Sequence[str]) -> tuple[Market, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
         found, broken = await self._calls.read("/markets", params, wire.markets)
+        refuse_long_page("GET /markets", len(found), BATCH)
         self._oddities.note("GET /markets", broken)
         return found
 
@@ -280,6 +284,7 @@ class KalshiClient:
         params = [("limit", str(PAGE)), ("status", "open"), ("mve_filter", "exclude")]
         params += [("cursor", cursor)] if cursor else []
         page = await self._calls.read("/markets", params, wire.listing)
+        refuse_long_page("GET /markets, the listing", len(page.tickers), PAGE)
         self._oddities.note("GET /markets, the listing", page.broken)
         return page
 
@@ -300,6 +305,7 @@ class KalshiClient:
     async def _events(self, tickers: Sequence[str]) -> tuple[wire.EventTerms, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]
         found, broken = await self._calls.read("/events", params, wire.events)
+        refuse_long_page("GET /events", len(found), BATCH)
         self._oddities.note("GET /events", broken)
         return found
 

@@ -22,11 +22,15 @@ from bot.core.market.orderbook import MAX_LEVELS, PRICE_DIGITS, Books, Floats
 PRICE_UNITS: Final = 10**PRICE_DIGITS
 SIZE_UNITS: Final = 100
 
+#: Levels of one side: the finest grid has 9,999 prices, a longer side would only cost memory.
+MOST_LEVELS: Final = 10_000
+
 #: Why a book cannot be read that was never whole.
 NO_SNAPSHOT: Final = "no snapshot of the book has come yet"
 CROSSED: Final = "the book is crossed"
 BELOW_ZERO: Final = "a level fell below zero"
 OUTSIDE: Final = "a price is not inside (0, 1)"
+TOO_DEEP: Final = f"one side has more than {MOST_LEVELS} levels"
 
 #: A book that can be changed: a whole one, and one that a change may uncross.
 _CHANGEABLE: Final = (None, CROSSED)
@@ -100,6 +104,8 @@ class BookStore:
             return self.invalidate(ticker, BELOW_ZERO)
         if not 0 < at < PRICE_UNITS:
             return self.invalidate(ticker, OUTSIDE)
+        if not before and len(own.prices) >= MOST_LEVELS:
+            return self.invalidate(ticker, TOO_DEEP)
         if size:
             own.sizes[at] = size
         if not before and size:

@@ -35,6 +35,9 @@ TICK: Final = 0.1
 #: Seconds that a handshake may take, and before the first attempt after a failure.
 HANDSHAKE: Final = 10.0
 FIRST_WAIT: Final = 0.5
+#: Seconds that a frame of ours may wait to be taken, and bytes: each ping costs an answer.
+SEND_WITHIN: Final = 10.0
+MOST_UNREAD: Final = 2**20
 LONGEST_WAIT: Final = 30.0
 #: A connection that held so long was a good one.
 GOOD: Final = 60.0
@@ -158,21 +161,43 @@ class _Connect(connect):
         return exc
 
 
+class _Bounded(ClientConnection):
+    """Ends with an exchange that makes us answer and reads no answer: those would pile up here."""
+
+    is_unread = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MOST_UNREAD:
+            self.is_unread = True
+            self.transport.abort()
+
+
 class _WebSocket:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
     async def send(self, text: bytes) -> None:
         try:
-            await self._connection.send(text, text=True)
+            async with asyncio.timeout(SEND_WITHIN):
+                await self._connection.send(text, text=True)
+        except TimeoutError as error:
+            raise ExchangeError(_UNREAD) from error
         except (WebSocketException, OSError) as error:
-            raise ExchangeError(_words(error)) from error
+            raise self._error(error) from error
 
     async def receive(self) -> bytes:
         try:
             return await self._connection.recv(decode=False)
         except (WebSocketException, OSError) as error:
-            raise ExchangeError(_words(error)) from error
+            raise self._error(error) from error
+
+    def _error(self, error: Exception) -> ExchangeError:
+        is_unread = isinstance(self._connection, _Bounded) and self._connection.is_unread
+        return ExchangeError(_UNREAD if is_unread else _words(error))
+
+
+_UNREAD: Final = "the exchange does not read what it is sent"
 
 
 def websocket(url: str, outbound: Outbound) -> Opener:
@@ -198,6 +223,7 @@ def websocket(url: str, outbound: Outbound) -> Opener:
                 max_size=MOST_BYTES,
                 max_queue=READ_AHEAD,
                 user_agent_header=None,
+                create_connection=_Bounded,
                 ssl=tls,
             )
         except (WebSocketException, OSError, TimeoutError) as error:

@@ -58,6 +58,8 @@ _RESUMES: Final = frozenset({"created", "activated"})
 BACK: Final = 0.5
 #: Seconds between the frames of one event.
 SAME_EVENT: Final = 0.1
+#: Markets remembered as halted: the exchange tells of all it has, and some thousand end a day.
+MOST_HALTED: Final = 5_000
 #: Problems remembered for whoever logs them.
 MOST_PROBLEMS: Final = 20
 
@@ -411,6 +413,8 @@ class StreamProtocol:
 
     def _traded(self, message: TradeFrame, at: float) -> None:
         self._happened(at, message.ts_ms, None)
+        if message.market_ticker not in self._wanted:
+            return
         # The change that it made comes just before or after it, and belongs to the same look; if
         # somebody has looked in between, it belongs to the next.
         just_before = at - self._proved_at <= SAME_EVENT and self._proved_at > self._shown_at
@@ -419,6 +423,8 @@ class StreamProtocol:
             listener.on_trade(trade, at)
 
     def _quoted(self, message: Tick, at: float) -> None:
+        if message.market_ticker not in self._wanted:
+            return
         bid = price_units(message.yes_bid_dollars) if float(message.yes_bid_size_fp) else 0
         ask = (
             price_units(message.yes_ask_dollars) if float(message.yes_ask_size_fp) else PRICE_UNITS
@@ -430,8 +436,14 @@ class StreamProtocol:
         ticker, step = message.market_ticker, message.event_type
         if step in _HALTS and message.is_deactivated is not False:
             self._halted[ticker] = f"the exchange says that the market was {step}"
+            self._forget_halted()
         elif step in _RESUMES or message.is_deactivated is False:
             self._halted.pop(ticker, None)
+
+    def _forget_halted(self) -> None:
+        if len(self._halted) > MOST_HALTED:
+            oldest = next((t for t in self._halted if t not in self._wanted), None)
+            self._halted.pop(oldest or "", None)
 
     def _opened(self, envelope: Envelope, message: Subscribed, at: float) -> None:
         self._commands.answered(envelope.id)

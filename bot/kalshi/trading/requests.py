@@ -19,7 +19,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
-from bot.kalshi.calls import Calls, Write, parsed, refused_as
+from bot.kalshi.calls import Calls, Write, parsed, refuse_long_page, refused_as
 from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders, shapes
 from bot.kalshi.wire.refusals import NOT_SENT
@@ -284,6 +284,7 @@ class KalshiTrading:
             # Null and a cursor left out may be an empty list and its end, or a broken answer.
             if entries is None or (following is None and len(entries) >= size):
                 raise ExchangeError(f"GET {path}: the answer is not whole")
+            refuse_long_page(f"GET {path}", len(entries), size)
             yield entries
             if not following:
                 return

@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from msgspec import Struct
 
-from bot.kalshi.wire.shapes import Amount, At, Id, SignedAmount, Ticker, Word
+from bot.kalshi.wire.shapes import Amount, At, Cursor, Id, SignedAmount, Ticker, Word
 
 
 class FillWire(Struct, frozen=True):
@@ -27,7 +27,7 @@ class FillPage(Struct, frozen=True):
     """GET /portfolio/fills."""
 
     fills: list[FillWire] | None
-    cursor: str
+    cursor: Cursor
 
 
 class Holding(Struct, frozen=True):
@@ -41,7 +41,7 @@ class HoldingPage(Struct, frozen=True):
     """GET /portfolio/positions, of which only that is read."""
 
     market_positions: list[Holding] | None
-    cursor: str | None = None
+    cursor: Cursor | None = None
 
 
 class ShardBalance(Struct, frozen=True):
@@ -74,7 +74,7 @@ class SettlementPage(Struct, frozen=True):
     """GET /portfolio/settlements."""
 
     settlements: list[SettlementWire] | None
-    cursor: str = ""
+    cursor: Cursor = ""
 
 
 class MovementWire(Struct, frozen=True):
@@ -91,14 +91,14 @@ class DepositPage(Struct, frozen=True):
     """GET /portfolio/deposits."""
 
     deposits: list[MovementWire] | None
-    cursor: str = ""
+    cursor: Cursor = ""
 
 
 class WithdrawalPage(Struct, frozen=True):
     """GET /portfolio/withdrawals."""
 
     withdrawals: list[MovementWire] | None
-    cursor: str = ""
+    cursor: Cursor = ""
 
 
 class CaughtUp(Struct, frozen=True):

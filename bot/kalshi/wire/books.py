@@ -15,12 +15,11 @@ import numpy as np
 from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
+from bot.core.market.book_store import MOST_LEVELS
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.kalshi.wire.shapes import MALFORMED, decode, outline
 from bot.ports.exchange import NOT_ANSWERED, BookAnswer, ExchangeError
 
-#: The finest grid has 9,999 prices; a longer side would only cost memory.
-MOST_LEVELS = 10_000
 #: A float keeps this many significant digits of a decimal.
 EXACT_DIGITS = 15
 

@@ -12,12 +12,12 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, Levels
+from bot.core.market.book_store import MOST_LEVELS, PRICE_UNITS, SIZE_UNITS, Levels
 from bot.core.market.market import Side
 from bot.core.market.orderbook import PRICE_DIGITS
-from bot.kalshi.wire.books import MOST_LEVELS, Plain
+from bot.kalshi.wire.books import Plain
 from bot.kalshi.wire.documents import refuse_excess
-from bot.kalshi.wire.shapes import MALFORMED, Amount, SignedAmount, Ticker, decode
+from bot.kalshi.wire.shapes import MALFORMED, Amount, Id, SignedAmount, Ticker, Word, decode
 from bot.ports.exchange import ExchangeError
 
 
@@ -42,7 +42,7 @@ class DeltaFrame(Struct, frozen=True):
 class TradeFrame(Struct, frozen=True):
     """Contracts that changed hands."""
 
-    trade_id: str
+    trade_id: Id
     market_ticker: Ticker
     yes_price_dollars: Amount
     count_fp: Amount
@@ -66,7 +66,7 @@ class LifecycleFrame(Struct, frozen=True):
     """Something in the life of a market; the times are seconds UTC."""
 
     market_ticker: Ticker
-    event_type: str
+    event_type: Word
     close_ts: int | None = None
     result: str | None = None
     settlement_value: Amount | None = None
@@ -80,7 +80,7 @@ class AccountFrame(Struct, frozen=True):
 class Subscribed(Struct, frozen=True):
     """A channel is live under this subscription id."""
 
-    channel: str
+    channel: Word
     sid: int
 
 

@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from msgspec import Raw, Struct
 
-from bot.kalshi.wire.shapes import Amount, Id, Ticker, Word
+from bot.kalshi.wire.shapes import Amount, Cursor, Id, Ticker, Word
 
 
 class CreateOrderRequest(Struct, frozen=True, omit_defaults=True):
@@ -61,7 +61,7 @@ class OrderListing(Struct, frozen=True):
     """GET /portfolio/orders, of which only that is read."""
 
     orders: list[Raw] | None
-    cursor: str
+    cursor: Cursor
 
 
 class OwnedOrder(Struct, frozen=True):

@@ -26,6 +26,8 @@ Ticker: TypeAlias = Annotated[str, Meta(pattern=r"\A[!-+\--~]{1,200}\Z")]
 Id: TypeAlias = Annotated[str, Meta(pattern=r"\A[!-~]{1,200}\Z")]
 #: A word of a list that may grow.
 Word: TypeAlias = Annotated[str, Meta(max_length=100)]
+#: Where a listing goes on. It goes back in an address, so it cannot be just anything.
+Cursor: TypeAlias = Annotated[str, Meta(max_length=2_000)]
 #: A moment; one without its offset is refused.
 At: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
@@ -81,6 +83,10 @@ class PriceStep(Struct, frozen=True):
     step: Amount
 
 
+#: The markets of one grid share it in memory: one that may hold anything would stay there.
+PriceSteps: TypeAlias = Annotated[tuple[PriceStep, ...], Meta(max_length=100)]
+
+
 class ListedMarket(Struct, frozen=True):
     """A market reduced to what a ranking needs."""
 
@@ -102,7 +108,7 @@ class MarketWire(Struct, frozen=True):
     volume_24h_fp: Amount
     open_interest_fp: Amount
     result: Word
-    price_ranges: tuple[PriceStep, ...] | None
+    price_ranges: PriceSteps | None
     title: str | None = None
     yes_sub_title: str | None = None
     settlement_value_dollars: Amount | None = None
@@ -115,7 +121,7 @@ class MarketPage(Struct, Generic[ShapeT], frozen=True):
     """GET /markets; an empty cursor ends the listing."""
 
     markets: list[ShapeT] | None
-    cursor: str
+    cursor: Cursor
 
 
 class SingleMarket(Struct, frozen=True):
@@ -140,7 +146,7 @@ class EventPage(Struct, Generic[ShapeT], frozen=True):
     """GET /events."""
 
     events: list[ShapeT] | None
-    cursor: str
+    cursor: Cursor
 
 
 class SeriesWire(Struct, frozen=True):
@@ -175,7 +181,7 @@ class TradePageWire(Struct, Generic[ShapeT], frozen=True):
     """GET /markets/trades, newest first."""
 
     trades: list[ShapeT] | None
-    cursor: str
+    cursor: Cursor
 
 
 class Named(Struct, frozen=True):

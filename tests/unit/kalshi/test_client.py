@@ -313,6 +313,46 @@ async def test_a_listing_without_an_end_is_an_error(client, exchange, monkeypatc
     assert route.call_count == 5
 
 
+LONG = [market(f"KXRAIN-{number}") for number in range(1_001)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "ask"),
+    [
+        ("/markets", page(*(listed(one["ticker"]) for one in LONG)), pages),
+        ("/markets", page(*LONG[:101]), lambda client: client.markets(many(1))),
+        (
+            "/events",
+            events(*(event(f"KXRAIN-{number}") for number in range(101))),
+            lambda client: client.terms(["KXRAIN-0"]),
+        ),
+    ],
+    ids=["the listing", "markets", "events"],
+)
+async def test_a_page_longer_than_was_asked_for_is_refused(client, exchange, path, body, ask):
+    exchange.get(path).respond(content=body)
+
+    with pytest.raises(ExchangeError, match="entries on a page of"):
+        await ask(client)
+
+
+async def test_more_trades_on_a_page_than_were_asked_for_are_refused(client, exchange):
+    trades = [sold(number, 1) for number in range(1_001)]
+    exchange.get("/markets/trades").respond(json={"trades": trades, "cursor": ""})
+
+    for ask in (client.trades(T1), client.recent_trades(NOON, 5)):
+        with pytest.raises(ExchangeError, match="entries on a page of"):
+            await ask
+
+
+async def test_a_cursor_that_fits_no_address_is_refused(client, exchange):
+    route = exchange.get("/markets").respond(content=page(listed(T1), cursor="x" * 2_001))
+
+    with pytest.raises(ExchangeError, match="cursor"):
+        await pages(client)
+    assert route.call_count == 1
+
+
 async def test_a_broken_entry_of_the_listing_is_left_out_and_the_log_says_why(
     client, exchange, caplog
 ):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.core.market.book_store import BookStore
 from bot.core.market.market import Side
+from bot.kalshi.stream.commands import LIFECYCLE, TICKER, TRADE
 from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
 from bot.sim.stream.terms import StreamLimits
 from tests.support.sim_exchanges import buy, member
@@ -328,6 +329,45 @@ def test_a_market_that_halts_has_no_book_until_it_resumes():
 
     linked.exchange.activate(B)
     linked.exchange_frames()
+    assert linked.missing() == {}
+
+
+def _told(linked, channel, kind, **message):
+    """A frame of that channel with its next number, sound in every way."""
+    subscription = linked.protocol._subscriptions.by_channel[channel]
+    envelope = {"type": kind, "sid": subscription.sid, "seq": subscription.seq + 1, "msg": message}
+    linked.protocol.receive(json.dumps(envelope).encode(), linked.now)
+
+
+def test_of_all_markets_that_halt_the_newest_are_remembered_and_those_watched(monkeypatch):
+    monkeypatch.setattr("bot.kalshi.stream.protocol.MOST_HALTED", 10)
+    linked = _linked()
+    linked.exchange.deactivate(B)
+    linked.exchange_frames()
+    others = [f"KXOTHER-{number}" for number in range(30)]
+
+    for ticker in others:
+        halt = {"market_ticker": ticker, "event_type": "settled"}
+        _told(linked, LIFECYCLE, "market_lifecycle_v2", **halt)
+
+    assert [t for t in others if linked.protocol.is_halted(t)] == others[-9:]
+    assert linked.protocol.is_halted(B)
+
+
+def test_of_markets_that_nobody_watches_nothing_is_remembered():
+    linked = _linked()
+    now = {"ts_ms": int(NOW * 1000)}
+    quote = {"yes_bid_dollars": "0.40", "yes_ask_dollars": "0.60", **now}
+    sizes = {"yes_bid_size_fp": "1.00", "yes_ask_size_fp": "1.00"}
+    sold = {"yes_price_dollars": "0.4", "count_fp": "1", "taker_book_side": "bid"}
+
+    for number in range(5):
+        ticker = f"KXOTHER-{number}"
+        _told(linked, TICKER, "ticker", market_ticker=ticker, **quote, **sizes)
+        _told(linked, TRADE, "trade", market_ticker=ticker, trade_id="t", **now, **sold)
+
+    assert linked.protocol._quotes.keys() <= set(MARKETS)
+    assert not linked.protocol.trades.since(0.0)
     assert linked.missing() == {}
 
 

@@ -369,6 +369,15 @@ async def test_a_listing_without_an_end_is_an_error(monkeypatch):
     assert len(reported.asked) == 3
 
 
+async def test_a_page_with_more_entries_than_were_asked_for_is_an_error(monkeypatch):
+    monkeypatch.setattr("bot.kalshi.trading.requests.PAGE", 2)
+    body = dump({"market_positions": [position("KXRAIN-A", "1.00")] * 3, "cursor": ""})
+
+    async with backend(lambda _: httpx.Response(200, content=body)) as (trading, _):
+        with pytest.raises(ExchangeError, match="3 entries on a page of 2"):
+            await trading.positions()
+
+
 def position(ticker: str, size: str) -> Json:
     return {"ticker": ticker, "position_fp": size, "exchange_index": 0}
 

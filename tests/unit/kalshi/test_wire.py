@@ -187,6 +187,16 @@ def test_a_market_with_a_broken_field_is_left_out_of_its_page_and_the_others_sta
         one_market(**{field: value})
 
 
+def test_a_price_grid_may_have_so_many_steps():
+    step = {"start": "0.0000", "end": "1.0000", "step": "0.0100"}
+    body = page(market(T1, price_ranges=[step] * 101), market(T2, price_ranges=[step] * 100))
+
+    found, (reason,) = markets.markets(body)
+
+    assert [one.ticker for one in found] == [T2]
+    assert "price_ranges" in reason
+
+
 def test_only_a_finalized_market_has_a_payout():
     reported = {"settlement_value_dollars": "0.3700", "result": "scalar"}
 

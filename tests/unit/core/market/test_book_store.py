@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from bot.core.market.book_store import (
     BELOW_ZERO,
     CROSSED,
+    MOST_LEVELS,
     NO_SNAPSHOT,
     OUTSIDE,
     PRICE_UNITS,
     SIZE_UNITS,
+    TOO_DEEP,
     BookStore,
 )
 from bot.core.market.market import Side
@@ -135,6 +137,15 @@ def test_an_impossible_change_spoils_the_book_until_a_whole_one_comes(price, by,
 
     store.replace("A", {30 * CENT: 100}, {})
     assert _read(store, "A").book(0).best_bid == Decimal("0.3")
+
+
+def test_a_book_that_changes_make_deeper_than_any_is_spoilt():
+    store = _whole()
+
+    faults = [store.change("A", Side.BUY, price, 100) for price in range(1, MOST_LEVELS + 9)]
+
+    assert TOO_DEEP in faults
+    assert store.fault("A") == TOO_DEEP
 
 
 def test_a_crossed_book_cannot_be_read_until_it_uncrosses():
