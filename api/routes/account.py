@@ -10,7 +10,7 @@ from api.deps import CurrentServices, Services
 from api.responses import json_response
 from api.schemas.account import Limits, Positions, PositionShape
 from api.schemas.common import answers
-from bot.dashboard.publisher import LEAST_INTERVAL, STALE_AFTER
+from bot.core.staleness import fresh_for
 from bot.ports.account_views import AuditView, PositionView
 
 router = APIRouter(tags=["account"])
@@ -56,8 +56,8 @@ def _as_of(services: Services, now: datetime) -> dict[str, Any]:
     if at is None:
         return {"as_of": None, "age_seconds": None, "reason": _NO_CYCLE}
     age = _seconds(datetime.fromisoformat(at), now)
-    old = STALE_AFTER * max(services.snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
-    reason = f"no cycle has ended for {age:.0f} s" if age > old else None
+    is_old = age > fresh_for(services.snapshot_holder.status.interval_seconds)
+    reason = f"no cycle has ended for {age:.0f} s" if is_old else None
     return {"as_of": at, "age_seconds": max(age, 0.0), "reason": reason}
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alerts.alert import Alert, AlertKind, Severity, spoken
+from bot.core.staleness import late_after
 
 #: Errors and drift may last this long unsaid.
 PERSISTING: Final = timedelta(minutes=5)
@@ -18,8 +19,6 @@ PERSISTING: Final = timedelta(minutes=5)
 LEADERLESS: Final = timedelta(minutes=1)
 #: A trouble is over when it has not been seen for this long: one that comes and goes is one.
 CALM: Final = timedelta(minutes=1)
-#: Intervals after which a cycle that has not ended is late.
-LATE_AFTER: Final = 3.0
 _NOW: Final = timedelta(0)
 
 
@@ -152,8 +151,8 @@ def _stopped(seen: _Seen) -> str | None:
 
 
 def _late(seen: _Seen) -> str | None:
-    now, most = seen.now, max(PERSISTING.total_seconds(), LATE_AFTER * seen.now.interval)
-    if now.cycle_age is None or now.cycle_age <= most:
+    now = seen.now
+    if now.cycle_age is None or now.cycle_age <= late_after(now.interval):
         return None
     return f"No cycle has ended for {now.cycle_age:.0f} s, one is due every {now.interval:g} s"
 

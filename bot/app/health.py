@@ -6,7 +6,7 @@ Read from the open service on each request; stateless.
 from collections.abc import Mapping
 from datetime import datetime
 from statistics import median
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from bot.alerts.conditions import NodeCondition
 from bot.alerts.dispatcher import Alerts
@@ -14,15 +14,12 @@ from bot.app.composition import Bot
 from bot.cluster.leader_election import LeaderElection
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
-from bot.dashboard.snapshot import BotStatus, SnapshotHolder
+from bot.dashboard.health import readiness, seconds_since_cycle
+from bot.dashboard.snapshot import SnapshotHolder
 from bot.kalshi.limits import TokenBudget
 from bot.ports.exchange import Clock
 from bot.ports.views import Check, FeedView
 from bot.telemetry.metrics import Gauges
-
-#: The state is fresh for so many intervals, and for so many seconds at least.
-FRESH_INTERVALS: Final = 2
-FRESH_SECONDS: Final = 10.0
 
 
 class Open(Protocol):
@@ -53,52 +50,13 @@ class ReadinessChecks:
     """Whether requests may be sent here."""
 
     def __init__(self, service: Open, *, stream_required: bool = False) -> None:
-        """With `stream_required` a service that polls meanwhile is not ready."""
         self._service = service
         self._required = stream_required
 
     def checks(self) -> Mapping[str, Check]:
         """What must hold, by name."""
-        status = self._service.snapshot_holder.status
-        return {
-            "data": _data(status, self._service.clock.now()),
-            "database": _database(status),
-            "lease": _lease(status),
-            "feed": _feed(status, required=self._required),
-        }
-
-
-def _data(status: BotStatus, now: datetime) -> Check:
-    age = _age(status, now)
-    if status.leads and not status.running:
-        return Check(ok=status.loop_fault is None, detail=status.loop_fault or "the bot is stopped")
-    if age is None:
-        return Check(ok=False, detail="no cycle has ended yet")
-    if status.stale_markets >= status.watched_markets:
-        return Check(ok=False, detail="no market has a fresh book")
-    patience = max(FRESH_INTERVALS * status.interval_seconds, FRESH_SECONDS)
-    return Check(ok=age <= patience, detail=f"the state is {age:.1f} s old")
-
-
-def _database(status: BotStatus) -> Check:
-    fault = status.store_fault
-    return Check(ok=fault is None, detail=fault or "all writes succeed")
-
-
-def _lease(status: BotStatus) -> Check:
-    if status.leads is None:
-        return Check(ok=False, detail="no leader")
-    who = "this process" if status.leader else status.leads
-    return Check(ok=True, detail=f"{who} leads, term {status.epoch}")
-
-
-def _feed(status: BotStatus, *, required: bool) -> Check:
-    feed = status.feed
-    if feed is None:
-        return Check(ok=not required, detail="no order book has been asked for yet")
-    if feed.source == "stream":
-        return Check(ok=True, detail=f"{feed.subscriptions} order books are streamed")
-    return Check(ok=not required, detail=f"order books are polled: {feed.reason}")
+        status, now = self._service.snapshot_holder.status, self._service.clock.now()
+        return readiness(status, now, stream_required=self._required)
 
 
 class MetricReadings:
@@ -115,7 +73,7 @@ class MetricReadings:
         status = service.snapshot_holder.status
         known = status.last_update is not None
         return Gauges(
-            cycle_age=_age(status, now),
+            cycle_age=seconds_since_cycle(status, now),
             markets_watched=status.watched_markets if known else None,
             markets_stale=status.stale_markets if known else None,
             requests=self._budget.taken,
@@ -205,14 +163,10 @@ def role_status(service: Open) -> NodeCondition:
         journal_fault=status.journal_fault,
         model_fault=status.model_fault,
         error=status.error,
-        cycle_age=_age(status, service.clock.now()),
+        cycle_age=seconds_since_cycle(status, service.clock.now()),
         interval=status.interval_seconds,
         drifted=_drifted(service.bot),
     )
-
-
-def _age(status: BotStatus, now: datetime) -> float | None:
-    return None if status.last_update is None else (now - status.last_update).total_seconds()
 
 
 def _drifted(bot: Bot) -> tuple[str, ...]:

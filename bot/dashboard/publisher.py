@@ -20,6 +20,7 @@ from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import measured, whole_cents
 from bot.core.signals.regime import REGIMES, RegimeName
+from bot.core.staleness import fresh_for
 from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
 from bot.dashboard.quotes import NewerQuotes, StreamedQuotes
@@ -49,9 +50,6 @@ from bot.ports.views import (
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
 
-#: Intervals after which a book that was not renewed is old, and the least interval for that.
-STALE_AFTER: Final = 2
-LEAST_INTERVAL: Final = 5.0
 #: Bodies from this size up are compressed in a worker thread: it takes milliseconds.
 PACK_APART: Final = 50_000
 _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
@@ -246,7 +244,7 @@ class Publisher:
 
     def _overlaid(self, at: datetime) -> tuple[MarketView, ...]:
         """The markets of the last pass with newer quotes, and old ones as old."""
-        old = STALE_AFTER * max(self._snapshot_holder.status.interval_seconds, LEAST_INTERVAL)
+        old = fresh_for(self._snapshot_holder.status.interval_seconds)
         now, views = at.timestamp(), self._plain.state.markets
         newest = self._quotes.over(views, self._seen_at)
         return tuple([self._aged(view, now, old) for view in newest])

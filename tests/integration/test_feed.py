@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from api.routes.root import faults
 from bot import config
 from bot.app.bootstrap import running
+from bot.dashboard.health import reasons
 from bot.sim.faults.kinds import fault_spec
 from bot.trading import reconciliation
 from tests.support import services
@@ -31,6 +31,11 @@ def keyed(here, **changes):
 
 def feed(service):
     return service.snapshot_holder.status.feed
+
+
+def health_reasons(service):
+    holder = service.snapshot_holder
+    return reasons(holder.status, service.clock.now(), holder.snapshot.at)
 
 
 def quotes(service):
@@ -88,7 +93,7 @@ async def test_with_a_key_that_cannot_sign_paper_polls_and_that_is_told_everywhe
         assert "KALSHI_SECRET" in feed(service).reason
         assert feed(service).reason == feed(service).fault
         assert told == [f"Order books are polled: {feed(service).reason}"]
-        assert feed(service).reason in faults(service.snapshot_holder, service.clock.now())
+        assert feed(service).reason in health_reasons(service)
         assert "hunter2" not in caplog.text + feed(service).reason
 
 

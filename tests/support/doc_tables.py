@@ -13,6 +13,7 @@ from api.app import create_app
 from api.deps import facts_of
 from bot import config
 from bot.config import Settings
+from bot.dashboard.health import CONDITIONS, REQUIREMENTS
 from bot.telemetry.metrics import described
 
 ROOT: Final = Path(__file__).parents[2]
@@ -57,6 +58,19 @@ def routes_table() -> str:
     )
 
 
+def health_table() -> str:
+    rows = "".join(
+        f"| `{one.name}` | {one.meaning} | {one.stops.value} | {one.remedy} |\n"
+        for one in CONDITIONS
+    )
+    return "| name | what is wrong | it stops | what to do |\n|---|---|---|---|\n" + rows
+
+
+def ready_table() -> str:
+    rows = "".join(f"| `{one.name}` | {one.meaning} |\n" for one in REQUIREMENTS)
+    return "| check | holds if |\n|---|---|\n" + rows
+
+
 def env_example() -> str:
     sections = [
         f"# --- {title} ".ljust(90, "-") + "\n" + "".join(_assignment(name) for name in names)
@@ -69,6 +83,8 @@ def env_example() -> str:
 TABLES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "settings": ("docs/configuration.md", settings_table),
     "metrics": ("docs/monitoring.md", metrics_table),
+    "health": ("docs/monitoring.md", health_table),
+    "ready": ("docs/monitoring.md", ready_table),
     "routes": ("docs/api.md", routes_table),
 }
 

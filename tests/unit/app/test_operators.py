@@ -11,11 +11,12 @@ from bot.alerts.alert import AlertRules
 from bot.alerts.dispatcher import Alerts, AlertSources
 from bot.alerts.webhook import Webhook
 from bot.app.composition import NodeContext, first_snapshot, unkept
-from bot.app.health import FRESH_SECONDS, MetricReadings, ReadinessChecks, role_status
+from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
 from bot.core.model.drift import Drift
+from bot.core.staleness import fresh_for
 from bot.dashboard.snapshot import bot_view
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
@@ -131,7 +132,7 @@ def test_what_is_shown_is_fresh_for_two_intervals_and_ten_seconds_at_least(
 
 
 def test_the_state_of_a_leader_that_died_grows_old_though_it_says_that_it_runs(service):
-    service.ran(FRESH_SECONDS + 1)
+    service.ran(fresh_for(4) + 1)
     service.now(leader=False, leads=None)
 
     assert not service.check("data").ok
