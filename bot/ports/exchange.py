@@ -11,11 +11,12 @@ from typing import Final, Protocol
 from bot.clock import Clock as Clock  # noqa: PLC0414  # a port as well
 from bot.core.events import Event, Noted
 from bot.core.market.fees import FeeSchedule
-from bot.core.market.market import Market
+from bot.core.market.market import Market, Side
+from bot.core.market.money import Contracts
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Execution, Order, Unresolved
-from bot.core.market.queue import TakerTrade
-from bot.core.market.working import Step, WorkingOrder
+from bot.core.market.queue import MarketUpdate, TakerTrade
+from bot.core.market.working import Answer, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.core.text import one_line
 
@@ -134,16 +135,33 @@ class Venue(Protocol):
 
 
 class RestingVenue(Protocol):
-    """Where orders can rest in the book."""
+    """Where orders can rest in the book. Its answers tell all fills of an order that are known."""
 
-    async def rest(self, approved: Approved) -> Execution | WorkingOrder:
+    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:
+        """Why an exit of that size must not rest there now; '' if it may."""
+        ...
+
+    async def rest(self, approved: Approved) -> Answer:
         """Join the queue; an order that would trade at once is cancelled, and so ends."""
         ...
 
-    async def withdraw(self, order: WorkingOrder, at: datetime) -> Step:
+    def met(self, working: WorkingOrder, update: MarketUpdate, at: datetime) -> Answer:
+        """What a newer book of its market, and the trades before it, say of an order."""
+        ...
+
+    async def news(self, working: Sequence[WorkingOrder]) -> Sequence[Answer]:
+        """What became of these since they were asked about last; nothing of those not mentioned."""
+        ...
+
+    async def prolong(self, working: WorkingOrder) -> Answer:
+        """Let an order rest on: without that it ends by itself, if the venue is a real one."""
+        ...
+
+    async def withdraw(self, working: WorkingOrder, at: datetime, *, is_over: bool) -> Answer:
         """Take an order out of the book that is marked so; its last fills are of that time.
 
-        It is still in the step as long as it may be in the book.
+        It rests as long as it may be in the book. It may be asked for again and again. Where the
+        market `is_over`, nothing trades any more.
         """
         ...
 

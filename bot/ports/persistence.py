@@ -68,9 +68,9 @@ class Checkpoint:
     """What a store holds of a book, up to and with `commit`.
 
     `portfolio` is the fold of all that was booked. `unresolved` are orders written down before
-    they were sent whose outcome is not stored. `events` are the newest of each stored kind,
-    in the order in which they happened; `state_records` by kind and key; `published` the state as
-    JSON.
+    they were sent whose outcome is not stored, `booked` the ids of their fills that are, by client
+    order id. `events` are the newest of each stored kind, in the order in which they happened;
+    `state_records` by kind and key; `published` the state as JSON.
     """
 
     commit: int
@@ -79,6 +79,7 @@ class Checkpoint:
     events: tuple[Event, ...] = ()
     state_records: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     published: bytes | None = None
+    booked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

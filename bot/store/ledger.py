@@ -1,6 +1,7 @@
 """The accounts of a book as a fold: the opening, then all that moved its cash, in order."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -119,6 +120,17 @@ def unresolved(connection: Connection, book: str) -> tuple[Order, ...]:
         built(orders, row, _order)
         for row in connection.execute(select(orders).where(*unknown).order_by(*order))
     )
+
+
+def fills_in_doubt(connection: Connection, book: str) -> dict[str, frozenset[str]]:
+    """The ids of the fills that are booked of orders in doubt, by client order id."""
+    same = orders.c.client_order_id == fills.c.client_order_id
+    unknown = (orders.c.book == book, orders.c.ended_at.is_(None))
+    found: dict[str, set[str]] = defaultdict(set)
+    wanted = select(fills.c.client_order_id, fills.c.fill_id).join(orders, same).where(*unknown)
+    for name, fill_id in connection.execute(wanted):
+        found[name].add(fill_id)
+    return {name: frozenset(ids) for name, ids in found.items()}
 
 
 def _after(

@@ -6,7 +6,7 @@ it, with breaths of the event loop in between.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +18,7 @@ from bot.core.market.money import ZERO
 from bot.core.market.orders import Order
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.store import rows
-from bot.store.ledger import Ledger, folded, ledger, unresolved
+from bot.store.ledger import Ledger, fills_in_doubt, folded, ledger, unresolved
 from bot.store.row_checks import MOST, built, leave_out
 from bot.store.rows import NEWEST
 from bot.store.tables import events, published, state_records, switches
@@ -42,6 +42,7 @@ class Remains:
     events: Sequence[Found]
     state_records: Mapping[str, Mapping[str, bytes]]
     published: bytes | None
+    booked: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def seen(connection: Connection, book: str) -> Remains:
@@ -60,7 +61,8 @@ def seen(connection: Connection, book: str) -> Remains:
 def remains(connection: Connection, book: str) -> Remains:
     """All stored state of an account; of events the newest of each kind."""
     account, open_orders = ledger(connection, book), unresolved(connection, book)
-    return replace(seen(connection, book), ledger=account, unresolved=open_orders)
+    known = fills_in_doubt(connection, book)
+    return replace(seen(connection, book), ledger=account, unresolved=open_orders, booked=known)
 
 
 async def checkpoint(found: Remains, where: str) -> Checkpoint:
@@ -72,6 +74,7 @@ async def checkpoint(found: Remains, where: str) -> Checkpoint:
         events=tuple(await _read(found.events)),
         state_records=found.state_records,
         published=found.published,
+        booked=found.booked,
     )
 
 

@@ -116,8 +116,7 @@ class TradingAccount:
         for fill in fills:
             self.portfolio = self.portfolio.after(fill)
         self._mark_one(ticker, book)
-        left = working.place.left
-        filled = OrderFilled(at, working.order, working.order_id, tuple(fills), left)
+        filled = OrderFilled(at, working.order, working.order_id, tuple(fills), working.left)
         return [filled, self._marked(at, ticker, before)]
 
     def move_cash(self, amount: Dollars) -> None:

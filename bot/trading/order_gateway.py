@@ -7,21 +7,21 @@ rests stays here as well, and its market gets no other.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bot.core.market.market import Market
-from bot.core.market.money import Dollars, cents
+from bot.core.market.market import Market, Side
+from bot.core.market.money import Contracts, Dollars, cents
 from bot.core.market.orders import Aim, Execution, Life, Order, OrderStatus, Unresolved
 from bot.core.market.queue import MarketUpdate
-from bot.core.market.working import Step, WorkingOrder
+from bot.core.market.working import Answer, Resting, Step, WorkingOrder, unbooked
 from bot.core.risk.circuit_breakers import Permit
 from bot.core.risk.limits import Stop
 from bot.core.risk.review import Approved, Refused
 from bot.ports.exchange import RestingVenue, Venue
-from bot.ports.persistence import StoreError
+from bot.ports.persistence import Checkpoint, StoreError
 from bot.trading.entry_guard import Safety
 
 _STOPPED: Final = Stop("stopped", "the bot is being stopped: no entries, exits continue")
@@ -49,6 +49,7 @@ class OrderGateway:
         self._working: dict[str, WorkingOrder] = {}
         self._safety = safety
         self._waiting: dict[str, Order] = {}
+        self._booked: dict[str, frozenset[str]] = {}
         self._sending: set[str] = set()
         self._lookups = asyncio.Semaphore(LOOKUPS)
 
@@ -105,30 +106,56 @@ class OrderGateway:
         # What came to its end meanwhile, somebody else has told.
         return [answer for task in tasks if (answer := task.result()) is not None]
 
-    def advance(self, ticker: str, update: MarketUpdate, at: datetime) -> Step:
-        """What this book makes of the order that rests in its market."""
-        return self._stepped(self._working[ticker].after(update, at), ticker)
+    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:
+        """Why an exit of that size must not rest there now; '' if it may."""
+        venue = self._venue.resting
+        return await venue.objection(ticker, side, size) if venue else "nothing rests here"
 
-    async def withdraw(self, ticker: str, why: str, at: datetime) -> Step:
-        """Take the order that rests in a market out of the book, as far as that can be done now."""
+    def met(self, ticker: str, update: MarketUpdate, at: datetime) -> Step:
+        """What a newer book makes of the order that rests in its market."""
+        working, venue = self._working[ticker], self._venue.resting
+        return self._stepped(venue.met(working, update, at)) if venue else Step(working)
+
+    async def news(self) -> list[Step]:
+        """What became of all that rests since this was asked last."""
+        venue = self._venue.resting
+        if venue is None or not self._working:
+            return []
+        return [self._stepped(answer) for answer in await venue.news(tuple(self._working.values()))]
+
+    async def prolong(self, ticker: str) -> Step:
+        """Let the order of a market rest on, if this process leads and can write that down."""
+        working, venue = self._working[ticker], self._venue.resting
+        if venue is None or not self.may_rest:
+            return Step(working)
+        return self._stepped(await venue.prolong(working))
+
+    async def withdraw(self, ticker: str, why: str, at: datetime, *, is_over: bool) -> Step:
+        """Take the order that rests in a market out of the book, as far as that can be done now.
+
+        Nobody has to lead for that, and nothing is written down before.
+        """
         leaving = self._working[ticker] = self._working[ticker].withdrawn(why)
         venue = self._venue.resting
         if venue is None:
             return Step(leaving)
-        step = await venue.withdraw(leaving, at)
-        # Somebody else may have moved it on meanwhile: then this is not what became of it.
-        is_same = self._working.get(ticker) is leaving
-        return self._stepped(step, ticker) if is_same else Step(self._working.get(ticker))
+        return self._stepped(await venue.withdraw(leaving, at, is_over=is_over))
 
-    def drop(self, ticker: str, why: str) -> Execution:
-        """The end of an order whose market is over: the exchange took it out of the book."""
-        return self._working.pop(ticker).ended(why)
+    @property
+    def may_rest(self) -> bool:
+        """Whether this process leads for certain and can write down what happens."""
+        return self._safety.sure() and self._safety.fault() is None
 
-    def _stepped(self, step: Step, ticker: str) -> Step:
+    def _stepped(self, answer: Answer) -> Step:
+        """What an answer makes of the order it is about, unless that has ended meanwhile."""
+        working = self._working.get(answer.order.ticker)
+        if working is None or working.order != answer.order:
+            return Step(working)
+        step = working.after(answer)
         if step.order is None:
-            del self._working[ticker]
+            del self._working[answer.order.ticker]
         else:
-            self._working[ticker] = step.order
+            self._working[answer.order.ticker] = step.order
         return step
 
     async def _resolved(self, order: Order) -> Execution | Unresolved | None:
@@ -144,21 +171,27 @@ class OrderGateway:
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
         if order.life is Life.REST and self._venue.resting is not None:
             return await self._rested(approved, self._venue.resting)
-        answer = self._noted(order, await self._venue.submit(approved))
+        return self._answered(
+            approved.market, self._noted(order, await self._venue.submit(approved))
+        )
+
+    def _answered(self, market: Market, answer: Execution | Unresolved) -> Sent:
         if isinstance(answer, Execution):
-            self._safety.ended(approved.market, answer)
+            self._safety.ended(market, answer)
         return Sent(answer=answer)
 
     async def _rested(self, approved: Approved, venue: RestingVenue) -> Sent:
         order, answer = approved.order, await venue.rest(approved)
-        del self._waiting[order.client_order_id]
-        if isinstance(answer, WorkingOrder):
-            self._working[order.ticker] = answer
-        return Sent(answer=answer)
+        if isinstance(answer, Resting):
+            del self._waiting[order.client_order_id]
+            working = self._working[order.ticker] = WorkingOrder(answer)
+            return Sent(answer=working)
+        return self._answered(approved.market, self._noted(order, answer))
 
-    def restore(self, unresolved: Iterable[Order]) -> None:
-        """Begin with these orders in doubt."""
-        self._waiting = {order.client_order_id: order for order in unresolved}
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Begin with the orders in doubt, some fills of which may be booked."""
+        self._waiting = {order.client_order_id: order for order in checkpoint.unresolved}
+        self._booked = dict(checkpoint.booked)
 
     def _block_reason(self, approved: Approved) -> Stop | None:
         safety, aim = self._safety, approved.order.aim
@@ -175,9 +208,12 @@ class OrderGateway:
         return None
 
     def _noted(self, order: Order, answer: Execution | Unresolved) -> Execution | Unresolved:
-        if isinstance(answer, Execution):
-            self._waiting.pop(order.client_order_id, None)
-        return answer
+        if not isinstance(answer, Execution):
+            return answer
+        self._waiting.pop(order.client_order_id, None)
+        # Of one that rested in an earlier term, some may have been booked then.
+        booked = self._booked.pop(order.client_order_id, frozenset())
+        return replace(answer, fills=unbooked(answer.fills, booked))
 
 
 def _never_sent(order: Order, stop: Stop) -> Execution:

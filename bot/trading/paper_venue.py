@@ -9,7 +9,7 @@ reading of that queue says, for the maker fee. It is withdrawn with its process:
 An order that nobody lived to book has never traded.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -17,11 +17,12 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from bot.core.market.fees import FeeSchedule, OrderFees
 from bot.core.market.market import Side
 from bot.core.market.matching import walk, without
-from bot.core.market.money import ZERO, cents
+from bot.core.market.money import ZERO, Contracts, cents
 from bot.core.market.orderbook import Level, OrderBook
 from bot.core.market.orders import Execution, Fill, Life, Order, OrderStatus
 from bot.core.market.queue import MarketUpdate
-from bot.core.market.working import Step, WorkingOrder, rested
+from bot.core.market.queued_order import QueuedOrder, queued
+from bot.core.market.working import Answer, Resting, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.ports.exchange import ExchangeError, RestingVenue
 
@@ -92,6 +93,7 @@ class PaperVenue:
         self._next_update = next_update
         self._ended: _Recent[Execution] = _Recent(remembered_orders)
         self._left: _Recent[SeenBook] = _Recent(remembered_books)
+        self._queued: dict[str, QueuedOrder] = {}
 
     @property
     def resting(self) -> RestingVenue:
@@ -103,16 +105,41 @@ class PaperVenue:
         there = await self._opposite(approved)
         return there if isinstance(there, Execution) else self._taken(approved, there)
 
-    async def rest(self, approved: Approved) -> Execution | WorkingOrder:
+    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:  # noqa: ARG002
+        """Nobody else trades a pretend account."""
+        return ""
+
+    async def rest(self, approved: Approved) -> Resting | Execution:
         """Join the queue of its price in the next book, behind all that this shows."""
         there = await self._opposite(approved)
         if isinstance(there, Execution):
             return there
         order, update = approved.order, MarketUpdate(there.book, there.seen_at)
-        answer = rested(order, _order_id(order), approved.fees, update)
+        answer = queued(order, _order_id(order), approved.fees, update)
         if isinstance(answer, Execution):
             self._ended[order.client_order_id] = answer
-        return answer
+            return answer
+        self._queued[order.client_order_id] = answer
+        return answer.resting
+
+    def met(self, working: WorkingOrder, update: MarketUpdate, at: datetime) -> Answer:
+        """What a newer book makes of an order: one that is being withdrawn ends with it."""
+        known = self._queued.get(working.order.client_order_id)
+        if known is None or update.seen_at <= known.place.since:
+            return known.resting if known else working.last
+        after = known.after(update, at)
+        if working.leaving or not after.place.left:
+            return self._taken_out(after, working.leaving)
+        self._queued[working.order.client_order_id] = after
+        return after.resting
+
+    async def news(self, working: Sequence[WorkingOrder]) -> Sequence[Answer]:  # noqa: ARG002
+        """None: only books tell."""
+        return ()
+
+    async def prolong(self, working: WorkingOrder) -> Answer:
+        """It rests as long as this process does."""
+        return working.last
 
     async def _opposite(self, approved: Approved) -> SeenBook | Execution:
         """The book that an order meets, or its end if there is none or the order is an old one."""
@@ -125,16 +152,25 @@ class PaperVenue:
         except ExchangeError as error:
             return self._without_book(order, error)
 
-    async def withdraw(self, order: WorkingOrder, at: datetime) -> Step:
-        """Take an order out that is marked so: it ends with the next book, and its fills at `at`.
+    async def withdraw(self, working: WorkingOrder, at: datetime, *, is_over: bool) -> Answer:
+        """Take an order out: it ends with the next book, and its fills are of `at`.
 
-        Without one it stays on its way out.
+        Without one it stays on its way out; where its market is over, none comes.
         """
+        known = self._queued.get(working.order.client_order_id)
+        if known is None:
+            return working.last
+        if is_over:
+            return self._taken_out(known, working.leaving)
         try:
-            update = await self._next_update(order.order.ticker, order.place.since)
+            update = await self._next_update(working.order.ticker, known.place.since)
         except ExchangeError:
-            return Step(order)
-        return order.after(update, at)
+            return known.resting
+        return self.met(working, update, at)
+
+    def _taken_out(self, order: QueuedOrder, why: str) -> Execution:
+        self._queued.pop(order.order.client_order_id, None)
+        return order.ended(why)
 
     def _taken(self, approved: Approved, there: SeenBook) -> Execution:
         order = approved.order

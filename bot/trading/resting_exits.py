@@ -2,7 +2,7 @@
 
 An exit that a score asked for may wait for somebody who crosses the spread to it, as long as its
 patience lasts; every other exit takes. Leaves out how orders are sent (`trader`) and what becomes
-of one that rests (`core.market.working`).
+of one that rests (`working_orders`).
 """
 
 from collections.abc import Collection
@@ -41,6 +41,16 @@ class RestingExits:
     def __init__(self, patience: float | None) -> None:
         self._patience = patience
         self._since: dict[str, datetime] = {}
+        self._barred: dict[str, str] = {}
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether any exit rests."""
+        return self._patience is not None
+
+    def bar(self, ticker: str, why: str) -> None:
+        """The exit of what is held there must not rest any more, for that: it takes."""
+        self._barred.setdefault(ticker, why)
 
     def pursued(self, ticker: str, decision: Decision, thresholds: Thresholds) -> Decision:
         """The decision, or to exit as was begun; a score that would enter again ends that.
@@ -78,11 +88,14 @@ class RestingExits:
     def forget(self, held: Collection[str]) -> None:
         """Only what is held can be exited."""
         self._since = {ticker: at for ticker, at in self._since.items() if ticker in held}
+        self._barred = {ticker: why for ticker, why in self._barred.items() if ticker in held}
 
     def _hurry(self, at: datetime, decision: Decision, shown: Shown) -> str:
         """Why the exit cannot wait; '' if it can."""
         if decision.cause in FORCED:
             return in_words(decision.cause)
+        if why := self._barred.get(shown.market.ticker):
+            return why
         left = (shown.market.close_time - at).total_seconds()
         if left <= TAKE_BEFORE_CLOSE:
             return f"the market closes in {left:.0f} s"
@@ -100,6 +113,6 @@ def withdrawal(working: WorkingOrder, plan: ExitPlan) -> str | None:
     """
     if plan.price is None:
         return plan.why
-    if plan.price == working.order.limit or working.place.is_best:
+    if plan.price == working.order.limit or working.last.is_best:
         return None
     return f"re-priced to {cents(plan.price):g} c"

@@ -19,11 +19,10 @@ from bot.core.events import (
     OrderSubmitted,
     OrderUnresolved,
 )
-from bot.core.market.market import Market
+from bot.core.market.market import Market, Side
 from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.market.orders import Aim, Execution, Order, Unresolved
-from bot.core.market.queue import MarketUpdate
 from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
@@ -41,7 +40,8 @@ from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.fee_check import FeeCheck
 from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
-from bot.trading.resting_exits import ExitPlan, RestingExits, withdrawal
+from bot.trading.resting_exits import ExitPlan, RestingExits
+from bot.trading.working_orders import WorkingOrders
 
 _KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
 
@@ -67,7 +67,11 @@ class Trader:
         self._now = safety.now
         self._stopping = safety.stopping
         self._gateway = OrderGateway(venue, safety)
+        self._permit = safety.permit
         self._resting = RestingExits(rules.patience if venue.resting else None)
+        self._working_orders = WorkingOrders(
+            self._gateway, self._resting, self._stepped, rules.limits.max_book_age
+        )
         self._entry_guard = EntryGuard(rules.limits, safety, cash)
         self._forced = ForcedExits(rules.thresholds, rules.exits, safety.close_requests)
         self._holdings = TradingAccount(cash)
@@ -185,8 +189,7 @@ class Trader:
         It may be asked at any time, also amid a pass; what happened, the pass tells.
         """
         before = len(self._pending_events)
-        if self._stopping():
-            await self._withdraw_all(at)
+        await self._working_orders.look(at, self._stop_resting())
         for answer in await self._gateway.resolve():
             self._answered(at, answer)
         return len(self._pending_events) > before
@@ -212,7 +215,7 @@ class Trader:
         be written down for that.
         """
         self._look(at)
-        self._advance(at, predictions.books, trades)
+        self._working_orders.meet(at, predictions.books, trades)
         edges = self._rules.edges(predictions, markets)
         for row in self._exits_first(predictions.books.tickers):
             ticker = predictions.books.tickers[row]
@@ -223,16 +226,8 @@ class Trader:
     async def withdraw_unseen(
         self, at: datetime, missing: Mapping[str, str], markets: Mapping[str, Market]
     ) -> list[Event]:
-        """Nothing rests in a market whose book did not come, for the reason given; what happened.
-
-        Where a market is over, the exchange has taken everything out of its book.
-        """
-        for ticker in [ticker for ticker in self.working if ticker in missing]:
-            market = markets.get(ticker)
-            if market is not None and not market.is_open(at):
-                self._booked(at, self._gateway.drop(ticker, missing[ticker]), None)
-            else:
-                await self._withdraw(at, ticker, f"no book of it: {missing[ticker]}", None)
+        """Withdraw what rests in a market whose book did not come, for that; what happened."""
+        await self._working_orders.withdraw_unseen(at, missing, markets)
         return self._take_pending()
 
     def settle(self, at: datetime, markets: Mapping[str, Market]) -> list[Event]:
@@ -312,7 +307,7 @@ class Trader:
         """Restore the state of this checkpoint."""
         self._holdings.restore(checkpoint)
         self._forced.restore(checkpoint)
-        self._gateway.restore(checkpoint.unresolved)
+        self._gateway.restore(checkpoint)
         self._entry_guard.restore(checkpoint, self.equity)
         reported = (event for event in checkpoint.events if isinstance(event, OrderUnresolved))
         self._in_doubt = {event.order.client_order_id for event in reported}
@@ -363,49 +358,37 @@ class Trader:
         """The decision once its order was sent, if it needs one; says so where that rests."""
         ticker = shown.market.ticker
         plan = self._resting.plan(at, decision, shown, self.stop or self._is_ending())
-        is_free = await self._is_free(at, ticker, plan, shown.book)
-        if is_free and decision.action is not Action.HOLD:
-            await self._order(at, decision, shown, plan.price)
+        is_free = await self._working_orders.is_free(at, shown, plan)
+        is_over = ticker not in self.portfolio.positions and decision.action is Action.EXIT
+        if is_free and not is_over and decision.action is not Action.HOLD:
+            await self._order(at, decision, shown, await self._where(ticker, plan))
         working = self.working.get(ticker)
         if working is None:
             return decision
         if working.leaving:
             self._forced.missed(ticker, "the order that rests is being withdrawn")
             return decision
-        price, ahead = cents(working.order.limit), working.place.front.normalize()
+        price, ahead = cents(working.order.limit), working.last.front.normalize()
         return decision._replace(reason=f"the exit rests at {price:g} c, {ahead:f} contracts ahead")
 
-    async def _is_free(self, at: datetime, ticker: str, plan: ExitPlan, book: OrderBook) -> bool:
-        """Whether nothing rests in a market any more, and there is still something to do."""
-        working = self.working.get(ticker)
-        if working is None:
-            return True
-        why = withdrawal(working, plan)
-        if why is None:
-            return False
-        await self._withdraw(at, ticker, why, book)
-        return ticker not in self.working and self.portfolio.size(ticker) != ZERO
+    async def _where(self, ticker: str, plan: ExitPlan) -> Dollars | None:
+        """The price at which an exit rests; None if it takes, or the venue says that it must."""
+        if plan.price is None:
+            return None
+        held = self.portfolio.size(ticker)
+        side = Side.SELL if held > 0 else Side.BUY
+        objection = await self._gateway.objection(ticker, side, abs(held))
+        if objection:
+            self._resting.bar(ticker, objection)
+        return None if objection else plan.price
 
     def _is_ending(self) -> Stop | None:
         return Stop("stopped", "the bot is being stopped") if self._stopping() else None
 
-    def _advance(self, at: datetime, books: Books, trades: TradeTape | None) -> None:
-        """What these books, and the trades before them, make of the orders that rest."""
-        rows = [row for row, ticker in enumerate(books.tickers) if ticker in self.working]
-        for row in rows:
-            ticker, seen_at = books.tickers[row], float(books.seen_at[row])
-            since = self.working[ticker].place.since
-            traded = trades.between(ticker, since, seen_at) if trades else None
-            update = MarketUpdate(books.book(row), seen_at, traded)
-            self._stepped(at, self._gateway.advance(ticker, update, at), update.book)
-
-    async def _withdraw_all(self, at: datetime) -> None:
-        for ticker in tuple(self.working):
-            await self._withdraw(at, ticker, "the bot is stopped", None)
-
-    async def _withdraw(self, at: datetime, ticker: str, why: str, book: OrderBook | None) -> None:
-        if ticker in self.working:
-            self._stepped(at, await self._gateway.withdraw(ticker, why, at), book)
+    def _stop_resting(self) -> str:
+        """Why nothing rests any more, whatever a pass would say; '' if it may."""
+        stop = self._is_ending() or self._permit().stop
+        return stop.reason if stop else ""
 
     def _stepped(self, at: datetime, step: Step, book: OrderBook | None) -> None:
         if step.order is not None and step.fills:
@@ -479,7 +462,7 @@ class Trader:
 
     def _rested(self, at: datetime, working: WorkingOrder) -> None:
         self._resting.rested(at, working.order.ticker)
-        ahead = working.place.front
+        ahead = working.last.front
         self._pending_events.append(OrderRested(at, working.order, working.order_id, ahead))
 
     def _order_for(

@@ -1,22 +1,41 @@
-"""The life of an order that rests: what each update of its market makes of it, until it ends.
+"""The life of an order that rests, made of what its venue says of it.
 
-It rests, then is filled, or is withdrawn. A withdrawal takes effect with the next book, not at
-once: what trades until then counts. Every fill is in exactly one `Step`.
+Answers may come twice, late, out of order, and from two who asked at the same time: each tells all
+fills that are known by then, so every fill is in exactly one `Step`, and what ended stays ended.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeAlias
 
-from bot.core.market.fees import FeeSchedule, OrderFees
-from bot.core.market.market import Side
-from bot.core.market.money import ZERO, Contracts, cents, measured
-from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.core.market.queue import MarketUpdate, QueuePlace
+from bot.core.market.money import ZERO, Contracts
+from bot.core.market.orders import Execution, Fill, Order, OrderStatus, Unresolved
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An order that is in the book, or may be, with every fill of it that is known by now.
+
+    So many contracts of others stand in `front` of it, as far as books and trades tell up to
+    `seen_at` (seconds UTC); `is_best` is whether nobody showed a better price then. `objection` is
+    why it must not rest on, '' for nothing.
+    """
+
+    order: Order
+    order_id: str
+    seen_at: float
+    front: Contracts
+    is_best: bool
+    fills: tuple[Fill, ...] = ()
+    objection: str = ""
+
+
+#: What a venue says of an order. Unresolved is that nobody could say anything.
+Answer: TypeAlias = Resting | Execution | Unresolved
 
 
 class Step(NamedTuple):
-    """What a update made of an order: it rests on with new fills, or it ended."""
+    """What an answer made of an order: it rests on with new fills, or it ended."""
 
     order: "WorkingOrder | None"
     fills: tuple[Fill, ...] = ()
@@ -25,78 +44,66 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkingOrder:
-    """An order that rests at its place; `fills` counts what traded of it.
+    """An order that rests, as last told; `booked` are the ids of the fills that a `Step` had.
 
     `leaving` is why it is being withdrawn, '' while it is not.
     """
 
-    order: Order
-    order_id: str
-    fees: OrderFees
-    place: QueuePlace
-    fills: int = 0
+    last: Resting
+    booked: frozenset[str] = frozenset()
+    filled: Contracts = ZERO
     leaving: str = ""
 
     @property
-    def filled(self) -> Contracts:
-        """Contracts that traded so far."""
-        return self.order.size - self.place.left
+    def order(self) -> Order:
+        """What was sent."""
+        return self.last.order
 
     @property
-    def expected(self) -> float:
-        """Contracts that would have traded by the expected reading."""
-        return measured(self.order.size) - self.place.expected.left
+    def order_id(self) -> str:
+        """Its name at the venue."""
+        return self.last.order_id
 
-    def after(self, update: MarketUpdate, at: datetime) -> Step:
-        """What becomes of it by this update, whose fills are booked at this moment."""
-        place, filled = self.place.after(update)
-        order, fills = replace(self, place=place)._charged(filled, at)
-        if not place.left:
-            return Step(None, end=order._end(OrderStatus.FILLED, fills))
-        if self.leaving and update.seen_at > self.place.since:
-            return Step(None, end=order.ended(self.leaving, fills))
-        return Step(order, fills)
+    @property
+    def left(self) -> Contracts:
+        """Contracts that have not traded, as far as is known."""
+        return self.order.size - self.filled
 
-    def withdrawn(self, why: str) -> "WorkingOrder":
+    def after(self, answer: Answer) -> Step:
+        """What becomes of it by this answer."""
+        match answer:
+            case Unresolved():
+                return Step(self)
+            case Execution():
+                return Step(None, end=self._ended(answer))
+            case Resting():
+                fresh = unbooked(answer.fills, self.booked)
+                return Step(self._with(answer, fresh), fresh)
+
+    def withdrawn(self, why: str) -> Self:
         """The same, on its way out; the first reason stands."""
         return replace(self, leaving=self.leaving or why)
 
-    def ended(self, why: str, fills: tuple[Fill, ...] = ()) -> Execution:
-        """Its end without all of it filled, with the fills that are new."""
-        status = OrderStatus.PARTIALLY_FILLED if fills else OrderStatus.CANCELED
-        filled, size = self.filled.normalize(), self.order.size.normalize()
-        done = f"; {filled:f} of {size:f} filled" if filled else ""
-        return self._end(status, fills, f"withdrawn: {why}{done}")
+    def _with(self, told: Resting, fresh: tuple[Fill, ...]) -> "WorkingOrder":
+        booked = self.booked | {fill.fill_id for fill in fresh}
+        return replace(self, last=told, booked=booked, filled=self.filled + _total(fresh))
 
-    def _charged(self, size: Contracts, at: datetime) -> tuple["WorkingOrder", tuple[Fill, ...]]:
-        if size == ZERO:
-            return self, ()
-        order = self.order
-        is_buy = order.side is Side.BUY
-        fee, fees = self.fees.charge(size, order.limit, is_taker=False, is_buy=is_buy)
-        fill = Fill(
-            fill_id=f"{self.order_id}-{self.fills + 1}",
-            client_order_id=order.client_order_id,
-            ticker=order.ticker,
-            side=order.side,
-            size=size,
-            price=order.limit,
-            fee=fee,
-            at=at,
-        )
-        return replace(self, fees=fees, fills=self.fills + 1), (fill,)
-
-    def _end(self, status: OrderStatus, fills: tuple[Fill, ...], error: str = "") -> Execution:
-        expected = round(self.expected, 2)
-        return Execution(self.order, self.order_id, status, fills, error, expected=expected)
+    def _ended(self, told: Execution) -> Execution:
+        fresh = unbooked(told.fills, self.booked)
+        filled, size = self.filled + _total(fresh), self.order.size
+        if filled == size:
+            return replace(told, status=OrderStatus.FILLED, fills=fresh, error="")
+        why = f"withdrawn: {self.leaving}" if self.leaving else told.error
+        done = f"; {filled.normalize():f} of {size.normalize():f} filled" if filled else ""
+        status = OrderStatus.PARTIALLY_FILLED if fresh else OrderStatus.CANCELED
+        return replace(told, status=status, fills=fresh, error=f"{why}{done}")
 
 
-def rested(
-    order: Order, order_id: str, schedule: FeeSchedule, update: MarketUpdate
-) -> WorkingOrder | Execution:
-    """The order at its place in this book, or its end where it would have traded at once."""
-    place = QueuePlace.joined(order.side, order.limit, order.size, update)
-    if place is None:
-        why = f"post-only at {cents(order.limit):g} c would have traded at once: cancelled"
-        return Execution(order, order_id, OrderStatus.CANCELED, error=why)
-    return WorkingOrder(order, order_id, OrderFees(schedule), place)
+def unbooked(fills: tuple[Fill, ...], booked: Container[str]) -> tuple[Fill, ...]:
+    """Those that are not booked, each once."""
+    distinct = {fill.fill_id: fill for fill in fills if fill.fill_id not in booked}
+    return tuple(distinct.values())
+
+
+def _total(fills: tuple[Fill, ...]) -> Contracts:
+    return sum((fill.size for fill in fills), ZERO)

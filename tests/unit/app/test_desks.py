@@ -18,7 +18,7 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Level, OrderBook
 from bot.core.market.orders import Aim, Execution, Life, OrderStatus
-from bot.core.market.working import Step
+from bot.core.market.working import WorkingOrder
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.kalshi.wire.markets import PublicTrade
@@ -196,14 +196,13 @@ async def test_an_order_that_is_withdrawn_meets_what_traded_before_the_next_book
     ]
     source = NamedBooks([(TICKER, seen_at + 1, BOOK)], trades=traded)
     venue = PaperBackend(Decimal(100), source).venue
-    working: Any = await venue.rest(wish)
+    told: Any = await venue.rest(wish)
     source.answer = BookAnswer(Books.of([(TICKER, seen_at + 2, BOOK)]))
 
-    step = await venue.withdraw(working.withdrawn("enough"), NOON)
+    ended = await venue.withdraw(WorkingOrder(told, leaving="enough"), NOON, is_over=False)
 
-    assert step.order is None
-    assert step.end is not None
-    assert [(fill.size, fill.price) for fill in step.end.fills] == [(Decimal(2), price)]
+    assert isinstance(ended, Execution)
+    assert [(fill.size, fill.price) for fill in ended.fills] == [(Decimal(2), price)]
 
 
 async def test_an_order_stays_on_its_way_out_until_a_next_book_comes():
@@ -211,11 +210,11 @@ async def test_an_order_stays_on_its_way_out_until_a_next_book_comes():
     wish = approved(replace(buying("5", str(price)), side=Side.SELL, life=Life.REST), BOOK)
     source = NamedBooks([(TICKER, wish.book_seen_at + 1, BOOK)])
     venue = PaperBackend(Decimal(100), source).venue
-    working: Any = await venue.rest(wish)
-    leaving = working.withdrawn("enough")
+    told: Any = await venue.rest(wish)
+    leaving = WorkingOrder(told, leaving="enough")
     source.answer = BookAnswer(Books.of([]), {TICKER: "broken"})
 
-    assert await venue.withdraw(leaving, NOON) == Step(leaving)
+    assert await venue.withdraw(leaving, NOON, is_over=False) == told
 
 
 async def test_a_paper_desk_takes_no_notice_of_a_key():

@@ -55,7 +55,7 @@ async def test_an_exit_rests_at_the_other_side_of_the_spread(score, side, price)
     order = working.order
     assert (order.side, order.limit, order.size) == (side, Decimal(price), 100)
     assert (order.aim, order.life) == (Aim.LEAVE, Life.REST)
-    assert working.place.front == 300, "all that is shown there is ahead"
+    assert working.last.front == 300, "all that is shown there is ahead"
     assert order.client_order_id in backend.store.intended
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
-from bot.core.market.orders import Aim, Execution, Fill, Life, Order, OrderStatus
+from bot.core.market.orders import Aim, Execution, Life, Order, OrderStatus
 from bot.core.market.queue import MarketUpdate, QueuePlace, TakerTrade
-from bot.core.market.working import WorkingOrder, rested
+from bot.core.market.queued_order import QueuedOrder, queued
 from tests.support.strategies import NOON, books, ladder, scaled, sides, whole_sizes
 
 BOOK = OrderBook(
@@ -191,14 +191,14 @@ def _order(life: Life = Life.REST) -> Order:
     return Order("o-1", "A", Side.SELL, SIZE, PRICE, NOON, Aim.LEAVE, life)
 
 
-def _working(schedule=NO_MAKER_FEES):
-    working = rested(_order(), "p-1", schedule, MarketUpdate(BOOK, 0.0))
-    assert isinstance(working, WorkingOrder)
-    return working
+def _queued(schedule=NO_MAKER_FEES):
+    order = queued(_order(), "p-1", schedule, MarketUpdate(BOOK, 0.0))
+    assert isinstance(order, QueuedOrder)
+    return order
 
 
 def test_an_order_that_would_cross_ends_without_a_fill_and_says_why():
-    ended = rested(
+    ended = queued(
         _order(), "p-1", NO_MAKER_FEES, MarketUpdate(OrderBook(ladder(("0.53", 1)), ()), 0.0)
     )
     assert isinstance(ended, Execution)
@@ -206,67 +206,40 @@ def test_an_order_that_would_cross_ends_without_a_fill_and_says_why():
     assert ended.error == "post-only at 52 c would have traded at once: cancelled"
 
 
-def test_an_order_fills_in_parts_at_its_price_and_ends_with_the_last():
-    step = _working().after(MarketUpdate(BOOK, 1.0, [_bought(240)]), NOON)
-    assert [(f.fill_id, f.size, f.price) for f in step.fills] == [("p-1-1", 40, PRICE)]
+def test_an_order_fills_in_parts_at_its_price_and_tells_all_of_them():
+    order = _queued().after(MarketUpdate(BOOK, 1.0, [_bought(240)]), NOON)
+    assert [(f.fill_id, f.size, f.price) for f in order.resting.fills] == [("p-1-1", 40, PRICE)]
 
-    step = step.order.after(MarketUpdate(BOOK, 2.0, [_bought(300, at=1.5)]), NOON)
-    assert step.order is None
-    assert step.end.status is OrderStatus.FILLED
-    assert [(f.fill_id, f.size) for f in step.end.fills] == [("p-1-2", 60)]
+    order = order.after(MarketUpdate(BOOK, 2.0, [_bought(300, at=1.5)]), NOON)
+    end = order.ended("too late")
+    assert (end.status, end.error) == (OrderStatus.FILLED, "")
+    assert [(f.fill_id, f.size) for f in end.fills] == [("p-1-1", 40), ("p-1-2", 60)]
 
 
 @pytest.mark.parametrize(
     ("schedule", "fee"), [(NO_MAKER_FEES, "0"), (MAKER_FEES, "0.4368")], ids=["none", "maker"]
 )
 def test_a_fill_is_charged_as_a_maker(schedule, fee):
-    step = _working(schedule).after(MarketUpdate(BOOK, 1.0, [_bought(300)]), NOON)
-    assert step.end.fees == Decimal(fee)
-
-
-def test_a_withdrawal_takes_effect_one_book_later_and_fills_until_then_count():
-    leaving = _working().withdrawn("the price moved")
-    same, fills, end = leaving.after(MarketUpdate(BOOK, 0.0, [_bought(900)]), NOON)
-    assert (same, fills, end) == (leaving, (), None), "no newer book, no end"
-
-    step = leaving.after(MarketUpdate(BOOK, 1.0, [_bought(240)]), NOON)
-    assert step.order is None
-    assert step.end.status is OrderStatus.PARTIALLY_FILLED
-    assert sum(fill.size for fill in step.end.fills) == 40
-    assert step.end.error == "withdrawn: the price moved; 40 of 100 filled"
-
-
-def test_the_first_reason_to_withdraw_stands():
-    assert _working().withdrawn("stop loss").withdrawn("re-priced").leaving == "stop loss"
+    order = _queued(schedule).after(MarketUpdate(BOOK, 1.0, [_bought(300)]), NOON)
+    assert order.ended().fees == Decimal(fee)
 
 
 def test_the_end_tells_what_the_expected_reading_would_have_filled():
-    step = _working().after(MarketUpdate(_asks(("0.52", 600)), 1.0, []), NOON)
-    step = step.order.after(MarketUpdate(_asks(("0.52", 300)), 2.0, []), NOON)
-    leaving = step.order.withdrawn("enough")
-    end = leaving.after(MarketUpdate(_asks(("0.52", 200)), 3.0, [_bought(150, at=2.5)]), NOON).end
+    order = _queued().after(MarketUpdate(_asks(("0.52", 600)), 1.0, []), NOON)
+    order = order.after(MarketUpdate(_asks(("0.52", 300)), 2.0, []), NOON)
+    last = MarketUpdate(_asks(("0.52", 200)), 3.0, [_bought(150, at=2.5)])
+    end = order.after(last, NOON).ended("enough")
     assert (end.filled, end.expected) == (0, 50.0)
 
 
 @given(orders, books(price=scaled(40, 60, 2), size=whole_sizes), updates, st.integers(0, 6))
-def test_each_contract_is_told_once_and_the_end_is_told_once(order, book, seen, leaves):
-    working: Any = rested(order, "p-1", MAKER_FEES, MarketUpdate(book, 0.0))
-    fills: list[Fill] = []
-    ends = [] if isinstance(working, WorkingOrder) else [working]
-    for number, update in enumerate(seen):
-        if not isinstance(working, WorkingOrder):
-            break
-        working = working.withdrawn("enough") if number == leaves else working
-        step = working.after(update, NOON)
-        fills += step.fills
-        working = step.order
-        if step.end:
-            ends.append(step.end)
-            fills += step.end.fills
+def test_no_more_trades_than_was_asked_for_and_at_no_other_price(order, book, seen, leaves):
+    found = queued(order, "p-1", MAKER_FEES, MarketUpdate(book, 0.0))
+    for update in seen[:leaves]:
+        found = found.after(update, NOON) if isinstance(found, QueuedOrder) else found
+    ended = found.ended("enough") if isinstance(found, QueuedOrder) else found
 
-    assert len(ends) == (0 if isinstance(working, WorkingOrder) else 1)
-    assert len({fill.fill_id for fill in fills}) == len(fills)
-    total = sum((fill.size for fill in fills), Decimal(0))
-    assert total <= order.size
-    assert all(end.status is not OrderStatus.FILLED or total == order.size for end in ends)
-    assert all(fill.price == order.limit for fill in fills)
+    assert len({fill.fill_id for fill in ended.fills}) == len(ended.fills)
+    assert ended.filled <= order.size
+    assert (ended.status is OrderStatus.FILLED) is (ended.filled == order.size)
+    assert all(fill.price == order.limit for fill in ended.fills)
