@@ -29,7 +29,7 @@ from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
 from bot.dashboard.timeline import fairly
 from bot.journal.terminal import spell_out
-from bot.kalshi.trading.venue import CERTAIN_AFTER
+from bot.kalshi.trading.order_lookup import CERTAIN_AFTER
 from bot.model import scorer
 from bot.ports.views import BotState
 from bot.store.database import opened

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -28,7 +28,7 @@ from bot.kalshi.client import open_http
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.trading.requests import KalshiTrading
-from bot.kalshi.trading.venue import LiveVenue
+from bot.kalshi.trading.venue import LIFETIME, LiveVenue, Waiting
 from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.trading.cash_reconciliation import Book, CashReconciliation
@@ -49,6 +49,10 @@ PASSES: Final = 1.5
 SETTLED_WITHIN: Final = timedelta(seconds=30)
 #: Between two looks at what the key may do, and until when.
 KEY_EVERY: Final = timedelta(hours=1)
+#: Cycles for which an order rests without being prolonged.
+CYCLES: Final = 3
+#: Seconds that the end of a term waits for the exchange to take out what rests.
+ENDED_WITHIN: Final = 5.0
 #: Seconds within which the next book has to come; a real order would not wait longer, either.
 NEXT_BOOK_WITHIN: Final = 5.0
 
@@ -118,6 +122,10 @@ class ExecutionBackend(Protocol):
         """Look after things, now and then."""
         ...
 
+    async def end(self) -> None:
+        """The term is over: nothing of it rests, or arrives, any more."""
+        ...
+
 
 class PaperSource(BookSource, TradeSource, Protocol):
     """Order books and trades, as they are now."""
@@ -166,6 +174,9 @@ class PaperBackend:
     async def poll(self) -> None:
         """Nothing to look after."""
 
+    async def end(self) -> None:
+        """What rests ends with the process."""
+
 
 async def next_book(books: BookSource, approved: Approved) -> SeenBook:
     """The book of an order's market as it is after the decision. Raises ExchangeError."""
@@ -198,6 +209,14 @@ class SigningKey:
     may_move_cash: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class LiveTiming:
+    """How long a market may differ that settles, and how the venue waits."""
+
+    settles: timedelta = EVERY
+    venue: Waiting = field(default_factory=Waiting)
+
+
 class LiveBackend:
     """Real orders of one account."""
 
@@ -206,17 +225,19 @@ class LiveBackend:
         trading: KalshiTrading,
         contracts: int,
         clock: Clock,
-        patience: timedelta = EVERY,
+        timing: LiveTiming | None = None,
         key: SigningKey | None = None,
     ) -> None:
-        """So many contracts may be entered in 15 s; so long may a market differ that settles."""
+        """So many contracts may be entered in 15 s."""
+        timing = timing or LiveTiming()
         self._trading = trading
         self._key = key or SigningKey()
         self._key_note: str | None = None
         self._key_due: datetime | None = None
-        self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard)
+        self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard, timing.venue)
+        self._lifetime = timing.venue.lifetime
         self._clock = clock
-        self._patience = patience
+        self._patience = timing.settles
         self._bot: Bot | None = None
         self._audit: Reconciliation | None = None
         self._cash: CashReconciliation | None = None
@@ -290,6 +311,15 @@ class LiveBackend:
         if self._key_due is not None and self._clock.now() >= self._key_due:
             await self._key_fault()
 
+    async def end(self) -> None:
+        """Stop the order groups of the term: that takes out what rests."""
+        try:
+            async with asyncio.timeout(ENDED_WITHIN):
+                await self.venue.close_term()
+        except (ExchangeError, TimeoutError) as error:
+            rests = f"{self._lifetime.total_seconds():g} s"
+            log.warning("Order groups not stopped: what rests runs out within %s: %s", rests, error)
+
     async def _key_fault(self) -> str | None:
         """Why the key must not be used; None if it may be, or nobody can say."""
         now = self._clock.now()
@@ -349,7 +379,14 @@ async def opened(
         patience = max(timedelta(seconds=PASSES * settings.bot_interval), SETTLED_WITHIN)
         allowed = settings.is_loopback or "transfer" in settings.live_allow
         trading, key = KalshiTrading(reads, writes), SigningKey(signer.key_id, allowed)
-        yield LiveBackend(trading, _runaway(settings), clock, patience, key)
+        waiting = Waiting(lifetime=lifetime(settings), now=signer.now)
+        timing = LiveTiming(patience, waiting)
+        yield LiveBackend(trading, _runaway(settings), clock, timing, key)
+
+
+def lifetime(settings: Settings) -> timedelta:
+    """How long a real order rests if nobody prolongs it: some cycles may fail before it goes."""
+    return max(LIFETIME, timedelta(seconds=CYCLES * settings.bot_interval))
 
 
 def _runaway(settings: Settings) -> int:

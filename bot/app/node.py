@@ -46,6 +46,10 @@ log = logging.getLogger("main")
 #: Between two runs of retention.
 PRUNE_EVERY: Final = timedelta(hours=1)
 
+#: Seconds in which what traded of orders that rested is to be known as a term ends; if it is not,
+#: the next term finds out.
+BOOKED_WITHIN: Final = 5.0
+
 #: What a term hands on to the next, about the exchange.
 FENCE: Final = "fence"
 #: What an account is known by.
@@ -136,8 +140,8 @@ class Node:
             try:
                 yield LeaderSession(bot, self._world, backend, self._pruning(database, term))
             finally:
-                # A second Ctrl-C must not leave the loop behind.
-                await asyncio.shield(bot.control.stop())
+                # A second Ctrl-C must not leave the loop behind, nor an order in a book.
+                await asyncio.shield(_ended(bot, backend))
                 with suppress(StoreError, LeaseLostError):
                     await bot.persist_notes()
                     await bot.keeper.publish()
@@ -317,6 +321,16 @@ class StandbySession:
             with self._bot.faults.within("the leader's state"):
                 self._bot.publisher.apply_replica(state, self._clock.now())
                 self._bot.markets.apply(state, self._clock.now())
+
+
+async def _ended(bot: Bot, backend: ExecutionBackend) -> None:
+    """The loop has stopped, nothing rests, and what traded until then is booked if it can be."""
+    await bot.control.stop()
+    await backend.end()
+    if bot.trader.working:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BOOKED_WITHIN):
+                await bot.resolve_in_doubt()
 
 
 @contextmanager

@@ -16,6 +16,8 @@ FROM_CARD = Thresholds(exit_low=0.5, exit_high=0.5)
 _BEYOND = 0.01
 #: Seconds before a close from which on positions are exited, unless something else is set.
 LEAST_BEFORE_CLOSE = 120.0
+#: Seconds between two cycles at most where real orders rest: by itself one does for three.
+SLOWEST_RESTING = 40
 
 
 class TradingSettings(BaseModel):
@@ -93,8 +95,8 @@ class TradingSettings(BaseModel):
     )
     bot_exit: Literal["take", "rest"] = Field(
         "take",
-        description="take = exits cross the spread; rest = on paper, those a score asks for wait "
-        "at the other side of it",
+        description="take = exits cross the spread; rest = those a score asks for wait at the "
+        "other side of it, post-only; in live mode `BOT_INTERVAL` is then 40 at most",
     )
     bot_exit_patience: Annotated[float, Field(gt=0, le=3_600)] = Field(
         30.0,
@@ -140,10 +142,11 @@ class TradingSettings(BaseModel):
     def _exits_can_rest(self) -> Self:
         if self.bot_exit == "take":
             return self
-        if self.bot_mode == "live":
+        if self.bot_mode == "live" and self.bot_interval > SLOWEST_RESTING:
             raise ValueError(
-                "BOT_EXIT: 'rest' is for paper: real orders only take. Set BOT_EXIT=take, or "
-                "BOT_MODE=paper"
+                f"BOT_EXIT: 'rest' needs BOT_INTERVAL ({self.bot_interval}) to be at most "
+                f"{SLOWEST_RESTING} in live mode: what rests there has to be prolonged by each "
+                "cycle, and must not outlive a process that died for longer than two minutes"
             )
         if self.bot_exit_patience < self.bot_interval:
             raise ValueError(

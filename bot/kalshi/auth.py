@@ -51,9 +51,13 @@ class Signer:
         ahead = at + _CUT_OFF - self._clock.now()
         self._ahead = ahead if LEAST_AHEAD <= abs(ahead) <= MOST_AHEAD else timedelta()
 
+    def now(self) -> datetime:
+        """The exchange's time, as far as it was heard."""
+        return self._clock.now() + self._ahead
+
     def headers(self, method: str, path: str) -> Mapping[str, str]:
         """The headers of one request, made now: a signature is good for some seconds only."""
-        stamp = str(int((self._clock.now() + self._ahead).timestamp() * 1000))
+        stamp = str(int(self.now().timestamp() * 1000))
         signature = self._sign(f"{stamp}{method.upper()}{path}".encode())
         return {
             "KALSHI-ACCESS-KEY": self.key_id,

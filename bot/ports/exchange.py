@@ -137,7 +137,7 @@ class Venue(Protocol):
 class RestingVenue(Protocol):
     """Where orders can rest in the book. Its answers tell all fills of an order that are known."""
 
-    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:
+    async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
         ...
 

@@ -106,10 +106,10 @@ class OrderGateway:
         # What came to its end meanwhile, somebody else has told.
         return [answer for task in tasks if (answer := task.result()) is not None]
 
-    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:
+    async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
         venue = self._venue.resting
-        return await venue.objection(ticker, side, size) if venue else "nothing rests here"
+        return await venue.rest_block_reason(ticker, side, size) if venue else "nothing rests here"
 
     def met(self, ticker: str, update: MarketUpdate, at: datetime) -> Step:
         """What a newer book makes of the order that rests in its market."""

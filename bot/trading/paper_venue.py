@@ -105,7 +105,7 @@ class PaperVenue:
         there = await self._opposite(approved)
         return there if isinstance(there, Execution) else self._taken(approved, there)
 
-    async def objection(self, ticker: str, side: Side, size: Contracts) -> str:  # noqa: ARG002
+    async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:  # noqa: ARG002
         """Nobody else trades a pretend account."""
         return ""
 

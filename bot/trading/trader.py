@@ -189,7 +189,7 @@ class Trader:
         It may be asked at any time, also amid a pass; what happened, the pass tells.
         """
         before = len(self._pending_events)
-        await self._working_orders.look(at, self._stop_resting())
+        await self._working_orders.poll(at, self._stop_resting())
         for answer in await self._gateway.resolve():
             self._answered(at, answer)
         return len(self._pending_events) > before
@@ -377,10 +377,10 @@ class Trader:
             return None
         held = self.portfolio.size(ticker)
         side = Side.SELL if held > 0 else Side.BUY
-        objection = await self._gateway.objection(ticker, side, abs(held))
-        if objection:
-            self._resting.bar(ticker, objection)
-        return None if objection else plan.price
+        block_reason = await self._gateway.rest_block_reason(ticker, side, abs(held))
+        if block_reason:
+            self._resting.bar(ticker, block_reason)
+        return None if block_reason else plan.price
 
     def _is_ending(self) -> Stop | None:
         return Stop("stopped", "the bot is being stopped") if self._stopping() else None

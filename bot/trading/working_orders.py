@@ -44,14 +44,14 @@ class WorkingOrders:
             update = MarketUpdate(books.book(row), seen_at, traded)
             self._book(at, self._gateway.met(ticker, update, at), update.book)
 
-    async def look(self, at: datetime, stop: str) -> None:
+    async def poll(self, at: datetime, stop: str) -> None:
         """Ask what became of them; `stop` is why nothing rests any more, '' if it may."""
         for step in await self._gateway.news():
             self._book(at, step, None)
         for ticker, working in tuple(self._gateway.working.items()):
-            if objection := working.last.objection:
-                self._exits.bar(ticker, objection)
-            if why := stop or objection or working.leaving:
+            if block_reason := working.last.block_reason:
+                self._exits.bar(ticker, block_reason)
+            if why := stop or block_reason or working.leaving:
                 await self.withdraw(at, ticker, why)
 
     async def is_free(self, at: datetime, shown: Shown, plan: ExitPlan) -> bool:

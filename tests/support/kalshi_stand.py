@@ -18,8 +18,9 @@ from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading.fence import Fence
+from bot.kalshi.trading.order_lookup import CERTAIN_AFTER, ResolvePolling
 from bot.kalshi.trading.requests import KalshiTrading
-from bot.kalshi.trading.venue import CERTAIN_AFTER, LiveVenue, ResolvePolling
+from bot.kalshi.trading.venue import LiveVenue, Waiting
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.specs import EventSpec, SeriesSpec
 from bot.sim.engine.units import DOLLAR, money_dollars, price_dollars, size_contracts, ticks, units
@@ -175,13 +176,13 @@ async def stand(
 
 
 def venue_on(trading: KalshiTrading, clock: HandClock, limit: int = LIMIT) -> LiveVenue:
-    return LiveVenue(trading, Fence(trading, limit), clock, SHARDS.get, passing(clock))
+    return LiveVenue(trading, Fence(trading, limit), clock, SHARDS.get, Waiting(passing(clock)))
 
 
 def patient_venue_on(trading: KalshiTrading, clock: HandClock) -> LiveVenue:
     """A venue that waits until it is certain, and for which no order is ever late."""
     polling = replace(passing(clock), pauses=(CERTAIN_AFTER.total_seconds() + 1,))
-    return LiveVenue(trading, Fence(trading, LIMIT), HandClock(), SHARDS.get, polling)
+    return LiveVenue(trading, Fence(trading, LIMIT), HandClock(), SHARDS.get, Waiting(polling))
 
 
 def passing(clock: HandClock) -> ResolvePolling:

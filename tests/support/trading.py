@@ -73,8 +73,18 @@ class FakeStore:
     def checkpoint(self) -> Checkpoint:
         unresolved = tuple(o for name, o in self.intended.items() if name not in self.ended)
         state_records = {kind: dict(bodies) for kind, bodies in self.state_records.items()}
+        booked: dict[str, frozenset[str]] = {}
+        for event in self.events:
+            if isinstance(event, OrderFilled):
+                name, ids = event.order.client_order_id, {fill.fill_id for fill in event.fills}
+                booked[name] = booked.get(name, frozenset()) | ids
         return Checkpoint(
-            self.commits, self.portfolio, unresolved, tuple(self.events), state_records
+            self.commits,
+            self.portfolio,
+            unresolved,
+            tuple(self.events),
+            state_records,
+            booked=booked,
         )
 
     def _fold(self, event: Event) -> None:

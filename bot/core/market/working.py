@@ -17,8 +17,8 @@ class Resting:
     """An order that is in the book, or may be, with every fill of it that is known by now.
 
     So many contracts of others stand in `front` of it, as far as books and trades tell up to
-    `seen_at` (seconds UTC); `is_best` is whether nobody showed a better price then. `objection` is
-    why it must not rest on, '' for nothing.
+    `seen_at` (seconds UTC); `is_best` is whether nobody showed a better price then.
+    `block_reason` is why it must not rest on, '' for nothing.
     """
 
     order: Order
@@ -27,7 +27,7 @@ class Resting:
     front: Contracts
     is_best: bool
     fills: tuple[Fill, ...] = ()
-    objection: str = ""
+    block_reason: str = ""
 
 
 #: What a venue says of an order. Unresolved is that nobody could say anything.
@@ -84,19 +84,19 @@ class WorkingOrder:
         """The same, on its way out; the first reason stands."""
         return replace(self, leaving=self.leaving or why)
 
-    def _with(self, told: Resting, fresh: tuple[Fill, ...]) -> "WorkingOrder":
+    def _with(self, answer: Resting, fresh: tuple[Fill, ...]) -> "WorkingOrder":
         booked = self.booked | {fill.fill_id for fill in fresh}
-        return replace(self, last=told, booked=booked, filled=self.filled + _total(fresh))
+        return replace(self, last=answer, booked=booked, filled=self.filled + _total(fresh))
 
-    def _ended(self, told: Execution) -> Execution:
-        fresh = unbooked(told.fills, self.booked)
+    def _ended(self, answer: Execution) -> Execution:
+        fresh = unbooked(answer.fills, self.booked)
         filled, size = self.filled + _total(fresh), self.order.size
         if filled == size:
-            return replace(told, status=OrderStatus.FILLED, fills=fresh, error="")
-        why = f"withdrawn: {self.leaving}" if self.leaving else told.error
+            return replace(answer, status=OrderStatus.FILLED, fills=fresh, error="")
+        why = f"withdrawn: {self.leaving}" if self.leaving else answer.error
         done = f"; {filled.normalize():f} of {size.normalize():f} filled" if filled else ""
         status = OrderStatus.PARTIALLY_FILLED if fresh else OrderStatus.CANCELED
-        return replace(told, status=status, fills=fresh, error=f"{why}{done}")
+        return replace(answer, status=status, fills=fresh, error=f"{why}{done}")
 
 
 def unbooked(fills: tuple[Fill, ...], booked: Container[str]) -> tuple[Fill, ...]:

@@ -102,6 +102,21 @@ class Fence:
             self._groups[aim][shard] = fresh
         await self._stop(group, shard)
 
+    async def close(self) -> None:
+        """Stop the groups of this term: what rests of it goes, and nothing more arrives.
+
+        Raises ExchangeError if that is not known of all of them.
+        """
+        groups, self._groups = self._groups, {}
+        failed: ExchangeError | None = None
+        for shard, group in [one for by in groups.values() for one in by.items()]:
+            try:
+                await self._stop(group, shard)
+            except ExchangeError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
     async def rivals(self) -> list[str]:
         """Groups of this bot that this term neither began nor stopped: another one trades here."""
         return sorted((await self._exchange.groups()).keys() - self._known)

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, cents
-from bot.core.market.orders import Aim, Execution, Fill, Order, OrderStatus
+from bot.core.market.orders import Aim, Execution, Fill, Life, Order, OrderStatus
 from bot.kalshi.trading.requests import BOOK_SIDE
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.refusals import NOT_SENT
@@ -75,7 +75,7 @@ def execution(
 
     Raises ExchangeError for fills that cannot be of this order.
     """
-    fills = _fills(order, order_id, reported)
+    fills = fills_of(order, order_id, reported)
     total = sum((fill.size for fill in fills), ZERO)
     if total != filled or filled > order.size:
         return f"order {order_id} filled {filled} of {order.size}, its fills come to {total}"
@@ -91,7 +91,14 @@ def unfilled(order: Order, order_id: str) -> Execution:
     return Execution(order, order_id, OrderStatus.CANCELED, error=_scarcity(order))
 
 
+def would_cross(order: Order, error: ExchangeError) -> bool:
+    """Whether the exchange did not take an order because it would not have rested."""
+    return order.life is Life.REST and "post only" in str(error).replace("_", " ").lower()
+
+
 def _scarcity(order: Order) -> str:
+    if order.life is Life.REST:
+        return "the exchange took it out: its time was over, its group stopped, or trading paused"
     wanted = "asks" if order.side is Side.BUY else "bids"
     scarce = f"the exchange had no more {wanted} within {cents(order.limit):g} c"
     # The exchange cuts an exit to what it holds, and an entry that would meet our own order.
@@ -100,8 +107,11 @@ def _scarcity(order: Order) -> str:
     return f"{scarce} from anybody else"
 
 
-def _fills(order: Order, order_id: str, reported: Sequence[account.FillWire]) -> tuple[Fill, ...]:
-    """Each fill once, in the order in which they happened."""
+def fills_of(order: Order, order_id: str, reported: Sequence[account.FillWire]) -> tuple[Fill, ...]:
+    """Each fill of an order once, in the order in which they happened.
+
+    Raises ExchangeError for those of another.
+    """
     distinct: dict[str, account.FillWire] = {}
     for fill in reported:
         if (fill.order_id, fill.ticker) != (order_id, order.ticker) or (

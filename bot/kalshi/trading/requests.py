@@ -5,7 +5,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from bot.core.account.reconcile import CashMovement, Settlement
 from bot.core.market.market import Side
@@ -61,15 +62,48 @@ class KalshiTrading:
         self._writes = writes
 
     async def create(
-        self, order: Order, group: str, shard: int, check: Callable[[], None]
+        self,
+        order: Order,
+        group: str,
+        shard: int,
+        check: Callable[[], None],
+        until: datetime | None = None,
     ) -> orders.Created:
-        """Enter an order that takes what is there within its limit, in an order group.
+        """Enter an order in an order group: it takes what is there, or rests `until` then.
 
         `check` is called right before it is sent. Sent once at most.
         """
-        body = msgspec.json.encode(_request(order, group, shard))
+        asked = _request(order, group, shard)
+        body = msgspec.json.encode(asked if until is None else _waiting(asked, until))
         write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE)
         return await self._writes.write(write, _shape(orders.Created))
+
+    async def cancel(self, order_id: str, order: Order, shard: int | None) -> Contracts:
+        """Take a resting order out of its book; contracts that had not traded of it."""
+        where = [("market_ticker", order.ticker)]
+        where += [] if shard is None else [("exchange_index", str(shard))]
+        write = Write("DELETE", _order(order_id), params=where, patience=ORDER_PATIENCE)
+        return Decimal((await self._writes.write(write, _shape(orders.Canceled))).reduced_by)
+
+    async def prolong(
+        self, order_id: str, order: Order, shard: int | None, until: datetime
+    ) -> None:
+        """Let an order rest until then; it keeps its price, its size and its place."""
+        amended = orders.AmendRequest(
+            ticker=order.ticker,
+            side=BOOK_SIDE[order.side],
+            count=_fixed("a size", order.size, 2),
+            price=_fixed("a limit", order.limit, 4),
+            expiration_time=int(until.timestamp()),
+            exchange_index=shard,
+        )
+        write = Write("POST", f"{_order(order_id)}/amend", msgspec.json.encode(amended))
+        await self._writes.write(write, _shape(orders.Amended))
+
+    async def order_by_id(self, order_id: str) -> orders.ListedOrder:
+        """An order by the exchange's own name for it."""
+        path = f"/portfolio/orders/{quote(order_id, safe='')}"
+        return (await self._reads.read_once(path, (), _shape(orders.OneOrder))).order
 
     async def order(self, order: Order, *, archived: bool = False) -> orders.ListedOrder | None:
         """An order as the exchange remembers it, by its client order id; None if not among them.
@@ -192,15 +226,23 @@ class KalshiTrading:
                 return KeyRights.of(key, listing.api_key_region_expiration_ts)
         raise ExchangeError("GET /api_keys: the key that signs is not among them")
 
-    async def resting(self) -> tuple[str, ...]:
-        """The orders that wait in a book, in words. None of them is one of ours."""
+    async def resting(self, ours: Container[str]) -> tuple[str, ...]:
+        """The orders of other hands that wait in a book, in words; `ours` are client order ids."""
+        return tuple([_in_words(raw) for raw in await self._waiting() if not _is_of(raw, ours)])
 
+    async def resting_of(self, ours: Container[str]) -> dict[str, orders.ListedOrder]:
+        """Those of these client order ids that wait in a book, by the exchange's name for them."""
+        raws = [raw for raw in await self._waiting() if _is_of(raw, ours)]
+        listed = [decode(orders.ListedOrder, raw) for raw in raws]
+        return {one.order_id: one for one in listed}
+
+    async def _waiting(self) -> list[Raw]:
         def read(body: bytes) -> Page[Raw]:
             page = outline(orders.OrderListing, body)
             return page.orders, page.cursor
 
         pages = self._pages("/portfolio/orders", [("status", "resting")], read, is_patient=True)
-        return tuple([_in_words(raw) async for page in pages for raw in page])
+        return [raw async for page in pages for raw in page]
 
     async def _balance(self) -> account.Balance:
         return await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
@@ -321,6 +363,22 @@ def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
     )
 
 
+def _waiting(asked: orders.CreateOrderRequest, until: datetime) -> orders.CreateOrderRequest:
+    """The same as an order that rests until then, and never takes.
+
+    The exchange takes `reduce_only` of immediate orders alone: who lets an exit rest has to see
+    that it does not exceed what is held.
+    """
+    return replace(
+        asked,
+        time_in_force="good_till_canceled",
+        post_only=True,
+        reduce_only=False,
+        cancel_order_on_pause=True,
+        expiration_time=int(until.timestamp()),
+    )
+
+
 def _fixed(what: str, amount: Decimal, digits: int) -> str:
     # Rounded it would be another order.
     if amount != (fixed := round(amount, digits)):
@@ -337,6 +395,14 @@ def _if_it_is(order: Order, number: int, raw: Raw) -> orders.ListedOrder | None:
         return decode(orders.ListedOrder, raw)
     except ExchangeError as error:
         raise ExchangeError(f"GET /portfolio/orders: entry {number}: {error}") from error
+
+
+def _is_of(raw: Raw, names: Container[str]) -> bool:
+    """Whether an order is one of these; one that cannot be read is none."""
+    try:
+        return decode(orders.NamedOrder, raw).client_order_id in names
+    except ExchangeError:
+        return False
 
 
 def _in_words(raw: Raw) -> str:
@@ -371,6 +437,10 @@ def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovem
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:
     return lambda body: decode(kind, body)
+
+
+def _order(order_id: str) -> str:
+    return f"{_ORDERS}/{quote(order_id, safe='')}"
 
 
 def _group(group: str) -> str:

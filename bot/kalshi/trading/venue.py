@@ -2,78 +2,47 @@
 
 An order is sent once and never again. Whatever leaves its outcome open (no answer, a server error,
 an answer that cannot be read, an id that exists) is looked up at once, and as long as the lookup
-cannot say, the order stays `Unresolved`. Fills come from the exchange's list of fills, exact, and
-count only once they come to what the order says it filled.
+cannot say, the order stays `Unresolved` (`order_lookup`). Those that rest are in `resting`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final
 
 from bot.core.account.reconcile import AccountNow
-from bot.core.market.orders import Aim, Execution, Order, Unresolved
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.market.queued_order import crossed
 from bot.core.risk.review import Approved
 from bot.kalshi.trading import outcome
 from bot.kalshi.trading.fence import Fence
+from bot.kalshi.trading.order_lookup import SEND_WITHIN, OrderLookup, ResolvePolling, SentTo
 from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.resting import LiveResting
 from bot.kalshi.wire import orders
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.ports.exchange import Clock, ExchangeError
 
-#: An order older than that is not sent any more: its book has moved, or this process was paused.
-SEND_WITHIN: Final = timedelta(seconds=15)
-#: How long the exchange takes a signature: 10 s old was seen accepted, 60 s old refused.
-SIGNATURE_LIVES: Final = timedelta(seconds=60)
-#: What the exchange's word on how far its reads have caught up may be wrong by.
-READS_LAG: Final = timedelta(seconds=5)
-#: An order not known at that age will never be: nobody could have sent it since.
-CERTAIN_AFTER: Final = SEND_WITHIN + SIGNATURE_LIVES + READS_LAG
-#: How long an answer is waited for before the order group is stopped: from then on the order
-#: cannot arrive any more, and that it is not listed is certain within seconds.
-ANSWERED_WITHIN: Final = timedelta(seconds=2)
-#: What the exchange's time may be wrong by as it is told with an answer, and as our clock has it.
-_DATE_WITHIN: Final = timedelta(seconds=1)
-_CLOCK_WITHIN: Final = timedelta(seconds=2)
-
-#: No fill is archived sooner: the exchange keeps them among the live ones for months.
-ARCHIVED_AFTER: Final = timedelta(days=1)
-
-REMEMBERED_ORDERS: Final = 10_000
-
-_ENDED: Final = frozenset({"executed", "canceled"})
+#: How long an order rests unless it is prolonged.
+LIFETIME: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvePolling:
-    """How long an order waits for what became of it: pauses between looks, and in all, seconds.
+class Waiting:
+    """How the venue waits: for what became of an order, and how long one rests by itself.
 
-    Nothing else is sent meanwhile, so `total` is short; whoever asks `later` has more time.
+    `now` is the time of the exchange, by which an order that rests ends; None: that of our clock.
     """
 
-    pauses: tuple[float, ...] = (0.1, 0.2, 0.4)
-    total: float = 1.0
-    later: float = 10.0
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an order was sent."""
-
-    shard: int
-    aim: Aim
-    group: str
+    polling: ResolvePolling = field(default_factory=ResolvePolling)
+    lifetime: timedelta = LIFETIME
+    now: Callable[[], datetime] | None = None
 
 
 class LiveVenue:
-    """Trades with real money, in the order groups of a term: see `open_term`."""
-
-    #: No real order rests.
-    resting = None
+    """Trades with real money, in the order groups of a term: see `open_term`, `close_term`."""
 
     def __init__(
         self,
@@ -81,35 +50,75 @@ class LiveVenue:
         fence: Fence,
         clock: Clock,
         shard_of: Callable[[str], int | None],
-        polling: ResolvePolling | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         """`shard_of` tells the shard where a market trades, None if that is not known."""
+        waiting = waiting or Waiting()
         self._exchange = exchange
         self._fence = fence
         self._clock = clock
         self._shard_of = shard_of
-        self._polling = polling or ResolvePolling()
-        #: By client order id: the shard, aim and group it was sent in.
-        self._sent: dict[str, _Place] = {}
-        #: By group: when it had certainly stopped, by the exchange's clock.
-        self._stopped: dict[str, datetime] = {}
-        self._stopping = asyncio.Lock()
-        self._began: datetime | None = None
+        self._lookup = OrderLookup(exchange, fence, clock, waiting.polling)
+        now = waiting.now or clock.now
+        self.resting = LiveResting(self, exchange, self._lookup, waiting.lifetime, now)
 
     async def open_term(self, earlier: str | None) -> str:
         """Make the exchange refuse all orders of the term before, and begin a new one.
 
-        `earlier` is what this returned for that term, None for the first. What is returned must
-        be kept before the first order is sent. Raises ExchangeError; then nothing may be sent.
+        What rested of it is taken out by that. `earlier` is what this returned for that term, None
+        for the first. What is returned must be kept before the first order is sent. Raises
+        ExchangeError; then nothing may be sent.
         """
         handed_on = await self._fence.open(earlier)
-        self._began = self._stopped_at()
+        self._lookup.begin()
         return handed_on
+
+    async def close_term(self) -> None:
+        """Take out all that rests, and let nothing more arrive. Raises ExchangeError."""
+        await self._fence.close()
 
     async def submit(self, approved: Approved) -> Execution | Unresolved:
         """Trade and say what became of the order; a client order id seen before trades nothing."""
         order = approved.order
-        if order.client_order_id in self._sent:
+        created = await self.created(order)
+        if not isinstance(created, orders.Created):
+            return created
+        filled = Decimal(created.fill_count)
+        if not filled:
+            return outcome.unfilled(order, created.order_id)
+        return await self._lookup.filled(order, created.order_id, filled)
+
+    async def created(
+        self, order: Order, until: datetime | None = None
+    ) -> orders.Created | Execution | Unresolved:
+        """What the exchange said to a new order, that rests `until` then; its end if it did not."""
+        place = self._place(order)
+        if isinstance(place, Execution):
+            return place
+        self._lookup.remember(order, place)
+        check = partial(self._refuse_late, order)
+        try:
+            return await self._exchange.create(order, place.group, place.shard, check, until)
+        except ExchangeError as error:
+            if outcome.would_cross(order, error):
+                return crossed(order)
+            return await self._lookup.after(order, error)
+
+    async def resolve(self, order: Order) -> Execution | Unresolved:
+        """What became of an order that was, perhaps, sent; if it rests, it is taken out."""
+        return await self._lookup.resolve(order)
+
+    async def account(self) -> AccountNow:
+        """What the exchange tells of the account now. Raises ExchangeError."""
+        exchange, lookup = self._exchange, self._lookup
+        positions, (cash, shards) = await exchange.positions(), await exchange.purses()
+        rivals = await self._fence.rivals() if lookup.has_begun else []
+        others = await exchange.resting(lookup.sent)
+        return AccountNow(cash, positions, shards, others, tuple(rivals))
+
+    def _place(self, order: Order) -> SentTo | Execution:
+        """Where an order goes; its end if it goes nowhere."""
+        if order.client_order_id in self._lookup.sent:
             again = f"client order id {order.client_order_id} was used before: nothing traded"
             return outcome.failed(order, again)
         shard = self._shard_of(order.ticker)
@@ -118,125 +127,10 @@ class LiveVenue:
         group = self._fence.group(shard, order.aim)
         if group is None:
             return outcome.not_sent(order, f"this term has no order group on shard {shard}")
-        self._remember(order, _Place(shard, order.aim, group))
-        check = partial(self._refuse_late, order)
-        try:
-            created = await self._exchange.create(order, group, shard, check)
-        except ExchangeError as error:
-            return await self._after(order, error)
-        return await self._created(order, created)
-
-    async def resolve(self, order: Order) -> Execution | Unresolved:
-        """What became of an order that was, perhaps, sent; trades nothing.
-
-        That it never arrived is certain once its order group was stopped, which an order in doubt
-        for ANSWERED_WITHIN has done to it, or CERTAIN_AFTER it was made; by the exchange's clock.
-        """
-        return await self._looked(order, partial(self._look, order), self._polling.later)
-
-    async def account(self) -> AccountNow:
-        """What the exchange tells of the account now. Raises ExchangeError."""
-        exchange = self._exchange
-        positions, (cash, shards) = await exchange.positions(), await exchange.purses()
-        rivals = await self._fence.rivals() if self._began else []
-        return AccountNow(cash, positions, shards, await exchange.resting(), tuple(rivals))
-
-    async def _after(self, order: Order, error: ExchangeError) -> Execution | Unresolved:
-        if outcome.is_final(error):
-            return outcome.refused(order, error)
-        found = await self._looked(order, partial(self._look, order), self._polling.total)
-        if isinstance(found, Unresolved):
-            return Unresolved(order, f"{error}; {found.reason}")
-        return found
-
-    async def _created(self, order: Order, created: orders.Created) -> Execution | Unresolved:
-        filled = Decimal(created.fill_count)
-        if not filled:
-            return outcome.unfilled(order, created.order_id)
-        look = partial(self._fills, order, created.order_id, filled)
-        return await self._looked(order, look, self._polling.total)
-
-    async def _looked(
-        self, order: Order, look: Callable[[], Awaitable[Execution | str]], patience: float
-    ) -> Execution | Unresolved:
-        """What a look finds, looking again for a while as long as it finds only a sentence."""
-        reason = f"no answer within {patience:g} s"
-        try:
-            async with asyncio.timeout(patience):
-                for pause in (0.0, *self._polling.pauses):
-                    await self._polling.sleep(pause)
-                    found = await _or_sentence(look)
-                    if isinstance(found, Execution):
-                        return found
-                    reason = found
-        except TimeoutError:
-            pass
-        return Unresolved(order, reason)
-
-    async def _look(self, order: Order) -> Execution | str:
-        stopped = await self._stopped_for(order)
-        # First how far the reads have caught up: what they show afterwards is no older.
-        known_to = await self._exchange.caught_up_to()
-        reported = await self._exchange.order(order)
-        if reported is not None:
-            return await self._ended(order, reported)
-        certain = min(order.at + CERTAIN_AFTER, stopped or datetime.max.replace(tzinfo=UTC))
-        if known_to <= certain:
-            return f"the exchange does not know it; that is certain after {certain:%H:%M:%S} UTC"
-        if order.at >= await self._exchange.archived_before():
-            return outcome.absent(order)
-        archived = await self._exchange.order(order, archived=True)
-        if archived is None:
-            return "it is older than what the exchange lists, and not in its archive"
-        return await self._ended(order, archived)
-
-    async def _stopped_for(self, order: Order) -> datetime | None:
-        """When the exchange certainly took this order no more; None while it may still do."""
-        place = self._sent.get(order.client_order_id)
-        if place is None:
-            # Of an earlier term, or never sent: groups of before were stopped as this one began.
-            return self._began
-        async with self._stopping:
-            if place.group not in self._stopped and self._clock.now() - order.at >= ANSWERED_WITHIN:
-                await self._fence.renew(place.group, place.shard, place.aim)
-                self._stopped[place.group] = self._stopped_at()
-        return self._stopped.get(place.group)
-
-    def _stopped_at(self) -> datetime:
-        """A moment of the exchange's clock by which what was just written there is done."""
-        written = self._exchange.written_at
-        return self._clock.now() + _CLOCK_WITHIN if written is None else written + _DATE_WITHIN
-
-    async def _ended(self, order: Order, reported: orders.ListedOrder) -> Execution | str:
-        if not outcome.is_same(order, reported):
-            return f"order {reported.order_id} has its client order id and is another order"
-        if reported.status not in _ENDED:
-            return f"order {reported.order_id} is '{reported.status}' at the exchange"
-        return await self._fills(order, reported.order_id, Decimal(reported.fill_count_fp))
-
-    async def _fills(self, order: Order, order_id: str, filled: Decimal) -> Execution | str:
-        reported = await self._exchange.fills(order_id)
-        found = outcome.execution(order, order_id, filled, reported)
-        if isinstance(found, Execution) or self._clock.now() - order.at < ARCHIVED_AFTER:
-            return found
-        reported += await self._exchange.archived_fills(order, order_id)
-        return outcome.execution(order, order_id, filled, reported)
+        return SentTo(shard, order.aim, group)
 
     def _refuse_late(self, order: Order) -> None:
         age = self._clock.now() - order.at
         if age > SEND_WITHIN:
             late = f"it is {age.total_seconds():.0f} s old, more than {SEND_WITHIN.seconds} s"
             raise ExchangeError(late, code=NOT_SENT)
-
-    def _remember(self, order: Order, place: "_Place") -> None:
-        self._sent[order.client_order_id] = place
-        if len(self._sent) > REMEMBERED_ORDERS:
-            del self._sent[next(iter(self._sent))]
-
-
-async def _or_sentence(look: Callable[[], Awaitable[Execution | str]]) -> Execution | str:
-    # A failed look is one that found nothing: it says nothing about the order.
-    try:
-        return await look()
-    except ExchangeError as error:
-        return str(error)

@@ -42,6 +42,30 @@ class Created(Struct, frozen=True):
     average_fee_paid: Amount | None = None
 
 
+class Canceled(Struct, frozen=True):
+    """DELETE of an order: how much of it was still resting, and is gone now."""
+
+    order_id: Id
+    reduced_by: Amount
+
+
+class AmendRequest(Struct, frozen=True, omit_defaults=True):
+    """POST …/amend with another end alone; `count` is all of the order, what traded included."""
+
+    ticker: Ticker
+    side: str
+    price: Amount
+    count: Amount
+    expiration_time: int
+    exchange_index: int | None = None
+
+
+class Amended(Struct, frozen=True):
+    """What an order is after that."""
+
+    order_id: Id
+
+
 class ListedOrder(Struct, frozen=True):
     """An order reduced to what it takes to find one and to know how it ended.
 
@@ -55,6 +79,12 @@ class ListedOrder(Struct, frozen=True):
     status: Word
     initial_count_fp: Amount
     fill_count_fp: Amount
+
+
+class OneOrder(Struct, frozen=True):
+    """GET /portfolio/orders/{order_id}."""
+
+    order: ListedOrder
 
 
 class OrderListing(Struct, frozen=True):

@@ -419,10 +419,12 @@ def test_exits_take_unless_they_are_to_rest():
     assert config.load(None, bot_exit="rest", bot_interval=5).patience == 30.0
 
 
-def test_real_orders_never_rest():
-    (problem,) = problems(**ARMED, bot_exit="rest", bot_interval=5)
+def test_real_orders_rest_only_if_they_are_looked_after_often():
+    assert config.load(None, **ARMED, bot_exit="rest", bot_interval=5).patience == 30.0
 
-    assert "BOT_EXIT: 'rest' is for paper: real orders only take. Set BOT_EXIT=take" in problem
+    slow = {"bot_exit": "rest", "bot_interval": 60, "bot_exit_patience": 90}
+    (problem,) = problems(**ARMED, **slow)
+    assert "BOT_EXIT: 'rest' needs BOT_INTERVAL (60) to be at most 40 in live mode" in problem
 
 
 def test_what_rests_longer_unseen_than_it_may_wait_is_refused():

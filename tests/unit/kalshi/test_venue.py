@@ -20,8 +20,8 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
+from bot.kalshi.trading.order_lookup import REMEMBERED_ORDERS, SEND_WITHIN
 from bot.kalshi.trading.requests import KalshiTrading
-from bot.kalshi.trading.venue import REMEMBERED_ORDERS, SEND_WITHIN
 from bot.ports.exchange import ExchangeError
 from bot.sim.engine.orders import TimeInForce
 from bot.sim.faults.kinds import KINDS
@@ -287,7 +287,7 @@ async def test_fills_may_be_archived_before_their_order_is():
         live.clock.pass_by(30 * 86_400)
         assert listed is not None
 
-        ended = await live.venue._ended(wish, listed)
+        ended = await live.venue._lookup.ended(wish, listed)
 
         assert await live.trading.fills(listed.order_id) == []
         assert isinstance(ended, Execution)
@@ -372,7 +372,7 @@ async def test_an_exchange_that_hangs_costs_only_so_much_patience():
     async with stand() as live:
         live.fail(kind="hang", route="GET /portfolio/*", delay=60)
         live.fail(kind="error_after", route=CREATE, count=1)
-        live.venue._polling = replace(live.venue._polling, total=0.05)
+        live.venue._lookup._polling = replace(live.venue._lookup._polling, total=0.05)
 
         found = await live.submit(buying())
 
@@ -452,7 +452,7 @@ async def test_a_wrong_key_opens_no_term():
 )
 async def test_an_order_that_cannot_be_said_is_not_sent(wish, why):
     async with stand() as live:
-        ended = await live.venue._after(wish, await _refusal(live, wish))
+        ended = await live.venue._lookup.after(wish, await _refusal(live, wish))
 
         assert isinstance(ended, Execution)
         assert ended.status is OrderStatus.ERROR
@@ -540,7 +540,7 @@ async def test_another_order_of_that_client_order_id_is_not_taken_for_it(changed
 
 
 async def test_only_so_many_names_are_remembered(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.venue.REMEMBERED_ORDERS", 2)
+    monkeypatch.setattr("bot.kalshi.trading.order_lookup.REMEMBERED_ORDERS", 2)
     async with stand() as live:
         for name in ("c-1", "c-2", "c-3"):
             await live.trade(buying("1", name=name))

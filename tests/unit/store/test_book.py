@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import CycleStarted, OrderEnded
+from bot.core.events import CycleStarted, OrderEnded, OrderFilled
 from bot.core.market.orders import Execution, OrderStatus
 from bot.ports.persistence import CommitBatch, CommittedChanges, StateRecord, StoreError
 from bot.store import reading, rows
@@ -41,6 +41,18 @@ async def test_an_order_that_was_written_down_waits_for_its_fate(led):
     checkpoint = await led.checkpoint()
 
     assert checkpoint.unresolved == (order(2), order(3))
+
+
+async def test_what_is_booked_of_an_order_in_doubt_is_read_with_it(led):
+    (fill,) = filled(order(1)).execution.fills
+    for number in (1, 2):
+        await led.store.intend(order(number))
+    await led.commit(OrderFilled(NOON, order(1), "o-1", (fill,), Decimal(1)), filled(order(2)))
+
+    checkpoint = await led.checkpoint()
+
+    assert checkpoint.unresolved == (order(1),)
+    assert checkpoint.booked == {"c-1": {fill.fill_id}}
 
 
 async def test_an_order_may_be_written_down_again_but_not_another_of_its_name(led):

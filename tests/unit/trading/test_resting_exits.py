@@ -248,7 +248,7 @@ async def test_a_stop_takes_it_out_beside_the_loop():
     events = await backend.trader.resolve_in_doubt(backend.at)
 
     (ended,) = only(events, OrderEnded)
-    assert ended.execution.error == "withdrawn: the bot is stopped"
+    assert ended.execution.error == "withdrawn: the bot is being stopped"
     assert backend.position() == 100
 
 
