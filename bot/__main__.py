@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from bot.cli.errors import CommandError
@@ -75,13 +76,29 @@ def main(argv: Sequence[str], commands: Mapping[str, CliCommand] = COMMANDS) -> 
         sys.stderr.write(f"{name}: {error}\n")
         return 1
     except BrokenPipeError:
-        # Whoever read has enough, such as `head`. The interpreter must not try once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has enough, such as `head`.
+        _write_no_more()
         return CUT_OFF
+    except OSError as error:
+        # A full disk, a folder that may not be written to, a socket that is taken.
+        _write_no_more()
+        sys.stderr.write(f"{name}: {_in_words(error)}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"{name}: stopped\n")
         return INTERRUPTED
     return code
+
+
+def _write_no_more() -> None:
+    """What could not be written is not to be tried once more as the interpreter ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _in_words(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _function(entry: str) -> Callable[[list[str]], int]:

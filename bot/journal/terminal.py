@@ -4,11 +4,23 @@
 """
 
 import io
+import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
 
 def spell_out() -> None:
-    """From now on spell out by its number what stdout and stderr cannot encode."""
+    """From now on spell out by its number what stdout and stderr cannot encode.
+
+    A program that was given no stdout has one all the same, which leads nowhere.
+    """
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")

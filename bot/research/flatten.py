@@ -36,8 +36,11 @@ def main(argv: Sequence[str]) -> int:
     """Write the arrays beside each model of a folder, and their fingerprints on the cards."""
     parser = argparse.ArgumentParser(prog="python -m bot flat-model", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=MODELS)
-    failed = 0
-    for path in sorted(parser.parse_args(argv).folder.glob("*.pkl")):
+    failed, folder = 0, parser.parse_args(argv).folder
+    if not (models := sorted(folder.glob("*.pkl"))):
+        sys.stderr.write(f"{folder}: there is no model (*.pkl) in it\n")
+        return 1
+    for path in models:
         try:
             size = beside(path)
         except (CardError, ValueError) as error:

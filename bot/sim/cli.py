@@ -93,7 +93,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments. A wrong one leaves with SystemExit(2)."""
     parser = argparse.ArgumentParser(prog="kalshi-sim", description=__doc__)
     add = parser.add_argument
-    add("--port", type=int, default=8090, help="where to listen on this machine; 0 picks one")
+    add("--port", type=_port, default=8090, help="where to listen on this machine; 0 picks one")
     add("--seed", type=int, default=7, help="the same seed gives the same world")
     add("--tape", type=Path, help="show these recorded books instead of a made-up world")
     add("--keys", type=Path, help="file for the API key that may trade: JSON, readable by you only")
@@ -105,6 +105,12 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     add("--limit-public", action="store_true", help="limit unsigned reads too")
     add("--faults", type=_schedule, default=FaultSchedule(), help="a script of faults to fail by")
     return parser.parse_args(argv)
+
+
+def _port(text: str) -> int:
+    if not 0 <= (port := int(text)) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65,535")
+    return port
 
 
 def _speed(text: str) -> float:

@@ -45,7 +45,7 @@ def kill(argv: list[str]) -> int:
 def close(argv: list[str]) -> int:
     """Close one position."""
     parser = options.parser("close", "Close one position, whatever the model says.")
-    parser.add_argument("ticker", metavar="TICKER", help="the market")
+    parser.add_argument("ticker", type=options.named, metavar="TICKER", help="the market")
     return _closed(parser, argv)
 
 
@@ -74,7 +74,8 @@ def _closed(parser: argparse.ArgumentParser, argv: list[str]) -> int:
 async def _close(bot: BotClient, asked: argparse.Namespace) -> int:
     if sys.stdin.isatty() and not asked.yes:
         await _confirm(bot, asked.ticker)
-    path = f"/positions/{quote(asked.ticker, safe='')}/close" if asked.ticker else "/bot/flatten"
+    everything = asked.ticker is None
+    path = "/bot/flatten" if everything else f"/positions/{quote(asked.ticker, safe='')}/close"
     return _report(await bot.post(path), asked)
 
 
@@ -82,7 +83,7 @@ async def _confirm(bot: BotClient, ticker: str | None) -> None:
     """Ask whoever sits at the terminal. Raises CommandError unless the answer is yes."""
     mode = (await bot.get("/bot/status"))["mode"]
     money = "paper" if mode == "paper" else "REAL MONEY"
-    what = plain(ticker) if ticker else "ALL positions, and enter nothing until resume"
+    what = plain(ticker) if ticker is not None else "ALL positions, and enter nothing until resume"
     sys.stderr.write(f"Close {what}, at {bot.url} ({money})? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -108,7 +108,8 @@ async def connected(settings: Settings) -> AsyncIterator[BotClient]:
     """The bot that these settings mean."""
     url = settings.service_url
     token = settings.api_token or settings.api_read_token
-    headers = {"Authorization": f"Bearer {token.get_secret_value().strip()}"} if token else {}
+    brought = f"Bearer {token.get_secret_value().strip()}".encode() if token else b""
+    headers = {b"Authorization": brought} if token else {}
     # No proxy knows the way back to this machine.
     way = DIRECT if is_loopback(urlsplit(url).hostname or "") else settings.outbound
     async with httpx.AsyncClient(

@@ -18,9 +18,18 @@ Work = Callable[[BotClient, argparse.Namespace], Awaitable[int]]
 def parser(command: str, description: str) -> argparse.ArgumentParser:
     """The arguments that all of them take."""
     made = argparse.ArgumentParser(prog=f"python -m bot {command}", description=description)
-    made.add_argument("--url", help="the bot (BOT_URL; if neither is given, HOST and PORT)")
+    made.add_argument(
+        "--url", type=named, help="the bot (BOT_URL; if neither is given, HOST and PORT)"
+    )
     made.add_argument("--json", action="store_true", help="print what the bot answers as JSON")
     return made
+
+
+def named(text: str) -> str:
+    """What is named; an unset variable of a shell names nothing, and must not mean a default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text.strip()
 
 
 def whole_number(text: str) -> int:
@@ -33,7 +42,7 @@ def whole_number(text: str) -> int:
 
 def run(options: argparse.Namespace, work: Work) -> int:
     """Do it with the bot that is meant; the exit code. Raises CommandError, SettingsError."""
-    settings = config.load(**({"bot_url": options.url} if options.url else {}))
+    settings = config.load(**({"bot_url": options.url} if options.url is not None else {}))
     _warn_of_open_way(settings)
     return asyncio.run(_connected(settings, options, work))
 

@@ -17,6 +17,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> dict[str, CliCommand]:
         "no tape": TapeError("a.parquet: no such tape"),
         "settings": SettingsError(["PORT='x': must be a number", "BOT_INTERVAL=0: too small"]),
         "exchange": ExchangeError("GET /markets: timed out"),
+        "disk": PermissionError(13, "Permission denied", "/data/out.csv"),
         "ctrl-c": KeyboardInterrupt(),
         "defect": ZeroDivisionError(),
     }
@@ -48,6 +49,7 @@ def test_a_command_gets_the_arguments_after_it_and_gives_the_exit_code(
         ("no tape", 1, "count: a.parquet: no such tape\n"),
         ("settings", 1, "count: PORT='x': must be a number\nBOT_INTERVAL=0: too small\n"),
         ("exchange", 1, "count: GET /markets: timed out\n"),
+        ("disk", 1, "count: /data/out.csv: Permission denied\n"),
         ("ctrl-c", 130, "count: stopped\n"),
     ],
 )

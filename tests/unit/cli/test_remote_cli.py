@@ -329,6 +329,25 @@ def test_close_and_flatten_tell_done_from_not_yet(bot, world):
     assert bot("flatten")[:2] == (0, "flat, entries stopped until POST /bot/resume\n")
 
 
+@pytest.mark.parametrize("name", ["", " ", "\t"], ids=["empty", "blank", "tab"])
+def test_no_market_named_is_not_all_of_them(bot, world, name):
+    holding(world, "KXA")
+
+    # What a shell makes of "$TICKER" where that is not set.
+    with pytest.raises(SystemExit) as ended:
+        bot("close", "--yes", name)
+
+    assert ended.value.code == 2
+    assert world.exits.asked == []
+
+
+def test_an_empty_address_is_not_the_bot_of_this_machine(bot, world):
+    with pytest.raises(SystemExit) as ended:
+        bot("stop", "--url", "")
+
+    assert ended.value.code == 2
+
+
 @pytest.mark.parametrize(("answer", "sent"), [("y\n", ["KXA"]), ("\n", []), ("no\n", [])])
 def test_a_terminal_is_asked_first_and_told_whose_money_it_is(
     bot, world, monkeypatch, answer, sent
@@ -369,6 +388,7 @@ def test_what_the_bot_refuses_is_said_in_its_words(bot):
     [
         ({}, 4, "wants a token: set API_TOKEN"),
         ({"API_TOKEN": "another token altogether"}, 4, "refused the token: set API_TOKEN"),
+        ({"API_TOKEN": "töken-with-an-umlaut"}, 4, "refused the token: set API_TOKEN"),
         ({"API_READ_TOKEN": READ_TOKEN}, 4, "This token may read only"),
         ({"API_TOKEN": TOKEN}, 0, ""),
     ],
@@ -409,6 +429,25 @@ def test_a_reader_that_goes_away_is_no_defect():
         os.close(writing)
 
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("argv", [["positions"], ["status", "--json"]], ids=["table", "json"])
+def test_an_answer_that_cannot_be_written_is_no_defect(argv):
+    command = [sys.executable, "-m", "bot", *argv]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"{argv[0]}: No space left on device\n"
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_command_may_have_no_stdout_at_all():
+    command = f"{sys.executable} -m bot positions >&-"
+    done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_database_that_is_away_is_unavailable(bot, world):

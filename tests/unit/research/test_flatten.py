@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bot.model.flat import Trees, TreeShape, TreesShape, estimator
-from bot.research.flatten import CLOSE, flattened
+from bot.research.flatten import CLOSE, flattened, main
 
 COLUMNS = 5
 
@@ -96,3 +96,8 @@ def test_trees_that_no_row_gets_through_are_refused(change, why):
 
     with pytest.raises(ValueError, match=why):
         Trees(TreesShape(0.0, [tree]))
+
+
+def test_a_folder_without_models_is_told(tmp_path, capsys):
+    assert main([str(tmp_path / "none")]) == 1
+    assert "there is no model (*.pkl) in it" in capsys.readouterr().err

@@ -49,6 +49,8 @@ async def test_the_key_in_the_file_trades_for_a_member_with_cash_on_every_shard(
         ["--tier", "gold"],
         ["--key-kind", "dsa"],
         ["--port", "high"],
+        ["--port", "70000"],
+        ["--port", "-1"],
     ],
 )
 def test_a_wrong_argument_is_told_before_anything_is_served(argv, capsys):
