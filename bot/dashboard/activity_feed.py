@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from bot.core.account.round_trips import in_words
@@ -24,7 +23,8 @@ from bot.core.events import (
 )
 from bot.core.folding import about
 from bot.core.market.money import cents, measured, whole_cents
-from bot.core.market.orders import Order, OrderStatus
+from bot.core.market.order_text import order_notice, outcome_notice, refusal_notice, size_notice
+from bot.core.market.orders import OrderStatus
 from bot.dashboard.notices import NoticeBuffer
 from bot.dashboard.timeline import TimelineBuffer
 from bot.ports.persistence import Checkpoint, CommittedChanges
@@ -118,7 +118,7 @@ def _whale_entry(event: WhaleSeen) -> TimelineView:
 
 def _opened(event: PositionOpened) -> TimelineView:
     held = "long" if event.size > 0 else "short"
-    details = f"{held} {_size(abs(event.size))} @ {cents(event.price):g}c"
+    details = f"{held} {size_notice(abs(event.size))} @ {cents(event.price):g}c"
     return TimelineView(
         timestamp=event.at.isoformat(), type="OPEN", ticker=event.ticker, details=details
     )
@@ -137,7 +137,7 @@ def _regime(event: RegimeChanged) -> TimelineView:
 
 
 def _refused(event: OrderRefused) -> NoticeView:
-    message = f"{_order_text(event.order)} refused: {event.reason}"
+    message = refusal_notice(event.order, event.reason)
     return _notice(event.at, "REFUSED", message, event.order.ticker)
 
 
@@ -155,7 +155,7 @@ def noted(event: Noted) -> NoticeView:
 
 
 def _unresolved(event: OrderUnresolved) -> NoticeView:
-    message = f"{_order_text(event.order)} may have traded: {event.reason}"
+    message = f"{order_notice(event.order)} may have traded: {event.reason}"
     return _notice(event.at, "ORDER_UNRESOLVED", message, event.order.ticker)
 
 
@@ -165,7 +165,7 @@ def _failed(event: FetchFailed) -> NoticeView:
 
 def _settled(event: MarketSettled) -> NoticeView:
     message = (
-        f"{_size(event.size)} contracts paid {event.payout:f} dollars each, "
+        f"{size_notice(event.size)} contracts paid {event.payout:f} dollars each, "
         f"realised {event.realised:+z.2f} dollars"
     )
     return _notice(event.at, "SETTLED", message, event.ticker)
@@ -175,10 +175,8 @@ def _ended(event: OrderEnded) -> NoticeView | None:
     done = event.execution
     if done.status is OrderStatus.FILLED:
         return None
-    message = f"{_order_text(done.order)} {done.status}, {_size(done.filled)} filled"
-    message += f": {done.error}" if done.error else ""
     kind: NoticeKind = "PARTLY_FILLED" if done.fills else "ORDER_FAILED"
-    return _notice(event.at, kind, message, done.order.ticker)
+    return _notice(event.at, kind, outcome_notice(done), done.order.ticker)
 
 
 def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = None) -> NoticeView:
@@ -191,14 +189,6 @@ def _notice(at: datetime, kind: NoticeKind, message: str, ticker: str | None = N
         count=1,
         first_timestamp=when,
     )
-
-
-def _order_text(order: Order) -> str:
-    return f"{order.side} {_size(order.size)} @ {cents(order.limit):g}c"
-
-
-def _size(contracts: Decimal) -> str:
-    return f"{measured(contracts):,.10g}"
 
 
 #: One line for each event that people are shown; the function makes its view, or none.

@@ -23,7 +23,8 @@ from bot.core.events import (
     OrderUnresolved,
     SignalMade,
 )
-from bot.core.market.orders import Execution, Order
+from bot.core.market.order_text import order_text, outcome_text
+from bot.core.market.orders import Order
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 from bot.ports.view_faults import ViewFaults
@@ -122,7 +123,7 @@ class DecisionLog:
             case OrderUnresolved(order=order, reason=reason):
                 self._came(order.client_order_id, f"not known yet: {reason}")
             case OrderEnded(execution=execution):
-                self._came(execution.order.client_order_id, _outcome(execution))
+                self._came(execution.order.client_order_id, outcome_text(execution))
             case CycleStarted(number=number):
                 # What a pass that broke off decided is worth as much as any other.
                 self._finish()
@@ -174,12 +175,12 @@ class DecisionLog:
         about = (signal.at, ticker, signal.score, direction, signal.action)
         if refused := self._refusals.get(ticker):
             refusal = RefusalView(refused.rule, _float(refused.value), _float(refused.limit))
-            order_text = _order_text(refused.order)
-            return _Decision(*about, refused.reason, order=order_text, refusal=refusal)
+            asked = order_text(refused.order)
+            return _Decision(*about, refused.reason, order=asked, refusal=refusal)
         if order := self._orders.get(ticker):
             name = order.client_order_id
             return _Decision(
-                *about, signal.reason, name, _order_text(order), self._outcomes.get(name)
+                *about, signal.reason, name, order_text(order), self._outcomes.get(name)
             )
         if stop := signal.stop:
             refusal = RefusalView(stop.rule, _float(stop.value), _float(stop.limit))
@@ -206,27 +207,6 @@ def _view(decision: _Decision, number: int) -> DecisionView:
         outcome=decision.outcome,
         refusal=decision.refusal,
     )
-
-
-def _order_text(order: Order) -> str:
-    return f"{order.side} {_plain(order.size)} @ {_price(order.limit)}"
-
-
-def _outcome(execution: Execution) -> str:
-    words = [execution.status.value]
-    if execution.average_price is not None:
-        words.append(f"{_plain(execution.filled)} @ {_price(execution.average_price)}")
-    return " ".join(words) + (f": {execution.error}" if execution.error else "")
-
-
-def _price(dollars: Decimal) -> str:
-    """Cents with two digits behind the point, or as many more (to six) as there are."""
-    exact = round(dollars * 100, 6)
-    return max(f"{exact:.2f}", _plain(exact), key=len)
-
-
-def _plain(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
 
 
 def _float(number: Decimal | float | None) -> float | None:

@@ -23,6 +23,7 @@ from bot.core.events import (
     WhaleSeen,
 )
 from bot.core.market.money import ZERO, Contracts, Dollars
+from bot.core.market.order_text import in_cents
 from bot.core.market.orders import OrderStatus
 
 Row = tuple[str, ...]
@@ -132,18 +133,6 @@ def cell(text: str) -> str:
     """
     safe = plain(text)
     return f"'{safe}" if safe.startswith(_FORMULA_STARTS) else safe
-
-
-def in_cents(price: Dollars | float | None) -> str:
-    """A price in cents with two digits, four where it needs them; empty without a price.
-
-    >>> in_cents(0.525), in_cents(0.00025)
-    ('52.50', '0.0250')
-    """
-    if price is None:
-        return ""
-    digits = f"{price * 100:.4f}"
-    return digits[:-2] if digits.endswith("00") else digits
 
 
 #: The events of a cycle share few moments, and a moment's text costs more than looking it up.

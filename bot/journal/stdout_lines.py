@@ -36,10 +36,10 @@ from bot.core.events import (
     WhaleEnded,
     WhaleSeen,
 )
-from bot.core.market.money import ZERO, Contracts
-from bot.core.market.orders import Order, OrderStatus
+from bot.core.market.money import ZERO
+from bot.core.market.order_text import in_cents, order_text, plain_size, size_text, traded_text
+from bot.core.market.orders import OrderStatus
 from bot.core.model.fill_markouts import HORIZONS
-from bot.journal.csv_rows import in_cents
 from bot.journal.json_fields import CycleFields
 from bot.journal.repeats import Repeat, Repeats
 
@@ -107,11 +107,11 @@ def _signal(event: SignalMade) -> str:
 
 def _submitted(event: OrderSubmitted) -> str:
     reason = f" | {event.reason}" if event.reason else ""
-    return f"TRADE | SUBMITTED | {event.order.ticker} | {_order_text(event.order)}{reason}"
+    return f"TRADE | SUBMITTED | {event.order.ticker} | {order_text(event.order)}{reason}"
 
 
 def _refused(event: OrderRefused) -> str:
-    return f"REFUSED | {event.order.ticker} | {_order_text(event.order)} | {event.reason}"
+    return f"REFUSED | {event.order.ticker} | {order_text(event.order)} | {event.reason}"
 
 
 def _stopped(event: EntriesStopped) -> str:
@@ -128,37 +128,37 @@ def _noted(event: Noted) -> str:
 
 def _unresolved(event: OrderUnresolved) -> str:
     order = event.order
-    return f"TRADE | UNRESOLVED | {order.ticker} | {_order_text(order)} | {event.reason}"
+    return f"TRADE | UNRESOLVED | {order.ticker} | {order_text(order)} | {event.reason}"
 
 
 def _rested(event: OrderRested) -> str:
-    order = _order_text(event.order)
-    return f"TRADE | RESTING | {event.order.ticker} | {order} | {_size(event.ahead)} ahead"
+    order = order_text(event.order)
+    return f"TRADE | RESTING | {event.order.ticker} | {order} | {size_text(event.ahead)} ahead"
 
 
 def _filled(event: OrderFilled) -> str:
     order, size = event.order, sum((fill.size for fill in event.fills), ZERO)
-    traded = f"{order.side} {_plain_size(size)} @ {in_cents(order.limit)}"
+    traded = traded_text(order.side, size, order.limit)
     status = OrderStatus.PARTIALLY_FILLED.upper()
-    return f"TRADE | {status} | {order.ticker} | {traded} | {_size(event.left)} rest on"
+    return f"TRADE | {status} | {order.ticker} | {traded} | {size_text(event.left)} rest on"
 
 
 def _ended(event: OrderEnded) -> str:
     done = event.execution
     price = done.average_price
     traded = (
-        _order_text(done.order)
+        order_text(done.order)
         if price is None
-        else f"{done.order.side} {_size(done.filled)} @ {in_cents(price)}"
+        else f"{done.order.side} {size_text(done.filled)} @ {in_cents(price)}"
     )
     error = f" | {done.error}" if done.error else ""
     if done.expected is not None:
-        error += f" | expected queue: {done.expected:g} of {_plain_size(done.order.size)}"
+        error += f" | expected queue: {done.expected:g} of {plain_size(done.order.size)}"
     return f"TRADE | {done.status.upper()} | {done.order.ticker} | {traded}{error}"
 
 
 def _opened(event: PositionOpened) -> str:
-    return f"OPENED | {event.ticker} | {_size(event.size)} @ {in_cents(event.price)}"
+    return f"OPENED | {event.ticker} | {size_text(event.size)} @ {in_cents(event.price)}"
 
 
 def _closed(event: PositionClosed) -> str:
@@ -167,7 +167,7 @@ def _closed(event: PositionClosed) -> str:
 
 def _settled(event: MarketSettled) -> str:
     return (
-        f"SETTLED | {event.ticker} | {_size(event.size)} contracts"
+        f"SETTLED | {event.ticker} | {size_text(event.size)} contracts"
         f" paid {in_cents(event.payout)} | realized={event.realised:z.2f}"
     )
 
@@ -175,7 +175,7 @@ def _settled(event: MarketSettled) -> str:
 def _whale(event: WhaleSeen) -> str:
     whale = event.whale
     return (
-        f"WHALE | {whale.type} | {whale.ticker} | size={_size(whale.size)}"
+        f"WHALE | {whale.type} | {whale.ticker} | size={size_text(whale.size)}"
         f" @ {in_cents(whale.price)} | imb={whale.imbalance_strength * 100:.1f}%"
     )
 
@@ -183,7 +183,7 @@ def _whale(event: WhaleSeen) -> str:
 def _whale_ended(event: WhaleEnded) -> str:
     ending = event.ending
     return (
-        f"WHALE ENDED | {ending.ticker} | {ending.side} | {_size(ending.size)}"
+        f"WHALE ENDED | {ending.ticker} | {ending.side} | {size_text(ending.size)}"
         f" @ {in_cents(ending.price)} | {ending.fate} after {ending.lifetime:.0f} s"
     )
 
@@ -211,19 +211,7 @@ def _graded(event: PredictionGraded) -> str:
 def _marked_out(event: FillMarkedOut) -> str:
     known = zip(HORIZONS, event.markouts, strict=True)
     after = [f"{s:g} s {'none' if move is None else f'{move:+.2f} c'}" for s, move in known]
-    return f"MARKOUT | {event.ticker} | {event.kind} {_size(event.size)} | {', '.join(after)}"
-
-
-def _order_text(order: Order) -> str:
-    return f"{order.side} {_plain_size(order.size)} @ {in_cents(order.limit)}"
-
-
-def _size(contracts: Contracts) -> str:
-    return f"{contracts:z,.2f}".removesuffix(".00")
-
-
-def _plain_size(contracts: Contracts) -> str:
-    return _size(contracts).replace(",", "")
+    return f"MARKOUT | {event.ticker} | {event.kind} {size_text(event.size)} | {', '.join(after)}"
 
 
 def _signal_level(event: SignalMade) -> int:

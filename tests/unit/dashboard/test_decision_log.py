@@ -151,7 +151,7 @@ async def test_a_rule_without_numbers_has_none():
     await room.go(1, signal("A", NOON), OrderRefused(NOON, wish, "killed by hand", "kill"))
 
     (view,) = room.of("A")
-    assert (view.direction, view.order) == ("SELL", "sell 12.5 @ 12.3456")
+    assert (view.direction, view.order) == ("SELL", "sell 12.50 @ 12.3456")
     assert view.refusal is not None
     assert (view.refusal.value, view.refusal.limit) == (None, None)
 
@@ -159,7 +159,7 @@ async def test_a_rule_without_numbers_has_none():
 FILLS = (fill(Side.BUY, 60, "0.52"), fill(Side.BUY, 30, "0.53"))
 OUTCOMES = [
     (OrderStatus.FILLED, FILLS[:1], "", "filled 60 @ 52.00"),
-    (OrderStatus.PARTIALLY_FILLED, FILLS, "no more", "partially_filled 90 @ 52.333333: no more"),
+    (OrderStatus.PARTIALLY_FILLED, FILLS, "no more", "partially_filled 90 @ 52.3333: no more"),
     (OrderStatus.CANCELED, (), "", "canceled"),
     (OrderStatus.ERROR, (), "HTTP 409", "error: HTTP 409"),
 ]

@@ -42,12 +42,13 @@ from bot.core.events import (
     RegimeChanged,
     WhaleEnded,
 )
+from bot.core.market.order_text import in_cents
 from bot.core.market.orders import OrderStatus
 from bot.core.model.fill_markouts import FillKind
 from bot.core.signals.regime import RegimeName
 from bot.journal import stdout_lines
 from bot.journal.csv_rotation import Part, RotatedParts
-from bot.journal.csv_rows import LOGS, cell, in_cents, plain
+from bot.journal.csv_rows import LOGS, cell, plain
 from logging_utils import CsvJournal, LogStats
 from tests.support.journals import (
     ENDING,
