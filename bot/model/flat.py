@@ -5,7 +5,7 @@ and explained; read by the service, which then starts a second sooner and 70 MB 
 """
 
 from collections.abc import Sequence
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -15,9 +15,11 @@ from bot.core.market.orderbook import Floats
 
 #: Leaves of a tree that a mask has room for.
 MOST_LEAVES: Final = 64
-#: Rows scored at once: what is compared for them stays in the processor's cache.
-_ROWS: Final = 128
-_Masks: TypeAlias = NDArray[np.unsignedinteger]
+#: Rows scored at once: what is left of their trees stays in the processor's cache.
+_ROWS: Final = 1_024
+_Mask: TypeAlias = np.unsignedinteger[Any]
+_Masks: TypeAlias = NDArray[_Mask]
+_Kind: TypeAlias = type[_Mask]
 
 
 class TreeShape(msgspec.Struct, frozen=True):
@@ -80,11 +82,12 @@ class FlatModel(msgspec.Struct, frozen=True):
 
 
 class Trees:
-    """Boosted trees, all splits of all trees at once.
+    """Boosted trees, all of them at once.
 
     Instead of walking down, every split that a row fails crosses out the leaves to its left; the
     first leaf that remains is the one the walk would have ended in (Lucchese et al., QuickScorer,
-    SIGIR 2015).
+    SIGIR 2015). The splits of one column that a value fails follow from its place among their
+    thresholds, so what they cross out together is looked up.
     """
 
     def __init__(self, shape: TreesShape) -> None:
@@ -92,16 +95,15 @@ class Trees:
         split = [tree for tree in shape.trees if tree.features]
         single = [tree.values[0] for tree in shape.trees if not tree.features]
         self._baseline = shape.baseline + sum(single)
-        self._features = np.array([f for tree in split for f in tree.features], dtype=np.intp)
-        self._thresholds = np.array([[t] for tree in split for t in tree.thresholds], dtype=float)
-        self._nan_left = np.array([[n] for tree in split for n in tree.nan_left], dtype=bool)
-        masks = np.array([[m] for tree in split for m in tree.leaves], dtype=np.uint64)
-        self._masks: _Masks = masks.astype(_kind(max((len(t.values) for t in split), default=1)))
-        self._starts = np.cumsum([0, *(len(tree.features) for tree in split)])[:-1]
+        _refuse_odd(shape.trees)
+        kind = _kind(max((len(tree.values) for tree in split), default=1))
+        self._columns = [
+            _Column(column, splits, len(split), kind)
+            for column, splits in _by_column(split).items()
+        ]
         offsets = np.cumsum([0, *(len(tree.values) for tree in split)])[:-1]
         self._offsets = offsets[:, None]
         self._values = np.array([v for tree in split for v in tree.values], dtype=float)
-        _refuse_odd(shape.trees)
 
     def predict_proba(self, features: Floats, /) -> Floats:
         """Shape (N, 2): the second column is P(YES goes up)."""
@@ -110,19 +112,71 @@ class Trees:
         return _both(np.concatenate(odds) if odds else np.empty(0))
 
     def _log_odds(self, rows: Floats) -> Floats:
-        if not len(self._starts):
+        if not self._columns:
             return np.full(len(rows), self._baseline)
-        read = rows.T[self._features]
-        goes_left = read <= self._thresholds
-        if (unknown := np.isnan(read)).any():
-            goes_left |= unknown & self._nan_left
-        crossed = np.where(goes_left, ~self._masks.dtype.type(0), self._masks)
-        remaining: _Masks = np.bitwise_and.reduceat(crossed, self._starts, axis=0)
-        # The lowest bit alone is a power of two, and its exponent the number of the leaf.
-        lowest = (remaining & (~remaining + remaining.dtype.type(1))).astype(np.float64)
-        leaf = np.frexp(lowest)[1] - 1 + self._offsets
-        total: Floats = np.add.reduce(self._values[leaf], axis=0, initial=self._baseline)
+        remaining = self._columns[0].remaining(rows)
+        for column in self._columns[1:]:
+            remaining &= column.remaining(rows)
+        leaf = _lowest_bit(remaining.T) + self._offsets
+        # Added up tree by tree, as scikit-learn does.
+        total: Floats = np.add.reduce(self._values.take(leaf), axis=0, initial=self._baseline)
         return total
+
+
+class _Split(NamedTuple):
+    """A split of tree `tree`: see `TreeShape`."""
+
+    tree: int
+    threshold: float
+    nan_left: bool
+    leaves: int
+
+
+class _Column:
+    """The splits of all trees that read one column, by how many of their thresholds it exceeds."""
+
+    def __init__(self, column: int, splits: Sequence[_Split], trees: int, kind: _Kind) -> None:
+        self._column = column
+        tree, threshold, nan_left = map(
+            np.array, zip(*(split[:3] for split in splits), strict=True)
+        )
+        masks = np.array([split.leaves for split in splits], np.uint64).astype(kind)
+        self._thresholds, place = np.unique(threshold, return_inverse=True)
+        # A row for each place among the thresholds, and a last one for NaN.
+        shape = len(self._thresholds) + 2, trees
+        self._masks: _Masks = np.full(shape, np.iinfo(kind).max, kind)
+        np.bitwise_and.at(self._masks, (place + 1, tree), masks)
+        np.bitwise_and.accumulate(self._masks[:-1], axis=0, out=self._masks[:-1])
+        np.bitwise_and.at(self._masks[-1], tree[~nan_left], masks[~nan_left])
+
+    def remaining(self, rows: Floats) -> _Masks:
+        """The leaves left of each tree, (N, trees), as far as this column says."""
+        values = rows[:, self._column]
+        places = self._thresholds.searchsorted(values)
+        places[np.isnan(values)] = len(self._masks) - 1
+        return self._masks.take(places, axis=0)
+
+
+def _by_column(trees: Sequence[TreeShape]) -> dict[int, list[_Split]]:
+    found: dict[int, list[_Split]] = {}
+    for tree, shape in enumerate(trees):
+        splits = zip(shape.thresholds, shape.nan_left, shape.leaves, strict=True)
+        for column, split in zip(shape.features, splits, strict=True):
+            found.setdefault(column, []).append(_Split(tree, *split))
+    return found
+
+
+#: The lowest bit of each byte; of 0, which has none, nothing is asked.
+_LOWEST: Final = np.array([(byte & -byte).bit_length() - 1 for byte in range(256)])
+
+
+def _lowest_bit(masks: _Masks) -> NDArray[np.intp]:
+    """The number of the first leaf that is left."""
+    if masks.dtype == np.uint8:
+        return _LOWEST.take(masks)
+    # The lowest bit alone is a power of two, which has its number as exponent.
+    alone = (masks & (~masks + masks.dtype.type(1))).astype(np.float64)
+    return np.frexp(alone)[1].astype(np.intp) - 1
 
 
 class Linear:
@@ -143,8 +197,8 @@ def estimator(shape: Shape) -> Trees | Linear:
     return Trees(shape) if isinstance(shape, TreesShape) else Linear(shape)
 
 
-def _kind(leaves: int) -> type[np.unsignedinteger]:
-    """The narrowest masks with a bit for each leaf: there is one for every split and row."""
+def _kind(leaves: int) -> _Kind:
+    """The narrowest masks with a bit for each leaf: there is one for every tree and row."""
     kinds = (np.uint8, np.uint16, np.uint32, np.uint64)
     return next(kind for kind in kinds if leaves <= np.iinfo(kind).bits or kind is np.uint64)
 

@@ -1,8 +1,7 @@
 """Every book of a tape scored in batches: all that decisions need, without whales and regimes.
 
-A feature with memory depends on its own market's past alone, so the k-th books of all markets are
-measured together. What a book shows by itself is measured for the whole tape at once. The scores
-are those of a replay, bit for bit; a test compares them.
+What a book shows by itself, and what an average takes in of it, is measured for the whole tape at
+once. The scores are those of a replay, bit for bit; a test compares them.
 """
 
 from collections.abc import Iterator
@@ -13,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.core.market.orderbook import Books, Floats
-from bot.core.signals import feature_state, features, regime, strategy
+from bot.core.signals import features, regime, strategy
+from bot.core.signals.feature_state import bbo, histories
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.ports.exchange import Scorer
-from bot.tape.reader import Rows, Tape, market_numbers, transposed
+from bot.tape.reader import Rows, Tape, market_numbers
 
 #: Books measured in one piece: enough to be fast, few enough to stay in the cache of a core.
 _PIECE: Final = 20_000
@@ -51,7 +51,7 @@ def scored(tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates) -> 
     """What the model says of every book of a tape."""
     books = tape.books
     markets = market_numbers(books.tickers)
-    measured = features.completed(_static_features(tape), _history(books, markets))
+    measured = features.completed(_static_features(tape), histories(bbo(books), markets))
     predicted = scorer.predict(measured, books.tickers)
     observations = _observations(books, markets)
     fresh = np.zeros(len(books))
@@ -76,18 +76,6 @@ def _static_features(tape: Tape) -> Floats:
         for piece in _pieces(len(tape.books))
     ]
     return np.concatenate(parts)
-
-
-def _history(books: Books, markets: Rows) -> Floats:
-    """The features that compare with earlier books, shape (N, 8)."""
-    now = feature_state.bbo(books)
-    moved = np.empty((len(books), feature_state.HISTORY_COLUMNS))
-    memory = np.repeat(feature_state.blank(), markets.max() + 1)
-    for rows in transposed(books):
-        these = feature_state.BboHistory(*(column[rows] for column in now))
-        those = markets[rows]
-        moved[rows], memory[those] = feature_state.history(these, memory[those])
-    return moved
 
 
 def _observations(books: Books, markets: Rows) -> Floats:

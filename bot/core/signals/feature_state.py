@@ -2,10 +2,13 @@
 
 Rows of `FEATURE_ROW`, one per market, kept by the caller between observations; `blank` is a market
 never seen. Past prices are kept as averages that decay in seconds, so one function serves any
-cadence. Levels below the touch leave no trace here.
+cadence. Levels below the touch leave no trace here. `history` goes on from rows, one book of each
+market at a time; `histories` is the same for all books of a recording, to the last bit.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Books, Floats
 
 Rows = NDArray[np.void]
+T = TypeVar("T", Floats, float)
 
 #: Columns that `history` gives: three momenta, two order flows, imbalance, movement, gap.
 HISTORY_COLUMNS: Final = 8
@@ -21,7 +25,8 @@ HISTORY_COLUMNS: Final = 8
 MAX_GAP: Final = 180.0
 
 _BBO = ("seen_at", "bid", "ask", "bid_size", "ask_size")
-_FIELDS = (*_BBO, "since", "mid2", "mid10", "mid60", "flow2", "flow10", "imb10", "variance")
+_AVERAGES = ("mid2", "mid10", "mid60", "flow2", "flow10", "imb10", "variance")
+_FIELDS = (*_BBO, "since", *_AVERAGES)
 
 #: Seconds of history before its movement says how lively a market is.
 WARM_UP: Final = 10.0
@@ -60,20 +65,34 @@ def bbo(books: Books) -> BboHistory:
 
 def history(now: BboHistory, rows: Rows) -> tuple[Floats, Rows]:
     """The features that compare with earlier books, shape (N, 8), and the rows to remember."""
-    gap = np.maximum(now.seen_at - rows["seen_at"], 0.0)
+    last = BboHistory(*(rows[name] for name in _BBO))
+    gap = _gap(now, last)
     known = np.isfinite(now.bid + now.ask) & (gap <= MAX_GAP)
-    mid, before = _centred(now.bid, now.ask), _centred(rows["bid"], rows["ask"])
-    imb1 = imbalance(now.bid_size, now.ask_size)
-    after = _decayed(now, rows, gap, mid - before)
-    elapsed = now.seen_at - rows["since"]
-    elapsed[~(elapsed >= WARM_UP)] = np.nan
-    volatility = np.sqrt(after["variance"] / -np.expm1(-elapsed / 60.0))
-    moved = np.column_stack(
-        [mid - after[name] for name in ("mid2", "mid10", "mid60")]
-        + [after["flow2"], after["flow10"], imb1 - after["imb10"], volatility, gap]
-    )
+    after = _brought_forward([rows[name] for name in _AVERAGES], _inputs(now, last, gap))
+    moved = _compared(now, after, now.seen_at - rows["since"], gap)
     moved[~known] = np.nan
     return moved, _remembered(now, rows, after, known)
+
+
+def histories(now: BboHistory, markets: NDArray[np.intp]) -> Floats:
+    """The features that compare with earlier books, shape (N, 8), of books in time order.
+
+    `markets` (N,) numbers the market of each.
+    """
+    moved = np.full((len(markets), HISTORY_COLUMNS), np.nan)
+    two_sided = np.flatnonzero(np.isfinite(now.bid + now.ask))
+    order = two_sided[np.argsort(markets[two_sided], kind="stable")]
+    now = BboHistory(*(column[order] for column in now))
+    first = np.flatnonzero(np.diff(markets[order], prepend=-1))
+    last = BboHistory(*(_previous(column, first) for column in now))
+    gap = _gap(now, last)
+    known = gap <= MAX_GAP
+    after = _averages(now, _inputs(now, last, gap), known)
+    begins = np.maximum.accumulate(np.where(known, 0, np.arange(len(known))))
+    found = _compared(now, after, now.seen_at - now.seen_at[begins], gap)
+    found[~known] = np.nan
+    moved[order] = found
+    return moved
 
 
 def mirrored(rows: Rows) -> Rows:
@@ -102,35 +121,95 @@ def _centred(bid: Floats, ask: Floats) -> Floats:
     return centred
 
 
-def _decayed(now: BboHistory, rows: Rows, gap: Floats, change: Floats) -> dict[str, Floats]:
-    """The averages brought forward to now: until now, what was last seen held."""
-    before = _centred(rows["bid"], rows["ask"])
-    flow = _order_flow(now, rows)
-    decay_by = {seconds: np.exp(-gap / seconds) for seconds in (2.0, 10.0, 60.0)}
+class _Inputs(NamedTuple):
+    """What the averages take in: what was last seen, what came since, and how they decay by now.
+
+    `mid` in cents from 50 c, `jump` its squared change per second, each (N,).
+    """
+
+    mid: Floats
+    imb1: Floats
+    flow: Floats
+    jump: Floats
+    by2: Floats
+    by10: Floats
+    by60: Floats
+
+
+def _inputs(now: BboHistory, last: BboHistory, gap: Floats) -> _Inputs:
+    by2, by10, by60 = (np.exp(-gap / seconds) for seconds in (2.0, 10.0, 60.0))
     with np.errstate(divide="ignore", invalid="ignore"):
         # Squared change per second, weighted as the time it took; 1/60 is the limit at no time.
-        per_second = np.where(gap > 0, (1 - decay_by[60.0]) / gap, 1 / 60.0)
-    last_imb1 = imbalance(rows["bid_size"], rows["ask_size"])
-    return {
-        "mid2": before + decay_by[2.0] * (rows["mid2"] - before),
-        "mid10": before + decay_by[10.0] * (rows["mid10"] - before),
-        "mid60": before + decay_by[60.0] * (rows["mid60"] - before),
-        "flow2": decay_by[2.0] * rows["flow2"] + flow,
-        "flow10": decay_by[10.0] * rows["flow10"] + flow,
-        "imb10": last_imb1 + decay_by[10.0] * (rows["imb10"] - last_imb1),
-        "variance": decay_by[60.0] * rows["variance"] + per_second * change**2,
-    }
+        per_second = np.where(gap > 0, (1 - by60) / gap, 1 / 60.0)
+    before = _centred(last.bid, last.ask)
+    change = _centred(now.bid, now.ask) - before
+    imb1 = imbalance(last.bid_size, last.ask_size)
+    return _Inputs(before, imb1, _order_flow(now, last), per_second * change**2, by2, by10, by60)
 
 
-def _order_flow(now: BboHistory, rows: Rows) -> Floats:
+def _gap(now: BboHistory, last: BboHistory) -> Floats:
+    return np.maximum(now.seen_at - last.seen_at, 0.0)
+
+
+def _previous(column: Floats, first: NDArray[np.intp]) -> Floats:
+    """Each value's predecessor; NaN for the first ones."""
+    before = np.empty_like(column)
+    before[1:] = column[:-1]
+    before[first] = np.nan
+    return before
+
+
+def _averages(now: BboHistory, inputs: _Inputs, known: NDArray[np.bool_]) -> Sequence[Floats]:
+    """The averages after each book of markets one after the other; anew where not `known`."""
+    # Each needs the one before: in plain floats a step costs less than NumPy's call of it.
+    rows = zip(*(column.tolist() for column in inputs), strict=True)
+    starts = zip(*(column.tolist() for column in _starts(now)), strict=True)
+    state = (np.nan,) * len(_AVERAGES)
+    states = []
+    for goes_on, values, start in zip(known.tolist(), rows, starts, strict=True):
+        state = _brought_forward(state, values) if goes_on else start
+        states.append(state)
+    flat = np.fromiter(chain.from_iterable(states), np.float64, len(states) * len(_AVERAGES))
+    return list(flat.reshape(-1, len(_AVERAGES)).T)
+
+
+def _brought_forward(averages: Sequence[T], inputs: Sequence[T]) -> tuple[T, ...]:
+    """The averages until now: what was last seen held. Of arrays, or of one book's floats."""
+    mid2, mid10, mid60, flow2, flow10, imb10, variance = averages
+    mid, imb1, flow, jump, by2, by10, by60 = inputs
+    return (
+        mid + by2 * (mid2 - mid),
+        mid + by10 * (mid10 - mid),
+        mid + by60 * (mid60 - mid),
+        by2 * flow2 + flow,
+        by10 * flow10 + flow,
+        imb1 + by10 * (imb10 - imb1),
+        by60 * variance + jump,
+    )
+
+
+def _compared(now: BboHistory, after: Sequence[Floats], elapsed: Floats, gap: Floats) -> Floats:
+    """The features, (N, 8), from the averages; `elapsed` are seconds without a gap."""
+    mid2, mid10, mid60, flow2, flow10, imb10, variance = after
+    mid, imb1 = _centred(now.bid, now.ask), imbalance(now.bid_size, now.ask_size)
+    elapsed[~(elapsed >= WARM_UP)] = np.nan
+    volatility = np.sqrt(variance / -np.expm1(-elapsed / 60.0))
+    momenta = mid - mid2, mid - mid10, mid - mid60
+    return np.column_stack([*momenta, flow2, flow10, imb1 - imb10, volatility, gap])
+
+
+def _starts(now: BboHistory) -> Sequence[Floats]:
+    """The averages of a market seen for the first time, or after a gap."""
+    mid, imb1 = _centred(now.bid, now.ask), imbalance(now.bid_size, now.ask_size)
+    nothing = np.zeros(len(mid))
+    return mid, mid, mid, nothing, nothing, imb1, nothing
+
+
+def _order_flow(now: BboHistory, last: BboHistory) -> Floats:
     """Order flow imbalance of Cont, Kukanov and Stoikov (2014), over the touch's mean size."""
-    came = _arrived(
-        np.rint((now.bid - rows["bid"]) * UNITS_PER_DOLLAR), now.bid_size, rows["bid_size"]
-    )
-    left = _arrived(
-        np.rint((rows["ask"] - now.ask) * UNITS_PER_DOLLAR), now.ask_size, rows["ask_size"]
-    )
-    size = (now.bid_size + now.ask_size) + (rows["bid_size"] + rows["ask_size"])
+    came = _arrived(np.rint((now.bid - last.bid) * UNITS_PER_DOLLAR), now.bid_size, last.bid_size)
+    left = _arrived(np.rint((last.ask - now.ask) * UNITS_PER_DOLLAR), now.ask_size, last.ask_size)
+    size = (now.bid_size + now.ask_size) + (last.bid_size + last.ask_size)
     with np.errstate(divide="ignore", invalid="ignore"):
         flow: Floats = 2 * (came - left) / size
     return flow
@@ -143,17 +222,14 @@ def _arrived(improved: Floats, size: Floats, size_before: Floats) -> Floats:
 
 
 def _remembered(
-    now: BboHistory, rows: Rows, after: dict[str, Floats], known: NDArray[np.bool_]
+    now: BboHistory, rows: Rows, after: Sequence[Floats], known: NDArray[np.bool_]
 ) -> Rows:
-    mid = _centred(now.bid, now.ask)
-    imb1 = imbalance(now.bid_size, now.ask_size)
-    starts = {"mid2": mid, "mid10": mid, "mid60": mid, "imb10": imb1}
-    state = np.empty(len(mid), FEATURE_ROW)
+    state = np.empty(len(known), FEATURE_ROW)
     for name, value in zip(now._fields, now, strict=True):
         state[name] = value
     state["since"] = np.where(known, rows["since"], now.seen_at)
-    for name, value in after.items():
-        state[name] = np.where(known, value, starts.get(name, 0.0))
-    one_sided = ~np.isfinite(mid)
+    for name, value, start in zip(_AVERAGES, after, _starts(now), strict=True):
+        state[name] = np.where(known, value, start)
+    one_sided = ~np.isfinite(now.bid + now.ask)
     state[one_sided] = rows[one_sided]
     return state

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import Books, Floats, Level, OrderBook
-from bot.core.signals.feature_state import mirrored
+from bot.core.signals.feature_state import bbo, histories, history, mirrored
 from bot.core.signals.features import FEATURE_NAMES, FEATURES, MAX_GAP, PARITY, Rows, blank, measure
 from tests.support.strategies import books, two_sided_books
 
@@ -230,3 +230,21 @@ def test_a_deeper_matrix_with_absent_levels_measures_the_same() -> None:
 def test_every_feature_has_its_own_name_and_says_what_it_is() -> None:
     assert len(set(FEATURE_NAMES)) == len(FEATURES)
     assert all(feature.what for feature in FEATURES)
+
+
+@settings(max_examples=60)
+@given(st.lists(stories, min_size=1, max_size=3))
+def test_a_whole_recording_is_measured_as_book_by_book(told: list[Story]) -> None:
+    rows = sorted(
+        ((at, market, one) for market, story in enumerate(told) for at, one in story),
+        key=lambda row: row[0],
+    )
+    whole = Books.of([(str(market), at, one) for at, market, one in rows])
+    markets = np.array([market for _, market, _ in rows])
+
+    found = histories(bbo(whole), markets)
+
+    memory = np.repeat(blank(), len(told))
+    for row, market in enumerate(markets.tolist()):
+        moved, memory[[market]] = history(bbo(whole.take(np.array([row]))), memory[[market]])
+        np.testing.assert_array_equal(found[row], moved[0])
