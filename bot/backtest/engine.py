@@ -7,6 +7,7 @@ daily loss stop. While it is certain that no mark in between comes near that, no
 
 import heapq
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -22,9 +23,7 @@ from bot.backtest.tape_source import utc_time
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.money import measured
-from bot.core.market.orderbook import Floats
 from bot.engine.cycle import not_open
-from bot.tape.reader import Rows
 from bot.tape.trades import TapeTrades
 from bot.trading.decision import TradeRules
 from bot.trading.trader import Trader
@@ -49,6 +48,7 @@ class BacktestEngine:
     ) -> None:
         self._scores = scores
         self._cycles = cycles
+        self._midnights = (np.flatnonzero(np.diff(cycles.at // _DAY)) + 1).tolist()
         self._limit = measured(rules.limits.daily_loss_stop)
         self._trader = trader
         self._markets = markets
@@ -121,7 +121,7 @@ class BacktestEngine:
 
     def _catch_up(self, cycle: int) -> None:
         """Bring the stop of the day up to the cycle before this one."""
-        for first, past in _days(self._cycles.at, self._marked + 1, cycle):
+        for first, past in _days(self._midnights, self._marked + 1, cycle):
             self._trader.poll(self._time(first))
             held = self._trader.held()
             is_far = not held or self._is_far(held, first, past)
@@ -139,7 +139,7 @@ class BacktestEngine:
     def _least_value(self, ticker: str, first: int, past: int) -> float:
         """A bound below what closing a position would fetch in these cycles; −inf if unknown."""
         last = measured(self._trader.marks[ticker].value)
-        rows = self._rows(ticker, first, past)
+        rows = self._agendas[ticker].within(first, past)
         if not len(rows):
             return last
         size = measured(self._trader.portfolio.size(ticker))
@@ -148,42 +148,31 @@ class BacktestEngine:
 
     def _changes(self, held: Sequence[str], first: int, past: int) -> list[int]:
         """The cycles in which one of these markets has a book."""
-        rows = [self._rows(ticker, first, past) for ticker in held]
-        return sorted({*self._cycles.of_row[np.concatenate(rows)].tolist()})
+        agendas = [self._agendas[ticker] for ticker in held]
+        return sorted({cycle for one in agendas for cycle in one.cycles_within(first, past)})
 
     def _last(self, held: Sequence[str], first: int, past: int) -> list[int]:
         """The cycles with the last open book of each: the next decision starts from those."""
-        found = set()
+        found: set[int] = set()
         for ticker in held:
-            cycles = self._cycles.of_row[self._rows(ticker, first, past)]
             closes = self._markets[ticker].close_time.timestamp()
-            open_until = np.searchsorted(self._cycles.at[cycles], closes)
-            found.update(cycles[max(open_until - 1, 0) : open_until].tolist())
+            is_over = int(np.searchsorted(self._cycles.at, closes))
+            found.update(self._agendas[ticker].cycles_within(first, min(past, is_over))[-1:])
         return sorted(found)
 
-    def _rows(self, ticker: str, first: int, past: int) -> Rows:
-        rows = self._agendas[ticker].rows
-        begin, end = np.searchsorted(self._cycles.of_row[rows], (first, past)).tolist()
-        return rows[begin:end]
-
     def _mark(self, cycle: int) -> None:
-        rows = [self._latest(ticker, cycle) for ticker in self._trader.held()]
+        rows = [self._agendas[ticker].latest(cycle) for ticker in self._trader.held()]
         books = self._scores.books.take(np.array(sorted(rows), dtype=np.intp))
         self.events += self._trader.mark(self._time(cycle), books, self._markets)
         self._marked = cycle
-
-    def _latest(self, ticker: str, cycle: int) -> int:
-        rows = self._agendas[ticker].rows
-        return int(rows[np.searchsorted(self._cycles.of_row[rows], cycle, side="right") - 1])
 
     def _time(self, cycle: int) -> datetime:
         return utc_time(self._cycles.at[cycle])
 
 
-def _days(at: Floats, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """The cycles from `first` up to `past`, cut at each midnight UTC."""
+def _days(midnights: Sequence[int], first: int, past: int) -> Iterator[tuple[int, int]]:
+    """The cycles from `first` up to `past`, cut at the first one of each UTC day."""
     if first >= past:
         return iter(())
-    day = np.floor(at[first:past] / _DAY)
-    cuts = (np.flatnonzero(np.diff(day)) + 1 + first).tolist()
+    cuts = midnights[bisect_right(midnights, first) : bisect_left(midnights, past)]
     return pairwise([first, *cuts, past])

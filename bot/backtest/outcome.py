@@ -26,9 +26,9 @@ from bot.core.events import (
 )
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, Dollars, measured
-from bot.core.market.orderbook import Floats
+from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Aim, Execution, Fill, Life, Order
-from bot.tape.reader import Rows, Tape
+from bot.tape.reader import Rows, Tape, rows_by_market
 
 
 class ClosedTrip(NamedTuple):
@@ -188,33 +188,25 @@ def _steps(changes: Sequence[tuple[int, float]], length: int) -> Floats:
 def _worth(sizes: Mapping[str, list[tuple[int, float]]], tape: Tape, cycles: Cycles) -> Floats:
     """What all positions would fetch, cycle by cycle; shape (cycles,)."""
     total = np.zeros(len(cycles.at))
-    rows_of = _open_rows(tape, cycles)
+    is_open = ~(tape.seconds_to_close[cycles.shown] <= 0)
+    rows_of = rows_by_market(tape.books.tickers, cycles.shown[is_open])
     for ticker, changes in sizes.items():
-        latest = dict(changes)
+        latest, rows = dict(changes), rows_of[ticker]
+        with_bid, with_ask = (
+            rows[np.isfinite(best[rows])] for best in (tape.books.best_bid, tape.books.best_ask)
+        )
         starts = sorted(latest)
         for begin, end in zip(starts, [*starts[1:], len(total)], strict=True):
-            if latest[begin]:
-                values = liquidation_values(tape.books, rows_of[ticker], latest[begin])
-                seen = cycles.of_row[rows_of[ticker]]
-                total[begin:end] += _latest_known(values, seen, begin, end)
+            size = latest[begin]
+            known = with_bid if size > 0 else with_ask
+            if size and len(known):
+                place = np.searchsorted(cycles.of_row[known], np.arange(begin, end), side="right")
+                total[begin:end] += _liquidated(tape.books, known, np.maximum(place - 1, 0), size)
     return total
 
 
-def _latest_known(values: Floats, seen: Rows, begin: int, end: int) -> Floats:
-    """Of values seen in rising cycles, the last known in each cycle from `begin` up to `end`."""
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
-        return np.zeros(end - begin)
-    at = np.searchsorted(seen[known], np.arange(begin, end), side="right") - 1
-    latest: Floats = values[known][np.maximum(at, 0)]
-    return latest
-
-
-def _open_rows(tape: Tape, cycles: Cycles) -> dict[str, Rows]:
-    """The rows of each market that count in a cycle before it closes."""
-    found: dict[str, list[int]] = defaultdict(list)
-    closed = tape.seconds_to_close <= 0
-    for row in cycles.shown.tolist():
-        if not closed[row]:
-            found[tape.books.tickers[row]].append(row)
-    return {ticker: np.array(rows, dtype=np.intp) for ticker, rows in found.items()}
+def _liquidated(books: Books, rows: Rows, place: Rows, size: float) -> Floats:
+    """What closing would fetch at these rising places of rows; only what lies between is read."""
+    values = liquidation_values(books, rows[place[0] : place[-1] + 1], size)
+    fetched: Floats = values[place - place[0]]
+    return fetched

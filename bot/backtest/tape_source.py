@@ -21,7 +21,7 @@ from bot.core.risk.review import Approved
 from bot.core.whales.detector import TradesBetween
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.signals.analyzer import Predictions
-from bot.tape.reader import Rows, Tape
+from bot.tape.reader import Rows, Tape, rows_by_market
 from bot.trading.paper_venue import SeenBook
 
 FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
@@ -77,13 +77,10 @@ class NextBooks:
 
     def __init__(self, tape: Tape, latest: float = 60.0) -> None:
         """One that comes more than `latest` seconds after the decision's is none."""
-        self._books = books = tape.books
+        self._books = tape.books
         self._trades = tape.trades
         self._latest = latest
-        order = np.argsort(np.array(books.tickers), kind="stable")
-        names, starts = np.unique(np.array(books.tickers)[order], return_index=True)
-        rows = np.split(order, starts[1:])
-        self._rows: dict[str, Rows] = dict(zip(names.tolist(), rows, strict=True))
+        self._rows = rows_by_market(tape.books.tickers)
 
     async def __call__(self, approved: Approved) -> SeenBook:
         """Raises ExchangeError where the tape has none in time."""

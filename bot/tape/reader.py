@@ -28,6 +28,8 @@ __all__ = [
     "joined",
     "market_numbers",
     "read",
+    "rows_by_market",
+    "shown_rows",
     "taken",
     "transposed",
 ]
@@ -135,19 +137,27 @@ def cycle_rows(books: Books, every: float) -> Iterator[Rows]:
     in a cycle is absent from it; a cycle without books does not appear. Raises ValueError for
     books out of order and for `every` not above 0.
     """
+    return _runs(*shown_rows(books, every))
+
+
+def shown_rows(books: Books, every: float) -> tuple[Rows, Rows]:
+    """The same as one: the rows that count, and the number of each one's cycle. Raises ValueError.
+
+    Cycles are numbered from 0, without those that have no book.
+    """
     if not every > 0:
         raise ValueError(f"a cycle cannot last {every} seconds; give a number above 0")
     if np.any(books.seen_at[1:] < books.seen_at[:-1]):
         raise ValueError("books are not in time order")
-    cycle = np.floor(books.seen_at / every)
+    cycle = np.cumsum(_differs(np.floor(books.seen_at / every))) - 1
     market = market_numbers(books.tickers)
-    markets = int(market.max(initial=-1)) + 1
-    key = np.cumsum(_differs(cycle)) * markets + market
+    # In time order the last row of a cycle and market is the one that stays.
+    key = cycle * (int(market.max(initial=-1)) + 1) + market
     order = np.argsort(key, kind="stable")
-    # The last of equal keys, seen from behind, is the first.
-    latest = order[::-1][_differs(key[order][::-1])]
-    rows = np.sort(latest)
-    return _runs(rows, cycle[rows])
+    is_last = np.ones(len(order), dtype=np.bool_)
+    is_last[:-1] = key[order][1:] != key[order][:-1]
+    rows = np.sort(order[is_last])
+    return rows, cycle[rows]
 
 
 def transposed(books: Books) -> Iterator[Rows]:
@@ -183,6 +193,16 @@ def market_numbers(tickers: Sequence[str]) -> Rows:
     numbers: dict[str, int] = {}
     market = [numbers.setdefault(ticker, len(numbers)) for ticker in tickers]
     return np.array(market, dtype=np.intp)
+
+
+def rows_by_market(tickers: Sequence[str], rows: Rows | None = None) -> dict[str, Rows]:
+    """The rows of each market, or those of them that are named, in their order."""
+    market = market_numbers(tickers)
+    picked = np.arange(len(market)) if rows is None else rows
+    order = picked[np.argsort(market[picked], kind="stable")]
+    starts = np.flatnonzero(_differs(market[order])).tolist()
+    parts = [order[start:end] for start, end in pairwise([*starts, len(order)])]
+    return {tickers[part[0]]: part for part in parts}
 
 
 def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter[str]]:

@@ -102,9 +102,9 @@ class TradeRules:
         return replace(self, limits=self.limits.on_tape())
 
     def edges(self, predictions: Scored, markets: Mapping[str, Market]) -> ExpectedValue | None:
-        """What each score is worth after costs; None where the model does not say."""
+        """What each score is worth after costs; None if nobody asks, or the model does not say."""
         worth = self.worth
-        if worth is None or not predictions.directions.any():
+        if worth is None or self.min_edge is None or not predictions.directions.any():
             return None
         rates = [taker_rate(markets[ticker].fees) for ticker in predictions.books.tickers]
         volatility = predictions.features[:, _VOLATILITY]

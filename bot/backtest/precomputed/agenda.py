@@ -5,6 +5,7 @@ leaves or the close is near, or everywhere with a stop loss. All other rows hold
 account is; `Trader` would say the same.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.scores import Scores
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
-from bot.tape.reader import Rows
+from bot.tape.reader import Rows, rows_by_market
 from bot.trading.decision import TradeRules
 
 Flags = NDArray[np.bool_]
@@ -25,11 +26,13 @@ Flags = NDArray[np.bool_]
 class Agenda:
     """The rows of one market that count in a cycle, rising, and where a decision can fall.
 
-    `flat`, `long` and `short` are positions in `rows`, by what is held.
+    `cycles` are those of the rows; `flat`, `long` and `short` are positions in `rows`, by what is
+    held.
     """
 
     ticker: str
     rows: Rows
+    cycles: Sequence[int]
     flat: Rows
     long: Rows
     short: Rows
@@ -38,6 +41,21 @@ class Agenda:
         """The next row that counts, whatever is held; None if none does."""
         place = int(np.searchsorted(self.rows, row, side="right"))
         return int(self.rows[place]) if place < len(self.rows) else None
+
+    def within(self, first: int, past: int) -> Rows:
+        """The rows of the cycles from `first` up to `past`."""
+        return self.rows[self._places(first, past)]
+
+    def cycles_within(self, first: int, past: int) -> Sequence[int]:
+        """The cycles with a row from `first` up to `past`."""
+        return self.cycles[self._places(first, past)]
+
+    def _places(self, first: int, past: int) -> slice:
+        return slice(bisect_left(self.cycles, first), bisect_left(self.cycles, past))
+
+    def latest(self, cycle: int) -> int:
+        """The last row up to a cycle; at least one is there."""
+        return int(self.rows[bisect_right(self.cycles, cycle) - 1])
 
     def after(self, row: int, held: Contracts) -> int | None:
         """The first row past this one that may change a position of this size; None if none."""
@@ -50,14 +68,15 @@ def agendas(
     scores: Scores, cycles: Cycles, rules: TradeRules, markets: Mapping[str, Market]
 ) -> list[Agenda]:
     """One for each market with a row that counts in a cycle."""
-    shown, flags = cycles.shown, _flags(scores, cycles, rules, markets)
-    tickers = np.array([scores.books.tickers[row] for row in shown.tolist()], dtype=object)
-    order = np.argsort(tickers, kind="stable")
-    names, starts = np.unique(tickers[order], return_index=True)
-    parts: Sequence[Rows] = np.split(shown[order], starts[1:])
+    flags = _flags(scores, cycles, rules, markets)
     return [
-        Agenda(name, rows, *(np.flatnonzero(flag[rows]) for flag in flags))
-        for name, rows in zip(names.tolist(), parts, strict=True)
+        Agenda(
+            name,
+            rows,
+            cycles.of_row[rows].tolist(),
+            *(np.flatnonzero(flag[rows]) for flag in flags),
+        )
+        for name, rows in rows_by_market(scores.books.tickers, cycles.shown).items()
     ]
 
 
@@ -89,7 +108,7 @@ def _closing(
     if rules.exits.before_close is None:
         return np.zeros(len(scores.books), dtype=np.bool_)
     closes = {ticker: market.close_time.timestamp() for ticker, market in markets.items()}
-    left = np.array([closes[ticker] for ticker in scores.books.tickers])
+    left = np.fromiter(map(closes.__getitem__, scores.books.tickers), np.float64)
     left -= cycles.at[cycles.of_row]
     near: Flags = left <= rules.exits.before_close
     return near

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.core.market.orderbook import Books, Floats
-from bot.tape.reader import Rows, cycle_rows
+from bot.tape.reader import Rows, shown_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,8 @@ class Cycles:
     @classmethod
     def of(cls, books: Books, every: float) -> "Cycles":
         """Cycles of `every` seconds. Raises ValueError for one not above 0."""
-        parts = list(cycle_rows(books, every))
-        shown = np.concatenate(parts)
-        cycle = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        shown, cycle = shown_rows(books, every)
         of_row = np.full(len(books), -1)
         of_row[shown] = cycle
-        last = np.array([part[-1] for part in parts])
+        last = shown[np.flatnonzero(np.diff(cycle, append=-1))]
         return cls(shown, cycle, of_row, books.seen_at[last])
