@@ -27,6 +27,7 @@ from api.routes import (
     logs,
     markets,
     model,
+    reconcile,
     root,
     state,
     whales,
@@ -64,7 +65,7 @@ _NO_TELEMETRY: Final[Any] = dict.fromkeys(
 def _routes() -> APIRouter:
     about_trading = (state, events, account, history, decisions, whales, markets, model)
     router = APIRouter(responses=FAILED)
-    for part in (root, docs, dashboard, bot, exits, *about_trading, logs, config, demo):
+    for part in (root, docs, dashboard, bot, exits, reconcile, *about_trading, logs, config, demo):
         router.include_router(part.router)
     return router
 

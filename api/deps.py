@@ -62,6 +62,18 @@ class HandExits(Protocol):
         ...
 
 
+class AccountControl(Protocol):
+    """Takes an operator's word on the account, for all processes. Raises StoreError likewise."""
+
+    async def adopt(self) -> datetime:
+        """Have the account taken over as the exchange has it; when that was asked."""
+        ...
+
+    async def resolve(self, client_order_id: str, *, traded: bool) -> datetime:
+        """Say what became of an order in doubt; when that was said."""
+        ...
+
+
 class DecisionSource(Protocol):
     """Why there was a trade, or none."""
 
@@ -165,6 +177,11 @@ class Services(Protocol):
     @property
     def exits(self) -> HandExits:
         """Who closes positions by hand."""
+        ...
+
+    @property
+    def account_control(self) -> AccountControl:
+        """Who takes an operator's word on the account."""
         ...
 
     @property

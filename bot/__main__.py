@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, CliCommand]] = {
     "resume": CliCommand("bot.cli.remote.act:resume", "enter again"),
     "close": CliCommand("bot.cli.remote.act:close", "close one position"),
     "flatten": CliCommand("bot.cli.remote.act:flatten", "close all positions, enter nothing"),
+    "reconcile": CliCommand("bot.cli.remote.reconcile:main", "its account against the exchange's"),
+    "resolve": CliCommand("bot.cli.remote.reconcile:resolve", "say what became of a lost order"),
     "export": CliCommand("bot.cli.remote.export:main", "write its history as Parquet or CSV"),
     "alert-test": CliCommand("bot.cli.alert_test:main", "send one alert to all who get them"),
     "record": CliCommand("bot.cli.record:main", "write the books the exchange shows to a tape"),

@@ -1,6 +1,6 @@
 """Shapes of `/positions` and `/limits`. What is not known is null, with a reason beside it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -35,3 +35,18 @@ class Limits(Struct, frozen=True, kw_only=True):
     as_of: Time | None
     age_seconds: float | None
     reason: Annotated[str | None, Meta(description="Why nothing is known, or all of it is old")]
+
+
+class Adopted(Struct, frozen=True, kw_only=True):
+    """What became of a request to adopt the account; `waiting` goes on until it is done."""
+
+    status: Literal["adopted", "waiting"]
+    detail: Annotated[str, Meta(description="What was adopted, or what it waits for")]
+
+
+class OrderResolved(Struct, frozen=True, kw_only=True):
+    """What became of an operator's word on an order; `refused`: it is not in doubt, or too new."""
+
+    status: Literal["resolved", "refused", "waiting"]
+    client_order_id: str
+    detail: str

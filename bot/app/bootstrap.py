@@ -121,6 +121,11 @@ class Running:
         return self.command
 
     @property
+    def account_control(self) -> OperatorCommands:
+        """Who takes an operator's word on the account."""
+        return self.command
+
+    @property
     def whales(self) -> MarkoutTracker:
         """The detections of late, and what detections came to."""
         return self.service.bot.whales
@@ -405,6 +410,8 @@ def _role_status(
         stopping=lambda: leadership.stopping,
         close_requests=lambda: flags.close_requests,
         closed=flags.closed,
+        account_requests=lambda: flags.account_requests,
+        account_done=flags.account_done,
     )
 
 

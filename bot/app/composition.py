@@ -15,6 +15,8 @@ from bot.clock import Jump, stopwatch
 from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
 from bot.cluster.role import Role
 from bot.config import Settings
+from bot.core.account.operator_requests import AccountRequests
+from bot.core.account.operator_requests import nothing as nothing_asked
 from bot.core.events import Noted
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
@@ -128,7 +130,7 @@ def _none() -> Sequence[Jump]:
     return ()
 
 
-def _unheard(_: CloseRequests) -> None:
+def _unheard(_: object) -> None:
     return None
 
 
@@ -138,7 +140,8 @@ class RoleStatus:
 
     `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
     those of the clock since they were asked for last, `stopping` whether the loop is to end.
-    `close_requests` is what operators want closed, `closed` is told what is done of that. As it
+    `close_requests` is what operators want closed, `closed` is told what is done of that;
+    `account_requests` and `account_done` likewise of what they want done to the account. As it
     stands: a process that is alone.
     """
 
@@ -152,6 +155,8 @@ class RoleStatus:
     stopping: Callable[[], bool] = _goes_on
     close_requests: Callable[[], CloseRequests] = nothing
     closed: Callable[[CloseRequests], None] = _unheard
+    account_requests: Callable[[], AccountRequests] = nothing_asked
+    account_done: Callable[[AccountRequests], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,8 @@ class TermResources:
 class Bot:
     """The joined parts: the first ten are read from, `control` runs the others.
 
-    `close_requested` is a pass over what operators want closed.
+    `close_requested` is a pass over what operators want closed; `change` changes the account
+    between two passes, unless something is at work just now.
     """
 
     snapshot_holder: SnapshotHolder
@@ -217,6 +223,7 @@ class Bot:
     notes: OperatorNotices
     resolve_in_doubt: Callable[[], Awaitable[str | None]]
     close_requested: Callable[[], Awaitable[str | None]]
+    change: Callable[[Callable[[datetime], object]], Awaitable[bool]]
 
     def note(self, at: datetime) -> None:
         """Show what operators did, and how the clock jumped, since the last call."""
@@ -475,6 +482,7 @@ def _joined(
         notes=OperatorNotices(world.role_status.wanted, world.role_status.jumps),
         resolve_in_doubt=_until_lost(cycle.resolve_in_doubt, resources.lose),
         close_requested=_until_lost(cycle.close_requested, resources.lose),
+        change=cycle.between_passes,
     )
 
 

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Final, Protocol
 
 from bot.app.account_identity import Owner
-from bot.app.composition import Bot
+from bot.app.account_requests import AccountRequestsTask
+from bot.app.composition import Bot, RoleStatus
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars
@@ -26,11 +27,13 @@ from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls
 from bot.kalshi.client import open_http
 from bot.kalshi.limits import TokenBudget
+from bot.kalshi.trading.account_record import AccountRecords
 from bot.kalshi.trading.fence import MOST_CONTRACTS, Fence
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LIFETIME, LiveVenue, Waiting
 from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
+from bot.trading.adoption import AdoptionPlanner, BookedFills
 from bot.trading.cash_reconciliation import Book, CashReconciliation
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation import EVERY, Reconciliation
@@ -58,11 +61,12 @@ NEXT_BOOK_WITHIN: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class CashLedger:
-    """Where cash that came or went is booked, and since when there is an account."""
+class BookLedger:
+    """Where cash that came or went is booked, since when there is an account, and its fills."""
 
     book: Book
     opened_at: datetime
+    fills: BookedFills
 
 
 class ExecutionBackend(Protocol):
@@ -106,8 +110,8 @@ class ExecutionBackend(Protocol):
         """
         ...
 
-    def attach(self, bot: Bot, ledger: CashLedger) -> None:
-        """The bot that trades here, and where cash that came or went is booked."""
+    def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
+        """The bot that trades here, what is booked of it, and what operators want."""
         ...
 
     async def resume(self, at: datetime) -> None:
@@ -124,6 +128,10 @@ class ExecutionBackend(Protocol):
 
     async def end(self) -> None:
         """The term is over: nothing of it rests, or arrives, any more."""
+        ...
+
+    async def obey(self) -> None:
+        """Do to the account what operators want. May raise StoreError, LeaseLostError."""
         ...
 
 
@@ -162,7 +170,7 @@ class PaperBackend:
         """Nothing to hand on."""
         return None
 
-    def attach(self, bot: Bot, ledger: CashLedger) -> None:
+    def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """It needs nothing of them."""
 
     async def resume(self, at: datetime) -> None:
@@ -176,6 +184,9 @@ class PaperBackend:
 
     async def end(self) -> None:
         """What rests ends with the process."""
+
+    async def obey(self) -> None:
+        """Nothing but the bot moves a pretend account."""
 
 
 async def next_book(books: BookSource, approved: Approved) -> SeenBook:
@@ -241,6 +252,7 @@ class LiveBackend:
         self._bot: Bot | None = None
         self._audit: Reconciliation | None = None
         self._cash: CashReconciliation | None = None
+        self._requests: AccountRequestsTask | None = None
 
     @property
     def block_reason(self) -> str | None:
@@ -288,7 +300,7 @@ class LiveBackend:
         if self._cash is not None:
             await self._cash.resume(at)
 
-    def attach(self, bot: Bot, ledger: CashLedger) -> None:
+    def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
         self._bot = bot
         self._audit = Reconciliation(
@@ -298,6 +310,9 @@ class LiveBackend:
         self._cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
         self._audit.reconcile_cash(self._cash)
         self._audit.settle_by(self._trading)
+        records = AccountRecords(self._trading)
+        planner = AdoptionPlanner(records, bot.trader, ledger.fills, self._clock)
+        self._requests = AccountRequestsTask(bot, planner, ledger.book, role_status, self._clock)
 
     def hint(self) -> None:
         """Reconcile soon: something may have happened to the account."""
@@ -319,6 +334,11 @@ class LiveBackend:
         except (ExchangeError, TimeoutError) as error:
             rests = f"{self._lifetime.total_seconds():g} s"
             log.warning("Order groups not stopped: what rests runs out within %s: %s", rests, error)
+
+    async def obey(self) -> None:
+        """Adopt the account, or end lost orders, if operators want that."""
+        if self._requests is not None:
+            await self._requests.poll(differs=self.block_reason is not None)
 
     async def _key_fault(self) -> str | None:
         """Why the key must not be used; None if it may be, or nobody can say."""

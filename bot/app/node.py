@@ -19,7 +19,7 @@ from bot.app import execution_backends
 from bot.app.account_identity import kill_if_traded, refuse_another
 from bot.app.close_orders import CloseOrders
 from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
-from bot.app.execution_backends import CashLedger, ExecutionBackend
+from bot.app.execution_backends import BookLedger, ExecutionBackend
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.core.account.reconcile import CashMovement
@@ -176,7 +176,8 @@ class Node:
         bot = assembled(self._world, resources)
         with _legible(self.book):
             bot.restore(checkpoint)
-        backend.attach(bot, await self._cash_ledger(database, term))
+        ledger = await self._book_ledger(database, term)
+        backend.attach(bot, ledger, self._world.role_status)
         # Before anything is said about entries: that they begin in doubt is no news.
         await backend.poll()
         self.snapshot_holder.status = replace(
@@ -197,12 +198,20 @@ class Node:
         )
         return True
 
-    async def _cash_ledger(self, database: Database, term: Term) -> CashLedger:
+    async def _book_ledger(self, database: Database, term: Term) -> BookLedger:
         async def book(movement: CashMovement) -> bool:
             amount, why = movement.amount, movement.name
             return await database.move_cash(term, self.book, amount, why, movement.at)
 
-        return CashLedger(book, await database.opened_at(self.book))
+        opened_at = await database.opened_at(self.book)
+        kept = timedelta(days=self._world.settings.keep_days)
+
+        async def fills() -> tuple[datetime, frozenset[str]]:
+            # What is older may have been pruned, and would pass for a trade of other hands.
+            since = max(opened_at, self.clock.now() - kept)
+            return since, await database.fill_ids(self.book, since)
+
+        return BookLedger(book, opened_at, fills)
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()
@@ -283,6 +292,7 @@ class LeaderSession:
         if self._hints.take():
             self._backend.hint()
         await self._backend.poll()
+        await self._backend.obey()
         self._bot.trader.poll(self._clock.now())
         self._bot.note(self._clock.now())
         await self._close_orders.poll()

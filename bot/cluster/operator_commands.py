@@ -7,6 +7,7 @@ process writes it down for the leader, or says that it cannot.
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from bot.cluster.leader_election import LeaderElection
@@ -78,6 +79,23 @@ class OperatorCommands:
         self._switches.flatten("flattened by hand")
         await self._decreed()
         log.warning("All positions are to be closed: no entries until POST /bot/resume")
+
+    async def adopt(self) -> datetime:
+        """Have the account taken over as the exchange has it; when that was asked."""
+        self._known()
+        at = self._switches.adopt()
+        await self._decreed()
+        log.warning("The account is to be adopted as the exchange has it")
+        return at
+
+    async def resolve(self, client_order_id: str, *, traded: bool) -> datetime:
+        """Say what became of an order in doubt; when that was said."""
+        self._known()
+        at = self._switches.resolve(client_order_id, traded=traded)
+        await self._decreed()
+        verb = "traded" if traded else "never traded"
+        log.warning("Order %s %s, an operator says", client_order_id, verb)
+        return at
 
     def _known(self) -> None:
         if self._leadership.book is None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.cluster.operator_notices import OperatorIntent
 from bot.cluster.ports import LeaseStore
+from bot.core.account.operator_requests import AccountRequests
 from bot.core.risk.close_requests import CloseRequests
 from bot.ports.exchange import Clock
 
@@ -21,6 +22,10 @@ RESUMED: Final = "resumed"
 FLATTEN: Final = "flatten"
 #: Before the ticker of a position that is to be closed.
 CLOSE: Final = "close:"
+ADOPT: Final = "adopt"
+#: Before the client order id of a lost order that traded, or never did.
+TRADED: Final = "traded:"
+NEVER: Final = "never:"
 _UNKNOWN: Final = "operator flags are unknown: the database has not answered yet"
 
 
@@ -85,13 +90,13 @@ class OperatorFlags:
     @property
     def close_requests(self) -> CloseRequests:
         """Which positions operators want closed; none before that is known."""
-        now = self._now()
-        asked = {
-            name.removeprefix(CLOSE): at
-            for name, value in now.items()
-            if name.startswith(CLOSE) and (at := _time(value)) is not None
-        }
-        return CloseRequests(asked, _time(now.get(FLATTEN)))
+        return CloseRequests(self._times(CLOSE), _time(self._now().get(FLATTEN)))
+
+    @property
+    def account_requests(self) -> AccountRequests:
+        """What operators want done to the account; nothing before that is known."""
+        adopt = _time(self._now().get(ADOPT))
+        return AccountRequests(adopt, self._times(TRADED), self._times(NEVER))
 
     def look_at(self, book: str) -> None:
         """It is about this book from now on; of another one nothing is known."""
@@ -123,6 +128,31 @@ class OperatorFlags:
         if done.flatten is not None and self.close_requests.flatten == done.flatten:
             self.set(FLATTEN, "")
 
+    def adopt(self) -> datetime:
+        """Have the account adopted as the exchange has it; when that was asked."""
+        at = self._clock.now()
+        self.set(ADOPT, at.isoformat())
+        return at
+
+    def resolve(self, client_order_id: str, *, traded: bool) -> datetime:
+        """An order in doubt traded, or never did; when that was said."""
+        at = self._clock.now()
+        self.set(f"{TRADED if traded else NEVER}{client_order_id}", at.isoformat())
+        return at
+
+    def account_done(self, done: AccountRequests) -> None:
+        """Nothing more is to be done for these, unless somebody asked again since."""
+        asked = self.account_requests
+        if done.adopt is not None and asked.adopt == done.adopt:
+            self.set(ADOPT, "")
+        for prefix, over, now in (
+            (TRADED, done.traded, asked.traded),
+            (NEVER, done.never, asked.never),
+        ):
+            for name, at in over.items():
+                if now.get(name) == at:
+                    self.set(f"{prefix}{name}", "")
+
     def set(self, name: str, value: str) -> None:
         """From now on it is so, for the book that is looked at. Without one, nothing is."""
         if self._book is not None:
@@ -148,6 +178,14 @@ class OperatorFlags:
             self._requests = {
                 name: request for name, request in left if written.get(name) is not request
             }
+
+    def _times(self, prefix: str) -> dict[str, datetime]:
+        """When each was asked for whose name begins like that, by the rest of its name."""
+        return {
+            name.removeprefix(prefix): at
+            for name, value in self._now().items()
+            if name.startswith(prefix) and (at := _time(value)) is not None
+        }
 
     def _now(self) -> dict[str, str]:
         requests = self._requests.items()

@@ -133,6 +133,8 @@ class NoteKind(StrEnum):
     FEED_CHANGED = "FEED_CHANGED"
     BOOK_DIFFERED = "BOOK_DIFFERED"
     FEE_DIFFERED = "FEE_DIFFERED"
+    ADOPTED = "ADOPTED"
+    ORDER_RESOLVED = "ORDER_RESOLVED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,20 @@ class MarketSettled:
     payout: Dollars
     size: Contracts
     realised: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAdjusted:
+    """An operator took over what the exchange holds of a market, signed, and what that cost.
+
+    `before` is what was booked until then. No trade is known that explains the difference.
+    """
+
+    at: datetime
+    ticker: str
+    before: Contracts
+    size: Contracts
+    cost: Dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +353,7 @@ Event: TypeAlias = (
     | PositionOpened
     | PositionClosed
     | MarketSettled
+    | PositionAdjusted
     | WhaleSeen
     | WhaleEnded
     | RegimeChanged

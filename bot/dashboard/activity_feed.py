@@ -16,6 +16,7 @@ from bot.core.events import (
     OrderEnded,
     OrderRefused,
     OrderUnresolved,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     RegimeChanged,
@@ -171,6 +172,14 @@ def _settled(event: MarketSettled) -> NoticeView:
     return _notice(event.at, "SETTLED", message, event.ticker)
 
 
+def _adjusted(event: PositionAdjusted) -> NoticeView:
+    message = (
+        f"an operator adopted {_size(event.size)} contracts that cost {event.cost:z.2f} dollars; "
+        f"{_size(event.before)} were booked"
+    )
+    return _notice(event.at, "ADOPTED", message, event.ticker)
+
+
 def _ended(event: OrderEnded) -> NoticeView | None:
     done = event.execution
     if done.status is OrderStatus.FILLED:
@@ -205,4 +214,5 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], TimelineView | NoticeView | N
     OrderEnded: _ended,
     FetchFailed: _failed,
     MarketSettled: _settled,
+    PositionAdjusted: _adjusted,
 }

@@ -3,18 +3,25 @@
 A standby shows what the leader found. Leaves out the comparing (`trading.reconciliation`).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+
+from msgspec import structs
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, differences
 from bot.core.market.money import ZERO, measured
-from bot.ports.account_views import AuditRow, AuditView
+from bot.ports.account_views import AuditRow, AuditView, OperatorEntry
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord
 
 _ON_PAPER: Final = "paper: there is no account at the exchange to compare with"
 _NOT_YET: Final = "the account at the exchange has not been read yet"
+
+
+#: Deeds of operators that are shown, the newest.
+OPERATOR_ENTRIES: Final = 50
 
 
 class AuditPanel:
@@ -42,7 +49,8 @@ class AuditPanel:
             )
             for ticker in tickers
         ]
-        self._view = AuditView(
+        self._view = structs.replace(
+            self._view,
             compared_at=at.isoformat(),
             agrees=all(row.booked == row.exchange for row in rows),
             positions=tuple(rows),
@@ -50,7 +58,21 @@ class AuditPanel:
             cash_exchange=measured(account.cash),
             differences=tuple(differences(portfolio, account)),
             entries_stopped=block_reason,
+            reason=None,
         )
+
+    def explained(self, found: Sequence[str]) -> None:
+        """What explains the differences, in words; nothing where there are none, or not yet."""
+        self._view = structs.replace(self._view, explanations=tuple(found))
+
+    def adoption_waits(self, why: str | None) -> None:
+        """Why the account is not yet adopted though an operator asked; None if nobody did."""
+        self._view = structs.replace(self._view, adoption_waits=why)
+
+    def operator_did(self, entry: OperatorEntry) -> None:
+        """What an operator asked for is done, or not, as the message says."""
+        kept = (entry, *self._view.operator)[:OPERATOR_ENTRIES]
+        self._view = structs.replace(self._view, operator=kept)
 
     def state_records(self) -> list[StateRecord]:
         """The comparison, if it is another than the last that was handed out."""

@@ -37,6 +37,8 @@ from bot.signals.analyzer import Predictions
 
 #: Books from which on judging and trading are two pieces of work, not one.
 YIELD_FROM = 20
+#: Seconds that a change of the account waits for the pass that runs.
+CHANGE_WITHIN: Final = 2.0
 _REGIME_RECORD: Final = "mood"
 
 
@@ -103,11 +105,28 @@ class Cycle:
                 await self._commit_resolved()
         return None
 
+    async def between_passes(self, change: Callable[[datetime], object]) -> bool:
+        """Change the account between two passes; kept and shown before anything else happens.
+
+        False, and nothing is done, while a pass takes its time. Raises LeaseLostError.
+        """
+        try:
+            async with asyncio.timeout(CHANGE_WITHIN):
+                await self._busy.acquire()
+        except TimeoutError:
+            return False
+        try:
+            change(self._clock.now())
+            await self._commit_resolved()
+        finally:
+            self._busy.release()
+        return True
+
     async def _commit_resolved(self) -> None:
         at, markets = self._clock.now(), self._watchlist.watched()
         self._emit(self._trader.take_pending(at))
         self._emit(self._trader.mark(at, NO_BOOKS, markets))
-        missing = dict.fromkeys(markets, "only orders in doubt were asked about")
+        missing = dict.fromkeys(markets, "only the account was looked at")
         await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, missing))
         await self._commit_pass()
 

@@ -10,7 +10,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
-from bot.core.events import Event, MarketSettled, OrderEnded, OrderFilled, PositionClosed
+from bot.core.events import (
+    Event,
+    MarketSettled,
+    OrderEnded,
+    OrderFilled,
+    PositionAdjusted,
+    PositionClosed,
+)
 from bot.core.market.orders import Order
 from bot.ports.exchange import Journal
 from bot.ports.persistence import CommitBatch, StateRecord, Store, StoreError
@@ -24,7 +31,7 @@ Say = Callable[..., None]
 MOST: Final = 20_000
 #: Events written down between two breaths of the event loop.
 BATCH: Final = 100
-_MONEY: Final = (OrderEnded, OrderFilled, MarketSettled, PositionClosed)
+_MONEY: Final = (OrderEnded, OrderFilled, MarketSettled, PositionAdjusted, PositionClosed)
 
 
 class Stateful(Protocol):

@@ -22,6 +22,7 @@ from bot.core.events import (
     OrderSubmitted,
     OrderUnresolved,
     PnlMarked,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -36,6 +37,7 @@ _OfMarket: TypeAlias = (
     | PositionOpened
     | PositionClosed
     | MarketSettled
+    | PositionAdjusted
     | PnlMarked
     | PredictionGraded
     | FillMarkedOut

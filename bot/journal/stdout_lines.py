@@ -28,6 +28,7 @@ from bot.core.events import (
     OrderSubmitted,
     OrderUnresolved,
     PnlMarked,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -172,6 +173,13 @@ def _settled(event: MarketSettled) -> str:
     )
 
 
+def _adjusted(event: PositionAdjusted) -> str:
+    return (
+        f"ADJUSTED | {event.ticker} | {_size(event.before)} -> {_size(event.size)} contracts"
+        f" | cost={event.cost:z.2f}"
+    )
+
+
 def _whale(event: WhaleSeen) -> str:
     whale = event.whale
     return (
@@ -242,6 +250,7 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     PositionOpened: (_trades, logging.INFO, _opened),
     PositionClosed: (_trades, logging.INFO, _closed),
     MarketSettled: (_trades, logging.INFO, _settled),
+    PositionAdjusted: (_trades, logging.WARNING, _adjusted),
     WhaleSeen: (_whales, logging.INFO, _whale),
     WhaleEnded: (_whales, logging.INFO, _whale_ended),
     RegimeChanged: (_main, logging.INFO, _regime),

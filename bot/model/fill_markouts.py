@@ -11,7 +11,7 @@ from typing import Final
 
 from bot.core.events import Event, FillMarkedOut, OrderEnded, OrderFilled
 from bot.core.market.market import Market
-from bot.core.market.orders import Fill, Order
+from bot.core.market.orders import Fill, Order, is_foreign
 from bot.core.model.fill_markouts import FillGroup, FillKind, MarkedFill, OpenFill, grouped
 from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.signals.observations import Predictions
@@ -89,7 +89,9 @@ class FillMarkouts:
         self._known = None
 
     def _follow(self, order: Order, fills: Sequence[Fill]) -> None:
-        self._open.extend(OpenFill(fill, FillKind.of(order)) for fill in fills)
+        # What other hands traded, and when, says nothing about how our orders fill.
+        if not is_foreign(order.client_order_id):
+            self._open.extend(OpenFill(fill, FillKind.of(order)) for fill in fills)
 
 
 def _mids(predictions: Sequence[Predictions], tickers: set[str]) -> dict[str, tuple[float, float]]:

@@ -99,6 +99,16 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     exchange: float
 
 
+class OperatorEntry(Struct, frozen=True, kw_only=True):
+    """What an operator asked for, and what became of it."""
+
+    at: Time
+    asked_at: Time
+    about: Annotated[str, Meta(description="`adopt`, or the client order id of an order in doubt")]
+    message: Annotated[str, Meta(description="What was done, or why nothing was")]
+    is_refusal: Annotated[bool, Meta(description="Whether nothing was done")] = False
+
+
 class AuditView(Struct, frozen=True, kw_only=True):
     """The last comparison of our account with the exchange's."""
 
@@ -118,3 +128,13 @@ class AuditView(Struct, frozen=True, kw_only=True):
         None
     )
     reason: Annotated[str | None, Meta(description="Why there is nothing to show")] = None
+    explanations: Annotated[
+        tuple[str, ...], Meta(description="What explains the differences, as far as that is known")
+    ] = ()
+    adoption_waits: Annotated[
+        str | None, Meta(description="Why an adoption that was asked for is not done yet")
+    ] = None
+    operator: Annotated[
+        tuple[OperatorEntry, ...],
+        Meta(description="What operators did about it; newest first, 50 at most"),
+    ] = ()

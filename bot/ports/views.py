@@ -37,6 +37,8 @@ NoticeKind = Literal[
     "FEED_CHANGED",
     "BOOK_DIFFERED",
     "FEE_DIFFERED",
+    "ADOPTED",
+    "ORDER_RESOLVED",
 ]
 
 

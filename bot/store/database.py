@@ -113,6 +113,10 @@ class Database:
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
         )
 
+    async def fill_ids(self, book: str, since: datetime) -> frozenset[str]:
+        """The ids of all fills of a book since then."""
+        return await self._session.read(partial(reading.fill_ids, book=book, since=since))
+
     async def opened_at(self, book: str) -> datetime:
         """When a book was begun."""
         return await self._session.read(partial(writing.opened_at, book=book))

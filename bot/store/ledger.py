@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -12,11 +13,18 @@ from sqlalchemy import Connection, Row, Table, select
 
 from bot.core.account.portfolio import Portfolio, Position
 from bot.core.market.market import Side
-from bot.core.market.money import ZERO, Dollars
+from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Fill, Life, Order
 from bot.ports.persistence import StoreError
 from bot.store.row_checks import built
-from bot.store.tables import cash_movements, fills, openings, orders, settlements
+from bot.store.tables import (
+    adjustments,
+    cash_movements,
+    fills,
+    openings,
+    orders,
+    settlements,
+)
 
 #: Entries booked between two breaths of the event loop.
 BATCH: Final = 200
@@ -37,7 +45,17 @@ class CashEntry:
     amount: Dollars
 
 
-Entry: TypeAlias = Fill | SettlementEntry | CashEntry
+@dataclass(frozen=True, slots=True)
+class AdjustmentEntry:
+    """The position of a market is `size` contracts, signed, that cost so much, from then on."""
+
+    ticker: str
+    size: Contracts
+    cost: Dollars
+    at: datetime
+
+
+Entry: TypeAlias = Fill | SettlementEntry | CashEntry | AdjustmentEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +92,12 @@ def _table(entry: Entry) -> Table:
             return settlements
         case CashEntry():
             return cash_movements
+        case AdjustmentEntry():
+            return adjustments
 
 
 def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
-    """The accounts after one entry. Raises ValueError for a settlement of what is not held."""
+    """The accounts after one entry. Raises ValueError for one that cannot be."""
     match entry:
         case Fill():
             return portfolio.after(entry)
@@ -85,6 +105,8 @@ def booked(portfolio: Portfolio, entry: Entry) -> Portfolio:
             return portfolio.settle(entry.ticker, entry.payout)
         case CashEntry():
             return portfolio.moved(entry.amount)
+        case AdjustmentEntry():
+            return portfolio.adjusted(entry.ticker, entry.size, entry.cost, entry.at)
 
 
 def ledger(connection: Connection, book: str, upto: int | None = None) -> Ledger:
@@ -181,6 +203,10 @@ def _moved(row: Row[Any]) -> tuple[int, Entry]:
     return row.entry, CashEntry(row.amount)
 
 
+def _adjusted(row: Row[Any]) -> tuple[int, Entry]:
+    return row.entry, AdjustmentEntry(row.ticker, row.size, row.cost, row.at)
+
+
 def _order(row: Row[Any]) -> Order:
     return Order(
         client_order_id=row.client_order_id,
@@ -198,4 +224,5 @@ _ENTRIES: Final[Mapping[Table, Callable[[Row[Any]], tuple[int, Entry]]]] = {
     fills: _filled,
     settlements: _settled,
     cash_movements: _moved,
+    adjustments: _adjusted,
 }

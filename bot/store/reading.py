@@ -7,6 +7,7 @@ it, with breaths of the event loop in between.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +22,7 @@ from bot.store import rows
 from bot.store.ledger import Ledger, fills_in_doubt, folded, ledger, unresolved
 from bot.store.row_checks import MOST, built, leave_out
 from bot.store.rows import NEWEST
-from bot.store.tables import events, published, state_records, switches
+from bot.store.tables import events, fills, published, state_records, switches
 from bot.store.writing import newest
 
 #: Events read between two breaths of the event loop.
@@ -98,6 +99,12 @@ def news(connection: Connection, book: str, after: int) -> CommittedChanges:
         ),
         published=_published(connection, book, after),
     )
+
+
+def fill_ids(connection: Connection, book: str, since: datetime) -> frozenset[str]:
+    """The ids of all fills of a book since then."""
+    wanted = select(fills.c.fill_id).where(fills.c.book == book, fills.c.at >= since)
+    return frozenset(connection.scalars(wanted))
 
 
 def wanted(connection: Connection, book: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from bot.store.connections.session import StoreSession, Work
 from bot.store.ledger import Ledger, folded, ledger, opening_row
 from bot.store.rows import NEWEST
 from bot.store.tables import (
+    adjustments,
     books,
     cash_movements,
     equity,
@@ -38,7 +39,7 @@ BATCH: Final = 2_000
 HEARD: Final = 10_000
 #: Times as many events of a kind as a leader is reminded of stay, however young they are.
 ROOM: Final = 10
-_ENTRIES: Final = (fills, settlements, cash_movements)
+_ENTRIES: Final = (fills, settlements, cash_movements, adjustments)
 #: Those that others point at come last.
 _OF_BOOK: Final = (
     events,
@@ -47,6 +48,7 @@ _OF_BOOK: Final = (
     fills,
     settlements,
     cash_movements,
+    adjustments,
     openings,
     state_records,
     published,

@@ -27,6 +27,7 @@ from bot.core.events import (
     OrderRefused,
     OrderUnresolved,
     PnlMarked,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -36,7 +37,7 @@ from bot.core.events import (
 )
 from bot.core.market.orders import Fill, Order
 from bot.ports.persistence import StateRecord
-from bot.store.tables import fills, settlements
+from bot.store.tables import adjustments, fills, settlements
 
 log = logging.getLogger("main")
 
@@ -215,6 +216,11 @@ def _settled(event: MarketSettled) -> Booked:
     yield settlements, row
 
 
+def _adjusted(event: PositionAdjusted) -> Booked:
+    row = {"ticker": event.ticker, "size": event.size, "cost": event.cost, "at": event.at}
+    yield adjustments, row
+
+
 def _no_cash(_: Event) -> Booked:
     return iter(())
 
@@ -242,6 +248,7 @@ KINDS: Final[Mapping[type[Event], EventKind]] = {
     OrderEnded: EventKind(2_000, attrgetter("execution.order.ticker"), _filled),
     FetchFailed: EventKind(200, _no_market, _no_cash),
     MarketSettled: EventKind(200, attrgetter("ticker"), _settled),
+    PositionAdjusted: EventKind(200, attrgetter("ticker"), _adjusted),
 }
 #: How many of each kind a leader is reminded of, by the name that it has in the database.
 NEWEST: Final[Mapping[str, int]] = {kind.__name__: how.newest for kind, how in KINDS.items()}

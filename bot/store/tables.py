@@ -184,6 +184,18 @@ settlements = Table(
     Column("at", UtcTimestamp, nullable=False),
 )
 
+#: What an operator took over: the position from then on, and what it cost.
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _of_book(),
+    _entry(),
+    Column("ticker", Text, nullable=False),
+    Column("size", Exact, nullable=False),
+    Column("cost", Exact, nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
+)
+
 cash_movements = Table(
     "cash_movements",
     metadata,

@@ -30,6 +30,7 @@ from bot.core.events import (
     OrderRested,
     OrderSubmitted,
     OrderUnresolved,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
@@ -135,6 +136,7 @@ CLOSED = EventCounters(
     {"how": (*map(str, ExitCause), OTHER)},
 )
 SETTLED = EventCounters("settlements_total", "Held markets that were settled")
+ADJUSTED = EventCounters("adjustments_total", "Positions adopted as the exchange holds them")
 WHALES = EventCounters("whales_total", "Whales by type", {"type": tuple(WhaleType)})
 WHALES_ENDED = EventCounters(
     "whales_ended_total", "Large orders that ended, by how", {"fate": tuple(EndingKind)}
@@ -163,6 +165,7 @@ COUNTERS: Final[tuple[EventCounters, ...]] = (
         OPENED,
         CLOSED,
         SETTLED,
+        ADJUSTED,
         WHALES,
         WHALES_ENDED,
     ),
@@ -253,6 +256,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     PositionOpened: _one(OPENED),
     PositionClosed: _by(CLOSED, lambda event: event.how),
     MarketSettled: _one(SETTLED),
+    PositionAdjusted: _one(ADJUSTED),
     WhaleSeen: _by(WHALES, lambda event: event.whale.type.value),
     WhaleEnded: _by(WHALES_ENDED, lambda event: event.ending.fate.value),
     RegimeChanged: _by(REGIMES_CHANGED, lambda event: event.after.value),

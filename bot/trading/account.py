@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bot.core.account.adoption import Adoption
 from bot.core.account.portfolio import Portfolio, Position, earned, split
 from bot.core.account.round_trips import ExitCause, RoundTrip, round_trip
 from bot.core.account.valuation import Mark, equity, mark, marks, unrealised
@@ -20,6 +21,7 @@ from bot.core.events import (
     OrderEnded,
     OrderFilled,
     PnlMarked,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
 )
@@ -118,6 +120,19 @@ class TradingAccount:
         self._mark_one(ticker, book)
         filled = OrderFilled(at, working.order, working.order_id, tuple(fills), working.left)
         return [filled, self._marked(at, ticker, before)]
+
+    def adopt(self, at: datetime, found: Adoption) -> list[Event]:
+        """Book what explains the account at the exchange, and take over the positions left."""
+        events: list[Event] = []
+        for execution in found.executions:
+            events += self.book(at, execution, None)
+        events += self.settle(at, {}, found.payouts)
+        for one in found.adjustments:
+            before = self.portfolio.size(one.ticker)
+            self.portfolio = self.portfolio.adjusted(one.ticker, one.size, one.cost, at)
+            self._mark_one(one.ticker, None)
+            events.append(PositionAdjusted(at, one.ticker, before, one.size, one.cost))
+        return events
 
     def move_cash(self, amount: Dollars) -> None:
         """Cash came from outside, or went if below 0."""

@@ -158,6 +158,12 @@ class OrderGateway:
             self._working[answer.order.ticker] = step.order
         return step
 
+    def give_up(self, client_order_id: str) -> Order | None:
+        """The order in doubt of that name, about which nobody is asked any more; None if none."""
+        if client_order_id in self._sending:
+            return None
+        return self._waiting.pop(client_order_id, None)
+
     async def _resolved(self, order: Order) -> Execution | Unresolved | None:
         async with self._lookups:
             answer = await self._venue.resolve(order)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from bot.core.account.adoption import Adoption
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.round_trips import FORCED
 from bot.core.account.valuation import Mark
@@ -22,7 +23,7 @@ from bot.core.events import (
 from bot.core.market.market import Market, Side
 from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.market.orders import Aim, Execution, Order, Unresolved
+from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
 from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
@@ -288,6 +289,20 @@ class Trader:
         """Cash came from outside, or went if below 0, and that was booked."""
         self._holdings.move_cash(amount)
         self._entry_guard.move_cash(amount)
+
+    def adopt(self, at: datetime, found: Adoption) -> None:
+        """Take over what the exchange holds: an operator wants it. The next pass tells it."""
+        before = self.portfolio.start
+        self._pending_events += self._holdings.adopt(at, found)
+        # What was taken over was neither won nor lost.
+        self._entry_guard.move_cash(self.portfolio.start - before)
+
+    def end_by_hand(self, at: datetime, client_order_id: str, why: str) -> bool:
+        """An order in doubt has ended without a fill, for an operator says so; False if none is."""
+        order = self._gateway.give_up(client_order_id)
+        if order is not None:
+            self._answered(at, Execution(order, "", OrderStatus.CANCELED, error=why))
+        return order is not None
 
     def state_records(self) -> list[StateRecord]:
         """What changed since this was asked last, besides the portfolio and its orders."""

@@ -43,7 +43,7 @@ TABLES = {
             "routine": ROUTINE,
             "the four files have rows for signals, orders, whales and P&L": GLOBAL
             | {"OrderRefused", "OrderUnresolved", "PositionOpened", "PositionClosed"}
-            | {"MarketSettled", "WhaleEnded", "OrderRested", "FillMarkedOut"},
+            | {"MarketSettled", "PositionAdjusted", "WhaleEnded", "OrderRested", "FillMarkedOut"},
         },
     ),
     "activity feed": Views(
@@ -62,6 +62,7 @@ TABLES = {
             "routine": ROUTINE,
             "ordinary trading": frozenset({"SignalMade", "OrderSubmitted", "OrderRefused"})
             | {"OrderRested", "PositionOpened", "MarketSettled", "PnlMarked"},
+            "an operator did it": frozenset({"PositionAdjusted"}),
             "conditions alert on what lasts": frozenset({"FetchFailed", "Noted", "RegimeChanged"}),
             "measurements": frozenset({"PredictionGraded", "WhaleEnded", "FillMarkedOut"}),
         },

@@ -143,6 +143,7 @@ class Open:
     control: "Switch"
     kill: "KillSwitch"
     exits: "Exits"
+    account_control: "AccountWord"
     readiness: "Checks"
     metrics: "Metrics"
     decisions: "Decisions"
@@ -216,6 +217,21 @@ class Exits:
     async def flatten(self) -> None:
         self.asked.append("all")
         self.obeyed()
+
+
+class AccountWord:
+    """Remembers an operator's word on the account."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bool]] = []
+
+    async def adopt(self) -> datetime:
+        self.asked.append(("adopt", True))
+        return NOW
+
+    async def resolve(self, client_order_id: str, *, traded: bool) -> datetime:
+        self.asked.append((client_order_id, traded))
+        return NOW
 
 
 @dataclass
@@ -310,6 +326,7 @@ class World:
     control: Switch = field(default_factory=Switch)
     kill: KillSwitch = field(default_factory=KillSwitch)
     exits: Exits = field(default_factory=Exits)
+    account_control: AccountWord = field(default_factory=AccountWord)
     readiness: Checks = field(default_factory=Checks)
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
@@ -336,6 +353,7 @@ class World:
             control=self.control,
             kill=self.kill,
             exits=self.exits,
+            account_control=self.account_control,
             readiness=self.readiness,
             metrics=Metrics(),
             decisions=self.decisions,

@@ -119,6 +119,21 @@ class Portfolio:
         """The accounts once cash came from outside, or went if below 0: nothing earned or lost."""
         return replace(self, start=self.start + amount, cash=self.cash + amount)
 
+    def adjusted(self, ticker: str, size: Contracts, cost: Dollars, at: datetime) -> Self:
+        """The accounts once a market's position is this, signed, and cost so much, come what may.
+
+        What it cost more or less than before came from outside, like cash: nothing is earned or
+        lost. Raises ValueError for a cost that no position of this size can have.
+        """
+        if not (size.is_finite() and cost.is_finite() and 0 <= cost <= abs(size)):
+            raise ValueError(f"{size} contracts of {ticker} cannot have cost {cost}")
+        held = self.positions.get(ticker)
+        positions = {name: one for name, one in self.positions.items() if name != ticker}
+        if size:
+            positions[ticker] = _adjusted(held, ticker, size, cost, at)
+        more = cost - (held.cost if held else ZERO)
+        return replace(self, start=self.start + more, positions=positions)
+
     def settle(self, ticker: str, payout: Dollars) -> Self:
         """The accounts once a market paid `payout` dollars per YES contract, 1 − that per NO.
 
@@ -181,6 +196,15 @@ def _released(held: Position, closed: Contracts) -> Dollars:
     if closed == abs(held.size):
         return held.cost
     return floor_to(held.cost * closed / abs(held.size), _COST_STEP)
+
+
+def _adjusted(
+    held: Position | None, ticker: str, size: Contracts, cost: Dollars, at: datetime
+) -> Position:
+    """A position that somebody else made of what was held: what it was entered at is not known."""
+    if held is not None and held.size * size > 0:
+        return replace(held, size=size, cost=cost, entered=None, paid=None)
+    return Position(ticker, size, cost, realised=ZERO, fees=ZERO, opened_at=at)
 
 
 def _opened(fill: Fill, size: Contracts, paid: Dollars, fee: Dollars) -> Position:

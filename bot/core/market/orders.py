@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, Dollars
@@ -20,6 +21,15 @@ class Life(StrEnum):
 
     TAKE = "take"
     REST = "rest"
+
+
+#: Before the exchange's id of an order that other hands sent, where its fills were adopted.
+FOREIGN: Final = "foreign:"
+
+
+def is_foreign(client_order_id: str) -> bool:
+    """Whether an order was sent by other hands, and its fills adopted."""
+    return client_order_id.startswith(FOREIGN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,20 +150,44 @@ class KalshiTrading:
         pages = self._pages("/historical/fills", params, read)
         return [fill async for page in pages for fill in page if fill.order_id == order_id]
 
+    async def fills_since(self, at: datetime) -> list[account.FillWire]:
+        """All fills of the account since then, whoever traded, those that are archived, too."""
+
+        def read(body: bytes) -> Page[account.FillWire]:
+            page = decode(account.FillPage, body)
+            return page.fills, page.cursor
+
+        since = [("min_ts", str(int(at.timestamp())))]
+        paths = ["/portfolio/fills"]
+        if at < await self.archived_before():
+            paths.append("/historical/fills")
+        return [
+            fill
+            for path in paths
+            async for page in self._pages(path, since, read, is_patient=True)
+            for fill in page
+        ]
+
     async def positions(self) -> dict[str, Contracts]:
         """Signed contracts by ticker, those of markets not yet settled; none of them 0."""
+        return {ticker: size for ticker, (size, _) in (await self.holdings()).items()}
+
+    async def holdings(self) -> dict[str, tuple[Contracts, Dollars | None]]:
+        """The same, each with what it cost; None if that is not told."""
 
         def read(body: bytes) -> Page[account.Holding]:
             page = decode(account.HoldingPage, body)
             return page.market_positions, page.cursor
 
-        held: dict[str, Contracts] = {}
+        held: dict[str, tuple[Contracts, Dollars | None]] = {}
         async for page in self._pages("/portfolio/positions", (), read, is_patient=True):
             for entry in page:
                 if entry.ticker in held:
                     raise ExchangeError(f"GET /portfolio/positions: {entry.ticker} is there twice")
-                held[entry.ticker] = Decimal(entry.position_fp)
-        return {ticker: size for ticker, size in held.items() if size}
+                cost = entry.market_exposure_dollars
+                told = None if cost is None else Decimal(cost)
+                held[entry.ticker] = Decimal(entry.position_fp), told
+        return {ticker: one for ticker, one in held.items() if one[0]}
 
     async def cash(self) -> Dollars:
         """Dollars of all shards together."""

@@ -31,10 +31,11 @@ class FillPage(Struct, frozen=True):
 
 
 class Holding(Struct, frozen=True):
-    """A position reduced to its size."""
+    """A position reduced to its size, and what it cost in dollars."""
 
     ticker: Ticker
     position_fp: SignedAmount
+    market_exposure_dollars: Amount | None = None
 
 
 class HoldingPage(Struct, frozen=True):

@@ -11,9 +11,17 @@ import stamina
 
 from bot import config
 from bot.app import execution_backends
-from bot.app.composition import NodeContext, TermResources, assembled, first_snapshot, order_ids
-from bot.app.execution_backends import CashLedger, LiveBackend, PaperBackend, SigningKey, signer_of
+from bot.app.composition import (
+    NodeContext,
+    RoleStatus,
+    TermResources,
+    assembled,
+    first_snapshot,
+    order_ids,
+)
+from bot.app.execution_backends import BookLedger, LiveBackend, PaperBackend, SigningKey, signer_of
 from bot.clock import SystemClock
+from bot.core.account.operator_requests import AccountRequests
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books, Level, OrderBook
@@ -108,7 +116,12 @@ def ledger_of(live):
         known.add(movement.name)
         return is_new
 
-    return CashLedger(book, live.clock.now())
+    began = live.clock.now()
+
+    async def fills():
+        return began, frozenset()
+
+    return BookLedger(book, live.clock.now(), fills)
 
 
 async def manned(live):
@@ -125,7 +138,7 @@ async def manned(live):
     )
     bot = assembled(world, resources)
     bot.restore(Checkpoint(1, Portfolio.of_cash(cash)))
-    backend.attach(bot, ledger_of(live))
+    backend.attach(bot, ledger_of(live), RoleStatus())
     await bot.universe.scan()
     await bot.universe.refresh()
     return Manned(live, backend, bot), handed_on
@@ -496,3 +509,134 @@ def test_no_two_terms_name_an_order_alike():
 
     assert len(set(names)) == 2
     assert [name.partition("-")[0] for name in names] == ["1", "2"]
+
+
+# An operator's word on the account
+
+
+class Wishes:
+    """What operators want of an account, and what they were told is done."""
+
+    def __init__(self):
+        self.wanted = AccountRequests()
+        self.done = []
+
+    def status(self):
+        return RoleStatus(account_requests=lambda: self.wanted, account_done=self.finish)
+
+    def finish(self, done):
+        self.done.append(done)
+        self.wanted = AccountRequests()
+
+
+async def obeying(live):
+    """The same, of which operators want something."""
+    at_desk, _ = await manned(live)
+    wishes = Wishes()
+    at_desk.backend.attach(at_desk.bot, ledger_of(live), wishes.status())
+    return at_desk, wishes
+
+
+async def obeyed(at_desk, seconds=10.0):
+    """Some beats."""
+    for _ in range(3):
+        at_desk.live.clock.pass_by(seconds)
+        await at_desk.backend.poll()
+        await at_desk.backend.obey()
+
+
+async def test_what_explains_a_difference_is_said_before_anybody_adopts_it():
+    async with stand(opened=False) as live:
+        at_desk, _ = await obeying(live)
+        at_desk.trade_elsewhere(Side.BUY, 7, 50)
+
+        await obeyed(at_desk)
+
+        (said,) = at_desk.bot.audit.view.explanations
+        assert "which this bot did not book, bought 7 YES at $0.5" in said
+        assert at_desk.bot.trader.portfolio.positions == {}
+
+
+async def test_an_adopted_account_is_that_of_the_exchange_and_entries_go_on():
+    async with stand(opened=False) as live:
+        at_desk, wishes = await obeying(live)
+        trader, clock = at_desk.bot.trader, live.clock
+        at_desk.trade_elsewhere(Side.BUY, 7, 50)
+        live.ann.cash[0] -= 25_000_000
+        wishes.wanted = AccountRequests(adopt=clock.now())
+
+        await obeyed(at_desk)
+
+        assert trader.portfolio.size(TICKER) == 7
+        now = await at_desk.backend.venue.account()
+        assert trader.portfolio.cash == now.cash
+        assert trader.portfolio.positions.keys() == now.positions.keys()
+        assert wishes.done[0].adopt is not None
+        (entry,) = at_desk.bot.audit.view.operator
+        assert "an operator adopted the account" in entry.message
+        assert "cash: nothing explains $-25" in entry.message
+        assert at_desk.backend.block_reason is None
+        # Of the day's loss nothing but the fee of the stranger's trade is ours.
+        assert trader.daily_pnl > -1
+
+
+async def test_nothing_is_adopted_while_an_order_is_in_doubt():
+    async with stand(opened=False) as live:
+        at_desk, wishes = await obeying(live)
+        trader = at_desk.bot.trader
+        doubtful = buying(at=live.clock.now())
+        trader._gateway._waiting[doubtful.client_order_id] = doubtful
+        at_desk.trade_elsewhere(Side.BUY, 7, 50)
+        wishes.wanted = AccountRequests(adopt=live.clock.now())
+
+        await obeyed(at_desk)
+
+        assert trader.portfolio.positions == {}
+        assert wishes.done == []
+        assert "orders are on their way" in str(at_desk.bot.audit.view.adoption_waits)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [lambda said: AccountRequests(never=said), lambda said: AccountRequests(traded=said)],
+    ids=["never", "traded"],
+)
+async def test_a_lost_order_ends_by_an_operators_word_once_it_is_old(word):
+    async with stand(opened=False) as live:
+        at_desk, wishes = await obeying(live)
+        trader = at_desk.bot.trader
+        lost = buying(at=live.clock.now())
+        trader._gateway._waiting[lost.client_order_id] = lost
+        said = {lost.client_order_id: live.clock.now()}
+
+        wishes.wanted = word(said)
+        await at_desk.backend.obey()
+        assert trader.unresolved == (lost,)
+        assert at_desk.bot.audit.view.operator[0].is_refusal
+        assert wishes.wanted == AccountRequests()
+
+        live.clock.pass_by(121)
+        wishes.wanted = word(said)
+        await at_desk.backend.obey()
+        assert trader.unresolved == ()
+        entry = at_desk.bot.audit.view.operator[0]
+        assert (entry.about, entry.is_refusal) == (lost.client_order_id, False)
+        assert trader.portfolio.positions == {}
+
+
+async def test_nothing_is_taken_over_from_an_account_that_moves_while_it_is_read(monkeypatch):
+    async with stand(opened=False) as live:
+        at_desk, wishes = await obeying(live)
+        read = live.trading.fills_since
+
+        async def moving(since):
+            at_desk.trade_elsewhere(Side.BUY, 1, 50)
+            return await read(since)
+
+        monkeypatch.setattr(live.trading, "fills_since", moving)
+        wishes.wanted = AccountRequests(adopt=live.clock.now())
+
+        await obeyed(at_desk)
+
+        assert at_desk.bot.trader.portfolio.positions == {}
+        assert "changed while it was read" in str(at_desk.bot.audit.view.adoption_waits)

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
-from api.routes import exits
+from api.routes import exits, reconcile
 from api.schemas.history import EquityShape, FillShape, OrderShape, TradeShape
 from bot import config
 from bot.__main__ import main
@@ -34,7 +34,13 @@ from bot.ports.account_history import (
     Page,
     Wanted,
 )
-from bot.ports.account_views import AccountTotals, AccountView, PositionView
+from bot.ports.account_views import (
+    AccountTotals,
+    AccountView,
+    AuditRow,
+    AuditView,
+    PositionView,
+)
 from bot.ports.persistence import StoreError
 from bot.ports.views import Check, Overview
 from tests.support.api_world import (
@@ -173,6 +179,7 @@ def world(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     one = World(tmp_path / "logs")
     one.account, one.past = ACCOUNT, Past(count=10)
+    one.audit = AuditView(reason="paper: there is no account")
     one.settings = config.load(None, bot_interval=2, api_token=TOKEN)
     one.snapshot_holder.status = replace(STATUS, last_update=NOW, loop_count=7)
     return one
@@ -374,6 +381,70 @@ class Terminal:
 
     def readline(self):
         return self.line
+
+
+DIFFERS = AuditView(
+    compared_at=NOW.isoformat(),
+    agrees=False,
+    positions=(
+        AuditRow(ticker="KXA", booked=10.0, exchange=17.0),
+        AuditRow(ticker="KXB", booked=5.0, exchange=5.0),
+    ),
+    cash_booked=1_000.0,
+    cash_exchange=996.5,
+    differences=("KXA: 10 contracts booked, 17 at the exchange",),
+    entries_stopped="positions differ",
+    explanations=("KXA: order o-9, which this bot did not book, bought 7 YES",),
+)
+
+
+@pytest.fixture
+def live(world, request):
+    """A bot that trades real money, and differs from its account."""
+    world.audit = DIFFERS
+    exchange = {
+        "kalshi_api_key": "k",
+        "kalshi_secret": "s",
+        "kalshi_base_url": "http://127.0.0.1:1",
+    }
+    world.settings = config.load(None, bot_mode="live", api_token=TOKEN, **exchange)
+    return request.getfixturevalue("bot")
+
+
+def test_reconcile_shows_what_differs_and_what_explains_it_and_fails_a_script(live):
+    code, out, _ = live("reconcile")
+
+    assert code == 1
+    for words in ("1 positions differ", "KXA", "17", "1,000.00", "996.50", "bought 7 YES"):
+        assert words in out
+    assert "KXB" not in out
+    assert json.loads(live("reconcile", "--json")[1])["agrees"] is False
+
+
+def test_adopting_tells_done_from_not_yet(live, world, monkeypatch):
+    monkeypatch.setattr(reconcile, "DONE_WITHIN", 0.01)
+
+    code, out, _ = live("reconcile", "--apply")
+
+    assert (code, world.account_control.asked) == (6, [("adopt", True)])
+    assert "waiting: whoever leads does it within seconds" in out
+
+
+@pytest.mark.parametrize(("word", "traded"), [("--traded", True), ("--never-traded", False)])
+def test_a_lost_order_is_resolved_by_one_word_of_two(live, world, monkeypatch, word, traded):
+    monkeypatch.setattr(reconcile, "DONE_WITHIN", 0.01)
+
+    assert live("resolve", "c-1", word)[0] == 6
+    assert world.account_control.asked == [("c-1", traded)]
+    with pytest.raises(SystemExit):
+        live("resolve", "c-1")
+
+
+def test_on_paper_there_is_nothing_to_reconcile(bot, world):
+    code, _, err = bot("reconcile")
+
+    assert code == 1
+    assert "paper" in err
 
 
 def test_what_the_bot_refuses_is_said_in_its_words(bot):

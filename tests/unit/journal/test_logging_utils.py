@@ -194,6 +194,11 @@ LINES: list[tuple[Event, str, str]] = [
         "SETTLED | KX | 5 contracts paid 100.00 | realized=2.00",
     ),
     (
+        PositionAdjusted(NOW, "KX", Decimal(10), Decimal(-4), Decimal("1.2")),
+        "WARNING | trades",
+        "ADJUSTED | KX | 10 -> -4 contracts | cost=1.20",
+    ),
+    (
         whale(),
         "INFO | whale",
         "WHALE | large_bid | AAPL-YES | size=6,500 @ 48.00 | imb=32.5%",

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import CycleStarted, OrderEnded, OrderFilled
+from bot.core.events import CycleStarted, OrderEnded, OrderFilled, PositionAdjusted
 from bot.core.market.orders import Execution, OrderStatus
 from bot.ports.persistence import CommitBatch, CommittedChanges, StateRecord, StoreError
 from bot.store import reading, rows
@@ -100,6 +100,28 @@ async def test_the_portfolio_is_the_fold_of_all_that_was_booked_in_order(led):
     )
     last = moved.settle("A", Decimal(1)).after(filled(order(3)).execution.fills[0])
     assert (await led.checkpoint()).portfolio == last
+
+
+async def test_what_an_operator_took_over_is_part_of_the_fold_in_its_place(led):
+    taken = PositionAdjusted(NOON, "A", Decimal(10), Decimal(-4), Decimal("1.20"))
+    again = filled(order(2))
+
+    await led.commit(filled(order(1)), taken)
+    await led.commit(again)
+
+    expected = Portfolio.of_cash(CASH).after(filled(order(1)).execution.fills[0])
+    expected = expected.adjusted("A", Decimal(-4), Decimal("1.20"), NOON)
+    assert (await led.checkpoint()).portfolio == expected.after(again.execution.fills[0])
+
+
+async def test_the_ids_of_fills_are_known_as_far_back_as_is_asked(led):
+    await led.commit(filled(order(1)), filled(order(2, at=NOON + timedelta(days=1))))
+
+    both = await led.database.fill_ids(BOOK, NOON)
+    later = await led.database.fill_ids(BOOK, NOON + timedelta(seconds=1))
+
+    assert (both, later) == ({"f-c-1", "f-c-2"}, {"f-c-2"})
+    assert await led.database.fill_ids("another", NOON) == frozenset()
 
 
 async def test_a_fill_is_never_booked_twice(led):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.events import MarketSettled, OrderEnded, OrderFilled
+from bot.core.events import MarketSettled, OrderEnded, OrderFilled, PositionAdjusted
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Order, OrderStatus
 from bot.ports.persistence import CommitBatch, StoreError
@@ -54,11 +54,12 @@ WRITTEN = {
         "status":"filled","fills":[{_FILL}],"error":""}}}}""",
     "FetchFailed": f'{{{_AT},"what":"books","reason":"so"}}',
     "MarketSettled": f'{{{_AT},"ticker":"A","payout":"1","size":"10","realised":"5.83"}}',
+    "PositionAdjusted": f'{{{_AT},"ticker":"A","before":"0","size":"-10","cost":"4.20"}}',
 }
 
 
 def moves_no_cash(event):
-    return not isinstance(event, OrderEnded | OrderFilled | MarketSettled)
+    return not isinstance(event, OrderEnded | OrderFilled | MarketSettled | PositionAdjusted)
 
 
 @settings(max_examples=60)

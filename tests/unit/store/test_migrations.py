@@ -61,6 +61,10 @@ DATA = {
             '0')""",
     ],
     "0006": ["UPDATE orders SET life='rest' WHERE client_order_id='c-2'"],
+    "0007": [
+        "UPDATE books SET entry=4",
+        f"INSERT INTO adjustments VALUES ('{BOOK}', 4, 'B', '-5', '2.50', {AT})",
+    ],
 }
 
 
@@ -86,6 +90,8 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
 
     fill = Fill("f-1", "c-1", "A", Side.BUY, Decimal(10), Decimal("0.40"), Decimal("0.17"), NOON)
     booked = Portfolio.of_cash(Decimal("10000.00")).after(fill).settle("A", Decimal(1))
+    if revision >= "0007":
+        booked = booked.adjusted("B", Decimal(-5), Decimal("2.50"), NOON)
     has_memory = revision >= "0002"
     aim = Aim.LEAVE if revision >= "0004" else Aim.ENTER
     life = Life.REST if revision >= "0006" else Life.TAKE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import OrderEnded
+from bot.core.events import OrderEnded, PositionAdjusted
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
 from bot.ports.persistence import CommitBatch, StateRecord
 from bot.store import retention, rows
@@ -127,17 +127,20 @@ async def test_a_book_nobody_comes_back_to_goes_but_never_another_account(led):
 
 @st.composite
 def ledgers(draw):
-    """Trades, settlements and movements of cash of a few markets, each with its day."""
+    """Trades, settlements, adoptions and movements of cash of a few markets, each with its day."""
     steps: list[Any] = []
     portfolio = Portfolio.of_cash(CASH)
     for number in range(draw(st.integers(0, 12))):
         at = NOON + draw(st.integers(0, 5)) * DAY
         held = sorted(portfolio.positions)
-        kind = draw(st.sampled_from(["fill", "fill", "fill", "settle", "move"]))
+        kind = draw(st.sampled_from(["fill", "fill", "fill", "settle", "move", "adjust"]))
         step: Any
         if kind == "settle" and held:
             step = settled(draw(st.sampled_from(held)), str(draw(payouts)), at)
             portfolio = portfolio.settle(step.ticker, step.payout)
+        elif kind == "adjust":
+            step = adjusted(draw, portfolio, at)
+            portfolio = portfolio.adjusted(step.ticker, step.size, step.cost, at)
         elif kind == "move":
             step = draw(scaled(-1_000_000, 1_000_000, 4)), at
         else:
@@ -145,6 +148,12 @@ def ledgers(draw):
             portfolio = portfolio.after(step.execution.fills[0])
         steps.append(step)
     return steps
+
+
+def adjusted(draw, portfolio, at):
+    ticker, size = draw(st.sampled_from("ABC")), draw(scaled(-400, 400, 2))
+    cost = abs(size) * draw(payouts)
+    return PositionAdjusted(at, ticker, portfolio.size(ticker), size, cost)
 
 
 def trade(draw, number, at):

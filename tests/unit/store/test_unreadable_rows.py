@@ -4,12 +4,14 @@ import asyncio
 import re
 import shutil
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from bot.core.events import PositionAdjusted
 from bot.ports.persistence import StateRecord, StoreError
 from bot.store.database import opened
 from bot.store.tables import metadata
@@ -39,7 +41,8 @@ async def written(url):
         )
         await database.switch(BOOK, "running", "on", NOON)
         await database.prune(term, BOOK, NOON + timedelta(days=-1))
-        await store.commit(done(filled(order(3, "B"))))
+        taken = PositionAdjusted(NOON, "C", Decimal(0), Decimal(7), Decimal("2.80"))
+        await store.commit(done(filled(order(3, "B")), taken))
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,9 @@ async def test_no_value_in_any_column_is_more_than_an_error_with_its_name(
         ("settlements", "payout"),
         ("settlements", "at"),
         ("cash_movements", "amount"),
+        ("adjustments", "size"),
+        ("adjustments", "cost"),
+        ("adjustments", "at"),
         ("orders", "at"),
         ("orders", "side"),
         ("orders", "limit"),
@@ -128,7 +134,7 @@ async def test_an_account_that_cannot_be_read_is_refused_and_the_rest_is_still_s
         seen = await database.seen(BOOK)
 
     assert seen.published == b"{}"
-    assert len(seen.events) == 3
+    assert len(seen.events) == 4
 
 
 @pytest.mark.parametrize(

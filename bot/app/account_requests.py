@@ -1,0 +1,158 @@
+"""Carries out what operators want done to the account: adopt it, end an order that was lost.
+
+Whoever leads does it between two passes, loop or no loop, and writes down in the audit what was
+done and what was not. While the accounts differ it also says what explains that.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bot.app.composition import Bot, RoleStatus
+from bot.core.account.adoption import Adoption, in_words
+from bot.core.account.operator_requests import AccountRequests
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import CashMovement
+from bot.core.events import Noted, NoteKind
+from bot.core.market.money import Dollars
+from bot.core.market.orders import Order
+from bot.ports.account_views import OperatorEntry
+from bot.ports.exchange import Clock, ExchangeError
+from bot.ports.persistence import StoreError
+from bot.trading.adoption import AdoptionPlanner
+from bot.trading.cash_reconciliation import ACCEPTED, Book
+
+log = logging.getLogger("main")
+
+#: Between two looks at what explains a difference.
+EXPLAIN_EVERY: Final = timedelta(seconds=60)
+#: Between two tries to adopt.
+TRY_EVERY: Final = timedelta(seconds=2)
+#: What an adoption is called in the audit, where a lost order goes by its id.
+ADOPT: Final = "adopt"
+#: Before that an order is still looked up, and the exchange itself will tell.
+LOST_AFTER: Final = timedelta(minutes=2)
+_WORD: Final = "an operator said that it never traded"
+_FILLS: Final = (
+    "an operator said that it traded: its fills are booked by `python -m bot reconcile --apply`"
+)
+
+
+class AccountRequestsTask:
+    """What is still to be done in this term; polled on each beat."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        planner: AdoptionPlanner,
+        book: Book,
+        role_status: RoleStatus,
+        clock: Clock,
+    ) -> None:
+        """`book` books a movement of cash."""
+        self._bot = bot
+        self._planner = planner
+        self._book = book
+        self._role_status = role_status
+        self._clock = clock
+        self._due: datetime | None = None
+        self._asked: datetime | None = None
+
+    async def poll(self, *, differs: bool) -> None:
+        """Do what can be done now. May raise StoreError, LeaseLostError."""
+        asked = self._role_status.account_requests()
+        for name, at in asked.never.items():
+            await self._end(name, at, _WORD, AccountRequests(never={name: at}))
+        for name, at in asked.traded.items():
+            await self._end(name, at, _FILLS, AccountRequests(traded={name: at}))
+        waits = self._planner.not_yet()
+        self._bot.audit.adoption_waits(waits if asked.adopt else None)
+        if asked.adopt is None and not differs:
+            self._bot.audit.explained(())
+        elif waits is None and self._is_due(asked.adopt):
+            await self._explain(asked.adopt)
+
+    def _is_due(self, adopt: datetime | None) -> bool:
+        now = self._clock.now()
+        if self._due is not None and now < self._due and adopt == self._asked:
+            return False
+        self._asked = adopt
+        self._due = now + (EXPLAIN_EVERY if adopt is None else TRY_EVERY)
+        return True
+
+    async def _end(self, name: str, asked: datetime, why: str, done: AccountRequests) -> None:
+        trader = self._bot.trader
+        fault = _not_lost(trader.unresolved, name, self._clock.now())
+        said = f"order {name}{fault or f': {why}'}"
+
+        def end(now: datetime) -> None:
+            if fault is None:
+                trader.end_by_hand(now, name, why)
+            self._bot.audit.operator_did(_entry(now, asked, name, said, fault is not None))
+
+        if await self._bot.change(end):
+            self._done(Noted(self._clock.now(), NoteKind.ORDER_RESOLVED, said), done)
+
+    async def _explain(self, adopt: datetime | None) -> None:
+        try:
+            found, portfolio = await self._planner.explained()
+        except (ExchangeError, StoreError) as error:
+            log.warning("What explains the account cannot be read: %s", error)
+            self._bot.audit.adoption_waits(str(error) if adopt else None)
+            return
+        self._bot.audit.explained(in_words(found))
+        if adopt is not None:
+            await self._adopt(adopt, found, portfolio)
+
+    async def _adopt(self, asked: datetime, found: Adoption, portfolio: Portfolio) -> None:
+        booked, said = False, _adopted(found)
+
+        def adopt(now: datetime) -> None:
+            nonlocal booked
+            booked = self._planner.adopt(found, portfolio, now)
+            if booked:
+                self._bot.audit.explained(())
+                self._bot.audit.operator_did(_entry(now, asked, ADOPT, said))
+
+        if await self._bot.change(adopt) and booked:
+            await self._accept(found.cash, asked)
+            note = Noted(self._clock.now(), NoteKind.ADOPTED, said)
+            self._done(note, AccountRequests(adopt=asked))
+
+    async def _accept(self, cash: Dollars, asked: datetime) -> None:
+        """What nothing explains of the cash; should this not be reached, it differs again."""
+        if cash and await self._book(CashMovement(ACCEPTED, cash, asked)):
+            self._bot.trader.move_cash(cash)
+
+    def _done(self, note: Noted, done: AccountRequests) -> None:
+        self._bot.notify(note)
+        self._role_status.account_done(done)
+
+
+def _not_lost(unresolved: Iterable[Order], name: str, now: datetime) -> str | None:
+    """Why an operator's word on an order does not count; None if it does."""
+    order = next((order for order in unresolved if order.client_order_id == name), None)
+    if order is None:
+        return " is not in doubt: nothing was done"
+    if now - order.at < LOST_AFTER:
+        return " is still being looked up: nothing was done, say it again in two minutes"
+    return None
+
+
+def _entry(
+    at: datetime, asked: datetime, about: str, message: str, is_refusal: bool = False
+) -> OperatorEntry:
+    return OperatorEntry(
+        at=at.isoformat(),
+        asked_at=asked.isoformat(),
+        about=about,
+        message=message,
+        is_refusal=is_refusal,
+    )
+
+
+def _adopted(found: Adoption) -> str:
+    if not found:
+        return "an operator adopted the account: there was nothing to adopt"
+    return f"an operator adopted the account: {'; '.join(in_words(found))}"

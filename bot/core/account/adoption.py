@@ -1,0 +1,155 @@
+"""What explains that an account at the exchange differs from what was booked of it. Pure.
+
+First the trades that were not booked, then what markets paid, both exact; what is left of a
+position has no known cause and can only be taken over as it is, and so with the cash.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement
+from bot.core.market.money import ZERO, Contracts, Dollars
+from bot.core.market.orders import FOREIGN, Execution, Fill, Order, OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFill:
+    """A trade of the account, and the exchange's id of its order; `fill` names no order of ours."""
+
+    order_id: str
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """What the exchange tells of an account: now, and of late.
+
+    `costs` are dollars by ticker of what is held; `fills` all trades since the book was begun,
+    or as far back as ours are kept; `settlements` of markets of which nothing is held any more.
+    """
+
+    now: AccountNow
+    costs: Mapping[str, Dollars] = field(default_factory=dict)
+    fills: Sequence[ListedFill] = ()
+    settlements: Mapping[str, Settlement] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """The position of a market as the exchange has it: signed contracts, and their cost."""
+
+    ticker: str
+    size: Contracts
+    cost: Dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What makes the booked account that of the exchange, in the order in which it is booked.
+
+    `payouts` are dollars a YES contract by ticker; `cash` is what is left, in dollars.
+    """
+
+    executions: tuple[Execution, ...] = ()
+    payouts: Mapping[str, Dollars] = field(default_factory=dict)
+    adjustments: tuple[Adjustment, ...] = ()
+    cash: Dollars = ZERO
+
+    def __bool__(self) -> bool:
+        return bool(self.executions or self.payouts or self.adjustments or self.cash)
+
+
+def unbooked(fills: Iterable[ListedFill], booked: frozenset[str]) -> tuple[ListedFill, ...]:
+    """The trades that are not among the booked fill ids, each once, oldest first."""
+    by_id = {one.fill.fill_id: one for one in fills if one.fill.fill_id not in booked}
+    return tuple(sorted(by_id.values(), key=lambda one: (one.fill.at, one.fill.fill_id)))
+
+
+def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord) -> Adoption:
+    """What explains the difference between a portfolio and the account at the exchange."""
+    executions = tuple(_executions(unbooked(record.fills, booked)))
+    for execution in executions:
+        for fill in execution.fills:
+            portfolio = portfolio.after(fill)
+    payouts = dict(_payouts(portfolio, record))
+    for ticker, payout in payouts.items():
+        portfolio = portfolio.settle(ticker, payout)
+    adjustments = tuple(_adjustments(portfolio, record))
+    left = record.now.cash - portfolio.cash
+    # The exchange writes a balance cut off to some digits.
+    cash = left if abs(left) > CASH_TOLERANCE else ZERO
+    return Adoption(executions, payouts, adjustments, cash)
+
+
+def unsettled(portfolio: Portfolio, record: AccountRecord, booked: frozenset[str]) -> set[str]:
+    """Markets of which only the exchange holds nothing: they were settled, perhaps."""
+    for one in unbooked(record.fills, booked):
+        portfolio = portfolio.after(one.fill)
+    return portfolio.positions.keys() - record.now.positions.keys()
+
+
+def in_words(found: Adoption) -> list[str]:
+    """What explains the difference, a sentence each."""
+    traded = [_trade(execution) for execution in found.executions]
+    paid = [
+        f"{ticker}: settled at ${payout.normalize():f} a YES contract"
+        for ticker, payout in found.payouts.items()
+    ]
+    left = [
+        f"{one.ticker}: no trade explains it; the exchange holds {one.size.normalize():f} "
+        f"contracts that cost ${one.cost.normalize():f}"
+        for one in found.adjustments
+    ]
+    cash = [f"cash: nothing explains ${found.cash.normalize():+f}"] if found.cash else []
+    return [*traded, *paid, *left, *cash]
+
+
+def _trade(execution: Execution) -> str:
+    order, price = execution.order, execution.average_price or ZERO
+    return (
+        f"{order.ticker}: order {execution.order_id}, which this bot did not book, "
+        f"{'bought' if order.side.sign > 0 else 'sold'} {execution.filled.normalize():f} YES at "
+        f"${round(price, 4).normalize():f}, fees ${execution.fees.normalize():f}"
+    )
+
+
+def _executions(found: Sequence[ListedFill]) -> Iterator[Execution]:
+    """One for each run of fills of the same order: the order of all fills stays as it was."""
+    sizes: dict[str, Contracts] = defaultdict(Contracts)
+    for one in found:
+        sizes[one.order_id] += one.fill.size
+    for order_id, run in groupby(found, key=lambda one: one.order_id):
+        yield _execution(order_id, sizes[order_id], tuple([one.fill for one in run]))
+
+
+def _execution(order_id: str, size: Contracts, fills: tuple[Fill, ...]) -> Execution:
+    first, last = fills[0], fills[-1]
+    order = Order(
+        client_order_id=f"{FOREIGN}{order_id}",
+        ticker=first.ticker,
+        side=first.side,
+        size=size,
+        limit=last.price,
+        at=first.at,
+    )
+    return Execution(order, order_id, OrderStatus.FILLED, fills)
+
+
+def _payouts(portfolio: Portfolio, record: AccountRecord) -> Iterator[tuple[str, Dollars]]:
+    for ticker, paid in record.settlements.items():
+        is_gone = ticker not in record.now.positions
+        if is_gone and portfolio.size(ticker) and portfolio.size(ticker) == paid.size:
+            yield ticker, paid.payout
+
+
+def _adjustments(portfolio: Portfolio, record: AccountRecord) -> Iterator[Adjustment]:
+    reported = record.now.positions
+    for ticker in sorted({*portfolio.positions, *reported}):
+        size = reported.get(ticker, ZERO)
+        if size != portfolio.size(ticker):
+            # A contract costs a dollar at most, whatever fees the exchange counts with it.
+            cost = min(record.costs[ticker], abs(size)) if size else ZERO
+            yield Adjustment(ticker, size, cost)

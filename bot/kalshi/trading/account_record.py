@@ -1,0 +1,69 @@
+"""Everything the exchange tells of an account that explains what it holds, read in one go."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from bot.core.account.adoption import AccountRecord, ListedFill
+from bot.core.account.reconcile import AccountNow, Settlement
+from bot.core.market.money import Contracts, Dollars
+from bot.core.market.orders import FOREIGN, Fill
+from bot.kalshi.trading.requests import BOOK_SIDE, KalshiTrading
+from bot.kalshi.wire import account
+from bot.ports.exchange import ExchangeError
+
+_SIDE: Final = {word: side for side, word in BOOK_SIDE.items()}
+
+
+class AccountRecords:
+    """Reads the record of the account whose key signs."""
+
+    def __init__(self, exchange: KalshiTrading) -> None:
+        self._exchange = exchange
+
+    async def record(self, since: datetime) -> AccountRecord:
+        """What is held now, and all trades since then. Raises ExchangeError, also if it moved."""
+        before = await self._held()
+        fills = await self._exchange.fills_since(since)
+        held, cash = after = await self._held()
+        if after != before:
+            raise ExchangeError("the account changed while it was read: read again")
+        sizes = {ticker: size for ticker, (size, _) in held.items()}
+        costs = {ticker: _cost(ticker, cost) for ticker, (_, cost) in held.items()}
+        # A second is the finest that can be asked for.
+        recent = [found for fill in fills if (found := _listed(fill)).fill.at >= since]
+        return AccountRecord(AccountNow(cash, sizes), costs, recent)
+
+    async def settlement(self, ticker: str) -> Settlement | None:
+        """What a market paid the account; None if it has not settled. Raises ExchangeError."""
+        return await self._exchange.settlement(ticker)
+
+    async def _held(self) -> tuple[dict[str, tuple[Contracts, Dollars | None]], Dollars]:
+        return await self._exchange.holdings(), await self._exchange.cash()
+
+
+def _cost(ticker: str, cost: Dollars | None) -> Dollars:
+    if cost is None:
+        raise ExchangeError(f"GET /portfolio/positions does not tell what {ticker} cost")
+    return cost
+
+
+def _listed(reported: account.FillWire) -> ListedFill:
+    """Raises ExchangeError for a fill that cannot be booked as it is."""
+    side, at = _SIDE.get(reported.book_side), reported.created_time
+    if side is None or at is None:
+        raise ExchangeError(f"fill {reported.fill_id} lacks its side or its time")
+    try:
+        fill = Fill(
+            fill_id=reported.fill_id,
+            client_order_id=f"{FOREIGN}{reported.order_id}",
+            ticker=reported.ticker,
+            side=side,
+            size=Decimal(reported.count_fp),
+            price=Decimal(reported.yes_price_dollars),
+            fee=Decimal(reported.fee_cost),
+            at=at.astimezone(UTC),
+        )
+    except (ValueError, OverflowError) as error:
+        raise ExchangeError(f"fill {reported.fill_id}: {error}") from error
+    return ListedFill(reported.order_id, fill)

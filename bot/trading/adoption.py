@@ -1,0 +1,80 @@
+"""Explains how our account and the exchange's came to differ, for an operator to take that over.
+
+Leaves out what explains what (`core.account.adoption`) and when it is booked (`app`).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from bot.core.account.adoption import AccountRecord, Adoption, adoption, unsettled
+from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import Settlement
+from bot.core.market.money import ZERO
+from bot.ports.exchange import Clock
+from bot.trading.trader import Trader
+
+#: How long nothing may have traded: what the exchange tells of an account lags behind its fills.
+QUIET: Final = timedelta(seconds=5)
+
+#: Since when fills are known, and the ids of all that are booked since. May raise StoreError.
+BookedFills = Callable[[], Awaitable[tuple[datetime, frozenset[str]]]]
+
+
+class Records(Protocol):
+    """Tells what explains an account."""
+
+    async def record(self, since: datetime) -> AccountRecord:
+        """What is held now, and all trades since then. Raises ExchangeError."""
+        ...
+
+    async def settlement(self, ticker: str) -> Settlement | None:
+        """What a market paid the account; None if it has not settled. Raises ExchangeError."""
+        ...
+
+
+class AdoptionPlanner:
+    """What an account at the exchange has that was not booked."""
+
+    def __init__(
+        self, exchange: Records, trader: Trader, booked: BookedFills, clock: Clock
+    ) -> None:
+        self._exchange = exchange
+        self._trader = trader
+        self._booked = booked
+        self._clock = clock
+        self._seen: tuple[Portfolio, datetime] | None = None
+
+    def not_yet(self) -> str | None:
+        """Why nobody can say now, None if one can: while orders are about, all of it moves."""
+        trader, now = self._trader, self._clock.now()
+        if trader.orders_in_doubt is not None:
+            return f"{trader.orders_in_doubt}: `python -m bot resolve` ends it by your word"
+        if trader.unresolved or trader.working:
+            return "orders are on their way or rest: POST /bot/stop withdraws them"
+        if self._seen is None or self._seen[0] is not trader.portfolio:
+            self._seen = trader.portfolio, now
+        left = QUIET - (now - self._seen[1])
+        return f"it traded within the last {QUIET.seconds} s" if left > timedelta(0) else None
+
+    async def explained(self) -> tuple[Adoption, Portfolio]:
+        """What explains the difference to the portfolio beside it.
+
+        Raises ExchangeError, StoreError.
+        """
+        portfolio = self._trader.portfolio
+        since, booked = await self._booked()
+        record = await self._exchange.record(since)
+        paid = {}
+        for ticker in sorted(unsettled(portfolio, record, booked)):
+            if (found := await self._exchange.settlement(ticker)) is not None:
+                paid[ticker] = found
+        return adoption(portfolio, booked, replace(record, settlements=paid)), portfolio
+
+    def adopt(self, found: Adoption, of: Portfolio, at: datetime) -> bool:
+        """Book it all but the cash, unless something traded since; whether it was booked."""
+        if self._trader.portfolio is not of or self._trader.unresolved or self._trader.working:
+            return False
+        self._trader.adopt(at, replace(found, cash=ZERO))
+        return True
