@@ -65,7 +65,7 @@ class HandExits(Protocol):
 class AccountControl(Protocol):
     """Takes an operator's word on the account, for all processes. Raises StoreError likewise."""
 
-    async def adopt(self) -> datetime:
+    async def request_adoption(self) -> datetime:
         """Have the account taken over as the exchange has it; when that was asked."""
         ...
 

@@ -3,13 +3,14 @@
 import asyncio
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
 
 from api.deps import CurrentServices, Services, refuse_foreign_pages
+from api.responses import json_response
 from api.schemas.account import Adopted, OrderResolved
-from api.schemas.common import ACTING, CONFLICT, INVALID
+from api.schemas.common import ACTING, CONFLICT, INVALID, answers
 from bot.ports.account_views import OperatorEntry
 
 router = APIRouter(tags=["account"], dependencies=[Depends(refuse_foreign_pages)])
@@ -22,8 +23,12 @@ DONE_WITHIN: Final = 12.0
 _SOON: Final = "whoever leads does it within seconds: see GET /audit"
 
 
-@router.post("/audit/adopt", summary="Adopt the account", responses={**ACTING, **CONFLICT})
-async def adopt(services: CurrentServices) -> Adopted:
+@router.post(
+    "/audit/adopt",
+    summary="Adopt the account",
+    responses={**answers(Adopted), **ACTING, **CONFLICT},
+)
+async def apply_adoption(services: CurrentServices) -> Response:
     """Make what is booked what the exchange has, for good; an operator looks at both before.
 
     Trades that were not booked are booked by their id, settlements as they were paid; what nothing
@@ -31,20 +36,19 @@ async def adopt(services: CurrentServices) -> Adopted:
     It waits until no order is in doubt, on its way or resting, and nothing traded for 5 s.
     """
     _refuse_on_paper(services)
-    entry = await _done(services, await services.account_control.adopt())
+    entry = await _done(services, await services.account_control.request_adoption())
     if entry is not None:
-        return Adopted(status="adopted", detail=entry.message)
-    return Adopted(status="waiting", detail=services.audit.adoption_waits or _SOON)
+        return json_response(Adopted(status="adopted", detail=entry.message))
+    waits = services.audit.adoption_waits or _SOON
+    return json_response(Adopted(status="waiting", detail=waits))
 
 
 @router.post(
     "/orders/{client_order_id}/resolve",
     summary="Say what became of a lost order",
-    responses={**ACTING, **CONFLICT, **INVALID},
+    responses={**answers(OrderResolved), **ACTING, **CONFLICT, **INVALID},
 )
-async def resolve(
-    services: CurrentServices, client_order_id: OrderId, traded: Traded
-) -> OrderResolved:
+async def resolve(services: CurrentServices, client_order_id: OrderId, traded: Traded) -> Response:
     """End an order in doubt that the exchange tells nothing of any more, by an operator's word.
 
     One that traded gets its fills by `POST /audit/adopt`. Orders younger than two minutes are
@@ -53,12 +57,12 @@ async def resolve(
     _refuse_on_paper(services)
     asked = await services.account_control.resolve(client_order_id, traded=traded)
     entry = await _done(services, asked)
-    if entry is None:
-        return OrderResolved(status="waiting", client_order_id=client_order_id, detail=_SOON)
-    return OrderResolved(
-        status="refused" if entry.is_refusal else "resolved",
-        client_order_id=client_order_id,
-        detail=entry.message,
+    status: Literal["resolved", "refused", "waiting"] = "waiting"
+    if entry is not None:
+        status = "refused" if entry.is_refusal else "resolved"
+    detail = entry.message if entry is not None else _SOON
+    return json_response(
+        OrderResolved(status=status, client_order_id=client_order_id, detail=detail)
     )
 
 

@@ -30,7 +30,7 @@ EXPLAIN_EVERY: Final = timedelta(seconds=60)
 #: Between two tries to adopt.
 TRY_EVERY: Final = timedelta(seconds=2)
 #: What an adoption is called in the audit, where a lost order goes by its id.
-ADOPT: Final = "adopt"
+ADOPTION: Final = "adopt"
 #: Before that an order is still looked up, and the exchange itself will tell.
 LOST_AFTER: Final = timedelta(minutes=2)
 _WORD: Final = "an operator said that it never traded"
@@ -67,18 +67,18 @@ class AccountRequestsTask:
         for name, at in asked.traded.items():
             await self._end(name, at, _FILLS, AccountRequests(traded={name: at}))
         waits = self._planner.not_yet()
-        self._bot.audit.adoption_waits(waits if asked.adopt else None)
-        if asked.adopt is None and not differs:
+        self._bot.audit.adoption_waits(waits if asked.adoption else None)
+        if asked.adoption is None and not differs:
             self._bot.audit.explained(())
-        elif waits is None and self._is_due(asked.adopt):
-            await self._explain(asked.adopt)
+        elif waits is None and self._is_due(asked.adoption):
+            await self._explain(asked.adoption)
 
-    def _is_due(self, adopt: datetime | None) -> bool:
+    def _is_due(self, asked: datetime | None) -> bool:
         now = self._clock.now()
-        if self._due is not None and now < self._due and adopt == self._asked:
+        if self._due is not None and now < self._due and asked == self._asked:
             return False
-        self._asked = adopt
-        self._due = now + (EXPLAIN_EVERY if adopt is None else TRY_EVERY)
+        self._asked = asked
+        self._due = now + (EXPLAIN_EVERY if asked is None else TRY_EVERY)
         return True
 
     async def _end(self, name: str, asked: datetime, why: str, done: AccountRequests) -> None:
@@ -94,31 +94,31 @@ class AccountRequestsTask:
         if await self._bot.change(end):
             self._done(Noted(self._clock.now(), NoteKind.ORDER_RESOLVED, said), done)
 
-    async def _explain(self, adopt: datetime | None) -> None:
+    async def _explain(self, asked: datetime | None) -> None:
         try:
             found, portfolio = await self._planner.explained()
         except (ExchangeError, StoreError) as error:
             log.warning("What explains the account cannot be read: %s", error)
-            self._bot.audit.adoption_waits(str(error) if adopt else None)
+            self._bot.audit.adoption_waits(str(error) if asked else None)
             return
         self._bot.audit.explained(in_words(found))
-        if adopt is not None:
-            await self._adopt(adopt, found, portfolio)
+        if asked is not None:
+            await self._apply_adoption(asked, found, portfolio)
 
-    async def _adopt(self, asked: datetime, found: Adoption, portfolio: Portfolio) -> None:
+    async def _apply_adoption(self, asked: datetime, found: Adoption, portfolio: Portfolio) -> None:
         booked, said = False, _adopted(found)
 
-        def adopt(now: datetime) -> None:
+        def book(now: datetime) -> None:
             nonlocal booked
-            booked = self._planner.adopt(found, portfolio, now)
+            booked = self._planner.apply_adoption(found, portfolio, now)
             if booked:
                 self._bot.audit.explained(())
-                self._bot.audit.operator_did(_entry(now, asked, ADOPT, said))
+                self._bot.audit.operator_did(_entry(now, asked, ADOPTION, said))
 
-        if await self._bot.change(adopt) and booked:
+        if await self._bot.change(book) and booked:
             await self._accept(found.cash, asked)
             note = Noted(self._clock.now(), NoteKind.ADOPTED, said)
-            self._done(note, AccountRequests(adopt=asked))
+            self._done(note, AccountRequests(adoption=asked))
 
     async def _accept(self, cash: Dollars, asked: datetime) -> None:
         """What nothing explains of the cash; should this not be reached, it differs again."""

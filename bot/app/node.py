@@ -176,8 +176,7 @@ class Node:
         bot = assembled(self._world, resources)
         with _legible(self.book):
             bot.restore(checkpoint)
-        ledger = await self._book_ledger(database, term)
-        backend.attach(bot, ledger, self._world.role_status)
+        backend.attach(bot, await self._book_ledger(database, term), self._world.role_status)
         # Before anything is said about entries: that they begin in doubt is no news.
         await backend.poll()
         self.snapshot_holder.status = replace(
@@ -204,11 +203,11 @@ class Node:
             return await database.move_cash(term, self.book, amount, why, movement.at)
 
         opened_at = await database.opened_at(self.book)
-        kept = timedelta(days=self._world.settings.keep_days)
+        age = timedelta(days=self._world.settings.keep_days)
 
         async def fills() -> tuple[datetime, frozenset[str]]:
             # What is older may have been pruned, and would pass for a trade of other hands.
-            since = max(opened_at, self.clock.now() - kept)
+            since = max(opened_at, self.clock.now() - age)
             return since, await database.fill_ids(self.book, since)
 
         return BookLedger(book, opened_at, fills)

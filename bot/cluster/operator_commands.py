@@ -80,10 +80,10 @@ class OperatorCommands:
         await self._decreed()
         log.warning("All positions are to be closed: no entries until POST /bot/resume")
 
-    async def adopt(self) -> datetime:
+    async def request_adoption(self) -> datetime:
         """Have the account taken over as the exchange has it; when that was asked."""
         self._known()
-        at = self._switches.adopt()
+        at = self._switches.request_adoption()
         await self._decreed()
         log.warning("The account is to be adopted as the exchange has it")
         return at

@@ -22,7 +22,7 @@ RESUMED: Final = "resumed"
 FLATTEN: Final = "flatten"
 #: Before the ticker of a position that is to be closed.
 CLOSE: Final = "close:"
-ADOPT: Final = "adopt"
+ADOPTION: Final = "adopt"
 #: Before the client order id of a lost order that traded, or never did.
 TRADED: Final = "traded:"
 NEVER: Final = "never:"
@@ -95,8 +95,8 @@ class OperatorFlags:
     @property
     def account_requests(self) -> AccountRequests:
         """What operators want done to the account; nothing before that is known."""
-        adopt = _time(self._now().get(ADOPT))
-        return AccountRequests(adopt, self._times(TRADED), self._times(NEVER))
+        adoption = _time(self._now().get(ADOPTION))
+        return AccountRequests(adoption, self._times(TRADED), self._times(NEVER))
 
     def look_at(self, book: str) -> None:
         """It is about this book from now on; of another one nothing is known."""
@@ -128,10 +128,10 @@ class OperatorFlags:
         if done.flatten is not None and self.close_requests.flatten == done.flatten:
             self.set(FLATTEN, "")
 
-    def adopt(self) -> datetime:
+    def request_adoption(self) -> datetime:
         """Have the account adopted as the exchange has it; when that was asked."""
         at = self._clock.now()
-        self.set(ADOPT, at.isoformat())
+        self.set(ADOPTION, at.isoformat())
         return at
 
     def resolve(self, client_order_id: str, *, traded: bool) -> datetime:
@@ -143,8 +143,8 @@ class OperatorFlags:
     def account_done(self, done: AccountRequests) -> None:
         """Nothing more is to be done for these, unless somebody asked again since."""
         asked = self.account_requests
-        if done.adopt is not None and asked.adopt == done.adopt:
-            self.set(ADOPT, "")
+        if done.adoption is not None and asked.adoption == done.adoption:
+            self.set(ADOPTION, "")
         for prefix, over, now in (
             (TRADED, done.traded, asked.traded),
             (NEVER, done.never, asked.never),

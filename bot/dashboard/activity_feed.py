@@ -174,8 +174,8 @@ def _settled(event: MarketSettled) -> NoticeView:
 
 def _adjusted(event: PositionAdjusted) -> NoticeView:
     message = (
-        f"an operator adopted {_size(event.size)} contracts that cost {event.cost:z.2f} dollars; "
-        f"{_size(event.before)} were booked"
+        f"an operator adopted {size_notice(event.size)} contracts that cost {event.cost:z.2f} "
+        f"dollars; {size_notice(event.before)} were booked"
     )
     return _notice(event.at, "ADOPTED", message, event.ticker)
 

@@ -71,8 +71,8 @@ class AuditPanel:
 
     def operator_did(self, entry: OperatorEntry) -> None:
         """What an operator asked for is done, or not, as the message says."""
-        kept = (entry, *self._view.operator)[:OPERATOR_ENTRIES]
-        self._view = structs.replace(self._view, operator=kept)
+        entries = (entry, *self._view.operator)[:OPERATOR_ENTRIES]
+        self._view = structs.replace(self._view, operator=entries)
 
     def state_records(self) -> list[StateRecord]:
         """The comparison, if it is another than the last that was handed out."""

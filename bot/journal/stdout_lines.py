@@ -174,10 +174,8 @@ def _settled(event: MarketSettled) -> str:
 
 
 def _adjusted(event: PositionAdjusted) -> str:
-    return (
-        f"ADJUSTED | {event.ticker} | {_size(event.before)} -> {_size(event.size)} contracts"
-        f" | cost={event.cost:z.2f}"
-    )
+    sizes = f"{size_text(event.before)} -> {size_text(event.size)} contracts"
+    return f"ADJUSTED | {event.ticker} | {sizes} | cost={event.cost:z.2f}"
 
 
 def _whale(event: WhaleSeen) -> str:

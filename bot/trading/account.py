@@ -121,7 +121,7 @@ class TradingAccount:
         filled = OrderFilled(at, working.order, working.order_id, tuple(fills), working.left)
         return [filled, self._marked(at, ticker, before)]
 
-    def adopt(self, at: datetime, found: Adoption) -> list[Event]:
+    def apply_adoption(self, at: datetime, found: Adoption) -> list[Event]:
         """Book what explains the account at the exchange, and take over the positions left."""
         events: list[Event] = []
         for execution in found.executions:

@@ -72,9 +72,9 @@ class AdoptionPlanner:
                 paid[ticker] = found
         return adoption(portfolio, booked, replace(record, settlements=paid)), portfolio
 
-    def adopt(self, found: Adoption, of: Portfolio, at: datetime) -> bool:
+    def apply_adoption(self, found: Adoption, of: Portfolio, at: datetime) -> bool:
         """Book it all but the cash, unless something traded since; whether it was booked."""
         if self._trader.portfolio is not of or self._trader.unresolved or self._trader.working:
             return False
-        self._trader.adopt(at, replace(found, cash=ZERO))
+        self._trader.apply_adoption(at, replace(found, cash=ZERO))
         return True

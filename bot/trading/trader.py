@@ -290,10 +290,10 @@ class Trader:
         self._holdings.move_cash(amount)
         self._entry_guard.move_cash(amount)
 
-    def adopt(self, at: datetime, found: Adoption) -> None:
+    def apply_adoption(self, at: datetime, found: Adoption) -> None:
         """Take over what the exchange holds: an operator wants it. The next pass tells it."""
         before = self.portfolio.start
-        self._pending_events += self._holdings.adopt(at, found)
+        self._pending_events += self._holdings.apply_adoption(at, found)
         # What was taken over was neither won nor lost.
         self._entry_guard.move_cash(self.portfolio.start - before)
 

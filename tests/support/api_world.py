@@ -225,7 +225,7 @@ class AccountWord:
     def __init__(self) -> None:
         self.asked: list[tuple[str, bool]] = []
 
-    async def adopt(self) -> datetime:
+    async def request_adoption(self) -> datetime:
         self.asked.append(("adopt", True))
         return NOW
 

@@ -10,17 +10,17 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class AccountRequests:
-    """When operators asked to `adopt` the account, and said what became of lost orders.
+    """When operators asked for the `adoption` of the account, and said what became of lost orders.
 
     `traded` and `never` are by client order id.
     """
 
-    adopt: datetime | None = None
+    adoption: datetime | None = None
     traded: Mapping[str, datetime] = field(default_factory=dict)
     never: Mapping[str, datetime] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return self.adopt is not None or bool(self.traded or self.never)
+        return self.adoption is not None or bool(self.traded or self.never)
 
 
 #: Nobody wants anything.

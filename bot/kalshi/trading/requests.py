@@ -185,8 +185,8 @@ class KalshiTrading:
                 if entry.ticker in held:
                     raise ExchangeError(f"GET /portfolio/positions: {entry.ticker} is there twice")
                 cost = entry.market_exposure_dollars
-                told = None if cost is None else Decimal(cost)
-                held[entry.ticker] = Decimal(entry.position_fp), told
+                paid = None if cost is None else Decimal(cost)
+                held[entry.ticker] = Decimal(entry.position_fp), paid
         return {ticker: one for ticker, one in held.items() if one[0]}
 
     async def cash(self) -> Dollars:

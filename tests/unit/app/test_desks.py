@@ -563,7 +563,7 @@ async def test_an_adopted_account_is_that_of_the_exchange_and_entries_go_on():
         trader, clock = at_desk.bot.trader, live.clock
         at_desk.trade_elsewhere(Side.BUY, 7, 50)
         live.ann.cash[0] -= 25_000_000
-        wishes.wanted = AccountRequests(adopt=clock.now())
+        wishes.wanted = AccountRequests(adoption=clock.now())
 
         await obeyed(at_desk)
 
@@ -571,7 +571,7 @@ async def test_an_adopted_account_is_that_of_the_exchange_and_entries_go_on():
         now = await at_desk.backend.venue.account()
         assert trader.portfolio.cash == now.cash
         assert trader.portfolio.positions.keys() == now.positions.keys()
-        assert wishes.done[0].adopt is not None
+        assert wishes.done[0].adoption is not None
         (entry,) = at_desk.bot.audit.view.operator
         assert "an operator adopted the account" in entry.message
         assert "cash: nothing explains $-25" in entry.message
@@ -587,7 +587,7 @@ async def test_nothing_is_adopted_while_an_order_is_in_doubt():
         doubtful = buying(at=live.clock.now())
         trader._gateway._waiting[doubtful.client_order_id] = doubtful
         at_desk.trade_elsewhere(Side.BUY, 7, 50)
-        wishes.wanted = AccountRequests(adopt=live.clock.now())
+        wishes.wanted = AccountRequests(adoption=live.clock.now())
 
         await obeyed(at_desk)
 
@@ -634,7 +634,7 @@ async def test_nothing_is_taken_over_from_an_account_that_moves_while_it_is_read
             return await read(since)
 
         monkeypatch.setattr(live.trading, "fills_since", moving)
-        wishes.wanted = AccountRequests(adopt=live.clock.now())
+        wishes.wanted = AccountRequests(adoption=live.clock.now())
 
         await obeyed(at_desk)
 

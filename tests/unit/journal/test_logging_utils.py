@@ -36,6 +36,7 @@ from bot.core.events import (
     OrderRested,
     OrderSubmitted,
     OrderUnresolved,
+    PositionAdjusted,
     PositionClosed,
     PositionOpened,
     PredictionGraded,
