@@ -24,6 +24,8 @@ from bot.kalshi.stream.commands import (
     Command,
     Commands,
 )
+from bot.kalshi.stream.halts import Halts
+from bot.kalshi.stream.resyncs import Resyncs
 from bot.kalshi.stream.subscriptions import Numbered, Subscription, Subscriptions
 from bot.kalshi.stream.timing import StreamTiming
 from bot.kalshi.stream.trades import StreamedTrades
@@ -51,15 +53,10 @@ from bot.ports.exchange import BookAnswer, ExchangeError
 #: Codes after which a subscription is over; 25 is a client that reads too slowly.
 TERMINAL: Final = frozenset({10, 25})
 OVERFLOW: Final = 25
-#: Steps in the life of a market after which nothing trades, and after which it does again.
-_HALTS: Final = frozenset({"deactivated", "determined", "settled"})
-_RESUMES: Final = frozenset({"created", "activated"})
 #: Seconds by which our clock may go back before that is a jump.
 BACK: Final = 0.5
 #: Seconds between the frames of one event.
 SAME_EVENT: Final = 0.1
-#: Markets remembered as halted: the exchange tells of all it has, and some thousand end a day.
-MOST_HALTED: Final = 5_000
 #: Problems remembered for whoever logs them.
 MOST_PROBLEMS: Final = 20
 
@@ -105,14 +102,6 @@ class StreamListener(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Resync:
-    """A book that waits for a snapshot."""
-
-    ask_at: float
-    wait: float
-
-
 @dataclass(frozen=True, slots=True)
 class _Quote:
     """What the ticker quotes, in units; 0 and 1 for empty sides."""
@@ -145,10 +134,10 @@ class StreamProtocol:
         self._wanted: dict[str, None] = {}
         self._commands = Commands()
         self._subscriptions = Subscriptions(self._channels)
-        self._resyncs: dict[str, _Resync] = {}
+        self._resyncs = Resyncs(self.rules.resync, self.rules.longest)
         self._quotes: dict[str, _Quote] = {}
         self._changed_at: dict[str, float] = {}
-        self._halted: dict[str, str] = {}
+        self._halts = Halts()
         self._problems: list[str] = []
         self._proved_at = self._shown_at = self._beat_at = self._last_at = 0.0
         self._probes = 0
@@ -176,7 +165,7 @@ class StreamProtocol:
         self._break(self.store.tickers, self.fault, at)
         self._resyncs.clear()
         self.trades.leave(tuple(self._wanted))
-        self._halted.clear()
+        self._halts.clear()
 
     def watch(self, tickers: Iterable[str], at: float) -> None:
         """These markets from now on, and no others."""
@@ -186,9 +175,10 @@ class StreamProtocol:
         gone = [ticker for ticker in self._wanted if ticker not in wanted]
         self._wanted = wanted
         self.store.drop(gone)
-        for known in (self._resyncs, self._quotes, self._changed_at):
-            for ticker in gone:
-                known.pop(ticker, None)
+        for ticker in gone:
+            self._resyncs.arrived(ticker)
+            self._quotes.pop(ticker, None)
+            self._changed_at.pop(ticker, None)
         if self.fault is None:
             self._adjust(at)
 
@@ -263,7 +253,7 @@ class StreamProtocol:
 
     def is_halted(self, ticker: str) -> bool:
         """Whether the exchange said that nothing trades in a market any more."""
-        return ticker in self._halted
+        return self._halts.reason(ticker) is not None
 
     def general_fault(self, at: float) -> str | None:
         """Why no book at all is proved; None if some may be."""
@@ -277,7 +267,7 @@ class StreamProtocol:
         return None
 
     def _fault(self, ticker: str, at: float) -> str | None:
-        fault = self._halted.get(ticker) or self.store.fault(ticker)
+        fault = self._halts.reason(ticker) or self.store.fault(ticker)
         if fault is None and (fault := self._contradicted(ticker, at)) is not None:
             self.distrust(ticker, fault, at)
         return fault
@@ -377,7 +367,7 @@ class StreamProtocol:
         elif isinstance(message, Tick):
             self._quoted(message, at)
         elif isinstance(message, LifecycleFrame):
-            self._lived(message)
+            self._halts.on_lifecycle(message, self._wanted)
         elif isinstance(message, AccountFrame):
             self._hint()
 
@@ -400,7 +390,7 @@ class StreamProtocol:
         if fault is not None:
             self._unsound(ticker, fault, at)
             return
-        self._resyncs.pop(ticker, None)
+        self._resyncs.arrived(ticker)
         for listener in self.listeners:
             listener.on_snapshot(ticker, at)
 
@@ -408,7 +398,7 @@ class StreamProtocol:
         """Whether a sound book is that of its snapshot."""
         if self.store.fault(ticker) is not None:
             return False
-        self._resyncs.pop(ticker, None)
+        self._resyncs.arrived(ticker)
         return self.store.levels(ticker) == (_present(bids), _present(asks))
 
     def _traded(self, message: TradeFrame, at: float) -> None:
@@ -430,20 +420,6 @@ class StreamProtocol:
             price_units(message.yes_ask_dollars) if float(message.yes_ask_size_fp) else PRICE_UNITS
         )
         self._quotes[message.market_ticker] = _Quote(bid, ask, at)
-
-    def _lived(self, message: LifecycleFrame) -> None:
-        """Something happened in the life of a market: what has halted is no price of anything."""
-        ticker, step = message.market_ticker, message.event_type
-        if step in _HALTS and message.is_deactivated is not False:
-            self._halted[ticker] = f"the exchange says that the market was {step}"
-            self._forget_halted()
-        elif step in _RESUMES or message.is_deactivated is False:
-            self._halted.pop(ticker, None)
-
-    def _forget_halted(self) -> None:
-        if len(self._halted) > MOST_HALTED:
-            oldest = next((t for t in self._halted if t not in self._wanted), None)
-            self._halted.pop(oldest or "", None)
 
     def _opened(self, envelope: Envelope, message: Subscribed, at: float) -> None:
         self._commands.answered(envelope.id)
@@ -502,7 +478,7 @@ class StreamProtocol:
             self._report(f"order books: {reason}")
             tickers = self.store.tickers
             for ticker in tickers:
-                self._ask_soon(ticker, at)
+                self._resyncs.ask_soon(ticker, at)
             self._break(tickers, reason, at)
             self._ask_for_snapshots(at)
         elif subscription.channel == TRADE:
@@ -510,8 +486,7 @@ class StreamProtocol:
         elif subscription.channel in OF_ACCOUNT:
             self._hint()
         elif subscription.channel == LIFECYCLE:
-            # Whoever halted or resumed meanwhile is known from its description.
-            self._halted.clear()
+            self._halts.clear()
 
     def _all_missed(self, reason: str, at: float) -> None:
         self._report(reason)
@@ -521,7 +496,7 @@ class StreamProtocol:
     def _unsound(self, ticker: str, fault: str, at: float) -> None:
         """A book cannot be read: one that is merely crossed may come right by itself."""
         if fault == CROSSED:
-            self._resyncs.setdefault(ticker, _Resync(at + self.rules.uncross, self.rules.resync))
+            self._resyncs.ask_soon(ticker, at + self.rules.uncross)
             return
         self.counts["broken"] += 1
         self._spoil(ticker, fault, at)
@@ -531,7 +506,7 @@ class StreamProtocol:
             return
         self._report(f"{ticker}: {reason}")
         self._break((ticker,), reason, at)
-        self._ask_soon(ticker, at)
+        self._resyncs.ask_soon(ticker, at)
         self._ask_for_snapshots(at)
 
     def _break(self, tickers: Sequence[str], reason: str, at: float) -> None:
@@ -551,26 +526,11 @@ class StreamProtocol:
             ticker = wanted[self._probes % len(wanted)]
             self._commands.update("get_snapshot", BOOK, books.sid, [ticker], at)
 
-    def _ask_soon(self, ticker: str, at: float) -> None:
-        """Ask for a snapshot now, unless one was asked for a moment ago."""
-        known = self._resyncs.get(ticker)
-        if known is None:
-            self._resyncs[ticker] = _Resync(at, self.rules.resync)
-
     def _ask_for_snapshots(self, at: float) -> None:
         books = self._subscriptions.by_channel[BOOK]
         if books.sid is None:
             return
-        due = []
-        for ticker, resync in list(self._resyncs.items()):
-            if self.store.fault(ticker) is None:
-                del self._resyncs[ticker]
-            elif resync.ask_at <= at and ticker in books.asked:
-                resync.ask_at, resync.wait = (
-                    at + resync.wait,
-                    min(resync.wait * 2, self.rules.longest),
-                )
-                due.append(ticker)
+        due = self._resyncs.due(at, books.asked, lambda one: self.store.fault(one) is None)
         self.counts["resyncs"] += len(due)
         for tickers in _named(due):
             self._commands.update("get_snapshot", BOOK, books.sid, tickers, at)
@@ -611,9 +571,7 @@ class StreamProtocol:
     def _expect(self, subscription: Subscription, tickers: Iterable[str], at: float) -> None:
         """Snapshots of these have to come by themselves; after a while they are asked for."""
         if subscription.channel == BOOK:
-            rules = self.rules
-            for ticker in tickers:
-                self._resyncs[ticker] = _Resync(at + rules.resync, rules.resync)
+            self._resyncs.expect(tickers, at)
 
     def _hint(self) -> None:
         if self._on_account is not None:

@@ -340,7 +340,7 @@ def _told(linked, channel, kind, **message):
 
 
 def test_of_all_markets_that_halt_the_newest_are_remembered_and_those_watched(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.stream.protocol.MOST_HALTED", 10)
+    monkeypatch.setattr("bot.kalshi.stream.halts.MOST_HALTED", 10)
     linked = _linked()
     linked.exchange.deactivate(B)
     linked.exchange_frames()
