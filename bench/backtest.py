@@ -19,7 +19,8 @@ import numpy as np
 from bench.common import in_turn, machine, quiet, ratio, say
 from bench.replay import SIZES, ReplayBench, made_up, parser_of
 from bot import config
-from bot.app.composition import Model, trade_rules
+from bot.app.node_context import Model
+from bot.app.trading_rules import trade_rules
 from bot.backtest.run import ScoredTape, run
 from bot.config import Settings
 from bot.core.signals.features import imbalance

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config
-from bot.app.composition import Bot, NodeContext, first_snapshot, unkept
+from bot.app.composition import Bot, first_snapshot, unkept
+from bot.app.node_context import NodeContext
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

@@ -22,7 +22,8 @@ import numpy as np
 
 from bench.common import in_turn, machine, quiet, ratio, say
 from bot import config
-from bot.app.composition import Model, trade_rules, watch_over
+from bot.app.node_context import Model
+from bot.app.trading_rules import trade_rules, watch_over
 from bot.backtest.replay import Replay, observed
 from bot.backtest.tape_source import NextBooks
 from bot.config import Settings

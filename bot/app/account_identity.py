@@ -1,13 +1,15 @@
 """Whose account a live book is about: another key must not trade on in its name."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
 
 from bot.cluster.operator_flags import KILLED
+from bot.config import Settings
 from bot.ports.exchange import Clock
-from bot.ports.persistence import Checkpoint, CommitBatch, StateRecord, StoreError
+from bot.ports.persistence import FLEETING, Checkpoint, CommitBatch, StateRecord, StoreError
 from bot.store.account_store import AccountStore
 from bot.store.database import Database
 
@@ -65,3 +67,19 @@ async def kill_if_traded(
 def _is_same(known: Owner, owner: Owner) -> bool:
     # Orders are archived after months: then only the key can say whose the account is.
     return owner.user_id == known.user_id if owner.user_id else owner.key_id == known.key_id
+
+
+def book_of(settings: Settings, clock: Clock) -> str:
+    """The account traded; an embedded exchange starts empty, and so does its account."""
+    name = f"{settings.bot_mode}:{settings.exchange_name}"
+    if not settings.is_embedded:
+        return name
+    # Two that begin in the same moment have a world each.
+    return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def earlier_book_of(settings: Settings) -> str | None:
+    """What the account was called before exchanges were known by their hosts; None if the same."""
+    if settings.exchange_name == settings.spelt_exchange:
+        return None
+    return f"{settings.bot_mode}:{settings.spelt_exchange}"

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.app.composition import Bot, RoleStatus
+from bot.app.composition import Bot
+from bot.app.node_context import RoleStatus
 from bot.core.account.adoption import Adoption, in_words
 from bot.core.account.operator_requests import AccountRequests
 from bot.core.account.portfolio import Portfolio

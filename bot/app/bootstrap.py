@@ -19,14 +19,16 @@ import httpx
 from bot import config
 from bot.alerts.alert import AlertKind, Severity
 from bot.alerts.dispatcher import Alerts
+from bot.app.account_identity import book_of, earlier_book_of
 from bot.app.alerting import alerts_of
-from bot.app.composition import ExchangeAccess, Model, NodeContext, RoleStatus, first_snapshot
-from bot.app.disk_space import DiskWatch
-from bot.app.ephemeral import is_ephemeral, mounted, slash_too_few
+from bot.app.composition import first_snapshot
+from bot.app.disk_space import DiskWatch, data_folders
+from bot.app.ephemeral import warn_of_the_disk
 from bot.app.execution_backends import key_holder
 from bot.app.feeds import FeedParts, embedded, feed_of, needs_key
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
+from bot.app.node_context import ExchangeAccess, Model, NodeContext, RoleStatus
 from bot.clock import SteadyClock, SystemClock, stopwatch
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_commands import OperatorCommands
@@ -47,9 +49,8 @@ from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView, AuditView
 from bot.ports.exchange import Clock
 from bot.ports.market_views import MarketDetail
-from bot.ports.persistence import FLEETING, StoreError
+from bot.ports.persistence import StoreError
 from bot.scrub import Scrubber
-from bot.store.connections import address
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
 from bot.whales.markout_tracker import MarkoutTracker
@@ -173,7 +174,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with linked(settings, clock, budget, clock.compare) as (data, parts):
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
-            book = _book(settings, clock)
+            book = book_of(settings, clock)
             switches = OperatorFlags(settings.bot_enabled, clock)
             leadership = _leadership(settings, book, switches)
             command = OperatorCommands(leadership, switches)
@@ -184,7 +185,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             world = NodeContext(
                 settings, model, data, journals, clock, snapshot_holder, status, *access
             )
-            service = Node(world, book, leadership, _earlier_book(settings))
+            service = Node(world, book, leadership, earlier_book_of(settings))
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
@@ -342,21 +343,6 @@ def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> Leade
     return LeaderElection(candidate, switches, stopwatch)
 
 
-def _folders(settings: Settings) -> list[Path]:
-    """Where the logs lie, and the database if it is a file."""
-    return [settings.log_dir, *_database_folder(settings)]
-
-
-def _database_folder(settings: Settings) -> list[Path]:
-    file = _database_file(settings)
-    return [file.parent] if file else []
-
-
-def _database_file(settings: Settings) -> Path | None:
-    url = address.read(settings.database)
-    return Path(url.database or "") if url.drivername == "sqlite" else None
-
-
 def _kill_switches(
     settings: Settings, leadership: LeaderElection, disk: DiskWatch
 ) -> Callable[[], list[tuple[str, str]]]:
@@ -381,7 +367,7 @@ def _role_status(
     clock: SteadyClock,
     odd_entries: Callable[[], str | None],
 ) -> RoleStatus:
-    disk = DiskWatch(_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
+    disk = DiskWatch(data_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
     switches = _kill_switches(settings, leadership, disk)
 
     def killed() -> str | None:
@@ -415,22 +401,6 @@ def _role_status(
     )
 
 
-def _book(settings: Settings, clock: Clock) -> str:
-    """The account traded; an embedded exchange starts empty, and so does its account."""
-    name = f"{settings.bot_mode}:{settings.exchange_name}"
-    if not settings.is_embedded:
-        return name
-    # Two that begin in the same moment have a world each.
-    return f"{name}{FLEETING}{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _earlier_book(settings: Settings) -> str | None:
-    """What the account was called before exchanges were known by their hosts; None if the same."""
-    if settings.exchange_name == settings.spelt_exchange:
-        return None
-    return f"{settings.bot_mode}:{settings.spelt_exchange}"
-
-
 def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) -> None:
     where = settings.kalshi_base_url or f"the {settings.kalshi_env} exchange"
     log.info("%s mode on %s", settings.bot_mode, where)
@@ -441,26 +411,4 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
         log.warning("No predictions, every signal is HOLD: %s", model.fault)
     else:
         log.info("Model %s", model.version)
-    _warn_of_the_disk(settings)
-
-
-def _warn_of_the_disk(settings: Settings) -> None:
-    if settings.database_url is not None and (warning := slash_too_few(_database_file(settings))):
-        log.warning("DATABASE_URL: %s", warning)
-    if settings.is_embedded:
-        return
-    if settings.bot_mode == "live" and settings.database_url is None:
-        log.warning(
-            "Live trading is kept in a file in LOG_DIR: if it is lost, or another process has its "
-            "own, nobody knows what the other did; set DATABASE_URL"
-        )
-    if lost := [folder.name for folder in _database_folder(settings) if _ends(folder)]:
-        log.warning(
-            "The folder %s lies on a disk that ends with this container, and the account with it: "
-            "mount a volume there, or set DATABASE_URL",
-            lost[0],
-        )
-
-
-def _ends(folder: Path) -> bool:
-    return is_ephemeral(folder, mounted())
+    warn_of_the_disk(settings)

@@ -1,29 +1,24 @@
-"""The bot of one term, joined: what a leader runs, and what an onlooker shows reads from.
+"""The bot of one term, joined: what a leader runs, and what a standby reads from.
 
-The parts that live as long as the process come as a `World`; everything with state is created
+The parts that live as long as the process come as a `NodeContext`; everything with state is created
 for each term and restored from the database, so nothing of a lost term survives.
 """
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
 
-from bot.clock import Jump, stopwatch
-from bot.cluster.operator_notices import OperatorIntent, OperatorNotices
+from bot.app.node_context import Model, NodeContext, TermResources
+from bot.app.trading_rules import model_watch, thresholds, trade_rules, watch_over
+from bot.clock import stopwatch
+from bot.cluster.operator_notices import OperatorNotices
 from bot.cluster.role import Role
 from bot.config import Settings
-from bot.core.account.operator_requests import AccountRequests
-from bot.core.account.operator_requests import nothing as nothing_asked
 from bot.core.events import Noted
-from bot.core.market.exchange_status import ExchangeStatus
-from bot.core.market.market import Market
-from bot.core.market.money import Dollars, whole_cents
-from bot.core.risk.close_requests import CloseRequests, nothing
-from bot.core.signals.strategy import Gates, Sizing, Thresholds
-from bot.core.whales.thresholds import WhaleRules
+from bot.core.market.money import whole_cents
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
 from bot.dashboard.audit_panel import AuditPanel
@@ -40,27 +35,20 @@ from bot.engine.ports import BookSource, CycleObserver, CycleParts
 from bot.engine.stream_scan import SCAN_EVERY, StreamScan
 from bot.engine.unit_of_work import Stateful, UnitOfWork
 from bot.kalshi.feed import StreamedFeed
-from bot.market_data.trade_feed import TradeFeed, TradeSource
+from bot.market_data.trade_feed import TradeFeed
 from bot.market_data.universe import Universe
-from bot.model.card import Card
 from bot.model.monitor import ModelMonitor
-from bot.model.prediction_grader import GradeRules, PredictionGrader
-from bot.ports.account_hints import AccountHints
-from bot.ports.exchange import Clock, Journal, MarketData, Scorer, Venue
 from bot.ports.loop_status import LoopStatus
 from bot.ports.persistence import (
     Checkpoint,
     CommittedChanges,
     LeaseLostError,
     NullStore,
-    Store,
     Term,
 )
 from bot.ports.view_faults import ViewFaults
-from bot.ports.views import FeedView
 from bot.signals.analyzer import Analyzer
 from bot.telemetry.folded_lines import Folded
-from bot.trading.decision import TradeRules, Worth
 from bot.trading.entry_guard import Safety
 from bot.trading.paper_venue import PaperVenue
 from bot.trading.trader import Trader
@@ -69,130 +57,6 @@ from bot.whales.markout_tracker import MarkoutTracker
 
 #: Markets remembered beyond those watched now: held ones, and some that may come back.
 SPARE_MEMORY: Final = 200
-#: Intervals after its horizon in which a prediction can still be graded.
-GRADE_PATIENCE: Final = 1.5
-
-
-class Model(Scorer, Protocol):
-    """A scorer that may have a card."""
-
-    @property
-    def card(self) -> Card | None:
-        """What was promised of the model; None without one."""
-        ...
-
-
-class Feed(BookSource, TradeSource, Protocol):
-    """Where order books and trades come from, and how well."""
-
-    def status(self) -> FeedView:
-        """How it stands."""
-        ...
-
-
-class ExchangeAccess(MarketData, TradeSource, Protocol):
-    """All that is read of the exchange."""
-
-    async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
-        """Those of these markets that have left the live listing. May raise ExchangeError."""
-        ...
-
-    async def exchange_status(self) -> ExchangeStatus:
-        """Whether the exchange trades now. May raise ExchangeError."""
-        ...
-
-    async def anywhere(self, tickers: Sequence[str]) -> Mapping[str, Market]:
-        """These markets, listed or archived. May raise ExchangeError."""
-        ...
-
-
-def _goes_on() -> bool:
-    return False
-
-
-def _one_purse(_: int) -> None:
-    return None
-
-
-def _nobody() -> Role:
-    return Role()
-
-
-def _certain() -> bool:
-    return True
-
-
-def _nothing() -> None:
-    return None
-
-
-def _none() -> Sequence[Jump]:
-    return ()
-
-
-def _unheard(_: object) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class RoleStatus:
-    """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
-
-    `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
-    those of the clock since they were asked for last, `stopping` whether the loop is to end.
-    `close_requests` is what operators want closed, `closed` is told what is done of that;
-    `account_requests` and `account_done` likewise of what they want done to the account. As it
-    stands: a process that is alone.
-    """
-
-    role: Callable[[], Role] = _nobody
-    sure: Callable[[], bool] = _certain
-    killed: Callable[[], str | None] = _nothing
-    resumed: Callable[[], datetime | None] = _nothing
-    killed_until: Callable[[], str | None] = _nothing
-    wanted: Callable[[], OperatorIntent | None] = _nothing
-    jumps: Callable[[], Sequence[Jump]] = _none
-    stopping: Callable[[], bool] = _goes_on
-    close_requests: Callable[[], CloseRequests] = nothing
-    closed: Callable[[CloseRequests], None] = _unheard
-    account_requests: Callable[[], AccountRequests] = nothing_asked
-    account_done: Callable[[AccountRequests], None] = _unheard
-
-
-@dataclass(frozen=True, slots=True)
-class NodeContext:
-    """What lives as long as the process. Without a `feed`, `data` is polled.
-
-    `recorder` hears what the cycle knows of markets; `hints` come from the feed.
-    """
-
-    settings: Settings
-    model: Model
-    data: ExchangeAccess
-    journal: Journal
-    clock: Clock
-    snapshot_holder: SnapshotHolder
-    role_status: RoleStatus = RoleStatus()
-    feed: Feed | None = None
-    recorder: CycleObserver | None = None
-    hints: AccountHints = field(default_factory=AccountHints)
-
-
-@dataclass(frozen=True, slots=True)
-class TermResources:
-    """What is there for one term only: the store, the venue, names for orders.
-
-    `lose` is called when a write finds that another process leads. `objection` is why the desk
-    lets nothing be entered.
-    """
-
-    store: Store
-    venue: Venue
-    order_ids: Iterator[str]
-    lose: Callable[[], None] = _nothing
-    block_reason: Callable[[], str | None] = _nothing
-    purse: Callable[[int], Dollars | None] = _one_purse
-    account_note: Callable[[], str | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,48 +382,6 @@ def order_ids(term: Term, started_at: datetime) -> Iterator[str]:
     """
     prefix = f"{term.epoch}-{started_at:%Y%m%dT%H%M%S%f}"
     return (f"{prefix}-{number:06d}" for number in itertools.count(1))
-
-
-def watch_over(model: Model, settings: Settings, capacity: int) -> Analyzer:
-    """The rules that look at books, as the settings want them."""
-    horizon = model.card.horizon if model.card else 0.0
-    gates = Gates(least_seconds_to_close=max(Gates().least_seconds_to_close, horizon))
-    return Analyzer(model, thresholds(settings, model), gates, WhaleRules(), capacity)
-
-
-def thresholds(settings: Settings, model: Model) -> Thresholds:
-    """Which scores enter and exit: what the settings say, and for the rest the model's card."""
-    return settings.over(model.card.thresholds) if model.card else settings.thresholds
-
-
-def trade_rules(settings: Settings, model: Model) -> TradeRules:
-    """What decides about an order, as the settings and the model's card have it."""
-    card = model.card
-    worth = Worth(card.factor, card.horizon) if card else None
-    return TradeRules(
-        thresholds(settings, model),
-        Sizing(settings.bot_order_size, settings.bot_max_slippage),
-        settings.risk_limits,
-        settings.min_edge,
-        worth,
-        settings.exit_rules,
-        settings.patience,
-    )
-
-
-def model_watch(model: Model, settings: Settings) -> ModelMonitor:
-    """What grades the model."""
-    card = model.card
-    if card is None:
-        return ModelMonitor(
-            None, {}, PredictionGrader(GradeRules(0.0, 0.0, 0.0, settings.thresholds))
-        )
-    patience = GRADE_PATIENCE * settings.bot_interval
-    exchange = settings.exchange_name
-    rules = GradeRules(
-        card.horizon, card.size, patience, thresholds(settings, model), exchange, card.version
-    )
-    return ModelMonitor(card.whole, card.drift, PredictionGrader(rules))
 
 
 def _trader(

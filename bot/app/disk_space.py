@@ -9,6 +9,9 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
+from bot.app.ephemeral import database_folder
+from bot.config import Settings
+
 log = logging.getLogger("main")
 
 #: Bytes free below which it is said, and below which nothing is entered.
@@ -76,3 +79,8 @@ class DiskWatch:
 def _said(folder: Path, room: int) -> str:
     name = folder.name or "this folder"
     return f"{name} has {room // _MEGABYTE} MB left: free some space (entries need 100 MB)"
+
+
+def data_folders(settings: Settings) -> list[Path]:
+    """Where the logs lie, and the database if it is a file."""
+    return [settings.log_dir, *database_folder(settings)]

@@ -1,8 +1,14 @@
 """Whether a file lies where it was meant to, and not on a disk that is lost with its container."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Final
+
+from bot.config import Settings
+from bot.store.connections import address
+
+log = logging.getLogger("main")
 
 #: File systems that containers get for themselves, and those in memory.
 _FLEETING: Final = frozenset({"overlay", "aufs", "tmpfs", "ramfs"})
@@ -44,3 +50,35 @@ def mounted() -> str:
 def _mounted(line: str) -> tuple[Path, str]:
     _, where, kind = line.split(" ")[:3]
     return Path(re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), where)), kind
+
+
+def database_folder(settings: Settings) -> list[Path]:
+    file = database_file(settings)
+    return [file.parent] if file else []
+
+
+def database_file(settings: Settings) -> Path | None:
+    url = address.read(settings.database)
+    return Path(url.database or "") if url.drivername == "sqlite" else None
+
+
+def warn_of_the_disk(settings: Settings) -> None:
+    if settings.database_url is not None and (warning := slash_too_few(database_file(settings))):
+        log.warning("DATABASE_URL: %s", warning)
+    if settings.is_embedded:
+        return
+    if settings.bot_mode == "live" and settings.database_url is None:
+        log.warning(
+            "Live trading is kept in a file in LOG_DIR: if it is lost, or another process has its "
+            "own, nobody knows what the other did; set DATABASE_URL"
+        )
+    if lost := [folder.name for folder in database_folder(settings) if _ends(folder)]:
+        log.warning(
+            "The folder %s lies on a disk that ends with this container, and the account with it: "
+            "mount a volume there, or set DATABASE_URL",
+            lost[0],
+        )
+
+
+def _ends(folder: Path) -> bool:
+    return is_ephemeral(folder, mounted())

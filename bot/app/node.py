@@ -18,8 +18,9 @@ import msgspec
 from bot.app import execution_backends
 from bot.app.account_identity import kill_if_traded, refuse_another
 from bot.app.close_orders import CloseOrders
-from bot.app.composition import Bot, NodeContext, TermResources, assembled, order_ids, unkept
+from bot.app.composition import Bot, assembled, order_ids, unkept
 from bot.app.execution_backends import BookLedger, ExecutionBackend
+from bot.app.node_context import NodeContext, TermResources
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.core.account.reconcile import CashMovement

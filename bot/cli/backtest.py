@@ -10,7 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 from bot import config
-from bot.app.composition import Model, trade_rules
+from bot.app.node_context import Model
+from bot.app.trading_rules import trade_rules
 from bot.backtest import report
 from bot.backtest.arms import arms
 from bot.backtest.examination import Plan, examined, runs_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from bot.app.composition import trade_rules, watch_over
+from bot.app.trading_rules import trade_rules, watch_over
 from bot.backtest.replay import Replay, Summary
 from bot.backtest.tape_source import NextBooks
 from bot.cli.backtest import settings_for

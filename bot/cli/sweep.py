@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tqdm import tqdm
 
 from bot import config
-from bot.app.composition import trade_rules
+from bot.app.trading_rules import trade_rules
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from bot import config
-from bot.app.composition import NodeContext, first_snapshot, unkept
+from bot.app.composition import first_snapshot, unkept
+from bot.app.node_context import NodeContext
 from bot.core.events import MarketSettled
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

@@ -12,7 +12,8 @@ import pytest
 import stamina
 
 from bot import config
-from bot.app.composition import NodeContext, first_snapshot, unkept
+from bot.app.composition import first_snapshot, unkept
+from bot.app.node_context import NodeContext
 from bot.core.market.money import ZERO
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

@@ -14,7 +14,7 @@ from bot.alerts.conditions import NodeCondition
 from bot.alerts.daily import DailySummary
 from bot.alerts.dispatcher import AlertCounts, Alerts, AlertSources
 from bot.alerts.outbox import Means
-from bot.app.day_in_words import day_in_words
+from bot.app.alerting import day_in_words
 from bot.core.account.round_trips import RoundTrip
 from bot.core.account.trade_stats import GroupBy, GroupedStats, TradeStats
 from bot.core.events import OrderEnded, OrderFilled, PositionClosed, WhaleSeen

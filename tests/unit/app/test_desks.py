@@ -11,15 +11,9 @@ import stamina
 
 from bot import config
 from bot.app import execution_backends
-from bot.app.composition import (
-    NodeContext,
-    RoleStatus,
-    TermResources,
-    assembled,
-    first_snapshot,
-    order_ids,
-)
+from bot.app.composition import assembled, first_snapshot, order_ids
 from bot.app.execution_backends import BookLedger, LiveBackend, PaperBackend, SigningKey, signer_of
+from bot.app.node_context import NodeContext, RoleStatus, TermResources
 from bot.clock import SystemClock
 from bot.core.account.operator_requests import AccountRequests
 from bot.core.account.portfolio import Portfolio

@@ -10,8 +10,9 @@ from bot import config
 from bot.alerts.alert import AlertRules
 from bot.alerts.dispatcher import Alerts, AlertSources
 from bot.alerts.webhook import Webhook
-from bot.app.composition import NodeContext, first_snapshot, unkept
+from bot.app.composition import first_snapshot, unkept
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
+from bot.app.node_context import NodeContext
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.ports import Candidate
