@@ -4,7 +4,10 @@ Each lane is a simulated exchange and a service that trades there in every pass,
 file that lives through all of it. Most kills come once an order is written down and before its
 fate is, the others at any time. After each, the file is examined; after each restart, the service
 must have found out what became of every order. In live mode the exchange's own record must be the
-ledger's. Kills that hardly ever fell on an order prove nothing: then the trial fails and says so.
+ledger's. With `--rest` all lanes are live and their exits rest: nothing of an earlier term may be
+in a book once another leads, nor after a service was asked to end, nor for longer than an order
+lives by itself once its process was killed. Kills that hardly ever fell on an order prove nothing:
+then the trial fails and says so.
 """
 
 import argparse
@@ -12,11 +15,12 @@ import asyncio
 import random
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import sleep
 
@@ -31,6 +35,7 @@ from bot.dashboard.snapshot import decoded
 from bot.dashboard.timeline import fairly
 from bot.journal.terminal import spell_out
 from bot.kalshi.trading.order_lookup import CERTAIN_AFTER
+from bot.kalshi.trading.venue import LIFETIME
 from bot.model import scorer
 from bot.ports.views import BotState
 from bot.store.database import opened
@@ -67,6 +72,14 @@ EAGER = {
     "RISK_MIN_SECONDS_TO_CLOSE": "0",
     "API_TOKEN": TOKEN,
 }
+#: The lanes by turns.
+MODES = ("paper", "live")
+#: Live lanes whose exits rest.
+RESTS = "rest"
+#: Seconds more than its life that an order may be there: the exchange goes by whole seconds.
+RUN_OUT = 3.0
+#: Exits rest, and not for long: there shall be many of them.
+RESTING = {"BOT_EXIT": "rest", "BOT_EXIT_PATIENCE": "4"}
 #: How long after it was made it can be uncertain whether an order will ever arrive.
 CERTAIN_WITHIN = CERTAIN_AFTER + timedelta(seconds=15)
 #: The share of kills that are aimed at an order, and that of those which must hit one at least.
@@ -95,6 +108,8 @@ class Lane:
     #: Kills that fell between an order and its fate, and the orders that were without one then.
     struck: int = 0
     open_orders: int = 0
+    #: Orders that were in a book when their process was killed.
+    resting: int = 0
 
     @property
     def database(self) -> Path:
@@ -104,16 +119,22 @@ class Lane:
     @property
     def settings(self) -> dict[str, str]:
         """Those of the service."""
-        keys = self.exchange.keys if self.mode == "live" else {}
+        keys = self.exchange.keys if self.is_live else {}
         return {
             **EAGER,
+            **(RESTING if self.mode == RESTS else {}),
             **keys,
-            "BOT_MODE": self.mode,
+            "BOT_MODE": "live" if self.is_live else "paper",
             "KALSHI_ENV": "sim",
             "KALSHI_BASE_URL": self.exchange.address,
             "DATABASE_URL": f"sqlite:///{self.database}",
             "LOG_DIR": str(self.folder / "logs"),
         }
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it trades on the exchange itself."""
+        return self.mode != "paper"
 
     def run(self, kills: int) -> None:
         """So many kills; raises TrialFailed with the first broken promise."""
@@ -122,6 +143,7 @@ class Lane:
             epoch = service.status()["epoch"]
             self._wait_to_kill(service, epoch)
             service.kill()
+            self.resting += len(self.exchange.resting()) if self.is_live else 0
             hit = len(self._under_way(epoch))
             self.struck += hit > 0
             self.open_orders += hit
@@ -138,12 +160,15 @@ class Lane:
             until(lambda: not self._doubtful(epoch), "no order of an earlier term", RESOLVED_WITHIN)
         doubtful = self._doubtful(epoch)
         self._demand(not doubtful, f"orders of earlier terms have no fate: {doubtful}")
+        if self.is_live:
+            left = [name for name in self.exchange.resting() if not name.startswith(f"{epoch}-")]
+            self._demand(not left, f"orders of earlier terms rest: {left}")
         return service
 
     def _doubtful(self, epoch: int) -> list[str]:
         """Orders of terms before this one whose fate should be known by now and is not."""
         # What the exchange does not list may still arrive, until its signature is too old.
-        known = datetime.now(UTC) - (CERTAIN_WITHIN if self.mode == "live" else timedelta(0))
+        known = datetime.now(UTC) - (CERTAIN_WITHIN if self.is_live else timedelta(0))
         waiting = ledger.unresolved(self.database)
         return [name for name, sent, at in waiting if sent < epoch and at < known]
 
@@ -168,16 +193,33 @@ class Lane:
         self._demand(not faults, "; ".join(faults))
 
     def _finish(self) -> None:
+        self._run_out()
         service = self._start()
+        if self.mode == RESTS:
+            until(self.exchange.resting, "an order that rests")
+            service.end()
+            self._demand(not self.exchange.resting(), "an order outlived a service that ended")
+            service = self._start()
         waiting = CERTAIN_WITHIN.total_seconds() + PATIENCE
-        until(lambda: not ledger.unresolved(self.database), "every fate is known", waiting)
         service.post("/bot/stop")
+        until(lambda: not ledger.unresolved(self.database), "every fate is known", waiting)
         service.end()
         self._demand(not ledger.unresolved(self.database), "an order has no fate at the end")
-        if self.mode == "live":
+        if self.is_live:
+            self._demand(not self.exchange.resting(), "an order rests at the end")
             odd = ledger.fills(self.database) ^ self.exchange.fills()
             self._demand(not odd, f"the exchange's record is another: {sorted(odd)}")
         self._examine()
+
+    def _run_out(self) -> None:
+        """Killed while it is alone, it leaves nothing in a book for longer than an order lives."""
+        if self.mode != RESTS:
+            return
+        service = self._start()
+        until(self.exchange.resting, "an order that rests")
+        service.kill()
+        lived = LIFETIME.total_seconds() + RUN_OUT
+        until(lambda: not self.exchange.resting(), "all that rests has run out", lived, every=1.0)
 
     def _demand(self, is_so: bool, otherwise: str) -> None:
         if not is_so:
@@ -242,11 +284,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=200, help="kills in all")
     parser.add_argument("--lanes", type=int, default=4, help="services killed side by side")
     parser.add_argument("--seed", type=int, default=1, help="when to kill")
+    parser.add_argument("--rest", action="store_true", help="live lanes alone, whose exits rest")
     spell_out()
     wanted = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            summary = survived(wanted.kills, wanted.lanes, wanted.seed, Path(folder))
+            modes = (RESTS,) if wanted.rest else MODES
+            summary = survived(wanted.kills, wanted.lanes, wanted.seed, Path(folder), modes)
         except TrialFailed as failure:
             sys.stdout.write(f"FAILED {failure}\n")
             return 1
@@ -254,15 +298,16 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def survived(kills: int, lanes: int, seed: int, folder: Path) -> str:
-    """What so many kills came to, every other lane in live mode. Raises TrialFailed."""
+def survived(kills: int, lanes: int, seed: int, folder: Path, modes: Sequence[str] = MODES) -> str:
+    """What so many kills came to, the lanes in these modes by turns. Raises TrialFailed."""
     nursery = Nursery()
     shares = [kills // lanes + (lane < kills % lanes) for lane in range(lanes)]
     with ThreadPoolExecutor(lanes) as threads:
-        jobs = [
-            threads.submit(_lane, lane, share, random.Random(seed * 1_000 + lane), folder, nursery)
-            for lane, share in enumerate(shares)
-        ]
+        jobs = []
+        for number, share in enumerate(shares):
+            place, rng = folder / f"lane{number}", random.Random(seed * 1_000 + number)
+            lane = partial(Lane, number, modes[number % len(modes)], place, nursery, rng)
+            jobs.append(threads.submit(_lane, lane, place, number, share))
         found = [job.result() for job in jobs]
     if odd := unproven(found):
         raise TrialFailed(f"this proves nothing: {odd}\n{_summary(found)}")
@@ -277,6 +322,7 @@ class Outcome:
     kills: int
     struck: int
     open_orders: int
+    resting: int
     orders: int
     fills: int
     settlements: int
@@ -286,7 +332,8 @@ class Outcome:
         """For people."""
         return (
             f"{self.mode}: {self.kills} kills survived, {self.struck} of them between a decision "
-            f"and its fill ({self.open_orders} orders had no fate then); {self.orders} orders, "
+            f"and its fill ({self.open_orders} orders had no fate then, {self.resting} rested); "
+            f"{self.orders} orders, "
             f"{self.fills} fills, {self.settlements} settlements, all booked once"
         )
 
@@ -310,15 +357,14 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*(one.line for one in outcomes), whole])
 
 
-def _lane(number: int, kills: int, rng: random.Random, folder: Path, nursery: Nursery) -> Outcome:
-    mode, place = ("paper", "live")[number % 2], folder / f"lane{number}"
+def _lane(made: Callable[[Exchange], Lane], place: Path, seed: int, kills: int) -> Outcome:
     place.mkdir(parents=True)
-    arguments = ("--seed", str(number), "--cash", "100000", "--speed", "1")
-    with exchange(place, *arguments) as market:
-        lane = Lane(number, mode, place, nursery, rng, market)
+    with exchange(place, "--seed", str(seed), "--cash", "100000", "--speed", "1") as market:
+        lane = made(market)
         lane.run(kills)
         done = ledger.counts(lane.database)
-        return Outcome(mode, lane.survived, lane.struck, lane.open_orders, **done)
+        found = (lane.survived, lane.struck, lane.open_orders, lane.resting)
+        return Outcome(lane.mode, *found, **done)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ _MOVES: Final = """
     ORDER BY entry
 """
 _ORDERS: Final = """
-    SELECT o.client_order_id, o.side, o.size, o."limit", o.epoch, o.status, f.size, f.price
+    SELECT o.client_order_id, o.side, o.size, o."limit", o.epoch, o.status, o.life,
+        f.size, f.price
     FROM orders o LEFT JOIN fills f ON f.client_order_id = o.client_order_id ORDER BY o.at
 """
 
@@ -70,8 +71,8 @@ def broken(database: Path) -> list[str]:
 
 
 def _faults(name: str, rows: list[Any]) -> list[str]:
-    side, size, limit, _, status, *_ = rows[0]
-    fills = [(Decimal(row[5]), Decimal(row[6])) for row in rows if row[5] is not None]
+    side, size, limit, _, status, life, *_ = rows[0]
+    fills = [(Decimal(row[6]), Decimal(row[7])) for row in rows if row[6] is not None]
     filled = sum((part for part, _ in fills), ZERO)
     found = []
     if filled > Decimal(size):
@@ -79,9 +80,12 @@ def _faults(name: str, rows: list[Any]) -> list[str]:
     if any(_SIGN[side] * (price - Decimal(limit)) > 0 for _, price in fills):
         found.append(f"{name}: a fill is worse than the limit {limit}")
     whole = {"filled": filled == Decimal(size), "partially_filled": 0 < filled < Decimal(size)}
+    # What rests is booked as it trades: its end alone may fill nothing.
+    whole |= {"canceled": filled < Decimal(size)} if life == "rest" else {}
+    whole |= {"partially_filled": filled < Decimal(size)} if life == "rest" else {}
     if status is not None and not whole.get(status, not filled):
         found.append(f"{name} is {status} with {filled} of {size} filled")
-    if status is None and fills:
+    if status is None and fills and life != "rest":
         found.append(f"{name} has fills but no fate")
     return found
 

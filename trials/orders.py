@@ -7,7 +7,8 @@ reads lag behind, trading pauses, everything is cut off for seconds, the trader 
 takes over from what was kept, and a stranger trades on the same account, by hand and by orders that
 rest. What the exchange itself tells of each fill is the truth: every fill of every order of ours is
 booked once, no order is there twice, no exit opens or enlarges a position, and in the end cash and
-positions are the same on both sides.
+positions are the same on both sides. In every other round exits rest: nothing of them may be in the
+book once another term began.
 """
 
 import argparse
@@ -24,11 +25,11 @@ from typing import Any, Final
 
 import stamina
 
-from bot.core.events import OrderEnded, OrderUnresolved
+from bot.core.events import Event, OrderEnded, OrderFilled, OrderUnresolved
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
-from bot.core.market.orders import Aim
+from bot.core.market.orders import Aim, Fill, Life
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Sizing
 from bot.journal.terminal import spell_out
@@ -78,6 +79,14 @@ STANDING: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "late_fill", "probability": 0.05, "delay": 1.0},
     {"kind": "rate_limited", "probability": 0.01},
 )
+#: What fails of withdrawing and prolonging, where exits rest.
+RESTLESS: Final[tuple[dict[str, Any], ...]] = tuple(
+    {"kind": kind, "route": route, "probability": 0.04}
+    for kind in ("cut", "cut_after", "error", "error_after")
+    for route in ("DELETE /portfolio/events/orders/*", "POST /portfolio/events/orders/*/amend")
+)
+#: Seconds an exit rests before it takes.
+PATIENCE: Final = 20.0
 #: What happens now and then, and for how many seconds.
 SPELLS: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "trading_pause", "duration": 3.0},
@@ -99,6 +108,8 @@ class Truth:
     #: How often each order was taken, by its client order id.
     taken: Counter[str] = field(default_factory=Counter)
     seen: set[str] = field(default_factory=set)
+    #: How many fills there were when an order was taken.
+    _since: dict[str, int] = field(default_factory=dict)
     _held: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def on_event(self, event: SimEvent) -> None:
@@ -108,9 +119,16 @@ class Truth:
         if event.order_id not in self.seen:
             self.seen.add(event.order_id)
             self.taken[event.client_order_id] += 1
+            self._since.setdefault(event.client_order_id, len(self.fills))
         if isinstance(event, Filled):
             self.fills.append(event)
             self._held[event.ticker][event.client_order_id] += event.side.sign * event.size
+
+    def was_overtaken(self, name: str) -> bool:
+        """Whether anything else of its market traded on the account while an order was there."""
+        later = self.fills[self._since[name] :]
+        ticker = next(fill.ticker for fill in later if fill.client_order_id == name)
+        return any(fill.ticker == ticker and fill.client_order_id != name for fill in later)
 
     def foreign(self, ticker: str, ours: Container[str]) -> int:
         """Signed units that orders of other hands hold of a market."""
@@ -121,9 +139,11 @@ class Truth:
 class Hands(Desk):
     """The service's own trader on the live venue, with the time of the trial's clock."""
 
-    def __init__(self, live: Stand, names: Generator[str, None, None]) -> None:
+    def __init__(
+        self, live: Stand, names: Generator[str, None, None], patience: float | None
+    ) -> None:
         self._live = live
-        super().__init__(*TICKERS, limits=UNBOUNDED)
+        super().__init__(*TICKERS, limits=UNBOUNDED, patience=patience)
         self.venue = live.venue  # type: ignore[assignment]  # the real one
         self._ids = names
         self.store.portfolio = self.store.portfolio.of_cash(cash(live))
@@ -131,7 +151,8 @@ class Hands(Desk):
 
     def _hired(self) -> Trader:
         safety = Safety(self.store, now=self._live.clock.now)
-        rules = TradeRules(THRESHOLDS, Sizing(Decimal(SIZE), Decimal("0.01")), self.limits)
+        sizing = Sizing(Decimal(SIZE), Decimal("0.01"))
+        rules = TradeRules(THRESHOLDS, sizing, self.limits, patience=self.patience)
         return Trader(self.venue, rules, cash(self._live), self._ids, safety)
 
 
@@ -146,6 +167,8 @@ class Played:
     handed_on: str
     takeovers: int = 0
     faults: int = 0
+    #: What rested of an earlier term once the next one had begun.
+    left: list[str] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
@@ -154,7 +177,7 @@ class Played:
 
     async def run(self, orders: int) -> None:
         """Trade until so many orders were written down, then let everything come to its end."""
-        for spec in STANDING:
+        for spec in (*STANDING, *(RESTLESS if self.hands.patience else ())):
             self.live.fail(**spec)
         while self.sent < orders:
             await self._step()
@@ -223,6 +246,8 @@ class Played:
             self.live.clock.pass_by(1)
         else:
             raise TrialFailed("no term began within a minute")
+        resting = [one.client_order_id for one in self.live.ann.open_orders.values()]
+        self.left += [name for name in resting if name in self.hands.store.intended]
         self.hands.venue = venue  # type: ignore[assignment]  # the real one
         self.hands.restart()
         self.takeovers += 1
@@ -233,7 +258,7 @@ class Played:
         self.live.exchange.cancel_all(self.live.ann, None)
         for _ in range(120):
             await self._pass(None)
-            if not self.hands.trader.unresolved:
+            if not (self.hands.trader.unresolved or self.hands.trader.working):
                 return
         raise TrialFailed(f"no end after 2 minutes: {self.hands.trader.unresolved}")
 
@@ -274,6 +299,8 @@ class Verdict:
     in_doubt: int
     takeovers: int
     exits: int
+    rested: int
+    overtaken: int
     faults: int
     broken: tuple[str, ...]
 
@@ -286,10 +313,13 @@ class Verdict:
     def line(self) -> str:
         """For people."""
         return (
-            f"{self.orders} orders written down ({self.exits} exits), {self.taken} taken by the "
-            f"exchange, {self.fills} fills, {self.in_doubt} times in doubt; {self.faults} faults, "
+            f"{self.orders} orders written down ({self.exits} exits, {self.rested} of them at "
+            f"rest, of which {self.overtaken} fills came after other hands had closed the "
+            f"position and before that was seen), {self.taken} taken by the exchange, "
+            f"{self.fills} fills, {self.in_doubt} times in doubt; {self.faults} faults, "
             f"{self.takeovers} takeovers, {self.foreign} fills of a stranger: 0 duplicates, 0 lost "
-            "fills, 0 positions opened by an exit, books equal to the cent"
+            "fills, 0 positions opened by an exit, nothing rests after its term, books equal to "
+            "the cent"
         )
 
 
@@ -298,12 +328,12 @@ def verdict(played: Played, start: Decimal) -> Verdict:
     store, truth, live = played.hands.store, played.truth, played.live
     ours = [fill for fill in truth.fills if fill.client_order_id in store.intended]
     leaving = {name for name, order in store.intended.items() if order.aim is Aim.LEAVE}
-    ended = [event.execution for event in store.events if isinstance(event, OrderEnded)]
+    resting = {name for name in leaving if store.intended[name].life is Life.REST}
     booked: list[Line] = [
         (f.fill_id, f.client_order_id, f.ticker, f.side, f.size, f.price, f.fee)
-        for execution in ended
-        for f in execution.fills
+        for f in _booked(store.events)
     ]
+    overtaken, opened = apart(truth, turned(leaving, ours), resting)
     return Verdict(
         orders=played.sent,
         taken=len(truth.taken.keys() & store.intended.keys()),
@@ -312,11 +342,14 @@ def verdict(played: Played, start: Decimal) -> Verdict:
         in_doubt=sum(isinstance(event, OrderUnresolved) for event in store.events),
         takeovers=played.takeovers,
         exits=len(leaving),
+        rested=len(resting & truth.taken.keys()),
+        overtaken=len(overtaken),
         faults=played.faults,
         broken=(
             *twice(truth.taken, store.intended),
             *not_the_same(Counter(booked), Counter(map(line, ours))),
-            *turned([fill for fill in ours if fill.client_order_id in leaving]),
+            *(f"exit {one.client_order_id} left {one.position} of {one.ticker}" for one in opened),
+            *(f"order {name} rested after its term" for name in played.left),
             *_sums(played, start, booked, list(map(line, truth.fills)), cash(live)),
         ),
     )
@@ -333,14 +366,39 @@ def not_the_same(booked: Counter[Line], there: Counter[Line]) -> list[str]:
     return lost + [f"booked, but not there: {one}" for one in (booked - there).elements()]
 
 
-def turned(exits: Iterable[Filled]) -> list[str]:
-    """Exits after which more was held than before, or of the other side."""
+def turned(exits: Container[str], fills: Iterable[Filled]) -> list[Filled]:
+    """Fills of exits after which more was held than before, or of the other side."""
     found = []
-    for fill in exits:
+    for fill in fills:
         before = fill.position - fill.side.sign * fill.size
-        if abs(fill.position) >= abs(before) or fill.position * before < 0:
-            found.append(f"exit {fill.client_order_id}: {before} became {fill.position}")
+        is_worse = abs(fill.position) >= abs(before) or fill.position * before < 0
+        if fill.client_order_id in exits and is_worse:
+            found.append(fill)
     return found
+
+
+def _booked(events: Iterable[Event]) -> Generator[Fill, None, None]:
+    for event in events:
+        if isinstance(event, OrderFilled):
+            yield from event.fills
+        elif isinstance(event, OrderEnded):
+            yield from event.execution.fills
+
+
+def apart(
+    truth: Truth, opened: Iterable[Filled], resting: Container[str]
+) -> tuple[list[Filled], list[Filled]]:
+    """Those of exits at rest, where other hands traded while it rested, and those without excuse.
+
+    The exchange knows no order that rests and only reduces.
+    """
+    overtaken: list[Filled] = []
+    others: list[Filled] = []
+    for fill in opened:
+        name = fill.client_order_id
+        is_excused = name in resting and truth.was_overtaken(name)
+        (overtaken if is_excused else others).append(fill)
+    return overtaken, others
 
 
 def _sums(
@@ -362,7 +420,7 @@ def _sums(
     return [f"{name} is {is_}, not {ought}" for name, (is_, ought) in sums.items() if is_ != ought]
 
 
-async def played(orders: int, seed: int) -> Verdict:
+async def played(orders: int, seed: int, patience: float | None = None) -> Verdict:
     """Trade until so many orders were written down. Raises TrialFailed if one has no end."""
     with stamina.set_testing(True, attempts=2):
         async with stand(limit=MOST_CONTRACTS, opened=False) as live:
@@ -372,7 +430,9 @@ async def played(orders: int, seed: int) -> Verdict:
             live.faults.sleep = _passing(live)
             handed_on = await live.venue.open_term(None)
             names = (f"t{seed}-{number}" for number in count(1))
-            trial = Played(live, random.Random(seed), truth, Hands(live, names), handed_on)
+            trial = Played(
+                live, random.Random(seed), truth, Hands(live, names, patience), handed_on
+            )
             await trial.run(orders)
             return verdict(trial, start)
 
@@ -396,7 +456,8 @@ def main(argv: Sequence[str]) -> int:
     total: Verdict | None = None
     for number, orders in enumerate(_rounds(wanted.orders)):
         try:
-            found = asyncio.run(played(orders, wanted.seed + number))
+            patience = PATIENCE if number % 2 else None
+            found = asyncio.run(played(orders, wanted.seed + number, patience))
         except TrialFailed as failure:
             sys.stdout.write(f"FAILED seed {wanted.seed + number}: {failure}\n")
             return 1

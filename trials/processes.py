@@ -88,13 +88,6 @@ class Exchange:
 
     def fills(self) -> set[str]:
         """All fills of the account by the exchange's own record, a line each."""
-        keys, path = self.keys, "/portfolio/fills"
-        signer = Signer(keys["KALSHI_API_KEY"], keys["KALSHI_SECRET"], SystemClock())
-        headers = signer.headers("GET", httpx.URL(self.address).path + path)
-        answer = httpx.get(f"{self.address}{path}", params={"limit": 1_000}, headers=headers)
-        listed = answer.raise_for_status().json()
-        if listed["cursor"]:
-            raise TrialFailed("the exchange has more fills than fit on a page")
         return {
             fill_line(
                 one["fill_id"],
@@ -102,8 +95,26 @@ class Exchange:
                 {"bid": "buy", "ask": "sell"}[one["book_side"]],
                 (one["count_fp"], one["yes_price_dollars"], one["fee_cost"]),
             )
-            for one in listed["fills"] or ()
+            for one in self._listed("fills")
         }
+
+    def resting(self) -> list[str]:
+        """The client order ids of what rests of the account."""
+        return [one["client_order_id"] for one in self._listed("orders", status="resting")]
+
+    def _listed(self, what: str, **asked: str) -> Iterator[dict[str, Any]]:
+        keys, path = self.keys, f"/portfolio/{what}"
+        signer = Signer(keys["KALSHI_API_KEY"], keys["KALSHI_SECRET"], SystemClock())
+        cursor = ""
+        while True:
+            headers = signer.headers("GET", httpx.URL(self.address).path + path)
+            params = {**asked, "limit": "1000", "cursor": cursor}
+            answer = httpx.get(f"{self.address}{path}", params=params, headers=headers)
+            page = answer.raise_for_status().json()
+            yield from page[what] or ()
+            cursor = page["cursor"]
+            if not cursor:
+                return
 
 
 @contextmanager

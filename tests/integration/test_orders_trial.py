@@ -9,7 +9,7 @@ from bot.core.market.market import Side
 from bot.sim.engine.events import Filled
 from bot.sim.engine.units import CONTRACT
 from tests.support.strategies import NOON
-from trials.orders import Line, not_the_same, played, turned, twice
+from trials.orders import PATIENCE, Line, Truth, apart, not_the_same, played, turned, twice
 
 
 @pytest.mark.timeout(120)
@@ -21,6 +21,38 @@ async def test_whatever_fails_every_fill_is_booked_once_and_no_exit_opens():
     assert found.exits > 20
     # A trial in which nothing went wrong proves nothing.
     assert min(found.faults, found.in_doubt, found.foreign, found.takeovers) > 0
+
+
+@pytest.mark.timeout(120)
+async def test_exits_that_rest_lose_nothing_either_and_none_outlives_its_term():
+    found = await played(80, seed=2, patience=PATIENCE)
+
+    assert found.broken == ()
+    assert found.rested > 15
+    assert min(found.faults, found.in_doubt, found.foreign) > 0
+
+
+def _fill(name: str, ticker: str = "A", position: int = 0) -> Filled:
+    return Filled(
+        *(NOON, "ann", f"t-{name}", f"o-{name}", name, ticker, Side.SELL, 5_000),
+        size=CONTRACT,
+        is_taker=False,
+        fee=0,
+        position=position * CONTRACT,
+    )
+
+
+def test_only_an_exit_at_rest_whose_market_other_hands_traded_meanwhile_has_an_excuse():
+    truth = Truth("ann")
+    for event in (_fill("x-1"), _fill("s-1", "B"), _fill("x-2"), _fill("s-2"), _fill("x-2")):
+        truth.on_event(event)
+
+    assert not truth.was_overtaken("s-1")
+    assert truth.was_overtaken("x-2")
+    overtaken, opened = apart(truth, [_fill("x-2"), _fill("s-1", "B")], {"x-2", "s-1"})
+    assert [one.client_order_id for one in overtaken] == ["x-2"]
+    assert [one.client_order_id for one in opened] == ["s-1"]
+    assert apart(truth, [_fill("x-2")], set())[0] == [], "an exit that takes has none"
 
 
 def line(name="f-1") -> Line:
@@ -51,4 +83,5 @@ def test_an_exit_that_opens_turns_or_enlarges_is_found(before, after, is_wrong):
         position=after * CONTRACT,
     )
 
-    assert bool(turned([fill])) is is_wrong
+    assert bool(turned({"c"}, [fill])) is is_wrong
+    assert turned({"another"}, [fill]) == []

@@ -33,7 +33,7 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_booked_twice(tmp_
     assert ledger.counts(lane.database)["fills"] > 0
 
 
-PROOF = Outcome("paper", 20, 15, 40, 200, 150, 3)
+PROOF = Outcome("paper", 20, 15, 40, 0, 200, 150, 3)
 
 
 @pytest.mark.parametrize(
