@@ -1,9 +1,9 @@
-"""Who trades: of all processes that share a database, one leads for a term; the others look on.
+"""Who trades: of all processes that share a database, one leads for a term; the others stand by.
 
 The leader holds a lease that it renews. It is sure of it only for a part of the time that the
 database gives, by a clock of its own, so a process that was paused finds out before it acts; and
 every write is fenced by the term's number in the database itself. Leaves out what leading means
-(`Engine`) and how the database does it (`Election`).
+(`Engine`), how the database does it (`LeaseStore`), and what a standby reads (`LeaderFollower`).
 """
 
 import asyncio
@@ -12,32 +12,31 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from math import inf
 from typing import Final
 
 from bot.clock import pause
+from bot.cluster.held_lease import HeldLease
+from bot.cluster.leader_follower import LeaderFollower
 from bot.cluster.operator_flags import OperatorFlags
 from bot.cluster.operator_notices import OperatorIntent
-from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories, Standby
+from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories
 from bot.cluster.role import Role
 from bot.ports.exchange import ExchangeError
-from bot.ports.persistence import LeaseLostError, LeaseState, StoreError, StoreLostError, Term
+from bot.ports.persistence import LeaseLostError, StoreError, StoreLostError, Term
 from bot.telemetry.folded_lines import Folded
 
 log = logging.getLogger("main")
 
-#: Renewals in the time of a lease, and looks of those who look on.
+#: Renewals in the time of a lease, and looks of a standby.
 BEATS: Final = 5
 STANDBY_POLLS: Final = 10
-#: The share of a lease within which its holder is sure of it.
-SURE: Final = 0.8
 #: Seconds before the database, or the exchange at the start of a term, is tried again.
 RETRY: Final = 2.0
 LONGEST_RETRY: Final = 60.0
 
 
 class LeaderElection:
-    """Leads whenever it can, and looks on otherwise.
+    """Leads whenever it can, and stands by otherwise.
 
     `settled` is set once it is known, for the first time, how this process stands.
     """
@@ -56,16 +55,15 @@ class LeaderElection:
         self._stopwatch = stopwatch
         self._folded = Folded(stopwatch)
         self._role = Role()
-        self._sure_until = -inf
+        self._lease = HeldLease(candidate.seconds, stopwatch)
         self._election: LeaseStore | None = None
         self._engine: Engine | None = None
-        self._followed: tuple[Standby, LeaseState, int] | None = None
+        self._follower = LeaderFollower(candidate.book)
         self._polled = asyncio.Event()
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
         self._said_stopped = False
         self._ending = False
-        self._lost = False
         # Why the last term ended before its time.
         self._last_fault: str | None = None
         self._tries = 0
@@ -83,14 +81,12 @@ class LeaderElection:
     @property
     def book(self) -> str | None:
         """The account that is led, or looked at; None before that is known."""
-        if self._engine is not None:
-            return self._who.book
-        return (self._followed[1].book or self._who.book) if self._followed else None
+        return self._who.book if self._engine is not None else self._follower.book
 
     @property
     def is_running(self) -> bool:
         """Whether the loop of another process that leads runs, as far as is known."""
-        return self._followed is not None and self._followed[0].is_running
+        return self._follower.is_running
 
     @property
     def killed(self) -> str | None:
@@ -119,9 +115,7 @@ class LeaderElection:
     @property
     def seconds_sure(self) -> float:
         """For how long it still leads beyond doubt if nothing is heard; 0 if it does not."""
-        if not self._role.leader or self._lost:
-            return 0.0
-        return max(self._sure_until - self._stopwatch(), 0.0)
+        return self._lease.seconds_sure if self._role.leader else 0.0
 
     async def run(self, factories: NodeFactories) -> None:
         """Take part until `end`; a database that cannot be opened is tried again."""
@@ -173,33 +167,25 @@ class LeaderElection:
                 await self._run_standby(election, factories)
                 self.settled.set()
             else:
-                self._followed = None
+                self._follower.stop()
                 await self._run_term(election, factories, term, began)
             await self._rest(self._who.seconds / STANDBY_POLLS)
 
     async def _run_standby(self, election: LeaseStore, factories: NodeFactories) -> None:
         leader = await election.leader()
-        book = leader.book or self._who.book
-        if self._followed is None or self._followed[1].book != leader.book:
-            standby = factories.standby()
-            checkpoint = await election.seen(book)
-            standby.begin(checkpoint)
-            self._followed = standby, leader, checkpoint.commit
+        if await self._follower.begin(election, leader, factories.standby):
+            book = leader.book or self._who.book
             self._switches.look_at(book)
             log.info("This process is on standby: %s leads %s", leader.holder or "nobody", book)
-        standby, _, commit = self._followed
         await self._switches.sync(election)
         self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._switches.killed))
-        news = await election.news(book, commit)
-        standby.apply(news)
-        self._followed = standby, leader, news.commit
+        await self._follower.apply(election, leader)
         self._polled.set()
 
     async def _run_term(
         self, election: LeaseStore, factories: NodeFactories, term: Term, began: float
     ) -> None:
-        self._lost = False
-        self._prolong(began)
+        self._lease.begin(began)
         self._switches.look_at(self._who.book)
         self._set_role(
             Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._last_fault)
@@ -209,10 +195,12 @@ class LeaderElection:
             await self.sync()
         async with asyncio.TaskGroup() as group:
             renewals = group.create_task(self._renewals(election, term), name="lease")
-            self._opening = group.create_task(self._guarded_session(factories, term), name="reign")
+            self._opening = group.create_task(
+                self._guarded_session(factories, term), name="leader session"
+            )
             await asyncio.wait({self._opening})
             renewals.cancel()
-        if self._lost and self._role.store_fault is None:
+        if self._lease.is_lost and self._role.store_fault is None:
             log.warning("Another process leads now; changes it had not committed are discarded")
         self._set_role(Role(store_fault=self._role.store_fault))
         with suppress(StoreError):
@@ -240,7 +228,7 @@ class LeaderElection:
             self._engine, self._opening, self._last_fault = engine, None, None
             self._tries = 0
             self._set_role(replace(self._role, store_fault=None))
-            while not (self._ending or self._lost):
+            while not (self._ending or self._lease.is_lost):
                 await self._apply_flags(engine)
                 with suppress(StoreError):
                     await engine.beat()
@@ -257,7 +245,7 @@ class LeaderElection:
         await (engine.control.start() if self._switches.runs else engine.control.stop())
 
     async def _renewals(self, election: LeaseStore, term: Term) -> None:
-        while not self._lost:
+        while not self._lease.is_lost:
             await asyncio.sleep(self._who.seconds / BEATS)
             began = self._stopwatch()
             try:
@@ -270,11 +258,11 @@ class LeaderElection:
             except StoreError as error:
                 self._trouble(error)
             else:
-                self._prolong(began)
+                self._lease.renewed(began)
                 self._set_role(replace(self._role, store_fault=self._last_fault))
 
     def _lose(self) -> None:
-        self._lost = True
+        self._lease.lose()
         self._stir()
 
     def _stir(self) -> None:
@@ -282,9 +270,6 @@ class LeaderElection:
         self._wake.set()
         if self._opening is not None:
             self._opening.cancel()
-
-    def _prolong(self, began: float) -> None:
-        self._sure_until = began + SURE * self._who.seconds
 
     def _trouble(self, error: StoreError) -> None:
         if self._role.store_fault is None:
