@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from api.schemas.history import EquityShape, FillShape, OrderShape, TradeShape
+from api.schemas.history import EquityShape, FillShape, MarkShape, OrderShape, TradeShape
 from bot.core.account.trade_stats import TradeStats
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Dollars, cents, measured, whole_cents
 from bot.core.market.orders import Fill, Life
 from bot.journal.csv_rows import plain
-from bot.ports.account_history import ClosedTrade, EquityPoint, OrderRecord
+from bot.ports.account_history import ClosedTrade, CurveMark, EquityPoint, OrderRecord
 
 #: Digits after the point of a price in cents: an average may have no end of them.
 _PRICE_DIGITS: Final = 4
@@ -107,6 +107,11 @@ def point_shape(one: EquityPoint) -> EquityShape:
         fees=whole_cents(one.fees),
         exposure=whole_cents(one.exposure),
     )
+
+
+def mark_shape(one: CurveMark) -> MarkShape:
+    """A moment marked on the curve."""
+    return MarkShape(at=one.at.isoformat(), kind=one.kind, message=one.message)
 
 
 def stats_fields(of: TradeStats) -> dict[str, Any]:

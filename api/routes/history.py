@@ -5,13 +5,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from api.deps import CurrentServices, Services
-from api.history_shapes import csv_text, iso, order_shape, point_shape, stats_fields, trade_shape
+from api.history_shapes import (
+    csv_text,
+    iso,
+    mark_shape,
+    order_shape,
+    point_shape,
+    stats_fields,
+    trade_shape,
+)
 from api.responses import json_response
-from api.routes.whales import Since
+from api.routes.whales import Since, date_and_time
 from api.schemas.common import INVALID, Responses, answers, shown
 from api.schemas.history import (
     Equity,
@@ -62,15 +70,26 @@ Cursor = Annotated[
         max_length=80, pattern=r"^[0-9A-Za-z_.-]*$", description="`next_cursor` of the page before"
     ),
 ]
-From = Annotated[Since, AfterValidator(lambda at: at and _utc(at))]
+_exact = AfterValidator(lambda at: at and _utc(at))
+From = Annotated[Since, _exact]
+Until = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(date_and_time),
+    Query(description="Not after; ISO 8601 with offset"),
+    _exact,
+]
 Step = Annotated[int, Query(ge=60, le=604_800, description="Seconds between two points")]
 By = Annotated[GroupBy, Query(description="What trades are told apart by")]
 
 
 async def _asked(
-    since: From = None, ticker: Ticker = None, cursor: Cursor = None, limit: Limit = 100
+    since: From = None,
+    until: Until = None,
+    ticker: Ticker = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Wanted:
-    return Wanted(limit, ticker, since, cursor)
+    return Wanted(limit, ticker, since, cursor, until)
 
 
 Asked = Annotated[Wanted, Depends(_asked)]
@@ -99,11 +118,12 @@ async def trades(request: Request, services: CurrentServices, wanted: Asked) -> 
 async def trades_csv(
     services: CurrentServices,
     since: From = None,
+    until: Until = None,
     ticker: Ticker = None,
     limit: Rows = MOST_ROWS,
 ) -> Response:
     """The same rows as a file, header first."""
-    page = await _trades(services, Wanted(limit, ticker, since))
+    page = await _trades(services, Wanted(limit, ticker, since, until=until))
     return _csv([trade_shape(one) for one in page.rows])
 
 
@@ -122,7 +142,7 @@ async def orders(services: CurrentServices, wanted: Asked) -> Response:
 async def equity(
     services: CurrentServices,
     start: Annotated[From, Query(alias="from")] = None,
-    end: Annotated[From, Query(alias="to")] = None,
+    end: Annotated[Until, Query(alias="to")] = None,
     step: Step = 60,
 ) -> Response:
     """Equity, cash and what they are made of, by the minute; all that is kept without `from`.
@@ -139,15 +159,18 @@ async def equity(
             step_seconds=curve.step,
             first_at=iso(curve.first),
             max_drawdown=None if curve.max_drawdown is None else round(curve.max_drawdown, 2),
+            marks=tuple(mark_shape(one) for one in curve.marks),
             reason=None if points else "no minute of that time is stored",
         )
     )
 
 
 @router.get("/stats", summary="What closed trades came to", responses={**answers(Stats), **INVALID})
-async def stats(services: CurrentServices, by: By = GroupBy.DAY, since: From = None) -> Response:
+async def stats(
+    services: CurrentServices, by: By = GroupBy.DAY, since: From = None, until: Until = None
+) -> Response:
     """Win rate, profit factor, fees and the like: of all closed trades and of each group."""
-    found = await services.past.performance(by, since)
+    found = await services.past.performance(by, since, until)
     groups = _sorted(found.stats.groups, by)
     most = groups[:MOST_GROUPS]
     rows = tuple(GroupShape(key=key, **stats_fields(one)) for key, one in most)

@@ -25,7 +25,8 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _BARE_OFFSET: Final = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
 
-def _date_and_time(given: str) -> str:
+def date_and_time(given: str) -> str:
+    """Refuse what is no date and time; mend an offset whose + arrived as a blank."""
     # A bare number would pass for seconds since 1970; whoever sends one meant something else.
     if not _DATE.match(given):
         raise PydanticCustomError("not_iso_8601", "Input should be a date and time in ISO 8601")
@@ -35,7 +36,7 @@ def _date_and_time(given: str) -> str:
 
 Since = Annotated[
     AwareDatetime | None,
-    BeforeValidator(_date_and_time),
+    BeforeValidator(date_and_time),
     Query(description="Not before; ISO 8601 with offset"),
 ]
 

@@ -102,6 +102,14 @@ class EquityShape(Struct, frozen=True, kw_only=True):
     exposure: float
 
 
+class MarkShape(Struct, frozen=True, kw_only=True):
+    """A moment at which the bot was started, stopped, killed, or led by another process."""
+
+    at: Time
+    kind: Annotated[str, Meta(examples=["TERM_STARTED"])]
+    message: str
+
+
 class Equity(Struct, frozen=True, kw_only=True):
     """The account over time, oldest first; minutes without a cycle are left out."""
 
@@ -113,6 +121,9 @@ class Equity(Struct, frozen=True, kw_only=True):
     first_at: Annotated[Time | None, Meta(description="The oldest minute that is stored")]
     max_drawdown: Annotated[
         float | None, Meta(description="Deepest fall below a peak, by the minute")
+    ]
+    marks: Annotated[
+        tuple[MarkShape, ...], Meta(description="Starts, stops and kills of that time")
     ]
     reason: Annotated[str | None, Meta(description="Why there is no point")]
 

@@ -60,7 +60,7 @@ _MINUTE: Final = timedelta(minutes=1)
 async def day_in_words(past: AccountHistory, day: date) -> str:
     """Equity and closed trades of the day, in a sentence. Raises StoreError."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    found = await past.performance(GroupBy.DAY, start)
+    found = await past.performance(GroupBy.DAY, start, None)
     stats = found.stats.groups.get(day.isoformat(), TradeStats())
     short = "" if found.is_complete else " (too many to count them all)"
     worth = await _worth(past, start)

@@ -23,7 +23,9 @@ from bot.app.execution_backends import BookLedger, ExecutionBackend
 from bot.app.node_context import NodeContext, TermResources
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
+from bot.config import VERSION
 from bot.core.account.reconcile import CashMovement
+from bot.core.events import Noted, NoteKind
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
 from bot.engine.loop import resolve_until
@@ -138,6 +140,7 @@ class Node:
             self._world.settings, self.clock, self._world.data
         ) as backend:
             self.bot = bot = await self._begun(database, term, backend, lose)
+            bot.notify(_term_started(term, self.clock.now()))
             try:
                 yield LeaderSession(bot, self._world, backend, self._pruning(database, term))
             finally:
@@ -353,6 +356,11 @@ def _legible(whose: str) -> Iterator[None]:
             f"the stored state of {whose} cannot be read: {error}. Run "
             "the version that wrote it, or restore a backup of the database"
         ) from error
+
+
+def _term_started(term: Term, at: datetime) -> Noted:
+    message = f"version {VERSION} leads from now on, in term {term.epoch} of this database"
+    return Noted(at, NoteKind.TERM_STARTED, message)
 
 
 async def _account(store: AccountStore, checkpoint: Checkpoint) -> str:

@@ -120,8 +120,12 @@ class EntriesResumed:
 
 
 class NoteKind(StrEnum):
-    """What people did to the bot, what its clock did, and where its books come from."""
+    """What people did to the bot, what its clock did, and where its books come from.
 
+    `TERM_STARTED` is said by a process that begins to lead: after its start, or a takeover.
+    """
+
+    TERM_STARTED = "TERM_STARTED"
     STARTED = "STARTED"
     STOPPED = "STOPPED"
     KILLED = "KILLED"

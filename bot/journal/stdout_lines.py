@@ -21,6 +21,7 @@ from bot.core.events import (
     MarketSettled,
     MarketsFetched,
     Noted,
+    NoteKind,
     OrderEnded,
     OrderFilled,
     OrderRefused,
@@ -229,6 +230,10 @@ def _ended_level(event: OrderEnded) -> int:
     return logging.ERROR if event.execution.status is OrderStatus.ERROR else logging.INFO
 
 
+def _noted_level(event: Noted) -> int:
+    return logging.INFO if event.kind is NoteKind.TERM_STARTED else logging.WARNING
+
+
 _Line: TypeAlias = tuple[logging.Logger, int, Callable[[Any], str]]
 #: One line for each event that is said: by whom, at which level, and its words.
 _LINES: Final[Mapping[type[Event], _Line]] = {
@@ -261,4 +266,5 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
 _LEVELS: Final[Mapping[type[Event], Callable[[Any], int]]] = {
     SignalMade: _signal_level,
     OrderEnded: _ended_level,
+    Noted: _noted_level,
 }

@@ -23,12 +23,13 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows: of a market or of all, since a moment; `cursor` goes on from a page."""
+    """Which rows: of a market or of all, from `since` to `until`; `cursor` goes on from a page."""
 
     limit: int
     ticker: str | None = None
     since: datetime | None = None
     cursor: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,23 @@ class EquityCurve:
     """Points oldest first, one for each `step` seconds that have any; `first` is the oldest kept.
 
     `max_drawdown` is the deepest fall of equity below its peak within the time asked for, by the
-    minute; None without any point.
+    minute; None without any point. `marks` are the starts, stops and kills of that time.
     """
 
     points: Sequence[EquityPoint]
     step: int
     first: datetime | None
     max_drawdown: float | None
+    marks: Sequence["CurveMark"] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CurveMark:
+    """A moment at which the bot was started, stopped or killed, or a process began to lead."""
+
+    at: datetime
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,8 @@ class AccountHistory(Protocol):
         """
         ...
 
-    async def performance(self, by: GroupBy, since: datetime | None) -> Performance:
+    async def performance(
+        self, by: GroupBy, since: datetime | None, until: datetime | None
+    ) -> Performance:
         """What closed trades came to."""
         ...

@@ -26,6 +26,7 @@ NoticeKind = Literal[
     "PARTLY_FILLED",
     "ORDER_FAILED",
     "ORDER_UNRESOLVED",
+    "TERM_STARTED",
     "STARTED",
     "STOPPED",
     "KILLED",

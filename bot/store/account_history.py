@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -26,11 +27,13 @@ from sqlalchemy import (
 
 from bot.core.account.round_trips import RoundTrip
 from bot.core.account.trade_stats import GroupBy, Trade, grouped
+from bot.core.events import EntriesStopped, Noted, NoteKind
 from bot.core.market.market import Side
 from bot.core.market.orders import Aim, Fill, Life
 from bot.ports.account_history import (
     ClosedTrade,
     CursorError,
+    CurveMark,
     EquityCurve,
     EquityPoint,
     OrderRecord,
@@ -41,15 +44,33 @@ from bot.ports.account_history import (
 from bot.store.connections.session import StoreSession, T, Work
 from bot.store.ledger import fill_of
 from bot.store.row_checks import built
-from bot.store.tables import equity, fills, orders, round_trips
+from bot.store.tables import equity, events, fills, orders, round_trips
 
 #: Closed trades that figures are made of at most, the newest.
 MOST_COUNTED: Final = 20_000
 #: Fills of one page of orders at most.
 _MOST_FILLS: Final = 5_000
+#: Notes that are looked through for those which mark a curve.
+_MOST_NOTES: Final = 500
 #: Points of a curve, about, and the steps between them in seconds.
 MOST_POINTS: Final = 1_500
 _STEPS: Final = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
+
+
+#: The kind of mark of an `EntriesStopped`, as notices name it.
+ENTRIES_STOPPED: Final = "ENTRIES_STOPPED"
+#: What is marked on the curve of equity.
+MARKING: Final = frozenset(
+    {
+        NoteKind.TERM_STARTED,
+        NoteKind.STARTED,
+        NoteKind.STOPPED,
+        NoteKind.KILLED,
+        NoteKind.RESUMED,
+        NoteKind.FLATTEN_REQUESTED,
+        ENTRIES_STOPPED,
+    }
+)
 
 
 class BookHistory:
@@ -79,9 +100,12 @@ class BookHistory:
         """The account from `start` (None: all that is stored) to `end`. Raises StoreError."""
         return await self._read(partial(_equity, book=self._book, start=start, end=end, step=step))
 
-    async def performance(self, by: GroupBy, since: datetime | None) -> Performance:
+    async def performance(
+        self, by: GroupBy, since: datetime | None, until: datetime | None
+    ) -> Performance:
         """What closed trades came to. Raises StoreError."""
-        return await self._read(partial(_performance, book=self._book, by=by, since=since))
+        work = partial(_performance, book=self._book, by=by, since=since, until=until)
+        return await self._read(work)
 
     async def _read(self, work: Work[T]) -> T:
         async with self._turn:
@@ -89,11 +113,19 @@ class BookHistory:
 
 
 def _of_market(table: Table, at: ColumnElement[Any], book: str, wanted: Wanted) -> Select[Any]:
-    """The rows of a book, of the market and since the moment that are wanted."""
+    """The rows of a book, of the market and between the moments that are wanted."""
     which = select(table).where(table.c.book == book)
     if wanted.ticker is not None:
         which = which.where(table.c.ticker == wanted.ticker)
-    return which if wanted.since is None else which.where(at >= wanted.since)
+    return _between(which, at, wanted.since, wanted.until)
+
+
+def _between(
+    which: Select[Any], at: ColumnElement[Any], since: datetime | None, until: datetime | None
+) -> Select[Any]:
+    if since is not None:
+        which = which.where(at >= since)
+    return which if until is None else which.where(at <= until)
 
 
 def _trades(connection: Connection, book: str, wanted: Wanted) -> Page[ClosedTrade]:
@@ -172,7 +204,29 @@ def _equity(
         step=step,
         first=None if first is None else datetime.fromtimestamp(first, UTC),
         max_drawdown=_deepest_fall(connection, select(equity).where(*within)),
+        marks=_marks(connection, book, start, end),
     )
+
+
+def _marks(
+    connection: Connection, book: str, start: datetime | None, end: datetime
+) -> Sequence[CurveMark]:
+    """The marks between two moments, of the newest notes, oldest first."""
+    kinds = [Noted.__name__, EntriesStopped.__name__]
+    noted = select(events).where(events.c.book == book, events.c.kind.in_(kinds))
+    newest = _between(noted, events.c.at, start, end).order_by(
+        events.c.commit.desc(), events.c.place.desc()
+    )
+    found = [built(events, row, _mark) for row in connection.execute(newest.limit(_MOST_NOTES))]
+    return [mark for mark in reversed(found) if mark.kind in MARKING]
+
+
+def _mark(row: Row[Any]) -> CurveMark:
+    if row.kind == EntriesStopped.__name__:
+        stopped = msgspec.json.decode(row.body, type=EntriesStopped)
+        return CurveMark(stopped.at, ENTRIES_STOPPED, stopped.reason)
+    note = msgspec.json.decode(row.body, type=Noted)
+    return CurveMark(note.at, note.kind.value, note.message)
 
 
 def _step(seconds: int) -> int:
@@ -191,21 +245,26 @@ def _deepest_fall(connection: Connection, of: Select[Any]) -> float | None:
 
 
 def _performance(
-    connection: Connection, book: str, by: GroupBy, since: datetime | None
+    connection: Connection,
+    book: str,
+    by: GroupBy,
+    since: datetime | None,
+    until: datetime | None,
 ) -> Performance:
-    found = list(_counted(connection, book, since))
+    found = list(_counted(connection, book, since, until))
     is_complete = len(found) <= MOST_COUNTED
     return Performance(grouped(reversed(found[:MOST_COUNTED]), by), is_complete)
 
 
-def _counted(connection: Connection, book: str, since: datetime | None) -> Iterator[Trade]:
+def _counted(
+    connection: Connection, book: str, since: datetime | None, until: datetime | None
+) -> Iterator[Trade]:
     columns = round_trips.c
     # Those of the key are there to name a row that cannot be read.
     named = (columns.book, columns.commit, columns.place)
     wanted = [columns[name] for name in Trade._fields]
     which: Select[Any] = select(*wanted, *named).where(columns.book == book)
-    if since is not None:
-        which = which.where(columns.closed_at >= since)
+    which = _between(which, columns.closed_at, since, until)
     last_first = which.order_by(columns.commit.desc(), columns.place.desc())
     for row in connection.execute(last_first.limit(MOST_COUNTED + 1)):
         yield built(round_trips, row, _counted_trade)

@@ -71,7 +71,7 @@ function Panels({ state, bot }) {
       <Figures state={state} />
       <div class="grid">
         <LimitsPanel />
-        <EquityPanel state={state} />
+        <EquityPanel />
         <FunnelPanel />
       </div>
       <PositionsPanel bot={bot} />

@@ -71,6 +71,12 @@ async def test_while_books_are_streamed_none_is_asked_for(here):
         assert service.snapshot_holder.status.error is None
 
 
+def told(service):
+    """What notices say of where order books come from, the newest first."""
+    notices = service.snapshot_holder.snapshot.state.notices
+    return [one.message for one in notices if one.kind == "FEED_CHANGED"]
+
+
 async def test_without_a_key_they_are_polled_and_that_is_said(here):
     async with running(here.settings(lease_seconds=LONG)) as service:
         await passes(service, 2)
@@ -79,7 +85,7 @@ async def test_without_a_key_they_are_polled_and_that_is_said(here):
         assert "KALSHI_API_KEY" in feed(service).reason
         assert feed(service).age_ms_p50 is not None
         assert feed(service).fault is None
-        assert service.snapshot_holder.snapshot.state.notices == ()
+        assert told(service) == []
 
 
 async def test_with_a_key_that_cannot_sign_paper_polls_and_that_is_told_everywhere(here, caplog):
@@ -87,12 +93,10 @@ async def test_with_a_key_that_cannot_sign_paper_polls_and_that_is_told_everywhe
     keys = {"kalshi_api_key": "key", "kalshi_secret": secret}
     async with running(here.settings(lease_seconds=LONG, **keys)) as service:
         await passes(service, 2)
-        told = [one.message for one in service.snapshot_holder.snapshot.state.notices]
-
         assert feed(service).source == "poll"
         assert "KALSHI_SECRET" in feed(service).reason
         assert feed(service).reason == feed(service).fault
-        assert told == [f"Order books are polled: {feed(service).reason}"]
+        assert told(service) == [f"Order books are polled: {feed(service).reason}"]
         assert feed(service).reason in health_reasons(service)
         assert "hunter2" not in caplog.text + feed(service).reason
 
@@ -119,10 +123,8 @@ async def test_a_cut_costs_no_book_and_is_a_notice(here):
         assert service.snapshot_holder.status.stale_markets == 0
 
         await streamed(service)
-        notices = service.snapshot_holder.snapshot.state.notices
-        told = [one.message for one in notices if one.kind == "FEED_CHANGED"]
-        assert "polled from now on" in told[1]
-        assert told[0] == "Order books are streamed from now on"
+        assert "polled from now on" in told(service)[1]
+        assert told(service)[0] == "Order books are streamed from now on"
 
 
 async def test_the_embedded_exchange_is_streamed(tmp_path, monkeypatch):

@@ -39,6 +39,7 @@ from tests.support.services import (
     read,
     remember,
     shown,
+    terms,
     until,
 )
 from tests.support.sim_exchanges import request
@@ -141,6 +142,10 @@ async def test_when_the_first_ends_the_second_goes_on_with_the_very_same_account
         assert read(a) == seen
         assert shown(a) == page
         assert a.service.control.role.epoch == 3
+        assert [message.split(", in ")[1] for message in terms(a)] == [
+            "term 3 of this database",
+            "term 2 of this database",
+        ]
         here.scorer.opinion = 0.5
         await a.control.start()
         await until(lambda: not held(a))

@@ -298,7 +298,9 @@ class NoPast:
     async def equity(self, start: datetime | None, end: datetime, step: int) -> EquityCurve:
         return EquityCurve((), step, None, None)
 
-    async def performance(self, by: GroupBy, since: datetime | None) -> Performance:
+    async def performance(
+        self, by: GroupBy, since: datetime | None, until: datetime | None
+    ) -> Performance:
         return Performance(GroupedStats(TradeStats(), {}), is_complete=True)
 
 

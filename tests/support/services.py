@@ -193,7 +193,14 @@ def held(service: Running) -> dict[str, Decimal]:
 def shown(service: Running) -> dict[str, Any]:
     """The state that is served, without what each process says of itself."""
     state: dict[str, Any] = json.loads(service.snapshot_holder.snapshot.body)
-    return {name: part for name, part in state.items() if name != "bot"}
+    notices = [one for one in state["notices"] if one["kind"] != "TERM_STARTED"]
+    return {name: part for name, part in state.items() if name != "bot"} | {"notices": notices}
+
+
+def terms(service: Running) -> list[str]:
+    """What is said of each start and takeover, the newest first."""
+    notices = service.service.bot.recent.notices
+    return [one.message for one in notices if one.kind == "TERM_STARTED"]
 
 
 def read(service: Running) -> dict[str, Any]:
@@ -206,7 +213,9 @@ def read(service: Running) -> dict[str, Any]:
         "track record": service.model.track_record(),
         "drift": service.model.drift(),
         "timeline": service.service.bot.recent.timeline,
-        "notices": service.service.bot.recent.notices,
+        "notices": [
+            one for one in service.service.bot.recent.notices if one.kind != "TERM_STARTED"
+        ],
     }
 
 

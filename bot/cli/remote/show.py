@@ -58,6 +58,7 @@ def _past(command: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=options.whole_number, default=20, help="how many (20)")
     parser.add_argument("--ticker", help="of this market alone")
     parser.add_argument("--since", help="from this time on, such as 2026-01-18T00:00:00Z")
+    parser.add_argument("--until", help="up to this time")
     return parser
 
 
@@ -229,7 +230,7 @@ async def _orders(bot: BotClient, asked: argparse.Namespace) -> int:
 async def _listed(
     bot: BotClient, asked: argparse.Namespace, name: str, columns: Sequence[Column]
 ) -> int:
-    given = {"ticker": asked.ticker, "since": asked.since}
+    given = {"ticker": asked.ticker, "since": asked.since, "until": asked.until}
     where = {key: value for key, value in given.items() if value}
     found = await pages.rows(bot, name, asked.limit, where)
     if asked.json:

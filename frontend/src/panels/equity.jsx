@@ -16,7 +16,7 @@ const SPANS = {
   all: ["all", null, 86400 / 2],
 };
 
-export function EquityPanel({ state }) {
+export function EquityPanel() {
   const [span, setSpan] = useKept("equity-span", "1h");
   const answer = useAnswer(equityPath(span), span === "1h" ? 20 : 60);
   const points = answer.data?.points ?? [];
@@ -24,7 +24,7 @@ export function EquityPanel({ state }) {
     <Panel id="equity" title="Equity" note={<Choice label="Span" all={Object.entries(SPANS).map(([name, [text]]) => [name, text])} chosen={span} onChange={setSpan} />}>
       <Missing answer={answer} what="the equity" />
       {answer.data && points.length < 2 && <p class="missing">{answer.data.reason ?? "Fewer than two minutes are kept of that time; the curve begins with the third."}</p>}
-      {points.length >= 2 && <Curves points={points} notices={state.notices} span={span} drawdown={answer.data.max_drawdown} />}
+      {points.length >= 2 && <Curves points={points} marked={answer.data.marks} span={span} drawdown={answer.data.max_drawdown} />}
     </Panel>
   );
 }
@@ -37,13 +37,13 @@ function equityPath(span) {
   return `equity?step=${step}&from=${encodeURIComponent(new Date(from * 1000).toISOString())}`;
 }
 
-const MARKED = { STOPPED: "stop", KILLED: "kill", STARTED: "start", RESUMED: "resume", ENTRIES_STOPPED: "entries stopped" };
+const MARKED = { TERM_STARTED: "restart", STOPPED: "stop", KILLED: "kill", STARTED: "start", RESUMED: "resume", FLATTEN_REQUESTED: "flatten", ENTRIES_STOPPED: "entries stopped" };
 
-function Curves({ points, notices, span, drawdown }) {
+function Curves({ points, marked, span, drawdown }) {
   const data = useMemo(() => columns(points), [points]);
   const marks = useMemo(
-    () => notices.filter((one) => MARKED[one.kind]).map((one) => ({ at: Date.parse(one.timestamp) / 1000, text: MARKED[one.kind] })),
-    [notices],
+    () => marked.map((one) => ({ at: Date.parse(one.at) / 1000, text: MARKED[one.kind] ?? one.kind.toLowerCase() })),
+    [marked],
   );
   const [first, last] = [points[0], points.at(-1)];
   const seconds = SPANS[span][2];

@@ -38,8 +38,9 @@ export function TradesTab({ rest }) {
   const [ticker, setTicker] = useKept("trade-ticker", "");
   const [kinds, setKinds] = useKept("trade-kinds", []);
   const from = moment ? moment.from : since(days);
-  const answer = useAnswer(`trades?${query({ limit: 500, since: from })}`, 12);
-  const all = (answer.data?.trades ?? []).filter((one) => !moment || one.closed_at <= moment.to);
+  const times = { since: from, until: moment?.to };
+  const answer = useAnswer(`trades?${query({ limit: 500, ...times })}`, 12);
+  const all = answer.data?.trades ?? [];
   const rows = all.filter((one) => fits(one, ticker, kinds));
   const chips = KINDS.map(([name, text, test]) => [name, text, all.filter(test).length]);
   return (
@@ -51,7 +52,7 @@ export function TradesTab({ rest }) {
           Market
           <input type="search" value={ticker} onInput={(event) => setTicker(event.currentTarget.value)} placeholder="ticker or title" />
         </label>
-        <Download path={`trades.csv?${query({ since: from })}`} name="trades.csv" />
+        <Download path={`trades.csv?${query(times)}`} name="trades.csv" />
         <span class="muted">
           {rows.length} of {all.length}
           {answer.data?.next_cursor ? ` of the ${answer.data.count} newest` : ""}
@@ -59,7 +60,7 @@ export function TradesTab({ rest }) {
       </div>
       <Missing answer={answer} what="the trades" />
       {answer.data && <Table label="Trades" columns={TRADES} rows={rows} id={(one) => `${one.ticker} ${one.opened_at} ${one.closed_at}`} empty={all.length ? "No trade fits." : "No trade was closed yet."} />}
-      <Statistics from={from} />
+      <Statistics times={times} />
     </>
   );
 }
@@ -115,9 +116,9 @@ const BY = [
   ["exit", "exit"],
 ];
 
-function Statistics({ from }) {
+function Statistics({ times }) {
   const [by, setBy] = useState("day");
-  const answer = useAnswer(`stats?${query({ by, since: from })}`, 20);
+  const answer = useAnswer(`stats?${query({ by, ...times })}`, 20);
   return (
     <section aria-labelledby="stats-title">
       <h3 id="stats-title">Statistics</h3>

@@ -247,7 +247,7 @@ class Past(NoPast):
     def __init__(self, *minutes):
         self.minutes = minutes
 
-    async def performance(self, by, since):
+    async def performance(self, by, since, until):
         assert (by, since) == (GroupBy.DAY, datetime(2026, 1, 18, tzinfo=UTC))
         stats = TradeStats(trades=2, wins=1, gross=Decimal("3.00"), fees=Decimal("4.50"))
         groups: dict[str | None, TradeStats] = {

@@ -10,6 +10,7 @@ import pytest
 
 from bot.clock import RecordedClock
 from bot.core.account.round_trips import ExitCause
+from bot.core.events import Noted, NoteKind
 from bot.core.market.market import Side
 from bot.core.market.orders import Life
 from bot.ports.persistence import StoreError
@@ -182,6 +183,31 @@ async def test_the_curve_of_equity_has_a_point_a_minute(booked, asked):
     assert later["reason"] is None
 
 
+async def test_trades_and_their_figures_end_where_they_are_asked_to(booked, asked):
+    await three_trades(booked)
+    first = (await asked.get("/trades")).json()["trades"][-1]
+    until = first["closed_at"].replace("+", "%2B")
+
+    for path in ("/trades", "/orders", "/stats"):
+        found = (await asked.get(f"{path}?until={until}")).json()
+        assert (path, len(found[path[1:]]) if path != "/stats" else found["total"]["trades"]) == (
+            path,
+            2 if path == "/orders" else 1,
+        )
+    rows = (await asked.get(f"/trades.csv?until={until}")).text.splitlines()
+    assert len(rows) == 2
+
+
+async def test_a_restart_is_marked_on_the_curve(booked, asked):
+    await booked.led.commit(Noted(NOON, NoteKind.TERM_STARTED, "version 1 leads"))
+
+    found = (await asked.get("/equity")).json()
+
+    assert found["marks"] == [
+        {"at": NOON.isoformat(), "kind": "TERM_STARTED", "message": "version 1 leads"}
+    ]
+
+
 async def test_a_time_without_a_point_says_so(asked):
     found = (await asked.get("/equity")).json()
 
@@ -196,6 +222,8 @@ async def test_a_time_without_a_point_says_so(asked):
         "/trades?cursor=1",
         "/orders?cursor=nobody",
         "/trades?since=yesterday",
+        "/trades?until=1700000000",
+        "/stats?until=2026-01-18T00:00:00",
         "/trades?since=0001-01-01T00:00:00%2B23:59",
         "/trades?ticker=%00",
         "/equity?step=1",

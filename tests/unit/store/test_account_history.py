@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from bot.core.account.round_trips import ExitCause
 from bot.core.account.trade_stats import GroupBy
+from bot.core.events import EntriesStopped, Noted, NoteKind
 from bot.core.market.market import Side
 from bot.ports.account_history import CursorError, Wanted
 from bot.ports.persistence import StoreError
@@ -36,7 +37,7 @@ async def test_trades_and_what_is_open_add_up_to_the_ledger(booked, seed):
     trades = await booked.trades()
     ledger = (await booked.led.checkpoint()).portfolio
     still_open = ledger.positions.values()
-    whole = (await booked.past.performance(GroupBy.MARKET, None)).stats
+    whole = (await booked.past.performance(GroupBy.MARKET, None, None)).stats
 
     assert len(trades) > 5
     gross, fees = sum(t.trip.gross for t in trades), sum(t.trip.fees for t in trades)
@@ -89,6 +90,40 @@ async def test_pages_have_every_trade_once_and_filters_filter(booked):
     assert [one.ticker for one in await booked.trades(ticker="A")] == ["A", "A"]
     since = everything[1].closed_at
     assert await booked.trades(since=since) == list(everything[:2])
+    assert await booked.trades(until=since) == list(everything[1:])
+    assert await booked.trades(since=since, until=since) == [everything[1]]
+
+
+async def test_figures_are_of_the_trades_between_two_moments(booked):
+    for price in ("0.50", "0.60", "0.70"):
+        await booked.trade("A", Side.BUY, 10, "0.40")
+        await booked.trade("A", Side.SELL, 10, price)
+    second = (await booked.trades())[1].closed_at
+
+    def gross(since, until):
+        return booked.past.performance(GroupBy.DAY, since, until)
+
+    assert (await gross(None, second)).stats.total.gross == 3
+    assert (await gross(second, second)).stats.total.gross == 2
+
+
+async def test_a_curve_bears_the_starts_and_stops_of_its_time(booked):
+    started = Noted(NOON, NoteKind.TERM_STARTED, "version 1 leads")
+    jumped = Noted(NOON + MINUTE, NoteKind.CLOCK_JUMPED, "an hour")
+    stopped = EntriesStopped(NOON + 2 * MINUTE, "the loss of the day", "daily_loss")
+    killed = Noted(NOON + 3 * MINUTE, NoteKind.KILLED, "by hand")
+    for event in (started, jumped, stopped, killed):
+        await booked.led.commit(event)
+
+    whole = await booked.past.equity(None, NOON + timedelta(hours=1), 60)
+    part = await booked.past.equity(NOON + MINUTE, NOON + 2 * MINUTE, 60)
+
+    assert [(one.at, one.kind) for one in whole.marks] == [
+        (NOON, "TERM_STARTED"),
+        (NOON + 2 * MINUTE, "ENTRIES_STOPPED"),
+        (NOON + 3 * MINUTE, "KILLED"),
+    ]
+    assert [one.message for one in part.marks] == ["the loss of the day"]
 
 
 async def test_orders_come_with_their_fills_and_without_a_fate_while_none_is_known(booked):
@@ -174,7 +209,7 @@ async def test_figures_say_when_they_are_of_the_newest_only(booked, monkeypatch)
         await booked.trade("A", Side.SELL, 1, price)
     monkeypatch.setattr(account_history, "MOST_COUNTED", 2)
 
-    found = await booked.past.performance(GroupBy.DAY, None)
+    found = await booked.past.performance(GroupBy.DAY, None, None)
 
     assert not found.is_complete
     assert found.stats.total.gross == Decimal("0.5")
@@ -201,7 +236,7 @@ async def test_a_row_that_cannot_be_read_is_named_and_no_figure_is_made_without_
 
     for question in (
         booked.past.trades(Wanted(1)),
-        booked.past.performance(GroupBy.DAY, None),
+        booked.past.performance(GroupBy.DAY, None, None),
     ):
         with pytest.raises(StoreError, match=r"of table round_trips cannot be read: gross"):
             await question
