@@ -20,6 +20,7 @@ DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_
 CYCLES ?= 10000
 KILLS ?= 200
 ROUNDS ?= 5
+FLAPS ?= 60
 ORDERS ?= 10000
 MINUTES ?= 10
 CASES ?= 100000
@@ -30,7 +31,7 @@ COVERAGE ?= --cov --cov-report=term
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: orders fuzz hostile mutants memory clean money tables docs
+.PHONY: orders fuzz hostile flaps mutants memory clean money tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -104,6 +105,10 @@ orders: $(VENV)/.dev
 ## takeovers: a leader dies, ends, is paused; the database goes away: on SQLite and PostgreSQL
 takeovers: $(VENV)/.dev
 	$(BIN)/python -m trials.takeovers --rounds $(ROUNDS)
+
+## flaps: PostgreSQL comes and goes under a service that trades; no order is lost, none booked twice
+flaps: $(VENV)/.dev
+	$(BIN)/python -m trials.flaps --flaps $(FLAPS)
 
 ## soak: the service for so many minutes on an exchange that fails on a schedule
 soak: $(VENV)/.dev

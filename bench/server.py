@@ -5,6 +5,7 @@ as in production: uvicorn, uvloop, httptools, one worker. `floor` makes the leas
 app can do: one ready answer, whatever is asked.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -90,6 +91,8 @@ def main(argv: list[str]) -> int:
     fd, what, *arguments = argv
     module, _, function = what.partition(":")
     app = getattr(importlib.import_module(module), function)(*arguments)
+    # As in `main`: what is imported stays, and is not looked through for garbage.
+    gc.freeze()
     config = uvicorn.Config(
         app, loop="uvloop", http="httptools", log_level="warning", access_log=False
     )

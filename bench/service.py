@@ -6,20 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.deps import BotControl, ServiceFacts
+from api.deps import BotControl, ServiceFacts, Services
 from api.serving.server import serve_within_bounds
 from bench import sample
 from bench.bot import joined
 from bench.exchange import Canned
 from bot.clock import SystemClock
 from bot.core.events import Event
+from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.engine.loop import BotLoop, Pace
 from bot.ports.loop_status import LoopStatus
+from bot.ports.view_faults import ViewFaults
 from logging_utils import LogStats
 
 #: Seconds between the starts of two cycles: less than one takes, so that one is always running.
@@ -37,8 +40,8 @@ def unbounded() -> FastAPI:
     """The same, served by plain uvicorn."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[_Services]:
-        yield _Services()
+    async def opened() -> AsyncIterator[Services]:
+        yield _all(_Services())
 
     return create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
 
@@ -47,12 +50,12 @@ def at_work(markets: str) -> FastAPI:
     """The app with its bot, that many markets, and hardly a pause between cycles once started."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[_Services]:
+    async def opened() -> AsyncIterator[Services]:
         with TemporaryDirectory() as folder:
             async with joined(Canned(int(markets)), Path(folder)) as bot:
                 runner = BotLoop(bot.cycle.run, _alone, SystemClock(), Pace(PAUSE), _unheard)
                 try:
-                    yield _Services(snapshot_holder=bot.snapshot_holder, control=runner)
+                    yield _all(_Services(bot.snapshot_holder, runner, decisions=bot.decisions))
                 finally:
                     await runner.stop()
 
@@ -85,6 +88,11 @@ class _Idle:
         pass
 
 
+def _all(some: "_Services") -> Services:
+    # What is not there, no question of a bench needs.
+    return cast("Services", some)
+
+
 def services(snapshot_holder: SnapshotHolder) -> "_Services":
     """What the app needs to answer from there."""
     return _Services(snapshot_holder=snapshot_holder)
@@ -95,5 +103,6 @@ class _Services:
     snapshot_holder: SnapshotHolder = field(default_factory=sample.snapshot_holder)
     control: BotControl = field(default_factory=_Idle)
     journal: _Idle = field(default_factory=_Idle)
+    decisions: DecisionLog = field(default_factory=lambda: DecisionLog(ViewFaults()))
     log_stats: LogStats = field(default_factory=lambda: LogStats(Path("logs")))
     clock: SystemClock = field(default_factory=SystemClock)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import store_postgres
 from trials import hostile, ledger, takeovers
+from trials.census import census, grown
 from trials.kills import Lane, Outcome, unproven
 from trials.processes import Nursery, exchange
 
@@ -86,3 +87,21 @@ def test_an_exchange_that_sends_too_much_costs_no_memory_and_is_named(tmp_path, 
     assert peak < hostile.MOST
     assert "GET /markets: " in reported
     assert "8388608 bytes" in reported
+
+
+class _Grows:
+    __module__ = "bot.trial"
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+
+def test_the_census_names_the_attribute_that_grows():
+    one = _Grows()
+    before = census(one)
+
+    one.kept += [b"x" * 1_000, b"y" * 1_000]
+
+    (most, name, _), *_ = grown(before, census(one))
+    assert name == "_Grows.kept"
+    assert most >= 2_000

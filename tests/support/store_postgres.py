@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -97,7 +97,9 @@ class Server:
 
     def wake(self) -> None:
         for pid in self.processes():
-            os.kill(pid, signal.SIGCONT)
+            # One that was woken first may have told another to end.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def programs() -> Path | None:

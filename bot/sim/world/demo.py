@@ -1,13 +1,14 @@
 """The demo exchange: some fifty markets of several kinds, alive from the first request on."""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.clock import Clock
 from bot.sim.engine.exchange import Exchange
 from bot.sim.world.demo_events import PERPETUAL, ROLLING
 from bot.sim.world.driver import WorldDriver
-from bot.sim.world.listings import Calendar
+from bot.sim.world.listings import Calendar, PerpetualListing, Rolling
 from bot.sim.world.truth import Truth
 from bot.sim.world.world import World
 
@@ -24,14 +25,19 @@ LIVED = timedelta(seconds=20)
 TRUTH_STORED = 500
 
 
-def demo_world(exchange: Exchange, seed: int) -> World:
+def demo_world(
+    exchange: Exchange,
+    seed: int,
+    rolling: Sequence[Rolling] = ROLLING,
+    perpetual: Sequence[PerpetualListing] = PERPETUAL,
+) -> World:
     """A demo world on an exchange that stands `HISTORY` before the demo's first moment."""
     start = exchange.now + HISTORY
-    series = {each.series.ticker: each.series for each in (*ROLLING, *PERPETUAL)}
+    series = [each.series for each in rolling] + [each.series for each in perpetual]
     calendar = Calendar(
-        perpetual=[each.listing(start) for each in PERPETUAL],
-        rolling=ROLLING,
-        series=tuple(series.values()),
+        perpetual=[each.listing(start) for each in perpetual],
+        rolling=rolling,
+        series=tuple({one.ticker: one for one in series}.values()),
         rolls_from=start - ROLLED,
     )
     truth = Truth(deque(maxlen=TRUTH_STORED))
