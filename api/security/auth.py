@@ -83,6 +83,8 @@ class AccessPolicy:
         method, path = scope.get("method", "GET"), target.path
         if not self._hosts.welcome(headers.get(b"host")) and path not in PROBES:
             return _UNKNOWN_HOST
+        if _is_ambiguous(scope, headers):
+            return _AMBIGUOUS
         if target.token is not None and method != "OPTIONS":
             return self._by_path(method, target, scope)
         if self.wants_token(method, path):
@@ -159,6 +161,9 @@ class AccessPolicy:
         )
 
 
+_AMBIGUOUS: Final = AccessRefusal(
+    400, "bad_request", "Send each of host, origin and authorization once"
+)
 _UNKNOWN_HOST: Final = AccessRefusal(
     400, "unknown_host", "This service does not go by that name: list it in ALLOWED_HOSTS"
 )
@@ -184,6 +189,18 @@ _NO_TOKEN: Final = AccessRefusal(
     "Send the header `Authorization: Bearer TOKEN` with API_TOKEN, or API_READ_TOKEN to read",
     [(b"www-authenticate", b"Bearer")],
 )
+
+
+def _is_ambiguous(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether something that decides is there twice: a proxy may have gone by the other one."""
+    sent = scope.get("headers", ())
+    if len(sent) == len(headers):
+        return False
+    names = [name for name, _ in sent]
+    return any(names.count(name) > 1 for name in _DECIDING)
+
+
+_DECIDING: Final = (b"host", b"origin", b"authorization")
 
 
 def _too_many(wait: int) -> AccessRefusal:

@@ -418,6 +418,18 @@ async def test_only_names_that_are_listed_are_answered_to(world, host, status):
         assert "ALLOWED_HOSTS" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("name", ["host", "origin", "authorization"])
+async def test_what_decides_may_be_there_once(world, name):
+    twice = [(name, "http://one.example"), (name, "http://two.example")]
+
+    async with opened(world.app()) as client:
+        refused = await client.get("/bot/status", headers=twice)
+        other = await client.get("/bot/status", headers=[("accept", "a"), ("accept", "b")])
+
+    assert (refused.status_code, other.status_code) == (400, 200)
+    assert name in refused.json()["error"]["message"]
+
+
 def test_a_request_without_a_name_is_not_for_a_service_that_has_some(world):
     access_policy = AccessPolicy(
         world.with_facts(allowed_hosts=("bot.example",)).facts, lambda: 0.0
