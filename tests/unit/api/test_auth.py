@@ -16,7 +16,7 @@ APP = World(Path("never opened")).app()
 #: What every route is asked for with, where its path leaves something open.
 FILLED = {"/logs/{name}.csv": "/logs/trades.csv", "/positions/{ticker}/close": "/positions/A/close"}
 #: Answers of those who were let in: nothing is held that could be closed.
-LET_IN = {200, 404, 409}
+SHUT = {401, 403, 429}
 
 
 def paths(method: str) -> list[str]:
@@ -73,7 +73,7 @@ async def test_the_owner_acts_from_anywhere(guarded, scheme):
         for path in ACTS:
             answer = await client.post(path, headers={"Authorization": f"{scheme} {TOKEN}"})
 
-            assert answer.status_code in LET_IN, path
+            assert answer.status_code not in SHUT, path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "NEW"])
@@ -145,7 +145,7 @@ async def test_a_read_token_alone_leaves_acting_to_this_machine(world):
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 async def test_in_development_this_machine_acts_without_a_token(world, environment, address):
     async with opened(world.with_facts(environment=environment).app(), address) as client:
-        assert {(await client.post(path)).status_code for path in ACTS} == LET_IN
+        assert not SHUT & {(await client.post(path)).status_code for path in ACTS}
 
 
 @pytest.mark.parametrize(
