@@ -1,5 +1,6 @@
 """Events as journals get them, and a disk that fills up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 from bot.core.events import Action, OrderEnded, PnlMarked, SignalMade, WhaleSeen
 from bot.core.market.market import Side
 from bot.core.market.orders import Execution, Fill, Order, OrderStatus
-from bot.core.whales.detector import SideBias, Whale, WhaleType
-from bot.core.whales.endings import Ending, EndingKind
+from bot.core.whales.detector import SideBias
+from tests.support import whale_events
 
 NOW = datetime(2026, 1, 18, 22, 15, 2, tzinfo=UTC)
 ORDER = Order("c-1", "KXINX-26JAN23", Side.BUY, Decimal(100), Decimal("0.525"), NOW)
@@ -38,36 +39,21 @@ def fill(size: str, price: str) -> Fill:
     )
 
 
-ENDING = Ending(
-    ticker="KX",
-    side=Side.BUY,
-    price=Decimal("0.48"),
-    size=Decimal(6500),
-    since=0.0,
-    left_at=30.0,
-    interval=5.0,
-    traded=0.0,
-    fate=EndingKind.CANCELLED,
-)
+ENDING = replace(whale_events.ENDING, ticker="KX", price=Decimal("0.48"), size=Decimal(6500))
 
 
 def whale(side_bias: SideBias | None = SideBias.BUY) -> WhaleSeen:
-    return WhaleSeen(
-        NOW,
-        Whale(
-            ticker="AAPL-YES",
-            type=WhaleType.LARGE_BID,
-            size=Decimal(6500),
-            price=Decimal("0.48"),
-            notional=Decimal(3120),
-            depth_share=0.125,
-            imbalance_strength=0.325,
-            max_bid_size=6500.0,
-            max_ask_size=10.0,
-            side_bias=side_bias,
-            why="6,500 contracts at one price",
-        ),
+    seen = replace(
+        whale_events.whale("AAPL-YES", side_bias),
+        size=Decimal(6500),
+        price=Decimal("0.48"),
+        notional=Decimal(3120),
+        depth_share=0.125,
+        imbalance_strength=0.325,
+        max_bid_size=6500.0,
+        why="6,500 contracts at one price",
     )
+    return WhaleSeen(NOW, seen)
 
 
 def pnl(ticker: str | None = None) -> PnlMarked:
