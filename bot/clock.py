@@ -93,7 +93,7 @@ class SteadyClock:
             self._since = self._seconds()
 
     def jumps(self) -> list[Jump]:
-        """What jumped since this was asked last."""
+        """What jumped since the last call."""
         jumps = list(self._jumps)
         self._jumps.clear()
         return jumps

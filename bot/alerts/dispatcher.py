@@ -85,7 +85,7 @@ class Alerts:
         )
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened; never waits."""
+        """Take these events; never blocks."""
         self._faults.each("an alert", self._see, events)
         self._faults.taken()
 

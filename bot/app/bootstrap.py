@@ -98,12 +98,10 @@ class Running:
 
     @property
     def snapshot_holder(self) -> SnapshotHolder:
-        """Where the bot puts what it sees."""
         return self.service.snapshot_holder
 
     @property
     def clock(self) -> Clock:
-        """What time it is."""
         return self.service.clock
 
     @property
@@ -168,7 +166,7 @@ class Running:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
-    """The service these settings describe, taking part for as long as this is open."""
+    """The service of these settings, taking part in the election while this is open."""
     clock = SteadyClock()
     budget = TokenBudget(stopwatch, settings.reads_per_second)
     async with linked(settings, clock, budget, clock.compare) as (data, parts):
@@ -268,7 +266,7 @@ async def _taking_part(service: Node, companions: Sequence[Companion]) -> AsyncI
 
 @asynccontextmanager
 async def _or_the_process_ends() -> AsyncIterator[None]:
-    """A defect in what runs beside must not leave a server behind that only seems to work."""
+    """End the process if a background task fails: a server alone would only seem to work."""
     has_ended = False
     try:
         yield
@@ -280,7 +278,7 @@ async def _or_the_process_ends() -> AsyncIterator[None]:
 
 
 async def _ageing(service: Node) -> None:
-    """Whatever the loop does, what is shown grows old."""
+    """Age what is shown, whatever the loop does."""
     while True:
         await asyncio.sleep(AGEING)
         service.bot.publisher.age(service.clock.now())

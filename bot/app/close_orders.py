@@ -1,4 +1,4 @@
-"""Sees to it that what operators want closed is closed, soon and whatever the loop does.
+"""Closes the positions that operators want closed, soon and whatever the loop does.
 
 A request stays in the database until nothing is left to do for it. Leaves out how an exit is
 decided and sent (`trading`).
@@ -32,7 +32,7 @@ class CloseOrders:
         self._due: datetime | None = None
 
     async def poll(self) -> None:
-        """Close what can be closed now, and let go of requests that are done."""
+        """Close what can be closed now, and drop requests that are done."""
         requests = self._role_status.close_requests()
         if not requests:
             return

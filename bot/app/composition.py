@@ -94,12 +94,12 @@ class Bot:
         self._show(self.notes.poll(at))
 
     def notify(self, event: Noted) -> None:
-        """Show this, too; `persist_notes` later."""
+        """Show this event; `persist_notes` commits it later."""
         self.notes.add(event)
         self._show([event])
 
     async def persist_notes(self) -> None:
-        """Keep what was noted. May raise LeaseLostError."""
+        """Commit what was noted. May raise LeaseLostError."""
         await self.keeper.note(*self.notes.taken())
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -216,7 +216,7 @@ class _Views:
     examiner: ModelMonitor
 
     def observers(self, world: NodeContext) -> dict[str, CycleObserver]:
-        """Those that follow each cycle, by the name that a fault of theirs gets."""
+        """The observers of each cycle, by the name that their faults are reported under."""
         return {
             "the state": self.publisher,
             "the account": self.account,
@@ -351,7 +351,7 @@ def _joined(
 
 
 def unkept(world: NodeContext) -> Bot:
-    """A bot that keeps nothing and pretends to trade: to be read from, or for a trial."""
+    """A bot that stores nothing and trades on paper: to be read from, or for a trial."""
     return assembled(
         world, TermResources(NullStore(), PaperVenue(), order_ids(ALONE, world.clock.now()))
     )

@@ -1,7 +1,7 @@
-"""Where the orders of a term go: pretend ones, or real ones with all that they need.
+"""Where the orders of a term go: paper, or live with all that live orders need.
 
-A back-end is opened for each term. The live one has its venue fenced at the exchange itself, and
-holds our accounts against the exchange's.
+A back-end is opened for each term. The live one fences its venue at the exchange itself and
+reconciles the account.
 """
 
 import asyncio
@@ -51,11 +51,11 @@ RUNAWAY: Final = 2
 PASSES: Final = 1.5
 #: And for so long at least: the exchange pays before its listing of markets says so.
 SETTLED_WITHIN: Final = timedelta(seconds=30)
-#: Between two looks at what the key may do, and until when.
+#: Between two checks of what the key may do, and until when.
 KEY_EVERY: Final = timedelta(hours=1)
 #: Cycles for which an order rests without being prolonged.
 CYCLES: Final = 3
-#: Seconds that the end of a term waits for the exchange to take out what rests.
+#: Seconds that the end of a term waits for the exchange to cancel what rests.
 ENDED_WITHIN: Final = 5.0
 #: Seconds within which the next book has to come; a real order would not wait longer, either.
 NEXT_BOOK_WITHIN: Final = 5.0
@@ -80,7 +80,7 @@ class ExecutionBackend(Protocol):
 
     @property
     def block_reason(self) -> str | None:
-        """Why nothing may be entered, None if it may."""
+        """Why entries are blocked, None if they are not."""
         ...
 
     @property
@@ -105,9 +105,9 @@ class ExecutionBackend(Protocol):
         ...
 
     async def begin(self, earlier: str | None) -> str | None:
-        """Shut out the term before, which handed this on; what to hand on next, None for nothing.
+        """Fence off the previous term, which left `handed_on`; returns what to leave for the next.
 
-        It must be kept before the first order is sent. May raise ExchangeError.
+        None for nothing. It must be stored before the first order is sent. May raise ExchangeError.
         """
         ...
 
@@ -124,11 +124,11 @@ class ExecutionBackend(Protocol):
         ...
 
     async def poll(self) -> None:
-        """Look after things, now and then."""
+        """Do periodic work."""
         ...
 
     async def end(self) -> None:
-        """The term is over: nothing of it rests, or arrives, any more."""
+        """End the term: cancel what rests, and wait until nothing of it can trade."""
         ...
 
     async def obey(self) -> None:
@@ -160,7 +160,6 @@ class PaperBackend:
         return None
 
     async def history(self) -> str | None:
-        """Nothing."""
         return None
 
     async def cash(self) -> Dollars:
@@ -168,7 +167,6 @@ class PaperBackend:
         return self._cash
 
     async def begin(self, earlier: str | None) -> str | None:  # noqa: ARG002  # the protocol's
-        """Nothing to hand on."""
         return None
 
     def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
@@ -321,7 +319,7 @@ class LiveBackend:
             self._audit.hint()
 
     async def poll(self) -> None:
-        """Hold the accounts against each other."""
+        """Reconcile with the exchange."""
         if self._audit is not None:
             await self._audit.poll()
         if self._key_due is not None and self._clock.now() >= self._key_due:

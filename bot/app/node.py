@@ -1,7 +1,7 @@
 """The open service: one object that the API asks, whichever process leads.
 
-It opens the engine of a term and the onlooker between terms, and points at the bot that is read
-from now. Leaves out who leads (`leadership`) and how the parts are joined (`assembly`).
+It opens the engine of a term and the standby between terms, and points at the bot that is read from
+now. Leaves out who leads (`leader_election`) and how the parts are joined (`composition`).
 """
 
 import asyncio
@@ -60,7 +60,7 @@ ACCOUNT: Final = "account"
 
 
 class Node:
-    """What the API needs, and what leading and looking on mean here."""
+    """What the API needs, and what a leader session and a standby are here."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Node:
         )
 
     async def resolve_orders(self, stopping: asyncio.Event) -> None:
-        """Ask what became of orders in doubt while this process leads, until the event is set."""
+        """Resolve orders in doubt while this process leads, until the event is set."""
         await resolve_until(stopping, self._resolve_in_doubt, self._world.hints.orders)
 
     async def _resolve_in_doubt(self) -> None:
@@ -106,7 +106,7 @@ class Node:
             await self.bot.resolve_in_doubt()
 
     def show_role(self) -> None:
-        """How this process stands has changed: that is shown at once."""
+        """The role of this process has changed: show it at once."""
         role = self._world.role_status.role()
         if role.leader and not self.snapshot_holder.status.leader:
             # What was shown of another leader's loop is not true of this one.
@@ -153,7 +153,7 @@ class Node:
     async def _begun(
         self, database: Database, term: Term, backend: ExecutionBackend, lose: Callable[[], None]
     ) -> Bot:
-        """The bot as the term before left it, and that one shut out."""
+        """The bot as the term before left it, with that term fenced off."""
         now = self.clock.now()
         # What was shown of another leader's loop is not true of this one.
         self.snapshot_holder.status = self._world.role_status.role().on(self._first)
@@ -247,7 +247,7 @@ class Node:
 
 
 class RetentionTask:
-    """Lets go of what is too old, now and then."""
+    """Prunes what is too old, now and then."""
 
     def __init__(
         self, database: Database, term: Term, book: str, age: timedelta, clock: Clock
@@ -260,7 +260,7 @@ class RetentionTask:
         self._due: datetime | None = None
 
     async def prune(self) -> None:
-        """Let go of it, if that is due. May raise StoreError, LeaseLostError."""
+        """Prune, if that is due. May raise StoreError, LeaseLostError."""
         now = self._clock.now()
         if self._due is None or now >= self._due:
             self._due = now + PRUNE_EVERY
@@ -307,7 +307,7 @@ class LeaderSession:
 
 
 class StandbySession:
-    """A bot that does nothing but show what the leader's does."""
+    """A bot that only shows what the leader's bot does."""
 
     def __init__(self, bot: Bot, clock: Clock) -> None:
         self._bot = bot
@@ -315,17 +315,17 @@ class StandbySession:
 
     @property
     def is_running(self) -> bool:
-        """Whether the leader's loop runs, as it says itself."""
+        """Whether the leader's loop runs, as it reports."""
         return self._bot.snapshot_holder.status.running
 
     def begin(self, checkpoint: Checkpoint) -> None:
-        """Everything of a book is this."""
+        """Start from the whole committed state of a book."""
         with _legible("the leader"):
             self._bot.restore(checkpoint)
         self._show(checkpoint.published)
 
     def apply(self, news: CommittedChanges) -> None:
-        """And this came after it."""
+        """Apply what was committed after it."""
         self._bot.catch_up(news)
         self._show(news.published)
 
@@ -337,7 +337,7 @@ class StandbySession:
 
 
 async def _ended(bot: Bot, backend: ExecutionBackend) -> None:
-    """The loop has stopped, nothing rests, and what traded until then is booked if it can be."""
+    """Stop the loop, cancel what rests, and book what traded until then, if possible."""
     await bot.control.stop()
     await backend.end()
     if bot.trader.working:
@@ -348,7 +348,7 @@ async def _ended(bot: Bot, backend: ExecutionBackend) -> None:
 
 @contextmanager
 def _legible(whose: str) -> Iterator[None]:
-    """What cannot be read, another version wrote: that ends the term, not the process."""
+    """Turn state that cannot be read (of another version) into the end of the term."""
     try:
         yield
     except (ValueError, msgspec.DecodeError) as error:
@@ -374,7 +374,7 @@ async def _account(store: AccountStore, checkpoint: Checkpoint) -> str:
 
 
 def _handed_on(checkpoint: Checkpoint) -> str | None:
-    """What the term before handed on."""
+    """What the previous term left for this one."""
     body = checkpoint.state_records.get(FENCE, {}).get("")
     return body.decode() if body else None
 
@@ -391,7 +391,7 @@ def _show_restored(bot: Bot, checkpoint: Checkpoint, at: datetime) -> None:
 
 
 def _legible_state(body: bytes | None) -> BotState | None:
-    """What was published, unless nothing was, or another version did it, which is said."""
+    """The published state; None without one, or with a warning for another version's."""
     if body is None:
         return None
     try:

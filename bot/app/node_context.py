@@ -90,7 +90,7 @@ def _unheard(_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RoleStatus:
-    """How this process stands: its role, whether it leads beyond doubt, why nothing is entered.
+    """The role of this process: its role, whether it leads beyond doubt, why nothing is entered.
 
     `resumed` is when an operator last let entries go on, `wanted` all that operators want, `jumps`
     those of the clock since they were asked for last, `stopping` whether the loop is to end.

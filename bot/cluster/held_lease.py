@@ -27,7 +27,7 @@ class HeldLease:
         self._sure_until = asked_at + SURE * self._seconds
 
     def lose(self) -> None:
-        """Another process leads, or nobody knows."""
+        """Another process leads, or that is not known."""
         self.is_lost = True
 
     @property

@@ -38,7 +38,7 @@ LONGEST_RETRY: Final = 60.0
 class LeaderElection:
     """Leads whenever it can, and stands by otherwise.
 
-    `settled` is set once it is known, for the first time, how this process stands.
+    `settled` is set once the role of this process is known for the first time.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class LeaderElection:
 
     @property
     def role(self) -> Role:
-        """How this process stands, now."""
+        """The role of this process, now."""
         return self._role
 
     @property
@@ -80,7 +80,7 @@ class LeaderElection:
 
     @property
     def book(self) -> str | None:
-        """The account that is led, or looked at; None before that is known."""
+        """The account that is led or followed; None before that is known."""
         return self._who.book if self._engine is not None else self._follower.book
 
     @property
@@ -90,12 +90,12 @@ class LeaderElection:
 
     @property
     def killed(self) -> str | None:
-        """Why operators let nothing be entered, None if they let it; not known counts as killed."""
+        """Why operators stopped entries, None if they did not; not known counts as killed."""
         return self._switches.killed
 
     @property
     def wanted(self) -> OperatorIntent | None:
-        """What operators want of the account that is led or looked at; None if not known."""
+        """What operators want of the account that is led or followed; None if not known."""
         return self._switches.wanted
 
     @property
@@ -132,12 +132,12 @@ class LeaderElection:
                 self._election = None
 
     def end(self) -> None:
-        """Take no part any more: stop the loop, and let somebody else lead at once."""
+        """Leave: stop the loop, and release the lease for another process at once."""
         self._ending = True
         self._stir()
 
     async def note(self, change: Awaitable[bool] | None = None) -> bool:
-        """Change what this process runs, now; written to the database at once if possible."""
+        """Apply an operator's change now; written to the database at once if possible."""
         changed = await change if change is not None else False
         self._set_role(replace(self._role, killed=self._switches.killed))
         # Not only the role: what an operator did is noted before anything else is done.
@@ -155,7 +155,7 @@ class LeaderElection:
         self._set_role(replace(self._role, killed=self._switches.killed))
 
     async def polled(self) -> None:
-        """Return after the next look at what the leader does."""
+        """Return after the next poll of the leader's commits."""
         self._polled.clear()
         await self._polled.wait()
 
@@ -266,7 +266,7 @@ class LeaderElection:
         self._stir()
 
     def _stir(self) -> None:
-        """Whatever waits, or opens, need not any more."""
+        """Wake whatever waits, and cancel a session that is opening."""
         self._wake.set()
         if self._opening is not None:
             self._opening.cancel()
@@ -291,7 +291,7 @@ class LeaderElection:
 
 
 def _described(error: ExchangeError | StoreError) -> str:
-    """The error, and what to look at if the exchange does not know us."""
+    """The error, and what to check if the exchange rejects the key."""
     unknown = isinstance(error, ExchangeError) and error.status in {401, 403}
     return f"{error}: check KALSHI_API_KEY, KALSHI_SECRET and KALSHI_ENV" if unknown else str(error)
 

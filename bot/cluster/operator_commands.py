@@ -21,7 +21,7 @@ OBEY_WITHIN: Final = 15.0
 
 
 class OperatorCommands:
-    """What operators may want. Every method may raise StoreError: then nothing has changed."""
+    """The commands of operators. Every method may raise StoreError: then nothing has changed."""
 
     def __init__(self, leadership: LeaderElection, switches: OperatorFlags) -> None:
         self._leadership = leadership
@@ -48,7 +48,7 @@ class OperatorCommands:
         return was
 
     async def kill(self, reason: str) -> bool:
-        """Let nothing be entered until `resume`; False if that was so."""
+        """Stop entries until `resume`; False if they were stopped already."""
         self._known()
         was = self._switches.killed
         self._switches.set(KILLED, reason)
@@ -57,7 +57,7 @@ class OperatorCommands:
         return was is None
 
     async def resume(self) -> bool:
-        """Let entries go on, also after a drawdown; False if they were not killed."""
+        """Allow entries again, also after a drawdown; False if they were not killed."""
         self._known()
         was = self._switches.killed
         self._switches.resume()
@@ -67,7 +67,7 @@ class OperatorCommands:
         return was is not None
 
     async def close(self, ticker: str) -> None:
-        """Have the position in this market closed; whoever leads goes on trying until it is."""
+        """Have the position in this market closed; the leader retries until it is."""
         self._known()
         self._switches.close(ticker)
         await self._decreed()

@@ -31,7 +31,7 @@ _UNKNOWN: Final = "operator flags are unknown: the database has not answered yet
 
 @dataclass(frozen=True, slots=True)
 class _FlagChange:
-    """What somebody wanted of a book, and when."""
+    """What an operator wanted of a book, and when."""
 
     book: str
     value: str
@@ -39,10 +39,10 @@ class _FlagChange:
 
 
 class OperatorFlags:
-    """The switches of the book that is looked at, as last read, and those set since."""
+    """The flags of the current book, as last read, and those set since."""
 
     def __init__(self, starts: bool, clock: Clock) -> None:
-        """`starts` is whether the loop runs unless somebody said otherwise."""
+        """`starts` is whether the loop runs unless an operator said otherwise."""
         self._starts = starts
         self._clock = clock
         self._book: str | None = None
@@ -99,12 +99,12 @@ class OperatorFlags:
         return AccountRequests(adoption, self._times(TRADED), self._times(NEVER))
 
     def look_at(self, book: str) -> None:
-        """It is about this book from now on; of another one nothing is known."""
+        """Switch to this book; nothing is known of another one."""
         if book != self._book:
             self._book, self._read = book, None
 
     def resume(self) -> None:
-        """Let entries go on from now; what is not flat by now is held on."""
+        """Allow entries from now on; positions not closed yet are kept."""
         self.set(KILLED, "")
         self.set(RESUMED, self._clock.now().isoformat())
         if self.close_requests.flatten is not None:
@@ -154,16 +154,16 @@ class OperatorFlags:
                     self.set(f"{prefix}{name}", "")
 
     def set(self, name: str, value: str) -> None:
-        """From now on it is so, for the book that is looked at. Without one, nothing is."""
+        """Set a flag of the current book; without one nothing is set."""
         if self._book is not None:
             self._requests[name] = _FlagChange(self._book, value, self._clock.now())
 
     def withdraw(self) -> None:
-        """Nobody wants any more what could not be written down."""
+        """Drop what could not be written to the database."""
         self._requests.clear()
 
     async def sync(self, election: LeaseStore) -> None:
-        """Write down what was set and read what others set. Raises StoreError."""
+        """Write what was set here and read what others set. Raises StoreError."""
         async with self._lock:
             if (book := self._book) is None:
                 return

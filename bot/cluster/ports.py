@@ -1,4 +1,4 @@
-"""What leading takes, as Protocols: a database to agree in, an engine to run, one who looks on."""
+"""What leader election works with, as protocols: a lease store, an engine, a standby."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -79,11 +79,11 @@ class Standby(Protocol):
         ...
 
     def begin(self, checkpoint: Checkpoint) -> None:
-        """Everything of a book is this."""
+        """Start from the whole committed state of a book."""
         ...
 
     def apply(self, news: CommittedChanges) -> None:
-        """And this came after it."""
+        """Apply what was committed after it."""
         ...
 
 
@@ -102,7 +102,7 @@ OpenEngine = Callable[[Term, Callable[[], None]], AbstractAsyncContextManager[En
 
 @dataclass(frozen=True, slots=True)
 class NodeFactories:
-    """How to open what a process needs: the database, the engine of a leader, an onlooker.
+    """How to open what a process needs: the database, the engine of a leader, a standby.
 
     `on_role` is called on every change of this process's role.
     """

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """How this process stands among those that share a database.
+    """The role of this process, and what is wrong with it.
 
-    `leads` names the leader of the term `epoch`, None if there is none or it is not known.
-    `killed` is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing
-    can be kept, `disk_low` which of its disks are filling up, `odd_entries` what it could not read
-    of the exchange's answers.
+    `leads` names the leader of the term `epoch`, None if there is none or it is not known. `killed`
+    is why nothing is entered, `killed_until` what lifts that; `store_fault` why nothing can be
+    kept, `disk_low` which of its disks are filling up, `odd_entries` what it could not read of the
+    exchange's answers.
     """
 
     leader: bool = False

@@ -64,7 +64,7 @@ class AccountPanel:
         """Predictions are not needed: signals carry them."""
 
     async def on_cycle_end(self, result: CycleResult) -> None:
-        """The pass is over: the view is shown once it is committed."""
+        """Make the view; it is shown once the pass is committed."""
         trader = self._trader
         held = trader.portfolio.positions.values()
         self._made = AccountView(
@@ -79,7 +79,7 @@ class AccountPanel:
         self._answers.clear()
 
     def show(self) -> None:
-        """Let the view of the last pass be seen."""
+        """Show the view of the last pass."""
         if self._made is not None:
             self._shown, self._made = self._made, None
 
@@ -91,7 +91,7 @@ class AccountPanel:
         return [self._codec.state_record("", self._made)]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was shown last."""
+        """Restore what was shown last."""
         self._shown = self._codec.read(checkpoint).get("") or NOTHING
         self._made = None
 

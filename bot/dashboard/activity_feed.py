@@ -38,7 +38,7 @@ NOTICES: Final = 200
 
 
 class ActivityFeed:
-    """What happened lately. Fed with every event; those without a view leave no trace."""
+    """Recent activity. Takes every event; those without a view are dropped."""
 
     def __init__(self, faults: ViewFaults | None = None) -> None:
         self._faults = faults or ViewFaults()
@@ -47,7 +47,7 @@ class ActivityFeed:
         self._notices = NoticeBuffer(NOTICES)
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened; one that cannot be shown is a fault, and the others are shown."""
+        """Take these events; one that cannot be shown becomes a fault, the others are shown."""
         self._faults.each("the timeline", self.add, events)
 
     def add(self, event: Event) -> None:
@@ -151,7 +151,7 @@ def _resumed(event: EntriesResumed) -> NoticeView:
 
 
 def noted(event: Noted) -> NoticeView:
-    """The notice of what people did, or the clock."""
+    """The notice of what operators did, or of a jump of the clock."""
     return _notice(event.at, event.kind.value, event.message)
 
 

@@ -20,7 +20,7 @@ _ON_PAPER: Final = "paper: there is no account at the exchange to compare with"
 _NOT_YET: Final = "the account at the exchange has not been read yet"
 
 
-#: Deeds of operators that are shown, the newest.
+#: Operator actions that are shown, the newest.
 OPERATOR_ENTRIES: Final = 50
 
 
@@ -39,7 +39,7 @@ class AuditPanel:
     def compared(
         self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
     ) -> None:
-        """They were held against each other; `block_reason` is why nothing is entered now."""
+        """Show this comparison; `block_reason` is why entries are blocked now."""
         tickers = sorted({*portfolio.positions, *account.positions})
         rows = [
             AuditRow(
@@ -82,7 +82,7 @@ class AuditPanel:
         return [self._codec.state_record("", self._view)]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with the last comparison."""
+        """Restore the last comparison."""
         self._view = self._committed = self._codec.read(checkpoint).get("") or self._view
 
     def catch_up(self, news: CommittedChanges) -> None:

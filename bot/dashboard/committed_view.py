@@ -6,10 +6,10 @@ from bot.dashboard.publisher import Publisher
 
 
 class Panel(Protocol):
-    """Has a view of the last pass that waits until it may be seen."""
+    """Has a view of the last pass to be shown once that is committed."""
 
     def show(self) -> None:
-        """Let it be seen."""
+        """Show it."""
         ...
 
 
@@ -29,11 +29,11 @@ class CommittedView:
         return self._publisher.shown()
 
     def show(self) -> None:
-        """Let all of it be seen."""
+        """Show all of it."""
         self._publisher.show()
         for panel in self._panels:
             panel.show()
 
     def show_role(self) -> None:
-        """Let nothing new be seen but how this process stands."""
+        """Show nothing new but the status of this process."""
         self._publisher.show_role()

@@ -1,7 +1,7 @@
-"""Why was there no trade? What was thought of each market in the last passes, and what came of it.
+"""Why was there no trade? What was predicted of each market lately, and what came of it.
 
-An audience of the cycle. The outcome of an order may come passes later, or after a restart: it is
-put down where the order was made. Passes that judged nothing are not counted.
+An observer of the cycle. The outcome of an order may come passes later, or after a restart: it is
+recorded with the decision that made the order. Passes that scored nothing are not counted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
 
 
 class _Decision(Struct, frozen=True, array_like=True, gc=False):
-    """One market in one pass; `order_id` names the order whose outcome is waited for."""
+    """One market in one pass; `order_id` names the order whose outcome is pending."""
 
     at: datetime
     ticker: str
@@ -60,7 +60,7 @@ class _Pass(Struct, frozen=True, array_like=True):
 
 
 class DecisionLog:
-    """The decisions of the last passes that judged anything."""
+    """The decisions of the last passes that scored anything."""
 
     def __init__(self, faults: ViewFaults | None = None) -> None:
         self._faults = faults or ViewFaults()
@@ -68,7 +68,7 @@ class DecisionLog:
         self._passes: dict[int, _Pass] = {}
         self._changed: set[int] = set()
         self._serial = 0
-        #: Where the decision is that led to an order.
+        #: The pass and place of the decision that made an order.
         self._places: dict[str, tuple[int, int]] = {}
         self._begin(0)
 
@@ -91,7 +91,7 @@ class DecisionLog:
         return tuple(islice(self._views(ticker), limit))
 
     def state_records(self) -> list[StateRecord]:
-        """The passes that were made or changed since this was asked last."""
+        """The passes that were made or changed since the last call."""
         changed = sorted(self._changed & self._passes.keys())
         self._changed.clear()
         return [
@@ -100,7 +100,7 @@ class DecisionLog:
         ]
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with the passes that were kept."""
+        """Restore the stored passes."""
         self._passes.clear()
         self._places.clear()
         self._changed.clear()
@@ -125,7 +125,7 @@ class DecisionLog:
             case OrderEnded(execution=execution):
                 self._came(execution.order.client_order_id, outcome_text(execution))
             case CycleStarted(number=number):
-                # What a pass that broke off decided is worth as much as any other.
+                # The decisions of a pass that failed count as well.
                 self._finish()
                 self._begin(number)
 
@@ -148,7 +148,7 @@ class DecisionLog:
             self._add(_Pass(self._serial, self._number, self._decided))
 
     def _add(self, one: _Pass) -> None:
-        """Put a pass where it belongs: behind all others, or in the place of what it was."""
+        """Append a pass, or replace an earlier state of it."""
         self._passes[one.serial] = one
         self._places |= {
             decision.order_id: (one.serial, place)

@@ -29,7 +29,7 @@ _ELSEWHERE: Final = "books are with the process that trades, and this one stands
 
 
 class MarketPanel:
-    """Keeps the books of the last pass, and the paths of the markets that are watched."""
+    """The books of the last pass, and the mid paths of the watched markets."""
 
     def __init__(self) -> None:
         self._looked: list[Predictions] = []
@@ -45,7 +45,7 @@ class MarketPanel:
         self._looked.append(predictions)
 
     async def on_cycle_end(self, result: CycleResult) -> None:
-        """The pass is over: its books are shown, those of earlier ones no more."""
+        """Show the books of this pass instead of the earlier ones."""
         looked, self._looked = self._looked, []
         self._reason = _NO_BOOK
         self._rows = {
@@ -59,7 +59,7 @@ class MarketPanel:
         self._forget(result.markets)
 
     def apply(self, state: BotState, at: datetime) -> None:
-        """What a leader shows: no books, but where the mids are."""
+        """Apply a leader's state: mids, without books."""
         self._rows, self._reason = {}, _ELSEWHERE
         for view in state.markets:
             if not view.stale:

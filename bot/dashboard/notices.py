@@ -1,4 +1,4 @@
-"""Bounded notices in which news of one thing is one notice with a count.
+"""Bounded notices in which repeats about one thing are one notice with a count.
 
 A rule that refuses eighty orders in a minute is one thing to know, not eighty. A notice that was
 not repeated for a while is over: the next one starts a new notice.

@@ -84,7 +84,7 @@ class Sources:
 
 
 class Publisher:
-    """Turns what passes through a cycle into the next snapshot on the board."""
+    """Turns what happens in a cycle into the next snapshot."""
 
     def __init__(self, snapshot_holder: SnapshotHolder, sources: Sources) -> None:
         self._snapshot_holder = snapshot_holder
@@ -133,7 +133,7 @@ class Publisher:
         return [at.timestamp() - seen for seen in self._seen_at.values()]
 
     def show(self) -> None:
-        """Let the state of the last pass be seen, with the role of now."""
+        """Show the state of the last pass, with the present role."""
         if self._made is None:
             return
         (status, made), self._made = self._made, None
@@ -147,7 +147,7 @@ class Publisher:
         self.show_role()
 
     def show_role(self) -> None:
-        """Let it be seen if this process stands otherwise than is shown."""
+        """Show the role of this process, if it differs from the one shown."""
         status = self._from.role().on(self._snapshot_holder.status)
         if status.leader:
             status = replace(
@@ -163,7 +163,7 @@ class Publisher:
             self._show_again()
 
     async def refresh(self, stream: StreamedQuotes, at: datetime) -> None:
-        """Let newer quotes be seen at once; who waits for news is woken once a second at most."""
+        """Show newer quotes at once; long polls are woken once a second at most."""
         changed = [t for t in stream.take_changed() | self._unproved if t in self._views]
         if not changed and not self._waiting_quotes:
             return
@@ -189,7 +189,7 @@ class Publisher:
             self._snapshot_holder.snapshot = made
 
     def show_notices(self, notices: Sequence[NoticeView]) -> None:
-        """Let these be seen at once, oldest first: they belong to no pass."""
+        """Show these notices at once, oldest first: they belong to no pass."""
         plain, newest = self._plain, tuple(reversed(notices))
         self._noted = (*newest, *self._noted)
         self._show(_noting(plain.state, newest), plain.at)
@@ -198,7 +198,7 @@ class Publisher:
     def show_restored(self, state: BotState, at: datetime) -> None:
         """Go on from what was published, by another process or before a restart, until a pass.
 
-        The status stays this process's own; `imitate` takes that over as well.
+        The status stays this process's own; `apply_replica` takes that over as well.
         """
         seen = datetime.fromisoformat(state.bot.last_update or at.isoformat()).timestamp()
         self._views = {view.ticker: view for view in state.markets}
@@ -210,12 +210,12 @@ class Publisher:
         self._show(whole, at)
 
     def apply_replica(self, state: BotState, at: datetime) -> None:
-        """Show what the leader shows; only the role is one's own."""
+        """Show what the leader shows, with this process's own role."""
         self._snapshot_holder.status = self._from.role().on(status_of(state.bot))
         self.show_restored(state, at)
 
     def on_beat(self, beat: LoopStatus) -> None:
-        """The loop itself changed: that is shown at once, not at the end of the cycle."""
+        """Show a change of the loop itself at once, not at the end of the cycle."""
         status = self._snapshot_holder.status
         changed = (status.running, status.error) != (beat.running, beat.error)
         self._snapshot_holder.status = replace(
@@ -467,7 +467,7 @@ def _regime_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeVie
 
 
 class _Row(NamedTuple):
-    """What one row of `Judged` says, as plain numbers; prices in cents."""
+    """What one row of `Predictions` says, as plain numbers; prices in cents."""
 
     bid: float
     ask: float

@@ -19,11 +19,11 @@ class StreamedQuotes(Protocol):
     """Books that change between two passes."""
 
     def take_changed(self) -> set[str]:
-        """The markets whose books changed since this was asked last."""
+        """The markets whose books changed since the last call."""
         ...
 
     def proved_books(self, tickers: Sequence[str]) -> Books:
-        """Those of these books that are proved, as they stand."""
+        """Those of these books that are proved, as they are now."""
         ...
 
 
@@ -36,13 +36,13 @@ class _Quote(NamedTuple):
 
 
 class NewerQuotes:
-    """The last quotes of each market that were told between two passes."""
+    """The last quotes of each market that came between two passes."""
 
     def __init__(self) -> None:
         self._quotes: dict[str, _Quote] = {}
 
     def note(self, books: Books) -> None:
-        """These books are the newest."""
+        """Take these books as the newest."""
         seen = measures(books)
         columns = (
             books.seen_at.tolist(),

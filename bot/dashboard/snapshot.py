@@ -1,8 +1,8 @@
 """The state of the service as the API serves it.
 
 The API never sees the engine. At the end of a cycle the bot makes one `Snapshot` of the views,
-already serialised, and puts it on the `Board`. Leaves out the shapes (`views`) and what is
-remembered between cycles (`recent`).
+already serialised, and puts it into the `SnapshotHolder`. Leaves out the shapes (`views`) and what
+is remembered between cycles (`activity_feed`).
 """
 
 import asyncio
@@ -108,7 +108,7 @@ class SnapshotHolder:
         changed.set()
 
     def put_quietly(self, snapshot: Snapshot) -> None:
-        """Show this to whoever asks; who waits for news waits on."""
+        """Show this to whoever asks, without waking long polls."""
         self._snapshot = snapshot
 
     async def newer(self) -> None:
@@ -129,7 +129,7 @@ def bot_view(status: BotStatus) -> BotView:
 
 
 def status_of(view: BotView) -> BotStatus:
-    """A status as it was before it became JSON."""
+    """A status back from its JSON view."""
     return msgspec.convert(msgspec.to_builtins(view), BotStatus, strict=False)
 
 

@@ -1,7 +1,7 @@
 """One pass: fetch, measure, score, trade, mark, publish.
 
-Live, paper, demo, replay and tests give it other parts; the pass is the same. It keeps nothing
-between passes but its number and what went wrong last. Leaves out when it runs (`runner`).
+Live, paper, demo, replay and tests give it other parts; the pass is the same. Between passes it
+remembers its number and the last fault only. Leaves out when it runs (`loop`).
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.signals.analyzer import Predictions
 
-#: Books from which on judging and trading are two pieces of work, not one.
+#: From this many books on, scoring and trading are separate pieces of work between yields.
 YIELD_FROM = 20
 #: Seconds that a change of the account waits for the pass that runs.
 CHANGE_WITHIN: Final = 2.0
@@ -64,7 +64,7 @@ class Cycle:
         self._halts = parts.halts
         self._stream_scan = parts.stream_scan
         self._event_decisions = parts.event_decisions
-        # Held by whoever keeps and shows what happened.
+        # Held while events are committed and shown.
         self._busy = asyncio.Lock()
         self._number = 0
         self._regime = self._committed_regime = RegimeName.CALM
@@ -96,9 +96,10 @@ class Cycle:
             return await self._run()
 
     async def resolve_in_doubt(self) -> str | None:
-        """Ask what became of orders in doubt; booked at once, amid a pass too, which keeps it then.
+        """Ask for the status of orders in doubt and book it at once.
 
-        Between two passes, and while none run, it is kept and shown here. Raises LeaseLostError.
+        Amid a pass, that pass commits and shows it; otherwise it is committed and shown here.
+        Raises LeaseLostError.
         """
         if await self._trader.poll_in_doubt(self._clock.now()) and not self._busy.locked():
             async with self._busy:
@@ -106,9 +107,9 @@ class Cycle:
         return None
 
     async def between_passes(self, change: Callable[[datetime], object]) -> bool:
-        """Change the account between two passes; kept and shown before anything else happens.
+        """Change the account between two passes; committed and shown before anything else.
 
-        False, and nothing is done, while a pass takes its time. Raises LeaseLostError.
+        False, with nothing done, if a running pass does not end in time. Raises LeaseLostError.
         """
         try:
             async with asyncio.timeout(CHANGE_WITHIN):
@@ -155,8 +156,8 @@ class Cycle:
     async def close_requested(self) -> str | None:
         """A pass over the positions that operators want closed, whether or not the loop runs.
 
-        No other market is asked about, judged or traded. While anything else is at work it is left
-        to that, or to another time. Raises LeaseLostError.
+        No other market is fetched, scored or traded. Skipped while another pass runs. Raises
+        LeaseLostError.
         """
         if self._busy.locked():
             return None
@@ -164,10 +165,9 @@ class Cycle:
             return await self._close_requested()
 
     async def scan_stream(self) -> str | None:
-        """Apply the whale rules to what the stream told lately; findings are committed and shown.
+        """Apply the whale rules to recent changes of the stream; commit and show what they find.
 
-        While anything else is at work it is left to that, or to the next scan. Raises
-        LeaseLostError.
+        Skipped while a pass runs. Raises LeaseLostError.
         """
         if self._stream_scan is None or self._busy.locked():
             return None
@@ -189,8 +189,7 @@ class Cycle:
     async def decide_on_changes(self) -> str | None:
         """A pass over the streamed markets whose score crossed a threshold, within their budgets.
 
-        While anything else is at work it is left to that, or to another time. Raises
-        LeaseLostError.
+        Skipped while another pass runs. Raises LeaseLostError.
         """
         if self._event_decisions is None or self._busy.locked():
             return None
@@ -231,7 +230,7 @@ class Cycle:
         return self._what_failed()
 
     def _held_first(self, books: Books) -> Books:
-        """The same books; of more than one chunk those of what is held first, to be left first."""
+        """The same books; of more than one chunk held markets come first, to be exited first."""
         if len(books) <= self._chunk:
             return books
         held = set(self._trader.held())
@@ -255,7 +254,7 @@ class Cycle:
 
     async def _books(self, markets: Mapping[str, Market]) -> BookAnswer:
         at = self._clock.now()
-        # What a closed market still shows, or shows no more, is no price of anything.
+        # A closed market's book is no price, whether it still shows one or not.
         tickers = tuple([ticker for ticker, market in markets.items() if market.is_open(at)])
         try:
             answer = await self._data.books(tickers)

@@ -26,18 +26,18 @@ _MINUTE: Final = 60.0
 
 
 class ChangedBooks(Protocol):
-    """What a stream reports, without asking."""
+    """The streamed books and their changes."""
 
     def proved_books(self, tickers: Sequence[str]) -> Books:
-        """Those of these books that are proved, as they stand."""
+        """Those of these books that are proved, as they are now."""
         ...
 
     def read(self, books: Books) -> None:
-        """A decision is made on these, which are proved: they are part of a recording."""
+        """Hear that a decision is made on these books, so that a recording holds them."""
         ...
 
     def take_scorable(self) -> set[str]:
-        """The markets whose books changed since this was asked last."""
+        """The markets whose books changed since the last call."""
         ...
 
 
@@ -55,7 +55,7 @@ class EventDecisions:
     def __init__(
         self, stream: ChangedBooks, scores: ScoreZones, thresholds: Thresholds, per_minute: int
     ) -> None:
-        """So many decisions a market and minute at most, evenly spaced; more than 0."""
+        """So many decisions per market and minute at most, evenly spaced; more than 0."""
         self._stream = stream
         self._scores = scores
         self._thresholds = thresholds
@@ -64,14 +64,14 @@ class EventDecisions:
         self._waiting: dict[str, None] = {}
 
     def note(self, predictions: Predictions) -> None:
-        """These were decided upon, in a cycle or between two."""
+        """Note that these markets were decided on, in a cycle or between two."""
         books = predictions.seen.books
         zones = strategy.zones(predictions.scores, self._thresholds, books.tickers)
         columns = zip(books.tickers, books.seen_at.tolist(), zones.tolist(), strict=True)
         self._decided.update({ticker: (at, zone) for ticker, at, zone in columns})
 
     def due(self, at: datetime, markets: Mapping[str, Market]) -> Books:
-        """The books whose score crossed a threshold since their market was decided upon last."""
+        """The books whose score crossed a threshold since the last decision on their market."""
         self._waiting.update(dict.fromkeys(self._stream.take_scorable()))
         self._decided = {t: one for t, one in self._decided.items() if t in markets}
         ready = [t for t in self._waiting if self._may_decide(t, at, markets)][:AT_ONCE]

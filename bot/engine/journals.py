@@ -1,4 +1,4 @@
-"""Several tellers of events as one journal: the CSV logs, the counts, the alerts."""
+"""The CSV logs, counters and alerts as one journal."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,15 +9,15 @@ from bot.ports.view_faults import ViewFaults
 
 
 class EventListener(Protocol):
-    """Hears what happened."""
+    """Listens to events."""
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened; never waits."""
+        """Take these events; never blocks."""
         ...
 
 
 class Journals:
-    """The journal, and the other listeners to what is written there."""
+    """The CSV journal, and the listeners that hear whatever is written there."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -43,11 +43,11 @@ class Journals:
                 teller.on_events(events)
 
     def turn_to(self, account: str) -> None:
-        """From now on what is recorded is of this account."""
+        """Record for this account from now on."""
         self._journal.turn_to(account)
 
     def flush(self) -> None:
-        """Bring what was recorded to the files."""
+        """Flush what was recorded to the files."""
         with self._faults.within("the logs"):
             self._journal.flush()
         self._odd = self._faults.taken()

@@ -1,7 +1,7 @@
-"""When the bot works: start, beat, survive, stop.
+"""When the cycle runs: start, pace, survive faults, stop.
 
-What a beat does is the cycle's business. The runner owns the one background task of the
-service and keeps its handle.
+What a pass does is the cycle's business. The loop owns the one background task of the service and
+keeps its handle.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ log = logging.getLogger("main")
 
 #: How long a stop waits for the running cycle before it is cancelled.
 STOP_PATIENCE = 10.0
-#: Seconds between two looks for what became of orders in doubt.
+#: Seconds between two attempts to resolve orders in doubt.
 RESOLVE_EVERY = 0.5
-#: Seconds that hints wait at least, so that many of them are one.
+#: Hints within this many seconds are one.
 HINT_PAUSE = 0.05
 #: Seconds before the next pass while there is no market at all; doubled each time.
 FIRST_RETRY = 1.0
@@ -33,7 +33,7 @@ def _always() -> bool:
 class Pace:
     """Seconds from one pass to the next.
 
-    While nothing is watched yet (`watches`), the next comes sooner: after a second, then twice
+    While no market is watched yet (`watches`), the next pass comes after one second, then twice
     that, up to the interval.
     """
 
@@ -52,11 +52,10 @@ class BotLoop:
         pace: Pace,
         on_beat: Callable[[LoopStatus], None],
     ) -> None:
-        """`cycle` is one pass and answers what the exchange failed at, None if nothing.
+        """`cycle` is one pass and returns what failed at the exchange, or None.
 
-        `companion` runs beside the loop until the event it gets is set.
-
-        `on_beat` is called on every change of the loop's own state.
+        `companion` runs beside the loop until its event is set. `on_beat` is called on every change
+        of the loop's own state.
         """
         self._cycle = cycle
         self._companion = companion
@@ -98,7 +97,7 @@ class BotLoop:
             return True
 
     async def between(self, work: Callable[[], Awaitable[str | None]]) -> str | None:
-        """Do this between two cycles, also while the loop is stopped; what it failed at."""
+        """Do this between two cycles, also while the loop is stopped; what failed, or None."""
         return await self._guarded(work)
 
     async def _ended(self, task: asyncio.Task[None]) -> None:
@@ -158,9 +157,9 @@ class BotLoop:
 async def resolve_until(
     stopping: asyncio.Event, look: Callable[[], Awaitable[object]], hint: asyncio.Event
 ) -> None:
-    """Look for what became of orders in doubt until the event is set, loop or no loop.
+    """Resolve orders in doubt until the event is set, whether or not the loop runs.
 
-    A hint that something happened to them is acted upon at once.
+    A hint that something happened to them is acted on at once.
     """
     failure = "Orders in doubt could not be asked about"
     await repeat(stopping, look, RESOLVE_EVERY, failure, hint)
@@ -173,9 +172,9 @@ async def repeat(
     failure: str,
     hint: asyncio.Event | None = None,
 ) -> None:
-    """Do this again and again, with so many seconds in between or until the hint, until stopped.
+    """Repeat this every so many seconds, or sooner at a hint, until stopped.
 
-    A hint is cleared before the work begins: one that comes meanwhile asks for it again.
+    A hint is cleared before the work begins: one that comes meanwhile asks for another run.
     """
     while not stopping.is_set():
         if hint is not None:
@@ -192,7 +191,7 @@ async def repeat(
 
 
 async def _first_of(events: Sequence[asyncio.Event], seconds: float) -> None:
-    """Wait for one of them, but no longer than that."""
+    """Wait for either event, at most so many seconds."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(event.wait()) for event in events]
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Several audiences of the cycle as one; what one of them cannot show costs the others nothing."""
+"""Several observers of the cycle as one; a fault in one does not reach the others."""
 
 from collections.abc import Mapping, Sequence
 

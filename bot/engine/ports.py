@@ -1,4 +1,4 @@
-"""What a cycle works with, as Protocols, and the parts of one cycle joined."""
+"""The parts a cycle works with, as protocols."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,16 +42,16 @@ class Watchlist(Protocol):
         ...
 
     def watched(self) -> Mapping[str, Market]:
-        """The markets to look at, by ticker."""
+        """The watched markets, by ticker."""
         ...
 
     def hold(self, tickers: Sequence[str]) -> None:
-        """Keep these watched until they are settled: there are positions in them."""
+        """Keep these held markets watched until they settle."""
         ...
 
 
 class Predictor(Protocol):
-    """Says what books mean."""
+    """Measures and scores books."""
 
     def predict(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
@@ -61,7 +61,7 @@ class Predictor(Protocol):
 
 
 class TradeWatch(TradeTape, Protocol):
-    """Knows what traded between two books, where that matters."""
+    """Knows what traded between two books."""
 
     async def since(self, books: Books) -> TradesBetween:
         """What traded between the last book of each market and this one, as far as is known."""
@@ -69,28 +69,28 @@ class TradeWatch(TradeTape, Protocol):
 
 
 class PredictionReviewer(Protocol):
-    """Holds predictions against what came of them."""
+    """Grades predictions once their horizon has passed."""
 
     def grade(
         self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
     ) -> Sequence[Event]:
-        """What these books say of earlier predictions; those of these books are remembered."""
+        """Grade earlier predictions by these books and remember the new ones."""
         ...
 
 
 class CycleObserver(Protocol):
-    """Who is shown what a pass saw."""
+    """Observes passes."""
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened."""
+        """Take these events."""
         ...
 
     def on_predictions(self, predictions: Predictions) -> None:
-        """These books were scored."""
+        """Take these predictions."""
         ...
 
     async def on_cycle_end(self, result: CycleResult) -> None:
-        """The pass is over."""
+        """The pass is over; take its result."""
         ...
 
 

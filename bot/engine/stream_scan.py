@@ -1,7 +1,7 @@
-"""Scans streamed books between two cycles: whale rules only, nothing is asked, scored or traded.
+"""Scans streamed books between two cycles: whale rules only, no fetch, score or trade.
 
-Ten times a second the markets in which something happened that can matter, and those with a large
-order that is followed; twice a second all. So the work is bounded whatever the stream tells.
+Ten times a second the markets with a change that can matter and those with a tracked large order;
+twice a second all. So the work is bounded however busy the stream is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,14 +24,14 @@ ALL_EVERY: Final = 0.5
 
 
 class StreamedBooks(TradeStream, Protocol):
-    """What a stream tells, without asking."""
+    """The streamed books and their changes."""
 
     def proved_books(self, tickers: Sequence[str]) -> Books:
-        """Those of these books that are proved, as they stand."""
+        """Those of these books that are proved, as they are now."""
         ...
 
     def take_urgent(self) -> set[str]:
-        """The markets in which something happened that can matter, since this was asked last."""
+        """The markets with a change that can matter since the last call."""
         ...
 
 
@@ -39,15 +39,15 @@ class WhaleWatch(Protocol):
     """Applies the whale rules."""
 
     def scan(self, books: Books, traded: TradesBetween) -> tuple[Sighting, NDArray[np.bool_]]:
-        """What they say of these books, and in which of them a large order is followed."""
+        """What the rules find in these books, and in which of them a large order is tracked."""
         ...
 
 
 class WhaleObserver(Protocol):
-    """Who is shown whales between two cycles."""
+    """Shows whales between two cycles."""
 
     def on_whales(self, books: Books, whales: Sequence[tuple[int, Whale]]) -> None:
-        """These were seen, each in the book of that row."""
+        """Take these detections, each with the row of its book."""
         ...
 
 
@@ -58,13 +58,13 @@ class Scan(NamedTuple):
     sighting: Sighting
 
     def events(self, at: datetime) -> list[Event]:
-        """What is to be told of it; empty if nothing is."""
+        """The events to emit; empty if there are none."""
         whales: list[Event] = [WhaleSeen(at, whale) for _, whale in self.sighting.whales]
         return whales + [WhaleEnded(at, ending) for _, ending in self.sighting.endings]
 
 
 class StreamScan:
-    """Chooses which books to scan, and does."""
+    """Chooses which books to scan, and scans them."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class StreamScan:
         return Scan(books, sighting)
 
     def show(self, scan: Scan) -> None:
-        """Let it be known outside."""
+        """Show what a scan found."""
         self._observer.on_whales(scan.books, scan.sighting.whales)
 
     def _due(self, at: datetime, markets: Mapping[str, Market]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Keeps what a pass leaves behind, and only then shows it and writes it down.
+"""Commits what a pass did, and only then shows and logs it.
 
-Whoever reads the dashboard or a log thus sees no money that a restart would not know. While the
-database is away the bot goes on looking, sends no order, shows the fault, and holds its events
-back in bounded room; events that move money are never dropped.
+So neither dashboard nor logs show money that a restart would not know. While the database is away
+the bot goes on watching, sends no order, shows the fault and buffers its events in bounded room;
+events that move money are never dropped.
 """
 
 import asyncio
@@ -29,21 +29,21 @@ log = logging.getLogger("main")
 Say = Callable[..., None]
 #: Events held at most while the database is unavailable; the oldest go first.
 MOST: Final = 20_000
-#: Events written down between two breaths of the event loop.
+#: Events logged before yielding to the event loop.
 BATCH: Final = 100
 _MONEY: Final = (OrderEnded, OrderFilled, MarketSettled, PositionAdjusted, PositionClosed)
 
 
 class Stateful(Protocol):
-    """Has memory between passes that must outlive the process."""
+    """Has state between passes that must outlive the process."""
 
     def state_records(self) -> Sequence[StateRecord]:
-        """What changed since this was asked last."""
+        """What changed since the last call."""
         ...
 
 
 class StateView(Protocol):
-    """Where the state of a pass waits until it may be seen."""
+    """Holds the state of a pass until it may be shown."""
 
     def prepared(self) -> bytes | None:
         """The state that will be shown next, as JSON; None if there is none."""
@@ -54,11 +54,11 @@ class StateView(Protocol):
         ...
 
     def show(self) -> None:
-        """Let it be seen."""
+        """Show it."""
         ...
 
     def show_role(self) -> None:
-        """Let nothing new be seen but how this process stands."""
+        """Show nothing new but the status of this process."""
         ...
 
 
@@ -119,7 +119,7 @@ class UnitOfWork:
         views: Mapping[str, Stateful] | None = None,
         faults: ViewFaults | None = None,
     ) -> None:
-        """Show the state in this view, and commit the state records of these, too.
+        """Show the state in this view, and commit the state records of these as well.
 
         State of views is committed if possible: the account is committed without it.
         """
@@ -129,7 +129,7 @@ class UnitOfWork:
         self._faults = faults or self._faults
 
     async def intend(self, order: Order) -> None:
-        """Write down an order before it is sent. Raises StoreError, LeaseLostError."""
+        """Store an order before it is sent. Raises StoreError, LeaseLostError."""
         if self.fault is not None:
             # One attempt a pass is enough: each may take seconds.
             raise StoreError(self.fault)
@@ -144,7 +144,7 @@ class UnitOfWork:
         self._journal.record(events)
 
     async def commit_pass(self, events: Sequence[Event]) -> None:
-        """Keep what a pass leaves behind, then show it. Raises LeaseLostError."""
+        """Commit what a pass did, then show it. Raises LeaseLostError."""
         self._gather(events)
         try:
             async with self._lock:
@@ -155,7 +155,7 @@ class UnitOfWork:
             await self._emit()
 
     async def note(self, events: Sequence[Event], records: Sequence[StateRecord]) -> None:
-        """Keep these between two passes, with the state that shows them. Raises LeaseLostError."""
+        """Commit these between passes, with the state that shows them. Raises LeaseLostError."""
         if not (events or records):
             return
         async with self._lock:
@@ -168,7 +168,7 @@ class UnitOfWork:
         """Publish what is shown between two passes, if it changed. Raises LeaseLostError."""
         if self._view.shown() != self._published or self.fault is not None:
             async with self._lock:
-                # Looked at only now: a pass that was committed meanwhile shows more.
+                # Read only now: a pass committed meanwhile shows more.
                 await self._commit(self._view.shown())
             await self._emit()
 
@@ -241,7 +241,7 @@ class UnitOfWork:
             self._say(logging.WARNING, "The database can be written again%s", lost)
 
     async def _emit(self) -> None:
-        # Taken out as they are written: who waits here may be cancelled.
+        # Removed as they are written: the await may be cancelled.
         while self._committed:
             batch, self._committed = self._committed[:BATCH], self._committed[BATCH:]
             self._journal.record(batch)

@@ -67,7 +67,7 @@ class ModelMonitor:
         self._is_known = True
 
     def state_records(self) -> list[StateRecord]:
-        """What changed since this was asked last."""
+        """What changed since the last call."""
         state_records = self._grader.state_records()
         if not self._is_known and self._day is not None:
             today = _Today(self._day, self._bins, self._live.tolist())

@@ -78,7 +78,7 @@ class PendingPredictions:
                 self._compare(before)
 
     def state_records(self) -> list[StateRecord]:
-        """The batches that changed since this was asked last, and how many lapsed."""
+        """The batches that changed since the last call, and how many lapsed."""
         changed, self._changed = self._changed, {}
         state_records = [
             self._batches.state_record(str(number), self._batch(number)) for number in changed

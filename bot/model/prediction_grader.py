@@ -69,7 +69,7 @@ class PredictionGrader:
         self._known: tuple[int, Mapping[str, ModelPerformance]] | None = None
 
     def state_records(self) -> list[StateRecord]:
-        """What changed of what waits since this was asked last."""
+        """What changed of what waits since the last call."""
         return self._waiting.state_records()
 
     def restore(self, checkpoint: Checkpoint) -> None:

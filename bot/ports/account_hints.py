@@ -22,6 +22,6 @@ class AccountHints:
         self.orders.set()
 
     def take(self) -> bool:
-        """Whether there was a hint since this was asked last."""
+        """Whether there was a hint since the last call."""
         is_new, self._is_new = self._is_new, False
         return is_new

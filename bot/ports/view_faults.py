@@ -31,7 +31,7 @@ Seen = TypeVar("Seen", bound=Happened)
 
 
 class ViewFaults:
-    """What could not be shown since this was asked last; a fault that lasts is logged once."""
+    """What could not be shown since the last call; a fault that lasts is logged once."""
 
     def __init__(self) -> None:
         self._now: dict[str, str] = {}
@@ -56,7 +56,7 @@ class ViewFaults:
                 self._note(f"{what}, {type(event).__name__} of {event.at:%Y-%m-%d %H:%M:%S}", error)
 
     def taken(self) -> str | None:
-        """The faults since this was asked last, in a sentence; None without any."""
+        """The faults since the last call, in a sentence; None without any."""
         self._before, self._now = self._now, {}
         faults = [f"{what}: {why}" for what, why in self._before.items()]
         if not faults:

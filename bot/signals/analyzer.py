@@ -63,7 +63,7 @@ class Analyzer:
         return self._memory.state_records(_KIND)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was remembered of each market."""
+        """Restore what was remembered of each market."""
         self._memory.restore(_KIND, checkpoint.state_records.get(_KIND, {}))
 
     def predict(

@@ -1,7 +1,7 @@
-"""What moments came to, by group and horizon, with the sums by market that intervals need.
+"""Markouts by group and horizon, with the sums by market that intervals need.
 
-Sums are bounded: the market not updated for longest is evicted first; should it come
-back, it counts as another one.
+Sums are bounded: the market not updated for longest is evicted first; should it come back, it
+counts as another one.
 """
 
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ class MarkoutStats:
             yield group, step, whales, known.get((group, step, False), MarkoutSums())
 
     def note(self, sample: MarkoutSample, step: int, net: float | None) -> None:
-        """A moment came to `net` cents at a horizon; None if that could not be seen."""
+        """Add a sample of `net` cents at a horizon; None if it could not be observed."""
         whole = Group(sample.group.type, ALL, ALL)
         for group in (sample.group, whole):
             name = _name(group, step, sample.is_whale)

@@ -37,7 +37,7 @@ HORIZON_NAMES: Final = (*(f"{seconds / 60:g}m" for seconds in HORIZONS), "settle
 #: Detections in the history, and markouts followed.
 HISTORY: Final = 2_000
 CAPACITY: Final = 5_000
-#: Seconds between two questions about outcomes, and markets in each.
+#: Seconds between two queries of outcomes, and markets in each.
 ASK_EVERY: Final = 60.0
 ASK_AT_ONCE: Final = 100
 #: Seconds without a book of its market after which a markout is dropped.
@@ -53,7 +53,7 @@ async def nobody_knows(tickers: Sequence[str]) -> Mapping[str, Market]:  # noqa:
 
 
 class _Beside(Struct, frozen=True, array_like=True):
-    """What is remembered besides: detections that could not be followed, the last question."""
+    """What else is stored: detections that could not be followed, the last query of outcomes."""
 
     unscored: dict[str, int] = {}
     asked_at: float | None = None
@@ -85,7 +85,7 @@ class MarkoutTracker:
         self._written_record = _Beside()
 
     def state_records(self) -> list[StateRecord]:
-        """What changed since this was asked last."""
+        """What changed since the last call."""
         beside = _Beside(dict(self._unscored), self._asked_at)
         before, self._written_record = self._written_record, beside
         news = [] if beside == before else [self._codec.state_record("", beside)]
@@ -117,11 +117,11 @@ class MarkoutTracker:
         self._predictions.append(predictions)
 
     def on_whales(self, books: Books, whales: Sequence[tuple[int, Whale]]) -> None:
-        """These were seen between two cycles, each in the book of that row."""
+        """Take these detections between two cycles, each with the row of its book."""
         self._between += [(whale, _best_quotes(books, row)) for row, whale in whales]
 
     async def on_cycle_end(self, result: CycleResult) -> None:
-        """The pass is over: what was followed has moved on."""
+        """Move open markouts on to the books of this pass."""
         between, self._between = self._between, []
         for whale, best_quotes in between:
             self._begin_whale(whale, best_quotes, result.markets[whale.ticker])
@@ -170,7 +170,7 @@ class MarkoutTracker:
         self._written_record = beside
 
     def _move_on(self, predictions: Predictions) -> None:
-        """Look at the price of whatever has reached a horizon."""
+        """Sample the price of every markout that has reached a horizon."""
         books = predictions.seen.books
         for row, ticker in enumerate(books.tickers):
             if ticker in self._open:

@@ -23,7 +23,7 @@ class ControlRequest(Struct, frozen=True, array_like=True):
 
 
 class OpenMarkouts(Struct, frozen=True, array_like=True):
-    """What is followed in a market; trails are in the order of `place`."""
+    """The open markouts of a market, in the order of `place`."""
 
     place: int
     samples: tuple[MarkoutSample, ...] = field(default=(), name="moments")
@@ -34,10 +34,10 @@ _NOTHING: Final = OpenMarkouts(0)
 
 
 class OpenMarkoutBook:
-    """The trails by market; `count` moments are on them."""
+    """The open markouts by market; `count` in all."""
 
     def __init__(self, capacity: int) -> None:
-        """`capacity` is how many moments are followed at most."""
+        """`capacity` is how many markouts are open at most."""
         self.count = 0
         self._capacity = capacity
         self._codec = RecordCodec("followed", OpenMarkouts)
@@ -52,7 +52,7 @@ class OpenMarkoutBook:
         return ticker in self._open
 
     def samples(self, ticker: str) -> Sequence[MarkoutSample]:
-        """What is followed in a market, the earliest first."""
+        """The open markouts of a market, the earliest first."""
         return self._open.get(ticker, _NOTHING).samples
 
     def requests(self, ticker: str) -> Sequence[ControlRequest]:
@@ -72,9 +72,9 @@ class OpenMarkoutBook:
         self._put(ticker, replace(open_markouts, samples=whole, requests=tuple(requests)))
 
     def renew(self, ticker: str, samples: Sequence[MarkoutSample]) -> None:
-        """These are the moments of a market that is followed, some of them moved on."""
+        """Replace the open markouts of a market, some of which moved on."""
         open_markouts = self._open[ticker]
-        # Seldom has one moved on, and telling costs more than comparing.
+        # One seldom moves on, and a state record costs more than a comparison.
         if any(new is not old for new, old in zip(samples, open_markouts.samples, strict=True)):
             self._put(ticker, replace(open_markouts, samples=tuple(samples)))
 
@@ -85,21 +85,21 @@ class OpenMarkoutBook:
                 self._put(ticker, replace(self._open[ticker], requests=()))
 
     def to_back(self, tickers: Sequence[str]) -> None:
-        """Let these markets be the last."""
+        """Move these markets to the end of the queue."""
         for ticker in tickers:
             open_markouts = self._open.pop(ticker)
             self._open[ticker] = replace(open_markouts, place=self._place())
             self._changed[ticker] = None
 
     def end(self, ticker: str) -> Sequence[MarkoutSample]:
-        """Follow a market no more; what was followed there."""
+        """Drop a market; returns the markouts that were open there."""
         samples = self._open.pop(ticker).samples
         self.count -= len(samples)
         self._changed[ticker] = None
         return samples
 
     def state_records(self) -> list[StateRecord]:
-        """The markets in which something changed since this was asked last."""
+        """The markets in which something changed since the last call."""
         changed, self._changed = self._changed, {}
         return [self._codec.state_record(ticker, self._open.get(ticker)) for ticker in changed]
 

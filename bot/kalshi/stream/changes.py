@@ -29,7 +29,7 @@ class StreamChanges:
         self._scorable: set[str] = set()
 
     def take_changed(self) -> set[str]:
-        """The markets whose books changed since this was asked last."""
+        """The markets whose books changed since the last call."""
         changed, self._changed = self._changed, set()
         return changed
 
@@ -39,7 +39,7 @@ class StreamChanges:
         return scorable
 
     def take_urgent(self) -> set[str]:
-        """Those in which something happened that can matter, since this was asked last."""
+        """Those in which something happened that can matter, since the last call."""
         urgent, self._urgent = self._urgent, set()
         return urgent
 

@@ -187,7 +187,7 @@ class StreamProtocol:
         return self._commands.outgoing()
 
     def problems(self) -> list[str]:
-        """What went wrong since this was asked last, in words."""
+        """What went wrong since the last call, in words."""
         problems, self._problems = self._problems, []
         return problems
 
