@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from bot.core.market.market import OVER, Market
+from bot.core.market.market import OVER, Market, MarketStatus
 from bot.core.market.money import measured
 from bot.core.market.orderbook import Books, Floats
 from bot.market_data.listing_check import BELIEVED_AFTER, Census
@@ -299,7 +299,22 @@ class Universe:
             self._faults["held"] = f"held, but not known to the exchange: {', '.join(lost)}"
         else:
             self._faults.pop("held", None)
-        return {ticker: latest[ticker] for ticker in self._held if ticker in latest}
+        held = {ticker: latest[ticker] for ticker in self._held if ticker in latest}
+        self._note_unpaid(held)
+        return held
+
+    def _note_unpaid(self, held: Mapping[str, Market]) -> None:
+        """Say so of what is final and cannot be booked: it would be held for ever, in silence."""
+        unpaid = [
+            f"{ticker} (result '{market.result}')"
+            for ticker, market in held.items()
+            if market.status is MarketStatus.FINALIZED and market.payout is None
+        ]
+        if unpaid:
+            what = "held and final, but the exchange does not say what it pays"
+            self._faults["payout"] = f"{what}: {', '.join(unpaid)}"
+        else:
+            self._faults.pop("payout", None)
 
     async def _learn_held(self) -> None:
         """What is held may have to be sold at once, also by a process that has just begun."""

@@ -212,12 +212,15 @@ class Market:
     def outcome(self) -> Dollars | None:
         """Dollars one YES contract pays as determined so far; None while that is open.
 
-        A plain result says so by itself; only any other one needs its settlement value.
+        A plain result says so by itself; only any other one needs its settlement value. A value
+        that contradicts its result says nothing, nor does a 0 without one.
         """
         if self.status not in _DETERMINED:
             return None
-        value = self.settlement_value
-        return value if value is not None else _PAYS.get(self.result)
+        value, plain = self.settlement_value, _PAYS.get(self.result)
+        if plain is None:
+            return value if value or self.result else None
+        return plain if value in {None, plain} else None
 
     @property
     def payout(self) -> Dollars | None:

@@ -22,7 +22,8 @@ from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refuse_long_page, refused_as
 from bot.kalshi.trading.key_rights import KeyRights
-from bot.kalshi.wire import account, orders, shapes
+from bot.kalshi.wire import account, orders
+from bot.kalshi.wire.markets import exchange_status
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode, outline
 from bot.ports.exchange import ExchangeError
@@ -287,11 +288,10 @@ class KalshiTrading:
         response = await self._reads.get(path)
         try:
             # In a pause it comes with the status of an error.
-            reported = parsed(f"GET {path}", _shape(shapes.ExchangeStatusWire), response.content)
+            status = parsed(f"GET {path}", exchange_status, response.content)
         except ExchangeError as error:
             raise refused_as(f"GET {path}", response) or error from error
-        shards = reported.exchange_index_statuses
-        return tuple(sorted(shard.exchange_index for shard in shards)) if shards else (0,)
+        return tuple(sorted(status.shards))
 
     async def create_group(self, limit: int, shard: int) -> str:
         """Begin an order group that stops once more than `limit` contracts trade in 15 s.

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
+import msgspec
 import numpy as np
 from msgspec import Raw
 
@@ -20,7 +21,7 @@ from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange, 
 from bot.core.market.money import Contracts, Dollars
 from bot.core.text import one_line
 from bot.kalshi.wire import shapes
-from bot.kalshi.wire.shapes import MarketPage, decode, outline
+from bot.kalshi.wire.shapes import MALFORMED, MarketPage, decode, outline
 from bot.ports.exchange import ExchangeError, Listed
 
 ShapeT = TypeVar("ShapeT")
@@ -141,15 +142,38 @@ def trades(body: bytes) -> TradePage:
 
 
 def exchange_status(body: bytes) -> ExchangeStatus:
-    """GET /exchange/status, which has this body whatever its HTTP status is."""
+    """GET /exchange/status, which has this body whatever its HTTP status is.
+
+    Of a shard that cannot be read it is not known whether it trades.
+    """
     status = decode(shapes.ExchangeStatusWire, body)
+    readable, _ = _isolated(status.exchange_index_statuses, shapes.ShardStatusWire, lambda one: one)
+    if status.exchange_index_statuses and not readable:
+        raise ExchangeError("no shard of the exchange can be read")
     # The top level speaks for the first shard alone: of the others nothing is known by it.
-    first = ShardStatus(status.exchange_active, status.trading_active)
-    shards = {
-        shard.exchange_index: ShardStatus(shard.exchange_active, shard.trading_active)
-        for shard in status.exchange_index_statuses or ()
-    }
-    return ExchangeStatus(shards or {0: first}, status.exchange_estimated_resume_time)
+    shards = (
+        {}
+        if readable and 0 not in {one.exchange_index for one in readable}
+        else {0: _shard(status)}
+    )
+    for one in readable:
+        # Of two words on a shard the pause counts.
+        last = shards.get(one.exchange_index)
+        shards[one.exchange_index] = last if last and last.pause else _shard(one)
+    return ExchangeStatus(shards, _resume_time(status.exchange_estimated_resume_time))
+
+
+def _shard(status: shapes.ExchangeStatusWire | shapes.ShardStatusWire) -> ShardStatus:
+    return ShardStatus(status.exchange_active, status.trading_active)
+
+
+def _resume_time(raw: Raw) -> datetime | None:
+    """A time that is only shown; None for what is none."""
+    try:
+        at = msgspec.json.decode(raw, type=datetime)
+    except MALFORMED:
+        return None
+    return at if at.tzinfo else None
 
 
 def _entries(

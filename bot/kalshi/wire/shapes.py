@@ -203,5 +203,5 @@ class ExchangeStatusWire(Struct, frozen=True):
 
     exchange_active: bool
     trading_active: bool
-    exchange_estimated_resume_time: At | None = None
-    exchange_index_statuses: list[ShardStatusWire] | None = None
+    exchange_estimated_resume_time: Raw = Raw(b"null")
+    exchange_index_statuses: list[Raw] | None = None

@@ -394,6 +394,48 @@ def test_where_the_exchange_is_paused_nothing_trades_whatever_else_it_says(tradi
     assert read.pause(1) == "the exchange is paused on shard 1"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {**STATUS, "exchange_index": 1, "trading_active": None},
+        {"exchange_index": 1},
+        {**STATUS, "exchange_index": "one"},
+        "shard 1",
+        None,
+    ],
+    ids=range(5),
+)
+def test_one_shard_that_cannot_be_read_costs_that_shard(odd):
+    shards = [{**STATUS, "exchange_index": 0}, odd, {**STATUS, "exchange_index": 2}]
+    read = markets.exchange_status(dump({**STATUS, "exchange_index_statuses": shards}))
+
+    assert (read.pause(0), read.pause(2)) == (None, None)
+    assert read.pause(1) == "the exchange does not say whether shard 1 trades"
+
+
+@pytest.mark.parametrize("resumes", ["", "soon", "2026-11-26T05:00:00", 5])
+def test_a_time_of_resumption_that_is_none_is_left_out(resumes):
+    read = markets.exchange_status(
+        dump({**STATUS, "trading_active": False, "exchange_estimated_resume_time": resumes})
+    )
+
+    assert read.pause(0) == "trading is paused on shard 0"
+
+
+def test_of_two_words_on_a_shard_the_pause_counts():
+    paused = {**STATUS, "exchange_index": 0, "trading_active": False}
+    twice = [paused, {**STATUS, "exchange_index": 0}]
+    whole = {"exchange_active": False, "trading_active": False}
+    both = [{**STATUS, "exchange_index": 0}, {**STATUS, "exchange_index": 1}]
+
+    assert markets.exchange_status(
+        dump({**STATUS, "exchange_index_statuses": twice})
+    ).paused_shards == (0,)
+    assert markets.exchange_status(
+        dump({**whole, "exchange_index_statuses": both})
+    ).paused_shards == (0,)
+
+
 @pytest.mark.parametrize("shards", [None, []])
 def test_without_its_shards_the_status_speaks_for_the_first_one_alone(shards):
     read = markets.exchange_status(dump({**STATUS, "exchange_index_statuses": shards}))

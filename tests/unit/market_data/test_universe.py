@@ -438,6 +438,23 @@ async def test_a_held_market_the_exchange_forgot_is_kept_as_last_seen_and_told(u
     assert universe.status.fault is None
 
 
+async def test_a_held_market_that_is_final_and_pays_nobody_knows_what_is_told(universe, exchange):
+    await universe.scan()
+    universe.hold(["E"])
+    final = {"status": MarketStatus.FINALIZED, "result": "void"}
+    exchange.described["E"] = replace(exchange.described["E"], **final)
+    await universe.refresh()
+
+    assert universe.status.fault == (
+        "held and final, but the exchange does not say what it pays: E (result 'void')"
+    )
+
+    paid = {**final, "settlement_value": Decimal("0.5")}
+    exchange.described["E"] = replace(exchange.described["E"], **paid)
+    await universe.refresh()
+    assert universe.status.fault is None
+
+
 async def test_held_markets_are_read_even_before_the_first_page(universe, exchange):
     universe.hold(["E"])
     await universe.refresh()

@@ -150,6 +150,15 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
         ("", None, None),
         ("yes", "1", 1),
         ("scalar", "0.37", "0.37"),
+        ("void", "0.50", "0.50"),
+        ("void", None, None),
+        # No value and no result is a 0 that stands for nothing, not what a market pays.
+        ("", "0", None),
+        ("", "0.37", "0.37"),
+        # And one that contradicts its result is nobody's word.
+        ("yes", "0", None),
+        ("no", "1", None),
+        ("yes", "0.37", None),
         ("a new word", None, None),
     ],
 )
