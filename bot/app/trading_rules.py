@@ -39,6 +39,7 @@ def trade_rules(settings: Settings, model: Model) -> TradeRules:
         worth,
         settings.exit_rules,
         settings.patience,
+        entries_rest=settings.bot_entry == "rest",
     )
 
 

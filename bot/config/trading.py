@@ -93,6 +93,11 @@ class TradingSettings(BaseModel):
         "the model says: at least `BOT_INTERVAL`; if empty, 120 or two intervals, whichever is "
         "more; 0 is never",
     )
+    bot_entry: Literal["take", "rest"] = Field(
+        "take",
+        description="take = entries cross the spread; rest = on paper, with `BOT_INTERVAL` up to "
+        "40, they wait beside the best price of their own side for as long as the score asks",
+    )
     bot_exit: Literal["take", "rest"] = Field(
         "take",
         description="take = exits cross the spread; rest = those a score asks for wait at the "
@@ -135,6 +140,22 @@ class TradingSettings(BaseModel):
             raise ValueError(
                 f"BOT_EXIT_BEFORE_CLOSE ({seconds:g}) must be at least BOT_INTERVAL "
                 f"({self.bot_interval}): a market could close between two cycles"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _entries_can_rest(self) -> Self:
+        if self.bot_entry == "take":
+            return self
+        if self.bot_mode == "live":
+            raise ValueError(
+                "BOT_ENTRY: 'rest' is for paper: real entries only take. Set BOT_ENTRY=take, or "
+                "BOT_MODE=paper"
+            )
+        if self.bot_interval > SLOWEST_RESTING:
+            raise ValueError(
+                f"BOT_ENTRY: 'rest' needs BOT_INTERVAL ({self.bot_interval}) to be at most "
+                f"{SLOWEST_RESTING}: what rests has to be looked after"
             )
         return self
 

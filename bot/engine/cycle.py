@@ -242,7 +242,7 @@ class Cycle:
         return self._fault or shown
 
     async def _markets(self, read: Callable[[], Awaitable[None]]) -> Mapping[str, Market]:
-        self._watchlist.hold(self._trader.held())
+        self._watchlist.hold((*self._trader.held(), *self._trader.working))
         try:
             await read()
         except ExchangeError as error:

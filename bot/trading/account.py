@@ -119,7 +119,8 @@ class TradingAccount:
             self.portfolio = self.portfolio.after(fill)
         self._mark_one(ticker, book)
         filled = OrderFilled(at, working.order, working.order_id, tuple(fills), working.left)
-        return [filled, self._marked(at, ticker, before)]
+        turned = self._turned(at, before, ticker, self.exit_cause(ticker))
+        return [filled, *turned, self._marked(at, ticker, before)]
 
     def apply_adoption(self, at: datetime, found: Adoption) -> list[Event]:
         """Book what explains the account at the exchange, and take over the positions left."""

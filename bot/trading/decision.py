@@ -86,7 +86,8 @@ class TradeRules:
     An entry must be expected to earn `min_edge` cents a contract after crossing the spread and
     paying the fee both ways, as `worth` tells from the score; without both that is not asked.
     `exits` end a position whatever the score says of it. With `patience` (seconds) an exit that a
-    score asks for rests at the other side of the spread, and takes once that has passed.
+    score asks for rests at the other side of the spread, and takes once that has passed;
+    `entries_rest` has entries wait at their own side of it.
     """
 
     thresholds: Thresholds
@@ -96,6 +97,7 @@ class TradeRules:
     worth: Worth | None = None
     exits: ExitRules = field(default_factory=ExitRules)
     patience: float | None = None
+    entries_rest: bool = False
 
     def on_tape(self) -> Self:
         """These rules with the limits that make sense on recorded books."""

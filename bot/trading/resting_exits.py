@@ -28,11 +28,12 @@ NO_PREDICTION: Final = "there is no prediction"
 
 
 @dataclass(frozen=True, slots=True)
-class ExitPlan:
-    """Where an exit rests, in YES dollars; None with `why` if it does not."""
+class RestPlan:
+    """Where an order of a side rests, in YES dollars; None with `why` if none does."""
 
     price: Dollars | None
     why: str = ""
+    side: Side | None = None
 
 
 class RestingExits:
@@ -65,16 +66,18 @@ class RestingExits:
             return decision
         return decision._replace(action=Action.EXIT)
 
-    def plan(self, at: datetime, decision: Decision, shown: Shown, stop: Stop | None) -> ExitPlan:
+    def plan(self, at: datetime, decision: Decision, shown: Shown, stop: Stop | None) -> RestPlan:
         """Whether what was decided may rest; `stop` is what keeps entries from being sent."""
         if decision.action is not Action.EXIT:
-            return ExitPlan(None, NO_PREDICTION if decision.score is None else NO_EXIT)
+            return RestPlan(None, NO_PREDICTION if decision.score is None else NO_EXIT)
         why = self._hurry(at, decision, shown) or (stop.reason if stop else "")
         if why or self._patience is None:
-            return ExitPlan(None, why)
+            return RestPlan(None, why)
         held = Side.BUY if decision.before > 0 else Side.SELL
         levels = shown.book.against(held)
-        return ExitPlan(levels[0].price) if levels else ExitPlan(None, "nobody to rest beside")
+        if not levels:
+            return RestPlan(None, "nobody to rest beside")
+        return RestPlan(levels[0].price, side=held.opposite)
 
     def rested(self, at: datetime, ticker: str) -> None:
         """An exit rests there; its patience began with the first order of it."""
@@ -106,13 +109,15 @@ class RestingExits:
         return ""
 
 
-def withdrawal(working: WorkingOrder, plan: ExitPlan) -> str | None:
+def withdrawal(working: WorkingOrder, plan: RestPlan) -> str | None:
     """Why an order does not rest on as it is; None if it does.
 
     One that nobody undercuts keeps its place, whatever the price beside it does.
     """
     if plan.price is None:
-        return plan.why
+        return plan.why or "an exit is due"
+    if plan.side is not working.order.side:
+        return "the score asks for the other side"
     if plan.price == working.order.limit or working.last.is_best:
         return None
     return f"re-priced to {cents(plan.price):g} c"

@@ -5,6 +5,7 @@ entries (`brakes`) and how an order is sent (`gateway`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -41,7 +42,8 @@ from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.fee_check import FeeCheck
 from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
-from bot.trading.resting_exits import ExitPlan, RestingExits
+from bot.trading.resting_entries import RestingEntries
+from bot.trading.resting_exits import RestingExits, RestPlan
 from bot.trading.working_orders import WorkingOrders
 
 _KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
@@ -70,6 +72,10 @@ class Trader:
         self._gateway = OrderGateway(venue, safety)
         self._permit = safety.permit
         self._resting = RestingExits(rules.patience if venue.resting else None)
+        self._entries = RestingEntries(
+            rests=rules.entries_rest and venue.resting is not None,
+            before_close=rules.limits.min_seconds_to_close,
+        )
         self._working_orders = WorkingOrders(
             self._gateway, self._resting, self._stepped, rules.limits.max_book_age
         )
@@ -153,13 +159,19 @@ class Trader:
         """The markets in which an exit rests, or rested and has not come to its end."""
         return frozenset(self.working.keys() | self._resting.waiting)
 
+    @property
+    def _open_orders(self) -> tuple[Order, ...]:
+        """What may still trade: orders in doubt, and of those that rest what is left."""
+        left = [replace(one.order, size=one.left) for one in self.working.values() if one.left]
+        return (*self.unresolved, *left)
+
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)
 
     def limit_uses(self, at: datetime) -> tuple[LimitUse, ...]:
-        """Each limit and what is used of it; orders in doubt count as filled."""
-        portfolio = self._holdings.at_worst(self.unresolved)
+        """Each limit and what is used of it; orders in doubt, and at rest, count as filled."""
+        portfolio = self._holdings.at_worst(self._open_orders)
         places, breakers = self._holdings.places, self._entry_guard.breakers
         return limit_uses(self._rules.limits, LimitInputs(portfolio, places, breakers, at))
 
@@ -252,7 +264,7 @@ class Trader:
         """
         self._look(at)
         self._pending_events.append(self._holdings.mark(at, books, markets or {}, asked))
-        self._holdings.forget(self.unresolved)
+        self._holdings.forget(self._open_orders)
         self._forced.forget(at)
         self._resting.forget(self.portfolio.positions)
         self._look(at)
@@ -360,8 +372,10 @@ class Trader:
         thresholds = self._rules.thresholds.of(ticker)
         decision = decided(score, held, thresholds, predictions.reasons[row])
         decision = self._resting.pursued(ticker, decision, thresholds)
+        working = self.working.get(ticker)
+        decision = self._entries.pursued(decision, working, thresholds)
         place = len(self._pending_events)
-        if held or decision.action is not Action.HOLD:
+        if held or working is not None or decision.action is not Action.HOLD:
             shown = _shown(predictions.books, row, market)
             decision = self._exited(at, decision, shown)
             decision = self._afforded(at, decision, shown, edges, row)
@@ -372,11 +386,14 @@ class Trader:
     async def _carried_out(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
         """The decision once its order was sent, if it needs one; says so where that rests."""
         ticker = shown.market.ticker
-        plan = self._resting.plan(at, decision, shown, self.stop or self._is_ending())
+        plan = self._plan(at, decision, shown)
         is_free = await self._working_orders.is_free(at, shown, plan)
-        is_over = ticker not in self.portfolio.positions and decision.action is Action.EXIT
-        if is_free and not is_over and decision.action is not Action.HOLD:
-            await self._order(at, decision, shown, await self._where(ticker, plan))
+        is_held, is_exit = ticker in self.portfolio.positions, decision.action is Action.EXIT
+        # What an entry at rest traded already is not added to.
+        is_due = is_exit if is_held else self._entries.sends(decision, plan)
+        if is_free and is_due:
+            at_price = await self._where(ticker, plan) if is_exit else plan.price
+            await self._order(at, decision, shown, at_price)
         working = self.working.get(ticker)
         if working is None:
             return decision
@@ -384,9 +401,18 @@ class Trader:
             self._forced.missed(ticker, "the order that rests is being withdrawn")
             return decision
         price, ahead = cents(working.order.limit), working.last.front.normalize()
-        return decision._replace(reason=f"the exit rests at {price:g} c, {ahead:f} contracts ahead")
+        what = "exit" if working.order.aim is Aim.LEAVE else "entry"
+        where = f"the {what} rests at {price:g} c, {ahead:f} contracts ahead"
+        return decision._replace(reason=where)
 
-    async def _where(self, ticker: str, plan: ExitPlan) -> Dollars | None:
+    def _plan(self, at: datetime, decision: Decision, shown: Shown) -> RestPlan:
+        working = self.working.get(shown.market.ticker)
+        rests = working is not None and working.order.aim is Aim.ENTER
+        if decision.action in ENTRIES or (rests and decision.action is Action.HOLD):
+            return self._entries.plan(at, decision, shown)
+        return self._resting.plan(at, decision, shown, self.stop or self._is_ending())
+
+    async def _where(self, ticker: str, plan: RestPlan) -> Dollars | None:
         """The price at which an exit rests; None if it takes, or the venue says that it must."""
         if plan.price is None:
             return None
@@ -476,7 +502,8 @@ class Trader:
             self._pending_events += [note] if note else []
 
     def _rested(self, at: datetime, working: WorkingOrder) -> None:
-        self._resting.rested(at, working.order.ticker)
+        if working.order.aim is Aim.LEAVE:
+            self._resting.rested(at, working.order.ticker)
         ahead = working.last.front
         self._pending_events.append(OrderRested(at, working.order, working.order_id, ahead))
 
@@ -486,14 +513,14 @@ class Trader:
         ticker = shown.market.ticker
         intent = Intent(action, ticker, self.portfolio.size(ticker), next(self._order_ids), at)
         if price is not None:
-            return strategy.resting_exit(intent, price)
+            return strategy.resting_order(intent, price, self._rules.sizing)
         return strategy.order_for(intent, shown.book, shown.market.grid, self._rules.sizing)
 
     def _reviewed(self, at: datetime, order: Order, shown: Shown) -> Approved | Refused:
         if stop := self._gateway.waits_for(order.ticker):
             return Refused.by(stop, order)
         account = AccountRisk(
-            portfolio=self._holdings.at_worst(self.unresolved),
+            portfolio=self._holdings.at_worst(self._open_orders),
             places=self._holdings.places,
             stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
             entries=self._entry_guard.breakers.entered_lately(at),

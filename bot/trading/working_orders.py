@@ -15,7 +15,7 @@ from bot.core.market.working import Step
 from bot.core.risk.checks import Shown
 from bot.ports.exchange import TradeTape
 from bot.trading.order_gateway import OrderGateway
-from bot.trading.resting_exits import ExitPlan, RestingExits, withdrawal
+from bot.trading.resting_exits import RestingExits, RestPlan, withdrawal
 
 #: Books what an answer came to, at that moment, and marks it against a book if one is at hand.
 Booking: TypeAlias = Callable[[datetime, Step, OrderBook | None], None]
@@ -54,7 +54,7 @@ class WorkingOrders:
             if why := stop or block_reason or working.leaving:
                 await self.withdraw(at, ticker, why)
 
-    async def is_free(self, at: datetime, shown: Shown, plan: ExitPlan) -> bool:
+    async def is_free(self, at: datetime, shown: Shown, plan: RestPlan) -> bool:
         """Whether nothing rests in a market any more; what may rest on is prolonged."""
         ticker, book = shown.market.ticker, shown.book
         working = self._gateway.working.get(ticker)

@@ -160,6 +160,7 @@ class Desk:
         limits: RiskLimits | None = None,
         exits: ExitRules | None = None,
         patience: float | None = None,
+        entries_rest: bool = False,
     ) -> None:
         self.at = NOON
         self.markets = {t: open_market(t) for t in tickers or ("A",)}
@@ -172,6 +173,7 @@ class Desk:
         self.limits = limits or RiskLimits()
         self.exits = exits or ExitRules()
         self.patience = patience
+        self.entries_rest = entries_rest
         self.trades = FakeTrades()
         self.stopping = False
         self.venue.paper = PaperVenue(next_update=self._next_update)
@@ -190,7 +192,12 @@ class Desk:
         )
         sizing = Sizing(Decimal(100), Decimal("0.01"))
         rules = TradeRules(
-            THRESHOLDS, sizing, self.limits, exits=self.exits, patience=self.patience
+            THRESHOLDS,
+            sizing,
+            self.limits,
+            exits=self.exits,
+            patience=self.patience,
+            entries_rest=self.entries_rest,
         )
         return Trader(self.venue, rules, CASH, self._ids, safety)
 

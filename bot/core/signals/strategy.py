@@ -179,19 +179,23 @@ def order_for(intent: Intent, book: OrderBook, grid: PriceGrid, sizing: Sizing) 
     limit = grid.to_tick(min(max(furthest, _EDGE), ONE - _EDGE), side)
     if limit is None:
         return None
-    leaves = intent.action is Action.EXIT
-    size, aim = (abs(intent.position), Aim.LEAVE) if leaves else (sizing.size, Aim.ENTER)
+    size, aim = _size(intent, sizing)
     return Order(intent.client_order_id, intent.ticker, side, size, limit, intent.at, aim)
 
 
-def resting_exit(intent: Intent, price: Dollars) -> Order | None:
-    """The order that waits at a price for somebody to end the position; None without one."""
+def resting_order(intent: Intent, price: Dollars, sizing: Sizing) -> Order | None:
+    """The order that waits at a price for somebody to carry an action out; None without one."""
     side = _side(intent)
     if side is None:
         return None
-    size = abs(intent.position)
+    size, aim = _size(intent, sizing)
     order = (intent.client_order_id, intent.ticker, side, size, price, intent.at)
-    return Order(*order, Aim.LEAVE, Life.REST)
+    return Order(*order, aim, Life.REST)
+
+
+def _size(intent: Intent, sizing: Sizing) -> tuple[Contracts, Aim]:
+    leaves = intent.action is Action.EXIT
+    return (abs(intent.position), Aim.LEAVE) if leaves else (sizing.size, Aim.ENTER)
 
 
 def _side(intent: Intent) -> Side | None:

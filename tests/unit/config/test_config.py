@@ -427,6 +427,14 @@ def test_real_orders_rest_only_if_they_are_looked_after_often():
     assert "BOT_EXIT: 'rest' needs BOT_INTERVAL (60) to be at most 40 in live mode" in problem
 
 
+def test_entries_rest_on_paper_alone_and_only_if_they_are_looked_after_often():
+    assert config.load(None, bot_entry="rest", bot_interval=5).bot_entry == "rest"
+    (problem,) = problems(**ARMED, bot_entry="rest", bot_interval=5)
+    assert "BOT_ENTRY: 'rest' is for paper: real entries only take" in problem
+    (problem,) = problems(bot_entry="rest", bot_interval=60)
+    assert "BOT_ENTRY: 'rest' needs BOT_INTERVAL (60) to be at most 40" in problem
+
+
 def test_what_rests_longer_unseen_than_it_may_wait_is_refused():
     (problem,) = problems(bot_exit="rest", bot_interval=60)
 
