@@ -41,9 +41,12 @@ from bot.trading.reconciliation import EVERY, Reconciliation
 
 log = logging.getLogger("main")
 
-#: Signed reads and writes a second: well below what the lowest tier of an account may.
+#: Signed reads and writes a second until the account's own limits are known: half of what the
+#: lowest tier may.
 SIGNED_READS: Final = 10.0
 SIGNED_WRITES: Final = 5.0
+#: The share of the writes that may be sent at once which is kept for exits and cancels.
+FOR_EXITS: Final = 0.4
 #: How many times the contracts of a busy minute may trade on a shard in 15 s before the exchange
 #: itself stops us.
 RUNAWAY: Final = 2
@@ -394,10 +397,12 @@ async def opened(
         return
     async with open_http(settings.base_url, outbound=settings.outbound) as http:
         reads = Calls(http, TokenBudget(stopwatch, SIGNED_READS), signer.headers, signer.heard)
-        writes = Calls(http, TokenBudget(stopwatch, SIGNED_WRITES), signer.headers, signer.heard)
+        budget = TokenBudget(stopwatch, SIGNED_WRITES, reserve=FOR_EXITS)
+        writes = Calls(http, budget, signer.headers, signer.heard)
         patience = max(timedelta(seconds=PASSES * settings.bot_interval), SETTLED_WITHIN)
         allowed = settings.is_loopback or "transfer" in settings.live_allow
-        trading, key = KalshiTrading(reads, writes), SigningKey(signer.key_id, allowed)
+        trading = await sized(KalshiTrading(reads, writes))
+        key = SigningKey(signer.key_id, allowed)
         waiting = Waiting(lifetime=lifetime(settings), now=signer.now)
         timing = LiveTiming(patience, waiting)
         yield LiveBackend(trading, _runaway(settings), clock, timing, key)
@@ -406,6 +411,16 @@ async def opened(
 def lifetime(settings: Settings) -> timedelta:
     """How long a real order rests if nobody prolongs it: some cycles may fail before it goes."""
     return max(LIFETIME, timedelta(seconds=CYCLES * settings.bot_interval))
+
+
+async def sized(trading: KalshiTrading) -> KalshiTrading:
+    """The same, sending as much as its account may; as before if that is not told."""
+    try:
+        await trading.size_budgets()
+    except ExchangeError as error:
+        # What the lowest tier may is right for every account.
+        log.warning("The rate limits of the account are not known: %s", error)
+    return trading
 
 
 def _runaway(settings: Settings) -> int:

@@ -58,7 +58,8 @@ class Write:
     """A request that changes something; `body` is JSON.
 
     `check` is called when nothing but the sending is left, and may raise ExchangeError. An answer
-    is waited for `patience` seconds, for ATTEMPT_PATIENCE if None.
+    is waited for `patience` seconds, for ATTEMPT_PATIENCE if None. `cost` is that of so many usual
+    requests; one that is `urgent` waits for no other.
     """
 
     method: str
@@ -67,6 +68,8 @@ class Write:
     params: Params = ()
     check: Callable[[], None] = _nothing
     patience: float | None = None
+    cost: float = 1.0
+    urgent: bool = False
 
 
 class Calls:
@@ -92,6 +95,10 @@ class Calls:
     def heard_at(self) -> datetime | None:
         """The exchange's own time when it made its last answer, to the second; None if untold."""
         return self._heard_at
+
+    def resize(self, rate: float, capacity: float) -> None:
+        """Send so many requests a second from now on, and so many at once."""
+        self._budget.resize(rate, capacity)
 
     async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a GET; repeated while the failure may pass by itself."""
@@ -119,7 +126,7 @@ class Calls:
         Raises ExchangeError; whether the request was done is then known only of a refusal (4xx)
         and of what carries NOT_SENT.
         """
-        await self._budget.take()
+        await self._budget.take(write.cost, urgent=write.urgent)
         write.check()
         asked = write.method, write.path
         response = await self._answer(*asked, write.params, write.body, write.patience)

@@ -36,6 +36,12 @@ MOVEMENTS_PAGE: Final = 500
 #: as what signatures make up for.
 EARLIER: Final = 2 * MOST_AHEAD
 
+#: Tokens of a usual request; and a cancel, in usual requests.
+USUAL_COST: Final = 10
+CANCEL_COST: Final = 0.2
+#: Of what the account may send a second, what this process does: other programs share its keys.
+OUR_SHARE: Final = 0.5
+
 #: How the contracts limit of our order groups ends.
 MARK: Final = ".37"
 #: Seconds an order waits for its answer; what became of it is asked for afterwards.
@@ -76,14 +82,22 @@ class KalshiTrading:
         """
         asked = _request(order, group, shard)
         body = msgspec.json.encode(asked if until is None else _waiting(asked, until))
-        write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE)
+        leaves = order.aim is Aim.LEAVE
+        write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE, urgent=leaves)
         return await self._writes.write(write, _shape(orders.Created))
 
     async def cancel(self, order_id: str, order: Order, shard: int | None) -> Contracts:
         """Take a resting order out of its book; contracts that had not traded of it."""
         where = [("market_ticker", order.ticker)]
         where += [] if shard is None else [("exchange_index", str(shard))]
-        write = Write("DELETE", _order(order_id), params=where, patience=ORDER_PATIENCE)
+        write = Write(
+            "DELETE",
+            _order(order_id),
+            params=where,
+            patience=ORDER_PATIENCE,
+            cost=CANCEL_COST,
+            urgent=True,
+        )
         return Decimal((await self._writes.write(write, _shape(orders.Canceled))).reduced_by)
 
     async def prolong(
@@ -272,6 +286,13 @@ class KalshiTrading:
     async def _balance(self) -> account.Balance:
         return await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
 
+    async def size_budgets(self) -> None:
+        """Send as much as the account may, less what is left to others. Raises ExchangeError."""
+        limits = await self._reads.read_once("/account/limits", (), _shape(account.ApiLimits))
+        for calls, bucket in ((self._reads, limits.read), (self._writes, limits.write)):
+            rate = bucket.refill_rate * OUR_SHARE / USUAL_COST
+            calls.resize(rate, bucket.bucket_capacity * OUR_SHARE / USUAL_COST)
+
     async def caught_up_to(self) -> datetime:
         """The moment, by the exchange's clock, up to which these reads know everything."""
         path = "/exchange/user_data_timestamp"
@@ -300,7 +321,7 @@ class KalshiTrading:
         """
         body = msgspec.json.encode(orders.GroupRequest(f"{limit}{MARK}", shard))
         created = await self._writes.write(
-            Write("POST", f"{_GROUPS}/create", body), _shape(orders.GroupCreated)
+            Write("POST", f"{_GROUPS}/create", body, urgent=True), _shape(orders.GroupCreated)
         )
         return created.order_group_id
 
@@ -329,7 +350,8 @@ class KalshiTrading:
     async def _change_group(self, method: str, path: str, shard: int) -> None:
         body = b"{}" if method == "PUT" else b""
         where = [("exchange_index", str(shard))]
-        await self._writes.write(Write(method, path, body, where), lambda _body: None)
+        write = Write(method, path, body, where, urgent=True)
+        await self._writes.write(write, lambda _body: None)
 
     async def _pages(
         self,

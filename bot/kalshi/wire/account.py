@@ -4,7 +4,9 @@ Tables only, of the official specification (3.34.0), read with `shapes.decode`. 
 are left out: they still arrive and may stop.
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from bot.kalshi.wire.shapes import Amount, At, Cursor, Id, SignedAmount, Ticker, Word
 
@@ -114,6 +116,20 @@ class ArchiveCutoff(Struct, frozen=True):
     market_settled_ts: At
     trades_created_ts: At
     orders_updated_ts: At
+
+
+class BucketLimit(Struct, frozen=True):
+    """A token bucket: tokens a second, and at once."""
+
+    refill_rate: Annotated[int, Meta(gt=0)]
+    bucket_capacity: Annotated[int, Meta(gt=0)]
+
+
+class ApiLimits(Struct, frozen=True):
+    """GET /account/limits."""
+
+    read: BucketLimit
+    write: BucketLimit
 
 
 class ApiKeyWire(Struct, frozen=True):

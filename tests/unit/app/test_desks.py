@@ -505,6 +505,29 @@ def test_no_two_terms_name_an_order_alike():
     assert [name.partition("-")[0] for name in names] == ["1", "2"]
 
 
+# How much may be sent
+
+
+async def test_the_budgets_are_half_of_what_the_account_may_send(monkeypatch):
+    async with stand(opened=False) as live:
+        sizes = []
+        monkeypatch.setattr(live.calls, "resize", lambda *size: sizes.append(size))
+
+        await execution_backends.sized(live.trading)
+
+        # Basic: 200 and 100 tokens a second, a usual request is 10; reads are held for 3 s.
+        assert sizes == [(10.0, 30.0), (5.0, 5.0)]
+
+
+async def test_limits_that_are_not_told_keep_no_term_from_beginning(caplog):
+    async with stand(opened=False) as live:
+        live.fail(kind="error", route="GET /account/limits")
+
+        await execution_backends.sized(live.trading)
+
+        assert "The rate limits of the account are not known" in caplog.text
+
+
 # An operator's word on the account
 
 

@@ -127,3 +127,81 @@ async def test_a_spent_budget_says_so_and_recovers_at_its_rate():
     assert (limit.rate, limit.taken) == (2.0, 2)
     assert spent == pytest.approx(1.0)
     assert limit.used == pytest.approx(0.5)
+
+
+# Lanes
+
+
+def laned(time, rate=5.0, reserve=0.4):
+    return TokenBudget(time.stopwatch, rate, None, time.sleep, reserve)
+
+
+async def test_an_exit_goes_at_once_however_many_entries_were_sent_before_it():
+    time = FakeTime()
+    limit = laned(time)
+    assert await moments(time, limit, 3) == [0, 0, 0]
+
+    await limit.take(urgent=True)
+    await limit.take(urgent=True)
+
+    assert time.now == 0
+    await limit.take()
+    assert time.now > 0
+
+
+async def test_no_urgent_request_waits_behind_others_that_came_first():
+    time = FakeTime()
+    limit = laned(time, rate=1.0, reserve=0.0)
+    await limit.take()
+    sent = []
+
+    async def send(name, *, urgent):
+        await limit.take(urgent=urgent)
+        sent.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(send(f"entry {number}", urgent=False))
+        for number in range(2):
+            group.create_task(send(f"exit {number}", urgent=True))
+
+    assert sent == ["exit 0", "exit 1", "entry 0", "entry 1", "entry 2"]
+
+
+async def test_a_cancel_that_costs_a_fifth_waits_a_fifth():
+    time = FakeTime()
+    limit = laned(time, rate=1.0, reserve=0.0)
+    await limit.take()
+
+    await limit.take(0.2, urgent=True)
+
+    assert time.now == pytest.approx(0.2)
+
+
+@given(
+    st.floats(0.1, 50),
+    st.floats(0, 1),
+    st.lists(st.tuples(st.booleans(), st.sampled_from((0.2, 1.0))), min_size=1, max_size=30),
+)
+def test_both_lanes_together_never_spend_more_than_there_is(rate, reserve, asked):
+    async def spent():
+        time = FakeTime()
+        limit = laned(time, rate, reserve)
+        for urgent, cost in asked:
+            await limit.take(cost, urgent=urgent)
+        return time.now
+
+    seconds = asyncio.run(spent())
+
+    earned = max(rate, 1.0) + seconds * rate
+    assert sum(cost for _, cost in asked) <= earned + 1e-6
+
+
+async def test_a_budget_of_another_size_holds_no_more_than_that():
+    time = FakeTime()
+    limit = budget(time, rate=10.0)
+
+    limit.resize(2.0, 4.0)
+
+    assert limit.rate == 2
+    assert await moments(time, limit, 6) == pytest.approx([0, 0, 0, 0, 0.5, 1])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -219,7 +219,7 @@ async def test_the_last_check_comes_after_the_wait_for_the_budget_and_stops_the_
     heard: list[str] = []
 
     class Budget(TokenBudget):
-        async def take(self) -> None:
+        async def take(self, cost: float = 1.0, *, urgent: bool = False) -> None:
             heard.append("budget")
 
     def check() -> None:
@@ -478,3 +478,27 @@ def test_fills_that_do_not_come_to_the_order_are_no_end(reported, filled):
 def test_fills_that_cannot_be_ours_are_an_error_of_the_exchange(reported, why):
     with pytest.raises(ExchangeError, match=why):
         ended(*reported)
+
+
+# Lanes of the budget
+
+
+@pytest.mark.parametrize(
+    ("order", "lane"), [(ORDER, (1.0, False)), (replace(ORDER, aim=Aim.LEAVE), (1.0, True))]
+)
+async def test_an_exit_waits_for_no_entry(order, lane):
+    taken = []
+
+    class Budget(TokenBudget):
+        async def take(self, cost: float = 1.0, *, urgent: bool = False) -> None:
+            taken.append((cost, urgent))
+
+    async with open_http(BASE, httpx.MockTransport(Desk(saying(CREATED)))) as http:
+        calls = Calls(http, Budget(lambda: 0.0))
+        trading = KalshiTrading(calls, calls)
+        await trading.create(order, "g-1", 0, nothing_to_check)
+        with suppress(ExchangeError):
+            await trading.cancel("o-1", order, 0)
+        await trading.trigger_group("g-1", 0)
+
+    assert taken == [lane, (0.2, True), (1.0, True)]
