@@ -21,7 +21,7 @@ from bot.core.market.money import ZERO, Dollars, cents, measured
 from bot.core.market.orders import Fill, Order, OrderStatus
 from bot.core.risk.limits import Number
 
-#: The rules whose stops are troubles of `alert_troubles`, which knows when they are over.
+#: The rules whose stops are troubles of `conditions`, which knows when they are over.
 _LASTING: Final = ("killed", "lease", "database")
 
 
@@ -63,7 +63,7 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that somebody wants to hear of at once.
+    """Something that somebody has to know at once.
 
     `value` and `limit` are in the unit that the message names. Alerts with the same `about` are
     news of one thing, of which the latest counts; None is about nothing else.
@@ -80,7 +80,7 @@ class Alert:
 
 
 class Topic(StrEnum):
-    """What somebody wants to hear of."""
+    """The topics that one can subscribe to."""
 
     TROUBLES = "troubles"
     WHALES = "whales"

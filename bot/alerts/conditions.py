@@ -1,8 +1,8 @@
-"""Troubles that last: told once they have lasted long enough, and told again once they are over.
+"""Conditions that last: alerted once they have lasted long enough, and again once they are over.
 
-Each is a line of a table: how it is found in the way the service stands, how long it may last
-unsaid, and what is said when it has gone. Only who leads speaks of trading; the others would
-say the same.
+Each is a row of a table: how it is found in the state of the service, how long it may last before
+an alert, and what is said once it is over. Only the leader alerts of trading; the others would say
+the same.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class NodeCondition:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """How it stands, and whether this process has ever led, and has run since it leads."""
+    """The condition now, whether this process ever led, and whether it has run since it leads."""
 
     now: NodeCondition
     led: bool
@@ -76,7 +76,7 @@ class Trouble:
 
 @dataclass(slots=True)
 class _Case:
-    """A trouble as it goes: since when, whether it was told, since when it has not been seen."""
+    """A trouble in progress: since when, whether it was alerted, since when it is not seen."""
 
     since: datetime | None = None
     reported: bool = False
@@ -84,7 +84,7 @@ class _Case:
 
 
 class Troubles:
-    """Watches how the service stands."""
+    """Watches the condition of the service."""
 
     def __init__(self) -> None:
         self._led = False
@@ -92,7 +92,7 @@ class Troubles:
         self._cases = {trouble.kind: _Case() for trouble in TROUBLES}
 
     def after(self, condition: NodeCondition, at: datetime) -> list[Alert]:
-        """What has to be said now."""
+        """The alerts that are due now."""
         self._led = self._led or condition.leader
         self._ran = condition.leader and (self._ran or condition.running)
         seen = _Seen(condition, self._led, self._ran)

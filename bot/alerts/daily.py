@@ -13,7 +13,7 @@ DayInWords = Callable[[date], Awaitable[str]]
 
 
 class DailySummary:
-    """Knows which day has ended unsaid."""
+    """Knows which day has ended without a summary."""
 
     def __init__(self, day_in_words: DayInWords) -> None:
         self._day_in_words = day_in_words

@@ -35,7 +35,7 @@ class _Said:
 
 
 class Gate:
-    """Lets alerts through, keeps them waiting, or counts them as `suppressed`."""
+    """Passes alerts on, delays them, or counts them as `suppressed`."""
 
     def __init__(self) -> None:
         self.suppressed = 0

@@ -26,7 +26,7 @@ from bot.ports.view_faults import ViewFaults
 
 log = logging.getLogger("main")
 
-#: Seconds between two looks at how the service stands.
+#: Seconds between two checks of the service.
 LOOK: Final = 5.0
 
 
@@ -49,7 +49,7 @@ class AlertSources:
 
 
 class Alerts:
-    """Hears of everything, tells what matters. Without a target it hears and tells nothing."""
+    """Takes all events and sends what matters; without a target it does nothing."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Alerts:
         self._faults.taken()
 
     def notify(self, kind: AlertKind, severity: Severity, message: str) -> None:
-        """Tell this, now; never waits."""
+        """Send this now; never blocks."""
         self.emit(Alert(kind, severity, message, self._clock.now()))
 
     def emit(self, alert: Alert) -> None:
-        """Send this when its turn comes, if it is wanted and repeats no other; never waits."""
+        """Queue this, if its topic is wanted and it repeats no other; never blocks."""
         if not self._outboxes or not self._rules.wants(alert):
             return
         passed = self._gate.passed(alert)

@@ -44,7 +44,7 @@ class Notifier:
         self,
         transport: httpx.AsyncBaseTransport | None = None,  # noqa: ARG002  # it has its own
     ) -> AsyncIterator["Notifier"]:
-        """Itself: it connects anew each time."""
+        """Itself: it connects for each alert."""
         yield self
 
     async def attempt(self, alert: Alert) -> Attempt:
@@ -75,11 +75,10 @@ class _Overheard(logging.Handler):
         self._logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take note."""
         self._last = record.getMessage()
 
     def end(self) -> str:
-        """Listen no more; what was said last."""
+        """Stop listening; returns the last warning."""
         self._logger.removeHandler(self)
         return self._last
 

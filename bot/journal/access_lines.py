@@ -21,7 +21,7 @@ _POLLED: Final = frozenset(
         *("/trades", "/orders", "/equity", "/stats", "/decisions", "/logs/tail"),
     }
 )
-#: The read door with whatever was taken for a token, also where the slash is spelt out.
+#: The path of the read token with whatever was taken for one, also where the slash is spelt out.
 _TOKEN_PATH: Final = pattern(r"(/|%2[fF])(r|%72)(/|%2[fF])[^/?]*")
 _SHOWN_PATH: Final = 200
 
@@ -39,7 +39,7 @@ class Folds:
         self._folds: dict[Hashable, _Fold] = {}
 
     def is_said(self, kind: Hashable, at: float) -> bool:
-        """Whether this one is said; if not, it is counted."""
+        """Whether this one is logged; if not, it is counted."""
         fold = self._folds.get(kind)
         if fold is None:
             self._folds[kind] = _Fold(at)
@@ -98,7 +98,7 @@ class ServerLines:
 
 
 def fit(path: str) -> str:
-    """A path as a line may show it: without the token of the read door, and not too long.
+    """A path as a line may show it: without the read token, and not too long.
 
     >>> fit("/r/secret/state/full?x=1")
     '/r/***/state/full?x=1'

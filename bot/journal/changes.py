@@ -1,7 +1,7 @@
 """Which signals say something new: the others need no row of their own.
 
 A thousand markets that are scored every two seconds and hold would write half a megabyte a
-second, all of it the same. Leaves out what a row is (`journal_rows`).
+second, all of it the same. Leaves out what a row is (`csv_rows`).
 """
 
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ class SignalChanges:
         return True
 
     def forget(self) -> None:
-        """Nothing was said: a file begins, or rows were lost."""
+        """Forget all: a new file begins, or rows were lost."""
         self._last_rows.clear()
 
 

@@ -48,7 +48,7 @@ class AccountMark:
         self._file = file
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release it."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -2,7 +2,7 @@
 
 What is too old goes, what is left is compressed, and beyond a bound for all of it together the
 oldest parts go: those of trades and P&L only once there are no others. Leaves out how parts are
-called (`csv_parts`).
+named (`csv_rotation`).
 """
 
 import gzip
@@ -47,7 +47,7 @@ class TidyRules:
 
 
 class Tidier:
-    """Tidies in a thread of its own, one look at a time. `fault` is why it cannot."""
+    """Prunes and compresses in a thread of its own, one run at a time. `fault` is why it cannot."""
 
     def __init__(self, logs: Mapping[str, Path], rules: TidyRules) -> None:
         """`logs` are the growing files by name."""
@@ -60,7 +60,7 @@ class Tidier:
         self._stopping = threading.Event()
 
     def begin(self, day: date) -> None:
-        """Look after the parts as of this day; returns at once."""
+        """Prune and compress the parts as of this day; returns at once."""
         with self._lock:
             self._due = day
             if self._thread is None:
@@ -68,13 +68,13 @@ class Tidier:
                 self._thread.start()
 
     def wait(self) -> None:
-        """Until what was begun is done."""
+        """Wait until the running work is done."""
         thread = self._thread
         if thread is not None:
             thread.join()
 
     def end(self) -> None:
-        """Let what was begun end soon: what is not compressed yet will be another time."""
+        """Stop soon: what is not compressed yet is left for the next run."""
         self._stopping.set()
         self.wait()
 
@@ -119,7 +119,7 @@ class Tidier:
                     compress(part.path, self._stopping)
 
     def _bound(self) -> None:
-        """Let the oldest parts go until all logs together take no more than they may."""
+        """Delete the oldest parts until all logs together are within the bound."""
         room = self._rules.max_total - self._rules.reserve
         room -= sum(_size(path) for path in self._logs.values())
         found = [

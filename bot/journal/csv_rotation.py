@@ -2,8 +2,8 @@
 
 `trades_log.csv` is the part that grows. What was written before lies beside it, called by the day
 of its rows: `trades_log.2026-11-21.csv`, further parts of that day `.2.csv`, `.3.csv`; with `.gz`
-behind it once it is compressed. Leaves out when a part is full (`csv_file`) and when it is
-compressed (`csv_tidy`).
+behind it once it is compressed. Leaves out when a part is full (`csv_writer`) and when it is
+compressed (`csv_retention`).
 """
 
 import io

@@ -1,7 +1,7 @@
 """Events as rows of the CSV logs: which file, which cells.
 
 Prices in cents, money in dollars, sizes in contracts (short YES negative), times ISO 8601 UTC;
-a cell without a value is empty. Leaves out files (`csv_file`) and stdout (`journal_lines`).
+a cell without a value is empty. Leaves out files (`csv_writer`) and stdout (`stdout_lines`).
 """
 
 from collections.abc import Callable, Mapping

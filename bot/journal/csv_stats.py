@@ -1,4 +1,4 @@
-"""Figures of the CSV logs as they lie there. Leaves out how they come to be (`csv_file`)."""
+"""Sizes and line counts of the CSV logs. Leaves out how they are written (`csv_writer`)."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,7 +3,7 @@
 One header in each part, whole rows, RFC 4180, kept open. It survives what happens to log files:
 a restart at any instant, a torn last row, another header, deletion while it is open, another
 process that writes the same file, a disk that is full or refuses a new name for a while. Leaves
-out what the cells mean, but that a row begins with its moment, and where parts go (`csv_parts`).
+out what the cells mean, but that a row begins with its moment, and where parts go (`csv_rotation`).
 """
 
 import errno
@@ -102,7 +102,7 @@ class CsvFile:
         return dropped
 
     def close(self) -> None:
-        """Let go of the file; a later flush opens it again."""
+        """Close the file; a later flush opens it again."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,6 +1,6 @@
 """Events as fields of a line in JSON: what kind, which cycle, which order.
 
-Leaves out how a line looks (`log_format`) and what it says (`journal_lines`).
+Leaves out how a line looks (`formatters`) and what it says (`stdout_lines`).
 """
 
 import re

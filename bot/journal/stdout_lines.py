@@ -226,7 +226,7 @@ def _signal_level(event: SignalMade) -> int:
 
 
 def _ended_level(event: OrderEnded) -> int:
-    """An order that ended otherwise than wished is worth an operator's look."""
+    """An order that failed is an error for the operator."""
     return logging.ERROR if event.execution.status is OrderStatus.ERROR else logging.INFO
 
 

@@ -103,7 +103,7 @@ class Calls:
     async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a GET; repeated while the failure may pass by itself."""
         response = await _retrying.on(_may_pass)(self._success, path, params)
-        # Answers that come together are read one by one, with a breath for the loop between.
+        # Answers that come together are parsed one by one, with a yield to the event loop between.
         async with self._reading:
             await asyncio.sleep(0)
             return parsed(f"GET {path}", parse, response.content)
@@ -116,7 +116,7 @@ class Calls:
         return parsed(f"GET {path}", parse, response.content)
 
     async def get(self, path: str, params: Params = ()) -> httpx.Response:
-        """Whatever one GET is answered."""
+        """The answer of one GET, whatever it is."""
         await self._budget.take()
         return await self._answer("GET", path, params)
 

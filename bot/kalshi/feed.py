@@ -1,8 +1,8 @@
-"""Where order books and trades come from: told by the stream, or asked for over REST.
+"""Where order books and trades come from: streamed, or polled over REST.
 
 Both answer the same questions. The streamed feed asks REST for whatever the stream cannot prove,
-market by market, so that a stream that fails costs one interval at most and never a wrong book;
-and now and then it compares the two.
+market by market, so that a stream that fails costs one interval at most and never a wrong book; and
+now and then it compares the two.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ SHOWN: Final = 5
 
 
 class RestFeed(Protocol):
-    """What is asked for over REST. Everything may raise ExchangeError."""
+    """The reads over REST. All may raise ExchangeError."""
 
     async def books(self, tickers: Sequence[str]) -> BookAnswer:
         """The order books of these markets, now."""
@@ -70,10 +70,10 @@ class Connection(Protocol):
 
 
 class ReadListener(Protocol):
-    """Who hears which books cycles read."""
+    """Records which books cycles read."""
 
     def on_read(self, books: Books, streamed: frozenset[str]) -> None:
-        """A cycle reads these; those of the stream are as it told them."""
+        """Take the books that a cycle reads; which of them are streamed."""
         ...
 
 
@@ -94,7 +94,7 @@ class _Ages:
 
 
 class PolledFeed:
-    """Books and trades are asked for at each beat. `reason` is why they are not streamed."""
+    """Books and trades are polled each cycle. `reason` is why they are not streamed."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class PolledFeed:
         *,
         is_fault: bool = False,
     ) -> None:
-        """With `is_fault` somebody has to mend the reason, and is told."""
+        """With `is_fault` an operator has to fix the reason, and is notified."""
         self._rest = rest
         self._clock = clock
         self._ages = _Ages()
@@ -128,7 +128,7 @@ class PolledFeed:
         return replace(answer, notes=(Noted(self._clock.now(), NoteKind.FEED_CHANGED, message),))
 
     def status(self) -> FeedView:
-        """How the feed stands."""
+        """The status of the feed."""
         p50, p99 = self._ages.quantile(0.5), self._ages.quantile(0.99)
         return FeedView(
             source="poll",
@@ -139,7 +139,7 @@ class PolledFeed:
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Nothing runs beside."""
+        """Nothing to run."""
 
 
 class _Asked(NamedTuple):
@@ -153,7 +153,7 @@ class _Asked(NamedTuple):
 
 
 class StreamedFeed:
-    """Books and trades are told; what is not proved is asked for."""
+    """Books and trades are streamed; what is not proved is polled."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class StreamedFeed:
         return self._stream.books(tickers, self._now()).books
 
     def read(self, books: Books) -> None:
-        """Somebody decides on these proved books, between two cycles."""
+        """Hear that a decision is made on these proved books, between two cycles."""
         self._read(books, books.tickers)
         self._ages.note(books, self._now())
 
@@ -236,7 +236,7 @@ class StreamedFeed:
         return streamed[0], True, streamed[1]
 
     def status(self) -> FeedView:
-        """How the feed stands."""
+        """The status of the feed."""
         stream, counts = self._stream, self._stream.counts
         fault = stream.general_fault(self._now()) or self._unproved
         return FeedView(

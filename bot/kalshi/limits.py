@@ -42,7 +42,7 @@ class TokenBudget:
 
     @property
     def taken(self) -> int:
-        """Requests that were let pass so far."""
+        """Requests sent so far."""
         return self._taken
 
     @property

@@ -1,4 +1,4 @@
-"""Whether a pass over the listing can be true: what it counted, against the pass before.
+"""Whether a pass over the listing is plausible: its counts against those of the pass before.
 
 An exchange in trouble answers with a short listing as calmly as with a whole one. What shrinks
 absurdly within minutes is doubted, and believed only if it stays so.

@@ -90,7 +90,7 @@ class TradeSource(Protocol):
 
 
 class TradeStream(Protocol):
-    """Who is told of trades without asking."""
+    """A stream of trades."""
 
     def streamed_trades(
         self, since: datetime
@@ -135,7 +135,7 @@ class _Recent:
 
 
 class TradeFeed:
-    """Asks what traded since it was asked last."""
+    """Fetches what traded since the last call."""
 
     def __init__(self, source: TradeSource, follows: Follows, most: int = MOST) -> None:
         """`most` markets are asked about by themselves in one cycle."""

@@ -24,7 +24,7 @@ from bot.ports.exchange import Clock, ExchangeError, MarketData, Terms
 
 log = logging.getLogger("main")
 
-#: Seconds between two passes over the listing, after a failed one, and between looks for terms.
+#: Seconds between two passes over the listing, after a failed one, and between checks for terms.
 PAUSE = 300.0
 PAUSE_AFTER_FAULT = 30.0
 TERMS_PAUSE = 1.0
@@ -61,7 +61,7 @@ class UniverseStatus:
 
 
 class Universe:
-    """The watched markets, and what keeps them the right ones."""
+    """The watched markets, kept up to date."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Universe:
         return census
 
     def _believe(self, census: Census, known: Collection[str]) -> None:
-        """Go by this pass from now on. Raises ExchangeError if it cannot be true."""
+        """Use this pass from now on. Raises ExchangeError if it cannot be true."""
         implausibility = census.implausibility(self._census, self._open_among(known))
         # What stays so for long is no accident; only an exchange without a market never is true.
         if implausibility and (not census.open or self._rejected_scans < BELIEVED_AFTER):
@@ -264,7 +264,7 @@ class Universe:
         return best[: places + 2 + self._size // 20] if places > 0 else []
 
     def _note_places(self, filled: int) -> None:
-        """Say so, and hurry, while fewer than half the places are filled that could be."""
+        """Log it, and scan sooner, while fewer than half the places are filled that could be."""
         if 2 * filled >= min(self._size, self._census.open):
             self._short.clear()
             self._faults.pop("places", None)

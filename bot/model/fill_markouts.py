@@ -31,7 +31,7 @@ class FillMarkouts:
         self._known: tuple[FillGroup, ...] | None = None
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """These happened: their fills are followed from now on."""
+        """Take these events: their fills are followed from now on."""
         for event in events:
             match event:
                 case OrderEnded(execution=done):
@@ -43,7 +43,7 @@ class FillMarkouts:
         """Books are needed once all of a pass are there: see `measured`."""
 
     async def on_cycle_end(self, *_: object) -> None:
-        """Shown when somebody asks."""
+        """Nothing: markouts are read on request."""
 
     def measured(
         self, at: datetime, predictions: Sequence[Predictions], markets: Mapping[str, Market]
@@ -67,7 +67,7 @@ class FillMarkouts:
         return self._known
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with what was measured; nothing is followed."""
+        """Restore what was measured; no fill is followed."""
         self._open.clear()
         self._marked.clear()
         self._known = None

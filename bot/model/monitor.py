@@ -1,4 +1,4 @@
-"""How the model is doing: the track record of its predictions and the drift of what it sees.
+"""How the model is doing: the track record of its predictions and the drift of its features.
 
 One object beside the cycle: the cycle feeds it predictions, the API reads its metrics.
 """

@@ -1,7 +1,7 @@
 """Keeps every prediction until its horizon has passed, and what became of those of late.
 
-Grading and its figures are pure (`core.grading`, `core.performance`); this holds the values. Of
-before a restart, grades come back from their events, pending predictions from state records.
+Grading and its figures are pure (`core.model.outcomes`, `core.model.performance`); this holds the
+values. After a restart, grades come back from their events, pending predictions from state records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ class PredictionGrader:
         return self._waiting.state_records()
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Begin with the grades of this version on this exchange, and with what waits."""
+        """Restore the grades of this version on this exchange, and what is pending."""
         self._grades.clear()
         self._learn(checkpoint.events)
         self._waiting.restore(checkpoint)

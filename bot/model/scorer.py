@@ -61,7 +61,7 @@ class NoScorer:
         return self.predict(features, tickers).score
 
     def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:
-        """No opinion on any row."""
+        """No prediction for any row."""
         reasons = (f"no model: {self._fault}",) * len(tickers)
         return ModelOutput(np.full(len(features), np.nan), reasons)
 

@@ -1,1 +1,1 @@
-"""What the bot thinks of each market: features, whales, predictions."""
+"""What is measured and predicted of each market: features, whales, scores."""

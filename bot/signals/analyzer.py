@@ -41,7 +41,7 @@ _PLAIN: Final = {name: np.dtype((np.void, _ROW[name].itemsize)) for name in _ROW
 
 
 class Analyzer:
-    """Looks at books with the memory of earlier ones, and asks the model."""
+    """Measures books with the state of earlier ones, and scores them."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Analyzer:
     def predict(
         self, books: Books, seconds_to_close: Floats, traded: TradesBetween | None = None
     ) -> Predictions:
-        """What these books say; `seconds_to_close` has shape (N,), NaN where unknown.
+        """One prediction per book; `seconds_to_close` has shape (N,), NaN where unknown.
 
         `traded` is what traded since the book before of each market; None where it was not
         requested.
@@ -77,7 +77,7 @@ class Analyzer:
         return self.predicted(self.observe(books, seconds_to_close, traded))
 
     def follows(self, tickers: Sequence[str]) -> list[tuple[str, float]]:
-        """Those with a large order that is followed, and when their last book was seen."""
+        """Markets with a tracked large order, and when their last book was seen."""
         rows = self._memory.recall(tickers)["whales"]
         busy = np.flatnonzero(large_orders.is_busy(rows))
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
@@ -142,7 +142,7 @@ class Analyzer:
         )
 
     def predicted(self, seen: Observations) -> Predictions:
-        """What the model makes of the measurements."""
+        """The model's predictions from the measurements."""
         predicted = self._scorer.predict(seen.features, seen.books.tickers)
         reasons = _first_reasons(seen.gated, predicted.reasons)
         scores = np.where([reason is None for reason in reasons], predicted.score, np.nan)

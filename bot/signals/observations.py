@@ -1,4 +1,4 @@
-"""What was seen of books and what is thought of them, as values; and parts of it as one."""
+"""What was measured of books and predicted from it, as values; and chunks joined as one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -92,7 +92,7 @@ class Predictions:
         return self.seen.features
 
     def take(self, rows: Rows) -> "Predictions":
-        """What is thought of the books of these rows, which rise."""
+        """The predictions of these rows, which rise."""
         where = _dense(rows)
         return Predictions(
             seen=self.seen.take(rows),

@@ -1,6 +1,6 @@
 """Recorded order books: a tape as a value, and walking it in time or across markets.
 
-The columns of the file are described in `tape_format`; writing is in `recorder`.
+The columns of the file are described in `schema`; writing is in `writer`.
 """
 
 from collections import Counter

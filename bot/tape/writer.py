@@ -3,7 +3,7 @@
 Rows gather in memory and become numbered parts in a folder beside the tape, each whole as soon
 as it has its name; `close` joins them into one file. `tape.read` reads the parts of a recording
 that was cut off, and a recorder given the same path carries on from them. The columns are
-described in `tape_format`.
+described in `schema`.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Metrics for Prometheus: counters and durations as views of events, gauges read at a scrape.
 
 Each `Metrics` has a registry of its own, so two of them in one process know nothing of each
-other. What is counted is in `metric_counts`, what is read in `metric_gauges`.
+other. What is counted is in `counters`, what is read in `gauges`.
 """
 
 from collections import defaultdict

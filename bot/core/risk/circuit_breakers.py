@@ -1,9 +1,9 @@
-"""What stops entries for a while: losses, failures of the exchange, and how many came lately.
+"""What stops entries for a while: losses, failures of the exchange, too many orders at once.
 
-`Brakes` is a value; every change is the next one. It says why nothing may be entered now, the
-gravest reason first: what people or the process itself want (`Permit`), a drawdown, the loss of
+`CircuitBreakers` is a value; every change is the next one. It says why entries are stopped now, the
+gravest reason first: what operators or the process itself want (`Permit`), a drawdown, the loss of
 the day, a pause after failures. Exits are not its business. Leaves out what one order may cost
-(`risk`).
+(`checks`).
 """
 
 from collections.abc import Iterable

@@ -4,7 +4,7 @@ Every order needs a market that is open, a price on its grid and a fresh book. W
 enlarges a position also needs known fees and must keep within the limits, at its worst: all of it
 filled, at the limit price. What only reduces a position passes those, so exits stay possible.
 
-The checks themselves are in `risk_checks`.
+The checks themselves are in `checks`.
 """
 
 from dataclasses import InitVar, dataclass

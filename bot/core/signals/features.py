@@ -141,7 +141,7 @@ def measure(books: Books, rows: Rows, seconds_to_close: Floats) -> tuple[Floats,
 
 
 def completed(static: Floats, moved: Floats) -> Floats:
-    """All features, (N, len(FEATURES)), from what `standing` and `history` say of N books."""
+    """All features, (N, len(FEATURES)), from `book_features` and what moved of N books."""
     measured = np.column_stack([static, moved])
     volatility = np.maximum(measured[:, [_VOLATILITY_AT]], _CALMEST)
     return np.concatenate([measured, measured[:, _CALMED_AT] / volatility], axis=1)

@@ -39,7 +39,7 @@ _CALM, _TRENDING, _CHAOTIC = range(3)
 
 @dataclass(frozen=True, slots=True)
 class RegimeRules:
-    """Borders between moods, each with one to enter and one to leave.
+    """Thresholds between regimes, each with one to enter and one to leave.
 
     `chaos`: volatility now over its median of late (which counts as at least `least_volatility`,
     in logits per book). `trend`: efficiency ratio, |sum of changes| / sum of |changes|; a random

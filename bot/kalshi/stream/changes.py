@@ -1,4 +1,4 @@
-"""Which markets the stream told something new of, for whoever looks at them between two cycles.
+"""Which markets changed on the stream, for scans and decisions between two cycles.
 
 A set lookup and a comparison a change: what has changed is looked at later, all at once.
 """
@@ -34,12 +34,12 @@ class StreamChanges:
         return changed
 
     def take_scorable(self) -> set[str]:
-        """The same, for whoever scores them."""
+        """The same, for decisions between two cycles."""
         scorable, self._scorable = self._scorable, set()
         return scorable
 
     def take_urgent(self) -> set[str]:
-        """Those in which something happened that can matter, since the last call."""
+        """Those with a change that can matter, since the last call."""
         urgent, self._urgent = self._urgent, set()
         return urgent
 
@@ -57,7 +57,7 @@ class StreamChanges:
         self._urgent.add(ticker)
 
     def on_break(self, tickers: Sequence[str], reason: str, at: float) -> None:
-        """Nothing: a book that is not true is not looked at."""
+        """Nothing: an invalid book is not scanned."""
 
     def on_trade(self, trade: PublicTrade, at: float) -> None:  # noqa: ARG002
         """Contracts changed hands."""

@@ -1,4 +1,4 @@
-"""What a client says on the stream, and which of it waits for an answer. No I/O."""
+"""The commands a client sends on the stream, and which of them await an answer. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Command:
 
 
 class Commands:
-    """Numbers commands, keeps what waits to be sent and what waits to be answered."""
+    """Numbers commands; holds those to be sent and those to be answered."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -66,7 +66,7 @@ class Commands:
         return texts
 
     def answered(self, number: int | None) -> Command | None:
-        """The command that an answer belongs to, which waits no more."""
+        """The command that an answer belongs to; it is no longer awaited."""
         return self.waiting.pop(number, None) if number is not None else None
 
     def waits(self, name: str, channel: str = "") -> bool:

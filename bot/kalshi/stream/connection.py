@@ -28,7 +28,7 @@ log = logging.getLogger("main")
 PATH: Final = "/trade-api/ws/v2"
 #: Frames read from the wire that wait to be folded; beyond that the wire has to wait.
 READ_AHEAD: Final = 256
-#: Frames folded between two breaths of the event loop.
+#: Frames folded before yielding to the event loop.
 AT_ONCE: Final = 200
 #: Seconds between two looks at what is due.
 TICK: Final = 0.1

@@ -56,7 +56,7 @@ def create_exchange_app(
     """The application. `clock` is what signatures and rate limits are judged by.
 
     Without `keys` nobody can sign; without a `limiter` nobody is limited. Its stream and the
-    faults it can be given are those of `stream_socket` and `faults`.
+    faults it can be given are those of `stream.socket` and `faults`.
     """
     service = RestContext(
         exchange=exchange,

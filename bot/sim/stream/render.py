@@ -1,8 +1,8 @@
 """What the stream tells, as Kalshi writes it (AsyncAPI 2.0.0): the type and `msg` of each frame.
 
 A content is the text `"type":…,"msg":{…}`, made once for each event and put into as many frames
-as there are subscribers. Private contents are in `stream_private`, the lives of
-markets in `stream_lifecycle`.
+as there are subscribers. Private contents are in `private`, the life cycle of
+markets in `lifecycle`.
 """
 
 from datetime import UTC, datetime

@@ -56,7 +56,7 @@ async def opened(url: URL) -> AsyncIterator["ServerSession"]:
 
 
 class ServerSession:
-    """A `Session` with a server of PostgreSQL."""
+    """A `StoreSession` with a server of PostgreSQL."""
 
     def __init__(self, engine: AsyncEngine, where: str) -> None:
         self.where = where

@@ -66,7 +66,7 @@ async def opened(url: URL, *, may_begin: bool = True) -> AsyncIterator["FileSess
 
 
 class FileSession:
-    """A `Session` with a file of SQLite."""
+    """A `StoreSession` with a file of SQLite."""
 
     def __init__(
         self, engine: Engine, threads: ThreadPoolExecutor, presence: Presence, path: Path
