@@ -1,7 +1,7 @@
-"""The doors: who may read and who may act, decided before anything else sees a request.
+"""The access policy: who may read and who may act, decided before anything else sees a request.
 
 Whatever is not a GET, HEAD or OPTIONS acts. The decision goes by method and path alone, so a new
-route is behind its door without asking for it. Leaves out from which web pages one may act
+route is guarded without asking for it. Leaves out from which web pages one may act
 (`deps.refuse_foreign_pages`) or read (`cors`).
 """
 
@@ -41,7 +41,7 @@ _SHOWN_ADDRESS: Final = 45
 
 @dataclass(frozen=True, slots=True)
 class AccessRefusal:
-    """A closed door: the status of the answer, a word for programs and a sentence for people."""
+    """A refusal: the status of the answer, a word for programs and a sentence for people."""
 
     status: int
     code: str
@@ -53,7 +53,7 @@ class AccessPolicy:
     """Answers who may do what. Tokens are kept as digests, made once.
 
     A right token is always good. Addresses are shared: behind a proxy all visitors have that of
-    the proxy. If failures closed the door for an address, anybody could keep the owner from the
+    the proxy. If failures locked an address out, anybody could keep the owner from the
     kill switch. What withstands guessing is the length of the token; the limit keeps guesses
     from filling the log, and tells whoever asks wrongly by mistake to stop.
     """
@@ -113,7 +113,7 @@ class AccessPolicy:
         return lines
 
     def _by_path(self, method: str, target: Target, scope: Scope) -> AccessRefusal | None:
-        """The read door: for GET, and for the token that may only read."""
+        """Why a request with a token in its path is refused; None for a GET with the right one."""
         if self._reader is None:
             return _NO_TOKEN_PATH
         brought = sha256(target.token or b"").digest()

@@ -1,4 +1,4 @@
-"""Where a request leads inside this service: without the prefix it came under, and the read door.
+"""Where a request leads inside this service, without its prefix and the reading token before it.
 
 With `--root-path /bot` a proxy may strip the prefix or leave it; either way the access policy and
 the router see the same path. `/r/TOKEN/state/full` is `/state/full` for who cannot send a header.
