@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from bot.clock import SystemClock
 from bot.core.account.round_trips import RoundTrip
@@ -116,6 +117,47 @@ def test_hostile_titles_are_text(chromium, world):
         assert one.said == []
 
 
+#: Right to left from here on, and longer than any market's name.
+ENDLESS = "\u202egnol " + "x" * 3_000
+
+
+def test_a_title_without_end_keeps_to_its_cell(chromium, world):
+    named = (market("KXLONG", title=ENDLESS, reason=ENDLESS), market("KXNEXT", title="next"))
+    shown(world, status(error=ENDLESS), markets=named)
+
+    with served(world.app()) as address, tab(chromium, address, width=390) as one:
+        one.wait_for("KXNEXT", "[aria-label='Markets table']")
+
+        wide = "() => document.documentElement.scrollWidth - window.innerWidth"
+        assert one.page.evaluate(wide) <= 0
+        assert Axe().run(one.page).response["violations"] == []
+        assert one.said == []
+
+
+def test_a_market_less_account_says_so(chromium, world):
+    shown(world, status(), markets=(), whales=(), timeline=(), notices=())
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.wait_for("No market", ".tab")
+        assert one.said == []
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_of_the_browser_that_is_set_makes_nothing_old(chromium, world, hours):
+    world.clock = SystemClock()
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address, hurry=True) as one:
+        one.wait_for("RUNNING", ".condition .state")
+        for _ in range(2):
+            with one.page.expect_response("**/bot/status"):
+                one.page.clock.run_for(5_000)
+            one.page.clock.set_system_time(SystemClock().now() + timedelta(hours=hours))
+
+        one.page.locator("#age.fresh").wait_for()
+        one.wait_for("RUNNING", ".condition .state")
+
+
 def test_without_a_read_token_nothing_shows_and_the_right_one_opens(chromium, world):
     shown(world.with_facts(**TOKENS), status())
 
@@ -199,7 +241,13 @@ class Past(NoPast):
     async def trades(self, wanted):
         rows = [settled(f"KX{n}", at) for n, at in enumerate(self.minutes)]
         return Page(
-            [one for one in reversed(rows) if one.closed_at >= (wanted.since or one.closed_at)],
+            [
+                one
+                for one in reversed(rows)
+                if (wanted.since or one.closed_at)
+                <= one.closed_at
+                <= (wanted.until or one.closed_at)
+            ],
             None,
         )
 

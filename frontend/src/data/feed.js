@@ -1,9 +1,9 @@
 // Keeps what is known up to date. The state is pushed where that works and polled where it does not;
 // everything else is asked for one request at a time, whatever panel is due.
 
-import { content, Failure, read, tokens } from "./api.js";
+import { content, Failure, read, serverNow, tokens } from "./api.js";
 import { messages } from "./messages.js";
-import { pacer } from "./pacer.js";
+import { pacer, steady } from "./pacer.js";
 import { get, set } from "./store.js";
 
 const HIDDEN = 30_000;
@@ -63,7 +63,7 @@ export function start() {
 async function loop() {
   for (;;) {
     await pause(nextDelay());
-    if (get().wants || (get().feed.retryAt ?? 0) > Date.now()) continue;
+    if (get().wants || (get().feed.retryAt ?? 0) > steady()) continue;
     await step();
   }
 }
@@ -93,7 +93,7 @@ function unread() {
 function nextDelay() {
   const { feed, wants } = get();
   if (wants) return HIDDEN;
-  if (feed.retryAt) return Math.max(0, feed.retryAt - Date.now());
+  if (feed.retryAt) return Math.max(0, feed.retryAt - steady());
   return document.hidden ? HIDDEN : 0;
 }
 
@@ -115,7 +115,7 @@ let doubtful = false;
 
 function job() {
   if (!get().state || document.hidden || doubtful) return readState;
-  if (Date.now() - statusAt >= STATUS_EVERY) return readStatus;
+  if (steady() - statusAt >= STATUS_EVERY) return readStatus;
   const path = mostDue();
   if (get().feed.way === "push") return path && (() => readPanel(path));
   stateTurn = !stateTurn || path === null;
@@ -127,7 +127,7 @@ function mostDue() {
   let best = null;
   let most = 0;
   for (const [path, { every }] of wanted) {
-    const late = (Date.now() - (answers[path]?.askedAt ?? UNREAD)) / every;
+    const late = (steady() - (answers[path]?.askedAt ?? UNREAD)) / every;
     if (late >= 1 && late > most) [best, most] = [path, late];
   }
   return best;
@@ -162,7 +162,7 @@ async function follow(heard) {
     const answer = await read("events", {}, end.signal);
     for await (const message of messages(answer.body, SILENCE)) {
       heard();
-      const feed = { ...get().feed, way: "push", readAt: Date.now() };
+      const feed = { ...get().feed, way: "push", readAt: steady() };
       if (message.data) {
         const state = JSON.parse(message.data);
         set({ state, bot: newer(state.bot, get().bot), feed });
@@ -190,14 +190,14 @@ async function readState() {
 async function readStatus() {
   await reading(async () => {
     const bot = await content(await read("bot/status"));
-    statusAt = Date.now();
+    statusAt = steady();
     return { bot };
   });
 }
 
 // What a snapshot says of the bot is as old as the snapshot; /bot/status is of now.
 function newer(shown, live) {
-  return live && (live.last_update ?? "") >= (shown.last_update ?? "") && statusAt > Date.now() - STATUS_EVERY * 2
+  return live && (live.last_update ?? "") >= (shown.last_update ?? "") && statusAt > steady() - STATUS_EVERY * 2
     ? { ...shown, ...live }
     : shown;
 }
@@ -205,7 +205,7 @@ function newer(shown, live) {
 async function reading(request) {
   try {
     const changes = await request();
-    const feed = { ...get().feed, failure: null, failures: 0, readAt: Date.now(), retryAt: null };
+    const feed = { ...get().feed, failure: null, failures: 0, readAt: steady(), retryAt: null };
     set({ ...changes, feed });
   } catch (error) {
     failed(error);
@@ -220,17 +220,17 @@ function failed(error) {
   }
   const failures = get().feed.failures + 1;
   const seconds = Math.max(error.retryAfter, Math.min(2 ** (failures - 1), LONGEST_BACKOFF));
-  const feed = { ...get().feed, failure: error, failures, retryAt: Date.now() + seconds * 1000 };
+  const feed = { ...get().feed, failure: error, failures, retryAt: steady() + seconds * 1000 };
   set({ feed });
 }
 
 async function readPanel(path) {
   const before = get().answers[path];
   const put = (answer) => set({ answers: { ...get().answers, [path]: answer } });
-  const askedAt = Date.now();
+  const askedAt = steady();
   try {
     const data = await content(await read(path));
-    put({ data, failure: null, askedAt, at: Date.now() });
+    put({ data, failure: null, askedAt, at: serverNow() });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.status === 401) failed(error);

@@ -1,5 +1,7 @@
 // What state the bot is in, from what was read and when: pure.
 
+import { steady } from "./pacer.js";
+
 /** Data older than this many ms is dead: figures are greyed. */
 const DEAD_AFTER = 300_000;
 /** The least that counts as late, whatever the interval. */
@@ -46,7 +48,7 @@ function hangs(bot, now) {
 }
 
 function disconnected(feed) {
-  const wait = feed.retryAt ? Math.max(0, Math.ceil((feed.retryAt - Date.now()) / 1000)) : 0;
+  const wait = feed.retryAt ? Math.max(0, Math.ceil((feed.retryAt - steady()) / 1000)) : 0;
   const again = wait > 0 ? `in ${wait} s` : "now";
   return `the service cannot be read (${feed.failure.message}); asking again ${again}`;
 }

@@ -76,7 +76,7 @@ function Lamps({ bot, feed, state }) {
   const all = lamps(bot, feed);
   if (all.length === 0) return null;
   return (
-    <ul class="lamps" aria-label="Parts of the service">
+    <ul class="lamps" aria-label="Parts of the service" tabIndex={0}>
       {all.map(({ name, level, word, why }) => (
         <li key={name} class={level} title={why}>
           <Mark level={level} /> {name} <strong>{word}</strong>

@@ -1,5 +1,7 @@
 // Numbers and times as text. What is absent is a dash, never a 0.
 
+import { serverNow } from "../data/api.js";
+
 export const NONE = "–";
 const MINUS = "−";
 const absent = (value) => value === null || value === undefined || Number.isNaN(value);
@@ -38,7 +40,7 @@ export function span(ms) {
 
 const two = (n) => String(n).padStart(2, "0");
 /** 16:05:09, with the day before it if it is another. All times are UTC, as in the logs. */
-export function time(iso, now = Date.now()) {
+export function time(iso, now = serverNow()) {
   const at = new Date(iso ?? Number.NaN);
   if (Number.isNaN(at.getTime())) return NONE;
   const clock = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;

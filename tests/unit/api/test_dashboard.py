@@ -64,6 +64,22 @@ async def test_no_script_and_no_style_of_others_may_run(client, path):
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    "path", ["/dashboard", "/dashboard/dashboard.js", "/dashboard/dashboard.css"]
+)
+async def test_a_file_is_sent_compressed_to_whoever_takes_that(client, path):
+    plain = await client.get(path, headers={"accept-encoding": "identity"})
+    packed = await client.get(path, headers={"accept-encoding": "gzip"})
+
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    assert packed.headers["content-type"] == plain.headers["content-type"]
+    for answer in (plain, packed):
+        assert "accept-encoding" in answer.headers["vary"]
+        assert answer.headers["cache-control"]
+
+
 @pytest.mark.parametrize("path", ["/dashboard/build.json", "/dashboard/%2e%2e/app.py"])
 async def test_no_other_file_is_served(client, path):
     assert (await client.get(path)).status_code == 404
