@@ -5,24 +5,19 @@ with its age instead of vanishing or turning to zero.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import isnan, nan
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
-import numpy as np
 
 from bot.cluster.role import Role
-from bot.core.account.valuation import unrealised
-from bot.core.events import Event, OrderRefused, SignalMade
-from bot.core.market.market import Market
-from bot.core.market.money import measured, whole_cents
-from bot.core.signals.regime import REGIMES, RegimeName
+from bot.core.events import Event
+from bot.core.market.money import whole_cents
+from bot.core.signals.regime import RegimeName
 from bot.core.staleness import fresh_for
 from bot.dashboard.activity_feed import ActivityFeed
-from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
 from bot.dashboard.quotes import NewerQuotes, StreamedQuotes
 from bot.dashboard.snapshot import (
     UNKNOWN_REGIME,
@@ -35,12 +30,12 @@ from bot.dashboard.snapshot import (
     snapshot,
     status_of,
 )
+from bot.dashboard.watched_markets import EMPTY, MarketViews, PassResult
 from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import Journal, Scorer
 from bot.ports.loop_status import LoopStatus
 from bot.ports.views import (
     BotState,
-    Direction,
     FeedView,
     MarketView,
     NoticeView,
@@ -52,11 +47,9 @@ from bot.trading.trader import Trader
 
 #: Bodies from this size up are compressed in a worker thread: it takes milliseconds.
 PACK_APART: Final = 50_000
-_DIRECTIONS: Final[Mapping[int, Direction]] = {1: "BUY", -1: "SELL", 0: "HOLD"}
 #: Seconds between two looks for newer quotes; who waits for news is woken for them less often.
 REFRESH_EVERY: Final = 0.03
 WAKE_EVERY: Final = 1.0
-_EMPTY: Final = "its book is empty"
 
 
 def _unknown() -> None:
@@ -96,21 +89,14 @@ class Publisher:
         # Notices shown since that was made: they are not in it.
         self._noted: tuple[NoticeView, ...] = ()
         self._predictions: list[Predictions] = []
-        self._views: dict[str, MarketView] = {}
-        self._seen_at: dict[str, float] = {}
-        self._refusals: dict[str, str] = {}
+        self._markets = MarketViews(sources.trader)
         self._quotes, self._waiting_quotes = NewerQuotes(), False
         self._unproved: set[str] = set()
         self._woke_at = float("-inf")
 
     def on_events(self, events: Sequence[Event]) -> None:
         self._recent.on_events(events)
-        for event in events:
-            match event:
-                case OrderRefused():
-                    self._refusals[event.order.ticker] = event.reason
-                case SignalMade(reason=str(reason), ticker=ticker) if reason:
-                    self._refusals[ticker] = reason
+        self._markets.on_events(events)
 
     def on_predictions(self, predictions: Predictions) -> None:
         self._predictions.append(predictions)
@@ -130,7 +116,7 @@ class Publisher:
 
     def ages(self, at: datetime) -> list[float]:
         """Seconds since each book was seen that is shown."""
-        return [at.timestamp() - seen for seen in self._seen_at.values()]
+        return self._markets.ages(at)
 
     def show(self) -> None:
         """Show the state of the last pass, with the present role."""
@@ -164,7 +150,7 @@ class Publisher:
 
     async def refresh(self, stream: StreamedQuotes, at: datetime) -> None:
         """Show newer quotes at once; long polls are woken once a second at most."""
-        changed = [t for t in stream.take_changed() | self._unproved if t in self._views]
+        changed = [t for t in stream.take_changed() | self._unproved if t in self._markets]
         if not changed and not self._waiting_quotes:
             return
         books = stream.proved_books(changed)
@@ -201,8 +187,7 @@ class Publisher:
         The status stays this process's own; `apply_replica` takes that over as well.
         """
         seen = datetime.fromisoformat(state.bot.last_update or at.isoformat()).timestamp()
-        self._views = {view.ticker: view for view in state.markets}
-        self._seen_at = {view.ticker: seen - view.age_seconds for view in state.markets}
+        self._markets.restore(state.markets, seen)
         recent = self._recent
         whole = msgspec.structs.replace(
             state, whales=recent.whales, timeline=recent.timeline, notices=recent.notices
@@ -245,22 +230,8 @@ class Publisher:
     def _overlaid(self, at: datetime) -> tuple[MarketView, ...]:
         """The markets of the last pass with newer quotes, and old ones as old."""
         old = fresh_for(self._snapshot_holder.status.interval_seconds)
-        now, views = at.timestamp(), self._plain.state.markets
-        newest = self._quotes.over(views, self._seen_at)
-        return tuple([self._aged(view, now, old) for view in newest])
-
-    def _aged(self, view: MarketView, now: float, old: float) -> MarketView:
-        age = round(now - self._seen_at.get(view.ticker, now), 1)
-        if age <= old:
-            return view
-        return msgspec.structs.replace(
-            view,
-            stale=True,
-            age_seconds=age,
-            signal_direction="HOLD",
-            signal_score=0.5,
-            reason=view.reason if view.stale else "no new book: the loop hangs or was stopped",
-        )
+        newest = self._quotes.over(self._plain.state.markets, self._markets.seen_at)
+        return tuple([self._markets.aged(view, at, old) for view in newest])
 
     def _show_again(self) -> None:
         at = self._snapshot_holder.snapshot.at
@@ -287,125 +258,17 @@ class Publisher:
         predictions, self._predictions = self._predictions, []
         fresh: set[str] = set()
         for part in predictions:
-            fresh |= self._look_at(part, result.markets)
+            fresh |= self._markets.on_predictions(part, result.markets)
             await asyncio.sleep(0)
-        self._refusals.clear()
+        self._markets.clear_refusals()
         asked = {ticker for part in predictions for ticker in part.seen.books.tickers}
-        missing = dict.fromkeys(asked, _EMPTY) | dict(result.missing)
-        shown = self._shown(result.at, fresh, result.markets, missing)
+        missing = dict.fromkeys(asked, EMPTY) | dict(result.missing)
+        last = {view.ticker: view for view in self._plain.state.markets}
+        changes = PassResult(result.at, fresh, missing, last)
+        shown = self._markets.shown(changes, result.markets)
         status = self._status(result.at, shown, len(result.markets))
         made, self._noted = snapshot(self._state(result.regime, shown, status), result.at), ()
         self._made = status, await _packed(made)
-
-    def _look_at(self, predictions: Predictions, markets: Mapping[str, Market]) -> set[str]:
-        """The markets that have a new view now: a book without any order keeps the last one."""
-        books, rows = predictions.seen.books, _rows(predictions)
-        shows = np.isfinite(books.best_bid) | np.isfinite(books.best_ask)
-        fresh: set[str] = set()
-        for ticker, seen_at, is_shown, row in zip(
-            books.tickers, books.seen_at.tolist(), shows.tolist(), rows, strict=True
-        ):
-            if is_shown or ticker not in self._views:
-                self._views[ticker] = self._view(markets[ticker], row)
-                self._seen_at[ticker] = seen_at
-                fresh.add(ticker)
-        return fresh
-
-    def _view(self, market: Market, row: "_Row") -> MarketView:
-        size, notional, open_pnl = self._held(market.ticker)
-        return MarketView(
-            ticker=market.ticker,
-            title=market.title,
-            category=market.category,
-            yes_bid=row.bid,
-            yes_ask=row.ask,
-            spread=round(row.ask - row.bid, 6),
-            volume_24h=measured(market.volume_24h),
-            open_interest=measured(market.open_interest),
-            bid_ratio=row.bid_ratio,
-            imbalance_strength=row.imbalance_strength,
-            recent_whale_count=int(row.whale_count),
-            recent_whale_max_size=row.whale_max_size,
-            signal_direction=_DIRECTIONS[row.direction],
-            signal_score=0.5 if isnan(row.score) else row.score,
-            position_notional=notional,
-            pnl_unrealized=open_pnl,
-            position=size,
-            regime=REGIMES[row.regime].value,
-            status=market.status.value,
-            stale=False,
-            age_seconds=0.0,
-            reason=self._refusals.get(market.ticker, ""),
-        )
-
-    def _held(self, ticker: str) -> tuple[float, float, float]:
-        """Signed contracts, their worth at their mark and their open P&L in dollars."""
-        trader = self._from.trader
-        position = trader.portfolio.positions.get(ticker)
-        if position is None:
-            return 0.0, 0.0, 0.0
-        mark = trader.marks[ticker]
-        open_pnl = whole_cents(unrealised(position, mark))
-        return measured(position.size), whole_cents(mark.value), open_pnl
-
-    def _shown(
-        self,
-        at: datetime,
-        fresh: set[str],
-        markets: Mapping[str, Market],
-        missing: Mapping[str, str],
-    ) -> tuple[MarketView, ...]:
-        """The watched markets that were ever seen or are held, in the order of the watchlist.
-
-        `missing` is why there is nothing new of one that was asked about.
-        """
-        for gone in self._views.keys() - markets.keys():
-            del self._views[gone], self._seen_at[gone]
-        held = self._from.trader.portfolio.positions
-        for ticker in (held.keys() & markets.keys()) - self._views.keys():
-            # Nothing has been seen of it since it was opened, which was at a price.
-            self._views[ticker] = self._view(markets[ticker], _UNSEEN)
-            self._seen_at[ticker] = held[ticker].opened_at.timestamp()
-        last = {view.ticker: view for view in self._plain.state.markets}
-        known = {ticker: market for ticker, market in markets.items() if ticker in self._views}
-        return tuple(
-            [
-                self._views[ticker]
-                if ticker in fresh
-                else self._not_fresh(at, market, missing.get(ticker), last.get(ticker))
-                for ticker, market in known.items()
-            ]
-        )
-
-    def _not_fresh(
-        self, at: datetime, market: Market, missing: str | None, last: MarketView | None
-    ) -> MarketView:
-        """What is shown of a market of which nothing new came, or that was not asked about."""
-        if missing is None and last is not None:
-            return self._as_held(last)
-        return self._stale(at, market, missing or _EMPTY)
-
-    def _as_held(self, view: MarketView) -> MarketView:
-        """What was shown of a market, with what is held of it now."""
-        size, notional, open_pnl = self._held(view.ticker)
-        return msgspec.structs.replace(
-            view, position=size, position_notional=notional, pnl_unrealized=open_pnl
-        )
-
-    def _stale(self, at: datetime, market: Market, why: str) -> MarketView:
-        size, notional, open_pnl = self._held(market.ticker)
-        return msgspec.structs.replace(
-            self._views[market.ticker],
-            signal_direction="HOLD",
-            signal_score=0.5,
-            position=size,
-            position_notional=notional,
-            pnl_unrealized=open_pnl,
-            status=market.status.value,
-            stale=True,
-            age_seconds=round(at.timestamp() - self._seen_at[market.ticker], 3),
-            reason=f"no sound book: {why}",
-        )
 
     def _status(self, at: datetime, shown: Sequence[MarketView], watched: int) -> BotStatus:
         trader, status = self._from.trader, self._snapshot_holder.status
@@ -464,46 +327,3 @@ async def _packed(made: Snapshot) -> Snapshot:
 def _regime_seen(regime: RegimeView, markets: Sequence[MarketView]) -> RegimeView:
     """The regime, unless there is no fresh book to see it in."""
     return UNKNOWN_REGIME if all(view.stale for view in markets) else regime
-
-
-class _Row(NamedTuple):
-    """What one row of `Predictions` says, as plain numbers; prices in cents."""
-
-    bid: float
-    ask: float
-    bid_ratio: float
-    imbalance_strength: float
-    whale_count: float
-    whale_max_size: float
-    score: float
-    direction: int
-    regime: int
-
-
-_UNSEEN: Final = _Row(
-    bid=NO_BID,
-    ask=NO_ASK,
-    bid_ratio=0.5,
-    imbalance_strength=0.0,
-    whale_count=0,
-    whale_max_size=0.0,
-    score=nan,
-    direction=0,
-    regime=0,
-)
-
-
-def _rows(predictions: Predictions) -> list[_Row]:
-    books, measures = predictions.seen.books, predictions.seen.measures
-    columns = (
-        cents_or(books.best_bid, NO_BID),
-        cents_or(books.best_ask, NO_ASK),
-        measures.bid_ratio.tolist(),
-        measures.imbalance_strength.tolist(),
-        predictions.seen.recent.count.tolist(),
-        predictions.seen.recent.max_size.tolist(),
-        predictions.scores.tolist(),
-        predictions.directions.tolist(),
-        predictions.seen.regimes.tolist(),
-    )
-    return [_Row(*row) for row in zip(*columns, strict=True)]

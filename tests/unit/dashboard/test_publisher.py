@@ -510,7 +510,7 @@ async def test_a_market_that_is_not_open_keeps_its_last_quotes_marked_stale(stat
 async def test_a_closed_market_that_is_held_is_shown_though_no_book_of_it_was_ever_seen():
     shown = Shown()
     await shown.run(0.8)
-    shown.publisher._views.clear()
+    shown.publisher._markets._views.clear()
     shown.exchange.change("A", status=MarketStatus.CLOSED)
 
     await shown.run(0.8)

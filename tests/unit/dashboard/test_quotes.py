@@ -47,7 +47,7 @@ async def shown():
 @pytest.fixture
 def stream(shown):
     ticker = shown.market["ticker"]
-    seen = datetime.fromtimestamp(shown.publisher._seen_at[ticker], UTC)
+    seen = datetime.fromtimestamp(shown.publisher._markets.seen_at[ticker], UTC)
     return Stream(ticker, seen)
 
 
