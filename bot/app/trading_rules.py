@@ -24,7 +24,10 @@ def watch_over(model: Model, settings: Settings, capacity: int) -> Analyzer:
 
 def thresholds(settings: Settings, model: Model) -> Thresholds:
     """Which scores enter and exit: what the settings say, and for the rest the model's card."""
-    return settings.over(model.card.thresholds) if model.card else settings.thresholds
+    if model.card is None:
+        return settings.thresholds
+    is_live = settings.bot_mode == "live"
+    return settings.over(model.card.live_thresholds if is_live else model.card.thresholds)
 
 
 def trade_rules(settings: Settings, model: Model) -> TradeRules:

@@ -6,7 +6,7 @@ a pickle can run code and must not be opened unless it is the one its card descr
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
@@ -36,7 +36,8 @@ class Card:
     it was trained at, `thresholds` the scores that trade, `drift` how its features were spread,
     `features` the columns it expects, `ranges` those outside which it knows nothing. `whole` is the
     card as written, for people; `flat_sha256` is that of the arrays beside the model, if there are
-    any.
+    any. `general_is_proven` where kinds left out of training showed that scores of kinds never seen
+    are calibrated.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Card:
     drift: Mapping[str, Spread]
     whole: Mapping[str, Any] = field(repr=False)
     flat_sha256: str | None = None
+    general_is_proven: bool = False
 
     @classmethod
     def of(cls, whole: Mapping[str, Any]) -> Self:
@@ -72,7 +74,16 @@ class Card:
             thresholds=_thresholds(whole["entry"]),
             whole=whole,
             flat_sha256=_word(whole, "flat_sha256") if "flat_sha256" in whole else None,
+            # What a card does not say is not proven.
+            general_is_proven=whole.get("calibration", {}).get("general_is_proven") is True,
         )
+
+    @property
+    def live_thresholds(self) -> Thresholds:
+        """The thresholds where money is at stake: kinds never seen are entered once proven."""
+        if self.general_is_proven:
+            return self.thresholds
+        return replace(self.thresholds, enter_above=1.0, enter_below=0.0)
 
 
 def read_card(path: Path) -> Card:

@@ -138,9 +138,12 @@ def joined(parts: Sequence[Samples]) -> Samples:
     return Samples(**columns, markets=markets, dropped=dict(dropped))
 
 
-def samples(runs: Runs, label: Label) -> Samples:
-    """Every moment of a tape whose features and future are both known."""
-    features = observations(runs)
+def samples(runs: Runs, label: Label, features: Floats | None = None) -> Samples:
+    """Every moment of a tape whose features and future are both known.
+
+    `features` are its observations, if they were made already.
+    """
+    features = observations(runs) if features is None else features
     later, reasons = _futures(runs, label.horizon)
     mid = runs.books.mid
     reasons["mid outside 10-90 c or one-sided"] = ~((mid >= LOWEST_MID) & (mid <= HIGHEST_MID))

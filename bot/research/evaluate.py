@@ -40,6 +40,8 @@ from bot.tape.reader import TapeError, read
 Lines = Mapping[str, Mapping[str, Mapping[str, float]]]
 #: The kind whose lines serve all that have none of their own.
 ANY: Final = "any"
+#: Why a moment is left out that could be judged.
+TRAINED_ON: Final = "of a market it was trained on"
 #: The feature `thickness` of a touch of two contracts, just about.
 THIN: Final = log2(3) + 1e-9
 
@@ -86,7 +88,8 @@ def evaluated(
     if cadence is not None:
         runs = [one.thinned(cadence) for one in runs]
     trained = frozenset() if with_trained else frozenset(whole["training"]["market_names"])
-    every = _unseen(joined([samples(one, label) for one in runs]), trained)
+    tables = [observations(one) for one in runs]
+    every = _unseen(_joined(runs, tables, label), trained)
     score = scorer.score(every.features, every.tickers)
     rows = np.flatnonzero(np.isfinite(score))
     found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
@@ -97,7 +100,7 @@ def evaluated(
         "version": scorer.version,
         "horizon_seconds": label.horizon,
         "kinds": {kind: _answered_by(scorer, kind) for kind in every.families},
-        "coverage": coverage(scorer, runs, trained),
+        "coverage": coverage(scorer, runs, tables, trained),
         "rows_with_a_future": len(every),
         "rows_with_an_opinion": len(rows),
         "rows_left_out": every.dropped,
@@ -106,6 +109,22 @@ def evaluated(
         "importance": _importance(scorer, every.take(rows).moved(label.size)),
         "drift": drifts(whole["drift"], every.features),
     }
+
+
+def _joined(runs: Sequence[Runs], tables: Sequence[Floats], label: Label) -> Samples:
+    both = zip(runs, tables, strict=True)
+    return joined([samples(one, label, table) for one, table in both])
+
+
+def _why_no_row(dropped: Mapping[str, int]) -> str:
+    """Why no row of the tapes can be judged, and what to do about it."""
+    if dropped.get(TRAINED_ON):
+        return "the model was trained on all markets there; --with-trained judges it on them too"
+    said = ", ".join(f"{rows:,} × {reason}" for reason, rows in dropped.items() if rows)
+    return (
+        f"no row can be judged ({said or 'no rows'}); give a longer tape, or a model whose horizon "
+        "is no shorter than the time between its books"
+    )
 
 
 def _importance(scorer: ModelScorer, moved: Samples) -> dict[str, float]:
@@ -118,21 +137,30 @@ def _importance(scorer: ModelScorer, moved: Samples) -> dict[str, float]:
 
 
 def _answered_by(scorer: ModelScorer, kind: str) -> dict[str, Any]:
-    """Whether a kind of market has an estimator of its own, and how far log odds are shrunk."""
+    """Whether a kind has an estimator of its own, how far log odds are shrunk, who trades it."""
     own = scorer.models.kinds.get(kind)
-    return {"trained_on": own is not None, "slope": (own or scorer.models.general).slope}
+    is_traded_live = own is not None or scorer.card.general_is_proven
+    return {
+        "trained_on": own is not None,
+        "slope": (own or scorer.models.general).slope,
+        "traded_live": is_traded_live,
+    }
 
 
 def coverage(
-    scorer: ModelScorer, runs: Sequence[Runs], trained: AbstractSet[str]
+    scorer: ModelScorer,
+    runs: Sequence[Runs],
+    tables: Sequence[Floats],
+    trained: AbstractSet[str],
 ) -> dict[str, dict[str, Any]]:
     """By kind of market: two-sided books between 10 and 90 c, and which share got an opinion.
 
-    Books of markets the model was trained on count only if `trained` does not name them.
+    `tables` are the observations of the runs. Books of markets the model was trained on count only
+    if `trained` does not name them.
     """
     found: dict[str, Counter[str]] = {}
-    for one in runs:
-        mid, features = one.books.mid, observations(one)
+    for one, features in zip(runs, tables, strict=True):
+        mid = one.books.mid
         is_new = np.array([market not in trained for market in one.markets])[one.market]
         rows = np.flatnonzero((mid >= LOWEST_MID) & (mid <= HIGHEST_MID) & is_new)
         tickers = [one.markets[number] for number in one.market[rows].tolist()]
@@ -166,12 +194,16 @@ def parts(score: Floats, lines: Lines, every: Samples, size: float) -> dict[str,
 
 
 def _unseen(every: Samples, trained: AbstractSet[str]) -> Samples:
-    """The moments of markets that were not trained on; the others are counted as dropped."""
+    """The moments of markets that were not trained on; the others are counted as dropped.
+
+    Raises TapeError if none is left.
+    """
     is_seen = np.array([market in trained for market in every.markets], dtype=bool)[every.market]
-    if not trained:
-        return every
-    dropped = {**every.dropped, "of a market it was trained on": int(is_seen.sum())}
-    return replace(every.take(np.flatnonzero(~is_seen)), dropped=dropped)
+    dropped = {**every.dropped, TRAINED_ON: int(is_seen.sum())} if trained else every.dropped
+    found = replace(every.take(np.flatnonzero(~is_seen)), dropped=dropped)
+    if not len(found):
+        raise TapeError(_why_no_row(dropped))
+    return found
 
 
 def tested(score: Floats, lines: Lines, samples: Samples, size: float) -> dict[str, Any]:

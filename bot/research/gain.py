@@ -16,7 +16,7 @@ from bot.core.market.fees import FeeKind, FeeSchedule, OrderFees
 from bot.core.market.money import exact, measured
 from bot.core.market.orderbook import Floats
 from bot.research.dataset import Samples
-from bot.research.metrics import interval, redraws
+from bot.research.metrics import Redraws, interval
 
 LOT: Final = Decimal(100)
 SHARES: Final = (0.01, 0.05, 0.10, 0.20)
@@ -24,10 +24,14 @@ _SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
 
 
 def gains(score: Floats, samples: Samples, seed: int) -> dict[str, dict[str, Any]]:
-    """By share of rows (most decided first): counts and mean cents a contract, with intervals."""
-    order = np.argsort(-np.abs(score - 0.5), kind="stable")
+    """By share of rows (most decided first): counts and mean cents a contract, with intervals.
+
+    An even score has no side and is no signal.
+    """
+    sided = np.flatnonzero(score != 0.5)
+    order = sided[np.argsort(-np.abs(score[sided] - 0.5), kind="stable")]
     result: dict[str, dict[str, Any]] = {}
-    if not len(samples):
+    if not len(order):
         return result
     for share in SHARES:
         rows = order[: max(1, int(share * len(order)))]
@@ -66,7 +70,7 @@ def outcomes(score: Floats, samples: Samples) -> dict[str, Floats]:
 
 
 def _gain(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
-    draws = redraws(samples.unit, seed)
+    drawn = Redraws.of(samples.unit, seed)
     result: dict[str, Any] = {
         "rows": len(samples),
         "markets": len(np.unique(samples.market)),
@@ -74,11 +78,12 @@ def _gain(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     }
     for name, cents in outcomes(score, samples).items():
         known = np.isfinite(cents)
-        weight, value = draws[:, known], cents[known]
+        value = cents[known]
         if not len(value):
             result[name] = None
             continue
         with np.errstate(invalid="ignore"):
-            low, high = interval((weight @ value) / weight.sum(axis=1))
+            means = drawn.sums(np.where(known, cents, 0.0)) / drawn.sums(known.astype(np.float64))
+        low, high = interval(means)
         result[name] = {"cents": float(value.mean()), "interval": [low, high], "rows": len(value)}
     return result

@@ -6,20 +6,29 @@ import numpy as np
 
 from bot.core.market.orderbook import Floats
 from bot.research.dataset import Samples
-from bot.research.metrics import METRICS, calibration_error, confidence_error, interval, redraws
+from bot.research.metrics import (
+    METRICS,
+    Redraws,
+    calibration_error,
+    calibration_noise,
+    confidence_error,
+    interval,
+)
 
 #: What makes a difference in a metric an improvement.
 _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
 
 
 def measures(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
-    """Rows, markets, every metric with its 95 % interval, and how far off the scores were."""
+    """Rows, markets, every metric with its 95 % interval, and how far off the scores were.
+
+    Beside that stands how far off a calibrated model would have seemed on as few events.
+    """
     if not len(samples):
         return {"rows": 0, "markets": 0, "events": 0} | dict.fromkeys(
             (*METRICS, "calibration_error")
         )
-    up = samples.change > 0
-    draws = redraws(samples.unit, seed)
+    up, drawn = samples.change > 0, Redraws.of(samples.unit, seed)
     result: dict[str, Any] = {
         "rows": len(samples),
         "markets": len(np.unique(samples.market)),
@@ -29,11 +38,9 @@ def measures(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     for name, metric in METRICS.items():
         result[name] = metric(score, up, None)
     result["calibration_error"] = calibration_error(score, up)
+    result["calibration_noise"] = calibration_noise(score, up, samples.unit, seed)
     result["confidence_error"] = confidence_error(score, up)
-    result["intervals"] = {
-        name: list(interval(np.array([metric(score, up, draw) for draw in draws])))
-        for name, metric in METRICS.items()
-    }
+    result["intervals"] = {name: list(interval(drawn.metric(name, score, up))) for name in METRICS}
     return result
 
 
@@ -45,13 +52,12 @@ def compared(score: Floats, other: Floats, samples: Samples, seed: int) -> dict[
     result: dict[str, Any] = {}
     if not len(samples):
         return result
-    up = samples.change > 0
-    draws = redraws(samples.unit, seed)
+    up, drawn = samples.change > 0, Redraws.of(samples.unit, seed)
     for name, sign in _BETTER.items():
         metric = METRICS[name]
-        redrawn = [metric(score, up, draw) - metric(other, up, draw) for draw in draws]
+        redrawn = drawn.metric(name, score, up) - drawn.metric(name, other, up)
         result[name] = {
             "gain": sign * (metric(score, up, None) - metric(other, up, None)),
-            "interval": list(interval(sign * np.array(redrawn))),
+            "interval": list(interval(sign * redrawn)),
         }
     return result

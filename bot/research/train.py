@@ -6,7 +6,7 @@ chosen on the days before alone, by walking forward; the last day only says how 
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,11 +30,13 @@ from bot.research.fit import (
     learned,
     weights,
 )
+from bot.research.gain import gains
 from bot.research.metrics import reliability
 from bot.research.plots import draw_card, drawn
 from bot.research.report import compared, measures
 from bot.research.runs import in_runs
 from bot.research.walk import (
+    MOST_OFF,
     Slopes,
     Trial,
     calibrated_scores,
@@ -109,10 +111,12 @@ def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any], Samples]:
     trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
     best, choice = chosen(trials, before)
     others = left_out(best.recipe, before, plan.label)
+    unseen = never_seen(others, before, plan.label) if others else {}
     slopes = calibration(best, others, before)
     model = shipped(best.recipe, slopes, before, plan.label)
     score = calibrated_scores(best, slopes, before)
     content = card.content(plan, model, before)
+    content["calibration"] |= proof(off_by(unseen))
     content["expected_move"] = {
         "what": "cents = factor × (2 × score − 1) × vol60 × √horizon",
         "factor": expected_factor(score, before, plan.label.horizon),
@@ -120,7 +124,7 @@ def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any], Samples]:
     content["entry"] = entries(score, others, slopes, before)
     content["drift"] = card.spread_of(model, before)
     content["chosen"] = choice | {"walked": [_by_kind(found, before) for found in trials]}
-    content["never_seen"] = never_seen(others, before, plan.label) if others else {}
+    content["never_seen"] = unseen
     content["baselines"] = lines(before, plan.label)
     scored = model.score(after.features, after.tickers)
     content["test"] = tested(scored, content["baselines"], after, plan.label.size)
@@ -192,8 +196,29 @@ def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]
     }
 
 
+def off_by(unseen: Mapping[str, Any]) -> float:
+    """How far said and happened are apart on kinds left out, on average; NaN if none was."""
+    found = [one["calibration_error"] for one in unseen.values()]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def proof(off: float) -> dict[str, Any]:
+    """Whether scores of kinds never seen are calibrated enough to be traded live, and why."""
+    is_proven = bool(off <= MOST_OFF)
+    verdict = "no more" if is_proven else "more"
+    why = (
+        "one kind alone says nothing of others"
+        if np.isnan(off)
+        else f"off by {off:.3f} on average on kinds left out, {verdict} than {MOST_OFF}"
+    )
+    return {"general_is_proven": is_proven, "general_because": why}
+
+
 def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
-    """How a fit on all other kinds does on each, with the slope that held on yet others."""
+    """How a fit on all other kinds does on each, with the slope that was right on yet others.
+
+    Beside that, what an even score does there: what it would gain, and what it would cost.
+    """
     plain = left_out(CANDIDATES[0], before, label)
     rows, found = others.scorable, {}
     for number, name in enumerate(before.families):
@@ -207,9 +232,19 @@ def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
             "slope": slope,
             **measures(score, part, SEED),
             "over_touch_imbalance": compared(score, plain.score[rows[own]], part, SEED)["log_loss"],
+            "over_even": compared(score, even := np.full(len(part), 0.5), part, SEED)["log_loss"],
+            "even": measures(even, part, SEED),
+            "taken": _taken(calibrated(others.score, slope), before, number),
             "reliability": reliability(score, part.change > 0),
         }
     return found
+
+
+def _taken(score: Floats, before: Samples, kind: int) -> dict[str, Any]:
+    """What the strongest tenth of scores left on a kind, taken and taken back, in cents."""
+    rows = np.flatnonzero(before.family == kind)
+    found: dict[str, Any] = gains(score[rows], before.take(rows), SEED)["top 10%"]
+    return found["taker_round_trip"]  # type: ignore[no-any-return]
 
 
 def _samples_of(path: Path, plan: TrainingPlan) -> Samples:

@@ -39,6 +39,12 @@ Rows = NDArray[np.intp]
 #: 2000 and 2100: a time outside was written in another unit than milliseconds.
 _EARLIEST_MS: Final = 946_684_800_000
 _LATEST_MS: Final = 4_102_444_800_000
+_NO_TIME: Final = "the row has no time in milliseconds"
+#: What to do where no row is sound.
+_REMEDIES: Final = {
+    _NO_TIME: "write ts_ms in milliseconds since 1970 (UTC), not in seconds or microseconds",
+    "a price is not inside (0, 1)": "write prices in dollars, 0.42 for 42 cents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
     books, broken = columns(labels, seen_at, _picked(yes, rows), _picked(no, rows))
     skipped.update(broken.values())
     if not len(books):
-        raise TapeError(f"{path}: no sound order book in it; rows left out: {dict(skipped)}")
+        raise TapeError(_no_books(path, skipped))
     rows = np.array([int(label) for label in books.tickers], dtype=np.intp)
     books = replace(books, tickers=_tickers(table, rows))
     segment = _codes(table, "segment")[rows]
@@ -92,6 +98,15 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
         skipped=dict(skipped),
         trades=TapeTrades.counted(books.tickers, books.seen_at, segment, bars),
     )
+
+
+def _no_books(path: Path, skipped: Mapping[str, int]) -> str:
+    if not skipped:
+        return f"{path}: no sound order book in it: it has no rows"
+    reasons = ", ".join(f"{rows:,} × {reason}" for reason, rows in skipped.items())
+    remedies = "; ".join(_REMEDIES[reason] for reason in skipped if reason in _REMEDIES)
+    why = f"{path}: no sound order book in it; rows left out: {reasons}"
+    return f"{why}; {remedies}" if remedies else why
 
 
 def taken(tape: Tape, rows: Sequence[int]) -> Tape:
@@ -209,7 +224,7 @@ def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter
     """The rows that say which market, when, and whole levels, by time; and what others lack."""
     ts_ms = _numbers(table, "ts_ms")
     faults = {
-        "the row has no time in milliseconds": ~((ts_ms >= _EARLIEST_MS) & (ts_ms < _LATEST_MS)),
+        _NO_TIME: ~((ts_ms >= _EARLIEST_MS) & (ts_ms < _LATEST_MS)),
         "the row has no ticker": pc.equal(pc.fill_null(table["ticker"], ""), "").to_numpy(),
         "a level has a price or a size alone": np.logical_or(*map(_has_half_levels, ladders)),
     }
@@ -226,7 +241,7 @@ def _of_stream(path: Path) -> Tape:
     """The books that cycles read of a recorded stream, by time."""
     found = stream_reader.folded(path)
     if not found.books:
-        raise TapeError(f"{path}: no sound order book in it; rows left out: {dict(found.skipped)}")
+        raise TapeError(_no_books(path, found.skipped))
     books = stream_reader.together(found.books)
     rows = np.argsort(books.seen_at, kind="stable")
     closes, volume = np.array(found.seconds_to_close), np.array(found.volume)

@@ -68,7 +68,10 @@ def _read_columns(file: Path, sizes_required: bool) -> pa.Table:
             wanted = _wanted(file, parquet.schema_arrow.names, sizes_required)
             return parquet.read(columns=wanted)
     except (OSError, pa.ArrowException) as error:
-        raise TapeError(f"{file}: not a parquet file that can be read: {error}") from error
+        raise TapeError(
+            f"{file}: not a parquet file that can be read ({error}); unpack what is compressed, "
+            "and write CSV as Parquet: pandas.read_csv(FILE).to_parquet(TAPE)"
+        ) from error
 
 
 def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]:

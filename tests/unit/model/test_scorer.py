@@ -448,6 +448,19 @@ def test_the_entries_of_a_card_are_those_of_its_kinds_of_markets() -> None:
     assert thresholds.exit_low == thresholds.exit_high == 0.5
 
 
+@pytest.mark.parametrize("said", [{}, {"general_is_proven": False}])
+def test_live_entries_of_kinds_never_seen_have_to_be_proven(said: dict[str, bool]) -> None:
+    unproven = Card.of(card(b"", calibration=said))
+    proven = Card.of(card(b"", calibration={"general_is_proven": True}))
+
+    never, own = (unproven.live_thresholds.of(one) for one in ("KXRAINNYC-1", "KXBTC15M-1"))
+
+    assert (never.enter_above, never.enter_below) == (1.0, 0.0)
+    assert (never.exit_low, never.exit_high) == (0.5, 0.5), "what is held can be left"
+    assert (own.enter_above, own.enter_below) == (0.8, 0.2)
+    assert proven.live_thresholds == proven.thresholds == unproven.thresholds
+
+
 def test_the_shipped_model_loads_and_has_an_opinion() -> None:
     scorer = load(MODELS / "gbm_label_up.pkl")
     assert isinstance(scorer, ModelScorer), scorer.fault

@@ -6,9 +6,12 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from bot.research.metrics import (
+    METRICS,
+    Redraws,
     auc,
     brier,
     calibration_error,
+    calibration_noise,
     confidence_error,
     interval,
     log_loss,
@@ -52,6 +55,44 @@ def test_a_weight_counts_like_so_many_rows() -> None:
 def test_where_nothing_fell_there_is_no_auc() -> None:
     assert np.isnan(auc(np.array([0.4, 0.6]), np.array([True, True])))
     assert np.isnan(log_loss(np.empty(0), np.empty(0, dtype=bool)))
+
+
+def test_equal_scores_are_never_parted() -> None:
+    up = np.arange(1000) < 500
+
+    assert reliability(np.full(1000, 0.5), up) == [{"rows": 1000, "score": 0.5, "up": 0.5}]
+    assert calibration_error(np.full(1000, 0.5), up) == 0
+    two = reliability(np.repeat([0.4, 0.6], [300, 700]), up)
+    assert [part["rows"] for part in two] == [300, 700]
+
+
+def test_the_noise_is_what_a_calibrated_score_is_off_by_on_as_few_events() -> None:
+    rng = np.random.default_rng(5)
+    unit = np.repeat(np.arange(40), 50)
+    read, off = [], []
+    for _ in range(60):
+        score = rng.uniform(0.2, 0.8, len(unit))
+        # Half of the rows of an event share its luck.
+        luck = np.where(rng.random(len(unit)) < 0.5, rng.random(40)[unit], rng.random(len(unit)))
+        up = luck < score
+        read.append(calibration_noise(score, up, unit, 1)["mean"])
+        off.append(calibration_error(score, up))
+
+    assert np.mean(read) == pytest.approx(np.mean(off), rel=0.2)
+    shifted = np.clip(score + 0.15, 0, 1)
+    assert calibration_error(shifted, up) > calibration_noise(shifted, up, unit, 1)["most"]
+
+
+def test_more_events_leave_less_noise() -> None:
+    rng = np.random.default_rng(6)
+    score = rng.uniform(0.2, 0.8, 4000)
+    up = rng.random(4000) < score
+
+    many = calibration_noise(score, up, np.arange(4000), 1)
+
+    assert many["mean"] < many["most"]
+    alone = calibration_noise(score[:400], up[:400], np.arange(400), 1)
+    assert alone["mean"] > many["mean"]
 
 
 def test_reliability_bins_hold_every_row_once() -> None:
@@ -103,6 +144,17 @@ def test_redraws_take_whole_markets() -> None:
     assert (weights[:, :3] == weights[:, :1]).all()
     assert (weights[:, 0] + weights[:, 3] == 2).all()
     np.testing.assert_array_equal(weights, redraws(market, seed=1, draws=50))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_of_redraws_is_that_of_each_of_them(name: str) -> None:
+    rng = np.random.default_rng(4)
+    score, up, unit = rng.random(60).round(1), rng.random(60) < 0.5, rng.integers(0, 12, 60)
+
+    found = Redraws.of(unit, seed=1, draws=20).metric(name, score, up)
+
+    each = [METRICS[name](score, up, weight) for weight in redraws(unit, seed=1, draws=20)]
+    np.testing.assert_allclose(found, each)
 
 
 def test_an_interval_leaves_out_the_tails() -> None:

@@ -19,6 +19,7 @@ from bot.core.market.orderbook import Floats
 from bot.core.signals.expected_value import expected_move
 from bot.core.signals.features import FEATURE_NAMES, PARITY
 from bot.model.by_kind import calibrated
+from bot.model.card import read_card
 from bot.model.scorer import ModelScorer, load
 from bot.research import card, evaluate, fit, train
 from bot.research.dataset import Label, Samples, joined, samples
@@ -118,6 +119,8 @@ def test_the_card_says_what_the_model_is(models: Path) -> None:
     for one in (found["entry"]["general"], found["entry"]["kinds"]["MADE"]):
         assert 0 <= one["below"] < 0.5 < one["above"] <= 1
     assert found["calibration"]["general"] <= 0.5, "one kind says nothing of others"
+    assert found["calibration"]["general_is_proven"] is False
+    assert found["calibration"]["general_because"] == "one kind alone says nothing of others"
     assert 0 < found["expected_move"]["factor"] < 10
     assert set(found["drift"]) == {*found["ranges"], *found["uses"], "score"}
     low, high = found["test"]["metrics"]["intervals"]["auc"]
@@ -156,7 +159,7 @@ def test_evaluation_repeats_the_test_of_the_card(
     assert code == 0
     assert json.loads(capsys.readouterr().out) == found
     assert found["metrics"].keys() >= {"rows", "markets", "auc", "log_loss", "brier"}
-    assert found["kinds"] == {"MADE": {"trained_on": True, "slope": ANY}}
+    assert found["kinds"] == {"MADE": {"trained_on": True, "slope": ANY, "traded_live": True}}
     books = found["coverage"]["MADE"]
     assert books["books"] == 4 * 80
     assert sum(share for name, share in books.items() if name != "books") == pytest.approx(1.0)
@@ -194,9 +197,59 @@ def test_a_tape_of_markets_never_trained_on_is_answered_by_the_general_estimator
 
     found = json.loads(answer.read_bytes())
     general = written(models)["calibration"]["general"]
-    assert found["kinds"] == {"OTHER": {"trained_on": False, "slope": general}}
+    unproven = {"trained_on": False, "slope": general, "traded_live": False}
+    assert found["kinds"] == {"OTHER": unproven}
     assert found["coverage"]["OTHER"]["books"] == 12 * 40
     assert found["metrics"]["markets"] == 12
+    noise = found["metrics"]["calibration_noise"]
+    assert 0 < noise["mean"] < noise["most"]
+    assert found["baselines"]["base_rate"]["calibration_error"] < noise["most"]
+
+
+def several_kinds(folder: Path) -> list[str]:
+    """Tapes of three kinds in which the same thing happens."""
+    return [str(made_tape(folder / f"{name}.parquet", series=name, seconds=160)) for name in "ABC"]
+
+
+def test_scores_of_kinds_never_seen_are_proven_by_kinds_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "CANDIDATES", (CANDIDATES[0], CANDIDATES[0]))  # the quickest
+    asked = [*several_kinds(tmp_path), "--out", str(tmp_path), "--horizon", "5", "--replace"]
+    found = {}
+    for most in (0.0, 1.0):
+        monkeypatch.setattr(train, "MOST_OFF", most)
+        assert train.main(asked) == 0
+        found[most] = written(tmp_path)
+        assert read_card(tmp_path / "gbm_label_up.json").general_is_proven is (most == 1.0)
+
+    assert found[0.0]["calibration"]["general_because"].endswith("left out, more than 0.0")
+    assert found[1.0]["calibration"]["general_because"].endswith("left out, no more than 1.0")
+    assert found[0.0]["never_seen"] == found[1.0]["never_seen"]
+    for one in found[0.0]["never_seen"].values():
+        assert one["calibration_noise"]["mean"] < one["calibration_noise"]["most"]
+        assert one["even"]["auc"] == 0.5
+        assert one["over_even"]["gain"] > 0, "what an even score would cost"
+        assert one["taken"]["cents"] < 0
+
+
+def test_a_tape_without_a_row_to_judge_says_why(
+    models: Path, tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early = pq.read_table(tape)
+    seen = early.filter(pc.equal(early["ticker"], "MADE-0-0"))
+    pq.write_table(seen, tmp_path / "seen.parquet")
+    few = pa.table({name: early[name].slice(0, 3) for name in early.column_names})
+    renamed = few.set_column(1, "ticker", pa.array(["OTHER-1-0"] * 3))
+    pq.write_table(renamed, tmp_path / "few.parquet")
+
+    for name in ("seen", "few"):
+        tapes = [str(tmp_path / f"{name}.parquet")]
+        assert evaluate.main([str(models / "gbm_label_up.pkl"), *tapes]) == 1
+
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith("--with-trained judges it on them too")
+    assert "3 × the recording ended before the horizon" in said[1]
 
 
 def test_without_the_library_for_pictures_the_figures_are_written_all_the_same(

@@ -231,7 +231,24 @@ def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
 def test_a_file_without_a_sound_book_says_what_was_wrong_with_its_rows(tmp_path: Path) -> None:
     path = written(tmp_path, ROW | {"yes_bid_px1": 0.6})
 
-    with pytest.raises(TapeError, match=r"no sound order book .*'the book is crossed': 1"):
+    with pytest.raises(TapeError, match=r"no sound order book .*: 1 × the book is crossed$"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "remedy"),
+    [
+        ("ts_ms", 1e-3, "write ts_ms in milliseconds since 1970"),
+        ("ts_ms", 1e3, "write ts_ms in milliseconds since 1970"),
+        ("yes_bid_px1", 100, "write prices in dollars, 0.42 for 42 cents"),
+    ],
+)
+def test_a_file_in_other_units_says_which_are_wanted(
+    tmp_path: Path, column: str, factor: float, remedy: str
+) -> None:
+    path = written(tmp_path, ROW | {column: float(str(ROW[column])) * factor})
+
+    with pytest.raises(TapeError, match=remedy):
         read(path)
 
 
@@ -239,7 +256,7 @@ def test_a_file_without_rows_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     pq.write_table(pa.Table.from_pylist([ROW]).slice(0, 0), path)
 
-    with pytest.raises(TapeError, match="no sound order book"):
+    with pytest.raises(TapeError, match="no sound order book in it: it has no rows"):
         read(path)
 
 
