@@ -6,6 +6,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 
 import re
 from collections.abc import AsyncIterator, Callable, Container, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -211,7 +212,7 @@ class KalshiTrading:
     async def purses(self) -> tuple[Dollars, dict[int, Dollars]]:
         """Dollars of all shards together, and by shard as far as that is told."""
         balance = await self._balance()
-        shards = balance.balance_breakdown or ()
+        shards = _readable(account.ShardBalance, balance.balance_breakdown)
         return Decimal(balance.balance_dollars), {
             shard.exchange_index: Decimal(shard.balance) for shard in shards
         }
@@ -236,19 +237,22 @@ class KalshiTrading:
         Inferred: the fee of one is not part of its amount, nor taken from the balance beside it.
         """
 
-        def came(body: bytes) -> Page[account.MovementWire]:
-            page = decode(account.DepositPage, body)
+        def came(body: bytes) -> Page[Raw]:
+            page = outline(account.DepositPage, body)
             return page.deposits, page.cursor
 
-        def went(body: bytes) -> Page[account.MovementWire]:
-            page = decode(account.WithdrawalPage, body)
+        def went(body: bytes) -> Page[Raw]:
+            page = outline(account.WithdrawalPage, body)
             return page.withdrawals, page.cursor
 
         found: list[CashMovement] = []
         for kind, sign, read in (("deposit", 1, came), ("withdrawal", -1, went)):
             path = f"/portfolio/{kind}s"
             async for page in self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE):
-                found += [_movement(kind, sign, one) for one in page if one.status == "applied"]
+                applied = [one for one in page if _is_applied(one)]
+                found += [
+                    _movement(kind, sign, decode(account.MovementWire, one)) for one in applied
+                ]
         return found
 
     async def user_id(self) -> str | None:
@@ -259,9 +263,15 @@ class KalshiTrading:
 
     async def key_rights(self, key_id: str) -> KeyRights:
         """What a key of the member may do. Raises ExchangeError, also if it is not listed."""
-        listing = await self._reads.read("/api_keys", (), _shape(account.ApiKeyListing))
-        for key in listing.api_keys or ():
-            if key.api_key_id == key_id:
+
+        def read(body: bytes) -> account.ApiKeyListing:
+            return outline(account.ApiKeyListing, body)
+
+        listing = await self._reads.read("/api_keys", (), read)
+        for raw in listing.api_keys or ():
+            # What the other keys may do is nothing to this one.
+            if any(key.api_key_id == key_id for key in _readable(account.NamedKey, [raw])):
+                key = decode(account.ApiKeyWire, raw)
                 return KeyRights.of(key, listing.api_key_region_expiration_ts)
         raise ExchangeError("GET /api_keys: the key that signs is not among them")
 
@@ -327,12 +337,14 @@ class KalshiTrading:
 
     async def groups(self) -> dict[str, int]:
         """The order groups of the account that bear our mark, each with its shard."""
-        listing = await self._reads.read(_GROUPS, (), _shape(orders.GroupListing))
-        return {
-            group.id: group.exchange_index
-            for group in listing.order_groups or ()
-            if (group.contracts_limit_fp or "").endswith(MARK)
-        }
+
+        def read(body: bytes) -> orders.GroupListing:
+            return outline(orders.GroupListing, body)
+
+        raws = (await self._reads.read(_GROUPS, (), read)).order_groups or ()
+        # One that may be ours and cannot be read could not be stopped: then nothing is known.
+        ours = [decode(orders.ListedGroup, raw) for raw in raws if _may_be_ours(raw)]
+        return {group.id: group.exchange_index for group in ours}
 
     @property
     def written_at(self) -> datetime | None:
@@ -470,6 +482,23 @@ def _payout(reported: account.SettlementWire) -> Dollars:
         )
     # Whole cents: of a scalar market the last digits are in what differs of the cash.
     return Decimal(reported.value) / 100
+
+
+def _is_applied(raw: Raw) -> bool:
+    return decode(account.NamedMovement, raw).status == "applied"
+
+
+def _may_be_ours(raw: Raw) -> bool:
+    return (decode(orders.NamedGroup, raw).contracts_limit_fp or "").endswith(MARK)
+
+
+def _readable(shape: type[EntryT], raws: Sequence[Raw] | None) -> list[EntryT]:
+    """Those that can be read, where the others concern nobody."""
+    found = []
+    for raw in raws or ():
+        with suppress(ExchangeError):
+            found.append(decode(shape, raw))
+    return found
 
 
 def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovement:

@@ -6,7 +6,7 @@ are left out: they still arrive and may stop.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from bot.kalshi.wire.shapes import Amount, At, Cursor, Id, SignedAmount, Ticker, Word
 
@@ -55,12 +55,10 @@ class ShardBalance(Struct, frozen=True):
 
 
 class Balance(Struct, frozen=True):
-    """GET /portfolio/balance; `portfolio_value` is whole cents."""
+    """GET /portfolio/balance; each part of the breakdown is a `ShardBalance`."""
 
     balance_dollars: SignedAmount
-    portfolio_value: int
-    updated_ts: int
-    balance_breakdown: list[ShardBalance] | None = None
+    balance_breakdown: list[Raw] | None = None
 
 
 class SettlementWire(Struct, frozen=True):
@@ -90,17 +88,23 @@ class MovementWire(Struct, frozen=True):
     finalized_ts: int | None = None
 
 
+class NamedMovement(Struct, frozen=True):
+    """All that has to be known of a movement that is in nobody's cash yet."""
+
+    status: Word
+
+
 class DepositPage(Struct, frozen=True):
     """GET /portfolio/deposits."""
 
-    deposits: list[MovementWire] | None
+    deposits: list[Raw] | None
     cursor: Cursor = ""
 
 
 class WithdrawalPage(Struct, frozen=True):
     """GET /portfolio/withdrawals."""
 
-    withdrawals: list[MovementWire] | None
+    withdrawals: list[Raw] | None
     cursor: Cursor = ""
 
 
@@ -140,8 +144,14 @@ class ApiKeyWire(Struct, frozen=True):
     subaccount: int | None = None
 
 
+class NamedKey(Struct, frozen=True):
+    """All that has to be known of a key that does not sign."""
+
+    api_key_id: str
+
+
 class ApiKeyListing(Struct, frozen=True):
     """GET /api_keys; the timestamp is in seconds, left out where no location was ever attested."""
 
-    api_keys: list[ApiKeyWire] | None
+    api_keys: list[Raw] | None
     api_key_region_expiration_ts: int | None = None

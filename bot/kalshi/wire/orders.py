@@ -127,10 +127,16 @@ class ListedGroup(Struct, frozen=True):
     exchange_index: int = 0
 
 
+class NamedGroup(Struct, frozen=True):
+    """All that has to be known of a group that is not ours."""
+
+    contracts_limit_fp: str | None = None
+
+
 class GroupListing(Struct, frozen=True):
     """GET /portfolio/order_groups."""
 
-    order_groups: list[ListedGroup] | None
+    order_groups: list[Raw] | None
 
 
 class GroupCreated(Struct, frozen=True):

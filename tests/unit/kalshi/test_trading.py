@@ -18,7 +18,7 @@ from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading import outcome
-from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.requests import MARK, KalshiTrading
 from bot.kalshi.wire import account
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import decode
@@ -502,3 +502,57 @@ async def test_an_exit_waits_for_no_entry(order, lane):
         await trading.trigger_group("g-1", 0)
 
     assert taken == [lane, (0.2, True), (1.0, True)]
+
+
+BALANCE = {"balance_dollars": "12.50", "portfolio_value": 0, "updated_ts": 1}
+
+
+@pytest.mark.parametrize(
+    ("odd", "shards"),
+    [
+        ({"portfolio_value": None, "updated_ts": "soon"}, {}),
+        ({"balance_breakdown": [{"exchange_index": 0, "balance": "12.50"}, None]}, {0: "12.50"}),
+        ({"balance_breakdown": [{"exchange_index": 1, "balance": "much"}]}, {}),
+    ],
+    ids=["unread", "null", "word"],
+)
+async def test_what_is_odd_about_a_balance_does_not_hide_the_cash(odd, shards):
+    async with backend(saying({**BALANCE, **odd})) as (trading, _):
+        cash, purses = await trading.purses()
+
+    assert (cash, purses) == (Decimal("12.50"), {n: Decimal(v) for n, v in shards.items()})
+
+
+async def test_a_movement_that_is_not_in_the_cash_may_be_odd():
+    applied = {"id": "d-1", "status": "applied", "amount_cents": 500, "created_ts": 1}
+    pending = {"id": "d-2", "status": "pending", "amount_cents": None, "created_ts": None}
+    nothing = {"withdrawals": [], "cursor": ""}
+    bodies = ({"deposits": [pending, applied], "cursor": ""}, nothing)
+    async with backend(saying(*bodies)) as (trading, _):
+        (movement,) = await trading.movements()
+    assert movement.amount == Decimal(5)
+
+    odd = {**applied, "amount_cents": None}
+    async with backend(saying({"deposits": [odd], "cursor": ""}, nothing)) as (trading, _):
+        with pytest.raises(ExchangeError, match="amount_cents"):
+            await trading.movements()
+
+
+async def test_a_key_and_a_group_of_others_may_be_odd():
+    mine = {"api_key_id": KEY.key_id, "scopes": ["read"]}
+    other = {"api_key_id": "other", "scopes": None}
+    async with backend(saying({"api_keys": [other, None, mine]})) as (trading, _):
+        assert (await trading.key_rights(KEY.key_id)).scopes == {"read"}
+
+    marked = {"id": "g-1", "contracts_limit_fp": f"5{MARK}", "exchange_index": 1}
+    foreign = {"id": "", "contracts_limit_fp": "5.00", "exchange_index": None}
+    async with backend(saying({"order_groups": [foreign, marked]})) as (trading, _):
+        assert await trading.groups() == {"g-1": 1}
+
+
+@pytest.mark.parametrize("odd", [{"id": 5}, {"exchange_index": "one"}, {"contracts_limit_fp": 5}])
+async def test_a_group_that_may_be_ours_has_to_be_readable(odd):
+    marked = {"id": "g-1", "contracts_limit_fp": f"5{MARK}", "exchange_index": 1}
+    async with backend(saying({"order_groups": [{**marked, **odd}]})) as (trading, _):
+        with pytest.raises(ExchangeError):
+            await trading.groups()
