@@ -23,7 +23,7 @@ from bot.app.account_identity import book_of, earlier_book_of
 from bot.app.alerting import alerts_of
 from bot.app.composition import first_snapshot
 from bot.app.disk_space import DiskWatch, data_folders
-from bot.app.ephemeral import warn_of_the_disk
+from bot.app.ephemeral import report_kill_file, warn_of_the_disk
 from bot.app.execution_backends import key_holder
 from bot.app.feeds import FeedParts, embedded, feed_of, needs_key
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
@@ -410,3 +410,4 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
     else:
         log.info("Model %s", model.version)
     warn_of_the_disk(settings)
+    report_kill_file(settings)

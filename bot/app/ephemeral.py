@@ -80,5 +80,17 @@ def warn_of_the_disk(settings: Settings) -> None:
         )
 
 
+def report_kill_file(settings: Settings) -> None:
+    """Say where it is looked for: one that can never be there is a switch that does nothing."""
+    file = settings.kill_file.absolute()
+    if file.parent.is_dir():
+        log.info("No entries while the file %s exists", file)
+        return
+    log.warning(
+        "KILL_FILE: there is no folder %s, so no file can be put there: make it, or name another",
+        file.parent,
+    )
+
+
 def _ends(folder: Path) -> bool:
     return is_ephemeral(folder, mounted())

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.ephemeral import is_ephemeral, slash_too_few
+from bot import config
+from bot.app.ephemeral import is_ephemeral, report_kill_file, slash_too_few
 
 CONTAINER = """\
 overlay / overlay rw,relatime,lowerdir=/var/lib 0 0
@@ -46,3 +47,13 @@ def test_other_paths_are_what_they_say(tmp_path, file):
     (tmp_path / "data").mkdir()
 
     assert slash_too_few(file and Path(file), tmp_path) is None
+
+
+def test_a_kill_file_that_can_never_be_there_is_warned_of(tmp_path, caplog):
+    with caplog.at_level("INFO", "main"):
+        report_kill_file(config.load(None, kill_file=tmp_path / "typo" / "KILL"))
+        report_kill_file(config.load(None, kill_file=tmp_path / "KILL"))
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert f"KILL_FILE: there is no folder {tmp_path / 'typo'}" in caplog.messages[0]
+    assert str(tmp_path / "KILL") in caplog.messages[1]
