@@ -99,7 +99,7 @@ class BotService(FastAPI):
         self._edge = EdgeMiddleware(super().__call__, cors, access_policy, self._knows, scrubber)
 
     def show(self, services: Services, patience: LongPollLimits = USUAL) -> Holds:
-        """Answer from this open service; whoever waits for an answer waits there."""
+        """Answer from this open service; returns the long polls that wait for news."""
         self.state.services = services
         facts = self.state.facts
         health = partial(root.health_body, services, facts)

@@ -47,7 +47,7 @@ async def signal(
     prediction: Prediction = 0.65,
     price: Cents = 50.0,
 ) -> Response:
-    """Log a signal as if a model had said so of a market without a position."""
+    """Log a signal as if the model had predicted it for a market without a position."""
     action = _action(prediction, facts.enter_above, facts.enter_below)
     event = SignalMade(
         at=services.clock.now(),

@@ -69,7 +69,7 @@ async def rows(
 ) -> Response:
     """The rows so far: of signals, trades, pnl, whale or grades, header first.
 
-    Without `part` those since the file was begun anew; `/logs/stats` names the older parts, which
+    Without `part` those since the last rotation; `/logs/stats` names the older parts, which
     are sent compressed to whoever accepts gzip.
     """
     file, length = await asyncio.to_thread(_opened, services.log_folder, name, part)

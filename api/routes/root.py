@@ -54,7 +54,7 @@ async def health(services: CurrentServices, facts: CurrentFacts) -> Response:
 
 
 def health_body(services: Services, facts: ServiceFacts) -> bytes:
-    """`HealthView` as JSON, in microseconds: a crowd that asks keeps nobody waiting."""
+    """`HealthView` as JSON, in microseconds, so that a burst of requests delays nobody."""
     now = services.clock.now()
     holder = services.snapshot_holder
     found = reasons(holder.status, now, holder.snapshot.at)

@@ -55,10 +55,10 @@ class FetchFailed:
 
 @dataclass(frozen=True, slots=True)
 class SignalMade:
-    """A score was judged. `score` None means no opinion, with the reason why.
+    """A market was scored. `score` None means no prediction, with the reason why.
 
     `features` are in the order of `feature_names`; `price` is the mid, None without two sides.
-    `reason` is why there is no opinion, why one led to no order, or why a position is exited
+    `reason` is why there is no prediction, why one led to no order, or why a position is exited
     whatever its score; `stop` is that with its rule and numbers, where an entry was held back.
     `position_after` is what the position really
     became, not what was wished.

@@ -1,7 +1,6 @@
-"""What is shown: events, markets with their scores, and the bot's status.
+"""What is shown and when: the state of a pass once committed, newer quotes, notices, the status.
 
-Keeps the last view of each watched market, so that one without a sound book is shown as stale
-with its age instead of vanishing or turning to zero.
+Leaves out how a market is shown (`watched_markets`) and what is remembered (`activity_feed`).
 """
 
 import asyncio

@@ -168,7 +168,7 @@ class RestingVenue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """What the model thinks of N books: `score` (N,), NaN for no opinion, with `reasons` why."""
+    """Predictions for N books: `score` (N,), NaN for none, with `reasons` why."""
 
     score: Floats
     reasons: tuple[str | None, ...]
@@ -184,11 +184,11 @@ class Scorer(Protocol):
 
     @property
     def fault(self) -> str | None:
-        """Why there are no opinions, and what to do about it; None if all is well."""
+        """Why there are no predictions, and what to do about it; None if all is well."""
         ...
 
     def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
-        """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no opinion."""
+        """P(YES goes up) per row of an (N, features) matrix, shape (N,); NaN is no prediction."""
         ...
 
     def predict(self, features: Floats, tickers: Sequence[str]) -> ModelOutput:

@@ -23,7 +23,7 @@ CAPACITY: Final = 20_000
 class PredictionBatch:
     """N predictions that wait: each of a market, made at and due at a time (seconds UTC).
 
-    `score` is P(up), never NaN. `bid` and `ask` are the touch then, in dollars. `fee_rate` is
+    `score` is P(up), never NaN. `bid` and `ask` are the best prices then, in dollars. `fee_rate` is
     what a taker pays, in cents, over p(1 − p); NaN where the fees were not known. Those made
     together are of one `batch`; batches rise.
     """
@@ -77,7 +77,7 @@ class Grades:
 def predictions(
     books: Books, score: Floats, fee_rate: Floats, horizon: float, batch: int = 0
 ) -> PredictionBatch:
-    """The opinions of a cycle: of N books, those with a score, as they stood."""
+    """The predictions of a cycle: those of N books that have a score, with their prices."""
     rows = np.flatnonzero(np.isfinite(score) & np.isfinite(books.mid))
     seen_at = books.seen_at[rows]
     return PredictionBatch(

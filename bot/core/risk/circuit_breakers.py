@@ -91,7 +91,7 @@ class CircuitBreakers:
         return self.day.pnl(self.equity) if self.day else ZERO
 
     def seen(self, at: datetime, equity: Dollars) -> Self:
-        """After a look at the account. The first one of a day is what the day counts from."""
+        """After a valuation of the account. The first of a day is what the day counts from."""
         begun = self._begun(at, equity)
         is_back, is_same = self._is_back(at), begun is self and equity == self.equity
         if is_same and not is_back and self._loss(self.day) <= self.lost:
@@ -112,7 +112,7 @@ class CircuitBreakers:
         return self.day is not None and at.date() < self.day.day
 
     def _begun(self, at: datetime, equity: Dollars) -> Self:
-        """In the day of this moment, which begins with this equity if it is a new one."""
+        """In the day of this time, which begins with this equity if it is a new one."""
         if self.day is None:
             return replace(self, day=DayStart.of(at, equity))
         day = self.day.rolled(at, equity)
@@ -169,7 +169,7 @@ class CircuitBreakers:
         return self if abs(seconds) <= MAX_SKEW else self.failed(at, limits)
 
     def resumed(self, at: datetime, equity: Dollars) -> Self:
-        """After an operator resumed at that moment: halt and pause are over. Told twice is once."""
+        """After an operator resumed at that time: halt and pause are over. Idempotent."""
         if self.resumed_at is not None and at <= self.resumed_at:
             return self
         return replace(
@@ -183,7 +183,7 @@ class CircuitBreakers:
         )
 
     def stopped(self, at: datetime, limits: RiskLimits, permit: Permit) -> Stop | None:
-        """Why nothing may be entered at this moment: the gravest reason; None if it may."""
+        """Why entries are stopped at this time: the gravest reason; None if they are not."""
         return (
             permit.stop
             or self._halted(limits)

@@ -1,4 +1,4 @@
-"""Exits that need no opinion of the model: before the close, and at a loss.
+"""Exits that need no prediction: before the close, and at a loss.
 
 They decide only that a position is to end: the order goes through `review` like any other. Leaves
 out exits by score (`signals.strategy`).

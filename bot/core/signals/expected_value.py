@@ -20,8 +20,8 @@ class ExpectedValue:
     """N expectations in cents a contract, NaN where there is no score; row by row.
 
     `move` is signed (+ up). `half_spread`, `entry_fee` and `exit_fee` are what a taker pays on the
-    way in and out, the exit priced at the same touch. `round_trip` is what is left after crossing
-    the spread twice, `entry` after crossing it once and being worth the mid.
+    way in and out, the exit priced at the same best prices. `round_trip` is what is left after
+    crossing the spread twice, `entry` after crossing it once and being worth the mid.
     """
 
     move: Floats

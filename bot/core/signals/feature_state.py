@@ -2,7 +2,7 @@
 
 Rows of `FEATURE_ROW`, one per market, kept by the caller between observations; `blank` is a market
 never seen. Past prices are kept as averages that decay in seconds, so one function serves any
-cadence. Levels below the touch leave no trace here. `history` goes on from rows, one book of each
+cadence. Levels below the best leave no trace here. `history` goes on from rows, one book of each
 market at a time; `histories` is the same for all books of a recording, to the last bit.
 """
 
@@ -32,7 +32,8 @@ _FIELDS = (*_BBO, "since", *_AVERAGES)
 WARM_UP: Final = 10.0
 
 #: What is remembered of a market: when it was last seen with two sides and since when without a
-#: gap, its touch then (dollars, contracts), and decayed averages, of mids in cents from 50 c.
+#: gap, its best bid and offer then (dollars, contracts), and decayed averages, of mids in cents
+#: from 50 c.
 FEATURE_ROW: Final = np.dtype([(name, np.float64) for name in _FIELDS])
 
 # Prices as whole millionths of a dollar: differences of those are exact in floats, so a book
@@ -58,7 +59,7 @@ class BboHistory(NamedTuple):
 
 
 def bbo(books: Books) -> BboHistory:
-    """The touch of each book: all that history is made of."""
+    """The best bid and offer of each book: all that history is made of."""
     sizes = books.bid_size[:, 0], books.ask_size[:, 0]
     return BboHistory(books.seen_at, books.best_bid, books.best_ask, *sizes)
 
@@ -206,7 +207,7 @@ def _starts(now: BboHistory) -> Sequence[Floats]:
 
 
 def _order_flow(now: BboHistory, last: BboHistory) -> Floats:
-    """Order flow imbalance of Cont, Kukanov and Stoikov (2014), over the touch's mean size."""
+    """Order flow imbalance of Cont, Kukanov and Stoikov (2014), over the mean best size."""
     came = _arrived(np.rint((now.bid - last.bid) * UNITS_PER_DOLLAR), now.bid_size, last.bid_size)
     left = _arrived(np.rint((last.ask - now.ask) * UNITS_PER_DOLLAR), now.ask_size, last.ask_size)
     size = (now.bid_size + now.ask_size) + (last.bid_size + last.ask_size)
@@ -216,7 +217,7 @@ def _order_flow(now: BboHistory, last: BboHistory) -> Floats:
 
 
 def _arrived(improved: Floats, size: Floats, size_before: Floats) -> Floats:
-    """Contracts that came to one side's touch, by how far its price moved inwards."""
+    """Contracts that came to one side's best price, by how far its price moved inwards."""
     held: Floats = np.where(improved > 0, size, size - size_before)
     return np.where(improved < 0, -size_before, held)
 

@@ -177,7 +177,7 @@ def book_features(books: Books, seconds_to_close: Floats) -> Floats:
 
 
 class _Depth(NamedTuple):
-    """One side of N books near its touch: contracts, but `reach` contract-cents, `step` cents."""
+    """One side of N books near its best: contracts, but `reach` contract-cents, `step` cents."""
 
     bbo: Floats
     five: Floats

@@ -25,7 +25,7 @@ HISTORY: Final = 120
 
 
 class RegimeName(StrEnum):
-    """The only moods the dashboard colours."""
+    """The only regimes the dashboard colours."""
 
     CALM = "calm"
     TRENDING = "trending"
@@ -44,8 +44,9 @@ class RegimeRules:
     `chaos`: volatility now over its median of late (which counts as at least `least_volatility`,
     in logits per book). `trend`: efficiency ratio, |sum of changes| / sum of |changes|; a random
     walk has 1/√15 ≈ 0.26 on average and 0.62 once in twenty. `trend_move`: dollars the mid must
-    have gone. `dwell`: books that a mood lasts at least, except when chaos breaks out.
-    `share`: of all markets' weight, for one mood to be that of all; `least_markets` must be known.
+    have gone. `dwell`: books that a regime lasts at least, except when chaos breaks out.
+    `share`: of all markets' weight, for one regime to be that of all; `least_markets` must be
+    known.
     """
 
     chaos_above: float = 2.5
@@ -61,14 +62,14 @@ class RegimeRules:
 
 RULES: Final = RegimeRules()
 
-#: What is remembered of a market: its last mids, how much it moved lately, and its mood.
+#: What is remembered of a market: its last mids, how much it moved lately, and its regime.
 REGIME_ROW: Final = np.dtype(
     [
         ("mids", "f8", (WINDOW + 1,)),  # dollars, oldest first, NaN before the first
         ("volatilities", "f4", (HISTORY,)),
         ("filled", "i4"),  # volatilities noted so far
         ("code", "i1"),
-        ("lasted", "i4"),  # books since the mood began
+        ("lasted", "i4"),  # books since the regime began
     ]
 )
 
@@ -82,9 +83,9 @@ def blank_rows(count: int = 1) -> Rows:
 
 
 def classify(books: Books, rows: Rows) -> tuple[Codes, Rows]:
-    """The mood of each market, an index into `REGIMES`, shape (N,), and the rows after it.
+    """The regime of each market, an index into `REGIMES`, shape (N,), and the rows after it.
 
-    A book without two sides has no mid: it changes nothing, and the mood stays what it was.
+    A book without two sides has no mid: it changes nothing, and the regime stays what it was.
     """
     known = np.flatnonzero(np.isfinite(books.mid))
     memory = rows[known]
@@ -101,13 +102,13 @@ def classify(books: Books, rows: Rows) -> tuple[Codes, Rows]:
 
 
 def is_warm(rows: Rows) -> Flags:
-    """Whether a market was seen often enough to have a mood, shape (N,)."""
+    """Whether a market was seen often enough to have a regime, shape (N,)."""
     warm: Flags = rows["filled"] > 0
     return warm
 
 
 def overall(codes: Codes, volume_24h: Floats, warm: Flags) -> RegimeName:
-    """The mood of all markets together; calm while fewer than three have one of their own.
+    """The regime of all markets together; calm while fewer than three have one of their own.
 
     Markets weigh by the root of their day's volume (contracts, shape (N,)), so that the largest
     does not speak for all.
@@ -164,7 +165,7 @@ def _regime_of(moves: Floats, ratio: Floats, memory: Rows) -> Codes:
 
 
 def _change(memory: Rows, regime: Codes) -> None:
-    """Give each market its mood, unless the one it has must last a little longer."""
+    """Give each market its regime, unless the one it has must last a little longer."""
     may = (memory["lasted"] >= RULES.dwell) | (regime == _CHAOTIC)
     changed = may & (regime != memory["code"])
     memory["code"][changed] = regime[changed]

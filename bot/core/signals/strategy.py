@@ -1,7 +1,7 @@
 """From one score to one action: direction, entries and exits, and the order that carries it out.
 
 The score is the probability that YES goes up; everything follows from it and from the position.
-No opinion is never a reason to trade: it holds. What a row must have for an opinion is in
+A missing prediction is never a reason to trade: it holds. What a row needs for one is in
 `gates`. Leaves out how much may be risked (`risk`).
 """
 
@@ -74,7 +74,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a market must offer for an opinion on it: prices in dollars, times in seconds."""
+    """What a market must offer for a prediction: prices in dollars, times in seconds."""
 
     lowest_price: float = 0.03
     highest_price: float = 0.97
@@ -108,7 +108,7 @@ def direction(scores: Floats, thresholds: Thresholds, tickers: Sequence[str]) ->
 
     Raises ValueError for a score outside [0, 1], which is no probability.
     """
-    # Written so that NaN passes: it is no opinion, not a wrong one.
+    # Written so that NaN passes: it is no prediction, not a wrong one.
     if np.any((scores < 0) | (scores > 1)):
         raise ValueError(
             f"scores must lie in [0, 1]; they reach {np.nanmin(scores)} to "
@@ -150,7 +150,7 @@ def action(score: float | None, position: Contracts, thresholds: Thresholds) -> 
 def gates(
     books: Books, seconds_to_close: Floats, observations: Floats, age: Floats, limits: Gates
 ) -> list[str | None]:
-    """Why there is no opinion on each book; None where there may be one.
+    """Why there is no prediction for each book; None where there may be one.
 
     Shapes (N,): seconds to close and age of the book in seconds, NaN if unknown; `observations`
     is how many books of this market were seen. The first reason that applies is given.

@@ -60,7 +60,7 @@ def remember(sides: Sides, rows: Rows, counts: Flags, rules: WhaleRules) -> None
 
 
 def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Floats:
-    """The largest level near the touch without what was announced of late, shape (some,)."""
+    """The largest level near the best price without what was announced of late, shape (some,)."""
     orders = rows["orders"][some]
     new = orders["state"] == LargeOrderState.RESTING
     new &= sides.at[some, None, None] - orders["announced_at"] < rules.large.new_seconds
@@ -73,7 +73,7 @@ def _plain_peaks(sides: Sides, rows: Rows, some: Index, rules: WhaleRules) -> Fl
 
 
 def _candidates(sides: Sides, rules: WhaleRules) -> tuple[Index, Index, Index]:
-    """Book, side and level of everything near the touch that is above the floors."""
+    """Book, side and level of everything near the best price that is above the floors."""
     width = sides.near.shape[2]
     price, size = sides.price[:, :, :width], sides.size[:, :, :width]
     large = sides.near & (size >= rules.large.least_contracts)
@@ -106,7 +106,7 @@ def _thresholds(
 
 
 def _typical(sides: Sides, where: tuple[Index, Index, Index]) -> Floats:
-    """The geometric mean of all other levels near the touch, both sides, for each of these."""
+    """The geometric mean of all other levels near the best price, both sides, for each of these."""
     row, side, level = where
     width = sides.near.shape[2]
     sizes = np.where(sides.near, np.maximum(sides.size[:, :, :width], 1.0), 1.0)

@@ -1,4 +1,4 @@
-"""Both sides of many books near the touch, and the measures the dashboard shows of them.
+"""Both sides of many books near the best price, and the measures the dashboard shows of them.
 
 Each side is seen through its owner's eyes: in the price its owner pays per contract (YES price
 for bids, NO price for asks). Best first is then falling for both, and price × size is the money
@@ -15,7 +15,7 @@ from bot.core.market.orderbook import Books, Floats, complement
 
 Flags = NDArray[np.bool_]
 
-#: Near the touch: this many dollars from the best price of the same side, at most.
+#: Near the best price: this many dollars from the best price of the same side, at most.
 NEAR: Final = 0.10
 #: Levels a side in `bid_ratio` and `imbalance_strength`.
 BEST_LEVELS: Final = 5
@@ -57,7 +57,7 @@ class Sides:
 
     `floor` (N, 2) is the price below which the book is not known: −inf if all of it is shown,
     +inf for an empty side, which may be a fault of the moment. Contracts (N, 2): `best` of the best
-    five levels; `peak` and `depth` the largest and all of those near the touch.
+    five levels; `peak` and `depth` the largest and all of those near the best price.
     """
 
     books: Books

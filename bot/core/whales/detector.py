@@ -68,7 +68,7 @@ class Whale:
     """One detection, with the numbers that made the rule fire.
 
     `size` and `max_*_size` in contracts, `price` the level's own price in dollars, `notional`
-    dollars, `depth_share` the share of near-touch depth on that side (0..1),
+    dollars, `depth_share` the share of near depth on that side (0..1),
     `imbalance_strength` 0..0.5 as on the dashboard. `why` is a sentence for people. A suspicion,
     and nothing else, has a `confidence`.
     """
@@ -203,7 +203,7 @@ def _whale(both: Sides, kind: WhaleType, one: Finding, *, uncertain: bool) -> Wh
     price = paid if one.side == BID else ONE - paid
     seen = both.measures
     bias = SideBias.BUY if one.leans == BID else SideBias.SELL
-    # An order that has left, or is far from the touch by now, is not part of the depth.
+    # An order that has left, or is far from the best price by now, is not part of the depth.
     depth = max(float(both.depth[one.row, one.side]), one.size)
     if one.source is Source.TAPE:
         # What was taken, of all that stood there before.

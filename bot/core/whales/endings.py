@@ -23,7 +23,7 @@ _TOLERANCE = 1e-9
 
 
 class EndingKind(StrEnum):
-    """What became of a large order, as far as books and trades tell."""
+    """How a large order ended, as far as books and trades show."""
 
     FILLED = "filled"
     CANCELLED = "cancelled"

@@ -1,6 +1,6 @@
 """What detections were worth: how the price moved after them, net of what acting on them costs.
 
-A moment is a detection, or for comparison one without, that is followed for a while and to
+A sample is a detection, or for comparison one without, that is followed for a while and to
 settlement. Net is the move of the mid in the whale's direction less half the spread and one taker
 fee, all in cents a contract. What could not be seen is counted as missing, never as zero.
 
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from bot.core.market.fees import FeeSchedule
 from bot.core.market.money import ONE, exact, measured
 
-#: Seconds after a moment at which the price is looked at.
+#: Seconds after the detection at which the price is sampled.
 HORIZONS: Final = (60.0, 300.0, 3_600.0)
 #: How late a look may come, as a share of the horizon, and at least in seconds.
 LATE_SHARE: Final = 0.2
@@ -27,7 +27,7 @@ _SURE: Final = 1.96
 
 
 class BestQuotes(NamedTuple):
-    """The best prices of a market at a moment: seconds UTC, dollars, NaN for an empty side."""
+    """The best prices of a market at a time: seconds UTC, dollars, NaN for an empty side."""
 
     at: float
     bid: float
@@ -40,7 +40,7 @@ class BestQuotes(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What moments are compared within."""
+    """What samples are compared within."""
 
     type: str
     band: str
@@ -53,7 +53,7 @@ ALL: Final = "all"
 
 @dataclass(frozen=True, slots=True)
 class MarkoutSample:
-    """A moment that is followed: `way` +1 where the whale wants YES up, −1 down.
+    """A sample that is followed: `way` +1 where the whale wants YES up, −1 down.
 
     `cost` is what acting on it would have cost at once, in cents a contract. `step` counts the
     horizons that are over. Without a whale it is a match for one.
@@ -86,9 +86,9 @@ class MarkoutSample:
 
 @dataclass(frozen=True, slots=True)
 class MarkoutSums:
-    """Sums of what moments came to, in cents.
+    """Sums of samples, in cents.
 
-    By market m with n moments that came to s together: `markets` counts them, `squares` is Σ s²,
+    By market m with n samples that sum to s: `markets` counts them, `squares` is Σ s²,
     `products` Σ s·n, `counts` Σ n².
     """
 
@@ -101,7 +101,7 @@ class MarkoutSums:
     counts: float = 0.0
 
     def plus(self, net: float, before: tuple[int, float] = (0, 0.0)) -> "MarkoutSums":
-        """With one more moment of a market that had `before`: so many, and their sum."""
+        """With one more sample of a market that had `before`: so many, and their sum."""
         n, s = before
         return MarkoutSums(
             count=self.count + 1,
@@ -114,12 +114,12 @@ class MarkoutSums:
         )
 
     def missed(self) -> "MarkoutSums":
-        """With one more moment of which nothing is known."""
+        """With one more sample that could not be observed."""
         return replace(self, missing=self.missing + 1)
 
     @property
     def mean(self) -> float:
-        """Cents a moment; NaN without any."""
+        """Cents a sample; NaN without any."""
         return self.total / self.count if self.count else nan
 
     @property

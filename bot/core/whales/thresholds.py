@@ -15,7 +15,7 @@ Rows = NDArray[np.void]
 FOLLOWED: Final = 4
 #: Levels of the previous book that are remembered, a side.
 REMEMBERED: Final = 48
-#: Samples of the largest level size near the touch.
+#: Samples of the largest level size near the best price.
 SAMPLES: Final = 60
 #: Detections remembered; older ones no longer count as recent.
 FLAGS: Final = 16
