@@ -50,5 +50,7 @@ def demo_world(
 
 def demo_exchange(clock: Clock, seed: int, speed: float = 1.0) -> tuple[Exchange, WorldDriver]:
     """The demo exchange at the present moment, and what keeps it there."""
-    exchange = Exchange(seed, clock.now() - HISTORY, PAID_LISTED)
-    return exchange, WorldDriver(demo_world(exchange, seed), clock, speed)
+    start = clock.now()
+    exchange = Exchange(seed, start - HISTORY, PAID_LISTED)
+    # A day of history takes seconds to make: the exchange's clock would be late by them for good.
+    return exchange, WorldDriver(demo_world(exchange, seed), clock, speed, start)

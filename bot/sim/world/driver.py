@@ -31,11 +31,14 @@ class WorldDriver:
     then second by second, so that the books are fresh and no call takes long.
     """
 
-    def __init__(self, world: Lives, clock: Clock, speed: float = 1.0) -> None:
+    def __init__(
+        self, world: Lives, clock: Clock, speed: float = 1.0, wall_start: datetime | None = None
+    ) -> None:
+        """The world stands where it is to be at `wall_start`, now if None."""
         self._world = world
         self._clock = clock
         self._speed = speed
-        self._wall_start = clock.now()
+        self._wall_start = wall_start or clock.now()
         self._start = world.now
 
     def catch_up(self) -> None:

@@ -94,8 +94,10 @@ def tape_exchange(
     clock: Clock, path: Path, speed: float = 1.0, tickers: Iterable[str] = ()
 ) -> tuple[Exchange, WorldDriver]:
     """An exchange that shows a recording from this moment on, and what keeps it going."""
-    exchange = Exchange(0, clock.now())
-    return exchange, WorldDriver(TapeWorld(exchange, read_tape(path, tickers)), clock, speed)
+    start = clock.now()
+    exchange = Exchange(0, start)
+    world = TapeWorld(exchange, read_tape(path, tickers))
+    return exchange, WorldDriver(world, clock, speed, start)
 
 
 @dataclass(slots=True)

@@ -277,3 +277,20 @@ def test_a_long_sleep_costs_no_more_than_a_few_steps(slept):
 
     assert world.steps <= SHORT_STEPS + LONG_STEPS
     assert world.now == NOW + timedelta(seconds=slept)
+
+
+class Hasty(Wall):
+    """A clock on which seconds pass whenever somebody looks at it."""
+
+    def now(self) -> datetime:
+        self.passes(seconds=5)
+        return super().now()
+
+
+def test_an_exchange_that_took_long_to_make_is_not_late_for_it():
+    wall = Hasty()
+
+    exchange, driver = demo_exchange(wall, seed=1)
+    driver.catch_up()
+
+    assert wall.at - exchange.now < timedelta(seconds=1)
