@@ -5,6 +5,8 @@ functions by what they close over. What belongs to libraries counts, but is not 
 """
 
 import functools
+import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -12,6 +14,20 @@ from types import CellType, FunctionType, MethodType
 from typing import Any, Final
 
 _OURS: Final = ("bot.", "api.", "logging_utils", "trials.")
+
+
+def census_apart(*roots: object) -> Counter[str]:
+    """The same, taken by a copy of this process: what that takes does not count here."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(census(*roots), pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        found = Counter[str](json.load(pipe))
+    os.waitpid(child, 0)
+    return found
 
 
 def census(*roots: object) -> Counter[str]:

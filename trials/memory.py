@@ -40,7 +40,7 @@ from bot.sim.world.listings import Rolling
 from bot.store.database import opened
 from bot.trading.paper_venue import PaperVenue
 from logging_utils import CsvJournal
-from trials.census import census, grown
+from trials.census import census_apart, grown
 from trials.processes import TrialFailed
 
 #: Megabytes by which what the bot holds may grow in 10,000 cycles, after the warm-up.
@@ -144,7 +144,7 @@ def resident() -> float:
 
 def look(stage: Stage, cycle: int) -> Look:
     """What is held now."""
-    bot, exchange = census(stage.bot), census(stage.exchange)
+    bot, exchange = census_apart(stage.bot), census_apart(stage.exchange)
     return Look(cycle, resident(), bot, exchange)
 
 
