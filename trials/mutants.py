@@ -234,7 +234,7 @@ MUTATIONS: Final = (
         "bot/store/reading.py",
         "known = fills_in_doubt(connection, book)",
         "known = dict[str, frozenset[str]]()",
-        "tests/unit/store/test_book.py",
+        "tests/unit/store/test_book.py::test_what_is_booked_of_an_order_in_doubt_is_read_with_it",
     ),
     Mutation(
         "a resting order may cross the spread",

@@ -409,5 +409,7 @@ def _greet(settings: Settings, model: Model, feed: PolledFeed | StreamedFeed) ->
         log.warning("No predictions, every signal is HOLD: %s", model.fault)
     else:
         log.info("Model %s", model.version)
+    if warning := settings.resting_warning:
+        log.warning("%s", warning)
     warn_of_the_disk(settings)
     report_kill_file(settings)

@@ -18,6 +18,8 @@ _BEYOND = 0.01
 LEAST_BEFORE_CLOSE = 120.0
 #: Seconds between two cycles at most where real orders rest: by itself one does for three.
 SLOWEST_RESTING = 40
+#: Seconds between two cycles from which on what rests is decided about too seldom to say nothing.
+SWIFT = 5
 
 
 class TradingSettings(BaseModel):
@@ -214,6 +216,20 @@ class TradingSettings(BaseModel):
         if self.bot_min_edge is None and self.bot_mode == "live":
             return 0.0
         return self.bot_min_edge
+
+    @property
+    def resting_warning(self) -> str | None:
+        """What to know of orders that rest before they do; None where none does, or for nothing."""
+        rests = self.bot_exit == "rest" or self.bot_entry == "rest"
+        if rests and self.bot_interval > SWIFT:
+            slow = f"what rests is decided about every {self.bot_interval} s alone"
+            return f"BOT_INTERVAL: {slow}; {SWIFT} s or less suit orders that rest"
+        if self.bot_exit == "rest" and self.bot_mode == "live":
+            return (
+                "BOT_EXIT: an exit that rests cannot be reduce-only at Kalshi: let nobody else "
+                "trade this account"
+            )
+        return None
 
     @property
     def patience(self) -> float | None:

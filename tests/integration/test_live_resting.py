@@ -1,17 +1,21 @@
 """Exits that rest on the exchange itself: the trader, its gateway and the live venue, together."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
 import stamina
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import OrderEnded, OrderFilled, OrderRested
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Life
+from bot.ports.persistence import CommitBatch
 from bot.sim.engine.orders import LiveOrder, TimeInForce
 from bot.sim.engine.units import size_contracts
 from tests.support.kalshi_stand import TICKER, Stand, stand, venue_on
@@ -49,9 +53,11 @@ class Floor:
         return await self.desk.run(score, seconds=0)
 
     async def poll(self, seconds: float = 0.5):
-        """A look between two passes."""
+        """A look between two passes; what it finds is kept, as by the cycle."""
         self.pass_by(seconds)
-        return await self.desk.trader.resolve_in_doubt(self.desk.at)
+        events = await self.desk.trader.resolve_in_doubt(self.desk.at)
+        await self.desk.store.commit(CommitBatch(events))
+        return events
 
     def pass_by(self, seconds: float) -> None:
         self.live.clock.pass_by(seconds)
@@ -258,3 +264,63 @@ async def test_an_exit_larger_than_what_is_held_there_is_never_rested():
 
         assert not only(events, OrderRested)
         assert here.held == 0
+
+
+_FAULTS = ("cut", "error", "cut_after", "error_after")
+_ROUTES = ("DELETE *", "POST *", "GET /portfolio/*")
+_STEPS = st.one_of(
+    st.tuples(st.just("score"), st.sampled_from((0.95, 0.5, 0.5, 0.05))),
+    st.tuples(st.just("takes"), st.integers(1, 120)),
+    st.tuples(st.just("fault"), st.tuples(st.sampled_from(_FAULTS), st.sampled_from(_ROUTES))),
+    st.tuples(st.just("later"), st.sampled_from((0.5, 12, 31))),
+    st.tuples(st.just("sure"), st.booleans()),
+    st.tuples(st.just("die"), st.none()),
+)
+
+
+async def _step(here: Floor, kind: str, value) -> None:
+    match kind:
+        case "score":
+            await here.run(value)
+        case "takes":
+            here.takes(value)
+        case "fault":
+            here.live.fail(kind=value[0], route=value[1], count=2)
+        case "later":
+            await here.poll(value)
+        case "sure":
+            here.desk.sure = value
+        case "die":
+            here.live.faults.clear()
+            await here.die()
+            resting = {one.client_order_id for one in here.there}
+            assert not resting & here.desk.store.intended.keys(), "no term inherits what rests"
+    assert len(here.there) <= 1, "one order a market"
+
+
+async def _over(here: Floor) -> None:
+    """Everything comes to its end."""
+    here.live.faults.clear()
+    here.desk.sure = True
+    for _ in range(120):
+        await here.run(None)
+        if not (here.desk.trader.working or here.desk.trader.unresolved):
+            return
+    pytest.fail("an order has no end after two minutes")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_STEPS, min_size=3, max_size=14))
+def test_whatever_happens_in_whatever_order_both_sides_hold_the_same(steps):
+    async def played() -> None:
+        async with floor() as here:
+            for kind, value in steps:
+                await _step(here, kind, value)
+            await _over(here)
+
+            assert here.there == []
+            assert here.desk.position(TICKER) == here.held
+            assert here.desk.store.portfolio == here.desk.trader.portfolio
+
+    with stamina.set_testing(True, attempts=2):
+        asyncio.run(played())

@@ -427,6 +427,23 @@ def test_real_orders_rest_only_if_they_are_looked_after_often():
     assert "BOT_EXIT: 'rest' needs BOT_INTERVAL (60) to be at most 40 in live mode" in problem
 
 
+@pytest.mark.parametrize(
+    ("asked", "warns"),
+    [
+        ({"bot_interval": 30}, None),
+        ({"bot_exit": "rest", "bot_interval": 5}, None),
+        ({"bot_exit": "rest", "bot_interval": 30}, "every 30 s alone"),
+        ({"bot_entry": "rest", "bot_interval": 6}, "every 6 s alone"),
+        ({**ARMED, "bot_exit": "rest", "bot_interval": 5}, "let nobody else trade this account"),
+    ],
+    ids=["takes", "swift", "slow exits", "slow entries", "live"],
+)
+def test_what_to_know_of_orders_that_rest_is_said(asked, warns):
+    warning = config.load(None, **asked).resting_warning
+    assert (warning is None) is (warns is None)
+    assert (warns or "") in (warning or "")
+
+
 def test_entries_rest_on_paper_alone_and_only_if_they_are_looked_after_often():
     assert config.load(None, bot_entry="rest", bot_interval=5).bot_entry == "rest"
     (problem,) = problems(**ARMED, bot_entry="rest", bot_interval=5)
