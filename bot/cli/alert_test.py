@@ -1,4 +1,4 @@
-"""`python -m bot alert-test`: send one alert to all who get them, say what came of it."""
+"""`python -m bot alert-test`: send one alert to every target and report the result."""
 
 import argparse
 import asyncio

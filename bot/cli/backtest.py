@@ -26,7 +26,7 @@ from logging_utils import configure
 
 
 def main(argv: list[str]) -> int:
-    """Run each tape, print what it came to, write report and JSON where asked for."""
+    """Run each tape, print its result, write report and JSON where asked for."""
     options = _parser().parse_args(argv)
     configure("WARNING")
     changes = settings_of(options.set)

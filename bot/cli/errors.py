@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What became of a command that asks a running bot."""
+    """The exit code of a command that asks a running bot."""
 
     DONE = 0
     REFUSED = 1

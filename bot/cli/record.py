@@ -61,7 +61,7 @@ def _stop_requested(seconds: float | None) -> asyncio.Event:
 
     def stop(request: int) -> None:
         stopping.set()
-        # The look under way may wait long for a dead network: a second wish interrupts it.
+        # The read under way may wait long for a dead network: a second Ctrl-C interrupts it.
         loop.remove_signal_handler(request)
 
     for request in (signal.SIGINT, signal.SIGTERM):

@@ -76,7 +76,7 @@ MARKING: Final = frozenset(
 class BookHistory:
     """An `AccountHistory` of one book.
 
-    One question at a time: those who look back must leave connections to the one who trades.
+    One query at a time: reads of history must leave connections to trading.
     """
 
     def __init__(self, session: StoreSession, book: str) -> None:
@@ -103,7 +103,7 @@ class BookHistory:
     async def performance(
         self, by: GroupBy, since: datetime | None, until: datetime | None
     ) -> Performance:
-        """What closed trades came to. Raises StoreError."""
+        """The statistics of closed trades. Raises StoreError."""
         work = partial(_performance, book=self._book, by=by, since=since, until=until)
         return await self._read(work)
 
@@ -230,7 +230,7 @@ def _mark(row: Row[Any]) -> CurveMark:
 
 
 def _step(seconds: int) -> int:
-    """The least step that people use for so long a time."""
+    """The smallest usual step for so long a period."""
     least = seconds / MOST_POINTS
     return next((step for step in _STEPS if step >= least), math.ceil(least))
 

@@ -1,4 +1,4 @@
-"""Keeps one book for one term, and finds out whether a commit whose answer was lost arrived."""
+"""Writes one book for one term, and finds out whether a commit whose answer was lost arrived."""
 
 from functools import partial
 
@@ -22,17 +22,17 @@ class AccountStore:
         self._attempts = 0
 
     async def intend(self, order: Order) -> None:
-        """Write down an order before it is sent; again is the same as once.
+        """Store an order before it is sent; idempotent.
 
         Raises StoreError if another order has that name, or this one has ended.
         """
         await self._session.write(partial(writing.intend, chapter=self._chapter, order=order))
 
     async def commit(self, done: CommitBatch) -> None:
-        """Keep all of it, in one transaction.
+        """Commit all of it in one transaction.
 
-        One that failed may have arrived all the same. Called again with that very object, this
-        looks first, and writes nothing twice.
+        One that failed may have arrived all the same: called again with the same object, this
+        checks first and writes nothing twice.
         """
         self._attempts += 1
         work = partial(self._commit, done=done, page=CommitRows.of(done), attempt=self._attempts)

@@ -71,23 +71,23 @@ class Database:
         return term
 
     async def renew(self, term: Term, seconds: float) -> None:
-        """Let it last so many seconds from now. Raises LeaseLostError."""
+        """Renew the lease for so many seconds from now. Raises LeaseLostError."""
         await self._session.write(partial(leases.renew, term=term, seconds=seconds))
 
     async def release(self, term: Term) -> None:
-        """Others may lead at once; one that was lost already is no error."""
+        """Release the lease; one that was lost already is no error."""
         await self._session.write(partial(leases.release, term=term))
 
     async def leader(self) -> LeaseState:
-        """Who leads at this moment."""
+        """Who leads now."""
         return await self._session.read(leases.leader)
 
     def store(self, term: Term, book: str) -> AccountStore:
-        """Where this term keeps a book."""
+        """The store of a book in this term."""
         return AccountStore(self._session, Chapter(term, book))
 
     def account_history(self, book: str) -> BookHistory:
-        """Where the past of a book is read."""
+        """The history of a book."""
         return BookHistory(self._session, book)
 
     async def open_book(self, term: Term, book: str, cash: Decimal, at: datetime) -> None:
@@ -127,7 +127,7 @@ class Database:
         return await reading.checkpoint(found, self.where)
 
     async def seen(self, book: str) -> Checkpoint:
-        """The same for those who look on: without the account if that cannot be read."""
+        """The same for a standby: without the account if that cannot be read."""
         with suppress(StoreError):
             return await self.checkpoint(book)
         return await self.history(book)
@@ -142,7 +142,7 @@ class Database:
         return await self._session.read(partial(reading.news, book=book, after=after))
 
     async def switch(self, book: str, name: str, value: str, at: datetime) -> None:
-        """Write down what operators want; anybody may."""
+        """Store what operators want; not fenced."""
         await self._session.write(partial(writing.switch, book=book, name=name, value=value, at=at))
 
     async def switches(self, book: str) -> Mapping[str, str]:
@@ -150,9 +150,9 @@ class Database:
         return await self._session.read(partial(reading.wanted, book=book))
 
     async def prune(self, term: Term, book: str, before: datetime) -> int:
-        """Let go of what is older, and of other books not written since; the rows that went.
+        """Prune what is older, and other books not written since; the number of rows deleted.
 
-        The accounts of the book stay what they were, to the last digit.
+        The account of the book stays what it was, to the last digit.
         """
         return await retention.prune(self._session, Chapter(term, book), before)
 

@@ -64,24 +64,24 @@ def take(connection: Connection, holder: str, seconds: float, book: str) -> Term
 
 
 def renew(connection: Connection, term: Term, seconds: float) -> None:
-    """Hold it for so many seconds from now. Raises LeaseLostError."""
+    """Renew it for so many seconds from now. Raises LeaseLostError."""
     until = now(connection.dialect.name) + seconds
     _require_held(connection.execute(update(lease).where(_of(term)).values(expires_at=until)), term)
 
 
 def fence(connection: Connection, term: Term) -> None:
-    """Go on only if this term still holds it. Raises LeaseLostError."""
+    """Check that this term still holds it. Raises LeaseLostError."""
     _require_held(connection.execute(_FENCE, {"whose": term.holder, "which": term.epoch}), term)
 
 
 def release(connection: Connection, term: Term) -> None:
-    """Give it up, if it is still held."""
+    """Release it, if it is still held."""
     given_up = update(lease).where(_of(term)).values(holder=None, expires_at=None)
     connection.execute(given_up)
 
 
 def leader(connection: Connection) -> LeaseState:
-    """Who holds it at this moment."""
+    """Who holds it now."""
     holds = and_(lease.c.holder.is_not(None), lease.c.expires_at > now(connection.dialect.name))
     _checked(connection)
     row = connection.execute(select(lease, holds.label("holds"))).one()

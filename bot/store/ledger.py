@@ -26,7 +26,7 @@ from bot.store.tables import (
     settlements,
 )
 
-#: Entries booked between two breaths of the event loop.
+#: Entries booked before yielding to the event loop.
 BATCH: Final = 200
 
 

@@ -1,4 +1,4 @@
-"""What is read of a book: all that a new leader must know, and what is new for those who look on.
+"""What is read of a book: all that a new leader must know, and what is new for a standby.
 
 Rows are fetched in one consistent transaction; making events of them, and accounts, comes after
 it, with breaths of the event loop in between.
@@ -25,7 +25,7 @@ from bot.store.rows import NEWEST
 from bot.store.tables import events, fills, published, state_records, switches
 from bot.store.writing import newest
 
-#: Events read between two breaths of the event loop.
+#: Events read before yielding to the event loop.
 BATCH: Final = 1_000
 #: Beyond so many commits a standby gets only the newest events of each kind.
 FAR: Final = 1_000
@@ -47,7 +47,7 @@ class Remains:
 
 
 def seen(connection: Connection, book: str) -> Remains:
-    """What those who look on need of a book: all but the account."""
+    """What a standby needs of a book: all but the account."""
     nothing = Ledger(0, Portfolio.of_cash(ZERO), ())
     return Remains(
         commit=newest(connection, book),

@@ -40,7 +40,6 @@ class Exact(TypeDecorator[Decimal]):
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
-        """What the driver is given."""
         if value is None:
             return None
         if not value.is_finite():
@@ -52,7 +51,6 @@ class Exact(TypeDecorator[Decimal]):
         value: str | Decimal | None,
         dialect: Dialect,  # noqa: ARG002  # SQLAlchemy gives it
     ) -> Decimal | None:
-        """What comes back."""
         try:
             return value if value is None else Decimal(value)
         except (ArithmeticError, ValueError, TypeError):
@@ -74,7 +72,6 @@ class UtcTimestamp(TypeDecorator[datetime]):
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        """What the driver is given."""
         if value is None:
             return None
         if value.utcoffset() is None:
@@ -87,7 +84,6 @@ class UtcTimestamp(TypeDecorator[datetime]):
         value: str | datetime | None,
         dialect: Dialect,  # noqa: ARG002  # SQLAlchemy gives it
     ) -> datetime | None:
-        """What comes back."""
         if value is None:
             return None
         try:

@@ -31,12 +31,12 @@ def stop(argv: list[str]) -> int:
 
 
 def resume(argv: list[str]) -> int:
-    """Enter again."""
+    """Allow entries again."""
     return _switched("resume", "Enter again after a kill, a flatten, a halt or a pause.", argv)
 
 
 def kill(argv: list[str]) -> int:
-    """Enter nothing more."""
+    """Stop entries."""
     parser = options.parser("kill", "Enter nothing more; exits continue, also after a restart.")
     parser.add_argument("reason", nargs="?", default="by hand", help="shown until it is over")
     return options.run(parser.parse_args(argv), _kill)
@@ -80,7 +80,7 @@ async def _close(bot: BotClient, asked: argparse.Namespace) -> int:
 
 
 async def _confirm(bot: BotClient, ticker: str | None) -> None:
-    """Ask whoever sits at the terminal. Raises CommandError unless the answer is yes."""
+    """Ask at the terminal. Raises CommandError unless the answer is yes."""
     mode = (await bot.get("/bot/status"))["mode"]
     money = "paper" if mode == "paper" else "REAL MONEY"
     what = plain(ticker) if ticker is not None else "ALL positions, and enter nothing until resume"
@@ -99,7 +99,7 @@ def _report(answer: Answer, asked: argparse.Namespace) -> int:
 
 
 def _spoken(answer: Answer) -> str:
-    """What became of it, with what is left on lines of their own."""
+    """The result, with what is left on lines of their own."""
     left = answer.get("left")
     by_market = left if isinstance(left, dict) else {}
     more = [f"{name} {value}" for name, value in answer.items() if name not in {"status", "left"}]

@@ -42,15 +42,15 @@ class BotClient:
     has_token: bool
 
     async def get(self, path: str, parameters: Parameters | None = None) -> Answer:
-        """What it answers. Raises CommandError."""
+        """The answer of a GET. Raises CommandError."""
         return await self._asked("GET", path, parameters)
 
     async def readiness(self) -> Answer:
-        """What `/ready` says, also when that is no."""
+        """The answer of `/ready`, also when it is 503."""
         return await self._asked("GET", "/ready", None, also=503)
 
     async def post(self, path: str, parameters: Parameters | None = None) -> Answer:
-        """What became of it. Sent once: whether a lost answer did something, `status` says."""
+        """The answer of a POST. Sent once: if it is lost, `status` shows whether it was done."""
         return await self._asked("POST", path, parameters)
 
     async def _asked(

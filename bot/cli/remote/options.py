@@ -41,7 +41,7 @@ def whole_number(text: str) -> int:
 
 
 def run(options: argparse.Namespace, work: Work) -> int:
-    """Do it with the bot that is meant; the exit code. Raises CommandError, SettingsError."""
+    """Run the command on that bot; the exit code. Raises CommandError, SettingsError."""
     settings = config.load(**({"bot_url": options.url} if options.url is not None else {}))
     _warn_of_open_way(settings)
     return asyncio.run(_connected(settings, options, work))

@@ -73,11 +73,11 @@ class ServerSession:
         """Nothing is left beside a server."""
 
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds in one consistent state of the database."""
+        """The result of `work` on one consistent state of the database."""
         return await self._run(self._readers, work, ANSWER)
 
     async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
-        """Do this in one piece, or not at all."""
+        """Run `work` in one transaction."""
         return await self._run(self._writers, work, seconds)
 
     async def _run(self, engine: AsyncEngine, work: Work[T], seconds: float) -> T:

@@ -60,25 +60,25 @@ class StoreSession(Protocol):
         ...
 
     async def traced(self) -> Trace | None:
-        """How far it had got, by what lies beside it; None if nothing does."""
+        """The last known commit, by the trace beside it; None without a trace."""
         ...
 
     async def trace(self, trace: Trace) -> None:
-        """Leave beside it how far it has got."""
+        """Record the last commit in the trace beside it."""
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds in one consistent state of the database."""
+        """The result of `work` on one consistent state of the database."""
         ...
 
     async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
-        """Do this in one piece, or not at all."""
+        """Run `work` in one transaction."""
         ...
 
 
 @asynccontextmanager
 async def bounded(where: str, seconds: float) -> AsyncIterator[None]:
-    """Let nothing take much longer than that, and say in words what goes wrong."""
+    """Bound the time of a transaction, and turn its failures into a StoreError."""
     try:
         # A driver answers a first cancellation by asking the server to stop, and waits for that;
         # a second one makes it drop the connection.

@@ -79,19 +79,19 @@ class FileSession:
         self._writers = engine.execution_options(writes=True)
 
     async def traced(self) -> Trace | None:
-        """How far the file had got, by what lies beside it."""
+        """The last known commit of the file, by its trace."""
         return await self._run(partial(traces.read, self._path), ANSWER)
 
     async def trace(self, trace: Trace) -> None:
-        """Leave beside the file how far it has got."""
+        """Record the last commit in the trace beside the file."""
         await self._run(partial(traces.write, self._path, trace), ANSWER)
 
     async def read(self, work: Work[T]) -> T:
-        """What `work` finds in one consistent state of the database."""
+        """The result of `work` on one consistent state of the database."""
         return await self._run(partial(self._done, self._readers, work), ANSWER)
 
     async def write(self, work: Work[T], seconds: float = ANSWER) -> T:
-        """Do this in one piece, or not at all."""
+        """Run `work` in one transaction."""
         return await self._run(partial(self._done, self._writers, work), seconds)
 
     async def _run(self, task: Callable[[], T], seconds: float) -> T:
