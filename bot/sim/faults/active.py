@@ -1,7 +1,7 @@
 """The faults that are in force on a simulated exchange, and when each of them strikes.
 
-Each fault throws dice of its own, seeded by the exchange: the same seed, faults and requests
-give the same failures. Time is that of the service's clock.
+Each fault draws from an RNG stream of its own, seeded by the exchange: the same seed, faults and
+requests give the same failures. Time is that of the service's clock.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class ActiveFault:
         return not self.is_over and (self.ends is None or now < self.ends)
 
     def strikes(self, where: str) -> bool:
-        """Whether it strikes there this time. Throws its dice if it could."""
+        """Whether it strikes there this time. Draws a random number if it could."""
         return self.spec.strikes(where) and self.rng.random() < self.spec.probability
 
     def fire(self) -> None:

@@ -15,7 +15,7 @@ class BodyCorruptor(Protocol):
 
 
 def missing_field(body: object, terms: Terms, rng: BodyCorruptor) -> object:
-    """The body without a field, wherever it was; without a name the dice pick the field."""
+    """The body without a field, wherever it was; without a name a random field."""
     name = terms["field"]
     if not name:
         names = list(dict.fromkeys(key for one in _objects(body) for key in one))

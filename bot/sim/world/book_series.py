@@ -1,4 +1,4 @@
-"""A recording read into arrays: one reel a market, long silences cut."""
+"""A recording read into arrays: one series a market, long silences cut."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -65,7 +65,7 @@ class LargeTraders:
         self._unseen = 0.0
 
     def step(self, belief: float, seconds: float) -> None:
-        """Look after the orders that stand, and perhaps begin a new deed."""
+        """Manage the resting orders, and perhaps begin a new action."""
         self._clock += seconds
         self._learn(seconds)
         self._blocks = [block for block in self._blocks if self._goes_on(block, seconds)]

@@ -26,7 +26,7 @@ class EventListing:
 
     `volume` is contracts a day and market before the world began, told as a few prints; `traded`
     False leaves the books empty. `ends` is when the outcome is known, which closes the markets
-    early; `pause` halts them for a while. `giants` multiplies the rates of the large ones.
+    early; `pause` halts them for a while. `large_traders` multiplies their rates.
     """
 
     event: EventSpec
@@ -74,7 +74,7 @@ class LiveEvent:
         seconds = self._passed(exchange)
         self._pause(exchange)
         self.belief.step(seconds)
-        # A market nobody trades has a belief all the same, and no crowd.
+        # An untraded market has a fair value all the same, and no noise flow.
         for agents, value in zip(self.agent_pools, self.belief.values, strict=False):
             agents.step(value, seconds)
         return True

@@ -21,7 +21,7 @@ _BLINK = 2.5
 
 
 class NoiseFlow:
-    """The crowd of one market."""
+    """The noise flow of one market."""
 
     def __init__(
         self, habits: Flow, adapter: MarketAdapter, account: MemberAccount, rng: RngStream

@@ -98,7 +98,7 @@ SLOW_DAY = Preset(
     error_half_life=1800.0,
 )
 
-#: Two teams and a crowd with deep pockets.
+#: Two teams, and noise flow of large sizes.
 GAME = replace(
     SLOW_DAY,
     name="game",

@@ -66,7 +66,7 @@ class TraderAction:
 
 @dataclass(slots=True)
 class Truth:
-    """All deeds, in the order in which they began; the oldest are forgotten some day."""
+    """All actions, in the order in which they began, in bounded room."""
 
     actions: deque[TraderAction] = field(default_factory=lambda: deque(maxlen=ACTIONS_STORED))
 
@@ -77,7 +77,7 @@ class Truth:
         return len(self.actions)
 
     def add(self, action: TraderAction) -> TraderAction:
-        """Write down that a deed began."""
+        """Record that an action began."""
         self.actions.append(action)
         return action
 
