@@ -31,7 +31,7 @@ COVERAGE ?= --cov --cov-report=term
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: orders fuzz hostile flaps mutants memory clean money tables docs
+.PHONY: tape-reports orders fuzz hostile flaps mutants memory clean money tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -89,6 +89,12 @@ bench: $(VENV)/.dev
 ## sim-report: the simulated world against recorded books, tables and plots
 sim-report: $(VENV)/.dev
 	$(BIN)/python -m bot.sim.report --out docs/simulator
+
+## tape-reports: the settings as shipped on every tape in DATA, as docs/backtests.md
+TAPES = $(addprefix $(DATA)/,btc15m-l2-1s btc15m-top5 btc15m-ticker inx2023-l2-1s sports-l2-1s \
+	sports-l2-events rest-books-hourly tennis-tob)
+tape-reports: $(VENV)/.dev
+	$(ALONE) $(BIN)/python -m bot backtest $(addsuffix .parquet,$(TAPES)) --markdown docs/backtests.md
 
 ## whale-report: whale detection against the simulator's ground truth
 whale-report: $(VENV)/.dev

@@ -66,6 +66,7 @@ def examined(
         "exits": asdict(outcome.exit_fills),
         "orders": dict(outcome.orders),
         "refusals": dict(outcome.refusals),
+        "stops": dict(outcome.stops),
         "nulls": {name: _null(again, null, plan, ours) for name, null in NULLS.items()},
         "look_ahead": _look_ahead(again, ours),
         "trials": _deflated(trips, plan.trials),

@@ -17,6 +17,7 @@ from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.core.account.portfolio import Portfolio
 from bot.core.events import (
+    EntriesStopped,
     Event,
     OrderEnded,
     OrderFilled,
@@ -77,6 +78,7 @@ class Outcome:
     exit_fills: ExitFills
     orders: Mapping[str, int]
     refusals: Mapping[str, int]
+    stops: Mapping[str, int]
     at: Floats
     equity: Floats
     exposure: Floats
@@ -106,6 +108,7 @@ def outcome(
         exit_fills=exit_fills(events),
         orders=Counter(ended),
         refusals=Counter(event.rule for event in events if isinstance(event, OrderRefused)),
+        stops=Counter(event.rule for event in events if isinstance(event, EntriesStopped)),
         at=cycles.at,
         equity=account.cash_curve() + _worth(account.sizes, tape, cycles),
         exposure=account.exposure_curve(),

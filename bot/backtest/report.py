@@ -1,4 +1,4 @@
-"""The report of a backtest: one HTML file that needs nothing else, and its picture as PNG.
+"""The report of a backtest as one HTML file and its picture, and of several as Markdown.
 
 Needs Matplotlib and Jinja2, which are tools for people and no part of the service: they are
 imported when a report is asked for.
@@ -6,6 +6,7 @@ imported when a report is asked for.
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 #: Trades listed in the page.
 _LISTED: Final = 500
+#: Dots per inch of a picture on a page of the documentation.
+_SMALL: Final = 60
+_NULL_WORDS: Final = {
+    "permuted": "each market's scores dealt out anew",
+    "flipped": "random entries: each opinion by a coin",
+}
 #: Amounts as people write them, the sign before the dollar.
 _DOLLARS: Final = "dollars"
 _ACCOUNT: Final = {
@@ -77,6 +84,44 @@ def write(name: str, figures: Mapping[str, Any], outcome: Outcome, folder: Path)
     return path
 
 
+def write_markdown(found: Mapping[str, tuple[Mapping[str, Any], Outcome]], path: Path) -> None:
+    """A page of Markdown about tapes by name, and their pictures in the folder beside it."""
+    import jinja2  # noqa: PLC0415  # see the module
+
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {}
+    for name, (_, outcome) in found.items():
+        if outcome.trips:
+            pictures[name] = f"{folder.name}/{Path(name).stem}.png"
+            (path.parent / pictures[name]).write_bytes(_png(_curves(outcome), _SMALL))
+    pages = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # Markdown of our own figures
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    whole = {name: figures for name, (figures, _) in found.items()}
+    first = next(iter(whole.values()))["tape"]
+    page = pages.get_template("report.md").render(
+        found=whole,
+        model=first["model"],
+        seconds=f"{first['seconds_a_cycle']:g}",
+        pictures=pictures,
+        words=_NULL_WORDS,
+        anchor=_anchor,
+        cents=_cents,
+        bounds=_bounds,
+        dollars=lambda value: _shown(value, _DOLLARS),
+    )
+    path.write_text(page.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w-]", "", heading.lower())
+
+
 def _curves(outcome: Outcome) -> "Figure":
     """Equity above, what it has fallen from its peak below."""
     # A canvas without a screen: no window is ever opened.
@@ -102,9 +147,10 @@ def _span(outcome: Outcome) -> str:
     return f"cycle, from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
 
 
-def _png(figure: "Figure") -> bytes:
+def _png(figure: "Figure", dots: int = 110) -> bytes:
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=110)
+    # Without the version of Matplotlib in it, the same figures give the same file.
+    figure.savefig(drawn, format="png", dpi=dots, metadata={"Software": None})
     return drawn.getvalue()
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,15 @@ def main(argv: list[str]) -> int:
     for path in options.tape:
         figures, outcome = _backtested(path, settings, options)
         figures["changed"] = changes
-        found[path.name] = figures
+        found[path.name] = figures, outcome
         _say(lines(path.name, figures))
         if options.report:
             _say([f"report      {report.write(path.name, figures, outcome, options.report)}"])
+    if options.markdown:
+        report.write_markdown(found, options.markdown)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        figures_by_name = {name: figures for name, (figures, _) in found.items()}
+        options.json.write_text(json.dumps(figures_by_name, indent=1) + "\n")
     return 0
 
 
@@ -97,24 +102,40 @@ def _backtested(
 ) -> tuple[dict[str, Any], Outcome]:
     model = sound_model(settings.model_path, options.every)
     whole = reader.read(path)
-    tape = held_out(whole, trained_markets(model), path, reported=options.trained_on)
+    trained = trained_markets(model)
+    keeps = options.trained_on or (options.markdown and _all_trained_on(whole, trained))
+    tape = held_out(whole, trained, path, reported=keeps)
     rules = trade_rules(settings, model).on_tape()
     scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)
     with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
         outcome, figures = examined(scored_tape, rules, settings.paper_cash, plan, bar.update)
-    if options.arms:
+    if options.arms or options.markdown:
         figures["arms"] = arms(scored_tape, rules, settings.paper_cash, settings.bot_exit_patience)
-    left_out = len(set(whole.books.tickers)) - len(set(tape.books.tickers))
+    markets = set(tape.books.tickers)
+    reasons = Counter(_kind_of(reason) for reason in scored_tape.scores.reasons if reason)
     described = {
         "model": model.version,
         "seconds_a_cycle": options.every,
         "books": len(tape.books),
         "cycles": len(outcome.at),
-        "markets": len(set(tape.books.tickers)),
-        "markets_left_out_as_trained_on": left_out,
+        "markets": len(markets),
+        "markets_left_out_as_trained_on": len({*whole.books.tickers} - markets),
+        "markets_trained_on": len(markets & set(trained)),
+        "skipped": sum(whole.skipped.values()),
+        "scored": len(tape.books) - reasons.total(),
+        "unscored": reasons.most_common(1)[0][0] if reasons else None,
     }
     return {"tape": described, **figures}, outcome
+
+
+def _all_trained_on(tape: Tape, trained: Sequence[str]) -> bool:
+    return set(tape.books.tickers) <= set(trained)
+
+
+def _kind_of(reason: str) -> str:
+    """A reason without its figures: what many books have in common."""
+    return re.split(r"\s[−-]?\d", reason)[0]
 
 
 def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
@@ -204,6 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--report", type=Path, metavar="DIR", help="folder for HTML and PNG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="one page about all tapes, with --arms; a tape of trained markets alone is kept",
+    )
     parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
     parser.add_argument(
         "--trials", type=int, default=1, help="settings tried before this one was chosen (1)"

@@ -300,7 +300,9 @@ def recording(tmp_path):
 
 def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, tmp_path, capsys):
     figures, folder = tmp_path / "figures.json", tmp_path / "report"
+    markdown = tmp_path / "docs" / "tapes.md"
     options = ["--nulls", "1", "--report", str(folder), "--json", str(figures)]
+    options += ["--markdown", str(markdown)]
 
     code = cli(["backtest", str(recording), "--set", "BOT_MIN_EDGE=-100", *options])
 
@@ -315,6 +317,12 @@ def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, t
     assert "<h2>Against chance</h2>" in page
     assert "http" not in page
     assert (folder / "made-up.png").read_bytes().startswith(b"\x89PNG")
+    told = markdown.read_text()
+    assert (
+        f"| [made-up.parquet](#made-upparquet) | 180 | 3 | 0 | {found['trades']['count']} |" in told
+    )
+    assert ("![" in told) == bool(found["trades"]["count"])
+    assert found["verdict"] in told
 
 
 @pytest.mark.parametrize(
