@@ -92,9 +92,9 @@ sim-report: $(VENV)/.dev
 
 ## tape-reports: the settings as shipped on every tape in DATA, as docs/backtests.md
 TAPES = $(addprefix $(DATA)/,btc15m-l2-1s btc15m-top5 btc15m-ticker inx2023-l2-1s sports-l2-1s \
-	sports-l2-events rest-books-hourly tennis-tob)
+	rest-books-hourly tennis-tob)
 tape-reports: $(VENV)/.dev
-	$(ALONE) $(BIN)/python -m bot backtest $(addsuffix .parquet,$(TAPES)) --markdown docs/backtests.md
+	$(ALONE) $(BIN)/python -m bot backtest $(addsuffix .parquet,$(TAPES)) --nulls 10 --markdown docs/backtests.md
 
 ## whale-report: whale detection against the simulator's ground truth
 whale-report: $(VENV)/.dev

@@ -8,8 +8,9 @@ the median of those before it ends there.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import nan
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -29,6 +30,10 @@ SELECTION: Final = 0.7
 FOLDS: Final = 4
 
 
+#: What a TOML file may give a setting.
+Value: TypeAlias = str | int | float | bool
+
+
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """One setting: a range from `low` to `high`, or `values` to choose from.
@@ -37,36 +42,45 @@ class Dimension:
     """
 
     name: str
-    low: float = 0.0
-    high: float = 0.0
-    values: tuple[Any, ...] = ()
+    low: float = nan
+    high: float = nan
+    values: tuple[Value, ...] = ()
     mirror: str | None = None
 
     @classmethod
     def of(cls, name: str, body: Mapping[str, Any]) -> "Dimension":
         """As a file has it. Raises TapeError for what is neither a range nor a choice."""
         unknown = set(body) - {"low", "high", "values", "mirror"}
-        is_range = {"low", "high"} <= set(body) and body["low"] < body["high"]
-        if unknown or is_range == bool(body.get("values")):
+        low, high = (_number(body.get(end)) for end in ("low", "high"))
+        values = body.get("values", [])
+        if unknown or (low < high) == bool(values) or not isinstance(values, list):
             raise TapeError(
                 f"[{name}] needs low < high, or values = […], and at most mirror beside it"
             )
-        return cls(
-            name,
-            float(body.get("low", 0)),
-            float(body.get("high", 0)),
-            tuple(body.get("values", ())),
-            body.get("mirror"),
-        )
+        return cls(name, low, high, tuple(values), body.get("mirror"))
 
     def drawn(self, trial: "Trial") -> dict[str, str]:
         """What a trial tries, as settings."""
         if self.values:
-            value = trial.suggest_categorical(self.name, self.values)
-        else:
-            value = round(trial.suggest_float(self.name, self.low, self.high), 4)
+            chosen: Any = trial.suggest_categorical(self.name, self.values)
+            return self.changes(chosen)
+        return self.changes(trial.suggest_float(self.name, self.low, self.high))
+
+    def extremes(self) -> tuple[Value, ...]:
+        """The values at the ends, or all there are."""
+        ends: tuple[Value, ...] = (self.low, self.high)
+        return self.values or ends
+
+    def changes(self, value: Value) -> dict[str, str]:
+        """A value as settings."""
+        value = value if self.values else round(float(value), 4)
         mirrored = {self.mirror.lower(): f"{1 - float(value):.4f}"} if self.mirror else {}
         return {self.name.lower(): str(value), **mirrored}
+
+
+def _number(value: object) -> float:
+    """NaN for anything else, which is below nothing."""
+    return float(value) if isinstance(value, int | float) else nan
 
 
 @dataclass(frozen=True, slots=True)

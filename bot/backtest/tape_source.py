@@ -1,7 +1,8 @@
 """A tape as the world of a cycle: books, markets and judgements of the moment it stands at.
 
-What a tape does not say is assumed: fees of the usual kind, a grid of 0.1 c, each market an event
-of its own; a market whose close is not recorded stays open past the end of the tape.
+What a tape does not say is assumed: the fees of its series on that day, as far as they are known to
+have differed from the usual, a grid of 0.1 c, each market an event of its own; a market whose close
+is not recorded stays open past the end of the tape.
 """
 
 import math
@@ -12,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.core.market.fees import FeeKind, FeeSchedule
+from bot.core.market.fees import USUAL, FeeKind, FeeSchedule
 from bot.core.market.market import Market, MarketStatus, PriceGrid, PriceRange
 from bot.core.market.money import ONE, ZERO, Contracts, exact
 from bot.core.market.orderbook import Books, Floats
@@ -24,7 +25,10 @@ from bot.signals.analyzer import Predictions
 from bot.tape.reader import Rows, Tape, rows_by_market
 from bot.trading.paper_venue import SeenBook
 
-FEES: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
+#: Series whose takers paid half until a day: S&P 500 and Nasdaq 100, with the prefix KX or without.
+_HALF: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal("0.5"))
+_HALF_UNTIL: Final = datetime(2026, 7, 3, tzinfo=UTC)
+_HALF_SERIES: Final = ("INX", "NASDAQ100")
 GRID: Final = PriceGrid((PriceRange(ZERO, ONE, Decimal("0.001")),))
 #: Where the tape does not say when a market closes, it stays open past the end of the tape.
 _AFTER: Final = timedelta(days=365)
@@ -129,6 +133,12 @@ def markets_of(tape: Tape) -> dict[str, Market]:
     }
 
 
+def fees_on(day: datetime, ticker: str) -> FeeSchedule:
+    """What takers of a market were charged on a day, by the formula in force."""
+    is_index = ticker.split("-", maxsplit=1)[0].removeprefix("KX").startswith(_HALF_SERIES)
+    return _HALF if is_index and day < _HALF_UNTIL else USUAL
+
+
 def _market(ticker: str, opens: datetime, closes: datetime, volume: float) -> Market:
     traded = ZERO if math.isnan(volume) else exact(volume)
     return Market(
@@ -141,5 +151,5 @@ def _market(ticker: str, opens: datetime, closes: datetime, volume: float) -> Ma
         close_time=closes,
         volume_24h=Contracts(traded),
         open_interest=ZERO,
-        fees=FEES,
+        fees=fees_on(opens, ticker),
     )

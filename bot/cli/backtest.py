@@ -19,6 +19,7 @@ from bot.backtest.arms import arms
 from bot.backtest.examination import Plan, examined, runs_of
 from bot.backtest.outcome import Outcome
 from bot.backtest.run import ScoredTape
+from bot.cli import arguments
 from bot.config import Settings
 from bot.core.signals.strategy import Gates
 from bot.model import scorer
@@ -31,6 +32,7 @@ def main(argv: list[str]) -> int:
     """Run each tape, print its result, write report and JSON where asked for."""
     options = _parser().parse_args(argv)
     configure("WARNING")
+    arguments.prepare_folders([options.report, _parent(options.json), _parent(options.markdown)])
     changes = settings_of(options.set)
     settings = settings_for(options.every, changes)
     found = {}
@@ -41,12 +43,16 @@ def main(argv: list[str]) -> int:
         _say(lines(path.name, figures))
         if options.report:
             _say([f"report      {report.write(path.name, figures, outcome, options.report)}"])
-    if options.markdown:
-        report.write_markdown(found, options.markdown)
+        if options.markdown:
+            report.write_markdown(found, options.markdown)
     if options.json:
         figures_by_name = {name: figures for name, (figures, _) in found.items()}
         options.json.write_text(json.dumps(figures_by_name, indent=1) + "\n")
     return 0
+
+
+def _parent(path: Path | None) -> Path | None:
+    return path and path.parent
 
 
 def settings_for(every: float, changes: Mapping[str, Any], **options: None) -> Settings:
@@ -221,7 +227,10 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of this run"
     )
     parser.add_argument(
-        "--every", type=float, default=1.0, help="seconds of recorded time per cycle (1)"
+        "--every",
+        type=arguments.seconds,
+        default=1.0,
+        help="seconds of recorded time per cycle (1)",
     )
     parser.add_argument("--report", type=Path, metavar="DIR", help="folder for HTML and PNG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
@@ -231,9 +240,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="one page about all tapes, with --arms; a tape of trained markets alone is kept",
     )
-    parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
+    parser.add_argument("--nulls", type=arguments.count, default=20, help="runs of each null (20)")
     parser.add_argument(
-        "--trials", type=int, default=1, help="settings tried before this one was chosen (1)"
+        "--trials",
+        type=arguments.positive,
+        default=1,
+        help="settings tried before this one was chosen (1)",
     )
     parser.add_argument(
         "--arms",

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from bot.app.trading_rules import trade_rules, watch_over
 from bot.backtest.replay import Replay, Summary
 from bot.backtest.tape_source import NextBooks
+from bot.cli import arguments
 from bot.cli.backtest import settings_for
 from bot.journal.csv_rows import LOGS
 from bot.model import scorer
@@ -107,7 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("tape", type=Path, help="a Parquet file of order books")
     parser.add_argument(
-        "--every", type=float, default=1.0, help="seconds of recorded time per cycle (1)"
+        "--every",
+        type=arguments.seconds,
+        default=1.0,
+        help="seconds of recorded time per cycle (1)",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("logs/replay"), help="folder of the CSV logs (emptied)"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from bot.app.trading_rules import trade_rules
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts
+from bot.cli import arguments
 from bot.cli.backtest import (
     held_out,
     settings_for,
@@ -25,6 +27,7 @@ from bot.cli.backtest import (
     sound_model,
     trained_markets,
 )
+from bot.config import SettingsError
 from bot.core.market.money import measured
 from bot.core.signals.strategy import Gates
 from bot.tape import reader
@@ -33,10 +36,13 @@ from logging_utils import configure
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 _SHOWN: Final = 5
 _SEED: Final = 7
+#: Seconds for a Dask scheduler to answer.
+_PATIENCE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ def main(argv: list[str]) -> int:
     """Try settings on the selection part, judge the best on what was held out."""
     options = _parser().parse_args(argv)
     configure("WARNING")
+    arguments.prepare_folders([options.json and options.json.parent])
     source = SweepSource(tuple(options.tape), options.every, options.trained_on)
     dimensions = space(options.space)
     # Whatever is wrong with tapes or events shows before the first trial.
@@ -75,14 +82,26 @@ def space(path: Path) -> list[Dimension]:
     """The dimensions of a TOML file: a table for each setting. Raises TapeError."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise TapeError(f"{path}: {error}; write a table [SETTING] with low and high") from None
-    if not tables:
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise TapeError(f"{path}: {why}; write a table [SETTING] with low and high") from None
+    if not tables or not all(isinstance(body, dict) for body in tables.values()):
         raise TapeError(f"{path}: no setting in it; write a table [SETTING] with low and high")
     found = [Dimension.of(name, body) for name, body in tables.items()]
     names = [name for one in found for name in (one.name, one.mirror) if name]
     settings_of([f"{name}=" for name in names])
+    for dimension in found:
+        _try_out(path, dimension)
     return found
+
+
+def _try_out(path: Path, dimension: Dimension) -> None:
+    """Whatever a setting may not be shows before the first trial."""
+    for value in dimension.extremes():
+        try:
+            config.load(env_file=None, **dimension.changes(value))
+        except SettingsError as error:
+            raise TapeError(f"{path}: [{dimension.name}]: {error}") from None
 
 
 #: Each trial needs its thresholds: read once a process, not once a trial.
@@ -127,7 +146,14 @@ def evaluator(source: SweepSource, workers: int, dask: str | None) -> Iterator[E
     if dask is not None:
         from distributed import Client  # noqa: PLC0415  # a tool of research
 
-        with Client(dask) as client:  # type: ignore[no-untyped-call]
+        try:
+            cluster = Client(dask, timeout=_PATIENCE)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:
+            raise TapeError(
+                f"--dask {dask}: no scheduler answers there ({error}); start one with 'dask "
+                "scheduler' and give the address that it prints"
+            ) from None
+        with cluster as client:
             yield lambda tasks: client.gather(client.map(one, list(tasks), pure=False))
     elif workers > 1:
         import joblib  # noqa: PLC0415  # see above
@@ -184,7 +210,7 @@ def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
     import optuna  # noqa: PLC0415  # see above
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = None if address is None else optuna.storages.RDBStorage(address)
+    storage = None if address is None else _storage(address)
     try:
         yield optuna.create_study(
             study_name=" ".join(path.name for path in source.paths),
@@ -200,6 +226,27 @@ def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
             storage.engine.dispose()
 
 
+def _storage(address: str) -> "RDBStorage":
+    """The database of a study. Raises TapeError, without the address: it may hold a password."""
+    import optuna  # noqa: PLC0415  # see above
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError  # noqa: PLC0415  # see above
+
+    # The driver that is installed; SQLAlchemy would look for another one.
+    address = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", address)
+    try:
+        return optuna.storages.RDBStorage(address)
+    except ArgumentError:
+        raise TapeError(
+            "--storage is no address of a database; write it like sqlite:///study.db"
+        ) from None
+    except (SQLAlchemyError, ImportError) as error:
+        why = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise TapeError(
+            f"--storage: the database cannot be opened ({why}); name a file in a folder that is "
+            "there, or a server that runs"
+        ) from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bot sweep",
@@ -209,14 +256,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--space", type=Path, required=True, help="a TOML file: [SETTING] with low, high or values"
     )
-    parser.add_argument("--trials", type=int, default=100, help="settings to try (100)")
-    parser.add_argument("--workers", type=int, default=1, help="processes of this machine (1)")
+    parser.add_argument(
+        "--trials", type=arguments.positive, default=100, help="settings to try (100)"
+    )
+    parser.add_argument(
+        "--workers", type=arguments.positive, default=1, help="processes of this machine (1)"
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler instead of processes")
     parser.add_argument(
         "--storage", metavar="URL", help="a database to keep the study in, and to go on from"
     )
-    parser.add_argument("--every", type=float, default=1.0, help="seconds a cycle (1)")
-    parser.add_argument("--nulls", type=int, default=20, help="runs of each null (20)")
+    parser.add_argument("--every", type=arguments.seconds, default=1.0, help="seconds a cycle (1)")
+    parser.add_argument("--nulls", type=arguments.count, default=20, help="runs of each null (20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
     parser.add_argument(
         "--trained-on", action="store_true", help="keep the markets the model was trained on"

@@ -76,6 +76,8 @@ def read(path: Path, *, sizes_required: bool = True) -> Tape:
     if stream_rows.is_stream(path):
         return _of_stream(path)
     table = schema.table(path, sizes_required=sizes_required)
+    if not table.num_rows:
+        raise TapeError(f"{path}: not a single row in it; record for longer, or take another tape")
     yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
     # A ticker stands on many rows, so while rows are checked each is named by its number.

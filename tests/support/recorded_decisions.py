@@ -6,8 +6,9 @@ from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
-from bot.backtest.tape_source import FEES, GRID
+from bot.backtest.tape_source import GRID
 from bot.core.events import OrderEnded, SignalMade
+from bot.core.market.fees import USUAL
 from bot.core.market.market import Market, MarketStatus
 from bot.core.market.money import ZERO
 from bot.core.risk.limits import RiskLimits
@@ -37,7 +38,7 @@ class Watched:
                 close_time=CLOSE,
                 volume_24h=Decimal(1_000),
                 open_interest=ZERO,
-                fees=FEES,
+                fees=USUAL,
             )
             for ticker in MARKETS
         }

@@ -3,11 +3,13 @@
 import itertools
 import json
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +23,11 @@ from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.backtest.precomputed.scores import scored
 from bot.backtest.replay import Replay, observed
 from bot.backtest.run import ScoredTape, run
-from bot.backtest.tape_source import NextBooks
+from bot.backtest.tape_source import NextBooks, markets_of
 from bot.cli import backtest
 from bot.core.account.portfolio import Position
 from bot.core.account.valuation import mark
+from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.core.market.money import ZERO
 from bot.core.risk.exit_rules import ExitRules
 from bot.core.risk.limits import RiskLimits
@@ -251,6 +254,38 @@ def test_scores_that_know_the_future_are_told_as_such_or_by_the_nulls():
     assert figures["trades"]["cents_a_contract"] > figures["nulls"]["flipped"]["highest"]
 
 
+def test_scores_that_gain_by_coming_late_are_not_trusted():
+    """Each buys one book before a dip of its price, and sells when the price stands high."""
+    whole = made_up(8, 400)
+    phase = np.repeat(np.arange(400) % 20, 8)
+    mid = np.select([phase == 1, phase >= 10], [508, 700], 500).reshape(-1, 1)
+    steps = np.arange(5) * 10
+    books = replace(
+        whole.books, bid_price=(mid - 5 - steps) / 1000, ask_price=(mid + 5 + steps) / 1000
+    )
+    scores = np.select([phase == 0, phase == 9], [0.95, 0.05], 0.58)
+    tape = prepared(replace(whole, books=books)).with_scores(scores, Thresholds())
+
+    _, told = examined(tape, rules(size=1), CASH, Plan(nulls=0))
+
+    ahead = told["look_ahead"]
+    assert ahead["one_book_late"] > ahead["cents_a_contract"] > 0
+    assert told["verdict"].startswith("do not trust this")
+
+
+def test_the_same_run_is_believed_less_the_more_settings_were_tried():
+    tape = prophetic(made_up(8, 400))
+
+    once, often = (
+        examined(tape, rules(size=1), CASH, Plan(nulls=0, trials=trials))[1]
+        for trials in (1, 10**9)
+    )
+
+    assert once["trials"]["z"] == often["trials"]["z"]
+    assert once["trials"]["expected_best_by_chance"] == 0
+    assert often["trials"]["expected_best_by_chance"] > 5.5
+
+
 def test_every_run_over_the_tape_is_counted():
     done = []
     examined(prepared(uneven()), rules(), CASH, Plan(nulls=2), lambda: done.append(1))
@@ -288,6 +323,27 @@ def test_the_best_of_many_trials_is_expected_to_look_good():
     assert expected_best(1) == 0.0
     draws = np.random.default_rng(0).standard_normal((4_000, 100)).max(axis=1)
     assert expected_best(100) == pytest.approx(draws.mean(), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("ticker", "day", "multiplier"),
+    [
+        ("INXD-23APR10-B4087", "2023-04-10", "0.5"),
+        ("KXINX-26JUL02-B6000", "2026-07-02", "0.5"),
+        ("KXINX-26JUL03-B6000", "2026-07-03", "1"),
+        ("KXNASDAQ100-26JAN05-T1", "2026-01-05", "0.5"),
+        ("KXBTC15M-26MAY110200-00", "2026-05-11", "1"),
+    ],
+)
+def test_fees_are_those_of_the_day_of_the_tape(ticker, day, multiplier):
+    whole = made_up(1, 5)
+    start = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+    seen_at = whole.books.seen_at - START + start
+    books = replace(whole.books, tickers=(ticker,) * 5, seen_at=seen_at)
+
+    market = markets_of(replace(whole, books=books))[ticker]
+
+    assert market.fees == FeeSchedule(FeeKind.QUADRATIC, Decimal(multiplier))
 
 
 @pytest.fixture
@@ -336,6 +392,54 @@ def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, t
 def test_a_wrong_setting_is_named(recording, pair, words, capsys):
     assert cli(["backtest", str(recording), "--set", pair]) == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["backtest", "replay", "sweep"])
+@pytest.mark.parametrize(
+    "option",
+    [("--every", "0"), ("--every", "nan"), ("--nulls", "-3"), ("--trials", "0")],
+    ids=" ".join,
+)
+def test_an_odd_number_is_refused_before_anything_is_read(command, option, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli([command, "no-such.parquet", *option])
+
+    assert command in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--report", "--json", "--markdown"])
+def test_a_report_that_cannot_be_written_is_named_before_the_work(option, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / ("x" if option == "--report" else "x/x")
+
+    assert cli(["backtest", "no-such.parquet", option, str(place)]) == 1
+
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/file/x: nothing can be written there" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["backtest", "replay"])
+def test_a_tape_without_a_row_is_named(command, recording, tmp_path, capsys):
+    empty = tmp_path / "empty.parquet"
+    pq.write_table(pq.read_table(recording).slice(0, 0), empty)
+
+    assert cli([command, str(empty)]) == 1
+    assert "empty.parquet: not a single row in it" in capsys.readouterr().err
+
+
+def test_rows_in_any_order_are_the_same_tape(recording, tmp_path):
+    mixed = tmp_path / "mixed.parquet"
+    rows = pq.read_table(recording)
+    # Books of one moment are of different markets: their order is that of the file.
+    order = np.lexsort((np.arange(rows.num_rows), -rows["ts_ms"].to_numpy()))
+    pq.write_table(rows.take(order), mixed)
+
+    sorted_tape, mixed_tape = reader.read(recording), reader.read(mixed)
+
+    assert run(prepared(sorted_tape), rules(), CASH).trades == (
+        run(prepared(mixed_tape), rules(), CASH).trades
+    )
 
 
 @pytest.mark.skipif(not BTC.exists(), reason="needs the recorded books beside the repository")

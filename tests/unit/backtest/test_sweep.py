@@ -124,6 +124,11 @@ def test_a_trial_below_its_floor_ends_there(tape):
         ("[BOT_ORDER_SIZE]\nlow = 2\nhigh = 1", "needs low < high"),
         ("[BOT_ORDER_SIZE]\nvalues = [1]\nlow = 1\nhigh = 2", "needs low < high, or values"),
         ("[BOT_ORDER_SIZE]\nvalues = [1]\nstep = 2", "at most mirror"),
+        ("[BOT_ORDER_SIZE]\nlow = 'few'\nhigh = 2", "needs low < high"),
+        ("[BOT_ORDER_SIZE]\nvalues = 3", "needs low < high, or values"),
+        ("BOT_ORDER_SIZE = 3", "no setting in it"),
+        ("[BOT_ORDER_SIZE]\nvalues = ['many']", "BOT_ORDER_SIZE='many': must be a number"),
+        ("[BOT_ENTER_ABOVE]\nlow = 0.6\nhigh = 5", "BOT_ENTER_ABOVE='5.0': must be"),
         ("[BOT_ENTER_ABOVE]\nlow = 0.6\nhigh = 1\nmirror = 'BOT_X'", "there is no setting BOT_X"),
     ],
 )
@@ -133,6 +138,26 @@ def test_a_space_that_is_none_is_refused(tmp_path, text, words):
 
     with pytest.raises(TapeError, match=words):
         space(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--storage", "nonsense"), "write it like sqlite:///study.db"),
+        (("--storage", "sqlite:////no/such/folder/x.db"), "the database cannot be opened"),
+        (("--storage", "postgres://me:hush@127.0.0.1:9/x"), "the database cannot be opened"),
+        (("--dask", "nowhere"), "--dask nowhere: no scheduler answers there"),
+        (("--json", "/proc/x/y.json"), "/proc/x: nothing can be written there"),
+    ],
+    ids=["address", "file", "server", "dask", "json"],
+)
+def test_what_a_sweep_cannot_reach_is_named_in_a_line(options, words, tape, space_file, capsys):
+    assert cli(["sweep", str(tape), "--space", str(space_file), "--trials", "1", *options]) == 1
+
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert "hush" not in said
 
 
 def test_the_best_settings_are_told_with_what_was_held_out(tape, space_file, tmp_path, capsys):
