@@ -109,8 +109,8 @@ def _backtested(
     model = sound_model(settings.model_path, options.every)
     whole = reader.read(path)
     trained = trained_markets(model)
-    keeps = options.trained_on or (options.markdown and _all_trained_on(whole, trained))
-    tape = held_out(whole, trained, path, reported=keeps)
+    takes_all = options.trained_on or (options.markdown and _all_trained_on(whole, trained))
+    tape = held_out(whole, trained, path, reported=takes_all)
     rules = trade_rules(settings, model).on_tape()
     scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)
@@ -140,8 +140,12 @@ def _all_trained_on(tape: Tape, trained: Sequence[str]) -> bool:
 
 
 def _kind_of(reason: str) -> str:
-    """A reason without its figures: what many books have in common."""
-    return re.split(r"\s[−-]?\d", reason)[0]
+    """A reason without its figures: what many books have in common.
+
+    >>> _kind_of("out of domain: gap 12.5 not in 0.1 … 10")
+    'out of domain: gap … not in … … …'
+    """
+    return re.sub(r"-?\d[\d.,]*", "…", reason)
 
 
 def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
@@ -232,14 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         default=1.0,
         help="seconds of recorded time per cycle (1)",
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for HTML and PNG")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
-    parser.add_argument(
-        "--markdown",
-        type=Path,
-        metavar="FILE",
-        help="one page about all tapes, with --arms; a tape of trained markets alone is kept",
-    )
+    _add_outputs(parser)
     parser.add_argument("--nulls", type=arguments.count, default=20, help="runs of each null (20)")
     parser.add_argument(
         "--trials",
@@ -258,3 +255,14 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the markets the model was trained on: flattering, and said so",
     )
     return parser
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--report", type=Path, metavar="DIR", help="folder for HTML and PNG")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures as JSON")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="one page about all tapes, with --arms; a tape of trained markets alone is kept",
+    )

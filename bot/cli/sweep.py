@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     # Whatever is wrong with tapes or events shows before the first trial.
     loaded(source)
     with (
-        _study(options.storage, source) as study,
+        _study(options.storage, source, dimensions) as study,
         evaluator(source, options.workers, options.dask) as evaluate,
     ):
         sweep = Sweep(study, dimensions, evaluate, FEWEST_TRIPS)
@@ -177,7 +177,7 @@ def evaluated(study: "Study", source: SweepSource, nulls: int) -> dict[str, Any]
     }
     if not done:
         return {**described, "held_out": None}
-    settings = config.load(env_file=None, **done[0].user_attrs["changes"])
+    settings = settings_for(source.every, done[0].user_attrs["changes"], env_file=None)
     rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
     held = loaded(source)[1].under(rules.thresholds)
     plan = Plan(nulls, len(study.trials))
@@ -205,14 +205,19 @@ def _whole(study: "Study") -> "list[FrozenTrial]":
 
 
 @contextmanager
-def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
-    """A new study, or the one kept at that address under the name of the tapes."""
+def _study(
+    address: str | None, source: SweepSource, dimensions: Sequence[Dimension]
+) -> Iterator["Study"]:
+    """A new study, or the one kept at that address under the name of the tapes.
+
+    Raises TapeError if that one is of another space: its trials would be no trials of this one.
+    """
     import optuna  # noqa: PLC0415  # see above
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = None if address is None else _storage(address)
     try:
-        yield optuna.create_study(
+        study = optuna.create_study(
             study_name=" ".join(path.name for path in source.paths),
             storage=storage,
             sampler=optuna.samplers.TPESampler(seed=_SEED, constant_liar=True),
@@ -220,6 +225,14 @@ def _study(address: str | None, source: SweepSource) -> Iterator["Study"]:
             direction="maximize",
             load_if_exists=True,
         )
+        asked = repr((source.every, source.trained_on, *dimensions))
+        if study.trials and study.user_attrs.get("asked") != asked:
+            raise TapeError(
+                "--storage: the study there is of another space, --every or --trained-on; name "
+                "another database, or repeat the command that began it"
+            )
+        study.set_user_attr("asked", asked)
+        yield study
     finally:
         if storage is not None:
             storage.remove_session()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bot.core.market.orderbook import Books, Floats
+from bot.tape.errors import TapeError
 from bot.tape.reader import Rows, Tape
 
 
@@ -32,7 +33,12 @@ class Runs:
         return len(self.run)
 
     def thinned(self, cadence: float) -> "Runs":
-        """What somebody saw who looked every `cadence` seconds: each first book of such a span."""
+        """What somebody saw who looked every `cadence` seconds: each first book of such a span.
+
+        Raises TapeError for a cadence not above 0.
+        """
+        if not cadence > 0:
+            raise TapeError(f"nobody looks every {cadence:g} seconds: give a cadence above 0")
         span = np.floor(self.books.seen_at / cadence)
         is_first = np.ones(len(self), dtype=np.bool_)
         is_first[1:] = (np.diff(span) != 0) | (np.diff(self.run) != 0)

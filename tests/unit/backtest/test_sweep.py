@@ -81,6 +81,11 @@ def test_a_study_that_is_kept_goes_on_where_it_was(tape, space_file, tmp_path):
         found.append(json.loads(out.read_text())["trials"])
 
     assert found == [3, 5]
+    space_file.write_text("[BOT_ORDER_SIZE]\nvalues = [2, 3]\n")
+    other = [*command, *options, "6"]
+    again = subprocess.run(other, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert again.stderr.startswith("sweep: --storage: the study there is of another space")
 
 
 def test_events_that_choose_come_before_those_held_out():

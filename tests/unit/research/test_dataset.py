@@ -8,6 +8,7 @@ from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.features import FEATURE_NAMES, Rows, blank, measure
 from bot.research.dataset import Label, joined, observations, samples
 from bot.research.runs import Runs, event_of, in_runs
+from bot.tape.errors import TapeError
 from bot.tape.reader import Tape, read
 from tests.support.research_tapes import LEVELS, made_tape
 
@@ -173,3 +174,9 @@ def test_a_tape_of_changes_is_told_from_one_of_looks(gaps: list[float], on_chang
     tape = Tape(books, nothing, nothing, nothing, nothing.astype(np.intp), {})
 
     assert in_runs(tape).on_change is on_change
+
+
+@pytest.mark.parametrize("cadence", [0.0, -1.0, float("nan")], ids=str)
+def test_nobody_looks_without_time_passing(cadence):
+    with pytest.raises(TapeError, match="give a cadence above 0"):
+        prices(40, 41).thinned(cadence)
