@@ -72,6 +72,8 @@ def _is_same(known: Owner, owner: Owner) -> bool:
 def book_of(settings: Settings, clock: Clock) -> str:
     """The account traded; an embedded exchange starts empty, and so does its account."""
     name = f"{settings.bot_mode}:{settings.exchange_name}"
+    if settings.bot_mode == "live" and settings.kalshi_subaccount:
+        return f"{name}#{settings.kalshi_subaccount}"
     if not settings.is_embedded:
         return name
     # Two that begin in the same moment have a world each.
@@ -80,6 +82,7 @@ def book_of(settings: Settings, clock: Clock) -> str:
 
 def earlier_book_of(settings: Settings) -> str | None:
     """What the account was called before exchanges were known by their hosts; None if the same."""
-    if settings.exchange_name == settings.spelt_exchange:
+    # There were no others than the primary account then.
+    if settings.exchange_name == settings.spelt_exchange or settings.kalshi_subaccount:
         return None
     return f"{settings.bot_mode}:{settings.spelt_exchange}"

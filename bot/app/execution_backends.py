@@ -352,7 +352,9 @@ class LiveBackend:
             # A term that does not begin for it would leave all positions to nobody.
             self._note_key(f"what the key may do is not known: {error}")
             return None
-        fault = rights.fault(may_move_cash=self._key.may_move_cash)
+        fault = rights.fault(
+            may_move_cash=self._key.may_move_cash, subaccount=self._trading.subaccount
+        )
         self._note_key(fault or rights.note(now))
         return fault
 
@@ -401,7 +403,7 @@ async def opened(
         writes = Calls(http, budget, signer.headers, signer.heard)
         patience = max(timedelta(seconds=PASSES * settings.bot_interval), SETTLED_WITHIN)
         allowed = settings.is_loopback or "transfer" in settings.live_allow
-        trading = await sized(KalshiTrading(reads, writes))
+        trading = await sized(KalshiTrading(reads, writes, settings.kalshi_subaccount))
         key = SigningKey(signer.key_id, allowed)
         waiting = Waiting(lifetime=lifetime(settings), now=signer.now)
         timing = LiveTiming(patience, waiting)

@@ -46,6 +46,13 @@ class ExchangeSettings(BaseModel):
     kalshi_secret: SecretStr | None = Field(
         None, description="Private key in PEM, or the path of its file; shown nowhere"
     )
+    kalshi_subaccount: int = Field(
+        0,
+        ge=0,
+        le=63,
+        description="Number of the account that is traded live: 0 the primary one, 1 to 63 a "
+        "subaccount of the member; each has a book of its own",
+    )
     feed: Literal["auto", "stream", "poll"] = Field(
         "auto",
         description="`stream` = order books as they change, over Kalshi's WebSocket, which "

@@ -27,17 +27,17 @@ class KeyRights:
         until = None if attested_until is None else datetime.fromtimestamp(attested_until, UTC)
         return cls(frozenset(key.scopes), key.subaccount, until)
 
-    def fault(self, *, may_move_cash: bool) -> str | None:
+    def fault(self, *, may_move_cash: bool, subaccount: int = 0) -> str | None:
         """Why nothing is sent with it, and the remedy; None if it may be used."""
         if "read" not in self.scopes or not self.scopes & _TRADES:
             return (
                 f"KALSHI_API_KEY has the scopes {_listed(self.scopes)}: trading needs read and "
                 "write::trade"
             )
-        if self.subaccount:
+        if self.subaccount is not None and self.subaccount != subaccount:
             return (
-                f"KALSHI_API_KEY is locked to subaccount {self.subaccount}: this bot trades the "
-                "main one (0)"
+                f"KALSHI_API_KEY is locked to subaccount {self.subaccount}: set KALSHI_SUBACCOUNT "
+                f"to that, which is {subaccount} now, or use another key"
             )
         if self.scopes & _MOVES_CASH and not may_move_cash:
             return (

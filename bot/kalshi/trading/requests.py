@@ -54,6 +54,7 @@ _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
 _GROUPS: Final = "/portfolio/order_groups"
 
+_NO_SUBACCOUNTS: Final = frozenset({403, 404})
 _PAID: Final = {"yes": ONE, "no": ZERO}
 
 EntryT = TypeVar("EntryT")
@@ -63,11 +64,20 @@ Page = tuple[list[EntryT] | None, str | None]
 
 
 class KalshiTrading:
-    """The account whose key signs both kinds of calls; reads and writes have their own budgets."""
+    """One account of the member whose key signs; reads and writes have their own budgets."""
 
-    def __init__(self, reads: Calls, writes: Calls) -> None:
+    def __init__(self, reads: Calls, writes: Calls, subaccount: int = 0) -> None:
+        """`subaccount` is its number, 0 the primary one."""
         self._reads = reads
         self._writes = writes
+        self._subaccount = subaccount
+        # Some operations mean the primary account without it, others all of them.
+        self._own: list[tuple[str, str]] = [("subaccount", str(subaccount))]
+
+    @property
+    def subaccount(self) -> int:
+        """The number of the account, 0 for the primary one."""
+        return self._subaccount
 
     async def create(
         self,
@@ -81,7 +91,7 @@ class KalshiTrading:
 
         `check` is called right before it is sent. Sent once at most.
         """
-        asked = _request(order, group, shard)
+        asked = replace(_request(order, group, shard), subaccount=self._subaccount or None)
         body = msgspec.json.encode(asked if until is None else _waiting(asked, until))
         leaves = order.aim is Aim.LEAVE
         write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE, urgent=leaves)
@@ -89,7 +99,7 @@ class KalshiTrading:
 
     async def cancel(self, order_id: str, order: Order, shard: int | None) -> Contracts:
         """Take a resting order out of its book; contracts that had not traded of it."""
-        where = [("market_ticker", order.ticker)]
+        where = [("market_ticker", order.ticker), *self._own]
         where += [] if shard is None else [("exchange_index", str(shard))]
         write = Write(
             "DELETE",
@@ -113,7 +123,8 @@ class KalshiTrading:
             expiration_time=int(until.timestamp()),
             exchange_index=shard,
         )
-        write = Write("POST", f"{_order(order_id)}/amend", msgspec.json.encode(amended))
+        path, body = f"{_order(order_id)}/amend", msgspec.json.encode(amended)
+        write = Write("POST", path, body, params=self._own)
         await self._writes.write(write, _shape(orders.Amended))
 
     async def order_by_id(self, order_id: str) -> orders.ListedOrder:
@@ -129,7 +140,7 @@ class KalshiTrading:
         Raises ExchangeError if one of them cannot be read and may be it.
         """
         since = int((order.at - EARLIER).timestamp())
-        params = [("ticker", order.ticker), ("min_ts", str(since))]
+        params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
 
         def read(body: bytes) -> Page[Raw]:
             page = outline(orders.OrderListing, body)
@@ -149,7 +160,7 @@ class KalshiTrading:
             page = decode(account.FillPage, body)
             return page.fills, page.cursor
 
-        params = [("order_id", order_id)]
+        params = [("order_id", order_id), *self._own]
         return [
             fill async for page in self._pages("/portfolio/fills", params, read) for fill in page
         ]
@@ -162,7 +173,7 @@ class KalshiTrading:
             return page.fills, page.cursor
 
         since = int((order.at - EARLIER).timestamp())
-        params = [("ticker", order.ticker), ("min_ts", str(since))]
+        params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
         pages = self._pages("/historical/fills", params, read)
         return [fill async for page in pages for fill in page if fill.order_id == order_id]
 
@@ -173,7 +184,7 @@ class KalshiTrading:
             page = decode(account.FillPage, body)
             return page.fills, page.cursor
 
-        since = [("min_ts", str(int(at.timestamp())))]
+        since = [("min_ts", str(int(at.timestamp()))), *self._own]
         paths = ["/portfolio/fills"]
         if at < await self.archived_before():
             paths.append("/historical/fills")
@@ -196,7 +207,7 @@ class KalshiTrading:
             return page.market_positions, page.cursor
 
         held: dict[str, tuple[Contracts, Dollars | None]] = {}
-        async for page in self._pages("/portfolio/positions", (), read, is_patient=True):
+        async for page in self._pages("/portfolio/positions", self._own, read, is_patient=True):
             for entry in page:
                 if entry.ticker in held:
                     raise ExchangeError(f"GET /portfolio/positions: {entry.ticker} is there twice")
@@ -223,7 +234,7 @@ class KalshiTrading:
         Raises ExchangeError, also for a result that says no price.
         """
         shape = _shape(account.SettlementPage)
-        asked = ("/portfolio/settlements", [("ticker", ticker), ("limit", "1")])
+        asked = ("/portfolio/settlements", [("ticker", ticker), ("limit", "1"), *self._own])
         found = (await self._reads.read_once(*asked, shape)).settlements
         mine = [one for one in found or () if one.ticker == ticker]
         if not mine:
@@ -232,9 +243,10 @@ class KalshiTrading:
         return Settlement(size, _payout(mine[0]))
 
     async def movements(self) -> list[CashMovement]:
-        """The deposits and withdrawals that are in the balance.
+        """What is in the balance besides trading: deposits, withdrawals, moves between accounts.
 
-        Inferred: the fee of one is not part of its amount, nor taken from the balance beside it.
+        Inferred: the fee of one is not part of its amount, nor taken from the balance beside it;
+        deposits and withdrawals are those of the primary account.
         """
 
         def came(body: bytes) -> Page[Raw]:
@@ -245,8 +257,9 @@ class KalshiTrading:
             page = outline(account.WithdrawalPage, body)
             return page.withdrawals, page.cursor
 
-        found: list[CashMovement] = []
-        for kind, sign, read in (("deposit", 1, came), ("withdrawal", -1, went)):
+        found = await self._moved()
+        outside = () if self._subaccount else (("deposit", 1, came), ("withdrawal", -1, went))
+        for kind, sign, read in outside:
             path = f"/portfolio/{kind}s"
             async for page in self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE):
                 applied = [one for one in page if _is_applied(one)]
@@ -255,10 +268,31 @@ class KalshiTrading:
                 ]
         return found
 
+    async def _moved(self) -> list[CashMovement]:
+        """Cash that came from another account of the member, or went there."""
+
+        def read(body: bytes) -> Page[account.TransferWire]:
+            page = decode(account.TransferPage, body)
+            return page.transfers, page.cursor
+
+        path, number = "/portfolio/subaccounts/transfers", self._subaccount
+        pages = self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE)
+        try:
+            listed = [one async for page in pages for one in page]
+        except ExchangeError as error:
+            # Who may have no subaccounts may not be allowed to ask for them.
+            if number or error.status not in _NO_SUBACCOUNTS:
+                raise
+            return []
+        came = [_transfer(1, one) for one in listed if one.to_subaccount == number]
+        return came + [_transfer(-1, one) for one in listed if one.from_subaccount == number]
+
     async def user_id(self) -> str | None:
         """The member whose orders are listed; None while there are none."""
         shape = _shape(orders.OwnedOrders)
-        listed = (await self._reads.read("/portfolio/orders", [("limit", "1")], shape)).orders
+        listed = (
+            await self._reads.read("/portfolio/orders", [("limit", "1"), *self._own], shape)
+        ).orders
         return listed[0].user_id if listed else None
 
     async def key_rights(self, key_id: str) -> KeyRights:
@@ -290,11 +324,12 @@ class KalshiTrading:
             page = outline(orders.OrderListing, body)
             return page.orders, page.cursor
 
-        pages = self._pages("/portfolio/orders", [("status", "resting")], read, is_patient=True)
+        params = [("status", "resting"), *self._own]
+        pages = self._pages("/portfolio/orders", params, read, is_patient=True)
         return [raw async for page in pages for raw in page]
 
     async def _balance(self) -> account.Balance:
-        return await self._reads.read("/portfolio/balance", (), _shape(account.Balance))
+        return await self._reads.read("/portfolio/balance", self._own, _shape(account.Balance))
 
     async def size_budgets(self) -> None:
         """Send as much as the account may, less what is left to others. Raises ExchangeError."""
@@ -329,7 +364,9 @@ class KalshiTrading:
 
         Its limit bears our mark, so that whoever comes later knows it for one of this bot's.
         """
-        body = msgspec.json.encode(orders.GroupRequest(f"{limit}{MARK}", shard))
+        body = msgspec.json.encode(
+            orders.GroupRequest(f"{limit}{MARK}", shard, self._subaccount or None)
+        )
         created = await self._writes.write(
             Write("POST", f"{_GROUPS}/create", body, urgent=True), _shape(orders.GroupCreated)
         )
@@ -341,7 +378,7 @@ class KalshiTrading:
         def read(body: bytes) -> orders.GroupListing:
             return outline(orders.GroupListing, body)
 
-        raws = (await self._reads.read(_GROUPS, (), read)).order_groups or ()
+        raws = (await self._reads.read(_GROUPS, self._own, read)).order_groups or ()
         # One that may be ours and cannot be read could not be stopped: then nothing is known.
         ours = [decode(orders.ListedGroup, raw) for raw in raws if _may_be_ours(raw)]
         return {group.id: group.exchange_index for group in ours}
@@ -361,7 +398,7 @@ class KalshiTrading:
 
     async def _change_group(self, method: str, path: str, shard: int) -> None:
         body = b"{}" if method == "PUT" else b""
-        where = [("exchange_index", str(shard))]
+        where = [("exchange_index", str(shard)), *self._own]
         write = Write(method, path, body, where, urgent=True)
         await self._writes.write(write, lambda _body: None)
 
@@ -503,11 +540,20 @@ def _readable(shape: type[EntryT], raws: Sequence[Raw] | None) -> list[EntryT]:
 
 def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovement:
     ended = reported.finalized_ts or reported.created_ts
+    return _moved_at(f"{kind} {reported.id}", sign * reported.amount_cents, ended)
+
+
+def _transfer(sign: int, reported: account.TransferWire) -> CashMovement:
+    cents = sign * reported.amount_cents
+    return _moved_at(f"transfer {reported.transfer_id}", cents, reported.created_ts)
+
+
+def _moved_at(name: str, cents: int, seconds: int) -> CashMovement:
     try:
-        at = datetime.fromtimestamp(ended, UTC)
+        at = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise ExchangeError(f"{kind} {reported.id}: {error}") from error
-    return CashMovement(f"{kind} {reported.id}", sign * Decimal(reported.amount_cents) / 100, at)
+        raise ExchangeError(f"{name}: {error}") from error
+    return CashMovement(name, Decimal(cents) / 100, at)
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

@@ -108,6 +108,23 @@ class WithdrawalPage(Struct, frozen=True):
     cursor: Cursor = ""
 
 
+class TransferWire(Struct, frozen=True):
+    """Cash moved between two accounts of the member, by their numbers."""
+
+    transfer_id: Id
+    from_subaccount: int
+    to_subaccount: int
+    amount_cents: int
+    created_ts: int
+
+
+class TransferPage(Struct, frozen=True):
+    """GET /portfolio/subaccounts/transfers."""
+
+    transfers: list[TransferWire] | None
+    cursor: str = ""
+
+
 class CaughtUp(Struct, frozen=True):
     """GET /exchange/user_data_timestamp: when orders, fills, positions and cash were true."""
 

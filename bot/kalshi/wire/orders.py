@@ -28,6 +28,7 @@ class CreateOrderRequest(Struct, frozen=True, omit_defaults=True):
     expiration_time: int | None = None
     order_group_id: str | None = None
     exchange_index: int | None = None
+    subaccount: int | None = None
 
 
 class Created(Struct, frozen=True):
@@ -112,11 +113,12 @@ class NamedOrder(Struct, frozen=True):
     client_order_id: str
 
 
-class GroupRequest(Struct, frozen=True):
+class GroupRequest(Struct, frozen=True, omit_defaults=True):
     """POST /portfolio/order_groups/create: contracts in 15 s after which the group stops."""
 
     contracts_limit_fp: Amount
     exchange_index: int
+    subaccount: int | None = None
 
 
 class ListedGroup(Struct, frozen=True):

@@ -81,6 +81,18 @@ class MovementRecord:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """Cents that a member moved from one account of theirs to another, on a shard."""
+
+    transfer_id: str
+    source: int
+    to: int
+    cents: int
+    shard: int
+    at: datetime
+
+
 @dataclass(slots=True, eq=False)
 class MemberAccount:
     """One participant. House accounts may owe cash and keep no history.
@@ -100,6 +112,10 @@ class MemberAccount:
     fills: deque[Filled] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
     settlements: deque[SettlementRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
     movements: deque[MovementRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
+    transfers: deque[TransferRecord] = field(default_factory=lambda: deque(maxlen=MAX_RECORDS))
+    #: Those of a primary account, by number.
+    subaccounts: dict[int, "MemberAccount"] = field(default_factory=dict)
+    number: int = 0
 
     def remember(self, order: LiveOrder) -> None:
         """Keep a new order; of more than `MAX_RECORDS` the oldest that has ended is forgotten."""
@@ -134,6 +150,16 @@ class MemberAccount:
             held = self.positions[ticker] = MemberPosition(ticker, shard, at)
         held.updated = at
         return held
+
+
+#: Between the name of a member's primary account and the number of a subaccount.
+SUBACCOUNT: Final = "#"
+MOST_SUBACCOUNTS: Final = 63
+
+
+def owner_of(name: str) -> str:
+    """The primary account of the member whose account that is."""
+    return name.partition(SUBACCOUNT)[0]
 
 
 def opened(name: str, user_id: str, cash: Mapping[int, int], *, is_house: bool) -> MemberAccount:

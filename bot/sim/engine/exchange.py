@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 
 from bot.core.market.market import PriceGrid
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import MemberAccount, MovementRecord, opened
+from bot.sim.engine.accounts import (
+    MOST_SUBACCOUNTS,
+    SUBACCOUNT,
+    MemberAccount,
+    MovementRecord,
+    opened,
+)
 from bot.sim.engine.archive import Archive
 from bot.sim.engine.book import Book
 from bot.sim.engine.clearing import Clearing
@@ -127,6 +133,26 @@ class Exchange:
         for shard, amount in (cash or {}).items():
             self.deposit(account, shard, amount)
         return account
+
+    def open_subaccount(self, primary: MemberAccount) -> MemberAccount:
+        """The next numbered account of a member, without cash. Raises Rejected after the last."""
+        number = len(primary.subaccounts) + 1
+        if number > MOST_SUBACCOUNTS:
+            raise errors.INVALID_PARAMETERS(f"a member has {MOST_SUBACCOUNTS} subaccounts at most")
+        name = f"{primary.name}{SUBACCOUNT}{number}"
+        account = opened(name, primary.user_id, {}, is_house=False)
+        account.number = number
+        primary.subaccounts[number] = self.state.accounts[name] = account
+        return account
+
+    def move(self, source: MemberAccount, to: MemberAccount, shard: int, amount: int) -> None:
+        """Move micro-dollars between accounts of a member. Raises Rejected if there are fewer."""
+        if source.cash.get(shard, 0) < amount:
+            raise errors.INSUFFICIENT_BALANCE()
+        for account, change in ((source, -amount), (to, amount)):
+            account.cash[shard] = account.cash.get(shard, 0) + change
+            self.state.feed.emit(CashMoved(self.now, account.name, shard, change))
+        self._flush()
 
     def deposit(self, account: MemberAccount, shard: int, amount: int) -> None:
         """Bring micro-dollars in from outside (a negative amount takes them out)."""

@@ -3,17 +3,24 @@
 from typing import Final
 
 from bot.sim.engine import errors
-from bot.sim.engine.accounts import MovementRecord
-from bot.sim.rest.auth import READ
+from bot.sim.engine.accounts import MovementRecord, TransferRecord
+from bot.sim.rest.auth import READ, TRADE
 from bot.sim.rest.body import Fields, required
-from bot.sim.rest.order_body import refuse_other_subaccount
 from bot.sim.rest.paging import Key, page
-from bot.sim.rest.render_portfolio import balance_json, movement_json
+from bot.sim.rest.render_portfolio import balance_json, movement_json, transfer_json
 from bot.sim.rest.service import Answer, Call, Route, answer
 
 TRANSFER_IDS: Final = "0005"
 #: Micro-dollars in the unit of transfers, a hundredth of a cent.
 _CENTICENT: Final = 100
+_CENT: Final = 10_000
+_MOVED: Final[Fields] = {
+    "client_transfer_id": "string",
+    "from_subaccount": "int",
+    "to_subaccount": "int",
+    "amount_cents": "int",
+    "exchange_index": "int",
+}
 _TRANSFER: Final[Fields] = {
     "client_transfer_id": "string",
     "source": "string",
@@ -28,7 +35,6 @@ _TRANSFER: Final[Fields] = {
 
 def balance(call: Call) -> Answer:
     """Cash and what the positions are worth."""
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     shard = call.query.integer("exchange_index", 0, 100)
     return answer(balance_json(call.state, call.account, shard))
 
@@ -82,7 +88,8 @@ def transfer(call: Call) -> Answer:
     for side in ("source", "destination"):
         if fields[side] != "event_contract":
             raise errors.INVALID_PARAMETERS(f"{side} must be event_contract")
-        refuse_other_subaccount(fields.get(f"{side}_subaccount"))
+        if fields.get(f"{side}_subaccount"):
+            raise errors.INVALID_PARAMETERS("use /portfolio/subaccounts/transfer between accounts")
     shards = [fields.get(f"{side}_exchange_shard", 0) for side in ("source", "destination")]
     if not all(0 <= shard < len(call.state.shards) for shard in shards):
         raise errors.INVALID_PARAMETERS("no such shard")
@@ -91,6 +98,43 @@ def transfer(call: Call) -> Answer:
     source, destination = shards
     call.exchange.transfer(call.account, source, destination, fields["amount"] * _CENTICENT)
     return answer({"transfer_id": call.state.ids.next(TRANSFER_IDS)})
+
+
+def open_subaccount(call: Call) -> Answer:
+    """Begin the next numbered account of the caller."""
+    return answer({"subaccount_number": call.exchange.open_subaccount(call.account).number}, 201)
+
+
+def move(call: Call) -> Answer:
+    """Move cash between accounts of the caller."""
+    fields = call.fields("ApplySubaccountTransferRequest", _MOVED)
+    required(fields, "client_transfer_id")
+    source, to = (call.of_number(fields.get(f"{side}_subaccount")) for side in ("from", "to"))
+    shard, cents = fields.get("exchange_index", 0), fields.get("amount_cents", 0)
+    if source is to or cents <= 0 or not 0 <= shard < len(call.state.shards):
+        raise errors.INVALID_PARAMETERS("needs two accounts, cents above 0 and a shard there is")
+    call.exchange.move(source, to, shard, cents * _CENT)
+    record = TransferRecord(
+        transfer_id=call.state.ids.next(TRANSFER_IDS),
+        source=source.number,
+        to=to.number,
+        cents=cents,
+        shard=shard,
+        at=call.exchange.now,
+    )
+    call.account.transfers.append(record)
+    return answer({})
+
+
+def moved(call: Call) -> Answer:
+    """What was moved between accounts of the caller, the youngest first."""
+    limit, cursor = call.query.limit(500, 100), call.query.text("cursor")
+    shown, following = page(list(call.account.transfers), _transfer_key, cursor, limit)
+    return answer({"transfers": [transfer_json(one) for one in shown], "cursor": following})
+
+
+def _transfer_key(record: TransferRecord) -> Key:
+    return (record.transfer_id,)
 
 
 def api_keys(call: Call) -> Answer:
@@ -103,6 +147,7 @@ def api_keys(call: Call) -> Answer:
     return answer({"api_keys": listed})
 
 
+_SUBACCOUNTS: Final = "/portfolio/subaccounts"
 _MOVE: Final = "/portfolio/intra_exchange_instance_transfer"
 
 ROUTES: Final = (
@@ -111,5 +156,8 @@ ROUTES: Final = (
     Route("GET", "/portfolio/withdrawals", "GetWithdrawals", withdrawals, READ),
     Route("GET", "/account/limits", "GetAccountApiLimits", limits, READ),
     Route("GET", "/api_keys", "GetApiKeys", api_keys, READ),
+    Route("POST", _SUBACCOUNTS, "CreateSubaccount", open_subaccount, TRADE),
+    Route("POST", f"{_SUBACCOUNTS}/transfer", "ApplySubaccountTransfer", move, "write::transfer"),
+    Route("GET", f"{_SUBACCOUNTS}/transfers", "GetSubaccountTransfers", moved, READ),
     Route("POST", _MOVE, "IntraExchangeInstanceTransfer", transfer, "write::transfer"),
 )

@@ -7,7 +7,7 @@ from bot.sim.engine.groups import OrderGroup
 from bot.sim.engine.units import CONTRACT, size_text
 from bot.sim.rest.auth import READ, TRADE
 from bot.sim.rest.body import Fields
-from bot.sim.rest.order_body import refuse_other_subaccount, size_of
+from bot.sim.rest.order_body import size_of
 from bot.sim.rest.service import Answer, Call, Route, answer
 
 _LIMIT: Final[Fields] = {"contracts_limit": "int", "contracts_limit_fp": "string"}
@@ -18,19 +18,19 @@ _DONE: Final = Answer(200, b"{}")
 def create(call: Call) -> Answer:
     """Begin a group."""
     fields = call.fields("CreateOrderGroupRequest", _CREATE)
-    refuse_other_subaccount(fields.get("subaccount"))
+    account = call.of_number(fields.get("subaccount"))
     shard = fields.get("exchange_index", 0)
     if not 0 <= shard < len(call.state.shards):
         raise errors.INVALID_PARAMETERS(f"no shard {shard}")
-    group = call.exchange.groups.create(call.account, _limit(fields), shard)
-    body = {"order_group_id": group.group_id, "subaccount": 0, "exchange_index": shard}
+    group = call.exchange.groups.create(account, _limit(fields), shard)
+    name = {"order_group_id": group.group_id, "subaccount": account.number}
+    body = {**name, "exchange_index": shard}
     return answer(body, 201)
 
 
 def groups(call: Call) -> Answer:
     """All groups of the caller."""
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
-    own = call.exchange.groups.of(call.account)
+    own = [group for one in call.accounts for group in call.exchange.groups.of(one)]
     return answer({"order_groups": [{"id": g.group_id, **_described(g)} for g in own]})
 
 
@@ -67,7 +67,6 @@ def limit(call: Call) -> Answer:
 
 
 def _group(call: Call) -> OrderGroup:
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     return call.exchange.groups.one(call.account, call.path["order_group_id"])
 
 

@@ -75,7 +75,6 @@ def order_request(fields: dict[str, Any], state: ExchangeState) -> OrderRequest:
         "time_in_force",
         "self_trade_prevention_type",
     )
-    refuse_other_subaccount(fields.get("subaccount"))
     refuse_wrong_shard(state.market(fields["ticker"]), fields.get("exchange_index"))
     return OrderRequest(
         ticker=fields["ticker"],
@@ -151,12 +150,6 @@ def one_of(words: dict[str, T], fields: dict[str, Any], name: str) -> T:
     if found is None:
         raise errors.INVALID_PARAMETERS(f"{name} must be one of {', '.join(words)}")
     return found
-
-
-def refuse_other_subaccount(number: int | None) -> None:
-    """Only the primary account is simulated; anything else is refused, not ignored."""
-    if number:
-        raise errors.INVALID_PARAMETERS(f"subaccount {number} does not exist; use 0")
 
 
 def refuse_wrong_shard(market: MarketState, shard: int | None) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from bot.sim.engine import errors
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.errors import Rejected
 from bot.sim.engine.exchange import Placed
 from bot.sim.engine.orders import LiveOrder
@@ -16,7 +17,6 @@ from bot.sim.rest.order_body import (
     DECREASE,
     amendment,
     order_request,
-    refuse_other_subaccount,
     refuse_wrong_shard,
     size_of,
 )
@@ -47,13 +47,12 @@ def create_batch(call: Call) -> Answer:
 def cancel(call: Call) -> Answer:
     """Cancel one order."""
     query = call.query
-    refuse_other_subaccount(query.integer("subaccount", 0, 63))
     fields = {
         "order_id": call.path["order_id"],
         "market_ticker": query.text("market_ticker"),
         "exchange_index": query.integer("exchange_index", -1, 100),
     }
-    return answer(_cancel(call, fields))
+    return answer(_cancel(call, fields, call.account))
 
 
 def cancel_batch(call: Call) -> Answer:
@@ -66,14 +65,12 @@ def cancel_batch(call: Call) -> Answer:
 
 def cancel_all(call: Call) -> Answer:
     """Cancel everything that rests, on all shards."""
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     call.exchange.cancel_all(call.account)
     return Answer(204, b"")
 
 
 def amend(call: Call) -> Answer:
     """Change the price, the total count or the expiry of a resting order."""
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     fields = call.fields("AmendOrderV2Request", AMEND)
     required(fields, "ticker", "side", "price", "count")
     market = call.state.market(fields["ticker"])
@@ -89,11 +86,10 @@ def amend(call: Call) -> Answer:
 
 def decrease(call: Call) -> Answer:
     """Make a resting order smaller, in its place."""
-    refuse_other_subaccount(call.query.integer("subaccount", 0, 63))
     fields = call.fields("DecreaseOrderV2Request", DECREASE)
     if ("reduce_by" in fields) is ("reduce_to" in fields):
         raise errors.INVALID_PARAMETERS("exactly one of reduce_by and reduce_to is needed")
-    order = _routed(call, call.path["order_id"], fields)
+    order = _routed(call, call.account, call.path["order_id"], fields)
     by, to = fields.get("reduce_by"), fields.get("reduce_to")
     remaining = call.exchange.decrease(
         call.account,
@@ -112,7 +108,7 @@ def legacy(_call: Call) -> Answer:
 
 def _place(call: Call, fields: dict[str, Any]) -> Placed:
     request = order_request(fields, call.state)
-    return call.exchange.place(call.account, request)
+    return call.exchange.place(call.of_number(fields.get("subaccount")), request)
 
 
 def _create_item(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
@@ -128,9 +124,9 @@ def _create_item(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
     return _placed_json(placed) | (_averages(placed) if placed.filled else empty)
 
 
-def _cancel(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
-    order = _routed(call, fields["order_id"], fields)
-    gone = call.exchange.cancel(call.account, order.order_id)
+def _cancel(call: Call, fields: dict[str, Any], account: MemberAccount) -> dict[str, Any]:
+    order = _routed(call, account, fields["order_id"], fields)
+    gone = call.exchange.cancel(account, order.order_id)
     return {
         "order_id": gone.order_id,
         "client_order_id": gone.client_order_id,
@@ -142,8 +138,7 @@ def _cancel(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
 def _cancel_item(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         required(fields, "order_id")
-        refuse_other_subaccount(fields.get("subaccount"))
-        return _cancel(call, fields)
+        return _cancel(call, fields, call.of_number(fields.get("subaccount")))
     except Rejected as refusal:
         return {
             "order_id": fields.get("order_id", ""),
@@ -167,9 +162,9 @@ def _resting(call: Call) -> LiveOrder:
     return order
 
 
-def _routed(call: Call, order_id: str, fields: dict[str, Any]) -> LiveOrder:
+def _routed(call: Call, account: MemberAccount, order_id: str, fields: dict[str, Any]) -> LiveOrder:
     """A resting order, looked for on one shard: its market's if that is named, else the first."""
-    order = call.account.open_orders.get(order_id)
+    order = account.open_orders.get(order_id)
     shard, ticker = fields.get("exchange_index"), fields.get("market_ticker")
     if shard in {None, -1}:
         shard = call.state.market(ticker).shard if ticker else 0

@@ -12,7 +12,6 @@ from bot.sim.engine.units import size_text
 from bot.sim.rest.auth import READ
 from bot.sim.rest.exchange_status import orders_archived_before
 from bot.sim.rest.listing import is_between
-from bot.sim.rest.order_body import refuse_other_subaccount
 from bot.sim.rest.paging import Key, page
 from bot.sim.rest.render_portfolio import (
     event_positions,
@@ -45,7 +44,8 @@ def _orders(call: Call, *, archived: bool) -> Answer:
     picks = _picks(call)
     found = [
         order
-        for order in call.account.orders.values()
+        for account in call.accounts
+        for order in account.orders.values()
         if _is_archived(call, order) is archived
         and (not state or order.state == state)
         and ticker in {"", order.ticker}
@@ -72,7 +72,6 @@ def queue_position(call: Call) -> Answer:
 def queue_positions(call: Call) -> Answer:
     """The same for all resting orders."""
     query = call.query
-    refuse_other_subaccount(query.integer("subaccount", 0, 63))
     tickers, event = query.listed("market_tickers", 1_000), query.text("event_ticker")
     found = [
         order
@@ -106,7 +105,8 @@ def _fills(call: Call, *, archived: bool) -> Answer:
     picks = _picks(call)
     found = [
         fill
-        for fill in call.account.fills
+        for account in call.accounts
+        for fill in account.fills
         if (fill.at < cutoff) is archived
         and (not tickers or fill.ticker in tickers)
         and order_id in {"", fill.order_id}
@@ -118,9 +118,26 @@ def _fills(call: Call, *, archived: bool) -> Answer:
 
 def positions(call: Call) -> Answer:
     """A page of positions; those of settled markets only when asked for."""
-    query = call.query
-    refuse_other_subaccount(query.integer("subaccount", 0, 63))
-    found = [held for held in call.account.positions.values() if _holds(call, held)]
+    return _positions(call, lambda held: not _has_moved(call, held) and _holds(call, held))
+
+
+def archived_positions(call: Call) -> Answer:
+    """A page of those of markets that were settled long ago."""
+    ticker, event = call.query.text("ticker"), call.query.text("event_ticker")
+
+    def picks(held: MemberPosition) -> bool:
+        is_asked = ticker in {"", held.ticker} and event in {"", _event_of(call, held.ticker)}
+        return _has_moved(call, held) and is_asked
+
+    return _positions(call, picks)
+
+
+def _has_moved(call: Call, held: MemberPosition) -> bool:
+    return held.is_settled and held.updated < orders_archived_before(call.exchange.now)
+
+
+def _positions(call: Call, picks: Callable[[MemberPosition], bool]) -> Answer:
+    found = [held for held in call.account.positions.values() if picks(held)]
     found.sort(key=_position_key)
     shown, cursor = _paged(call, found, _position_key)
     return answer(
@@ -135,12 +152,12 @@ def positions(call: Call) -> Answer:
 def settlements(call: Call) -> Answer:
     """A page of what markets have paid, the youngest first."""
     query = call.query
-    refuse_other_subaccount(query.integer("subaccount", 0, 63))
     ticker, event = query.text("ticker"), query.text("event_ticker")
     least, most = query.seconds("min_ts"), query.seconds("max_ts")
     found = [
         record
-        for record in call.account.settlements
+        for account in call.accounts
+        for record in account.settlements
         if ticker in {"", record.ticker}
         and event in {"", record.event_ticker}
         and is_between(record.at, least, most)
@@ -158,7 +175,6 @@ def _is_archived(call: Call, order: LiveOrder) -> bool:
 def _picks(call: Call) -> Callable[[str, datetime], bool]:
     """What time, shard and subaccount leave of a listing, as a predicate of ticker and moment."""
     query = call.query
-    refuse_other_subaccount(query.integer("subaccount", 0, 63))
     least, most = query.seconds("min_ts"), query.seconds("max_ts")
     shard = query.integer("exchange_index", 0, 100)
     markets = call.state.markets
@@ -187,10 +203,10 @@ def _paged(call: Call, found: Sequence[T], key: Callable[[T], Key]) -> tuple[lis
 
 
 def _order(call: Call) -> LiveOrder:
-    order = call.account.orders.get(call.path["order_id"])
-    if order is None:
-        raise errors.NOT_FOUND()
-    return order
+    for account in call.accounts:
+        if (order := account.orders.get(call.path["order_id"])) is not None:
+            return order
+    raise errors.NOT_FOUND()
 
 
 def _ahead(call: Call, order: LiveOrder) -> str:
@@ -228,6 +244,7 @@ ROUTES: Final = (
     Route("GET", "/portfolio/fills", "GetFills", fills, READ),
     Route("GET", "/historical/orders", "GetHistoricalOrders", archived_orders, READ),
     Route("GET", "/historical/fills", "GetFillsHistorical", archived_fills, READ),
+    Route("GET", "/historical/positions", "GetHistoricalPositions", archived_positions, READ),
     Route("GET", "/portfolio/positions", "GetPositions", positions, READ),
     Route("GET", "/portfolio/settlements", "GetSettlements", settlements, READ),
 )

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from bot.core.market.market import Side
-from bot.sim.engine.accounts import MemberAccount, MemberPosition, MovementRecord, SettlementRecord
+from bot.sim.engine.accounts import (
+    MemberAccount,
+    MemberPosition,
+    MovementRecord,
+    SettlementRecord,
+    TransferRecord,
+)
 from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder
 from bot.sim.engine.state import ExchangeState
@@ -71,7 +77,7 @@ def order_json(state: ExchangeState, order: LiveOrder) -> Json:
         "last_update_time": iso_time(order.updated),
         "self_trade_prevention_type": order.request.self_trade,
         "cancel_order_on_pause": order.request.cancel_on_pause,
-        "subaccount_number": 0,
+        "subaccount_number": state.accounts[order.account].number,
         "exchange_index": state.markets[order.ticker].shard,
     }
     if order.expiration is not None:
@@ -95,7 +101,7 @@ def fill_json(state: ExchangeState, fill: Filled) -> Json:
         "fee_cost": money_text(fill.fee),
         "created_time": iso_time(fill.at),
         "ts": int(fill.at.timestamp()),
-        "subaccount_number": 0,
+        "subaccount_number": state.accounts[fill.account].number,
         "exchange_index": state.markets[fill.ticker].shard,
     }
 
@@ -201,3 +207,15 @@ def _event_json(event: str, held: list[MemberPosition]) -> Json:
 def _worth(state: ExchangeState, position: MemberPosition) -> int:
     price = state.markets[position.ticker].last_price
     return abs(position.size) * (price if position.size > 0 else DOLLAR_TICKS - price)
+
+
+def transfer_json(record: TransferRecord) -> Json:
+    """Cash that went from one account of a member to another."""
+    return {
+        "transfer_id": record.transfer_id,
+        "from_subaccount": record.source,
+        "to_subaccount": record.to,
+        "amount_cents": record.cents,
+        "created_ts": int(record.at.timestamp()),
+        "exchange_index": record.shard,
+    }

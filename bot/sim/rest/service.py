@@ -14,7 +14,8 @@ import orjson
 from starlette.datastructures import Headers, QueryParams
 
 from bot.clock import Clock
-from bot.sim.engine.accounts import MemberAccount
+from bot.sim.engine import errors
+from bot.sim.engine.accounts import MOST_SUBACCOUNTS, MemberAccount
 from bot.sim.engine.exchange import Exchange
 from bot.sim.engine.state import ExchangeState
 from bot.sim.rest.auth import KeyRing
@@ -102,10 +103,31 @@ class Call:
 
     @property
     def account(self) -> MemberAccount:
+        """The caller's account of the number that is asked for, the primary one without."""
+        return self.of_number(self.query.integer("subaccount", 0, MOST_SUBACCOUNTS))
+
+    @property
+    def _primary(self) -> MemberAccount:
         """Who signed. Only for operations that demand a signature."""
         if self.signed_by is None:
             raise LookupError(f"{self.operation} is public: nobody signed")
         return self.signed_by
+
+    def of_number(self, number: int | None) -> MemberAccount:
+        """The caller's account of a number, the primary one without. Raises Rejected for none."""
+        primary = self._primary
+        found = primary.subaccounts.get(number) if number else primary
+        if found is None:
+            raise errors.INVALID_PARAMETERS(f"subaccount {number} does not exist")
+        return found
+
+    @property
+    def accounts(self) -> tuple[MemberAccount, ...]:
+        """The caller's account of the number that is asked for; all of them without one."""
+        number = self.query.integer("subaccount", 0, MOST_SUBACCOUNTS)
+        if number is not None:
+            return (self.of_number(number),)
+        return (self._primary, *self._primary.subaccounts.values())
 
     @property
     def order_count(self) -> int:

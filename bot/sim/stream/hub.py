@@ -7,6 +7,7 @@ asked for it.
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
+from bot.sim.engine.accounts import owner_of
 from bot.sim.engine.events import (
     BookDelta,
     EventCreated,
@@ -108,7 +109,7 @@ class Hub:
             texts = self.contents.delta(event)
             for reader in readers:
                 text = texts.yes_price if reader.is_yes_priced else texts.own_price
-                if reader.account == event.account:
+                if reader.account == owner_of(event.account):
                     text = self._signed(text, event)
                 reader.deliver(text)
         for reader in self._tickers.of(event.ticker):
@@ -116,10 +117,11 @@ class Hub:
 
     def _signed(self, text: str, event: BookDelta) -> str:
         """A change of the reader's own making, with what only he may know."""
-        order = self.state.accounts[event.account].orders.get(event.order_id)
+        account = self.state.accounts[event.account]
+        order = account.orders.get(event.order_id)
         if order is None:
             return text
-        return private.owned(text, order.client_order_id)
+        return private.owned(text, order.client_order_id, account.number)
 
     def _traded(self, event: Traded) -> None:
         readers = self.audiences[channels.TRADE].of(event.ticker)
@@ -163,4 +165,6 @@ class Hub:
             reader.deliver(lifecycle.new_event(self.state, event))
 
     def _of_account(self, channel: str, ticker: str, account: str) -> list[Reader]:
-        return [one for one in self.audiences[channel].of(ticker) if one.account == account]
+        return [
+            one for one in self.audiences[channel].of(ticker) if one.account == owner_of(account)
+        ]

@@ -47,7 +47,7 @@ def fill(state: ExchangeState, event: Filled) -> str:
         "post_position_fp": size_text(event.position),
         "ts": when.seconds,
         "ts_ms": when.milliseconds,
-        "subaccount": 0,
+        "subaccount": state.accounts[event.account].number,
     }
     if event.client_order_id:
         msg["client_order_id"] = event.client_order_id
@@ -80,7 +80,7 @@ def user_order(state: ExchangeState, event: OrderChanged) -> str:
         "maker_fees_dollars": money_text(event.maker_fees),
         "client_order_id": event.client_order_id,
         "self_trade_prevention_type": order.request.self_trade,
-        "subaccount_number": 0,
+        "subaccount_number": account.number,
     }
     return content("user_order", msg | _times(event, order))
 
@@ -100,15 +100,15 @@ def position(state: ExchangeState, account: str, ticker: str) -> str:
             "fees_paid_dollars": money_text(held.fees),
             "position_fee_cost_dollars": money_text(held.fees),
             "volume_fp": size_text(held.shares),
-            "subaccount": 0,
+            "subaccount": owner.number,
         },
     )
 
 
-def owned(delta: str, client_order_id: str) -> str:
+def owned(delta: str, client_order_id: str, subaccount: int) -> str:
     """The content of a book change, told to the account whose order it was."""
     name = f',"client_order_id":{orjson.dumps(client_order_id).decode()}' if client_order_id else ""
-    return f'{delta[:-1]}{name},"subaccount":0}}'
+    return f'{delta[:-1]}{name},"subaccount":{subaccount}}}'
 
 
 def _times(event: OrderChanged, order: LiveOrder) -> Json:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.app.account_identity import OWNER, Owner, kill_if_traded, refuse_another
+from bot import config
+from bot.app.account_identity import OWNER, Owner, book_of, kill_if_traded, refuse_another
 from bot.cluster.operator_flags import KILLED
 from bot.ports.persistence import StoreError
 from bot.store.database import opened
@@ -77,3 +78,22 @@ async def test_on_paper_and_before_the_first_order_nobody_is_remembered(led):
     await refuse(led, Owner("", "key-1"))
 
     assert OWNER not in (await led.checkpoint()).state_records
+
+
+def test_each_subaccount_has_a_book_of_its_own():
+    live = {"bot_mode": "live", "api_token": "t" * 20, "kalshi_api_key": "k", "kalshi_secret": "s"}
+    here = {**live, "kalshi_base_url": "http://127.0.0.1:9000/trade-api/v2"}
+
+    books = [
+        book_of(config.load(None, kalshi_subaccount=number, **here), HandClock())
+        for number in (0, 1, 63)
+    ]
+
+    primary = "live:http://127.0.0.1:9000/trade-api/v2"
+    assert books == [primary, f"{primary}#1", f"{primary}#63"]
+
+
+@pytest.mark.parametrize("number", [-1, 64, "three"])
+def test_what_is_no_number_of_a_subaccount_is_refused(number):
+    with pytest.raises(config.SettingsError, match="KALSHI_SUBACCOUNT"):
+        config.load(None, kalshi_subaccount=number)

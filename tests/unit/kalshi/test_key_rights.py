@@ -37,11 +37,14 @@ def test_a_key_that_may_move_cash_is_used_where_that_is_allowed():
     assert rights("read", "write").fault(may_move_cash=True) is None
 
 
-def test_a_key_of_a_subaccount_is_refused():
-    fault = rights("read", "write::trade", subaccount=3).fault(may_move_cash=True)
+def test_a_key_of_another_subaccount_is_refused():
+    locked = rights("read", "write::trade", subaccount=3)
+    fault = locked.fault(may_move_cash=True)
 
     assert fault is not None
-    assert "locked to subaccount 3" in fault
+    assert "locked to subaccount 3: set KALSHI_SUBACCOUNT" in fault
+    assert locked.fault(may_move_cash=True, subaccount=3) is None
+    assert rights("read", "write::trade").fault(may_move_cash=True, subaccount=3) is None
     assert rights("read", "write::trade", subaccount=0).fault(may_move_cash=True) is None
 
 

@@ -167,7 +167,7 @@ async def test_order_groups_are_asked_for_by_shard(ask, method, path, body):
     raw, _, query = sent.url.raw_path.decode().partition("?")
     assert (sent.method, raw) == (method, f"/trade-api/v2/portfolio/order_groups{path}")
     assert (json.loads(sent.content) if sent.content else None) == body
-    assert query == ("" if method == "POST" else "exchange_index=2")
+    assert query == ("" if method == "POST" else "exchange_index=2&subaccount=0")
 
 
 async def test_the_exchange_can_check_the_signature_of_every_request():
@@ -295,7 +295,8 @@ async def test_an_order_is_looked_for_by_its_name_on_all_pages():
     assert found.order_id == "o-bot-1"
     params = [dict(sent.url.params) for sent in reported.asked]
     since = str(int((NOON - timedelta(minutes=10)).timestamp()))
-    assert params[0] == {"ticker": "KXRAIN-A", "min_ts": since, "limit": "1000"}
+    asked = {"ticker": "KXRAIN-A", "min_ts": since, "limit": "1000", "subaccount": "0"}
+    assert params[0] == asked
     assert params[1] == {**params[0], "cursor": "next"}
 
 
@@ -527,13 +528,14 @@ async def test_a_movement_that_is_not_in_the_cash_may_be_odd():
     applied = {"id": "d-1", "status": "applied", "amount_cents": 500, "created_ts": 1}
     pending = {"id": "d-2", "status": "pending", "amount_cents": None, "created_ts": None}
     nothing = {"withdrawals": [], "cursor": ""}
-    bodies = ({"deposits": [pending, applied], "cursor": ""}, nothing)
+    moved = {"transfers": [], "cursor": ""}
+    bodies = (moved, {"deposits": [pending, applied], "cursor": ""}, nothing)
     async with backend(saying(*bodies)) as (trading, _):
         (movement,) = await trading.movements()
     assert movement.amount == Decimal(5)
 
     odd = {**applied, "amount_cents": None}
-    async with backend(saying({"deposits": [odd], "cursor": ""}, nothing)) as (trading, _):
+    async with backend(saying(moved, {"deposits": [odd], "cursor": ""}, nothing)) as (trading, _):
         with pytest.raises(ExchangeError, match="amount_cents"):
             await trading.movements()
 
@@ -556,3 +558,45 @@ async def test_a_group_that_may_be_ours_has_to_be_readable(odd):
     async with backend(saying({"order_groups": [{**marked, **odd}]})) as (trading, _):
         with pytest.raises(ExchangeError):
             await trading.groups()
+
+
+# Subaccounts
+
+
+READS = {
+    "/portfolio/orders": lambda trading: trading.order(ORDER),
+    "/portfolio/fills": lambda trading: trading.fills("o-1"),
+    "/portfolio/positions": lambda trading: trading.positions(),
+    "/portfolio/balance": lambda trading: trading.cash(),
+    "/portfolio/settlements": lambda trading: trading.settlement("KXRAIN-A"),
+    "/portfolio/order_groups": lambda trading: trading.groups(),
+}
+
+
+@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("number", [0, 7])
+async def test_everything_read_is_of_the_account_that_is_traded(path, number):
+    reported = Desk(saying({}))
+    async with open_http(BASE, httpx.MockTransport(reported)) as http:
+        calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6))
+        # Nothing of use is answered: what counts is what was asked.
+        with suppress(ExchangeError):
+            await READS[path](KalshiTrading(calls, calls, number))
+
+    asked = reported.asked[0].url
+    assert asked.path == f"/trade-api/v2{path}"
+    assert asked.params["subaccount"] == str(number)
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, None), (7, 7)])
+async def test_what_is_written_names_a_subaccount_and_leaves_out_the_primary_one(number, said):
+    reported = Desk(saying(CREATED))
+    async with open_http(BASE, httpx.MockTransport(reported)) as http:
+        calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6))
+        trading = KalshiTrading(calls, calls, number)
+        await trading.create(ORDER, "g-1", 0, nothing_to_check)
+        with suppress(ExchangeError):
+            await trading.create_group(500, 0)
+
+    bodies = [json.loads(sent.content) for sent in reported.asked]
+    assert [body.get("subaccount") for body in bodies] == [said, said]

@@ -658,7 +658,7 @@ async def test_an_order_group_is_made_read_limited_triggered_reset_and_deleted()
         {"contracts_limit": 5, "contracts_limit_fp": "6"},
         {"contracts_limit_fp": "x"},
         {"contracts_limit": 5, "exchange_index": 9},
-        {"contracts_limit": 5, "subaccount": 1},
+        {"contracts_limit": 5, "subaccount": 1},  # nobody opened it
     ],
 )
 async def test_an_order_group_needs_one_limit(limit):
