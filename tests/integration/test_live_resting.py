@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.events import OrderEnded, OrderFilled, OrderRested
+from bot.core.events import OrderEnded, OrderFilled, OrderRefused, OrderRested
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Life
@@ -153,6 +153,7 @@ async def test_nothing_is_taken_before_the_end_of_what_rests_is_certain():
         events = await here.run(LEAVE, seconds=PATIENCE)
 
         assert not only(events, OrderEnded)
+        assert not only(events, OrderRefused), "nothing else is even tried"
         assert here.desk.trader.working[TICKER].leaving
         assert here.held == 100
         here.live.faults.clear()
@@ -202,6 +203,20 @@ async def test_who_does_not_lead_for_certain_prolongs_nothing(happens: Callable[
         assert there.expiration == first
         await here.poll(seconds=15)
         assert here.there == []
+
+
+@pytest.mark.parametrize("happens", [None, _lose_the_lease, _lose_the_database])
+async def test_the_gateway_itself_prolongs_for_nobody_else(happens: Callable[[Desk], None] | None):
+    async with floor() as here:
+        (there,) = here.there
+        first = there.expiration
+        here.pass_by(20)
+        if happens is not None:
+            happens(here.desk)
+
+        await here.desk.trader._gateway.prolong(TICKER)
+
+        assert (there.expiration == first) is (happens is not None)
 
 
 async def test_while_it_is_wanted_each_pass_lets_it_rest_on_beyond_its_lifetime():

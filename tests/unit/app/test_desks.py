@@ -657,3 +657,32 @@ async def test_nothing_is_taken_over_from_an_account_that_moves_while_it_is_read
 
         assert at_desk.bot.trader.portfolio.positions == {}
         assert "changed while it was read" in str(at_desk.bot.audit.view.adoption_waits)
+
+
+async def test_the_end_of_a_term_stops_its_order_groups():
+    async with stand(opened=False) as live:
+        backend = desk_on(live)
+        await backend.begin(None)
+
+        await backend.end()
+
+        groups = live.exchange.state.groups.values()
+        assert groups
+        assert all(group.is_triggered for group in groups)
+
+
+async def test_an_end_that_the_exchange_does_not_hear_of_says_how_long_what_rests_lives(caplog):
+    async with stand(opened=False) as live:
+        backend = desk_on(live)
+        await backend.begin(None)
+        live.fail(kind="cut")
+
+        await backend.end()
+
+        assert "what rests runs out within 30 s" in caplog.text
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(1, 30), (10, 30), (11, 33), (40, 120)])
+def test_what_rests_lives_for_three_cycles_and_half_a_minute_at_least(interval, seconds):
+    settled = settings(bot_interval=interval)
+    assert execution_backends.lifetime(settled) == timedelta(seconds=seconds)
