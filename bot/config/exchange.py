@@ -71,10 +71,6 @@ class ExchangeSettings(BaseModel):
         le=1_000_000,
         description="Megabytes of that recording; beyond them the oldest parts go",
     )
-    sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
-    sim_speed: float = Field(
-        1.0, gt=0, le=100, description="Simulated seconds per second of the embedded exchange"
-    )
 
     @model_validator(mode="after")
     def _stream_has_a_key(self) -> Self:
@@ -129,3 +125,12 @@ class ExchangeSettings(BaseModel):
     def reads_per_second(self) -> float:
         """Requests a second to the exchange: what Kalshi bears without keys, unless given."""
         return self.kalshi_max_reads_per_second or (100.0 if self.is_embedded else 3.0)
+
+
+class SimulatorSettings(BaseModel):
+    """The embedded simulated exchange: what it draws from, and how fast its time goes."""
+
+    sim_seed: int = Field(7, ge=0, description="Seed of the embedded simulated exchange")
+    sim_speed: float = Field(
+        1.0, gt=0, le=100, description="Simulated seconds per second of the embedded exchange"
+    )

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.config.alerts import AlertSettings
 from bot.config.database import DatabaseSettings
-from bot.config.exchange import ExchangeSettings
+from bot.config.exchange import ExchangeSettings, SimulatorSettings
 from bot.config.logs import LogSettings
 from bot.config.outbound import OutboundSettings
 from bot.config.risk import RiskSettings
@@ -26,6 +26,7 @@ ERROR_INTERVALS = 5
 class Settings(
     # pydantic takes the fields of the last base first: read from below, this is the order shown.
     RiskSettings,
+    SimulatorSettings,
     ExchangeSettings,
     AlertSettings,
     OutboundSettings,

@@ -9,26 +9,37 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from api.app import create_app
 from api.deps import facts_of
 from bot import config
 from bot.config import Settings
+from bot.config.alerts import AlertSettings
+from bot.config.database import DatabaseSettings
+from bot.config.exchange import ExchangeSettings, SimulatorSettings
+from bot.config.logs import LogSettings
+from bot.config.outbound import OutboundSettings
+from bot.config.risk import RiskSettings
+from bot.config.server import ServerSettings
+from bot.config.trading import TradingSettings
 from bot.dashboard.health import CONDITIONS, REQUIREMENTS
 from bot.telemetry.metrics import described
 
 ROOT: Final = Path(__file__).parents[2]
 
 _BOUNDS: Final = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-#: Sections of `.env.example` and how the names of their settings begin.
-SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Server": ("environment", "host", "port", "log_", "cors_", "allowed_", "api_"),
-    "Database": ("database_", "keep_", "lease_", "kill_"),
-    "Outbound": ("http_", "https_", "all_proxy", "no_proxy", "ssl_"),
-    "Alerts": ("alert_",),
-    "Bot": ("bot_", "live_", "paper_", "model_"),
-    "Kalshi": ("kalshi_", "feed", "record"),
-    "Embedded simulated exchange (KALSHI_ENV=sim)": ("sim_",),
-    "Risk limits": ("risk_",),
+#: Sections of `.env.example` and the settings in them.
+SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
+    "Server": ServerSettings,
+    "Logs": LogSettings,
+    "Database": DatabaseSettings,
+    "Outbound": OutboundSettings,
+    "Alerts": AlertSettings,
+    "Bot": TradingSettings,
+    "Kalshi": ExchangeSettings,
+    "Embedded simulated exchange (KALSHI_ENV=sim)": SimulatorSettings,
+    "Risk limits": RiskSettings,
 }
 
 
@@ -109,13 +120,8 @@ def expected(name: str) -> tuple[Path, str]:
 
 
 def _sections() -> Iterator[tuple[str, list[str]]]:
-    left = list(Settings.model_fields)
-    for title, beginnings in SECTIONS.items():
-        names = [name for name in left if name.startswith(beginnings)]
-        left = [name for name in left if name not in names]
-        yield title, names
-    if left:
-        raise ValueError(f"in no section of SECTIONS: {', '.join(left)}")
+    for title, group in SECTIONS.items():
+        yield title, list(group.model_fields)
 
 
 def _default(name: str) -> str:
