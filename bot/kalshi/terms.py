@@ -5,12 +5,19 @@ Fees change rarely and with notice; an hour is as old as they get here.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final, TypeVar
 
 from bot.core.market.fees import FeeSchedule
 from bot.kalshi.wire.markets import EventTerms, SeriesTerms
 from bot.ports.exchange import Clock, Terms
 
 FRESH_FOR = timedelta(hours=1)
+#: Events remembered, and series: several times what is watched. Those read longest ago go first,
+#: for markets may be said to belong to another event every second.
+MOST: Final = 5_000
+
+KnownT = TypeVar("KnownT")
 
 
 def terms_of(event: EventTerms, series: SeriesTerms) -> Terms:
@@ -43,6 +50,7 @@ class TermsCache:
         """Remember these from now on."""
         now = self._clock.now()
         self._terms |= {event: (now, known) for event, known in terms.items()}
+        _bound(self._terms)
 
     def series(self, ticker: str) -> SeriesTerms | None:
         """The series, if it was read within the hour."""
@@ -52,8 +60,14 @@ class TermsCache:
     def store_series(self, series: SeriesTerms) -> None:
         """Remember it from now on."""
         self._series[series.ticker] = (self._clock.now(), series)
+        _bound(self._series)
 
     def _forget(self) -> None:
         oldest = self._clock.now() - FRESH_FOR
         self._terms = {event: known for event, known in self._terms.items() if known[0] > oldest}
         self._series = {name: known for name, known in self._series.items() if known[0] > oldest}
+
+
+def _bound(known: dict[str, KnownT]) -> None:
+    for oldest in list(islice(known, max(0, len(known) - MOST))):
+        del known[oldest]

@@ -396,6 +396,23 @@ async def test_terms_are_read_once_an_hour(client, exchange, clock):
     assert (by_event.call_count, by_series.call_count) == (2, 2)
 
 
+async def test_of_events_that_never_end_the_latest_are_remembered(client, exchange, monkeypatch):
+    monkeypatch.setattr("bot.kalshi.terms.MOST", 3)
+    named = [f"KXRAIN-{number}" for number in range(5)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        tickers = request.url.params["tickers"].split(",")
+        return httpx.Response(200, content=events(*(event(ticker) for ticker in tickers)))
+
+    route = exchange.get("/events").mock(side_effect=answer)
+    exchange.get("/series/KXRAIN").respond(content=series())
+
+    for ticker in [*named, *reversed(named)]:
+        assert ticker in await client.terms([ticker])
+
+    assert asked(route, "tickers") == [[ticker] for ticker in [*named, named[1], named[0]]]
+
+
 async def test_an_event_whose_series_cannot_be_read_is_absent(client, exchange, caplog):
     exchange.get("/events").respond(content=events(event("E-1"), event("E-2", "KX/SNOW")))
     exchange.get("/series/KXRAIN").respond(content=series(category=None))
