@@ -4,6 +4,7 @@ The body is streamed and unpacked here, so that what arrives and what it unpacks
 limited while they come. Of a refusal only the beginning is read. Time is the caller's to limit.
 """
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterable, Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -17,6 +18,10 @@ from bot.ports.exchange import ExchangeError
 MOST_BYTES: Final = 8 * 2**20
 #: Bytes read of an answer that is no success.
 MOST_OF_A_REFUSAL: Final = 2**16
+#: Pieces in which a body may arrive, and those taken between two breaths of the event loop: a
+#: kilobyte may come in a thousand, each as dear as a whole packet.
+MOST_PIECES: Final = 20_000
+AT_ONCE: Final = 50
 #: All that we can unpack, and so all that we ask for.
 ENCODING: Final = "gzip"
 
@@ -96,9 +101,13 @@ async def _collected(
     chunks = response.stream
     if not isinstance(chunks, AsyncIterable):
         raise TypeError("the answer was not read by an asynchronous client")
-    arrived, body = 0, bytearray()
+    arrived, pieces, body = 0, 0, bytearray()
     async for chunk in chunks:
-        arrived += len(chunk)
+        arrived, pieces = arrived + len(chunk), pieces + 1
+        if pieces > MOST_PIECES:
+            raise TooLongError(f"the answer arrives in more than {MOST_PIECES} pieces")
+        if pieces % AT_ONCE == 0:
+            await asyncio.sleep(0)
         # One byte more than there is room for tells that it is too long.
         body += unpacked(chunk, most - len(body) + 1)
         if arrived > most:

@@ -81,6 +81,25 @@ async def test_a_body_without_an_end_is_read_up_to_the_limit_and_named():
     assert endless.closed
 
 
+async def test_a_body_in_crumbs_leaves_time_for_others_and_has_an_end():
+    crumbs = Chunks(itertools.repeat(b" "))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    reason = await refused(crumbs)
+    beside.cancel()
+
+    assert "in more than 20000 pieces" in reason
+    assert crumbs.taken == answers.MOST_PIECES + 1
+    assert turns >= answers.MOST_PIECES // answers.AT_ONCE
+
+
 async def test_a_length_beyond_the_limit_is_believed_and_nothing_read():
     endless = Chunks(itertools.repeat(MEGABYTE))
 
