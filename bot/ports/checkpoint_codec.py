@@ -19,6 +19,10 @@ log = logging.getLogger("main")
 T = TypeVar("T")
 #: Of a type as msgspec describes it, these say nothing of what is written.
 _UNWRITTEN: Final = frozenset({"cls", "default", "default_factory", "required"})
+#: Nor do these: bounds change what is refused.
+_BOUNDS: Final = frozenset(
+    {"gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern"}
+)
 _MARK_BYTES: Final = 4
 
 
@@ -79,12 +83,16 @@ def warn(kind: str, count: int) -> None:
 def _layout(part: object) -> str:
     """A description of a type as text: the names and types of all that is written."""
     match part:
+        case msgspec.inspect.Metadata():
+            # Words and examples for readers of the API.
+            return _layout(part.type)
         case msgspec.Struct():
             if isinstance(part, msgspec.inspect.Field):
                 # What counts is the name it is encoded under, not the one it has in code.
                 part = msgspec.structs.replace(part, name=part.encode_name)
             names = [name for name in part.__struct_fields__ if name not in _UNWRITTEN]
-            inner = ",".join(f"{name}={_layout(getattr(part, name))}" for name in names)
+            values = ((n, None if n in _BOUNDS else getattr(part, n)) for n in names)
+            inner = ",".join(f"{name}={_layout(value)}" for name, value in values)
             return f"{type(part).__name__}({inner})"
         case tuple():
             return f"({','.join(map(_layout, part))})"
