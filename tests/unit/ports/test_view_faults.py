@@ -144,7 +144,7 @@ VIEWS = {
     "whales": lambda patch: patch.setattr(markout_tracker, "record", odd),
     "moments": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "on_cycle_end", odd_too),
     "follower": lambda patch: patch.setattr(markout_tracker.MarkoutTracker, "restore", odd),
-    "decisions": lambda patch: patch.setattr(decision_log, "_outcome", odd),
+    "decisions": lambda patch: patch.setattr(decision_log, "outcome_text", odd),
     "passes": lambda patch: patch.setattr(decision_log.DecisionLog, "restore", odd),
     "memos": lambda patch: patch.setattr(decision_log.DecisionLog, "state_records", odd),
     "grades": lambda patch: patch.setattr(ModelMonitor, "restore", odd),
