@@ -20,6 +20,7 @@ from bot.ports.account_history import AccountHistory
 from bot.ports.account_views import AccountView, AuditView
 from bot.ports.exchange import Clock, Journal
 from bot.ports.market_views import MarketDetail
+from bot.ports.twin_views import TwinView
 from bot.ports.views import Check, DecisionView
 from bot.scrub import NOTHING, Scrubber
 from bot.whales.views import Scoreboard, WhaleEnding, WhaleRecord
@@ -216,6 +217,11 @@ class Services(Protocol):
     @property
     def audit(self) -> AuditView:
         """Our account against the exchange's, as compared last."""
+        ...
+
+    @property
+    def twin(self) -> TwinView:
+        """How live orders compare with their paper twins."""
         ...
 
     @property

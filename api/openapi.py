@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from api.schemas import account, bot, common, history, markets, model, service, state, whales
 from api.schemas.common import REFERENCE, ErrorBody, shown
-from bot.ports import account_views, views
+from bot.ports import account_views, twin_views, views
 from bot.whales import views as whale_views
 
 _MODULES: Final = (
     *(account, bot, common, history, markets, model, service, state, whales),
-    *(account_views, views, whale_views),
+    *(account_views, twin_views, views, whale_views),
 )
 _NAMED: Final = re.compile(REFERENCE.format(name=r"(\w+)"))
 _SCHEME: Final = "API token"

@@ -12,6 +12,7 @@ from api.schemas.account import Limits, Positions, PositionShape
 from api.schemas.common import answers
 from bot.core.staleness import fresh_for
 from bot.ports.account_views import AuditView, PositionView
+from bot.ports.twin_views import TwinView
 
 router = APIRouter(tags=["account"])
 
@@ -48,6 +49,15 @@ async def audit(services: CurrentServices) -> Response:
     On paper there is nothing to compare with.
     """
     return json_response(services.audit)
+
+
+@router.get("/twin", summary="Live orders beside their paper twins", responses=answers(TwinView))
+async def twin(services: CurrentServices) -> Response:
+    """Fill rate, price and fees of live orders that take, and of the same orders on paper.
+
+    Paper walks the book that the order was decided on. Of the newest 5,000 orders, by category.
+    """
+    return json_response(services.twin)
 
 
 def _as_of(services: Services, now: datetime) -> dict[str, Any]:

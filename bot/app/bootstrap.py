@@ -50,6 +50,7 @@ from bot.ports.account_views import AccountView, AuditView
 from bot.ports.exchange import Clock
 from bot.ports.market_views import MarketDetail
 from bot.ports.persistence import StoreError
+from bot.ports.twin_views import TwinView
 from bot.scrub import Scrubber
 from bot.telemetry.metrics import LoopLag, Metrics
 from bot.trading.entry_guard import KillFile
@@ -157,6 +158,11 @@ class Running:
     def audit(self) -> AuditView:
         """Our account against the exchange's, as compared last."""
         return self.service.bot.audit.view
+
+    @property
+    def twin(self) -> TwinView:
+        """How live orders compare with their paper twins."""
+        return self.service.bot.twin.view
 
     @property
     def account(self) -> AccountView:

@@ -27,6 +27,7 @@ from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.publisher import REFRESH_EVERY, Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, packed, snapshot
+from bot.dashboard.twin_panel import TwinPanel
 from bot.engine.cycle import Cycle
 from bot.engine.event_decisions import DECIDE_EVERY, EventDecisions
 from bot.engine.loop import BotLoop, Pace, repeat
@@ -75,6 +76,7 @@ class Bot:
     decisions: DecisionLog
     account: AccountPanel
     audit: AuditPanel
+    twin: TwinPanel
     markets: MarketPanel
     recent: ActivityFeed
     control: BotLoop
@@ -136,6 +138,7 @@ class Bot:
             "the decisions": self.decisions,
             "the account": self.account,
             "the audit": self.audit,
+            "the twins": self.twin,
             "the timeline": self.recent,
         }
 
@@ -209,6 +212,7 @@ class _Views:
     publisher: Publisher
     account: AccountPanel
     audit: AuditPanel
+    twin: TwinPanel
     markets: MarketPanel
     whales: MarkoutTracker
     decisions: DecisionLog
@@ -224,6 +228,7 @@ class _Views:
             "the whales": self.whales,
             "the decisions": self.decisions,
             "the fills": self.examiner.fills,
+            "the twins": self.twin,
             **({"the recording": world.recorder} if world.recorder else {}),
         }
 
@@ -256,6 +261,7 @@ def _views(world: NodeContext, resources: TermResources, core: _Core) -> _Views:
         publisher=Publisher(world.snapshot_holder, sources),
         account=AccountPanel(trader),
         audit=AuditPanel(is_live=world.settings.bot_mode == "live"),
+        twin=TwinPanel(is_live=world.settings.bot_mode == "live"),
         markets=MarketPanel(),
         whales=MarkoutTracker(world.data.anywhere, faults=faults),
         decisions=DecisionLog(faults),
@@ -334,6 +340,7 @@ def _joined(
         decisions=views.decisions,
         account=views.account,
         audit=views.audit,
+        twin=views.twin,
         markets=views.markets,
         recent=views.recent,
         control=BotLoop(loop, _beside(core.universe, between), world.clock, pace, on_beat),
@@ -401,9 +408,16 @@ def _trader(
         stopping=role_status.stopping,
         close_requests=role_status.close_requests,
         purse=resources.purse,
+        compares=world.settings.bot_mode == "live",
     )
     rules = trade_rules(world.settings, world.model)
-    return Trader(resources.venue, rules, world.settings.paper_cash, resources.order_ids, safety)
+    return Trader(
+        resources.venue,
+        rules,
+        world.settings.paper_cash,
+        resources.order_ids,
+        safety,
+    )
 
 
 def _with_fault(role: Role, keeper: UnitOfWork) -> Role:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import Execution, Fill, Order
+from bot.core.market.twin import TwinFill
 from bot.core.model.fill_markouts import FillKind
 from bot.core.risk.limits import Number, Stop
 from bot.core.signals.regime import RegimeName
@@ -189,6 +190,17 @@ class OrderEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinCompared:
+    """What a live order that takes came to, beside what it would have come to on paper."""
+
+    at: datetime
+    order: Order
+    category: str
+    live: TwinFill
+    paper: TwinFill
+
+
+@dataclass(frozen=True, slots=True)
 class PositionOpened:
     """A position went from nothing to something."""
 
@@ -354,6 +366,7 @@ Event: TypeAlias = (
     | OrderRested
     | OrderFilled
     | OrderEnded
+    | TwinCompared
     | PositionOpened
     | PositionClosed
     | MarketSettled

@@ -27,6 +27,7 @@ from bot.core.events import (
     PositionOpened,
     PredictionGraded,
     SignalMade,
+    TwinCompared,
     WhaleEnded,
     WhaleSeen,
 )
@@ -78,7 +79,9 @@ def _of_market(event: _OfMarket) -> Fields:
     return {"ticker": event.ticker}
 
 
-def _of_order(event: OrderSubmitted | OrderRefused | OrderUnresolved) -> Fields:
+def _of_order(
+    event: OrderSubmitted | OrderRefused | OrderUnresolved | TwinCompared,
+) -> Fields:
     return {"ticker": event.order.ticker, "client_order_id": event.order.client_order_id}
 
 
@@ -116,6 +119,7 @@ _IDS: Final[Mapping[type[Event], Callable[[Any], Fields]]] = {
     OrderSubmitted: _of_order,
     OrderRefused: _of_order,
     OrderUnresolved: _of_order,
+    TwinCompared: _of_order,
     OrderRested: _working,
     OrderFilled: _working,
     OrderEnded: _ended,

@@ -35,12 +35,14 @@ from bot.core.events import (
     PredictionGraded,
     RegimeChanged,
     SignalMade,
+    TwinCompared,
     WhaleEnded,
     WhaleSeen,
 )
 from bot.core.market.money import ZERO
 from bot.core.market.order_text import in_cents, order_text, plain_size, size_text, traded_text
 from bot.core.market.orders import OrderStatus
+from bot.core.market.twin import TwinFill
 from bot.core.model.fill_markouts import HORIZONS
 from bot.journal.json_fields import CycleFields
 from bot.journal.repeats import Repeat, Repeats
@@ -159,6 +161,15 @@ def _ended(event: OrderEnded) -> str:
     return f"TRADE | {done.status.upper()} | {done.order.ticker} | {traded}{error}"
 
 
+def _twin(event: TwinCompared) -> str:
+    live, paper = (_traded(one) for one in (event.live, event.paper))
+    return f"TWIN | {event.order.ticker} | {event.order.side} | live {live} | paper {paper}"
+
+
+def _traded(one: TwinFill) -> str:
+    return f"{size_text(one.size)} @ {in_cents(one.price) or 'none'}, fees {one.fees:z.4f}"
+
+
 def _opened(event: PositionOpened) -> str:
     return f"OPENED | {event.ticker} | {size_text(event.size)} @ {in_cents(event.price)}"
 
@@ -250,6 +261,7 @@ _LINES: Final[Mapping[type[Event], _Line]] = {
     OrderRested: (_trades, logging.INFO, _rested),
     OrderFilled: (_trades, logging.INFO, _filled),
     OrderEnded: (_trades, logging.INFO, _ended),
+    TwinCompared: (_trades, logging.DEBUG, _twin),
     PositionOpened: (_trades, logging.INFO, _opened),
     PositionClosed: (_trades, logging.INFO, _closed),
     MarketSettled: (_trades, logging.INFO, _settled),

@@ -32,6 +32,7 @@ from bot.core.events import (
     PositionOpened,
     PredictionGraded,
     RegimeChanged,
+    TwinCompared,
     WhaleEnded,
     WhaleSeen,
 )
@@ -245,6 +246,7 @@ KINDS: Final[Mapping[type[Event], EventKind]] = {
     FillMarkedOut: EventKind(5_000, attrgetter("ticker"), _no_cash),
     OrderRefused: EventKind(200, attrgetter("order.ticker"), _no_cash),
     OrderFilled: EventKind(200, attrgetter("order.ticker"), _filled_in_part),
+    TwinCompared: EventKind(5_000, attrgetter("order.ticker"), _no_cash),
     OrderEnded: EventKind(2_000, attrgetter("execution.order.ticker"), _filled),
     FetchFailed: EventKind(200, _no_market, _no_cash),
     MarketSettled: EventKind(200, attrgetter("ticker"), _settled),

@@ -36,6 +36,7 @@ from bot.core.events import (
     PredictionGraded,
     RegimeChanged,
     SignalMade,
+    TwinCompared,
     WhaleEnded,
     WhaleSeen,
 )
@@ -136,6 +137,7 @@ CLOSED = EventCounters(
     {"how": (*map(str, ExitCause), OTHER)},
 )
 SETTLED = EventCounters("settlements_total", "Held markets that were settled")
+TWINS = EventCounters("twins_compared_total", "Live orders compared with their paper twin")
 ADJUSTED = EventCounters("adjustments_total", "Positions adopted as the exchange holds them")
 WHALES = EventCounters("whales_total", "Whales by type", {"type": tuple(WhaleType)})
 WHALES_ENDED = EventCounters(
@@ -166,6 +168,7 @@ COUNTERS: Final[tuple[EventCounters, ...]] = (
         CLOSED,
         SETTLED,
         ADJUSTED,
+        TWINS,
         WHALES,
         WHALES_ENDED,
     ),
@@ -257,6 +260,7 @@ _VIEWS: Final[Mapping[type[Event], Callable[[Any], Iterable[Count]]]] = {
     PositionClosed: _by(CLOSED, lambda event: event.how),
     MarketSettled: _one(SETTLED),
     PositionAdjusted: _one(ADJUSTED),
+    TwinCompared: _one(TWINS),
     WhaleSeen: _by(WHALES, lambda event: event.whale.type.value),
     WhaleEnded: _by(WHALES_ENDED, lambda event: event.ending.fate.value),
     RegimeChanged: _by(REGIMES_CHANGED, lambda event: event.after.value),

@@ -68,7 +68,8 @@ class Safety:
     our accounts are not trusted; `halt` why no order of an aim may go to a market now;
     `ended` hears how each came to its end. `now` is the time; None: that of the pass.
     `stopping` is whether the pass that runs is the last one: it enters nothing any more;
-    `purse` the cash on a shard, None if it is not kept apart. `close_requests` is what operators
+    `purse` the cash on a shard, None if it is not kept apart; `compares` is whether each order is
+    compared with its paper twin. `close_requests` is what operators
     want closed. As it stands, nobody objects, nobody wants anything, nothing is kept: for replays
     and tests.
     """
@@ -85,6 +86,7 @@ class Safety:
     stopping: Callable[[], bool] = _goes_on
     close_requests: Callable[[], CloseRequests] = nothing
     purse: Callable[[int], Dollars | None] = _one_purse
+    compares: bool = False
 
     def permit(self) -> Permit:
         """What they all say now."""

@@ -20,11 +20,13 @@ from bot.core.events import (
     OrderRested,
     OrderSubmitted,
     OrderUnresolved,
+    TwinCompared,
 )
 from bot.core.market.market import Market, Side
 from bot.core.market.money import ZERO, Dollars, cents
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
+from bot.core.market.orders import Aim, Execution, Life, Order, OrderStatus, Unresolved
+from bot.core.market.twin import on_paper, traded
 from bot.core.market.working import Step, WorkingOrder
 from bot.core.risk import review
 from bot.core.risk.checks import AccountRisk, Shown
@@ -65,6 +67,7 @@ class Trader:
         safety: Safety | None = None,
     ) -> None:
         safety = safety or Safety()
+        self._compares = safety.compares
         self._rules = rules
         self._order_ids = order_ids
         self._now = safety.now
@@ -500,6 +503,15 @@ class Trader:
         if isinstance(sent.answer, Execution):
             note = self._fee_check.differs(at, shown.market, sent.answer)
             self._pending_events += [note] if note else []
+            self._pending_events += self._twins(at, verdict, sent.answer)
+
+    def _twins(self, at: datetime, sent: Approved, execution: Execution) -> list[Event]:
+        """What an order that took came to, beside what it would have on paper."""
+        order, category = sent.order, sent.market.category or ""
+        if not self._compares or execution.code or order.life is not Life.TAKE:
+            return []
+        paper = on_paper(order, sent.book, sent.fees)
+        return [TwinCompared(at, order, category, traded(execution), paper)]
 
     def _rested(self, at: datetime, working: WorkingOrder) -> None:
         if working.order.aim is Aim.LEAVE:

@@ -43,7 +43,8 @@ TABLES = {
             "routine": ROUTINE,
             "the four files have rows for signals, orders, whales and P&L": GLOBAL
             | {"OrderRefused", "OrderUnresolved", "PositionOpened", "PositionClosed"}
-            | {"MarketSettled", "PositionAdjusted", "WhaleEnded", "OrderRested", "FillMarkedOut"},
+            | {"MarketSettled", "PositionAdjusted", "WhaleEnded", "OrderRested", "FillMarkedOut"}
+            | {"TwinCompared"},
         },
     ),
     "activity feed": Views(
@@ -51,7 +52,7 @@ TABLES = {
         {
             "routine": ROUTINE,
             "panels show the latest": frozenset({"SignalMade", "PnlMarked", "PredictionGraded"})
-            | {"FillMarkedOut"},
+            | {"FillMarkedOut", "TwinCompared"},
             "its end is shown": frozenset({"OrderSubmitted", "OrderRested", "OrderFilled"}),
             "in the whale history": frozenset({"WhaleEnded"}),
         },
@@ -64,7 +65,8 @@ TABLES = {
             | {"OrderRested", "PositionOpened", "MarketSettled", "PnlMarked"},
             "an operator did it": frozenset({"PositionAdjusted"}),
             "conditions alert on what lasts": frozenset({"FetchFailed", "Noted", "RegimeChanged"}),
-            "measurements": frozenset({"PredictionGraded", "WhaleEnded", "FillMarkedOut"}),
+            "measurements": frozenset({"PredictionGraded", "WhaleEnded", "FillMarkedOut"})
+            | {"TwinCompared"},
         },
     ),
 }

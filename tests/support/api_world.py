@@ -46,6 +46,7 @@ from bot.ports.account_history import (
 )
 from bot.ports.account_views import AccountView, AuditView
 from bot.ports.market_views import MarketDetail
+from bot.ports.twin_views import TwinView
 from bot.ports.views import (
     BotState,
     Check,
@@ -149,6 +150,7 @@ class Open:
     decisions: "Decisions"
     account: AccountView
     audit: AuditView
+    twin: TwinView
     past: AccountHistory
     settings: Settings
     markets: MarketPanel
@@ -333,6 +335,7 @@ class World:
     decisions: Decisions = field(default_factory=Decisions)
     account: AccountView = NOTHING
     audit: AuditView = field(default_factory=AuditView)
+    twin: TwinView = field(default_factory=TwinView)
     markets: MarketPanel = field(default_factory=MarketPanel)
     settings: Settings = field(default_factory=default_settings)
     past: AccountHistory = field(default_factory=NoPast)
@@ -361,6 +364,7 @@ class World:
             decisions=self.decisions,
             account=self.account,
             audit=self.audit,
+            twin=self.twin,
             past=self.past,
             settings=self.settings,
             markets=self.markets,

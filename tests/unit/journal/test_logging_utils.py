@@ -41,10 +41,13 @@ from bot.core.events import (
     PositionOpened,
     PredictionGraded,
     RegimeChanged,
+    TwinCompared,
     WhaleEnded,
 )
+from bot.core.market.market import Side
 from bot.core.market.order_text import in_cents
-from bot.core.market.orders import OrderStatus
+from bot.core.market.orders import Order, OrderStatus
+from bot.core.market.twin import TwinFill
 from bot.core.model.fill_markouts import FillKind
 from bot.core.signals.regime import RegimeName
 from bot.journal import stdout_lines
@@ -193,6 +196,17 @@ LINES: list[tuple[Event, str, str]] = [
         MarketSettled(NOW, "KX", Decimal(1), Decimal(5), Decimal(2)),
         "INFO | trades",
         "SETTLED | KX | 5 contracts paid 100.00 | realized=2.00",
+    ),
+    (
+        TwinCompared(
+            NOW,
+            Order("c-1", "KX", Side.BUY, Decimal(5), Decimal("0.42"), NOW),
+            "Crypto",
+            TwinFill(Decimal(5), Decimal("0.41"), Decimal("0.1")),
+            TwinFill(Decimal(0)),
+        ),
+        "DEBUG | trades",
+        "TWIN | KX | buy | live 5 @ 41.00, fees 0.1000 | paper 0 @ none, fees 0.0000",
     ),
     (
         PositionAdjusted(NOW, "KX", Decimal(10), Decimal(-4), Decimal("1.2")),

@@ -54,6 +54,9 @@ WRITTEN = {
         "status":"filled","fills":[{_FILL}],"error":""}}}}""",
     "FetchFailed": f'{{{_AT},"what":"books","reason":"so"}}',
     "MarketSettled": f'{{{_AT},"ticker":"A","payout":"1","size":"10","realised":"5.83"}}',
+    "TwinCompared": f"""{{{_AT},"order":{_ORDER},"category":"Crypto",
+        "live":{{"size":"5","price":"0.41","fees":"0.10"}},
+        "paper":{{"size":"0","price":null,"fees":"0"}}}}""",
     "PositionAdjusted": f'{{{_AT},"ticker":"A","before":"0","size":"-10","cost":"4.20"}}',
 }
 

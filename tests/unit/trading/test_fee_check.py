@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.events import Noted, NoteKind, OrderEnded
+from bot.core.events import Noted, NoteKind, OrderEnded, TwinCompared
 from bot.core.market.fees import FeeKind, FeeSchedule
 from bot.trading.fee_check import FeeCheck
 from tests.support.strategies import NOON
@@ -72,3 +72,22 @@ async def test_a_pass_notes_it():
     events = await desk.run(0.9)
 
     assert [note.kind for note in only(events, Noted)] == [NoteKind.FEE_DIFFERED]
+
+
+# The paper twin
+
+
+@pytest.mark.parametrize("compares", [True, False])
+async def test_an_order_is_compared_with_its_paper_twin_where_that_is_wanted(compares):
+    desk = Desk()
+    desk.trader._compares = compares
+
+    events = await desk.run(0.9)
+
+    (ended,) = only(events, OrderEnded)
+    found = only(events, TwinCompared)
+    assert [one.order for one in found] == ([ended.execution.order] if compares else [])
+    for one in found:
+        # The venue here trades what the book shows, as paper does.
+        assert one.live == one.paper
+        assert one.live.size == ended.execution.filled
