@@ -340,10 +340,9 @@ async def _ended(bot: Bot, backend: ExecutionBackend) -> None:
     """Stop the loop, cancel what rests, and book what traded until then, if possible."""
     await bot.control.stop()
     await backend.end()
-    if bot.trader.working:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BOOKED_WITHIN):
-                await bot.resolve_in_doubt()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BOOKED_WITHIN):
+            await bot.resolve_in_doubt()
 
 
 @contextmanager

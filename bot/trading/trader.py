@@ -89,6 +89,7 @@ class Trader:
         self._in_doubt: set[str] = set()
         self._payouts: dict[str, Dollars] = {}
         self._pending_events: list[Event] = []
+        self._found = False
         self._recorded: dict[tuple[str, str], bytes] = {}
 
     @property
@@ -208,7 +209,9 @@ class Trader:
         await self._working_orders.poll(at, self._stop_resting())
         for answer in await self._gateway.resolve():
             self._answered(at, answer)
-        return len(self._pending_events) > before
+        # What comes too late for a pass to take must not wait for a next one: there may be none.
+        self._found = self._found or len(self._pending_events) > before
+        return self._found
 
     def take_pending(self, at: datetime) -> list[Event]:
         """What happened and was not told yet; not amid a pass."""
@@ -355,7 +358,7 @@ class Trader:
         return sorted(range(len(tickers)), key=lambda row: tickers[row] not in held)
 
     def _take_pending(self) -> list[Event]:
-        reported, self._pending_events = self._pending_events, []
+        reported, self._pending_events, self._found = self._pending_events, [], False
         return reported
 
     def _look(self, at: datetime) -> None:

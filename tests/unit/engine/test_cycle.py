@@ -184,12 +184,13 @@ async def test_only_an_active_market_is_traded_and_only_a_final_one_settles(stat
     assert not bench.journal.of(MarketSettled)
 
 
-@pytest.mark.parametrize("payout", ["0", "1", "0.37"])
-async def test_a_finalized_market_pays_what_it_settled_at(payout):
+@pytest.mark.parametrize(("result", "payout"), [("no", "0"), ("yes", "1"), ("scalar", "0.37")])
+async def test_a_finalized_market_pays_what_it_settled_at(result, payout):
     bench = Bench()
     await bench.run(0.8)
     fees = bench.trader.portfolio.fees
-    bench.exchange.change("A", status=MarketStatus.FINALIZED, settlement_value=Decimal(payout))
+    paid = {"result": result, "settlement_value": Decimal(payout)}
+    bench.exchange.change("A", status=MarketStatus.FINALIZED, **paid)
     del bench.exchange.shown["A"]
 
     await bench.run(0.5)

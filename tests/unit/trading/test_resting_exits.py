@@ -315,3 +315,14 @@ async def test_a_position_to_be_closed_by_hand_says_that_it_waits_for_a_withdraw
 
     assert not only(events, OrderEnded)
     assert backend.trader.unclosed == {"A": "the order that rests is being withdrawn"}
+
+
+async def test_what_ended_amid_a_pass_is_found_until_somebody_takes_it():
+    backend = await _resting()
+    backend.stopping = True
+    backend.pass_by(1)
+
+    assert await backend.trader.poll_in_doubt(backend.at)
+    assert await backend.trader.poll_in_doubt(backend.at), "the pass took nothing any more"
+    assert only(backend.trader.take_pending(backend.at), OrderEnded)
+    assert not await backend.trader.poll_in_doubt(backend.at)
