@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.protocol import Event
 
 from bot.clock import pause
 from bot.kalshi.answers import MOST_BYTES
@@ -38,6 +39,8 @@ FIRST_WAIT: Final = 0.5
 #: Seconds that a frame of ours may wait to be taken, and bytes: each ping costs an answer.
 SEND_WITHIN: Final = 10.0
 MOST_UNREAD: Final = 2**20
+#: Frames that one read of the wire may hold: the event loop has no turn before the last of them.
+MOST_AT_ONCE: Final = 5_000
 LONGEST_WAIT: Final = 30.0
 #: A connection that held so long was a good one.
 GOOD: Final = 60.0
@@ -162,15 +165,29 @@ class _Connect(connect):
 
 
 class _Bounded(ClientConnection):
-    """Ends with an exchange that makes us answer and reads no answer: those would pile up here."""
+    """Ends with an exchange that reads no answer to its pings, or sends frames of next to nothing.
 
-    is_unread = False
+    `excess` says which, None while all is well.
+    """
+
+    excess: str | None = None
+    _at_once = 0
 
     def data_received(self, data: bytes) -> None:
+        self._at_once = 0
         super().data_received(data)
         if self.transport.get_write_buffer_size() > MOST_UNREAD:
-            self.is_unread = True
-            self.transport.abort()
+            self._end(_UNREAD)
+        elif self._at_once > MOST_AT_ONCE:
+            self._end(_CRUMBS)
+
+    def process_event(self, event: Event) -> None:
+        self._at_once += 1
+        super().process_event(event)
+
+    def _end(self, reason: str) -> None:
+        self.excess = reason
+        self.transport.abort()
 
 
 class _WebSocket:
@@ -193,11 +210,12 @@ class _WebSocket:
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> ExchangeError:
-        is_unread = isinstance(self._connection, _Bounded) and self._connection.is_unread
-        return ExchangeError(_UNREAD if is_unread else _words(error))
+        excess = self._connection.excess if isinstance(self._connection, _Bounded) else None
+        return ExchangeError(excess or _words(error))
 
 
 _UNREAD: Final = "the exchange does not read what it is sent"
+_CRUMBS: Final = f"more than {MOST_AT_ONCE} frames came at once"
 
 
 def websocket(url: str, outbound: Outbound) -> Opener:

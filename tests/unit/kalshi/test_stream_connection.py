@@ -46,6 +46,25 @@ async def test_pings_whose_answers_nobody_reads_end_the_connection():
         await _on(_pinging, receive)
 
 
+async def test_frames_of_next_to_nothing_end_the_connection():
+    async def crumbs(connection: ServerConnection) -> None:
+        while not connection.transport.is_closing():
+            connection.transport.write(b"\x81\x01 " * 100_000)
+            await asyncio.sleep(0)
+
+    async def receive(wire: Wire) -> None:
+        with pytest.raises(ExchangeError, match="frames came at once"):
+            await _received(wire)
+
+    async with asyncio.timeout(60):
+        await _on(crumbs, receive)
+
+
+async def _received(wire: Wire) -> None:
+    while True:
+        await wire.receive()
+
+
 async def test_an_exchange_that_takes_nothing_does_not_hold_us(monkeypatch):
     monkeypatch.setattr("bot.kalshi.stream.connection.SEND_WITHIN", 0.01)
 
