@@ -307,8 +307,8 @@ async def test_an_account_is_found_under_the_name_it_had_before(here, monkeypatc
         await enter(here, before)
         await before.kill.kill("by hand")
         old = before.service.book
-    monkeypatch.setattr(bootstrap, "_book", lambda *_: "paper:production")
-    monkeypatch.setattr(bootstrap, "_earlier_book", lambda _: old)
+    monkeypatch.setattr(bootstrap, "book_of", lambda *_: "paper:production")
+    monkeypatch.setattr(bootstrap, "earlier_book_of", lambda _: old)
 
     async with running(here.settings()) as after:
         await in_lead(after)
@@ -695,7 +695,7 @@ async def test_each_live_term_shuts_out_the_one_before(here):
 
 
 async def test_a_book_is_as_old_as_the_time_since_it_was_seen_wherever_one_looks(here, monkeypatch):
-    monkeypatch.setattr(publish, "LEAST_INTERVAL", 0.1)
+    monkeypatch.setattr(publish, "fresh_for", lambda interval: 2.0 * interval)
     monkeypatch.setattr(bootstrap, "AGEING", 0.05)
     settings = here.settings()
 
