@@ -10,11 +10,14 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 DATA ?= ../shared/data
 
 # The demo polls fast and trades on every signal, whatever it costs: small orders show the same.
+# It trades until just before a close, for whoever starts it then wants to see something, too.
 DEMO := KALSHI_ENV=sim BOT_INTERVAL=$${BOT_INTERVAL:-2} BOT_MIN_EDGE=$${BOT_MIN_EDGE:--100} \
 	BOT_ORDER_SIZE=$${BOT_ORDER_SIZE:-10} \
 	RISK_DAILY_LOSS_STOP=$${RISK_DAILY_LOSS_STOP:-5000} \
 	RISK_DRAWDOWN_HALT=$${RISK_DRAWDOWN_HALT:-5000} \
-	RISK_MAX_ORDERS_PER_MINUTE=$${RISK_MAX_ORDERS_PER_MINUTE:-100}
+	RISK_MAX_ORDERS_PER_MINUTE=$${RISK_MAX_ORDERS_PER_MINUTE:-100} \
+	RISK_MIN_SECONDS_TO_CLOSE=$${RISK_MIN_SECONDS_TO_CLOSE:-20} \
+	BOT_EXIT_BEFORE_CLOSE=$${BOT_EXIT_BEFORE_CLOSE:-10}
 
 # How long the trials go on.
 CYCLES ?= 10000

@@ -22,6 +22,7 @@ $ErrorActionPreference = 'Stop'
 Set-Location -Path $PSScriptRoot
 
 # The demo polls fast and trades on every signal, whatever it costs: small orders show the same.
+# It trades until just before a close, for whoever starts it then wants to see something, too.
 $Demo = [ordered]@{
     KALSHI_ENV                 = 'sim'
     BOT_INTERVAL               = '2'
@@ -30,6 +31,8 @@ $Demo = [ordered]@{
     RISK_DAILY_LOSS_STOP       = '5000'
     RISK_DRAWDOWN_HALT         = '5000'
     RISK_MAX_ORDERS_PER_MINUTE = '100'
+    RISK_MIN_SECONDS_TO_CLOSE  = '20'
+    BOT_EXIT_BEFORE_CLOSE      = '10'
 }
 
 function Assert-Success([string] $What) {

@@ -49,6 +49,7 @@ from bot.research.walk import (
     trial,
 )
 from bot.tape.reader import TapeError, read
+from bot.tape.stream_rows import is_stream
 
 #: Where recordings are kept unless another folder is named.
 RECORDINGS: Final = Path("recordings")
@@ -94,9 +95,14 @@ def _around(horizon: float) -> tuple[float, float]:
 
 
 def recorded(folder: Path | None) -> list[Path]:
-    """The tapes in a folder, also one whose recording was cut off; none without a folder."""
+    """The tapes in a folder, also one whose recording was cut off; none without a folder.
+
+    What the service recorded (`RECORD=true`) is one tape.
+    """
     if folder is None or not folder.is_dir():
         return []
+    if is_stream(folder):
+        return [folder]
     whole = set(folder.glob("*.parquet"))
     parts = {tape.with_suffix("") for tape in folder.glob("*.parquet.parts")}
     return sorted(whole | parts)
@@ -258,17 +264,24 @@ def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
         raise TooLittleError("no moment on the tapes can be judged; record for longer")
     last = np.full(len(every.markets), -np.inf)
     np.maximum.at(last, every.market, every.at)
-    day = datetime.fromisoformat(test_day).replace(tzinfo=UTC).timestamp() if test_day else None
-    start = every.at.max() // _DAY * _DAY if day is None else day
+    start = every.at.max() // _DAY * _DAY if test_day is None else _start_of_test(test_day)
     is_test = last[every.market] >= start
     before, after = every.take(np.flatnonzero(~is_test)), every.take(np.flatnonzero(is_test))
     events = [len(np.unique(part.event)) for part in (before, after)]
     if events[0] < LEAST_EVENTS or not events[1]:
         raise TooLittleError(
-            f"{events[0]} events to train on and {events[1]} to test on are too few; "
-            "give more tapes or another --test-day"
+            f"{events[0]} events to train on and {events[1]} to test on are too few: "
+            f"{LEAST_EVENTS} and 1 are needed; give more tapes or another --test-day, "
+            "which may be a moment of a day (2026-05-15T12:00)"
         )
     return before, after
+
+
+def _start_of_test(test_day: str) -> float:
+    try:
+        return datetime.fromisoformat(test_day).replace(tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise TooLittleError(f"--test-day {test_day} is no day such as 2026-05-15") from error
 
 
 def _by_kind(found: Trial, samples: Samples) -> dict[str, Any]:
@@ -288,7 +301,8 @@ def _parser() -> argparse.ArgumentParser:
         const=RECORDINGS,
         type=Path,
         metavar="FOLDER",
-        help=f"also every tape in this folder ({RECORDINGS}/ if none is named)",
+        help="also every tape in this folder, or what the service recorded in it, such as "
+        f"logs/stream ({RECORDINGS}/ if none is named)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")
@@ -306,5 +320,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--size", type=float, default=1.0, help="cents that count as a move")
     parser.add_argument("--cadence", type=float, nargs="+", default=[1.0, 2.0, 5.0], help="seconds")
-    parser.add_argument("--test-day", help="first day held out (YYYY-MM-DD); default: the last")
+    parser.add_argument(
+        "--test-day",
+        help="first day held out (YYYY-MM-DD, or a moment, YYYY-MM-DDTHH:MM); default: the last",
+    )
     return parser

@@ -330,6 +330,15 @@ def test_a_recording_cut_off_is_a_tape_too(tmp_path: Path) -> None:
     assert train.recorded(None) == []
 
 
+def test_what_the_service_recorded_is_one_tape(tmp_path: Path) -> None:
+    day = tmp_path / "2026-05-15"
+    day.mkdir()
+    pq.write_table(pa.table({"kind": ["snapshot"], "at_us": [1]}), day / "000001.parquet")
+
+    assert train.recorded(tmp_path) == [tmp_path]
+    assert train.recorded(day) == [day]
+
+
 def test_without_a_tape_there_is_nothing_to_train(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -345,6 +354,13 @@ def test_a_test_day_that_leaves_nothing_on_one_side_is_an_answer(
 ) -> None:
     assert train.main([str(tape), "--out", str(tmp_path), "--test-day", day]) == 1
     assert "give more tapes or another --test-day" in capsys.readouterr().err
+
+
+def test_a_test_day_that_is_none_is_an_answer(
+    tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([str(tape), "--out", str(tmp_path), "--test-day", "May"]) == 1
+    assert "--test-day May is no day such as 2026-05-15" in capsys.readouterr().err
 
 
 def trained_on_the_wrong_side(tape: Path, folder: Path) -> Path:
