@@ -5,9 +5,9 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -19,6 +19,7 @@ from bot.backtest.arms import arms
 from bot.backtest.examination import Plan, examined, runs_of
 from bot.backtest.outcome import Outcome
 from bot.backtest.run import ScoredTape
+from bot.backtest.tape_source import utc_time
 from bot.cli import arguments
 from bot.config import Settings
 from bot.core.signals.strategy import Gates
@@ -35,19 +36,19 @@ def main(argv: list[str]) -> int:
     arguments.prepare_folders([options.report, _parent(options.json), _parent(options.markdown)])
     changes = settings_of(options.set)
     settings = settings_for(options.every, changes)
-    found = {}
-    for path in options.tape:
-        figures, outcome = _backtested(path, settings, options)
+    found, pages = {}, {}
+    for piece in _pieces(options.tape, by_day=options.by_day):
+        figures, outcome = _backtested(piece, settings, options)
         figures["changed"] = changes
-        found[path.name] = figures, outcome
-        _say(lines(path.name, figures))
+        found[piece.name] = figures
+        _say(lines(piece.name, figures))
         if options.report:
-            _say([f"report      {report.write(path.name, figures, outcome, options.report)}"])
+            _say([f"report      {report.write(piece.name, figures, outcome, options.report)}"])
         if options.markdown:
-            report.write_markdown(found, options.markdown)
+            pages[piece.name] = figures, outcome
+            report.write_markdown(pages, options.markdown)
     if options.json:
-        figures_by_name = {name: figures for name, (figures, _) in found.items()}
-        options.json.write_text(json.dumps(figures_by_name, indent=1) + "\n")
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
 
 
@@ -103,18 +104,39 @@ def trained_markets(model: Model) -> Sequence[str]:
     return model.card.whole["training"]["market_names"] if model.card else ()
 
 
+class _Piece(NamedTuple):
+    """A tape, or one UTC day of it, counted from 1970."""
+
+    path: Path
+    day: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+        if self.day is None:
+            return self.path.name
+        date = utc_time(self.day * 86_400).date()
+        return f"{self.path.stem}-{date}{self.path.suffix}"
+
+
+def _pieces(paths: Sequence[Path], *, by_day: bool) -> Iterator[_Piece]:
+    for path in paths:
+        yield from ([_Piece(path, day) for day in reader.days(path)] if by_day else [_Piece(path)])
+
+
 def _backtested(
-    path: Path, settings: Settings, options: argparse.Namespace
+    piece: _Piece, settings: Settings, options: argparse.Namespace
 ) -> tuple[dict[str, Any], Outcome]:
     model = sound_model(settings.model_path, options.every)
-    whole = reader.read(path)
+    path = piece.path
+    whole = reader.read(path, day=piece.day)
     trained = trained_markets(model)
     takes_all = options.trained_on or (options.markdown and _all_trained_on(whole, trained))
     tape = held_out(whole, trained, path, reported=takes_all)
     rules = trade_rules(settings, model).on_tape()
     scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
     plan = Plan(options.nulls, options.trials)
-    with tqdm(total=runs_of(plan), unit=" runs", desc=path.name, disable=None) as bar:
+    with tqdm(total=runs_of(plan), unit=" runs", desc=piece.name, disable=None) as bar:
         outcome, figures = examined(scored_tape, rules, settings.paper_cash, plan, bar.update)
     if options.arms or options.markdown:
         figures["arms"] = arms(scored_tape, rules, settings.paper_cash, settings.bot_exit_patience)
@@ -235,6 +257,11 @@ def _parser() -> argparse.ArgumentParser:
         type=arguments.seconds,
         default=1.0,
         help="seconds of recorded time per cycle (1)",
+    )
+    parser.add_argument(
+        "--by-day",
+        action="store_true",
+        help="each UTC day apart, an account for each, in the memory of one: for large tapes",
     )
     _add_outputs(parser)
     parser.add_argument("--nulls", type=arguments.count, default=20, help="runs of each null (20)")

@@ -25,6 +25,7 @@ __all__ = [
     "Tape",
     "TapeError",
     "cycle_rows",
+    "days",
     "joined",
     "market_numbers",
     "read",
@@ -66,16 +67,24 @@ class Tape:
     trades: TapeTrades = NO_TRADES
 
 
-def read(path: Path, *, sizes_required: bool = True) -> Tape:
+def days(path: Path) -> list[int]:
+    """The UTC days of a tape, counted from 1970, without reading it whole. Raises TapeError."""
+    if stream_rows.is_stream(path):
+        raise TapeError(f"{path}: a recorded stream is folded from its beginning, not by day")
+    return schema.days(path)
+
+
+def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> Tape:
     """The tape at `path`: a file, a folder of parts, a recording that was cut off, or a stream.
 
     Broken rows are left out and counted, never repaired. Only with `sizes_required=False` may
     size columns be missing: then every size is NaN and the books serve to measure prices only.
+    With a `day` of `days`, only that one is read, in the memory of one.
     Raises TapeError if the file cannot be read, lacks a column, or has no sound book.
     """
     if stream_rows.is_stream(path):
         return _of_stream(path)
-    table = schema.table(path, sizes_required=sizes_required)
+    table = schema.table(path, sizes_required=sizes_required, day=day)
     if not table.num_rows:
         raise TapeError(f"{path}: not a single row in it; record for longer, or take another tape")
     yes, no = (_ladder(table, side) for side in schema.SIDES)

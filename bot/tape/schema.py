@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,20 +22,44 @@ SIDES: Final = ("yes_bid", "no_bid")
 WORDS: Final = ("ticker", "segment")
 #: Columns a tape may lack; where one is missing, every value is NaN.
 OPTIONAL: Final = ("secs_to_close", "volume", "open_interest")
+DAY_MS: Final = 86_400_000
 #: Trades since the row before of the same market, and what takers bought and sold, in contracts.
 BARS: Final = ("trades_in_bar", "buy_vol_in_bar", "sell_vol_in_bar")
 
 
-def table(path: Path, *, sizes_required: bool = True) -> pa.Table:
+def table(path: Path, *, sizes_required: bool = True, day: int | None = None) -> pa.Table:
     """The columns of the tape at `path` as one pyarrow table: numbers as float64, words as text.
 
-    Raises TapeError for an absent or unreadable file and for missing or mistyped columns.
+    With a `day`, as `days` numbers them, its rows alone, which of a file in time order are all that
+    is read. Raises TapeError for an absent or unreadable file and for missing or mistyped columns.
     """
-    files = part_files(path)
-    if not files:
-        raise TapeError(f"{path}: no such tape; 'python -m bot record --out {path}' makes one")
-    parts = [_typed(file, _read_columns(file, sizes_required)) for file in files]
+    parts = [_typed(file, _read_columns(file, sizes_required, day)) for file in _files(path)]
     return pa.concat_tables(parts, promote_options="default").combine_chunks()
+
+
+def days(path: Path) -> list[int]:
+    """The UTC days with a row, counted from 1970; read piece by piece. Raises TapeError."""
+    found: set[int] = set()
+    for file in _files(path):
+        try:
+            with pq.ParquetFile(file) as parquet:
+                _wanted(file, parquet.schema_arrow.names, sizes_required=False)
+                for batch in parquet.iter_batches(columns=["ts_ms"]):
+                    at = batch.column(0).cast(pa.float64(), safe=False).to_numpy(False)
+                    found.update(np.unique(at[np.isfinite(at)] // DAY_MS).astype(int).tolist())
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(file, error) from error
+    return sorted(found)
+
+
+def _files(path: Path) -> list[Path]:
+    if files := part_files(path):
+        return files
+    raise TapeError(f"{path}: no such tape; 'python -m bot record --out {path}' makes one")
+
+
+def _unreadable(file: Path, error: Exception) -> TapeError:
+    return TapeError(f"{file}: not a parquet file that can be read: {error}")
 
 
 def part_files(path: Path) -> list[Path]:
@@ -62,16 +87,17 @@ def size_name(price_name: str) -> str:
     return price_name.replace("_px", "_sz")
 
 
-def _read_columns(file: Path, sizes_required: bool) -> pa.Table:
+def _read_columns(file: Path, sizes_required: bool, day: int | None) -> pa.Table:
     try:
         with pq.ParquetFile(file) as parquet:
             wanted = _wanted(file, parquet.schema_arrow.names, sizes_required)
-            return parquet.read(columns=wanted)
+            if day is None:
+                return parquet.read(columns=wanted)
+        begin = day * DAY_MS
+        filters = [("ts_ms", ">=", begin), ("ts_ms", "<", begin + DAY_MS)]
+        return pq.read_table(file, columns=wanted, filters=filters, use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        raise TapeError(
-            f"{file}: not a parquet file that can be read ({error}); unpack what is compressed, "
-            "and write CSV as Parquet: pandas.read_csv(FILE).to_parquet(TAPE)"
-        ) from error
+        raise _unreadable(file, error) from error
 
 
 def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]:

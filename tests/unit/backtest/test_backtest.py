@@ -381,6 +381,21 @@ def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, t
     assert found["verdict"] in told
 
 
+def test_a_tape_is_run_day_by_day_with_an_account_for_each(tmp_path, capsys):
+    path, figures = tmp_path / "long.parquet", tmp_path / "figures.json"
+    with Recorder(path, "segment") as recorder:
+        for day in (0, 1):
+            books = made_up(2, 30).books
+            recorder.record(replace(books, seen_at=books.seen_at + day * 86_400))
+
+    assert cli(["backtest", str(path), "--by-day", "--nulls", "0", "--json", str(figures)]) == 0
+
+    found = json.loads(figures.read_text())
+    assert list(found) == ["long-2026-09-21.parquet", "long-2026-09-22.parquet"]
+    assert [one["tape"]["books"] for one in found.values()] == [60, 60]
+    assert {one["account"]["start"] for one in found.values()} == {10_000.0}
+
+
 @pytest.mark.parametrize(
     ("pair", "words"),
     [

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core.market.orderbook import MAX_LEVELS, Books, Level, OrderBook
-from bot.tape.reader import Tape, TapeError, cycle_rows, read, transposed
+from bot.tape.reader import Tape, TapeError, cycle_rows, days, read, transposed
 from bot.tape.schema import parts_folder
 from bot.tape.writer import Recorder
 
@@ -530,3 +530,54 @@ def test_a_long_recording_is_joined_piece_by_piece(
     assert pq.read_metadata(path).num_row_groups == 3
     assert len(read(path).books) == 7
     assert os.listdir(tmp_path) == ["a.parquet"]
+
+
+def days_long(path: Path, length: int, a_day: int) -> Path:
+    """A tape of so many days, in row groups of one day each."""
+    at = START * 1000 + np.arange(length * a_day) * (86_400_000 // a_day)
+    columns = {name: [value] * len(at) for name, value in ROW.items()}
+    pq.write_table(pa.table({**columns, "ts_ms": at}), path, row_group_size=a_day)
+    return path
+
+
+def test_a_tape_can_be_read_day_by_day(tmp_path: Path) -> None:
+    path = days_long(tmp_path / "tape.parquet", 3, 50)
+
+    parts = [read(path, day=day) for day in days(path)]
+
+    first = int(START // 86_400)
+    assert days(path) == [first, first + 1, first + 2]
+    assert [len(part.books) for part in parts] == [50, 50, 50]
+    seen_at = np.concatenate([part.books.seen_at for part in parts])
+    np.testing.assert_array_equal(seen_at, read(path).books.seen_at)
+
+
+def test_a_day_takes_the_memory_of_a_day_however_long_the_tape(tmp_path: Path) -> None:
+    path = days_long(tmp_path / "tape.parquet", 40, 2_000)
+
+    def peak(day: int | None) -> int:
+        pool = pa.proxy_memory_pool(pa.default_memory_pool())
+        before = pa.default_memory_pool()
+        pa.set_memory_pool(pool)
+        try:
+            days(path)
+            read(path, day=day)
+        finally:
+            pa.set_memory_pool(before)
+        return int(pool.max_memory() or 0)
+
+    assert peak(days(path)[20]) < peak(None) / 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"), [({"ticker": ["A"]}, "no column ts_ms"), (None, "no such tape")]
+)
+def test_days_of_what_is_no_tape_are_refused(
+    tmp_path: Path, columns: dict[str, list[str]] | None, words: str
+) -> None:
+    path = tmp_path / "odd.parquet"
+    if columns:
+        pq.write_table(pa.table(columns), path)
+
+    with pytest.raises(TapeError, match=words):
+        days(path)
