@@ -85,8 +85,6 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
     if stream_rows.is_stream(path):
         return _of_stream(path)
     table = schema.table(path, sizes_required=sizes_required, day=day)
-    if not table.num_rows:
-        raise TapeError(f"{path}: not a single row in it; record for longer, or take another tape")
     yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
     # A ticker stands on many rows, so while rows are checked each is named by its number.
@@ -113,7 +111,7 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
 
 def _no_books(path: Path, skipped: Mapping[str, int]) -> str:
     if not skipped:
-        return f"{path}: no sound order book in it: it has no rows"
+        return f"{path}: no sound order book in it: it has no rows; record for longer"
     reasons = ", ".join(f"{rows:,} × {reason}" for reason, rows in skipped.items())
     remedies = "; ".join(_REMEDIES[reason] for reason in skipped if reason in _REMEDIES)
     why = f"{path}: no sound order book in it; rows left out: {reasons}"

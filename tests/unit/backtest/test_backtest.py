@@ -440,7 +440,7 @@ def test_a_tape_without_a_row_is_named(command, recording, tmp_path, capsys):
     pq.write_table(pq.read_table(recording).slice(0, 0), empty)
 
     assert cli([command, str(empty)]) == 1
-    assert "empty.parquet: not a single row in it" in capsys.readouterr().err
+    assert "empty.parquet: no sound order book in it: it has no rows" in capsys.readouterr().err
 
 
 def test_rows_in_any_order_are_the_same_tape(recording, tmp_path):
