@@ -133,7 +133,8 @@ def archived_positions(call: Call) -> Answer:
 
 
 def _has_moved(call: Call, held: MemberPosition) -> bool:
-    return held.is_settled and held.updated < orders_archived_before(call.exchange.now)
+    """Whether it is read under /historical, as its market is."""
+    return held.is_settled and held.updated < call.exchange.now - call.exchange.archive.after
 
 
 def _positions(call: Call, picks: Callable[[MemberPosition], bool]) -> Answer:

@@ -727,6 +727,8 @@ async def test_every_private_answer_keeps_to_the_official_document():
             "GetPositions": "/portfolio/positions",
             "GetBalance": "/portfolio/balance",
             "GetHistoricalOrders": "/historical/orders",
+            "GetHistoricalPositions": "/historical/positions",
+            "GetSubaccountTransfers": "/portfolio/subaccounts/transfers",
             "GetFillsHistorical": "/historical/fills",
             "GetDeposits": "/portfolio/deposits",
             "GetWithdrawals": "/portfolio/withdrawals",
@@ -803,3 +805,54 @@ async def test_anything_sent_to_the_portfolio_gets_an_answer_and_conserves_money
 
         assert answer.status_code in {200, 201, 204, 301, 400, 404, 405, 409, 410}
         assert total_money(d.exchange) == money
+
+
+# Archive and subaccounts
+
+
+async def test_a_settled_position_moves_to_the_archive_with_its_market():
+    async with backend() as d:
+        sell(d.exchange, d.bob, 4, 50)
+        await d.create(count="4.00")
+        d.exchange.advance(CLOSE)
+        d.exchange.determine(MARKET, "yes")
+        d.exchange.advance(CLOSE + timedelta(minutes=2))
+
+        async def held(path: str, **params: str) -> list[str]:
+            listed = (await d.http.get(path, params=params)).json()["market_positions"]
+            return [one["ticker"] for one in listed]
+
+        settled = {"settlement_status": "settled"}
+        assert await held("/portfolio/positions", **settled) == [MARKET]
+        assert await held("/historical/positions") == []
+
+        d.exchange.advance(CLOSE + d.exchange.archive.after + timedelta(days=1))
+
+        assert await held("/portfolio/positions", **settled) == []
+        assert await held("/historical/positions") == [MARKET]
+        assert await held("/historical/positions", ticker="another") == []
+
+
+@needs_spec
+async def test_subaccounts_are_opened_in_turn_and_cash_moves_between_them():
+    async with backend() as d:
+        numbers = [
+            (await d.http.post("/portfolio/subaccounts", json={})).json()["subaccount_number"]
+            for _ in range(2)
+        ]
+        move = {"client_transfer_id": "t", "from_subaccount": 0, "to_subaccount": 2}
+        path = "/portfolio/subaccounts/transfer"
+        done = await d.http.post(path, json={**move, "amount_cents": 500})
+        too_much = await d.http.post(path, json={**move, "amount_cents": 10**9})
+        nobody = await d.http.post(path, json={**move, "to_subaccount": 3, "amount_cents": 1})
+        listed = (await d.http.get("/portfolio/subaccounts/transfers")).json()
+        balance = await d.http.get("/portfolio/balance", params={"subaccount": "2"})
+
+        assert numbers == [1, 2]
+        assert (done.status_code, done.json()) == (200, {})
+        assert complaints("ApplySubaccountTransfer", 200, done.json()) == []
+        assert error(too_much)[1] == "insufficient_balance"
+        assert error(nobody)[1] == "invalid_parameters"
+        assert complaints("GetSubaccountTransfers", 200, listed) == []
+        assert [one["amount_cents"] for one in listed["transfers"]] == [500]
+        assert balance.json()["balance_dollars"] == "5.0000"
