@@ -221,6 +221,19 @@ async def test_whatever_happens_on_the_way_in_nothing_rests_that_nobody_knows_of
         assert seat.booked() == seat.truth()
 
 
+@pytest.mark.parametrize("kind", ["cut_after", "error_after"])
+async def test_one_whose_answer_was_lost_is_taken_out_at_once(kind):
+    async with stand() as live:
+        seat = Seat(live)
+        await seat.enter()
+        live.fail(kind=kind, route=CREATE, count=1)
+
+        ended = await seat.venue.rest(approved(leaving(), BOOK))
+
+        assert isinstance(ended, Execution), "nobody waits for it to run out"
+        assert (ended.status, seat.there) == (OrderStatus.CANCELED, [])
+
+
 async def test_reads_that_lag_book_nothing_twice_and_lose_nothing():
     async with stand() as live:
         seat, working = await _seated(live)
