@@ -136,7 +136,7 @@ async def test_the_outcome_of_a_market_no_longer_watched_is_asked_for():
         return {"A": ended}
 
     room = Room(ask)
-    ended = replace(room.markets["A"], status=MarketStatus.FINALIZED, settlement_value=Decimal(0))
+    ended = replace(room.markets["A"], status=MarketStatus.FINALIZED, result="no")
     await room.look(whales=[whale()])
     del room.markets["A"]
     for _ in range(3):
