@@ -59,7 +59,9 @@ def at_work(markets: str) -> FastAPI:
                 finally:
                     await runner.stop()
 
-    return create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
+    app = create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
+    serve_within_bounds(app)
+    return app
 
 
 async def _alone(stopping: asyncio.Event) -> None:
