@@ -66,7 +66,10 @@ async def _passed(backend: Desk, step: dict[str, Any]) -> list[Event]:
     if step["settles"]:
         ticker, payout = step["settles"]
         backend.markets[ticker] = replace(
-            backend.markets[ticker], status=MarketStatus.FINALIZED, settlement_value=Decimal(payout)
+            backend.markets[ticker],
+            status=MarketStatus.FINALIZED,
+            result="yes" if payout == "1" else "no",
+            settlement_value=Decimal(payout),
         )
     if step["resumes"]:
         backend.trader.resume(backend.at)

@@ -50,8 +50,12 @@ class Booked:
 
 
 PAID = {
-    payout: {"status": MarketStatus.FINALIZED, "settlement_value": Decimal(payout)}
-    for payout in ("0", "1")
+    payout: {
+        "status": MarketStatus.FINALIZED,
+        "result": result,
+        "settlement_value": Decimal(payout),
+    }
+    for payout, result in (("0", "no"), ("1", "yes"))
 }
 
 
