@@ -20,7 +20,7 @@ from bot import config
 from bot.alerts.alert import AlertKind, Severity
 from bot.alerts.dispatcher import Alerts
 from bot.app.account_identity import book_of, earlier_book_of
-from bot.app.alerting import alerts_of
+from bot.app.alerting import alerts_of, targets
 from bot.app.composition import first_snapshot
 from bot.app.disk_space import DiskWatch, data_folders
 from bot.app.ephemeral import report_kill_file, warn_of_the_disk
@@ -74,6 +74,7 @@ def settings() -> Settings:
         found = config.load()
         if needs_key(found):
             key_holder(found, SystemClock())
+        targets(found)
     except SettingsError as error:
         sys.exit("\n".join(["The service cannot start:", *error.problems]))
     except ValueError as error:

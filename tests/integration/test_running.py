@@ -633,6 +633,22 @@ def test_a_secret_that_cannot_sign_stops_the_start_by_name_and_is_not_shown(
     assert "hunter2" not in str(stopped.value)
 
 
+# Some senders that it loads use what Python is going to drop.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_address_of_alerts_that_means_nobody_stops_the_start_by_name(tmp_path, monkeypatch):
+    pytest.importorskip("apprise")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALERT_URLS", "tgram://hunter2hunter2/123")
+
+    with pytest.raises(SystemExit) as stopped:
+        bootstrap.settings()
+
+    said = str(stopped.value).splitlines()
+    assert said[0] == "The service cannot start:"
+    assert said[1].startswith("ALERT_URLS: the address tgram://")
+    assert "hunter2" not in str(stopped.value)
+
+
 def test_on_paper_a_secret_that_cannot_sign_stops_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bootstrap, "configure", lambda *_: None)
