@@ -213,13 +213,14 @@ class Market:
         """Dollars one YES contract pays as determined so far; None while that is open.
 
         A plain result says so by itself; only any other one needs its settlement value. A value
-        that contradicts its result says nothing, nor does a 0 without one.
+        that contradicts its result says nothing, nor does one without a result before it is final.
         """
         if self.status not in _DETERMINED:
             return None
         value, plain = self.settlement_value, _PAYS.get(self.result)
         if plain is None:
-            return value if value or self.result else None
+            is_told = self.result or self.status is MarketStatus.FINALIZED
+            return value if is_told else None
         return plain if value in {None, plain} else None
 
     @property

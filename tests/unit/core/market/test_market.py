@@ -141,6 +141,16 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
     assert described == expected
 
 
+@pytest.mark.parametrize("value", ["0", "0.37"])
+def test_a_value_without_a_result_counts_once_it_is_final(value):
+    reported = {"result": "", "settlement_value": Decimal(value)}
+
+    # Before that it may be the default of a field: marked at 0 it would raise the stops.
+    for status in (MarketStatus.DETERMINED, MarketStatus.AMENDED):
+        assert open_market(status=status, **reported).outcome is None
+    assert open_market(status=MarketStatus.FINALIZED, **reported).payout == Decimal(value)
+
+
 @pytest.mark.parametrize(
     ("result", "value", "pays"),
     [
@@ -152,9 +162,6 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
         ("scalar", "0.37", "0.37"),
         ("void", "0.50", "0.50"),
         ("void", None, None),
-        # No value and no result is a 0 that stands for nothing, not what a market pays.
-        ("", "0", None),
-        ("", "0.37", "0.37"),
         # And one that contradicts its result is nobody's word.
         ("yes", "0", None),
         ("no", "1", None),
