@@ -265,6 +265,27 @@ MUTATIONS: Final = (
         "tests/integration/test_live_resting.py",
     ),
     Mutation(
+        "a withdrawal counts as a fall from the peak",
+        "bot/core/risk/circuit_breakers.py",
+        "peak=self.peak + amount,",
+        "peak=self.peak,",
+        "tests/unit/core/risk/test_brakes.py",
+    ),
+    Mutation(
+        "a withdrawal counts as lost today",
+        "bot/core/risk/circuit_breakers.py",
+        "day=day and replace(day, equity=day.equity + amount),",
+        "day=day,",
+        "tests/unit/core/risk/test_brakes.py",
+    ),
+    Mutation(
+        "what a market will pay is believed before there is a result",
+        "bot/core/market/market.py",
+        "return value if is_reported else None",
+        "return value",
+        "tests/unit/core/market/test_market.py",
+    ),
+    Mutation(
         "who is not sure of the lease prolongs",
         "bot/trading/order_gateway.py",
         "return self._safety.sure() and self._safety.fault() is None",

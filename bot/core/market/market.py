@@ -219,8 +219,8 @@ class Market:
             return None
         value, plain = self.settlement_value, _PAYS.get(self.result)
         if plain is None:
-            is_told = self.result or self.status is MarketStatus.FINALIZED
-            return value if is_told else None
+            is_reported = self.result or self.status is MarketStatus.FINALIZED
+            return value if is_reported else None
         return plain if value in {None, plain} else None
 
     @property

@@ -143,12 +143,12 @@ def test_a_market_under_its_terms_differs_in_nothing_else():
 
 @pytest.mark.parametrize("value", ["0", "0.37"])
 def test_a_value_without_a_result_counts_once_it_is_final(value):
-    reported = {"result": "", "settlement_value": Decimal(value)}
+    final = open_market(status=MarketStatus.FINALIZED, settlement_value=Decimal(value))
 
+    assert final.payout == Decimal(value)
     # Before that it may be the default of a field: marked at 0 it would raise the stops.
     for status in (MarketStatus.DETERMINED, MarketStatus.AMENDED):
-        assert open_market(status=status, **reported).outcome is None
-    assert open_market(status=MarketStatus.FINALIZED, **reported).payout == Decimal(value)
+        assert replace(final, status=status).outcome is None
 
 
 @pytest.mark.parametrize(

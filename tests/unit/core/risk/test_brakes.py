@@ -239,6 +239,25 @@ def test_the_drawdown_is_the_deepest_fall_from_any_earlier_peak(values):
     assert breakers.daily_pnl == values[-1] - values[0]
 
 
+@given(equities, scaled(-500_000, 500_000, 2), scaled(-100, 100, 2), st.sampled_from([0, 1, 2]))
+def test_cash_from_outside_is_no_profit_and_no_loss(values, amount, change, days):
+    still, at = NEW, NOON
+    for number, value in enumerate(values):
+        at = NOON + timedelta(days=min(number, days))
+        still = still.seen(at, value)
+
+    moved = still.moved(amount)
+    assert (moved.daily_pnl, moved.equity) == (still.daily_pnl, still.equity + amount)
+
+    # Nor later, nor once the clock goes back over the midnight before.
+    for when in (at, at - timedelta(days=1)):
+        value = still.equity + change
+        still, moved = still.seen(when, value), moved.seen(when, value + amount)
+        figures = (still.drawdown, still.lost, still.lost_before, still.daily_pnl)
+        assert (moved.drawdown, moved.lost, moved.lost_before, moved.daily_pnl) == figures
+        assert moved.stopped(when, LIMITS, FREE) == still.stopped(when, LIMITS, FREE)
+
+
 def test_what_was_lost_on_a_day_stops_entries_until_it_is_over_whatever_is_earned_then():
     won_back = _seen(10_000, 9_800, 10_500)
 
