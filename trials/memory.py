@@ -15,7 +15,7 @@ import sys
 import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from bot.journal.terminal import spell_out
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.model import scorer
+from bot.ports.exchange import ExchangeError
 from bot.sim.engine.exchange import Exchange
 from bot.sim.rest.server import create_exchange_app
 from bot.sim.world.demo import HISTORY, PAID_LISTED, demo_exchange, demo_world
@@ -70,7 +71,9 @@ class Stage:
             self.clock.move(self.clock.now() + timedelta(seconds=INTERVAL))
             second = int(self.clock.now().timestamp())
             if second % SCAN == 0:
-                await self.bot.universe.scan()
+                # A listing that cannot be true is refused, and read again later.
+                with suppress(ExchangeError):
+                    await self.bot.universe.scan()
                 await self.bot.universe.learn()
             await self.bot.cycle.run()
 
