@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot.core.events import (
+    MarketSettled,
     OrderEnded,
     OrderRefused,
     OrderSubmitted,
@@ -223,6 +224,21 @@ async def test_a_venue_that_breaks_off_loses_neither_its_order_nor_what_happened
     assert ended == ["A", "B"]
     assert backend.store.portfolio == backend.trader.portfolio
     assert backend.position("A") == backend.position("B") == 100
+
+
+@pytest.mark.parametrize("market", ["watched", "listed no more"])
+async def test_what_the_account_was_paid_counts_while_no_market_says_so(market):
+    backend = Desk()
+    await backend.run(BUY)
+    if market != "watched":
+        backend.markets.pop("A")
+    backend.trader.paid("A", Decimal("0.37"))
+
+    await backend.run()
+
+    (settled,) = only(backend.store.events, MarketSettled)
+    assert (settled.ticker, settled.payout) == ("A", Decimal("0.37"))
+    assert backend.position() == 0
 
 
 async def test_fills_of_a_market_that_settled_meanwhile_are_paid_out_as_well():
