@@ -21,8 +21,8 @@ from bot.core.market.orders import Order
 from bot.ports.account_views import OperatorEntry
 from bot.ports.exchange import Clock, ExchangeError
 from bot.ports.persistence import StoreError
-from bot.trading.adoption import AdoptionPlanner
-from bot.trading.cash_reconciliation import ACCEPTED, Book
+from bot.trading.reconciliation.adoption import AdoptionPlanner
+from bot.trading.reconciliation.cash import ACCEPTED, Book
 
 log = logging.getLogger("main")
 

@@ -34,10 +34,10 @@ from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LIFETIME, LiveVenue, Waiting
 from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
-from bot.trading.adoption import AdoptionPlanner, BookedFills
-from bot.trading.cash_reconciliation import Book, CashReconciliation
 from bot.trading.paper_venue import PaperVenue, SeenBook
-from bot.trading.reconciliation import EVERY, Reconciliation
+from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
+from bot.trading.reconciliation.cash import Book, CashReconciliation
+from bot.trading.reconciliation.positions import EVERY, Reconciliation
 
 log = logging.getLogger("main")
 

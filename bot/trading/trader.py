@@ -41,9 +41,9 @@ from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
-from bot.trading.fee_check import FeeCheck
 from bot.trading.forced_exits import LEFT, ForcedExits
 from bot.trading.order_gateway import OrderGateway
+from bot.trading.reconciliation.fees import FeeCheck
 from bot.trading.resting_entries import RestingEntries
 from bot.trading.resting_exits import RestingExits, RestPlan
 from bot.trading.working_orders import WorkingOrders

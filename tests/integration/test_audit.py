@@ -10,7 +10,7 @@ from api.deps import facts_of
 from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.ports.account_views import AuditView
-from bot.trading import reconciliation
+from bot.trading.reconciliation import positions as reconciliation
 from tests.support.api_world import opened as asked
 from tests.support.services import TICKERS, held, in_lead, place, until
 from tests.support.sim_exchanges import request

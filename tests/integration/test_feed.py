@@ -8,7 +8,7 @@ from bot import config
 from bot.app.bootstrap import running
 from bot.dashboard.health import reasons
 from bot.sim.faults.kinds import fault_spec
-from bot.trading import reconciliation
+from bot.trading.reconciliation import positions as reconciliation
 from tests.support import services
 from tests.support.services import BOOK, CHEAPER, KEY, PEM, TICKERS, held, passes, until
 from tests.support.sim_exchanges import request

@@ -9,7 +9,8 @@ from api.deps import facts_of
 from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.sim.engine.units import money_dollars, size_contracts
-from bot.trading import adoption, reconciliation
+from bot.trading.reconciliation import adoption
+from bot.trading.reconciliation import positions as reconciliation
 from tests.support.api_world import opened as asked
 from tests.support.services import TICKERS, held, in_lead, place, until
 from tests.support.sim_exchanges import request

@@ -25,7 +25,7 @@ from bot.ports.persistence import FLEETING, CommitBatch, StateRecord, StoreError
 from bot.sim.engine.units import size_contracts
 from bot.store.account_store import AccountStore
 from bot.store.database import Database, opened
-from bot.trading import reconciliation
+from bot.trading.reconciliation import positions as reconciliation
 from tests.support.api_world import opened as asked
 from tests.support.services import (
     CHEAPER,

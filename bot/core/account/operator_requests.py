@@ -1,6 +1,7 @@
 """What operators want done to the account itself: adopt what the exchange holds, end lost orders.
 
-Leaves out who keeps that (`cluster.operator_flags`) and how it is booked (`trading.adoption`).
+Leaves out who keeps that (`cluster.operator_flags`) and how it is booked
+(`trading.reconciliation.adoption`).
 """
 
 from collections.abc import Mapping

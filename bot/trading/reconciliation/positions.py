@@ -20,7 +20,7 @@ from bot.core.account.reconcile import (
 )
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
-from bot.trading.cash_reconciliation import CashReconciliation
+from bot.trading.reconciliation.cash import CashReconciliation
 from bot.trading.trader import Trader
 
 log = logging.getLogger("main")

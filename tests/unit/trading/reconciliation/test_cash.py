@@ -9,7 +9,7 @@ import pytest
 from bot.core.account.reconcile import AccountNow, CashMovement
 from bot.core.market.money import whole_cents
 from bot.ports.exchange import ExchangeError
-from bot.trading.cash_reconciliation import CashReconciliation
+from bot.trading.reconciliation.cash import CashReconciliation
 from tests.support.strategies import NOON
 from tests.support.trading import CASH, Desk
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.events import Noted, NoteKind, OrderEnded, TwinCompared
 from bot.core.market.fees import FeeKind, FeeSchedule
-from bot.trading.fee_check import FeeCheck
+from bot.trading.reconciliation.fees import FeeCheck
 from tests.support.strategies import NOON
 from tests.support.trading import Desk, only
 

@@ -11,8 +11,8 @@ import pytest
 
 from bot.core.account.reconcile import AccountNow
 from bot.ports.exchange import ExchangeError
-from bot.trading import reconciliation as module
-from bot.trading.reconciliation import ANSWER, EVERY, Reconciliation
+from bot.trading.reconciliation import positions as module
+from bot.trading.reconciliation.positions import ANSWER, EVERY, Reconciliation
 from tests.support.fakes import HandClock
 from tests.support.trading import Desk
 

@@ -1,0 +1,1 @@
+"""The account against the exchange's: positions, cash, fees, and what an operator adopts."""
