@@ -144,7 +144,7 @@ def test_the_demo_of_windows_has_the_settings_of_make():
     plain = dict(re.findall(r"(\w+)=\$\$\{\w+:-(.*?)\}", made)) | {"KALSHI_ENV": "sim"}
     windows = dict(re.findall(r"(?m)^    ([A-Z_]+) += '(.*)'$", script))
 
-    assert len(plain) == 7
+    assert {"BOT_INTERVAL", "BOT_ORDER_SIZE"} < plain.keys()
     assert windows == plain
 
 

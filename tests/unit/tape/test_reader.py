@@ -256,7 +256,7 @@ def test_a_file_without_rows_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     pq.write_table(pa.Table.from_pylist([ROW]).slice(0, 0), path)
 
-    with pytest.raises(TapeError, match="not a single row in it"):
+    with pytest.raises(TapeError, match="it has no rows"):
         read(path)
 
 
