@@ -165,7 +165,7 @@ QUESTIONS: Final[Mapping[str, tuple[Ask, Json]]] = {
     "order": (lambda _, trading: trading.order(_WISH), {"orders": [_ORDER], "cursor": ""}),
     "fills": (lambda _, trading: trading.fills("o-1"), {"fills": [_FILL], "cursor": ""}),
     "positions": (
-        lambda _, trading: trading.positions(),
+        lambda _, trading: trading.holdings(),
         {"market_positions": [{"ticker": "A", "position_fp": "-5.00"}], "cursor": ""},
     ),
     "cash": (

@@ -18,7 +18,10 @@ from bot.cluster.operator_notices import OperatorNotices
 from bot.cluster.role import Role
 from bot.config import Settings
 from bot.core.events import Noted
+from bot.core.market.market import Market
 from bot.core.market.money import whole_cents
+from bot.core.market.orders import Aim
+from bot.core.risk.limits import Stop
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed, noted
 from bot.dashboard.audit_panel import AuditPanel
@@ -402,7 +405,7 @@ def _trader(
         sure=role_status.sure,
         fault=lambda: keeper.fault,
         mismatch=resources.block_reason,
-        halt=halts.halt,
+        halt=_halt(halts, resources.unknown),
         ended=halts.ended,
         now=world.clock.now,
         stopping=role_status.stopping,
@@ -418,6 +421,20 @@ def _trader(
         resources.order_ids,
         safety,
     )
+
+
+def _halt(
+    halts: TradingHalts, unknown: Callable[[str], str | None]
+) -> Callable[[Market, Aim], Stop | None]:
+    """Why no order may go to a market; no entry while what is held of it is not known either."""
+
+    def halt(market: Market, aim: Aim) -> Stop | None:
+        why = unknown(market.ticker) if aim is Aim.ENTER else None
+        if why:
+            return Stop("audit", f"what is held of {market.ticker} is not known: {why}")
+        return halts.halt(market, aim)
+
+    return halt
 
 
 def _with_fault(role: Role, keeper: UnitOfWork) -> Role:

@@ -95,6 +95,10 @@ class ExecutionBackend(Protocol):
         """The cash on a shard; None where it is not kept apart, or not known."""
         ...
 
+    def unknown(self, ticker: str) -> str | None:
+        """Why nobody can say what the account holds of a market; None if one can."""
+        ...
+
     async def owner(self) -> Owner | None:
         """Whose account it is; None on paper. May raise ExchangeError."""
         ...
@@ -156,6 +160,10 @@ class PaperBackend:
 
     def purse(self, shard: int) -> Dollars | None:  # noqa: ARG002  # as asked of a back-end
         """One purse for all shards."""
+        return None
+
+    def unknown(self, ticker: str) -> str | None:  # noqa: ARG002  # as asked of a back-end
+        """What is booked is all there is."""
         return None
 
     async def owner(self) -> Owner | None:
@@ -273,6 +281,10 @@ class LiveBackend:
         """The cash on a shard as the exchange last said, less what was spent since."""
         return self._audit.purse(shard) if self._audit else None
 
+    def unknown(self, ticker: str) -> str | None:
+        """What the exchange tells of its position cannot be read."""
+        return self._audit.unknown(ticker) if self._audit else None
+
     async def owner(self) -> Owner | None:
         """The member and the key, as far as the exchange says."""
         return Owner(await self._trading.user_id() or "", self._key.key_id)
@@ -281,7 +293,8 @@ class LiveBackend:
         """Orders that are listed, or positions."""
         account = await self.venue.account()
         traded = ["orders"] if await self._trading.user_id() else []
-        held = [f"{len(account.positions)} positions"] if account.positions else []
+        number = len(account.positions) + account.unreadable.count
+        held = [f"{number} positions"] if number else []
         return " and ".join([*traded, *held]) or None
 
     async def cash(self) -> Dollars:

@@ -36,6 +36,7 @@ from bot.ports.persistence import (
     CommittedChanges,
     LeaseLostError,
     StateRecord,
+    Store,
     StoreError,
     Term,
 )
@@ -168,16 +169,7 @@ class Node:
             fence = StateRecord(FENCE, "", handed_on.encode())
             await store.commit(CommitBatch(state_records=[fence]))
         self._world.journal.turn_to(f"{self.book} {await _account(store, checkpoint)}")
-        resources = TermResources(
-            store=store,
-            venue=backend.venue,
-            order_ids=order_ids(term, now),
-            lose=lose,
-            block_reason=lambda: backend.block_reason,
-            purse=backend.purse,
-            account_note=lambda: backend.account_note,
-        )
-        bot = assembled(self._world, resources)
+        bot = assembled(self._world, _resources(store, backend, order_ids(term, now), lose))
         with _legible(self.book):
             bot.restore(checkpoint)
         backend.attach(bot, await self._book_ledger(database, term), self._world.role_status)
@@ -334,6 +326,21 @@ class StandbySession:
             with self._bot.faults.within("the leader's state"):
                 self._bot.publisher.apply_replica(state, self._clock.now())
                 self._bot.markets.apply(state, self._clock.now())
+
+
+def _resources(
+    store: Store, backend: ExecutionBackend, names: Iterator[str], lose: Callable[[], None]
+) -> TermResources:
+    return TermResources(
+        store=store,
+        venue=backend.venue,
+        order_ids=names,
+        lose=lose,
+        block_reason=lambda: backend.block_reason,
+        purse=backend.purse,
+        unknown=backend.unknown,
+        account_note=lambda: backend.account_note,
+    )
 
 
 async def _ended(bot: Bot, backend: ExecutionBackend) -> None:

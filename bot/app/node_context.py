@@ -68,6 +68,10 @@ def _one_purse(_: int) -> None:
     return None
 
 
+def _known(_: str) -> None:
+    return None
+
+
 def _nobody() -> Role:
     return Role()
 
@@ -137,7 +141,7 @@ class TermResources:
     """What is there for one term only: the store, the venue, names for orders.
 
     `lose` is called when a write finds that another process leads. `block_reason` is why the
-    execution back-end lets nothing be entered.
+    execution back-end lets nothing be entered, `unknown` why nothing into a market.
     """
 
     store: Store
@@ -146,4 +150,5 @@ class TermResources:
     lose: Callable[[], None] = _nothing
     block_reason: Callable[[], str | None] = _nothing
     purse: Callable[[int], Dollars | None] = _one_purse
+    unknown: Callable[[str], str | None] = _known
     account_note: Callable[[], str | None] = _nothing

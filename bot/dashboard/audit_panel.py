@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import structs
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import AccountNow, differences
+from bot.core.account.reconcile import AccountNow, comparable, differences
 from bot.core.market.money import ZERO, measured
 from bot.ports.account_views import AuditRow, AuditView, OperatorEntry
 from bot.ports.checkpoint_codec import RecordCodec
@@ -40,23 +40,26 @@ class AuditPanel:
         self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
     ) -> None:
         """Show this comparison; `block_reason` is why entries are blocked now."""
-        tickers = sorted({*portfolio.positions, *account.positions})
         rows = [
             AuditRow(
                 ticker=ticker,
                 booked=measured(portfolio.size(ticker)),
                 exchange=measured(account.positions.get(ticker, ZERO)),
             )
-            for ticker in tickers
+            for ticker in comparable(portfolio, account)
         ]
+        same = all(row.booked == row.exchange for row in rows)
         self._view = structs.replace(
             self._view,
             compared_at=at.isoformat(),
-            agrees=all(row.booked == row.exchange for row in rows),
+            agrees=None if same and account.unreadable else same,
             positions=tuple(rows),
             cash_booked=measured(portfolio.cash),
             cash_exchange=measured(account.cash),
-            differences=tuple(differences(portfolio, account)),
+            differences=(
+                *account.unreadable.sentences(),
+                *differences(portfolio, account),
+            ),
             entries_stopped=block_reason,
             reason=None,
         )

@@ -203,7 +203,8 @@ CONDITIONS: Final = (
     ),
     Condition(
         *("account_note", Stops.NOTHING, lambda seen: seen.status.account_note),
-        "The account at the exchange has cash or orders that are not the bot's",
+        "The account at the exchange has cash or orders that are not the bot's, or a position that "
+        "cannot be read (no entries there)",
         "`GET /audit` shows both sides",
     ),
     Condition(

@@ -115,9 +115,13 @@ class AuditView(Struct, frozen=True, kw_only=True):
     compared_at: Annotated[
         Time | None, Meta(description="Null before the first; on paper always")
     ] = None
-    agrees: Annotated[bool | None, Meta(description="Whether all positions are the same")] = None
+    agrees: Annotated[
+        bool | None,
+        Meta(description="Whether all positions are the same; null while some cannot be read"),
+    ] = None
     positions: Annotated[
-        tuple[AuditRow, ...], Meta(description="Every market in which either holds anything")
+        tuple[AuditRow, ...],
+        Meta(description="Every market in which either holds anything, if both are known"),
     ] = ()
     cash_booked: float | None = None
     cash_exchange: float | None = None

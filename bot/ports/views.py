@@ -224,7 +224,8 @@ class BotView(Struct, frozen=True, kw_only=True):
     account_note: Annotated[
         str | None,
         Meta(
-            description="What the exchange has on the account that is not the bot's; entries go on",
+            description="What the exchange has on the account that is not the bot's, or cannot be "
+            "read; entries go on, but in a market whose position is not known",
             examples=["cash: $1,000 here, $1,500 at the exchange (+500)"],
         ),
     ] = None

@@ -10,6 +10,7 @@ from api.deps import facts_of
 from bot.app.bootstrap import running
 from bot.core.market.market import Side
 from bot.ports.account_views import AuditView
+from bot.sim.faults.kinds import fault_spec
 from bot.trading.reconciliation import positions as reconciliation
 from tests.support.api_world import opened as asked
 from tests.support.services import TICKERS, held, in_lead, place, until
@@ -44,6 +45,36 @@ async def test_what_a_stranger_trades_on_the_account_shows_on_the_leader_and_on_
         assert "KXB: 10 contracts booked, 17 at the exchange" in a.audit.differences
         await until(lambda: b.audit.entries_stopped)
         assert not b.snapshot_holder.status.leader
+
+
+async def test_a_market_whose_position_cannot_be_read_alone_is_not_entered(here, monkeypatch):
+    monkeypatch.setattr(reconciliation, "EVERY", timedelta(seconds=0.2))
+    async with running(here.live()) as a:
+        await in_lead(a)
+        await until(lambda: a.audit.compared_at and a.audit.entries_stopped is None)
+        here.faults.add(
+            fault_spec(
+                {
+                    "kind": "missing_field",
+                    "field": "position_fp",
+                    "route": "GET /portfolio/positions",
+                }
+            )
+        )
+        here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
+        await until(lambda: any("KXB is not known" in one for one in a.audit.differences))
+        assert a.audit.agrees is None
+        assert a.audit.positions == (), "what is not known is not shown as 0"
+        here.scorer.opinion = 0.9
+
+        await until(lambda: len(held(a)) >= 2)
+
+        assert held(a).keys() == set(TICKERS) - {"KXB"}
+        status = a.snapshot_holder.status
+        assert status.entries_stopped is None
+        assert "KXB is not known" in (status.account_note or "")
+        refused = [one for one in a.decisions.of("KXB", 50) if one.refusal]
+        assert {one.refusal.rule for one in refused if one.refusal} == {"audit"}
 
 
 async def test_on_paper_there_is_nothing_to_compare_with(here):

@@ -17,11 +17,46 @@ CASH_TOLERANCE: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Positions that were told and cannot be read: why, by ticker; `unnamed` tell no market.
+
+    Any market that is not `listed` may be one of the unnamed.
+    """
+
+    markets: Mapping[str, str] = field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
+    listed: frozenset[str] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """How many cannot be read."""
+        return len(self.markets) + len(self.unnamed)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def why(self, ticker: str) -> str | None:
+        """Why nobody can say what is held of a market; None if one can."""
+        if ticker in self.markets:
+            return self.markets[ticker]
+        return self.unnamed[0] if self.unnamed and ticker not in self.listed else None
+
+    def sentences(self) -> list[str]:
+        """What cannot be read, each as a sentence."""
+        named = sorted(self.markets.items())
+        return [
+            *(f"what is held of {ticker} is not known: {why}" for ticker, why in named),
+            *(f"a position names no market that can be read: {why}" for why in self.unnamed),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountNow:
     """An account as the exchange tells it: dollars, and signed contracts by ticker (+ is YES).
 
     `shards` is the cash by shard, as far as it is told; `resting` are orders that wait in a book,
-    which no order of ours does, in words; `rivals` the order groups of another such bot.
+    which no order of ours does, in words; `rivals` the order groups of another such bot;
+    `unreadable` what is missing among the positions.
     """
 
     cash: Dollars
@@ -29,6 +64,7 @@ class AccountNow:
     shards: Mapping[int, Dollars] = field(default_factory=dict)
     resting: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
+    unreadable: Unreadable = field(default_factory=Unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +91,19 @@ def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:
 
 def position_differences(portfolio: Portfolio, account: AccountNow) -> list[str]:
     """The markets in which the exchange says we hold something else than we booked, by ticker."""
-    tickers = sorted({*portfolio.positions, *account.positions})
+    tickers = comparable(portfolio, account)
     sizes = [(t, portfolio.size(t), account.positions.get(t, ZERO)) for t in tickers]
     return [
         f"{ticker}: {_plain(booked)} contracts booked, {_plain(reported)} at the exchange"
         for ticker, booked, reported in sizes
         if booked != reported
     ]
+
+
+def comparable(portfolio: Portfolio, account: AccountNow) -> list[str]:
+    """The markets of which either holds anything and both are known, sorted."""
+    tickers = sorted({*portfolio.positions, *account.positions})
+    return [ticker for ticker in tickers if account.unreadable.why(ticker) is None]
 
 
 def cash_differences(

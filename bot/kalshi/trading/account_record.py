@@ -6,9 +6,9 @@ from typing import Final
 
 from bot.core.account.adoption import AccountRecord, ListedFill
 from bot.core.account.reconcile import AccountNow, Settlement
-from bot.core.market.money import Contracts, Dollars
+from bot.core.market.money import Dollars
 from bot.core.market.orders import FOREIGN, Fill
-from bot.kalshi.trading.requests import BOOK_SIDE, KalshiTrading
+from bot.kalshi.trading.requests import BOOK_SIDE, Holdings, KalshiTrading
 from bot.kalshi.wire import account
 from bot.ports.exchange import ExchangeError
 
@@ -25,20 +25,22 @@ class AccountRecords:
         """What is held now, and all trades since then. Raises ExchangeError, also if it moved."""
         before = await self._held()
         fills = await self._exchange.fills_since(since)
-        held, cash = after = await self._held()
+        after = await self._held()
         if after != before:
             raise ExchangeError("the account changed while it was read: read again")
-        sizes = {ticker: size for ticker, (size, _) in held.items()}
-        costs = {ticker: _cost(ticker, cost) for ticker, (_, cost) in held.items()}
+        held, cash = after
+        if held.unreadable:
+            raise ExchangeError("; ".join(held.unreadable.sentences()))
+        costs = {ticker: _cost(ticker, cost) for ticker, cost in held.costs.items()}
         # A second is the finest that can be asked for.
         recent = [found for fill in fills if (found := _listed(fill)).fill.at >= since]
-        return AccountRecord(AccountNow(cash, sizes), costs, recent)
+        return AccountRecord(AccountNow(cash, held.sizes), costs, recent)
 
     async def settlement(self, ticker: str) -> Settlement | None:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""
         return await self._exchange.settlement(ticker)
 
-    async def _held(self) -> tuple[dict[str, tuple[Contracts, Dollars | None]], Dollars]:
+    async def _held(self) -> tuple[Holdings, Dollars]:
         return await self._exchange.holdings(), await self._exchange.cash()
 
 

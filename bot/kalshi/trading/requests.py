@@ -5,8 +5,9 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from bot.core.account.reconcile import CashMovement, Settlement
+from bot.core.account.reconcile import CashMovement, Settlement, Unreadable
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
@@ -26,7 +27,7 @@ from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.markets import exchange_status
 from bot.kalshi.wire.refusals import NOT_SENT
-from bot.kalshi.wire.shapes import decode, outline
+from bot.kalshi.wire.shapes import Named, decode, outline
 from bot.ports.exchange import ExchangeError
 
 #: Entries on one page: the most there can be; and pages of a listing that has an end.
@@ -61,6 +62,18 @@ EntryT = TypeVar("EntryT")
 Params = Sequence[tuple[str, str]]
 #: A page of a listing: its entries, None for null, and the cursor of the next, None if left out.
 Page = tuple[list[EntryT] | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Signed contracts by ticker, none of them 0, and dollars each cost, None if that is not told.
+
+    `unreadable` is what is missing.
+    """
+
+    sizes: Mapping[str, Contracts]
+    costs: Mapping[str, Dollars | None]
+    unreadable: Unreadable
 
 
 class KalshiTrading:
@@ -166,16 +179,20 @@ class KalshiTrading:
         ]
 
     async def archived_fills(self, order: Order, order_id: str) -> list[account.FillWire]:
-        """Those of an order that ended long ago; fills may be archived before their order is."""
+        """Those of an order that ended long ago; fills may be archived before their order is.
 
-        def read(body: bytes) -> Page[account.FillWire]:
-            page = decode(account.FillPage, body)
+        Raises ExchangeError if one of them cannot be read and may be of that order.
+        """
+
+        def read(body: bytes) -> Page[Raw]:
+            page = outline(account.RawFillPage, body)
             return page.fills, page.cursor
 
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
         pages = self._pages("/historical/fills", params, read)
-        return [fill async for page in pages for fill in page if fill.order_id == order_id]
+        fills = [raw async for page in pages for raw in page if _is_fill_of(order_id, raw)]
+        return [decode(account.FillWire, raw) for raw in fills]
 
     async def fills_since(self, at: datetime) -> list[account.FillWire]:
         """All fills of the account since then, whoever traded, those that are archived, too."""
@@ -195,26 +212,15 @@ class KalshiTrading:
             for fill in page
         ]
 
-    async def positions(self) -> dict[str, Contracts]:
-        """Signed contracts by ticker, those of markets not yet settled; none of them 0."""
-        return {ticker: size for ticker, (size, _) in (await self.holdings()).items()}
+    async def holdings(self) -> Holdings:
+        """What is held of markets not yet settled; one odd entry is not known, the others are."""
 
-    async def holdings(self) -> dict[str, tuple[Contracts, Dollars | None]]:
-        """The same, each with what it cost; None if that is not told."""
-
-        def read(body: bytes) -> Page[account.Holding]:
-            page = decode(account.HoldingPage, body)
+        def read(body: bytes) -> Page[Raw]:
+            page = outline(account.HoldingPage, body)
             return page.market_positions, page.cursor
 
-        held: dict[str, tuple[Contracts, Dollars | None]] = {}
-        async for page in self._pages("/portfolio/positions", self._own, read, is_patient=True):
-            for entry in page:
-                if entry.ticker in held:
-                    raise ExchangeError(f"GET /portfolio/positions: {entry.ticker} is there twice")
-                cost = entry.market_exposure_dollars
-                paid = None if cost is None else Decimal(cost)
-                held[entry.ticker] = Decimal(entry.position_fp), paid
-        return {ticker: one for ticker, one in held.items() if one[0]}
+        pages = self._pages("/portfolio/positions", self._own, read, is_patient=True)
+        return _holdings([raw async for page in pages for raw in page])
 
     async def cash(self) -> Dollars:
         """Dollars of all shards together."""
@@ -316,7 +322,8 @@ class KalshiTrading:
     async def resting_of(self, ours: Container[str]) -> dict[str, orders.ListedOrder]:
         """Those of these client order ids that wait in a book, by the exchange's name for them."""
         raws = [raw for raw in await self._waiting() if _is_of(raw, ours)]
-        listed = [decode(orders.ListedOrder, raw) for raw in raws]
+        # One that cannot be read is asked for by its own name, as one that is not there.
+        listed = _readable(orders.ListedOrder, raws)
         return {one.order_id: one for one in listed}
 
     async def _waiting(self) -> list[Raw]:
@@ -490,6 +497,49 @@ def _if_it_is(order: Order, number: int, raw: Raw) -> orders.ListedOrder | None:
         return decode(orders.ListedOrder, raw)
     except ExchangeError as error:
         raise ExchangeError(f"GET /portfolio/orders: entry {number}: {error}") from error
+
+
+def _is_fill_of(order_id: str, raw: Raw) -> bool:
+    """Raises ExchangeError if nobody can say."""
+    return decode(account.NamedFill, raw).order_id == order_id
+
+
+def _holdings(raws: Sequence[Raw]) -> Holdings:
+    """Raises ExchangeError for a market that is there twice: then the listing is not sound."""
+    held: dict[str, account.Holding | str] = {}
+    unnamed = []
+    for number, raw in enumerate(raws):
+        ticker, entry = _holding(number, raw)
+        if ticker is None:
+            unnamed.append(str(entry))
+        elif ticker in held:
+            raise ExchangeError(f"GET /portfolio/positions: {ticker} is there twice")
+        else:
+            held[ticker] = entry
+    whole = {ticker: one for ticker, one in held.items() if isinstance(one, account.Holding)}
+    broken = {ticker: why for ticker, why in held.items() if isinstance(why, str)}
+    sizes = {ticker: Decimal(one.position_fp) for ticker, one in whole.items()}
+    costs = {ticker: _optional(one.market_exposure_dollars) for ticker, one in whole.items()}
+    return Holdings(
+        {ticker: size for ticker, size in sizes.items() if size},
+        {ticker: cost for ticker, cost in costs.items() if sizes[ticker]},
+        Unreadable(broken, tuple(unnamed), frozenset(held)),
+    )
+
+
+def _holding(number: int, raw: Raw) -> tuple[str | None, account.Holding | str]:
+    """A position and its market, or why it cannot be read; None for a market that cannot be."""
+    try:
+        entry = decode(account.Holding, raw)
+    except ExchangeError as error:
+        named = _readable(Named, [raw])
+        why = f"GET /portfolio/positions: entry {number}: {error}"
+        return (named[0].ticker if named else None), why
+    return entry.ticker, entry
+
+
+def _optional(amount: str | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount)
 
 
 def _is_of(raw: Raw, names: Container[str]) -> bool:

@@ -7,7 +7,7 @@ account can still take the position away between two looks.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from bot.core.market.working import Answer, Resting, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.kalshi.trading import outcome
 from bot.kalshi.trading.order_lookup import RESTS, OrderLookup
-from bot.kalshi.trading.requests import KalshiTrading
+from bot.kalshi.trading.requests import Holdings, KalshiTrading
 from bot.kalshi.wire import orders
 from bot.ports.exchange import ExchangeError
 
@@ -90,10 +90,10 @@ class LiveResting:
     async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
         try:
-            held = await self._exchange.positions()
+            held = await self._exchange.holdings()
         except ExchangeError as error:
             return f"what is held cannot be read: {error}"
-        return _excess(side, size, held.get(ticker, ZERO))
+        return _excess(ticker, side, size, held)
 
     async def rest(self, approved: Approved) -> Answer:
         """Join the queue; an order that would trade at once is cancelled, and so ends."""
@@ -124,7 +124,7 @@ class LiveResting:
         names = {one.order.client_order_id for one in working} & self._known.keys()
         try:
             # Positions first: what trades in between is then less, not more, than they say.
-            held = await self._exchange.positions()
+            held = await self._exchange.holdings()
             listed = await self._exchange.resting_of(names)
         except ExchangeError:
             return ()
@@ -173,12 +173,12 @@ class LiveResting:
         return await self._by_id(known)
 
     async def _reported(
-        self, known: _Known, listed: orders.ListedOrder | None, held: Mapping[str, Contracts]
+        self, known: _Known, listed: orders.ListedOrder | None, held: Holdings
     ) -> Answer:
         if listed is None:
             return await self._by_id(known)
         order, filled = known.order, Decimal(listed.fill_count_fp)
-        block_reason = _excess(order.side, order.size - filled, held.get(order.ticker, ZERO))
+        block_reason = _excess(order.ticker, order.side, order.size - filled, held)
         if filled > known.filled:
             try:
                 reported = await self._exchange.fills(known.order_id)
@@ -213,9 +213,12 @@ class LiveResting:
         return known
 
 
-def _excess(side: Side, size: Contracts, held: Contracts) -> str:
+def _excess(ticker: str, side: Side, size: Contracts, held: Holdings) -> str:
     """Why an exit of that size could open the other side; '' if it cannot."""
-    if -side.sign * held >= size:
+    if why := held.unreadable.why(ticker):
+        return f"what is held cannot be read: {why}"
+    there = held.sizes.get(ticker, ZERO)
+    if -side.sign * there >= size:
         return ""
-    there = f"{held.normalize():f}"
-    return f"the exchange holds {there}: an exit of {size.normalize():f} could open the other side"
+    held_there, wanted = (f"{amount.normalize():f}" for amount in (there, size))
+    return f"the exchange holds {held_there}: an exit of {wanted} could open the other side"

@@ -111,10 +111,10 @@ class LiveVenue:
     async def account(self) -> AccountNow:
         """What the exchange tells of the account now. Raises ExchangeError."""
         exchange, lookup = self._exchange, self._lookup
-        positions, (cash, shards) = await exchange.positions(), await exchange.purses()
+        held, (cash, shards) = await exchange.holdings(), await exchange.purses()
         rivals = await self._fence.rivals() if lookup.has_begun else []
         others = await exchange.resting(lookup.sent)
-        return AccountNow(cash, positions, shards, others, tuple(rivals))
+        return AccountNow(cash, held.sizes, shards, others, tuple(rivals), held.unreadable)
 
     def _place(self, order: Order) -> SentTo | Execution:
         """Where an order goes; its end if it goes nowhere."""

@@ -25,6 +25,19 @@ class FillWire(Struct, frozen=True):
     created_time: At | None = None
 
 
+class NamedFill(Struct, frozen=True):
+    """All that has to be known of a fill of another order."""
+
+    order_id: Id
+
+
+class RawFillPage(Struct, frozen=True):
+    """GET /historical/fills; each is a `FillWire`."""
+
+    fills: list[Raw] | None
+    cursor: Cursor
+
+
 class FillPage(Struct, frozen=True):
     """GET /portfolio/fills."""
 
@@ -41,9 +54,9 @@ class Holding(Struct, frozen=True):
 
 
 class HoldingPage(Struct, frozen=True):
-    """GET /portfolio/positions, of which only that is read."""
+    """GET /portfolio/positions, of which only that is read; each is a `Holding`."""
 
-    market_positions: list[Holding] | None
+    market_positions: list[Raw] | None
     cursor: Cursor | None = None
 
 

@@ -15,7 +15,9 @@ from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import (
     AccountNow,
     Settlement,
+    Unreadable,
     cash_differences,
+    comparable,
     position_differences,
 )
 from bot.core.market.money import ZERO, Dollars
@@ -99,6 +101,11 @@ class Reconciliation:
         self._settlements: Settlements | None = None
         self._cash: CashReconciliation | None = None
         self._purses: tuple[AccountNow, Dollars] | None = None
+        self._unreadable = Unreadable()
+
+    def unknown(self, ticker: str) -> str | None:
+        """Why nobody can say what the exchange holds of a market, None if one can."""
+        return self._unreadable.why(ticker)
 
     def purse(self, shard: int) -> Dollars | None:
         """The cash on a shard as last told, less all that was spent since; None if not told."""
@@ -141,7 +148,10 @@ class Reconciliation:
         differs = self._compare(account, now)
         self._due = now + (RECHECK if differs else EVERY)
         await self._settle(account, now)
-        if self._cash is not None and not (differs or self._trader.unresolved):
+        # What nobody can read may have traded, and cost something.
+        if self._cash is not None and not (
+            differs or self._trader.unresolved or account.unreadable
+        ):
             await self._cash.reconcile(account, now)
 
     async def _settle(self, account: AccountNow, now: datetime) -> None:
@@ -194,7 +204,8 @@ class Reconciliation:
         # The exchange settles a market before it says so: that alone is no difference.
         if not differing or self.block_reason or lasts:
             self._say(_mismatch(portfolio, account, differing) or _rivalry(account))
-        if not (differing or in_doubt):
+        self._miss(account.unreadable)
+        if not (differing or in_doubt or account.unreadable):
             self._report(account, cash_differences(portfolio, account))
         if self._view is not None:
             self._view.compared(now, portfolio, account, self.block_reason)
@@ -211,6 +222,15 @@ class Reconciliation:
             log.warning("Positions reconciled with the exchange, %s", found)
         self._reported = found
 
+    def _miss(self, unreadable: Unreadable) -> None:
+        """Say which markets are not compared; entries stop there alone."""
+        found = "; ".join(unreadable.sentences())
+        if found or self._unreadable:
+            self.note = f"{found}; no entries there, cash is not compared" if found else None
+        if found and unreadable != self._unreadable:
+            log.error("No entries where positions cannot be read: %s", found)
+        self._unreadable = unreadable
+
     def _say(self, block_reason: str | None) -> None:
         if block_reason and block_reason != self.block_reason:
             log.error("No entries: %s", block_reason)
@@ -219,7 +239,7 @@ class Reconciliation:
 
 def _differing(portfolio: Portfolio, account: AccountNow) -> Iterator[str]:
     """The markets of which not the same is held."""
-    for ticker in {*portfolio.positions, *account.positions}:
+    for ticker in comparable(portfolio, account):
         if portfolio.size(ticker) != account.positions.get(ticker, ZERO):
             yield ticker
 

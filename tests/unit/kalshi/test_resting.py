@@ -430,6 +430,18 @@ async def test_where_positions_cannot_be_read_no_exit_rests():
         )
 
 
+async def test_where_its_own_position_cannot_be_read_no_exit_rests():
+    async with stand() as live:
+        seat = Seat(live)
+        await seat.enter()
+        route = "GET /portfolio/positions"
+        live.fail(kind="missing_field", route=route, field="position_fp")
+
+        said = await seat.venue.rest_block_reason(TICKER, Side.SELL, Decimal(20))
+
+        assert "what is held cannot be read: GET /portfolio/positions: entry 0" in said
+
+
 async def test_what_rests_of_ours_is_no_order_of_other_hands():
     async with stand() as live:
         seat, _ = await _seated(live)

@@ -342,12 +342,37 @@ async def test_an_order_that_cannot_be_read_and_may_be_ours_is_no_absence(odd):
             await trading.order(ORDER)
 
 
-@pytest.mark.parametrize("odd", [{"ticker": "B"}, {"ticker": "B", "position_fp": "1e9"}, None, 7])
-async def test_a_position_that_cannot_be_read_is_an_error_and_never_flat(odd):
-    reported = {"market_positions": [{"ticker": "A", "position_fp": "1.00"}, odd], "cursor": ""}
-    async with backend(saying(reported)) as (trading, _):
-        with pytest.raises(ExchangeError, match=r"market_positions\[1\]"):
-            await trading.positions()
+@pytest.mark.parametrize("odd", [{}, {"position_fp": "1e9"}, {"position_fp": None}])
+async def test_a_position_that_cannot_be_read_is_not_known_and_costs_no_other_market(odd):
+    entries = [position("A", "1.00"), {"ticker": "B", **odd}]
+    async with backend(saying({"market_positions": entries, "cursor": ""})) as (trading, _):
+        held = await trading.holdings()
+
+    assert held.sizes == {"A": Decimal(1)}
+    assert "entry 1: " in (held.unreadable.why("B") or ""), "never flat"
+    assert (held.unreadable.why("A"), held.unreadable.why("C")) == (None, None)
+
+
+@pytest.mark.parametrize("odd", [{"position_fp": "5.00"}, {"ticker": "B,"}, None, 7])
+async def test_a_position_of_no_market_may_be_one_of_any_that_is_not_listed(odd):
+    entries = [position("A", "1.00"), odd, position("Z", "0.00")]
+    async with backend(saying({"market_positions": entries, "cursor": ""})) as (trading, _):
+        held = await trading.holdings()
+
+    assert (held.unreadable.why("A"), held.unreadable.why("Z")) == (None, None)
+    assert "entry 1: " in (held.unreadable.why("B") or "")
+
+
+async def test_an_archived_fill_of_another_order_may_be_odd_and_one_of_ours_may_not():
+    def archived(order_id: str) -> Json:
+        odd = fill_told(2, order_id=order_id, count_fp="x")
+        return {"fills": [fill_told(), odd], "cursor": ""}
+
+    async with backend(saying(archived("o-2"))) as (trading, _):
+        assert len(await trading.archived_fills(ORDER, "o-1")) == 1
+    async with backend(saying(archived("o-1"))) as (trading, _):
+        with pytest.raises(ExchangeError, match="count_fp"):
+            await trading.archived_fills(ORDER, "o-1")
 
 
 @pytest.mark.parametrize("odd", [fill_told(2, count_fp="x"), fill_told(2, fill_id="f\x00"), None])
@@ -376,7 +401,7 @@ async def test_a_page_with_more_entries_than_were_asked_for_is_an_error(monkeypa
 
     async with backend(lambda _: httpx.Response(200, content=body)) as (trading, _):
         with pytest.raises(ExchangeError, match="3 entries on a page of 2"):
-            await trading.positions()
+            await trading.holdings()
 
 
 def position(ticker: str, size: str) -> Json:
@@ -387,7 +412,7 @@ async def test_positions_are_signed_and_come_from_all_pages():
     first = {"market_positions": [position("A", "5.00"), position("B", "0.00")], "cursor": "x"}
     second = {"market_positions": [position("C", "-2.50")], "event_positions": []}
     async with backend(saying(first, second)) as (trading, _):
-        assert await trading.positions() == {"A": Decimal(5), "C": Decimal("-2.5")}
+        assert (await trading.holdings()).sizes == {"A": Decimal(5), "C": Decimal("-2.5")}
 
 
 async def test_a_full_page_of_positions_without_a_word_on_the_next_is_an_error(monkeypatch):
@@ -395,14 +420,14 @@ async def test_a_full_page_of_positions_without_a_word_on_the_next_is_an_error(m
     full = {"market_positions": [position("A", "5.00"), position("B", "1.00")]}
     async with backend(saying(full)) as (trading, _):
         with pytest.raises(ExchangeError, match="not whole"):
-            await trading.positions()
+            await trading.holdings()
 
 
 async def test_a_market_with_two_positions_is_an_error():
     twice = {"market_positions": [position("A", "5.00"), position("A", "6.00")], "cursor": ""}
     async with backend(saying(twice)) as (trading, _):
         with pytest.raises(ExchangeError, match="A is there twice"):
-            await trading.positions()
+            await trading.holdings()
 
 
 async def test_the_number_of_shards_is_the_exchange_s_word():
@@ -566,7 +591,7 @@ async def test_a_group_that_may_be_ours_has_to_be_readable(odd):
 READS = {
     "/portfolio/orders": lambda trading: trading.order(ORDER),
     "/portfolio/fills": lambda trading: trading.fills("o-1"),
-    "/portfolio/positions": lambda trading: trading.positions(),
+    "/portfolio/positions": lambda trading: trading.holdings(),
     "/portfolio/balance": lambda trading: trading.cash(),
     "/portfolio/settlements": lambda trading: trading.settlement("KXRAIN-A"),
     "/portfolio/order_groups": lambda trading: trading.groups(),

@@ -890,7 +890,6 @@ async def test_a_fill_that_was_not_booked_shows_as_a_difference():
     "fault",
     [
         {"kind": "null_list", "route": "GET /portfolio/positions"},
-        {"kind": "missing_field", "route": "GET /portfolio/positions", "field": "position_fp"},
         {"kind": "garbage", "route": "GET /portfolio/positions"},
         {"kind": "error", "route": "GET /portfolio/positions"},
         {"kind": "error", "route": "GET /portfolio/balance"},
@@ -905,6 +904,19 @@ async def test_an_account_that_cannot_be_read_whole_is_an_error_and_never_flat(f
 
         with pytest.raises(ExchangeError):
             await live.venue.account()
+
+
+async def test_a_market_whose_position_cannot_be_read_is_not_known_and_never_flat():
+    async with stand() as live:
+        await live.trade(buying("2", "0.50"))
+        await live.trade(buying("3", "0.50", ticker=FAR, name="c-2"))
+        route = "GET /portfolio/positions"
+        live.fail(kind="missing_field", route=route, field="position_fp")
+
+        account = await live.venue.account()
+
+        assert account.positions == {}
+        assert account.unreadable.markets.keys() == {TICKER, FAR}
 
 
 async def test_a_passing_failure_does_not_keep_the_account_from_being_read():

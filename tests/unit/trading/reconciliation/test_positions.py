@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.account.reconcile import AccountNow
+from bot.core.account.reconcile import AccountNow, Unreadable
+from bot.core.market.money import ZERO
 from bot.ports.exchange import ExchangeError
 from bot.trading.reconciliation import positions as module
 from bot.trading.reconciliation.positions import ANSWER, EVERY, Reconciliation
@@ -239,3 +240,64 @@ async def test_an_objection_stops_the_entries_of_the_trader_and_not_its_exits():
 
     assert (room.backend.position("A"), room.backend.position("B")) == (0, 0)
     assert "A: 100 contracts booked, 0 at the exchange" in room.backend.trader.entries_stopped
+
+
+async def test_a_market_that_cannot_be_read_alone_is_not_known(room, caplog):
+    cash = room.backend.trader.portfolio.cash
+    odd = Unreadable({"A": "entry 3: `$.position_fp`"}, (), frozenset({"A", "B"}))
+    room.reported.account_now = AccountNow(cash + 500, {}, unreadable=odd)
+
+    assert [await room.poll() for _ in range(4)] == [None] * 4, "no difference: it is not known"
+
+    assert "entry 3" in room.audit.unknown("A")
+    assert room.audit.unknown("B") is None
+    assert "A is not known: entry 3" in room.audit.note
+    assert len(caplog.records) == 1, "it is said once"
+    room.reported.account_now = AccountNow(cash, {"A": TEN})
+    assert await room.poll() is None
+    assert (room.audit.unknown("A"), room.audit.note) == (None, None)
+
+
+async def test_others_are_compared_as_ever_while_one_cannot_be_read(room):
+    odd = Unreadable({"A": "odd"}, (), frozenset({"A", "B"}))
+    now = AccountNow(room.backend.trader.portfolio.cash, {"B": TEN}, unreadable=odd)
+    room.reported.account_now = now
+    await room.poll()
+
+    assert "B: 0 contracts booked, 100 at the exchange" in await room.poll()
+
+
+async def test_a_position_of_no_market_leaves_those_unknown_that_are_not_listed(room):
+    cash = room.backend.trader.portfolio.cash
+    odd = Unreadable({}, ("entry 0: odd",), frozenset({"B"}))
+    room.reported.account_now = AccountNow(cash, {}, unreadable=odd)
+
+    assert [await room.poll() for _ in range(4)] == [None] * 4
+
+    assert room.audit.unknown("A") == room.audit.unknown("C") == "entry 0: odd"
+    assert room.audit.unknown("B") is None
+
+
+async def test_where_something_cannot_be_read_nothing_is_settled_and_cash_is_not_judged(room):
+    room.audit.settle_by(asked := Asked())
+    room.audit.reconcile_cash(asked)
+    odd = Unreadable({"A": "odd"})
+    room.reported.account_now = AccountNow(ZERO, {}, unreadable=odd)
+
+    for _ in range(4):
+        await room.poll()
+
+    assert asked.calls == []
+
+
+class Asked:
+    """Notes what it is asked for: settlements, cash."""
+
+    def __init__(self):
+        self.calls = []
+
+    async def settlement(self, ticker):
+        self.calls.append(ticker)
+
+    async def reconcile(self, account, now):
+        self.calls.append("cash")
