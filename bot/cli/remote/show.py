@@ -236,7 +236,8 @@ async def _listed(
     if asked.json:
         options.print_json({name: found, "count": len(found)})
     else:
-        tables.show(_titled(name, {"count": len(found)}), columns, found)
+        what = name.removesuffix("s") if len(found) == 1 else name
+        tables.show(_titled(what, {"count": len(found)}), columns, found)
     return ExitCode.DONE
 
 

@@ -59,14 +59,19 @@ class Rolling:
         return MarketSpec(
             ticker=f"{event}-{suffix}",
             event_ticker=event,
-            title=f"{self.series.title} at {closes:%H:%M} UTC: {_words(suffix)}?",
-            yes_sub_title=_words(suffix),
+            title=self._title(suffix, closes),
+            yes_sub_title="Up" if len(self.strikes) == 1 else suffix,
             open_time=opens,
             close_time=closes,
             grid=self.grid,
             price_level_structure=_STRUCTURES[self.grid],
             settlement_timer_seconds=self.timer,
         )
+
+    def _title(self, suffix: str, closes: datetime) -> str:
+        # A market that is alone in its event has no strike to tell: its suffix is the minute.
+        strike = "" if len(self.strikes) == 1 else f" {suffix}"
+        return f"{self.series.title}{strike} at {closes:%H:%M} UTC?"
 
     def _suffixes(self, closes: datetime) -> list[str]:
         if len(self.strikes) == 1:

@@ -33,6 +33,8 @@ export function Figures({ state }) {
 }
 
 const words = (rule) => rule.replace(/^max_/, "").replaceAll("_", " ");
+/** The setting in words: of an order by itself, whether the most or the least is meant. */
+const bound = (setting) => setting.replace("RISK_", "").replaceAll("_", " ").toLowerCase();
 const amount = (value, unit) => (unit === "dollars" ? money(value) : unit === "seconds" ? `${count(value)}\u00a0s` : count(value));
 
 export function LimitsPanel() {
@@ -40,7 +42,7 @@ export function LimitsPanel() {
   const limits = answer.data?.limits ?? [];
   const perOrder = limits.filter((one) => !accumulates(one));
   return (
-    <Panel id="limits" title="Limits" note={answer.data?.entries_stopped ? <span class="warn-text">▲ entries stopped</span> : "value of limit"}>
+    <Panel id="limits" title="Limits" note={answer.data?.entries_stopped ? <span class="warn-text">▲ entries stopped</span> : "used / limit"}>
       <Missing answer={answer} what="the limits" />
       <ul class="limits">
         {limits.filter(accumulates).map((one) => (
@@ -49,7 +51,7 @@ export function LimitsPanel() {
       </ul>
       {perOrder.length > 0 && (
         <p class="note" title="asked of each order by itself">
-          Each order: {perOrder.map((one) => `${words(one.setting.replace("RISK_", "").toLowerCase())} ${amount(one.limit, one.unit)}`).join(" · ")}
+          Each order: {perOrder.map((one) => `${bound(one.setting)} ${amount(one.limit, one.unit)}`).join(" · ")}
         </p>
       )}
     </Panel>

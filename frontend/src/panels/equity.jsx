@@ -24,7 +24,7 @@ export function EquityPanel() {
     <Panel id="equity" title="Equity" note={<Choice label="Span" all={Object.entries(SPANS).map(([name, [text]]) => [name, text])} chosen={span} onChange={setSpan} />}>
       <Missing answer={answer} what="the equity" />
       {answer.data && points.length < 2 && <p class="missing">{answer.data.reason ?? "Fewer than two minutes are kept of that time; the curve begins with the third."}</p>}
-      {points.length >= 2 && <Curves points={points} marked={answer.data.marks} span={span} drawdown={answer.data.max_drawdown} />}
+      {points.length >= 2 && <Curves points={points} marked={answer.data.marks} began={answer.data.first_at} span={span} drawdown={answer.data.max_drawdown} />}
     </Panel>
   );
 }
@@ -39,11 +39,17 @@ function equityPath(span) {
 
 const MARKED = { TERM_STARTED: "restart", STOPPED: "stop", KILLED: "kill", STARTED: "start", RESUMED: "resume", FLATTEN_REQUESTED: "flatten", ENTRIES_STOPPED: "entries stopped" };
 
-function Curves({ points, marked, span, drawdown }) {
+/** A mark in a word; the term in whose first minute the account began is no restart. */
+function word({ at, kind }, began) {
+  const isFirst = kind === "TERM_STARTED" && Date.parse(at) < Date.parse(began) + 60_000;
+  return isFirst ? "first start" : (MARKED[kind] ?? kind.toLowerCase());
+}
+
+function Curves({ points, marked, began, span, drawdown }) {
   const data = useMemo(() => columns(points), [points]);
   const marks = useMemo(
-    () => marked.map((one) => ({ at: Date.parse(one.at) / 1000, text: MARKED[one.kind] ?? one.kind.toLowerCase() })),
-    [marked],
+    () => marked.map((one) => ({ at: Date.parse(one.at) / 1000, text: word(one, began) })),
+    [marked, began],
   );
   const [first, last] = [points[0], points.at(-1)];
   const seconds = SPANS[span][2];
@@ -61,7 +67,7 @@ function Curves({ points, marked, span, drawdown }) {
         </span>
       </p>
       <Chart label={text} height={150} data={data.slice(0, 3)} options={(colours) => curves(colours, marks)} shape={`${span} ${marks.length}`} onPick={pick} />
-      <Chart label={`Drawdown in dollars, at most ${money(drawdown)}`} height={64} data={[data[0], data[3]]} options={falls} shape={span} />
+      <Chart label={`Drawdown in dollars, at most ${money(drawdown)}`} height={70} data={[data[0], data[3]]} options={falls} shape={span} />
     </>
   );
 }
@@ -105,7 +111,8 @@ function curves(colours, marks) {
 
 function falls(colours) {
   return {
-    padding: ROOM,
+    // No axis below: room for half the last figure.
+    padding: [ROOM[0], ROOM[1], 8, ROOM[3]],
     axes: [{ ...timeAxis(colours), show: false, size: 0 }, { ...axis(colours), values: dollars, size: 74, space: 24 }],
     scales: { y: { range: (_, low) => [Math.min((low ?? 0) * 1.1, -1), 0] } },
     series: [{}, { label: "Drawdown", stroke: colours.down, width: 1, fill: faint(colours.down), points: { show: false } }],
@@ -123,6 +130,8 @@ function drawMarks(plot, marks, colours) {
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colours.amber;
   ctx.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
+  // The axes leave theirs behind: words would run through the line they belong to.
+  ctx.textAlign = "left";
   ctx.setLineDash([3, 3]);
   for (const { x } of seen) {
     ctx.beginPath();

@@ -273,6 +273,7 @@ def test_trades_are_read_page_by_page_up_to_the_limit(bot, monkeypatch):
     assert "2 trades" in table
     assert "2026-01-18 22:15:01" in table
     assert "+0.20" in table
+    assert bot("trades", "--limit", "1")[1].startswith("1 trade\n")
 
 
 def test_orders_show_what_is_in_doubt(bot, world):

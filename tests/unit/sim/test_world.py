@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
@@ -75,6 +76,18 @@ def test_the_demo_shows_every_kind_of_book_a_client_must_survive(demo):
     assert any(exchange.market(t).spec.price_level_structure != "linear_cent" for t in active)
     statuses = {status for status, *_ in first.values()}
     assert {MarketStatus.INITIALIZED, MarketStatus.ACTIVE, MarketStatus.FINALIZED} <= statuses
+
+
+def test_a_rolling_market_is_called_by_its_strike_and_close_alone(demo):
+    exchange = demo[0]
+    titles = {
+        t.split("-")[0]: m.spec.title
+        for t, m in exchange.state.markets.items()
+        if not t.endswith("-T2")
+    }
+
+    assert re.fullmatch(r"Bitcoin up or down at \d\d:\d\d UTC\?", titles["KXBTC15M"])
+    assert re.fullmatch(r"Bitcoin above T[13] at \d\d:\d\d UTC\?", titles["KXBTCD"])
 
 
 def test_volume_of_the_last_day_is_there_from_the_first_request(demo):
