@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from bot import config
 from bot.core.market.orderbook import Floats
 from bot.model.by_kind import ByKind, Calibrated, calibrated
 from bot.model.scorer import ModelScorer, load
@@ -51,7 +52,7 @@ from bot.research.walk import (
 from bot.tape.reader import TapeError, read
 from bot.tape.stream_rows import is_stream
 
-#: Where recordings are kept unless another folder is named.
+#: Where `record` keeps its tapes by custom.
 RECORDINGS: Final = Path("recordings")
 _DAY: Final = 86_400.0
 
@@ -63,8 +64,9 @@ class TooLittleError(Exception):
 def main(argv: Sequence[str]) -> int:
     """Train as the command line says; 0 if a model and its card were written."""
     options = _parser().parse_args(argv)
+    folders = looked_in(options.from_recordings)
     plan = TrainingPlan(
-        (*options.tapes, *recorded(options.from_recordings)),
+        (*options.tapes, *first_recorded(folders)),
         Label(options.horizon, options.size, tuple(options.nearby or _around(options.horizon))),
         tuple(options.cadence),
         options.test_day,
@@ -72,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
         options.note,
     )
     try:
+        _refuse_no_tape(plan, folders)
         model, content, after = trained(plan)
     except (TapeError, TooLittleError) as error:
         sys.stderr.write(f"not trained: {error}\n")
@@ -94,12 +97,33 @@ def _around(horizon: float) -> tuple[float, float]:
     return horizon / 2, horizon * 2
 
 
-def recorded(folder: Path | None) -> list[Path]:
-    """The tapes in a folder, also one whose recording was cut off; none without a folder.
+def looked_in(named: Path | bool | None) -> tuple[Path, ...]:
+    """Where recordings are looked for: in what was named, or where they are kept (True)."""
+    if named is None:
+        return ()
+    return (config.load().record_dir, RECORDINGS) if isinstance(named, bool) else (named,)
+
+
+def first_recorded(folders: Sequence[Path]) -> list[Path]:
+    """The tapes of the first folder that has any: several may have recorded the same hours."""
+    return next((found for folder in folders if (found := recorded(folder))), [])
+
+
+def _refuse_no_tape(plan: TrainingPlan, folders: Sequence[Path]) -> None:
+    if not plan.tapes:
+        there = f" in {' or '.join(map(str, folders))}" if folders else ""
+        raise TooLittleError(
+            f"there is no tape{there}; name some, record with `python -m bot record`, or let the "
+            "service record (RECORD=true)"
+        )
+
+
+def recorded(folder: Path) -> list[Path]:
+    """The tapes in a folder, also one whose recording was cut off.
 
     What the service recorded (`RECORD=true`) is one tape.
     """
-    if folder is None or not folder.is_dir():
+    if not folder.is_dir():
         return []
     if is_stream(folder):
         return [folder]
@@ -110,8 +134,6 @@ def recorded(folder: Path | None) -> list[Path]:
 
 def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any], Samples]:
     """The model, its card, and what it was tested on. Raises TapeError and TooLittleError."""
-    if not plan.tapes:
-        raise TooLittleError("there is no tape; name some or record with `python -m bot record`")
     every = known(joined([_samples_of(tape, plan) for tape in plan.tapes]))
     before, after = _split(every, plan.test_day)
     trials = [trial(recipe, before, plan.label) for recipe in CANDIDATES]
@@ -298,11 +320,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from-recordings",
         nargs="?",
-        const=RECORDINGS,
+        const=True,
         type=Path,
         metavar="FOLDER",
         help="also every tape in this folder, or what the service recorded in it, such as "
-        f"logs/stream ({RECORDINGS}/ if none is named)",
+        f"logs/stream (if none is named: what RECORD=true recorded, else {RECORDINGS}/)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the model and its card")
     parser.add_argument("--name", default="gbm_label_up", help="file name of the model")

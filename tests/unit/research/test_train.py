@@ -327,7 +327,6 @@ def test_a_recording_cut_off_is_a_tape_too(tmp_path: Path) -> None:
     found = train.recorded(tmp_path)
 
     assert found == [tmp_path / "cut.parquet", tmp_path / "whole.parquet"]
-    assert train.recorded(None) == []
 
 
 def test_what_the_service_recorded_is_one_tape(tmp_path: Path) -> None:
@@ -345,7 +344,30 @@ def test_without_a_tape_there_is_nothing_to_train(
     gone = str(tmp_path / "gone")
 
     assert train.main(["--from-recordings", gone, "--out", str(tmp_path)]) == 1
-    assert "there is no tape" in capsys.readouterr().err
+    assert f"there is no tape in {gone}; " in capsys.readouterr().err
+    assert train.main(["--out", str(tmp_path)]) == 1
+    assert "there is no tape; " in capsys.readouterr().err
+
+
+def test_without_a_folder_what_the_service_recorded_is_found_and_else_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOG_DIR", "kept")
+
+    assert train.main(["--out", "models", "--from-recordings"]) == 1
+    assert "there is no tape in kept/stream or recordings; " in capsys.readouterr().err
+
+    folders = train.looked_in(True)  # as the command line gives it
+    Path("recordings").mkdir()
+    tape = Path("recordings/today.parquet")
+    tape.touch()
+    assert train.first_recorded(folders) == [tape]
+
+    day = Path("kept/stream/2026-11-20")
+    day.mkdir(parents=True)
+    pq.write_table(pa.table({"kind": ["snapshot"], "at_us": [1]}), day / "000001.parquet")
+    assert train.first_recorded(folders) == [Path("kept/stream")]
 
 
 @pytest.mark.parametrize("day", ["2026-05-01", "2026-06-01"])
