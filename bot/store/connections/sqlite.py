@@ -7,6 +7,7 @@ import asyncio
 import os
 import secrets
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
@@ -29,6 +30,8 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+#: What SQLite adds to the name of its file.
+_BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
 @asynccontextmanager
@@ -121,6 +124,8 @@ def _begin(connection: Connection) -> None:
 
 
 def _make_missing(path: Path, *, may_begin: bool) -> None:
+    for one in (path, traces.beside(path), *(path.with_name(path.name + end) for end in _BESIDE)):
+        _refuse_no_file(one)
     traces.refuse_a_loss(path)
     if path.exists():
         return
@@ -129,6 +134,20 @@ def _make_missing(path: Path, *, may_begin: bool) -> None:
         raise StoreError(f"{where} is gone: put it back, or restart to begin a new account")
     _make_folder(path.parent)
     _make_file(path, where)
+
+
+def _refuse_no_file(path: Path) -> None:
+    """A pipe would be waited for without end. Raises StoreError, OSError."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise StoreError(
+            f"the SQLite file {path.name} is {what}, no file: move it away, or name a file in "
+            "DATABASE_URL"
+        )
 
 
 def _make_file(path: Path, where: str) -> None:

@@ -1,6 +1,8 @@
 """A database that is not there, not usable, or gone for a while: said in words, and in time."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,18 @@ async def test_what_cannot_be_looked_at_is_refused_in_words(tmp_path, odd):
             pass
 
     assert str(tmp_path) not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["book.db", "book.db-kept", "book.db-wal"])
+@pytest.mark.parametrize(("make", "what"), [(Path.mkdir, "a folder"), (os.mkfifo, "a pipe")])
+async def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path, name, make, what):
+    if name != "book.db":
+        (tmp_path / "book.db").touch()
+    make(tmp_path / name)
+
+    with pytest.raises(StoreError, match=rf"the SQLite file {name} is {what}.*DATABASE_URL"):
+        async with opened(f"sqlite:///{tmp_path / 'book.db'}"):
+            pass
 
 
 async def test_a_disk_without_room_is_said_and_nothing_is_lost_once_there_is_room(tmp_path):
