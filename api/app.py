@@ -92,6 +92,8 @@ class BotService(FastAPI):
             docs_url=None,  # their viewers would come from elsewhere: see `docs`
             redoc_url=None,
         )
+        # To an address made of whatever host a request names: the edge does it, relatively.
+        self.router.redirect_slashes = False
         self.state.facts = facts
         self.state.documents = {}
         self._access_policy = access_policy

@@ -10,8 +10,9 @@ answered like GET without the body.
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,6 +87,9 @@ class EdgeMiddleware:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         target = located(scope, self._knows)
         headers = dict(scope["headers"])
+        # A slash too much passes the door of the path without it, and is told where that is.
+        bare = self._without_slash(target)
+        target = bare or target
         full = target.path == FULL and scope["method"] in _READS
         if not (full and self._access_policy.reads_are_free and target.token is None):
             refusal = self._access_policy.refusal(scope, target, headers)
@@ -98,7 +102,9 @@ class EdgeMiddleware:
             await self._pacing.passed()
         if self._is_unwelcome(headers):
             await self._hold_back(headers, receive)
-        if full:
+        if bare is not None:
+            await _send(send, 307, [*self._extra(scope, headers), _beside(bare, scope)], b"")
+        elif full:
             await self._await_news(headers, receive)
             start, body = self._full(scope, headers)
             await send(start)
@@ -111,6 +117,13 @@ class EdgeMiddleware:
             await _send(send, 413, self._extra(scope, headers), _TOO_LARGE)
         else:
             await self._pass_on(scope, target, receive, send)
+
+    def _without_slash(self, target: Target) -> Target | None:
+        """The same without its last slash, where that is a path of the service and this is none."""
+        path = target.path
+        if path == "/" or not path.endswith("/") or self._knows(path):
+            return None
+        return replace(target, path=path[:-1]) if self._knows(path[:-1]) else None
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         target, headers = located(scope, self._knows), dict(scope["headers"])
@@ -252,6 +265,13 @@ _TOO_LARGE: Final = error_body(413, _TOO_MUCH)
 _NOT_WELCOME: Final = error_body(
     403, "This page's origin may not ask: list it in CORS_ORIGINS to allow it"
 )
+
+
+def _beside(target: Target, scope: Scope) -> tuple[bytes, bytes]:
+    """Where a path with a slash too much is without it; relative: a request may name any host."""
+    name = quote(target.path.rpartition("/")[2], safe="").encode()
+    query = scope.get("query_string", b"")
+    return b"location", b"../" + name + (b"?" + query if query else b"")
 
 
 def _is_too_large(headers: dict[bytes, bytes]) -> bool:

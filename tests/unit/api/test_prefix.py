@@ -130,3 +130,37 @@ async def test_the_server_sees_no_token_in_the_path_it_logs(guarded):
                 await client.get(f"/r/{token}/state/full")
 
                 assert token not in str(seen["scope"]["path"]) + str(seen["scope"]["raw_path"])
+
+
+@pytest.mark.parametrize(
+    ("path", "without", "location"),
+    [
+        ("/health/", 307, "../health"),
+        ("/ready/", 307, "../ready"),
+        ("/docs/?a=b", 307, "../docs?a=b"),
+        ("/dashboard/", 307, "../dashboard"),
+        ("/state/full/", 401, "../full"),
+        ("/nothing/", 401, None),
+        ("/health//", 401, None),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/bot"])
+async def test_a_slash_too_much_meets_the_same_door_and_leads_to_no_other_host(
+    guarded, prefix, path, without, location
+):
+    async with opened(Under(guarded.app(), prefix), host="bot.example") as client:
+        assert (await client.get(prefix + path)).status_code == without
+        answer = await client.get(prefix + path, headers=READER)
+
+        assert answer.status_code == (404 if location is None else 307)
+        assert answer.headers.get("location") == location
+        if location is not None:
+            there = await client.get(answer.url.join(location), headers=READER)
+            assert there.status_code == 200
+
+
+async def test_an_act_with_a_slash_too_much_wants_its_token_first(guarded):
+    async with opened(guarded.app(), host="bot.example") as client:
+        assert (await client.post("/bot/stop/")).status_code == 401
+        answer = await client.post("/bot/stop/", headers=OWNER)
+        assert (answer.status_code, answer.headers["location"]) == (307, "../stop")
