@@ -314,12 +314,11 @@ class Verdict:
         """For people."""
         return (
             f"{self.orders} orders written down ({self.exits} exits, {self.rested} of them at "
-            f"rest, of which {self.overtaken} fills came after other hands had closed the "
-            f"position and before that was seen), {self.taken} taken by the exchange, "
-            f"{self.fills} fills, {self.in_doubt} times in doubt; {self.faults} faults, "
-            f"{self.takeovers} takeovers, {self.foreign} fills of a stranger: 0 duplicates, 0 lost "
-            "fills, 0 positions opened by an exit, nothing rests after its term, books equal to "
-            "the cent"
+            f"rest), {self.taken} taken by the exchange, {self.fills} fills, {self.in_doubt} times "
+            f"in doubt; {self.faults} faults, {self.takeovers} takeovers, {self.foreign} fills of "
+            f"a stranger: 0 duplicates, 0 lost fills, {self.overtaken} fills of exits at rest that "
+            "opened a position (other hands had closed it, and that was not seen yet), 0 of other "
+            "exits that did, nothing rests after its term, books equal to the cent"
         )
 
 

@@ -4,6 +4,7 @@ Whoever leads does it between two passes, loop or no loop, and writes down in th
 done and what was not. While the accounts differ it also says what explains that.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ log = logging.getLogger("main")
 EXPLAIN_EVERY: Final = timedelta(seconds=60)
 #: Between two tries to adopt.
 TRY_EVERY: Final = timedelta(seconds=2)
+#: Seconds to read what explains the account: the switches of operators wait for that.
+READ_WITHIN: Final = 5.0
 #: What an adoption is called in the audit, where a lost order goes by its id.
 ADOPTION: Final = "adopt"
 #: Before that an order is still looked up, and the exchange itself will tell.
@@ -97,7 +100,7 @@ class AccountRequestsTask:
 
     async def _explain(self, asked: datetime | None) -> None:
         try:
-            found, portfolio = await self._planner.explained()
+            found, portfolio = await self._read()
         except (ExchangeError, StoreError) as error:
             log.warning("What explains the account cannot be read: %s", error)
             self._bot.audit.adoption_waits(str(error) if asked else None)
@@ -105,6 +108,18 @@ class AccountRequestsTask:
         self._bot.audit.explained(in_words(found))
         if asked is not None:
             await self._apply_adoption(asked, found, portfolio)
+
+    async def _read(self) -> tuple[Adoption, Portfolio]:
+        """What explains the account. Raises ExchangeError, StoreError."""
+        # Fills of ours that are not in the database yet would pass for those of other hands.
+        is_idle = await self._bot.change(lambda _: None)
+        if not is_idle or self._bot.keeper.fault is not None or self._planner.not_yet():
+            raise StoreError("what was traded is being written down: read again")
+        try:
+            async with asyncio.timeout(READ_WITHIN):
+                return await self._planner.explained()
+        except TimeoutError:
+            raise ExchangeError(f"not read within {READ_WITHIN:g} s") from None
 
     async def _apply_adoption(self, asked: datetime, found: Adoption, portfolio: Portfolio) -> None:
         booked, said = False, _adopted(found)

@@ -46,13 +46,16 @@ class WorkingOrders:
 
     async def poll(self, at: datetime, stop: str) -> None:
         """Ask what became of them; `stop` is why nothing rests any more, '' if it may."""
+        # What has to go does not wait for what the others came to.
+        for ticker, working in tuple(self._gateway.working.items()):
+            if why := stop or working.leaving:
+                await self.withdraw(at, ticker, why)
         for step in await self._gateway.news():
             self._book(at, step, None)
         for ticker, working in tuple(self._gateway.working.items()):
             if block_reason := working.last.block_reason:
                 self._exits.bar(ticker, block_reason)
-            if why := stop or block_reason or working.leaving:
-                await self.withdraw(at, ticker, why)
+                await self.withdraw(at, ticker, block_reason)
 
     async def is_free(self, at: datetime, shown: Shown, plan: RestPlan) -> bool:
         """Whether nothing rests in a market any more; what may rest on is prolonged."""

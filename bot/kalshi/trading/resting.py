@@ -7,11 +7,11 @@ account can still take the position away between two looks.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts
@@ -26,8 +26,12 @@ from bot.kalshi.trading.requests import Holdings, KalshiTrading
 from bot.kalshi.wire import orders
 from bot.ports.exchange import ExchangeError
 
+#: Seconds that a look may take: orders that have to go, and those in doubt, wait for it.
+LOOK_WITHIN: Final = 3.0
 #: What says that an order was not taken out, and that nothing else is known: it may be tried again.
 _PASSES: Final = frozenset({408, 429})
+
+T = TypeVar("T")
 
 
 class Creates(Protocol):
@@ -86,11 +90,13 @@ class LiveResting:
         self._now = now
         #: By client order id.
         self._known: dict[str, _Known] = {}
+        #: Whether the last look could not see what is held: then nothing is prolonged.
+        self._is_blind = False
 
     async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
         try:
-            held = await self._exchange.holdings()
+            held = await _soon(self._exchange.holdings())
         except ExchangeError as error:
             return f"what is held cannot be read: {error}"
         return _excess(ticker, side, size, held)
@@ -124,10 +130,12 @@ class LiveResting:
         names = {one.order.client_order_id for one in working} & self._known.keys()
         try:
             # Positions first: what trades in between is then less, not more, than they say.
-            held = await self._exchange.holdings()
-            listed = await self._exchange.resting_of(names)
+            held = await _soon(self._exchange.holdings())
+            listed = await _soon(self._exchange.resting_of(names))
         except ExchangeError:
+            self._is_blind = True
             return ()
+        self._is_blind = False
         async with asyncio.TaskGroup() as group:
             asked = [self._known[name] for name in names if name in self._known]
             tasks = [
@@ -137,11 +145,16 @@ class LiveResting:
         return [task.result() for task in tasks]
 
     async def prolong(self, working: WorkingOrder) -> Answer:
-        """Let it rest on for a lifetime from now, once half of one is over."""
+        """Let it rest on for a lifetime from now, once half of one is over.
+
+        Not while nobody can see whether it still closes what is held: then it runs out.
+        """
         known = self._known.get(working.order.client_order_id)
         now = self._now()
         if known is None or working.leaving or known.until - now > self._lifetime / 2:
             return working.last
+        if self._is_blind:
+            return Unresolved(known.order, "what is held cannot be read: it is not prolonged")
         shard, until = self._lookup.shard(known.order), now + self._lifetime
         try:
             await self._exchange.prolong(known.order_id, known.order, shard, until)
@@ -211,6 +224,15 @@ class LiveResting:
         if known.order.client_order_id in self._known:
             self._known[known.order.client_order_id] = known
         return known
+
+
+async def _soon(read: Awaitable[T]) -> T:
+    """What is read, within LOOK_WITHIN. Raises ExchangeError."""
+    try:
+        async with asyncio.timeout(LOOK_WITHIN):
+            return await read
+    except TimeoutError:
+        raise ExchangeError(f"no answer within {LOOK_WITHIN:g} s") from None
 
 
 def _excess(ticker: str, side: Side, size: Contracts, held: Holdings) -> str:

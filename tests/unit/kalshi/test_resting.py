@@ -1,5 +1,6 @@
 """Real orders that rest: on the simulated exchange, whatever goes wrong and whoever dies."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,8 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Execution, Fill, Life, Order, OrderStatus, Unresolved
 from bot.core.market.queue import MarketUpdate, TakerTrade
 from bot.core.market.working import Resting, Step, WorkingOrder
+from bot.kalshi.trading import resting
+from bot.kalshi.trading.requests import KalshiTrading
 from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder, OrderState, TimeInForce
 from bot.sim.engine.units import size_contracts
@@ -440,6 +443,37 @@ async def test_where_its_own_position_cannot_be_read_no_exit_rests():
         said = await seat.venue.rest_block_reason(TICKER, Side.SELL, Decimal(20))
 
         assert "what is held cannot be read: GET /portfolio/positions: entry 0" in said
+
+
+async def test_while_nobody_sees_what_is_held_nothing_is_prolonged():
+    async with stand() as live:
+        seat, working = await _seated(live)
+        (there,) = seat.there
+        first = there.expiration
+        live.clock.pass_by(LIFETIME / 2)
+        live.fail(kind="error", route="GET /portfolio/positions")
+        assert await seat.venue.news((working,)) == ()
+
+        assert isinstance(await seat.venue.prolong(working), Unresolved)
+
+        assert there.expiration == first
+        live.faults.clear()
+        assert (await seat.news(working)).order is not None
+        await seat.venue.prolong(working)
+        assert there.expiration == live.clock.now() + timedelta(seconds=LIFETIME)
+
+
+async def test_positions_that_do_not_come_hold_up_neither_exits_nor_orders_in_doubt(monkeypatch):
+    async def never(_: KalshiTrading) -> None:
+        await asyncio.Event().wait()
+
+    async with stand() as live:
+        seat, working = await _seated(live)
+        monkeypatch.setattr(resting, "LOOK_WITHIN", 0.01)
+        monkeypatch.setattr(KalshiTrading, "holdings", never)
+
+        assert await seat.venue.news((working,)) == ()
+        assert "no answer" in await seat.venue.rest_block_reason(TICKER, Side.SELL, Decimal(1))
 
 
 async def test_what_rests_of_ours_is_no_order_of_other_hands():

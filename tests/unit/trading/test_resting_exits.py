@@ -252,6 +252,22 @@ async def test_a_stop_takes_it_out_beside_the_loop():
     assert backend.position() == 100
 
 
+async def test_what_has_to_go_does_not_wait_for_what_others_came_to():
+    backend = await _resting()
+    backend.stopping = True
+    asked = []
+
+    async def news(working):
+        asked.extend(working)
+        return ()
+
+    backend.venue.paper.news = news
+    backend.pass_by(1)
+
+    assert only(await backend.trader.resolve_in_doubt(backend.at), OrderEnded)
+    assert asked == []
+
+
 async def test_a_restart_inherits_no_resting_order_and_books_what_had_traded():
     backend = await _resting()
     backend.trades.found = [_bought(backend, 340)]
