@@ -141,7 +141,7 @@ def _backtested(
     if options.arms or options.markdown:
         figures["arms"] = arms(scored_tape, rules, settings.paper_cash, settings.bot_exit_patience)
     markets = set(tape.books.tickers)
-    reasons = Counter(_kind_of(reason) for reason in scored_tape.scores.reasons if reason)
+    reasons = Counter(filter(None, scored_tape.scores.reasons))
     described = {
         "model": model.version,
         "seconds_a_cycle": options.every,
@@ -152,13 +152,29 @@ def _backtested(
         "markets_trained_on": len(markets & set(trained)),
         "skipped": sum(whole.skipped.values()),
         "scored": len(tape.books) - reasons.total(),
-        "unscored": reasons.most_common(1)[0][0] if reasons else None,
+        "unscored": _usual(reasons) if reasons else None,
     }
     return {"tape": described, **figures}, outcome
 
 
 def _all_trained_on(tape: Tape, trained: Sequence[str]) -> bool:
     return set(tape.books.tickers) <= set(trained)
+
+
+def _usual(reasons: Mapping[str, int]) -> str:
+    """What keeps most books from a score; without its figures where they differ.
+
+    >>> _usual({"the market closes within 60 s": 3, "the book is empty": 2})
+    'the market closes within 60 s'
+    >>> _usual({"gap 12.5 not in 1": 2, "gap 13 not in 1": 2, "the book is empty": 3})
+    'gap … not in …'
+    """
+    kinds = Counter[str]()
+    for reason, count in reasons.items():
+        kinds[_kind_of(reason)] += count
+    usual = kinds.most_common(1)[0][0]
+    said = [reason for reason in reasons if _kind_of(reason) == usual]
+    return said[0] if len(said) == 1 else usual
 
 
 def _kind_of(reason: str) -> str:
