@@ -86,13 +86,15 @@ class AccountRequestsTask:
         return True
 
     async def _end(self, name: str, asked: datetime, why: str, done: AccountRequests) -> None:
-        trader = self._bot.trader
-        fault = _not_lost(trader.unresolved, name, self._clock.now())
-        said = f"order {name}{fault or f': {why}'}"
+        trader, said = self._bot.trader, ""
 
         def end(now: datetime) -> None:
+            nonlocal said
+            # Only now: the exchange may have told its end while a pass was waited for.
+            fault = _not_lost(trader.unresolved, name, now)
             if fault is None:
                 trader.end_by_hand(now, name, why)
+            said = f"order {name}{fault or f': {why}'}"
             self._bot.audit.operator_did(_entry(now, asked, name, said, fault is not None))
 
         if await self._bot.change(end):

@@ -16,7 +16,7 @@ from bot.core.account.adoption import AccountRecord, Adoption, ListedFill
 from bot.core.account.operator_requests import AccountRequests
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow
-from bot.core.market.orders import Fill
+from bot.core.market.orders import Fill, Order
 from bot.dashboard.audit_panel import AuditPanel
 from bot.trading.reconciliation.adoption import QUIET, AdoptionPlanner
 from tests.support.fakes import HandClock
@@ -32,7 +32,7 @@ class Account:
     """A trader that booked its own fill; stands in for the exchange, which knows both."""
 
     portfolio: Portfolio = HELD
-    unresolved: tuple[()] = ()
+    unresolved: tuple[Order, ...] = ()
     working: tuple[()] = ()
     orders_in_doubt: None = None
     booked: list[Fill] = field(default_factory=list)
@@ -60,6 +60,7 @@ class Room:
         self.keeper = SimpleNamespace(fault="it is away")
         self.stored: set[str] = set()
         self.is_busy = False
+        self.meanwhile: Callable[[], object] = lambda: None
         bot: Any = SimpleNamespace(
             trader=self.account,
             audit=self.audit,
@@ -69,8 +70,8 @@ class Room:
         )
         trader: Any = self.account
         planner = AdoptionPlanner(self.account, trader, self._ids, self.clock)  # type: ignore[arg-type]
-        asked = AccountRequests(adoption=self.clock.now())
-        status = replace(RoleStatus(), account_requests=lambda: asked)
+        self.asked = AccountRequests(adoption=self.clock.now())
+        status = replace(RoleStatus(), account_requests=lambda: self.asked)
         self.task = AccountRequestsTask(bot, planner, self._cash, status, self.clock)
 
     async def poll(self) -> None:
@@ -82,6 +83,7 @@ class Room:
     async def _change(self, change: Callable[[datetime], object]) -> bool:
         if self.is_busy:
             return False
+        self.meanwhile()
         change(self.clock.now())
         if self.keeper.fault is None:
             self.stored.add(OURS.fill_id)
@@ -117,3 +119,16 @@ async def test_an_exchange_that_hangs_does_not_keep_operators_waiting(monkeypatc
 
     assert room.account.booked == []
     assert "not read within" in (room.audit.view.adoption_waits or "")
+
+
+async def test_an_order_that_ended_while_a_pass_ran_is_not_said_to_be_ended_by_hand():
+    room, lost = Room(), order(3, at=HandClock().now() - timedelta(hours=1))
+    room.account.unresolved = (lost,)
+    room.asked = AccountRequests(never={lost.client_order_id: room.clock.now()})
+    room.meanwhile = lambda: setattr(room.account, "unresolved", ())
+
+    await room.task.poll(differs=False)
+
+    (entry,) = room.audit.view.operator
+    assert entry.is_refusal
+    assert "is not in doubt" in entry.message
