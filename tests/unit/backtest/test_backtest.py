@@ -393,6 +393,8 @@ def test_a_tape_is_run_day_by_day_with_an_account_for_each(tmp_path, capsys):
     found = json.loads(figures.read_text())
     assert list(found) == ["long-2026-09-21.parquet", "long-2026-09-22.parquet"]
     assert [one["tape"]["books"] for one in found.values()] == [60, 60]
+    usual = "the market closes within 60 s, or no one knows when"
+    assert {one["tape"]["unscored"] for one in found.values()} == {usual}
     assert {one["account"]["start"] for one in found.values()} == {10_000.0}
 
 
