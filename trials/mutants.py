@@ -253,7 +253,7 @@ MUTATIONS: Final = (
     Mutation(
         "an exit rests whatever the exchange holds",
         "bot/kalshi/trading/resting.py",
-        "if -side.sign * held >= size:",
+        "if -side.sign * there >= size:",
         "if size:",
         "tests/unit/kalshi/test_resting.py",
     ),
