@@ -8,17 +8,16 @@ those of bodies on the wire. Needs a Chromium.
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Iterator
 from statistics import median
 from typing import Any, Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from bench.common import machine, say
-from bench.tabs import NAMES, demo
+from bench.tabs import browser, demo
 
 TABS: Final = ("Markets", "Trades", "Whales", "Model", "Log", "Settings")
 #: Wide and narrow, dark and light.
@@ -69,17 +68,12 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.page", description=__doc__)
     parser.add_argument("--loads", type=int, default=7)
     wanted = parser.parse_args(argv)
-    program = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if program is None:
-        raise SystemExit("bench.page: no Chromium on this machine")
-    with demo() as server, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with browser() as chromium, demo() as server:
         address = f"http://127.0.0.1:{server.port}"
         say(f"The dashboard of a demo ({machine()})")
         _report([load(chromium, address) for _ in range(wanted.loads)])
         for look, rules, violated in findings(chromium, address):
             say(f"axe, {look}: {violated} of {rules} rules violated in {len(TABS)} tabs")
-        chromium.close()
     return 0
 
 

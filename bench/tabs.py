@@ -8,7 +8,6 @@ Counted is the processor time of the service alone. Needs a Chromium.
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,13 +23,25 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.common import in_turn, machine, ratio, say
 from bench.server import Server
 from bench.start import free_port
+from tests.support.browser import program
 
 ROOT: Final = Path(__file__).parents[1]
 DEMO: Final = {"KALSHI_ENV": "sim", "BOT_INTERVAL": "2", "BOT_MIN_EDGE": "-100"}
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE: Final = 60.0
 #: Seconds after which a tab has read what it reads first.
 SETTLED: Final = 3.0
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A Chromium; ends the measurement on a machine without one."""
+    path = program()
+    if path is None:
+        raise SystemExit("bench: no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @contextmanager
@@ -82,11 +93,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=5)
     wanted = parser.parse_args(argv)
-    program = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if program is None:
-        raise SystemExit("bench.tabs: no Chromium on this machine")
-    with demo() as server, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with browser() as chromium, demo() as server:
 
         def spent(tabs: int) -> float:
             with open_tabs(chromium, f"http://127.0.0.1:{server.port}", tabs):
@@ -95,7 +102,6 @@ def main(argv: list[str]) -> int:
                 return (server.cpu_seconds - before) / wanted.seconds * 1e3
 
         rounds = in_turn(lambda: spent(wanted.tabs), lambda: spent(0), wanted.rounds)
-        chromium.close()
     say(f"Processor time of the service with {wanted.tabs} tabs and none ({machine()})")
     for one in rounds:
         say(f"{one.ours:8.1f} ms/s {one.theirs:8.1f} ms/s")

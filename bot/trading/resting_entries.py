@@ -37,8 +37,8 @@ class RestingEntries:
         if not is_entry or not decision.before or decision.action is not Action.HOLD:
             return decision
         wanted = action(decision.score, ZERO, thresholds)
-        held = Side.BUY if decision.before > 0 else Side.SELL
-        return decision._replace(action=wanted) if _SIDES.get(wanted) is held else decision
+        is_more = _SIDES.get(wanted) is Side.of(decision.before)
+        return decision._replace(action=wanted) if is_more else decision
 
     def plan(self, at: datetime, decision: Decision, shown: Shown) -> RestPlan:
         """Where what was decided rests; without a price it does not."""

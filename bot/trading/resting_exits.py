@@ -73,7 +73,7 @@ class RestingExits:
         why = self._hurry(at, decision, shown) or (stop.reason if stop else "")
         if why or self._patience is None:
             return RestPlan(None, why)
-        held = Side.BUY if decision.before > 0 else Side.SELL
+        held = Side.of(decision.before)
         levels = shown.book.against(held)
         if not levels:
             return RestPlan(None, "nobody to rest beside")

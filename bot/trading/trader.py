@@ -423,7 +423,7 @@ class Trader:
         if plan.price is None:
             return None
         held = self.portfolio.size(ticker)
-        side = Side.SELL if held > 0 else Side.BUY
+        side = Side.of(held).opposite
         block_reason = await self._gateway.rest_block_reason(ticker, side, abs(held))
         if block_reason:
             self._resting.bar(ticker, block_reason)

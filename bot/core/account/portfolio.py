@@ -43,7 +43,7 @@ class Position:
     @property
     def side(self) -> Side:
         """The side of the orders that made it."""
-        return Side.BUY if self.size > 0 else Side.SELL
+        return Side.of(self.size)
 
     @property
     def average_price(self) -> Dollars:

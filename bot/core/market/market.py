@@ -53,6 +53,11 @@ class Side(StrEnum):
         """+1 for a buy, −1 for a sell."""
         return 1 if self is Side.BUY else -1
 
+    @classmethod
+    def of(cls, position: Contracts) -> "Side":
+        """The side of the orders that made a position (signed, not 0)."""
+        return cls.BUY if position > 0 else cls.SELL
+
     @property
     def opposite(self) -> "Side":
         """The side that undoes this one."""

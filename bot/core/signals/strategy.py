@@ -206,7 +206,7 @@ def _side(intent: Intent) -> Side | None:
         case Action.ENTER_SHORT:
             return Side.SELL
         case Action.EXIT if intent.position != 0:
-            return Side.SELL if intent.position > 0 else Side.BUY
+            return Side.of(intent.position).opposite
         case _:
             return None
 

@@ -1,13 +1,13 @@
 """Everything the exchange tells of an account that explains what it holds, read in one go."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Final
 
 from bot.core.account.adoption import AccountRecord, ListedFill
 from bot.core.account.reconcile import AccountNow, Settlement
 from bot.core.market.money import Dollars
-from bot.core.market.orders import FOREIGN, Fill
+from bot.core.market.orders import FOREIGN
+from bot.kalshi.trading.outcome import fill_of
 from bot.kalshi.trading.requests import BOOK_SIDE, Holdings, KalshiTrading
 from bot.kalshi.wire import account
 from bot.ports.exchange import ExchangeError
@@ -55,17 +55,5 @@ def _listed(reported: account.FillWire) -> ListedFill:
     side, at = _SIDE.get(reported.book_side), reported.created_time
     if side is None or at is None:
         raise ExchangeError(f"fill {reported.fill_id} lacks its side or its time")
-    try:
-        fill = Fill(
-            fill_id=reported.fill_id,
-            client_order_id=f"{FOREIGN}{reported.order_id}",
-            ticker=reported.ticker,
-            side=side,
-            size=Decimal(reported.count_fp),
-            price=Decimal(reported.yes_price_dollars),
-            fee=Decimal(reported.fee_cost),
-            at=at.astimezone(UTC),
-        )
-    except (ValueError, OverflowError) as error:
-        raise ExchangeError(f"fill {reported.fill_id}: {error}") from error
+    fill = fill_of(f"{FOREIGN}{reported.order_id}", side, at, reported)
     return ListedFill(reported.order_id, fill)

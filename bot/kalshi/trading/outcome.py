@@ -1,7 +1,7 @@
 """What became of an order, from what the exchange says of it. Pure: values in, values out."""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -125,18 +125,23 @@ def fills_of(order: Order, order_id: str, reported: Sequence[account.FillWire]) 
 
 
 def _fill(order: Order, reported: account.FillWire) -> Fill:
+    # An order that may not wait trades when it is made: that is its time if none is told.
+    at = order.at if reported.created_time is None else reported.created_time
+    return fill_of(order.client_order_id, order.side, at, reported)
+
+
+def fill_of(client_order_id: str, side: Side, at: datetime, reported: account.FillWire) -> Fill:
+    """A trade as it was reported. Raises ExchangeError for one that cannot be booked."""
     try:
-        # An order that may not wait trades when it is made: that is its time if none is told.
-        at = order.at if reported.created_time is None else reported.created_time.astimezone(UTC)
         return Fill(
             fill_id=reported.fill_id,
-            client_order_id=order.client_order_id,
-            ticker=order.ticker,
-            side=order.side,
+            client_order_id=client_order_id,
+            ticker=reported.ticker,
+            side=side,
             size=Decimal(reported.count_fp),
             price=Decimal(reported.yes_price_dollars),
             fee=Decimal(reported.fee_cost),
-            at=at,
+            at=at.astimezone(UTC),
         )
     except (ValueError, OverflowError) as error:
         raise ExchangeError(f"fill {reported.fill_id}: {error}") from error

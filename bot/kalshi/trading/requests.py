@@ -155,12 +155,8 @@ class KalshiTrading:
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
 
-        def read(body: bytes) -> Page[Raw]:
-            page = outline(orders.OrderListing, body)
-            return page.orders, page.cursor
-
         path = "/historical/orders" if archived else "/portfolio/orders"
-        async for page in self._pages(path, params, read):
+        async for page in self._pages(path, params, _order_page):
             for number, raw in enumerate(page):
                 if (found := _if_it_is(order, number, raw)) is not None:
                     return found
@@ -168,14 +164,11 @@ class KalshiTrading:
 
     async def fills(self, order_id: str) -> list[account.FillWire]:
         """The fills of an order that are known by now; one that is told twice is there twice."""
-
-        def read(body: bytes) -> Page[account.FillWire]:
-            page = decode(account.FillPage, body)
-            return page.fills, page.cursor
-
         params = [("order_id", order_id), *self._own]
         return [
-            fill async for page in self._pages("/portfolio/fills", params, read) for fill in page
+            fill
+            async for page in self._pages("/portfolio/fills", params, _fill_page)
+            for fill in page
         ]
 
     async def archived_fills(self, order: Order, order_id: str) -> list[account.FillWire]:
@@ -196,11 +189,6 @@ class KalshiTrading:
 
     async def fills_since(self, at: datetime) -> list[account.FillWire]:
         """All fills of the account since then, whoever traded, those that are archived, too."""
-
-        def read(body: bytes) -> Page[account.FillWire]:
-            page = decode(account.FillPage, body)
-            return page.fills, page.cursor
-
         since = [("min_ts", str(int(at.timestamp()))), *self._own]
         paths = ["/portfolio/fills"]
         if at < await self.archived_before():
@@ -208,7 +196,7 @@ class KalshiTrading:
         return [
             fill
             for path in paths
-            async for page in self._pages(path, since, read, is_patient=True)
+            async for page in self._pages(path, since, _fill_page, is_patient=True)
             for fill in page
         ]
 
@@ -327,12 +315,8 @@ class KalshiTrading:
         return {one.order_id: one for one in listed}
 
     async def _waiting(self) -> list[Raw]:
-        def read(body: bytes) -> Page[Raw]:
-            page = outline(orders.OrderListing, body)
-            return page.orders, page.cursor
-
         params = [("status", "resting"), *self._own]
-        pages = self._pages("/portfolio/orders", params, read, is_patient=True)
+        pages = self._pages("/portfolio/orders", params, _order_page, is_patient=True)
         return [raw async for page in pages for raw in page]
 
     async def _balance(self) -> account.Balance:
@@ -438,6 +422,16 @@ class KalshiTrading:
             cursors.add(following)
             cursor = following
         raise ExchangeError(f"GET {path}: no end after {MOST_PAGES} pages")
+
+
+def _fill_page(body: bytes) -> Page[account.FillWire]:
+    page = decode(account.FillPage, body)
+    return page.fills, page.cursor
+
+
+def _order_page(body: bytes) -> Page[Raw]:
+    page = outline(orders.OrderListing, body)
+    return page.orders, page.cursor
 
 
 def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
