@@ -34,7 +34,7 @@ COVERAGE ?= --cov --cov-report=term
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: tape-reports orders fuzz hostile flaps mutants memory clean money tables docs
+.PHONY: tape-reports orders fuzz hostile flaps mutants memory clean money again tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -48,6 +48,10 @@ run: $(VENV)/.run
 ## test: all tests, with coverage
 test: $(VENV)/.dev
 	$(ALONE) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(COVERAGE)
+
+## again: the tests that failed last, one after the other
+again: $(VENV)/.dev
+	$(ALONE) $(BIN)/pytest --last-failed --last-failed-no-failures none
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev

@@ -75,7 +75,7 @@ async def test_it_is_told_to_a_standby_and_obeyed_by_the_leader(here):
 
         await until(lambda: b.snapshot_holder.status.positions_count == 0)
         await until(lambda: b.snapshot_holder.status.killed == "flattened by hand")
-        assert "no entries" in (a.snapshot_holder.status.entries_stopped or "")
+        await until(lambda: "no entries" in (a.snapshot_holder.status.entries_stopped or ""))
 
 
 async def test_a_request_survives_a_restart_and_says_meanwhile_why_it_waits(here):

@@ -39,6 +39,7 @@ from tests.support.services import (
     read,
     remember,
     shown,
+    stopped_by,
     terms,
     until,
 )
@@ -238,7 +239,7 @@ async def test_kill_and_resume_through_the_one_that_stands_by_reach_the_leader(h
         here.scorer.opinion = 0.9
         await passes(a, 3)
         assert held(a) == {}
-        assert "odd prices" in str(a.snapshot_holder.status.entries_stopped)
+        await until(lambda: "odd prices" in str(a.snapshot_holder.status.entries_stopped))
         assert await b.kill.resume()
         await until(lambda: held(a) == ALL_LONG)
         assert {one.snapshot_holder.status.killed for one in (a, b)} == {None}
@@ -385,18 +386,16 @@ async def test_resume_lifts_the_halt_after_a_drawdown_and_nothing_else_does(here
     async with running(settings) as service:
         await in_lead(service)
         here.scorer.opinion = 0.9
-        await until(lambda: service.service.bot.trader.stop)
+        await until(lambda: stopped_by(service) == "drawdown_halt")
         here.scorer.opinion = None
         await passes(service, 2)
-        stop = service.service.bot.trader.stop
-        assert stop is not None
-        assert stop.rule == "drawdown_halt"
+        await until(lambda: stopped_by(service) == "drawdown_halt")
 
         assert not await service.kill.resume(), "nobody had killed anything"
 
         await until(lambda: service.snapshot_holder.status.entries_stopped is None)
         await passes(service, 2)
-        assert service.snapshot_holder.status.entries_stopped is None
+        assert stopped_by(service) != "drawdown_halt"
 
 
 async def test_sigusr1_kills(here):

@@ -170,7 +170,7 @@ async def remember(settings: Settings, book: str, *more: StateRecord) -> None:
         await database.release(term)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 8.0) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """What the condition gives once it is so; other tasks set no event for it."""
     async with asyncio.timeout(seconds):
         while not (found := condition()):  # noqa: ASYNC110
@@ -188,6 +188,12 @@ def held(service: Running) -> dict[str, Decimal]:
     """Signed contracts by ticker."""
     positions = service.service.bot.trader.portfolio.positions
     return {ticker: position.size for ticker, position in positions.items()}
+
+
+def stopped_by(service: Running) -> str | None:
+    """The rule that stops entries; on a busy machine it is the lease's for a moment."""
+    stop = service.service.bot.trader.stop
+    return stop and stop.rule
 
 
 def shown(service: Running) -> dict[str, Any]:
