@@ -42,7 +42,7 @@ async def test_what_other_hands_traded_is_adopted_exactly_and_survives_a_restart
         await until(lambda: service.audit.agrees)
         here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
         here.exchange.place(here.ann, request(Side.SELL, 10, 48, ticker="KXC"))
-        await until(lambda: service.audit.entries_stopped)
+        await until(lambda: service.audit.agrees is False)
         app = create_app(lambda: _open(service), facts_of(settings))
 
         async with asked(app, authorization=token) as client:
