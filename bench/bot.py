@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bench.exchange import Canned
 from bot import config
-from bot.app.composition import Bot, first_snapshot, unkept
+from bot.app.composition import first_snapshot, unkept
 from bot.app.node_context import NodeContext
+from bot.app.term.bot import Bot
 from bot.clock import SystemClock, stopwatch
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget

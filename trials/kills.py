@@ -26,8 +26,9 @@ from time import sleep
 
 from bot import config
 from bot.app.bootstrap import exchange as exchange_of
-from bot.app.composition import Bot, first_snapshot, unkept
+from bot.app.composition import first_snapshot, unkept
 from bot.app.node_context import NodeContext
+from bot.app.term.bot import Bot
 from bot.clock import SystemClock
 from bot.core.events import Event
 from bot.core.market.money import whole_cents

@@ -24,8 +24,9 @@ from typing import Final
 import httpx
 
 from bot import config
-from bot.app.composition import Bot, assembled, first_snapshot, order_ids
+from bot.app.composition import assembled, first_snapshot, order_ids
 from bot.app.node_context import NodeContext, TermResources
+from bot.app.term.bot import Bot
 from bot.clock import Clock, RecordedClock, stopwatch
 from bot.journal.terminal import spell_out
 from bot.kalshi.client import KalshiClient, open_http

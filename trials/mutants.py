@@ -182,7 +182,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a pass is shown and never committed",
-        "bot/engine/unit_of_work.py",
+        "bot/engine/commit_queue.py",
         "await self._store.commit(done)",
         "pass",
         "tests/unit/engine/test_unit_of_work.py",

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.app.composition import Bot
 from bot.app.node_context import RoleStatus
+from bot.app.term.bot import Bot
 from bot.core.account.adoption import Adoption, in_words
 from bot.core.account.operator_requests import AccountRequests
 from bot.core.account.portfolio import Portfolio
@@ -115,7 +115,7 @@ class AccountRequestsTask:
         """What explains the account. Raises ExchangeError, StoreError."""
         # Fills of ours that are not in the database yet would pass for those of other hands.
         is_idle = await self._bot.change(lambda _: None)
-        if not is_idle or self._bot.keeper.fault is not None or self._planner.not_yet():
+        if not is_idle or self._bot.commits.fault is not None or self._planner.not_yet():
             raise StoreError("what was traded is being written down: read again")
         try:
             async with asyncio.timeout(READ_WITHIN):

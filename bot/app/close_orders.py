@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.app.composition import Bot
 from bot.app.node_context import RoleStatus
+from bot.app.term.bot import Bot
 from bot.core.events import Noted, NoteKind
 from bot.core.market.market import Market
 from bot.core.risk.close_requests import CloseRequests

@@ -16,8 +16,8 @@ from typing import Final, Protocol
 
 from bot.app.account_identity import Owner
 from bot.app.account_requests import AccountRequestsTask
-from bot.app.composition import Bot
 from bot.app.node_context import RoleStatus
+from bot.app.term.bot import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
 from bot.core.market.money import Dollars

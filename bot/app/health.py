@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from bot.alerts.conditions import NodeCondition
 from bot.alerts.dispatcher import Alerts
-from bot.app.composition import Bot
+from bot.app.term.bot import Bot
 from bot.cluster.leader_election import LeaderElection
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
@@ -114,15 +114,15 @@ def _leader_gauges(service: Open, *, is_known: bool) -> dict[str, Any]:
     leads = service.snapshot_holder.status.leader
     # A new leader has a bot before it has read the account.
     trader = service.bot.trader if leads and is_known else None
-    keeper = service.bot.keeper
+    commits = service.bot.commits
     return {
         "cash": measured(trader.portfolio.cash) if trader else None,
         "realised": measured(trader.portfolio.net) if trader else None,
         "orders_waiting": len(trader.unresolved) if trader else None,
         "lease_seconds_left": service.control.seconds_sure if leads else None,
         "features_drifted": len(_drifted(service.bot)) if leads else None,
-        "events_pending": keeper.waiting if leads else None,
-        "events_dropped": keeper.dropped if leads else None,
+        "events_pending": commits.waiting if leads else None,
+        "events_dropped": commits.dropped if leads else None,
     }
 
 

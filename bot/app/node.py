@@ -18,9 +18,10 @@ import msgspec
 from bot.app import execution_backends
 from bot.app.account_identity import kill_if_traded, refuse_another
 from bot.app.close_orders import CloseOrders
-from bot.app.composition import Bot, assembled, order_ids, unkept
+from bot.app.composition import assembled, order_ids, unkept
 from bot.app.execution_backends import BookLedger, ExecutionBackend
 from bot.app.node_context import NodeContext, TermResources
+from bot.app.term.bot import Bot
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.config import VERSION
@@ -149,7 +150,7 @@ class Node:
                 await asyncio.shield(_ended(bot, backend))
                 with suppress(StoreError, LeaseLostError):
                     await bot.persist_notes()
-                    await bot.keeper.publish()
+                    await bot.unit_of_work.publish()
 
     async def _begun(
         self, database: Database, term: Term, backend: ExecutionBackend, lose: Callable[[], None]
@@ -294,7 +295,7 @@ class LeaderSession:
         await self._bot.persist_notes()
         with self._bot.faults.within("the role"):
             self._bot.publisher.show_role()
-        await self._bot.keeper.publish()
+        await self._bot.unit_of_work.publish()
         await self._pruning.prune()
 
 

@@ -27,6 +27,7 @@ from bot.core.events import (
     WhaleSeen,
 )
 from bot.core.market.money import ZERO, Dollars
+from bot.engine.commit_queue import CommitQueue
 from bot.engine.cycle import Cycle
 from bot.engine.ports import CycleParts
 from bot.engine.unit_of_work import UnitOfWork
@@ -96,7 +97,7 @@ class Replay:
             predict=cursor,
             trader=self._trader,
             examiner=_Lenient(),
-            keeper=UnitOfWork(NullStore(), _Unhurried(self._journal)),
+            unit_of_work=UnitOfWork(CommitQueue(NullStore()), _Unhurried(self._journal)),
             clock=clock,
             audience=self._totals,
             trade_feed=TapeTradeWatch(self._tape),

@@ -55,7 +55,7 @@ class Cycle:
         self._predictor = parts.predict
         self._trader = parts.trader
         self._examiner = parts.examiner
-        self._keeper = parts.keeper
+        self._unit_of_work = parts.unit_of_work
         self._clock = parts.clock
         self._audience = parts.audience
         self._trade_feed = parts.trade_feed
@@ -345,14 +345,14 @@ class Cycle:
 
     async def _commit_pass(self) -> None:
         reported, self._pending_events = self._pending_events, []
-        await self._keeper.commit_pass(reported)
+        await self._unit_of_work.commit_pass(reported, self.state_records())
 
     def _failed(self, what: str, reason: str) -> None:
         self._fault = f"{what}: {reason}"
         self._emit([FetchFailed(self._clock.now(), what, reason)])
 
     def _announce(self, events: Sequence[Event]) -> None:
-        self._keeper.announce(events)
+        self._unit_of_work.announce(events)
         self._audience.on_events(events)
 
     def _emit(self, events: Sequence[Event]) -> None:

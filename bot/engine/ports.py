@@ -121,7 +121,7 @@ class CycleParts:
     predict: Predictor
     trader: Trader
     examiner: PredictionReviewer
-    keeper: UnitOfWork
+    unit_of_work: UnitOfWork
     clock: Clock
     audience: CycleObserver
     trade_feed: TradeWatch | None = None

@@ -11,6 +11,7 @@ from bot.backtest.replay import Replay
 from bot.core.events import SignalMade
 from bot.core.market.market import Side
 from bot.core.signals.strategy import Thresholds
+from bot.engine.commit_queue import CommitQueue
 from bot.engine.cycle import Cycle
 from bot.engine.event_decisions import EventDecisions
 from bot.engine.ports import CycleParts
@@ -49,7 +50,7 @@ class Market:
                 predict=watch,
                 trader=trader(),
                 examiner=NoExaminer(),
-                keeper=UnitOfWork(NullStore(), self.journal),
+                unit_of_work=UnitOfWork(CommitQueue(NullStore()), self.journal),
                 clock=clock,
                 audience=self.recorder,
                 trade_feed=TradeFeed(feed, watch.follows),

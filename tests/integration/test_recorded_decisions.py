@@ -3,6 +3,7 @@
 from random import Random
 
 from bot.backtest.replay import Replay
+from bot.engine.commit_queue import CommitQueue
 from bot.engine.cycle import Cycle
 from bot.engine.ports import CycleParts
 from bot.engine.unit_of_work import UnitOfWork
@@ -30,7 +31,7 @@ async def live(folder) -> ListJournal:
         predict=analyzer(),
         trader=trader(),
         examiner=NoExaminer(),
-        keeper=UnitOfWork(NullStore(), journal),
+        unit_of_work=UnitOfWork(CommitQueue(NullStore()), journal),
         clock=Clock(linked),
         audience=recorder,
     )

@@ -12,6 +12,7 @@ from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.detector import Confidence, Source, WhaleType
 from bot.core.whales.endings import EndingKind
 from bot.core.whales.thresholds import WhaleRules
+from bot.engine.commit_queue import CommitQueue
 from bot.engine.cycle import Cycle
 from bot.engine.observers import Observers
 from bot.engine.ports import CycleParts
@@ -70,7 +71,7 @@ class Streamed:
                 predict=watch,
                 trader=trader,
                 examiner=NoExaminer(),
-                keeper=UnitOfWork(self.store, self.journal),
+                unit_of_work=UnitOfWork(CommitQueue(self.store), self.journal),
                 clock=clock,
                 audience=Observers(faults, {"the whales": self.whales}),
                 trade_feed=trades,

@@ -7,6 +7,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
+from bot.engine.commit_queue import CommitQueue
 from bot.engine.cycle import Cycle
 from bot.engine.ports import CycleParts
 from bot.engine.unit_of_work import UnitOfWork
@@ -44,7 +45,7 @@ class Bench:
         )
         ids = (f"o{number}" for number in itertools.count(1))
         self.trader = Trader(PaperVenue(), rules, CASH, ids)
-        self.keeper = UnitOfWork(NullStore(), self.journal)
+        self.commits = CommitQueue(NullStore())
         gates = Gates(fewest_observations=0)
         watch = Analyzer(self.scorer, thresholds, gates, WhaleRules(), 100)
         self.cycle = Cycle(
@@ -54,12 +55,16 @@ class Bench:
                 predict=watch,
                 trader=self.trader,
                 examiner=self.examiner,
-                keeper=self.keeper,
+                unit_of_work=UnitOfWork(self.commits, self.journal),
                 clock=self.clock,
                 audience=self.audience,
                 chunk=chunk,
             )
         )
+
+    def commit_with(self, state):
+        """Show and commit this with each pass from now on."""
+        self.cycle._unit_of_work = UnitOfWork(self.commits, self.journal, state)
 
     async def run(self, opinion=None, *, cycles=1):
         """Cycles with that opinion; the events of them alone, and the last fault."""

@@ -3,6 +3,7 @@
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.committed_view import CommittedView
 from bot.engine.observers import Observers
+from bot.engine.unit_of_work import PassState
 from bot.ports.view_faults import ViewFaults
 from tests.support.published import Shown
 
@@ -16,7 +17,7 @@ class Paneled(Shown):
         self.cycle._audience = Observers(
             ViewFaults(), {"state": self.publisher, "account": self.panel}
         )
-        self.keeper.serve(CommittedView(self.publisher, self.panel), ())
+        self.commit_with(PassState(CommittedView(self.publisher, self.panel)))
 
     @property
     def position(self):

@@ -6,6 +6,7 @@ from bot.cluster.role import Role
 from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.publisher import Publisher, Sources
 from bot.dashboard.snapshot import BotStatus, SnapshotHolder, first_state, snapshot
+from bot.engine.unit_of_work import PassState
 from tests.support.cycle_bench import CASH, Bench
 from tests.support.strategies import NOON
 
@@ -36,7 +37,7 @@ class Shown(Bench):
             account_note=lambda: None,
         )
         self.publisher = self.cycle._audience = Publisher(self.snapshot_holder, sources)
-        self.keeper.serve(self.publisher, ())
+        self.commit_with(PassState(self.publisher))
 
     @property
     def state(self):

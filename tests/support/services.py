@@ -193,7 +193,7 @@ def held(service: Running) -> dict[str, Decimal]:
 def stopped_by(service: Running) -> str | None:
     """The rule that stops entries; on a busy machine it is the lease's for a moment."""
     stop = service.service.bot.trader.stop
-    return stop and stop.rule
+    return stop.rule if stop is not None else None
 
 
 def shown(service: Running) -> dict[str, Any]:

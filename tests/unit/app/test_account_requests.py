@@ -57,14 +57,14 @@ class Room:
     def __init__(self) -> None:
         self.clock, self.account = HandClock(), Account()
         self.audit = AuditPanel(is_live=True)
-        self.keeper = SimpleNamespace(fault="it is away")
+        self.commits = SimpleNamespace(fault="it is away")
         self.stored: set[str] = set()
         self.is_busy = False
         self.meanwhile: Callable[[], object] = lambda: None
         bot: Any = SimpleNamespace(
             trader=self.account,
             audit=self.audit,
-            keeper=self.keeper,
+            commits=self.commits,
             change=self._change,
             notify=lambda _: None,
         )
@@ -85,7 +85,7 @@ class Room:
             return False
         self.meanwhile()
         change(self.clock.now())
-        if self.keeper.fault is None:
+        if self.commits.fault is None:
             self.stored.add(OURS.fill_id)
         return True
 
@@ -99,12 +99,12 @@ class Room:
 @pytest.mark.parametrize("is_busy", [False, True])
 async def test_a_fill_of_ours_that_is_not_in_the_database_yet_is_not_adopted(is_busy):
     room = Room()
-    room.is_busy, room.keeper.fault = is_busy, None if is_busy else "it is away"
+    room.is_busy, room.commits.fault = is_busy, None if is_busy else "it is away"
     await room.poll()
     assert room.account.booked == []
     assert "written down" in (room.audit.view.adoption_waits or "")
 
-    room.is_busy, room.keeper.fault = False, None
+    room.is_busy, room.commits.fault = False, None
     await room.poll()
 
     assert room.account.booked == [THEIRS]
@@ -113,7 +113,7 @@ async def test_a_fill_of_ours_that_is_not_in_the_database_yet_is_not_adopted(is_
 async def test_an_exchange_that_hangs_does_not_keep_operators_waiting(monkeypatch):
     monkeypatch.setattr(account_requests, "READ_WITHIN", 0.01)
     room = Room()
-    room.keeper.fault, room.account.hangs = None, True
+    room.commits.fault, room.account.hangs = None, True
 
     await room.poll()
 

@@ -10,6 +10,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.risk.limits import RiskLimits
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.committed_view import CommittedView
+from bot.engine.unit_of_work import PassState
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord, StoreError
 from tests.support.panels import Paneled
 from tests.support.strategies import ladder
@@ -152,7 +153,7 @@ async def test_money_that_is_not_kept_is_not_shown():
     await bench.run(None)
     before = bench.panel.view
 
-    bench.keeper._store = Refusing()
+    bench.commits._store = Refusing()
     await bench.run(0.8)
 
     assert bench.panel.view is before
@@ -164,10 +165,8 @@ async def test_a_standby_shows_what_the_leader_made():
     bench.scorer.opinion = 0.8
     bench.clock.pass_by(10)
     records: list[StateRecord] = []
-    bench.keeper.serve(
-        CommittedView(bench.publisher, bench.panel),
-        (Taking(bench.panel, records),),
-    )
+    view = CommittedView(bench.publisher, bench.panel)
+    bench.commit_with(PassState(view, (Taking(bench.panel, records),)))
     await bench.cycle.run()
 
     standby = AccountPanel(bench.trader)

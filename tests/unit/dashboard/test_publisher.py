@@ -17,7 +17,7 @@ from bot.core.market.orderbook import OrderBook
 from bot.dashboard.activity_feed import noted
 from bot.dashboard.publisher import PACK_APART
 from bot.dashboard.snapshot import decoded
-from bot.engine.unit_of_work import NullView
+from bot.engine.unit_of_work import PassState
 from bot.ports.loop_status import LoopStatus
 from bot.trading.decision import Worth
 from tests.support.cycle_bench import BOOK, CASH
@@ -297,7 +297,7 @@ async def test_an_entry_held_back_shows_its_direction_and_the_reason():
 async def waiting(*tickers):
     """A pass whose state waits to be shown, beside what was shown before it."""
     shown = Shown(*tickers)
-    shown.keeper.serve(NullView(), ())
+    shown.commit_with(PassState())
     before = shown.snapshot_holder.snapshot
     await shown.run(0.8)
     return shown, before

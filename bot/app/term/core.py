@@ -1,0 +1,100 @@
+"""What fetches, scores and trades in a term, and where it waits to be committed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bot.app.node_context import NodeContext, TermResources
+from bot.app.trading_rules import trade_rules, watch_over
+from bot.clock import stopwatch
+from bot.core.market.market import Market
+from bot.core.market.orders import Aim
+from bot.core.risk.limits import Stop
+from bot.engine.commit_queue import CommitQueue
+from bot.engine.ports import BookSource
+from bot.market_data.trade_feed import TradeFeed
+from bot.market_data.universe import Universe
+from bot.ports.view_faults import ViewFaults
+from bot.signals.analyzer import Analyzer
+from bot.telemetry.folded_lines import Folded
+from bot.trading.entry_guard import Safety
+from bot.trading.trader import Trader
+from bot.trading.trading_halts import TradingHalts
+
+#: Markets remembered beyond those watched now: held ones, and some that may come back.
+SPARE_MEMORY: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TradingCore:
+    """What fetches, scores, trades and commits."""
+
+    universe: Universe
+    watch: Analyzer
+    feed: BookSource
+    trade_feed: TradeFeed
+    commits: CommitQueue
+    halts: TradingHalts
+    trader: Trader
+    faults: ViewFaults
+
+
+def trading_core(world: NodeContext, resources: TermResources) -> TradingCore:
+    data, settings = world.data, world.settings
+    watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
+    feed = world.feed or data
+    commits = CommitQueue(resources.store, Folded(stopwatch).log)
+    halts = TradingHalts(data, world.clock)
+    return TradingCore(
+        universe=Universe(data, world.clock, settings.bot_markets, archive=data.archived),
+        watch=watch,
+        feed=feed,
+        trade_feed=TradeFeed(feed, watch.follows),
+        commits=commits,
+        halts=halts,
+        trader=_trader(world, resources, commits, halts),
+        faults=ViewFaults(),
+    )
+
+
+def _trader(
+    world: NodeContext, resources: TermResources, commits: CommitQueue, halts: TradingHalts
+) -> Trader:
+    role_status = world.role_status
+    safety = Safety(
+        store=commits,
+        killed=role_status.killed,
+        killed_until=role_status.killed_until,
+        sure=role_status.sure,
+        fault=lambda: commits.fault,
+        mismatch=resources.block_reason,
+        halt=_halt(halts, resources.unknown),
+        ended=halts.ended,
+        now=world.clock.now,
+        stopping=role_status.stopping,
+        close_requests=role_status.close_requests,
+        purse=resources.purse,
+        compares=world.settings.bot_mode == "live",
+    )
+    rules = trade_rules(world.settings, world.model)
+    return Trader(
+        resources.venue,
+        rules,
+        world.settings.paper_cash,
+        resources.order_ids,
+        safety,
+    )
+
+
+def _halt(
+    halts: TradingHalts, unknown: Callable[[str], str | None]
+) -> Callable[[Market, Aim], Stop | None]:
+    """Why no order may go to a market; no entry while what is held of it is not known either."""
+
+    def halt(market: Market, aim: Aim) -> Stop | None:
+        why = unknown(market.ticker) if aim is Aim.ENTER else None
+        if why:
+            return Stop("audit", f"what is held of {market.ticker} is not known: {why}")
+        return halts.halt(market, aim)
+
+    return halt
