@@ -30,9 +30,11 @@ from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node import Node
 from bot.app.node_context import ExchangeAccess, Model, NodeContext, RoleStatus
 from bot.clock import SteadyClock, SystemClock, stopwatch
+from bot.cluster.held_lease import HeldLease
 from bot.cluster.leader_election import LeaderElection
 from bot.cluster.operator_commands import OperatorCommands
 from bot.cluster.operator_flags import OperatorFlags
+from bot.cluster.own_role import OwnRole
 from bot.cluster.ports import Candidate
 from bot.cluster.role import Role
 from bot.config import Settings, SettingsError
@@ -91,6 +93,7 @@ class Running:
 
     settings: Settings
     service: Node
+    leadership: LeaderElection
     command: OperatorCommands
     journal: CsvJournal
     metrics: Metrics
@@ -180,17 +183,18 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
             book = book_of(settings, clock)
-            switches = OperatorFlags(settings.bot_enabled, clock)
-            leadership = _leadership(settings, book, switches)
-            command = OperatorCommands(leadership, switches)
+            flags = OperatorFlags(settings.bot_enabled, clock)
+            own_role = OwnRole(HeldLease(settings.lease_seconds, stopwatch), flags)
             snapshot_holder = first_snapshot(settings, model, clock.now())
-            status = _role_status(settings, leadership, switches, clock, data.odd_entries)
+            status = _role_status(settings, own_role, flags, clock, data.odd_entries)
             journals = Journals(journal)
             access = (parts.feed, parts.recorder, parts.hints)
             world = NodeContext(
                 settings, model, data, journals, clock, snapshot_holder, status, *access
             )
-            service = Node(world, book, leadership, earlier_book_of(settings))
+            service = Node(world, book, own_role, earlier_book_of(settings))
+            leadership = _leadership(settings, service, flags)
+            command = OperatorCommands(leadership, flags)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
@@ -198,13 +202,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             _greet(settings, model, parts.feed)
             beside = (alerts.run, lag.watch, service.resolve_orders, *_companions(parts))
             async with (
-                _taking_part(service, beside),
+                _taking_part(service, leadership, beside),
                 _announced(settings, alerts),
                 _killed_by_signal(command),
             ):
                 yield Running(
                     settings=settings,
                     service=service,
+                    leadership=leadership,
                     command=command,
                     journal=journal,
                     metrics=metrics,
@@ -250,10 +255,12 @@ def _companions(parts: FeedParts) -> list[Companion]:
 
 
 @asynccontextmanager
-async def _taking_part(service: Node, companions: Sequence[Companion]) -> AsyncIterator[None]:
-    leadership, stopping = service.control, asyncio.Event()
+async def _taking_part(
+    service: Node, leadership: LeaderElection, companions: Sequence[Companion]
+) -> AsyncIterator[None]:
+    stopping = asyncio.Event()
     async with _or_the_process_ends(), asyncio.TaskGroup() as group:
-        part = group.create_task(leadership.run(service.factories()), name="leadership")
+        part = group.create_task(leadership.run(), name="leadership")
         ageing = group.create_task(_ageing(service), name="ageing")
         for companion in companions:
             group.create_task(companion(stopping), name=companion.__qualname__)
@@ -341,15 +348,15 @@ def _alerts(settings: Settings, service: Node) -> Alerts:
     return alerts_of(settings, lambda: role_status(service), lambda: service.past, service.clock)
 
 
-def _leadership(settings: Settings, book: str, switches: OperatorFlags) -> LeaderElection:
+def _leadership(settings: Settings, service: Node, flags: OperatorFlags) -> LeaderElection:
     # Of one machine, two processes may have had the same number, one after the other.
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    candidate = Candidate(holder, settings.lease_seconds, book)
-    return LeaderElection(candidate, switches, stopwatch)
+    candidate = Candidate(holder, settings.lease_seconds, service.book)
+    return LeaderElection(candidate, flags, service.own_role, service.factories(), stopwatch)
 
 
 def _kill_switches(
-    settings: Settings, leadership: LeaderElection, disk: DiskWatch
+    settings: Settings, flags: OperatorFlags, disk: DiskWatch
 ) -> Callable[[], list[tuple[str, str]]]:
     """The kill switches that are on, the one shown first, and what lifts each."""
     file = KillFile(settings.kill_file)
@@ -358,7 +365,7 @@ def _kill_switches(
         found = (
             (file.reason(), f"the file {settings.kill_file} is removed"),
             (disk.reason(), "there is room again"),
-            (leadership.killed, "POST /bot/resume"),
+            (flags.killed, "POST /bot/resume"),
         )
         return [(reason, until) for reason, until in found if reason is not None]
 
@@ -367,13 +374,13 @@ def _kill_switches(
 
 def _role_status(
     settings: Settings,
-    leadership: LeaderElection,
+    own: OwnRole,
     flags: OperatorFlags,
     clock: SteadyClock,
     odd_entries: Callable[[], str | None],
 ) -> RoleStatus:
     disk = DiskWatch(data_folders(settings), lambda path: shutil.disk_usage(path).free, stopwatch)
-    switches = _kill_switches(settings, leadership, disk)
+    switches = _kill_switches(settings, flags, disk)
 
     def killed() -> str | None:
         return next((reason for reason, _ in switches()), None)
@@ -383,7 +390,7 @@ def _role_status(
 
     def role() -> Role:
         return replace(
-            leadership.role,
+            own.role,
             killed=killed(),
             killed_until=killed_until(),
             disk_low=disk.warning(),
@@ -392,13 +399,13 @@ def _role_status(
 
     return RoleStatus(
         role=role,
-        sure=leadership.sure,
+        sure=own.sure,
         killed=killed,
-        resumed=lambda: leadership.resumed,
+        resumed=lambda: flags.resumed,
         killed_until=killed_until,
-        wanted=lambda: leadership.wanted,
+        wanted=lambda: flags.wanted,
         jumps=clock.jumps,
-        stopping=lambda: leadership.stopping,
+        stopping=lambda: own.stopping,
         close_requests=lambda: flags.close_requests,
         closed=flags.closed,
         account_requests=lambda: flags.account_requests,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bot.alerts.conditions import NodeCondition
 from bot.alerts.dispatcher import Alerts
 from bot.app.term.bot import Bot
-from bot.cluster.leader_election import LeaderElection
+from bot.cluster.own_role import OwnRole
 from bot.core.market.money import measured
 from bot.core.model.drift import Drift
 from bot.dashboard.health import readiness, seconds_since_cycle
@@ -41,8 +41,8 @@ class Open(Protocol):
         ...
 
     @property
-    def control(self) -> LeaderElection:
-        """Who leads."""
+    def own_role(self) -> OwnRole:
+        """The role of this process."""
         ...
 
 
@@ -119,7 +119,7 @@ def _leader_gauges(service: Open, *, is_known: bool) -> dict[str, Any]:
         "cash": measured(trader.portfolio.cash) if trader else None,
         "realised": measured(trader.portfolio.net) if trader else None,
         "orders_waiting": len(trader.unresolved) if trader else None,
-        "lease_seconds_left": service.control.seconds_sure if leads else None,
+        "lease_seconds_left": service.own_role.seconds_sure if leads else None,
         "features_drifted": len(_drifted(service.bot)) if leads else None,
         "events_pending": commits.waiting if leads else None,
         "events_dropped": commits.dropped if leads else None,

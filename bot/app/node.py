@@ -22,7 +22,7 @@ from bot.app.composition import assembled, order_ids, unkept
 from bot.app.execution_backends import BookLedger, ExecutionBackend
 from bot.app.node_context import NodeContext, TermResources
 from bot.app.term.bot import Bot
-from bot.cluster.leader_election import LeaderElection
+from bot.cluster.own_role import OwnRole
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.config import VERSION
 from bot.core.account.reconcile import CashMovement
@@ -68,13 +68,13 @@ class Node:
         self,
         world: NodeContext,
         book: str,
-        leadership: LeaderElection,
+        own_role: OwnRole,
         earlier_book: str | None = None,
     ) -> None:
         """`earlier_book` is what an account of an earlier version may be called."""
         self.snapshot_holder = world.snapshot_holder
         self.clock = world.clock
-        self.control = leadership
+        self.own_role = own_role
         self.book = book
         self._earlier_book = earlier_book
         self.bot = unkept(world)
@@ -82,6 +82,7 @@ class Node:
         self._first = world.snapshot_holder.status
         self._database: Database | None = None
         self._past: BookHistory | None = None
+        self._leads = False
 
     @property
     def past(self) -> BookHistory:
@@ -104,7 +105,7 @@ class Node:
         await resolve_until(stopping, self._resolve_in_doubt, self._world.hints.orders)
 
     async def _resolve_in_doubt(self) -> None:
-        if self.control.engine is not None:
+        if self._leads:
             await self.bot.resolve_in_doubt()
 
     def show_role(self) -> None:
@@ -143,14 +144,19 @@ class Node:
         ) as backend:
             self.bot = bot = await self._begun(database, term, backend, lose)
             bot.notify(_term_started(term, self.clock.now()))
-            try:
-                yield LeaderSession(bot, self._world, backend, self._pruning(database, term))
-            finally:
-                # A second Ctrl-C must not leave the loop behind, nor an order in a book.
-                await asyncio.shield(_ended(bot, backend))
-                with suppress(StoreError, LeaseLostError):
-                    await bot.persist_notes()
-                    await bot.unit_of_work.publish()
+            with self._leading():
+                try:
+                    yield LeaderSession(bot, self._world, backend, self._pruning(database, term))
+                finally:
+                    await _closed(bot, backend)
+
+    @contextmanager
+    def _leading(self) -> Iterator[None]:
+        self._leads = True
+        try:
+            yield
+        finally:
+            self._leads = False
 
     async def _begun(
         self, database: Database, term: Term, backend: ExecutionBackend, lose: Callable[[], None]
@@ -342,6 +348,14 @@ def _resources(
         unknown=backend.unknown,
         account_note=lambda: backend.account_note,
     )
+
+
+async def _closed(bot: Bot, backend: ExecutionBackend) -> None:
+    # A second Ctrl-C must not leave the loop behind, nor an order in a book.
+    await asyncio.shield(_ended(bot, backend))
+    with suppress(StoreError, LeaseLostError):
+        await bot.persist_notes()
+        await bot.unit_of_work.publish()
 
 
 async def _ended(bot: Bot, backend: ExecutionBackend) -> None:

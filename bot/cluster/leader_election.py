@@ -11,14 +11,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from bot.clock import pause
-from bot.cluster.held_lease import HeldLease
 from bot.cluster.leader_follower import LeaderFollower
 from bot.cluster.operator_flags import OperatorFlags
-from bot.cluster.operator_notices import OperatorIntent
+from bot.cluster.own_role import OwnRole
 from bot.cluster.ports import Candidate, Engine, LeaseStore, NodeFactories
 from bot.cluster.role import Role
 from bot.ports.exchange import ExchangeError
@@ -44,18 +42,19 @@ class LeaderElection:
     def __init__(
         self,
         candidate: Candidate,
-        switches: OperatorFlags,
+        flags: OperatorFlags,
+        own: OwnRole,
+        factories: NodeFactories,
         stopwatch: Callable[[], float],
     ) -> None:
         """`stopwatch` is in seconds and never jumps; it goes on while the process is paused."""
         self.settled = asyncio.Event()
         self._who = candidate
-        self._on_role: Callable[[], None] = _no_listener
-        self._switches = switches
+        self._flags = flags
+        self._own = own
+        self._factories = factories
         self._stopwatch = stopwatch
         self._folded = Folded(stopwatch)
-        self._role = Role()
-        self._lease = HeldLease(candidate.seconds, stopwatch)
         self._election: LeaseStore | None = None
         self._engine: Engine | None = None
         self._follower = LeaderFollower(candidate.book)
@@ -63,7 +62,6 @@ class LeaderElection:
         self._wake = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
         self._said_stopped = False
-        self._ending = False
         # Why the last term ended before its time.
         self._last_fault: str | None = None
         self._tries = 0
@@ -71,7 +69,7 @@ class LeaderElection:
     @property
     def role(self) -> Role:
         """The role of this process, now."""
-        return self._role
+        return self._own.role
 
     @property
     def engine(self) -> Engine | None:
@@ -88,43 +86,13 @@ class LeaderElection:
         """Whether the loop of another process that leads runs, as far as is known."""
         return self._follower.is_running
 
-    @property
-    def killed(self) -> str | None:
-        """Why operators stopped entries, None if they did not; not known counts as killed."""
-        return self._switches.killed
-
-    @property
-    def wanted(self) -> OperatorIntent | None:
-        """What operators want of the account that is led or followed; None if not known."""
-        return self._switches.wanted
-
-    @property
-    def resumed(self) -> datetime | None:
-        """When an operator last let entries go on."""
-        return self._switches.resumed
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the loop is to end: operators stopped it, or this process ends."""
-        return self._ending or not self._switches.runs
-
-    def sure(self) -> bool:
-        """Whether this process leads beyond doubt, at this very moment."""
-        return self.seconds_sure > 0
-
-    @property
-    def seconds_sure(self) -> float:
-        """For how long it still leads beyond doubt if nothing is heard; 0 if it does not."""
-        return self._lease.seconds_sure if self._role.leader else 0.0
-
-    async def run(self, factories: NodeFactories) -> None:
+    async def run(self) -> None:
         """Take part until `end`; a database that cannot be opened is tried again."""
-        self._on_role = factories.on_role
-        while not self._ending:
+        while not self._own.is_ending:
             try:
-                async with factories.database() as election:
+                async with self._factories.database() as election:
                     self._election = election
-                    await self._take_part(election, factories)
+                    await self._take_part(election)
             except StoreError as error:
                 self._trouble(error)
                 await self._rest(RETRY)
@@ -133,15 +101,15 @@ class LeaderElection:
 
     def end(self) -> None:
         """Leave: stop the loop, and release the lease for another process at once."""
-        self._ending = True
+        self._own.is_ending = True
         self._stir()
 
     async def note(self, change: Awaitable[bool] | None = None) -> bool:
         """Apply an operator's change now; written to the database at once if possible."""
         changed = await change if change is not None else False
-        self._set_role(replace(self._role, killed=self._switches.killed))
+        self._set_role(replace(self._own.role, killed=self._flags.killed))
         # Not only the role: what an operator did is noted before anything else is done.
-        self._on_role()
+        self._factories.on_role()
         self._wake.set()
         with suppress(StoreError):
             await self.sync()
@@ -150,43 +118,41 @@ class LeaderElection:
     async def sync(self) -> None:
         """Write the operator flags, and read those set elsewhere. Raises StoreError."""
         if self._election is None:
-            raise StoreError(self._role.store_fault or "the database is not open")
-        await self._switches.sync(self._election)
-        self._set_role(replace(self._role, killed=self._switches.killed))
+            raise StoreError(self._own.role.store_fault or "the database is not open")
+        await self._flags.sync(self._election)
+        self._set_role(replace(self._own.role, killed=self._flags.killed))
 
     async def polled(self) -> None:
         """Return after the next poll of the leader's commits."""
         self._polled.clear()
         await self._polled.wait()
 
-    async def _take_part(self, election: LeaseStore, factories: NodeFactories) -> None:
-        while not self._ending:
+    async def _take_part(self, election: LeaseStore) -> None:
+        while not self._own.is_ending:
             began = self._stopwatch()
             term = await election.take(self._who.holder, self._who.seconds, self._who.book)
             if term is None:
-                await self._run_standby(election, factories)
+                await self._run_standby(election)
                 self.settled.set()
             else:
                 self._follower.stop()
-                await self._run_term(election, factories, term, began)
+                await self._run_term(election, term, began)
             await self._rest(self._who.seconds / STANDBY_POLLS)
 
-    async def _run_standby(self, election: LeaseStore, factories: NodeFactories) -> None:
+    async def _run_standby(self, election: LeaseStore) -> None:
         leader = await election.leader()
-        if await self._follower.begin(election, leader, factories.standby):
+        if await self._follower.begin(election, leader, self._factories.standby):
             book = leader.book or self._who.book
-            self._switches.look_at(book)
+            self._flags.look_at(book)
             log.info("This process is on standby: %s leads %s", leader.holder or "nobody", book)
-        await self._switches.sync(election)
-        self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._switches.killed))
+        await self._flags.sync(election)
+        self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._flags.killed))
         await self._follower.apply(election, leader)
         self._polled.set()
 
-    async def _run_term(
-        self, election: LeaseStore, factories: NodeFactories, term: Term, began: float
-    ) -> None:
-        self._lease.begin(began)
-        self._switches.look_at(self._who.book)
+    async def _run_term(self, election: LeaseStore, term: Term, began: float) -> None:
+        self._own.lease.begin(began)
+        self._flags.look_at(self._who.book)
         self._set_role(
             Role(leader=True, leads=term.holder, epoch=term.epoch, store_fault=self._last_fault)
         )
@@ -195,40 +161,38 @@ class LeaderElection:
             await self.sync()
         async with asyncio.TaskGroup() as group:
             renewals = group.create_task(self._renewals(election, term), name="lease")
-            self._opening = group.create_task(
-                self._guarded_session(factories, term), name="leader session"
-            )
+            self._opening = group.create_task(self._guarded_session(term), name="leader session")
             await asyncio.wait({self._opening})
             renewals.cancel()
-        if self._lease.is_lost and self._role.store_fault is None:
+        if self._own.lease.is_lost and self._own.role.store_fault is None:
             log.warning("Another process leads now; changes it had not committed are discarded")
-        self._set_role(Role(store_fault=self._role.store_fault))
+        self._set_role(Role(store_fault=self._own.role.store_fault))
         with suppress(StoreError):
             await election.release(term)
         if self._last_fault is not None:
             await self._rest(min(RETRY * 2**self._tries, LONGEST_RETRY))
 
-    async def _guarded_session(self, factories: NodeFactories, term: Term) -> None:
+    async def _guarded_session(self, term: Term) -> None:
         try:
-            await self._run_session(factories, term)
+            await self._run_session(term)
         except LeaseLostError:
             self._lose()
         except (ExchangeError, StoreError) as error:
             log.error("This term ends: %s", _described(error))  # noqa: TRY400  # expected: no trace
             self._last_fault = f"the last term ended: {_described(error)}"
             self._tries += 1
-            self._set_role(replace(self._role, store_fault=self._last_fault))
+            self._set_role(replace(self._own.role, store_fault=self._last_fault))
         finally:
             self._engine = None
             self.settled.set()
 
-    async def _run_session(self, factories: NodeFactories, term: Term) -> None:
-        async with factories.engine(term, self._lose) as engine:
+    async def _run_session(self, term: Term) -> None:
+        async with self._factories.engine(term, self._lose) as engine:
             # From here on it is asked to end, and not broken off.
             self._engine, self._opening, self._last_fault = engine, None, None
             self._tries = 0
-            self._set_role(replace(self._role, store_fault=None))
-            while not (self._ending or self._lease.is_lost):
+            self._set_role(replace(self._own.role, store_fault=None))
+            while not (self._own.is_ending or self._own.lease.is_lost):
                 await self._apply_flags(engine)
                 with suppress(StoreError):
                     await engine.beat()
@@ -238,14 +202,14 @@ class LeaderElection:
     async def _apply_flags(self, engine: Engine) -> None:
         with suppress(StoreError):
             await self.sync()
-        self._set_role(replace(self._role, killed=self._switches.killed))
-        if not self._switches.runs and not self._said_stopped:
+        self._set_role(replace(self._own.role, killed=self._flags.killed))
+        if not self._flags.runs and not self._said_stopped:
             log.info("The bot is stopped: start it with POST /bot/start")
-        self._said_stopped = not self._switches.runs
-        await (engine.control.start() if self._switches.runs else engine.control.stop())
+        self._said_stopped = not self._flags.runs
+        await (engine.control.start() if self._flags.runs else engine.control.stop())
 
     async def _renewals(self, election: LeaseStore, term: Term) -> None:
-        while not self._lease.is_lost:
+        while not self._own.lease.is_lost:
             await asyncio.sleep(self._who.seconds / BEATS)
             began = self._stopwatch()
             try:
@@ -258,11 +222,11 @@ class LeaderElection:
             except StoreError as error:
                 self._trouble(error)
             else:
-                self._lease.renewed(began)
-                self._set_role(replace(self._role, store_fault=self._last_fault))
+                self._own.lease.renewed(began)
+                self._set_role(replace(self._own.role, store_fault=self._last_fault))
 
     def _lose(self) -> None:
-        self._lease.lose()
+        self._own.lease.lose()
         self._stir()
 
     def _stir(self) -> None:
@@ -272,20 +236,20 @@ class LeaderElection:
             self._opening.cancel()
 
     def _trouble(self, error: StoreError) -> None:
-        if self._role.store_fault is None:
+        if self._own.role.store_fault is None:
             self._folded.log(logging.ERROR, "The database cannot be used: %s", error)
-        self._set_role(replace(self._role, store_fault=str(error)))
+        self._set_role(replace(self._own.role, store_fault=str(error)))
         self.settled.set()
 
     def _set_role(self, role: Role) -> None:
-        if role != self._role:
-            if self._role.store_fault and not role.store_fault:
-                self._folded.log(logging.WARNING, "Recovered from: %s", self._role.store_fault)
-            self._role = role
-            self._on_role()
+        if role != self._own.role:
+            if self._own.role.store_fault and not role.store_fault:
+                self._folded.log(logging.WARNING, "Recovered from: %s", self._own.role.store_fault)
+            self._own.role = role
+            self._factories.on_role()
 
     async def _rest(self, seconds: float) -> None:
-        if not self._ending:
+        if not self._own.is_ending:
             await pause(self._wake, seconds)
             self._wake.clear()
 
@@ -294,7 +258,3 @@ def _described(error: ExchangeError | StoreError) -> str:
     """The error, and what to check if the exchange rejects the key."""
     unknown = isinstance(error, ExchangeError) and error.status in {401, 403}
     return f"{error}: check KALSHI_API_KEY, KALSHI_SECRET and KALSHI_ENV" if unknown else str(error)
-
-
-def _no_listener() -> None:
-    """Before the process takes part there is no status to report."""

@@ -133,7 +133,7 @@ async def test_when_the_first_ends_the_second_goes_on_with_the_very_same_account
         a = await first.enter_async_context(running(settings))
         await still(b, a)
         before, seen, page, standby = account(b), read(b), shown(b), a.service.bot
-        b.service.control.end()
+        b.leadership.end()
         began = time.monotonic()
 
         await until(lambda: a.service.bot is not standby)
@@ -142,7 +142,7 @@ async def test_when_the_first_ends_the_second_goes_on_with_the_very_same_account
         assert account(a) == before
         assert read(a) == seen
         assert shown(a) == page
-        assert a.service.control.role.epoch == 3
+        assert a.service.own_role.role.epoch == 3
         assert [message.split(", in ")[1] for message in terms(a)] == [
             "term 3 of this database",
             "term 2 of this database",
@@ -256,13 +256,13 @@ async def test_a_restart_over_the_same_file_brings_everything_back(here):
         await trade(here, before)
         await before.control.stop()
         was, seen, page = account(before), read(before), shown(before)
-        epoch = before.service.control.role.epoch or 0
+        epoch = before.service.own_role.role.epoch or 0
 
     async with running(settings) as after:
         assert account(after) == was
         assert read(after) == seen
         assert shown(after) == page
-        assert after.service.control.role.epoch == epoch + 1
+        assert after.service.own_role.role.epoch == epoch + 1
         assert not after.snapshot_holder.status.running, "a stop outlives the process"
 
 
@@ -424,7 +424,7 @@ async def test_a_term_that_cannot_read_its_book_is_tried_again(here, monkeypatch
         await in_lead(service)
 
         assert failures == []
-        assert service.service.control.role.epoch == 3
+        assert service.service.own_role.role.epoch == 3
 
 
 async def test_what_could_not_be_read_of_the_exchange_is_in_the_status(here, monkeypatch):
@@ -491,7 +491,7 @@ async def test_a_term_that_is_lost_while_it_runs_shows_nothing_of_its_own(here):
             await database.release(taken)
         assert (held(service), dict(checkpoint.portfolio.positions)) == ({}, {})
         await until(lambda: held(service) == ALL_LONG)
-        assert service.service.control.role.epoch == taken.epoch + 1
+        assert service.service.own_role.role.epoch == taken.epoch + 1
 
 
 async def test_a_database_that_opens_slowly_keeps_nobody_from_serving_or_leaving(here, monkeypatch):

@@ -13,9 +13,9 @@ from bot.alerts.webhook import Webhook
 from bot.app.composition import first_snapshot, unkept
 from bot.app.health import MetricReadings, ReadinessChecks, role_status
 from bot.app.node_context import NodeContext
-from bot.cluster.leader_election import LeaderElection
+from bot.cluster.held_lease import HeldLease
 from bot.cluster.operator_flags import OperatorFlags
-from bot.cluster.ports import Candidate
+from bot.cluster.own_role import OwnRole
 from bot.core.model.drift import Drift
 from bot.core.staleness import fresh_for
 from bot.dashboard.snapshot import bot_view
@@ -48,8 +48,8 @@ class Open:
         self.bot = unkept(
             NodeContext(found, model, exchange, ListJournal(), self.clock, self.snapshot_holder)
         )
-        who = Candidate("web-1", 10.0, "paper:sim")
-        self.control = LeaderElection(who, OperatorFlags(True, self.clock), lambda: self.seconds)
+        lease = HeldLease(10.0, lambda: self.seconds)
+        self.own_role = OwnRole(lease, OperatorFlags(True, self.clock))
         self.alerts = Alerts(
             [Webhook.of("http://alerts.example/hook", "json", "test")],
             AlertRules(Decimal(10_000)),
