@@ -182,23 +182,16 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     async with linked(settings, clock, budget, clock.compare) as (data, parts):
         with csv_journal(settings) as journal:
             model = scorer.chosen(settings.model_path, settings.bot_interval)
-            book = book_of(settings, clock)
-            flags = OperatorFlags(settings.bot_enabled, clock)
-            own_role = OwnRole(HeldLease(settings.lease_seconds, stopwatch), flags)
-            snapshot_holder = first_snapshot(settings, model, clock.now())
-            status = _role_status(settings, own_role, flags, clock, data.odd_entries)
             journals = Journals(journal)
-            access = (parts.feed, parts.recorder, parts.hints)
-            world = NodeContext(
-                settings, model, data, journals, clock, snapshot_holder, status, *access
-            )
-            service = Node(world, book, own_role, earlier_book_of(settings))
+            adapters = _Adapters(data, parts, model, journals, clock)
+            flags = OperatorFlags(settings.bot_enabled, clock)
+            service = _node(settings, adapters, flags)
             leadership = _leadership(settings, service, flags)
             command = OperatorCommands(leadership, flags)
             alerts = _alerts(settings, service)
             lag = LoopLag(stopwatch)
             metrics = Metrics(MetricReadings(service, budget, alerts).read, lag)
-            journals.emit(metrics, alerts)
+            journals.subscribe(metrics, alerts)
             _greet(settings, model, parts.feed)
             beside = (alerts.run, lag.watch, service.resolve_orders, *_companions(parts))
             async with (
@@ -248,6 +241,35 @@ async def linked(
     async with open_http(settings.base_url, transport, settings.outbound) as http:
         rest = KalshiClient(http, budget, clock, on_skew=on_skew)
         yield rest, feed_of(settings, rest, clock, inside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapters:
+    """What this process has opened."""
+
+    data: KalshiClient
+    parts: FeedParts
+    model: Model
+    journals: Journals
+    clock: SteadyClock
+
+
+def _node(settings: Settings, adapters: _Adapters, flags: OperatorFlags) -> Node:
+    model, clock, parts = adapters.model, adapters.clock, adapters.parts
+    own_role = OwnRole(HeldLease(settings.lease_seconds, stopwatch), flags)
+    world = NodeContext(
+        settings=settings,
+        model=model,
+        data=adapters.data,
+        journal=adapters.journals,
+        clock=clock,
+        snapshot_holder=first_snapshot(settings, model, clock.now()),
+        role_status=_role_status(settings, own_role, flags, clock, adapters.data.odd_entries),
+        feed=parts.feed,
+        recorder=parts.recorder,
+        hints=parts.hints,
+    )
+    return Node(world, book_of(settings, clock), own_role, earlier_book_of(settings))
 
 
 def _companions(parts: FeedParts) -> list[Companion]:

@@ -21,13 +21,13 @@ class Journals:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._tellers: tuple[EventListener, ...] = ()
+        self._listeners: tuple[EventListener, ...] = ()
         self._faults = ViewFaults()
         self._odd: str | None = None
 
-    def emit(self, *tellers: EventListener) -> None:
-        """Add listeners."""
-        self._tellers = tellers
+    def subscribe(self, *listeners: EventListener) -> None:
+        """Pass on what is recorded to these, too."""
+        self._listeners = listeners
 
     @property
     def fault(self) -> str | None:
@@ -38,9 +38,9 @@ class Journals:
         """Write these events and pass them on."""
         with self._faults.within("the logs"):
             self._journal.record(events)
-        for teller in self._tellers:
-            with self._faults.within(type(teller).__name__.lower()):
-                teller.on_events(events)
+        for listener in self._listeners:
+            with self._faults.within(type(listener).__name__.lower()):
+                listener.on_events(events)
 
     def turn_to(self, account: str) -> None:
         """Record for this account from now on."""

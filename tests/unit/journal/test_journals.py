@@ -22,7 +22,7 @@ def test_each_teller_hears_of_all_that_is_written_in_order_and_afterwards():
     journal = ListJournal()
     journals = Journals(journal)
     ears = [Ear(journal), Ear(journal)]
-    journals.emit(*ears)
+    journals.subscribe(*ears)
 
     journals.record(STARTED[:2])
     journals.record(STARTED[2:])
@@ -31,7 +31,7 @@ def test_each_teller_hears_of_all_that_is_written_in_order_and_afterwards():
     assert [ear.heard for ear in ears] == [[STARTED[:2], STARTED[2:]]] * 2
 
 
-def test_without_tellers_it_is_the_journal():
+def test_without_listeners_it_is_the_journal():
     journal = ListJournal(fault="the disk is full")
     journals = Journals(journal)
 

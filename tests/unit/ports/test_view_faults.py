@@ -127,7 +127,7 @@ def test_a_teller_that_breaks_keeps_the_others_from_nothing():
         on_events = staticmethod(odd)
 
     ear, journals = Ear(), Journals(ListJournal())
-    journals.emit(Deaf(), ear)
+    journals.subscribe(Deaf(), ear)
 
     journals.record([CLOSED])
     journals.flush()
