@@ -6,7 +6,7 @@ reconciles the account.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from bot.app.node_context import RoleStatus
 from bot.app.term.bot import Bot
 from bot.clock import stopwatch
 from bot.config import Settings
+from bot.core.market.market import Market
 from bot.core.market.money import Dollars
 from bot.core.market.queue import MarketUpdate
 from bot.core.risk.review import Approved
@@ -37,7 +38,7 @@ from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
 from bot.trading.reconciliation.cash import Book, CashReconciliation
-from bot.trading.reconciliation.positions import EVERY, Reconciliation
+from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
 
 log = logging.getLogger("main")
 
@@ -238,6 +239,20 @@ class LiveTiming:
     venue: Waiting = field(default_factory=Waiting)
 
 
+@dataclass(frozen=True, slots=True)
+class _LiveAccount:
+    """The account that a bot trades, and how it is reconciled with the exchange's."""
+
+    audit: Reconciliation
+    cash: CashReconciliation
+    requests: AccountRequestsTask
+    markets: Callable[[], Mapping[str, Market]]
+
+    @property
+    def block_reason(self) -> str | None:
+        return self.audit.block_reason or self.cash.block_reason
+
+
 class LiveBackend:
     """Real orders of one account."""
 
@@ -259,31 +274,26 @@ class LiveBackend:
         self._lifetime = timing.venue.lifetime
         self._clock = clock
         self._patience = timing.settles
-        self._bot: Bot | None = None
-        self._audit: Reconciliation | None = None
-        self._cash: CashReconciliation | None = None
-        self._requests: AccountRequestsTask | None = None
+        self._account: _LiveAccount | None = None
 
     @property
     def block_reason(self) -> str | None:
         """Why our accounts are not trusted."""
-        if self._audit is None:
-            return "the term has not begun"
-        return self._audit.block_reason or (self._cash.block_reason if self._cash else None)
+        return self._account.block_reason if self._account else "the term has not begun"
 
     @property
     def account_note(self) -> str | None:
         """Cash that differs, orders of other hands, and what is to be known of the key."""
-        notes = (self._key_note, self._audit.note if self._audit else None)
+        notes = (self._key_note, self._account.audit.note if self._account else None)
         return "; ".join(filter(None, notes)) or None
 
     def purse(self, shard: int) -> Dollars | None:
         """The cash on a shard as the exchange last said, less what was spent since."""
-        return self._audit.purse(shard) if self._audit else None
+        return self._account.audit.purse(shard) if self._account else None
 
     def unknown(self, ticker: str) -> str | None:
         """What the exchange tells of its position cannot be read."""
-        return self._audit.unknown(ticker) if self._audit else None
+        return self._account.audit.unknown(ticker) if self._account else None
 
     async def owner(self) -> Owner | None:
         """The member and the key, as far as the exchange says."""
@@ -312,32 +322,35 @@ class LiveBackend:
 
     async def resume(self, at: datetime) -> None:
         """What was not explained of cash is accepted."""
-        if self._cash is not None:
-            await self._cash.resume(at)
+        if self._account is not None:
+            await self._account.cash.resume(at)
 
     def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
-        self._bot = bot
-        self._audit = Reconciliation(
-            self.venue, bot.trader, self._clock, self._patience, self._is_open
+        cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
+        planner = AdoptionPlanner(
+            AccountRecords(self._trading), bot.trader, ledger.fills, self._clock
         )
-        self._audit.show_on(bot.audit)
-        self._cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
-        self._audit.reconcile_cash(self._cash)
-        self._audit.settle_by(self._trading)
-        records = AccountRecords(self._trading)
-        planner = AdoptionPlanner(records, bot.trader, ledger.fills, self._clock)
-        self._requests = AccountRequestsTask(bot, planner, ledger.book, role_status, self._clock)
+        self._account = _LiveAccount(
+            audit=self._reconciliation(bot, cash),
+            cash=cash,
+            requests=AccountRequestsTask(bot, planner, ledger.book, role_status, self._clock),
+            markets=bot.universe.watched,
+        )
+
+    def _reconciliation(self, bot: Bot, cash: CashReconciliation) -> Reconciliation:
+        beside = Beside(cash, self._trading, bot.audit, self._is_open)
+        return Reconciliation(self.venue, bot.trader, self._clock, self._patience, beside)
 
     def hint(self) -> None:
         """Reconcile soon: something may have happened to the account."""
-        if self._audit is not None:
-            self._audit.hint()
+        if self._account is not None:
+            self._account.audit.hint()
 
     async def poll(self) -> None:
         """Reconcile with the exchange."""
-        if self._audit is not None:
-            await self._audit.poll()
+        if self._account is not None:
+            await self._account.audit.poll()
         if self._key_due is not None and self._clock.now() >= self._key_due:
             await self._key_fault()
 
@@ -352,8 +365,9 @@ class LiveBackend:
 
     async def obey(self) -> None:
         """Adopt the account, or end lost orders, if operators want that."""
-        if self._requests is not None:
-            await self._requests.poll(differs=self.block_reason is not None)
+        if self._account is not None:
+            differs = self._account.block_reason is not None
+            await self._account.requests.poll(differs=differs)
 
     async def _key_fault(self) -> str | None:
         """Why the key must not be used; None if it may be, or nobody can say."""
@@ -377,11 +391,14 @@ class LiveBackend:
         self._key_note = note
 
     def _is_open(self, ticker: str) -> bool:
-        market = self._bot.universe.watched().get(ticker) if self._bot else None
+        market = self._market(ticker)
         return market is not None and market.is_open(self._clock.now())
 
+    def _market(self, ticker: str) -> Market | None:
+        return self._account.markets().get(ticker) if self._account else None
+
     def _shard(self, ticker: str) -> int | None:
-        market = self._bot.universe.watched().get(ticker) if self._bot else None
+        market = self._market(ticker)
         return None if market is None else market.exchange_index
 
 

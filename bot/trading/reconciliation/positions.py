@@ -8,6 +8,7 @@ trading goes on. Leaves out what the differences are (`core.account.reconcile`).
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -67,6 +68,21 @@ def _unknown(_: str) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes along with positions: None leaves it out.
+
+    `cash` is reconciled whenever all positions agree, `settlements` are asked about what the
+    exchange does not hold any more and no market says why, `view` shows each comparison.
+    `is_open` is whether a market trades.
+    """
+
+    cash: CashReconciliation | None = None
+    settlements: Settlements | None = None
+    view: ComparisonView | None = None
+    is_open: Callable[[str], bool] = _unknown
+
+
 class Reconciliation:
     """The account of a trader, reconciled with the exchange's now and then.
 
@@ -79,11 +95,11 @@ class Reconciliation:
         trader: Trader,
         clock: Clock,
         patience: timedelta = EVERY,
-        is_open: Callable[[str], bool] = _unknown,
+        beside: Beside | None = None,
     ) -> None:
         """`patience` is how long a market that agreed may differ: what was settled is booked later.
 
-        It must be longer than the time between two passes. One that `is_open` may not.
+        It must be longer than the time between two passes. An open market may not differ at all.
         """
         self.block_reason: str | None = _NOT_YET
         self.note: str | None = None
@@ -91,15 +107,12 @@ class Reconciliation:
         self._trader = trader
         self._clock = clock
         self._patience = patience
-        self._is_open = is_open
+        self._beside = beside or Beside()
         self._due: datetime | None = None
         self._asked_at: datetime | None = None
         self._mismatches: dict[str, datetime] = {}
         self._is_silent = False
-        self._view: ComparisonView | None = None
         self._reported = ""
-        self._settlements: Settlements | None = None
-        self._cash: CashReconciliation | None = None
         self._purses: tuple[AccountNow, Dollars] | None = None
         self._unreadable = Unreadable()
 
@@ -116,18 +129,6 @@ class Reconciliation:
         return (
             None if reported is None else reported - max(cash - self._trader.portfolio.cash, ZERO)
         )
-
-    def reconcile_cash(self, cash: CashReconciliation) -> None:
-        """Reconcile cash as well, whenever all positions agree."""
-        self._cash = cash
-
-    def settle_by(self, settlements: Settlements) -> None:
-        """Ask there about what the exchange does not hold any more, and no market says why."""
-        self._settlements = settlements
-
-    def show_on(self, view: ComparisonView) -> None:
-        """Let each comparison be seen there."""
-        self._view = view
 
     def hint(self) -> None:
         """Something may have happened to the account: reconcile soon, not only when that is due."""
@@ -149,19 +150,18 @@ class Reconciliation:
         self._due = now + (RECHECK if differs else EVERY)
         await self._settle(account, now)
         # What nobody can read may have traded, and cost something.
-        if self._cash is not None and not (
-            differs or self._trader.unresolved or account.unreadable
-        ):
-            await self._cash.reconcile(account, now)
+        is_clear = not (differs or self._trader.unresolved or account.unreadable)
+        if self._beside.cash is not None and is_clear:
+            await self._beside.cash.reconcile(account, now)
 
     async def _settle(self, account: AccountNow, now: datetime) -> None:
         """What is gone there for longer than its market takes to tell was paid, perhaps."""
-        if self._settlements is None:
+        if self._beside.settlements is None:
             return
         for ticker, since in self._mismatches.items():
-            is_over = not (self._is_open(ticker) or ticker in account.positions)
+            is_over = not (self._beside.is_open(ticker) or ticker in account.positions)
             if is_over and now - since >= self._patience:
-                await self._paid(self._settlements, ticker)
+                await self._paid(self._beside.settlements, ticker)
 
     async def _paid(self, settlements: Settlements, ticker: str) -> None:
         try:
@@ -207,12 +207,12 @@ class Reconciliation:
         self._miss(account.unreadable)
         if not (differing or in_doubt or account.unreadable):
             self._report(account, cash_differences(portfolio, account))
-        if self._view is not None:
-            self._view.compared(now, portfolio, account, self.block_reason)
+        if self._beside.view is not None:
+            self._beside.view.compared(now, portfolio, account, self.block_reason)
         return bool(differing)
 
     def _patience_for(self, ticker: str) -> timedelta:
-        return OPEN_MARKET if self._is_open(ticker) else self._patience
+        return OPEN_MARKET if self._beside.is_open(ticker) else self._patience
 
     def _report(self, account: AccountNow, cash: list[str]) -> None:
         others = [f"{len(account.resting)} orders of other hands rest"] if account.resting else []

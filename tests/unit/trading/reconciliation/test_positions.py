@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.core.account.reconcile import AccountNow, Unreadable
 from bot.core.market.money import ZERO
 from bot.ports.exchange import ExchangeError
 from bot.trading.reconciliation import positions as module
-from bot.trading.reconciliation.positions import ANSWER, EVERY, Reconciliation
+from bot.trading.reconciliation.positions import ANSWER, EVERY, Beside, Reconciliation
 from tests.support.fakes import HandClock
 from tests.support.trading import Desk
 
@@ -278,9 +279,9 @@ async def test_a_position_of_no_market_leaves_those_unknown_that_are_not_listed(
     assert room.audit.unknown("B") is None
 
 
-async def test_where_something_cannot_be_read_nothing_is_settled_and_cash_is_not_judged(room):
-    room.audit.settle_by(asked := Asked())
-    room.audit.reconcile_cash(asked)
+async def test_where_something_cannot_be_read_nothing_is_settled_and_cash_is_not_compared():
+    asked: Any = Asked()
+    room = await roomed(beside=Beside(cash=asked, settlements=asked))
     odd = Unreadable({"A": "odd"})
     room.reported.account_now = AccountNow(ZERO, {}, unreadable=odd)
 
