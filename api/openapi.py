@@ -52,10 +52,7 @@ def _shapes() -> dict[str, type[Struct]]:
 
 
 def _as_sent(schema: Mapping[str, Any], omits: bool) -> dict[str, Any]:
-    """The schema of a struct that is sent whole, or without what has its default if it `omits`.
-
-    The defaults themselves are for states of earlier versions: who reads the API meets none.
-    """
+    """A struct's schema as it is sent: whole, or without what has its default if it `omits`."""
     fields = schema["properties"]
     required = schema["required"] if omits else list(fields)
     sent = {name: one if name in required else not_null(one) for name, one in fields.items()}

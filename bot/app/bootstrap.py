@@ -219,10 +219,7 @@ async def exchange(
     budget: TokenBudget | None = None,
     on_skew: Callable[[float], None] | None = None,
 ) -> AsyncIterator[ExchangeAccess]:
-    """Market data from the exchange that the settings name; for `sim`, one inside this process.
-
-    `on_skew` hears by how many seconds the exchange's clock is ahead of ours.
-    """
+    """Market data of the settings' exchange; `on_skew` hears how many seconds its clock is ahead."""
     async with linked(settings, clock, budget, on_skew) as (data, _):
         yield data
 

@@ -25,10 +25,7 @@ def is_ephemeral(folder: Path, mounts: str) -> bool:
 
 
 def slash_too_few(file: Path | None, root: Path = Path("/")) -> str | None:
-    """What is odd about the relative path of a database whose first folder is there below the root.
-
-    `sqlite:///data/book.db` is a file in `data`, here; the one in `/data` has four slashes.
-    """
+    """What is odd about a relative database path, as `sqlite:///data/…`, if `/data` exists, too."""
     if file is None or file.is_absolute() or len(file.parts) < 2:
         return None
     if not (root / file.parts[0]).is_dir():

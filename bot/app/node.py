@@ -222,10 +222,7 @@ class Node:
         await kill_if_traded(backend, database, self.book, self.clock)
 
     async def _readable(self, database: Database) -> Checkpoint:
-        """The book; if its account cannot be read, what was published last is shown all the same.
-
-        Raises StoreError.
-        """
+        """The account; if it cannot be read, show what was published last and raise StoreError."""
         try:
             return await database.checkpoint(self.book)
         except StoreError:

@@ -27,10 +27,7 @@ class NoticeBuffer:
         self._latest: dict[Hashable, tuple[int, datetime]] = {}
 
     def add(self, notice: NoticeView, at: datetime, about: Hashable = None) -> None:
-        """Remember a notice; one `about` the same thing as an earlier one stands for both.
-
-        About None there is nothing but this notice.
-        """
+        """Remember a notice; it replaces an earlier one `about` the same thing, None aside."""
         self._added += 1
         if about is not None:
             notice = self._folded(notice, at, about)

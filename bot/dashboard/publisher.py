@@ -181,10 +181,7 @@ class Publisher:
         self.age(plain.at)
 
     def show_restored(self, state: BotState, at: datetime) -> None:
-        """Go on from what was published, by another process or before a restart, until a pass.
-
-        The status stays this process's own; `apply_replica` takes that over as well.
-        """
+        """Show what any process published last until a pass is over; the status stays our own."""
         seen = datetime.fromisoformat(state.bot.last_update or at.isoformat()).timestamp()
         self._markets.restore(state.markets, seen)
         recent = self._recent

@@ -187,10 +187,7 @@ class Cycle:
         return None
 
     async def decide_on_changes(self) -> str | None:
-        """A pass over the streamed markets whose score crossed a threshold, within their budgets.
-
-        Skipped while another pass runs. Raises LeaseLostError.
-        """
+        """Decide on streamed markets whose score crossed a threshold. Raises LeaseLostError."""
         if self._event_decisions is None or self._busy.locked():
             return None
         async with self._busy:

@@ -35,10 +35,7 @@ class AccountMark:
         self._file: TextIO | None = None
 
     def claim(self, account: str, begin_anew: Callable[[], None]) -> None:
-        """Hold it for this account; `begin_anew` puts away what may be another one's.
-
-        Raises TakenError while a process of another account holds it, and OSError.
-        """
+        """Claim it or raise TakenError or OSError; `begin_anew` puts away another account's."""
         self.release()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:

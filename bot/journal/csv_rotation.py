@@ -104,10 +104,7 @@ def turned_day(known: date | None, day: date | None) -> date | None:
 
 
 def last_day(file: io.FileIO, start: int) -> date | None:
-    """The day that the last legible row begins with; None if there is none.
-
-    Not that of the last change, which a copy or a mended row would move.
-    """
+    """The day of the last legible row, None without one; a file's own date moves with each copy."""
     end = file.seek(0, os.SEEK_END)
     begin = file.seek(max(start, end - _TAIL))
     lines = file.read().split(b"\n")

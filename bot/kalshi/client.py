@@ -135,10 +135,7 @@ class KalshiClient:
         return {ticker: found[ticker] for ticker in tickers if ticker in found}
 
     async def archived(self, tickers: Sequence[str]) -> Mapping[str, Market]:
-        """Those of these markets that have left the live listing for the archive, one by one.
-
-        Raises ExchangeError if any request failed.
-        """
+        """These markets as archived, one request each. Raises ExchangeError if any failed."""
         found: dict[str, Market] = {}
         for market in await together(self._archived, [(ticker,) for ticker in tickers]):
             if isinstance(market, ExchangeError):

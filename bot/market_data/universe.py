@@ -118,10 +118,7 @@ class Universe:
         self._held = tuple(tickers)
 
     async def refresh(self) -> None:
-        """Read the watched markets again and replace those no longer open.
-
-        Raises ExchangeError; then the last known stay watched and the status has the fault.
-        """
+        """Read the watched markets, replace closed ones. On ExchangeError the last known stay."""
         try:
             await self._first_page()
             await self._reread()

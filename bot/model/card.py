@@ -128,10 +128,7 @@ def suited(folder: Path, interval: float) -> Path | None:
 
 
 def unreadable(folder: Path) -> str | None:
-    """Why a model of the folder cannot be weighed against the others; None if all can.
-
-    Which of them suits is not known then: another one must not take its place in silence.
-    """
+    """Why a model here cannot be weighed against the others, so that none may take its place."""
     for path in sorted({one.with_suffix(".json") for one in folder.glob("*.pkl")}):
         try:
             read_card(path)

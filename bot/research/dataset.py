@@ -179,10 +179,7 @@ def _change(runs: Runs, horizon: float) -> Floats:
 
 
 def observations(runs: Runs) -> Floats:
-    """The features of every row of a tape, shape (len(runs), len(FEATURES)).
-
-    What the tape was too shallow to hold is NaN: a book cut at one level is not a thin book.
-    """
+    """Features by row, shape (len(runs), len(FEATURES)); NaN where the tape is too shallow."""
     static = [
         book_features(runs.books.take(rows), runs.seconds_to_close[rows])
         for rows in (slice(start, start + _CHUNK) for start in range(0, len(runs), _CHUNK))

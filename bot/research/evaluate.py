@@ -194,10 +194,7 @@ def parts(score: Floats, lines: Lines, every: Samples, size: float) -> dict[str,
 
 
 def _unseen(every: Samples, trained: AbstractSet[str]) -> Samples:
-    """The moments of markets that were not trained on; the others are counted as dropped.
-
-    Raises TapeError if none is left.
-    """
+    """The samples of markets not trained on, the others counted. TapeError if none is left."""
     is_seen = np.array([market in trained for market in every.markets], dtype=bool)[every.market]
     dropped = {**every.dropped, TRAINED_ON: int(is_seen.sum())} if trained else every.dropped
     found = replace(every.take(np.flatnonzero(~is_seen)), dropped=dropped)

@@ -119,10 +119,7 @@ def _refuse_no_tape(plan: TrainingPlan, folders: Sequence[Path]) -> None:
 
 
 def recorded(folder: Path) -> list[Path]:
-    """The tapes in a folder, also one whose recording was cut off.
-
-    What the service recorded (`RECORD=true`) is one tape.
-    """
+    """The tapes in a folder, unfinished ones too; a recording of the service is one tape."""
     if not folder.is_dir():
         return []
     if is_stream(folder):

@@ -83,10 +83,7 @@ class Analyzer:
         return [(tickers[row], float(rows["seen_at"][row])) for row in busy.tolist()]
 
     def scan(self, books: Books, traded: TradesBetween) -> tuple[Sighting, NDArray[np.bool_]]:
-        """What the whale rules say of these books alone, and whether an order is followed there.
-
-        For scans between two observations: what the model measures does not hear of them.
-        """
+        """What the whale rules find in these books alone; whether they follow an order there."""
         rows = self._memory.recall(books.tickers)
         seen = detector.sight(books, _part(rows, "whales"), self._rules, traded)
         plain = _PLAIN["whales"]
@@ -95,10 +92,7 @@ class Analyzer:
         return seen, large_orders.is_busy(seen.rows)
 
     def zones(self, books: Books, seconds_to_close: Floats) -> NDArray[np.int8]:
-        """Between which thresholds the scores of these books would lie; nothing is remembered.
-
-        −1 where the model makes no prediction.
-        """
+        """Between which thresholds scores would lie, −1 for no prediction. Remembers nothing."""
         rows = _part(self._memory.recall(books.tickers), "features")
         matrix, _ = features.measure(books, rows, seconds_to_close)
         predicted = self._scorer.predict(matrix, books.tickers)

@@ -104,10 +104,7 @@ class Database:
     async def move_cash(
         self, term: Term, book: str, amount: Decimal, why: str, at: datetime
     ) -> bool:
-        """Book cash that came, or went if below 0; `at` and `why` name the movement.
-
-        False if it was booked before.
-        """
+        """Book cash that came (or went, if below 0); False if `why` was booked before."""
         chapter = Chapter(term, book)
         return await self._session.write(
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)

@@ -33,10 +33,7 @@ class UnreadableError(ValueError):
 
 
 def built(table: Table, row: Row[Any], build: Callable[[Row[Any]], T]) -> T:
-    """What a row stands for; its columns are named as those of the table.
-
-    Raises UnreadableError if a value is none of its column, or they do not go together.
-    """
+    """What a row stands for, by column name. UnreadableError for wrong or contradictory values."""
     try:
         check(table, row._mapping)
         return build(row)

@@ -185,11 +185,7 @@ def shown_rows(books: Books, every: float) -> tuple[Rows, Rows]:
 
 
 def transposed(books: Books) -> Iterator[Rows]:
-    """The first row of every market, then the second of every market, and so on.
-
-    A market stands at most once in a batch and its rows come in their own order, so a rule with
-    memory runs over all markets at once.
-    """
+    """Rows for rules with memory: the first of every market, then the second of each."""
     market = market_numbers(books.tickers)
     order = np.argsort(market, kind="stable")
     starts = np.flatnonzero(_differs(market[order]))

@@ -108,10 +108,7 @@ class Recorder:
         self._pending_since = np.inf
 
     def close(self) -> None:
-        """Join all parts, also those of an earlier recording cut off, into the tape.
-
-        If nothing was seen there is no tape.
-        """
+        """Join all parts, also of a recording cut off, into the tape; of no books there is none."""
         self.flush()
         parts = part_files(self._folder)
         with _disk(self._path):

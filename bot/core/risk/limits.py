@@ -47,11 +47,7 @@ class RiskLimits:
     error_window: float = 60.0
 
     def on_tape(self) -> Self:
-        """The limits that make sense on recorded books.
-
-        A tape names no categories, its time is not that of an exchange that answers, and nobody
-        is there to end a halt.
-        """
+        """The limits that make sense on a tape: no categories, no live clock, no operator."""
         return replace(
             self,
             max_category_exposure=None,

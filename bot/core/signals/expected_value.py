@@ -52,11 +52,7 @@ def expected_move(score: Floats, volatility: Floats, horizon: float, factor: flo
 
 
 def edge(books: Books, move: Floats, fee_rate: Floats) -> ExpectedValue:
-    """The costs that belong to an expected move (N,), by its direction.
-
-    `fee_rate` (N,) as `taker_rate` gives it: NaN makes the edge NaN, for what a trade costs is then
-    not known.
-    """
+    """The costs of expected moves (N,); a `fee_rate` of NaN, not known, makes the edge NaN."""
     pays, gets = _entered(books, move)
     return ExpectedValue(
         move=move,

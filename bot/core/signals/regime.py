@@ -108,11 +108,7 @@ def is_warm(rows: Rows) -> Flags:
 
 
 def overall(codes: Codes, volume_24h: Floats, warm: Flags) -> RegimeName:
-    """The regime of all markets together; calm while fewer than three have one of their own.
-
-    Markets weigh by the root of their day's volume (contracts, shape (N,)), so that the largest
-    does not speak for all.
-    """
+    """The regime of all markets, by root of the day's contracts (N,); calm if fewer than three."""
     if int(warm.sum()) < RULES.least_markets:
         return RegimeName.CALM
     # One contract more, so that markets without any trade today still have a say.

@@ -104,10 +104,7 @@ class Sizing:
 
 
 def direction(scores: Floats, thresholds: Thresholds, tickers: Sequence[str]) -> NDArray[np.int8]:
-    """What each score says: +1 buy, −1 sell, 0 hold, also for NaN; shape (N,).
-
-    Raises ValueError for a score outside [0, 1], which is no probability.
-    """
+    """+1 buy, −1 sell, 0 hold (also for NaN), shape (N,). Raises ValueError outside [0, 1]."""
     # Written so that NaN passes: it is no prediction, not a wrong one.
     if np.any((scores < 0) | (scores > 1)):
         raise ValueError(

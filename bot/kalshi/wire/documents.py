@@ -31,10 +31,7 @@ Pairs = Sequence[tuple[str, object]]
 
 
 def refuse_excess(body: bytes) -> None:
-    """Raise ExchangeError for more elements or deeper ones than any answer has.
-
-    Commas and brackets within texts count as well: the limits leave room for them.
-    """
+    """Raise ExchangeError for more or deeper elements than any answer has, even inside texts."""
     brackets = np.frombuffer(body.translate(None, _ALL_BUT_BRACKETS), np.uint8)
     if body.count(b",") + len(brackets) // 2 > MOST_ELEMENTS:
         raise ExchangeError(f"the answer has more than {MOST_ELEMENTS} elements")

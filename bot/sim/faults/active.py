@@ -92,10 +92,7 @@ class Faults:
         self.catch_up()
 
     def drawn(self, where: str, kinds: Collection[str]) -> list[ActiveFault]:
-        """The faults of these kinds that strike there now; who lets them strike fires them.
-
-        It may be asked in the midst of an operation, so nothing begins or ends here.
-        """
+        """The faults of these kinds due there; nothing begins or ends until one is fired."""
         if not self._active:
             return []
         now = self.now

@@ -55,10 +55,7 @@ class StreamFaults:
         return self._faults.any_active
 
     def frames(self, channel: str, frame: str) -> list[tuple[float, str]] | None:
-        """What is sent in place of a frame, each after so many seconds; None cuts the line.
-
-        Frames come and go without their closing brace.
-        """
+        """What to send for a frame (without its last brace), after seconds; None cuts the line."""
         sent = [(0.0, frame)]
         for fault in self._faults.drawn(f"WS {channel}", _FRAME_KINDS):
             fault.fire()

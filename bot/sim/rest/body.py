@@ -22,10 +22,7 @@ class BadBodyError(Exception):
 
 
 def decoded(body: bytes, struct: str, fields: Fields) -> dict[str, Any]:
-    """The fields that are there, checked for their kinds. Raises BadBodyError.
-
-    `struct` is the name of the object in Kalshi's own complaint.
-    """
+    """The fields of `struct` that are there, checked for their kinds. Raises BadBodyError."""
     if not body.strip():
         raise BadBodyError("EOF")
     try:

@@ -76,10 +76,7 @@ class RateLimiter:
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def charge(self, who: str, kind: str, cost: int, now: float) -> None:
-        """Take tokens from one caller's bucket; `who` is empty for the public.
-
-        Raises TooManyRequestsError if they are not there.
-        """
+        """Take tokens of a caller, or of the public if empty. Raises TooManyRequestsError."""
         if not self._is_on or (not who and not self._limits_public):
             return
         bucket = self._buckets.get((who, kind))

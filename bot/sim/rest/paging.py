@@ -38,10 +38,7 @@ def key_of(cursor: str) -> Key | None:
 def page(
     items: Sequence[T], key: Callable[[T], Key], cursor: str, limit: int
 ) -> tuple[list[T], str]:
-    """The page behind the cursor, highest key first, and the next cursor.
-
-    `items` are sorted by rising key. The next cursor is empty on the last page.
-    """
+    """Of items by rising key the page below the cursor, highest first; the next cursor, or ""."""
     end = _end(items, key, cursor)
     start = max(end - limit, 0)
     shown = list(reversed(items[start:end]))

@@ -27,10 +27,7 @@ from bot.sim.stream.session import StreamSession, StreamSubscription, error_fram
 
 
 def answer(session: StreamSession, text: str | bytes, refusal: int = 0) -> None:
-    """Do what a client's frame asks and queue the answers.
-
-    `refusal` is the code of an error to give instead.
-    """
+    """Do what a client's frame asks and queue the answers, or the error `refusal` instead."""
     number = 0
     try:
         number, frame = decoded(text)

@@ -163,10 +163,7 @@ class StreamSession:
             self.end(subscription)
 
     def carries(self, subscription: StreamSubscription) -> bool:
-        """Whether a subscription's next frame may be queued; otherwise an error may be.
-
-        It may not once the subscription is over, which it is when its buffer is full.
-        """
+        """Whether its next frame may be queued: not once it is over, as when its buffer is full."""
         if subscription.sid not in self.subscriptions:
             return False
         code = self._spoiler.error(subscription.channel.name) if self._spoiler.spoils_frames else 0

@@ -58,10 +58,7 @@ _FOREIGN: Final[Mapping[str, re.Pattern[str]]] = {
 
 
 def session(address: str, *, may_begin: bool = True) -> AbstractAsyncContextManager[StoreSession]:
-    """Transactions with the database at an address. Raises StoreError if it cannot be used.
-
-    Unless `may_begin`, a file has to be there.
-    """
+    """Transactions with a database. StoreError if unusable, or missing without `may_begin`."""
     url = read(address)
     if url.drivername == "sqlite":
         return sqlite.opened(url, may_begin=may_begin)
