@@ -38,9 +38,8 @@ def error_body(
 ) -> bytes:
     """The JSON of an error; `code` follows from the status unless given."""
     word = code or _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
-    return msgspec.json.encode(
-        {"error": {"code": word, "message": message, "details": list(details)}}
-    )
+    error = {"code": word, "message": message, "details": list(details)}
+    return msgspec.json.encode({"error": error})
 
 
 def install(app: FastAPI) -> None:

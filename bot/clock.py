@@ -58,9 +58,7 @@ class SteadyClock:
     """
 
     def __init__(
-        self,
-        wall: Callable[[], datetime] = _wall,
-        seconds: Callable[[], float] = stopwatch,
+        self, wall: Callable[[], datetime] = _wall, seconds: Callable[[], float] = stopwatch
     ) -> None:
         self._wall = wall
         self._seconds = seconds

@@ -74,15 +74,13 @@ def _as_of(services: Services, now: datetime) -> dict[str, Any]:
 def _position(one: PositionView, now: datetime, old: str | None) -> PositionShape:
     fields = msgspec.structs.asdict(one)
     closes = None if one.closes_at is None else datetime.fromisoformat(one.closes_at)
-    return PositionShape(
-        **fields
-        | {
-            "held_seconds": max(_seconds(datetime.fromisoformat(one.opened_at), now), 0.0),
-            "closes_in_seconds": None if closes is None else _seconds(now, closes),
-            "stale": one.stale or old is not None,
-            "stale_reason": one.stale_reason or old,
-        }
-    )
+    fields |= {
+        "held_seconds": max(_seconds(datetime.fromisoformat(one.opened_at), now), 0.0),
+        "closes_in_seconds": None if closes is None else _seconds(now, closes),
+        "stale": one.stale or old is not None,
+        "stale_reason": one.stale_reason or old,
+    }
+    return PositionShape(**fields)
 
 
 def _seconds(start: datetime, end: datetime) -> float:

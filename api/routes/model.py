@@ -20,14 +20,10 @@ router = APIRouter(prefix="/model", tags=["model"])
 async def model(services: CurrentServices) -> Response:
     """Version, fault, card, and the drift of what came in since 00:00 UTC."""
     status = services.snapshot_holder.status
-    drift = services.model.drift()
+    drift = convert(services.model.drift(), dict[str, DriftView], from_attributes=True)
+    version, fault = status.model_version, status.model_fault
     return json_response(
-        ModelView(
-            version=status.model_version,
-            fault=status.model_fault,
-            card=services.model.card,
-            drift=convert(drift, dict[str, DriftView], from_attributes=True),
-        )
+        ModelView(version=version, fault=fault, card=services.model.card, drift=drift)
     )
 
 

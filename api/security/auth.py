@@ -63,9 +63,8 @@ class AccessPolicy:
         self._facts = facts
         self._hosts = Hosts(facts.allowed_hosts)
         self._writer = _digest(facts.api_token)
-        reader = _digest(facts.api_read_token)
+        self._reader = reader = _digest(facts.api_read_token)
         self._readers = tuple(one for one in (reader, self._writer) if one) if reader else ()
-        self._reader = reader
         self._failures = Failures(seconds)
         #: Whether nothing can ever be said against a GET.
         self.reads_are_free = self._hosts.any and not self._readers

@@ -138,7 +138,6 @@ class Bounds(_Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, unless it is too much."""
         if self.transport.is_closing():
             return
         self._taken += len(data)

@@ -57,7 +57,6 @@ def _serves(config: uvicorn.Config, app: ASGIApp) -> bool:
 
 
 def _bound(config: uvicorn.Config) -> None:
-    """Limits for all connections of this server."""
     most = most_connections()
     room = Room(most)
     # The loop of asyncio takes in so many at a time, before any can be turned away. How many may

@@ -227,8 +227,7 @@ def spoken(duration: timedelta) -> str:
 
 
 def _order_failed(event: OrderEnded) -> Alert:
-    done = event.execution
-    order = done.order
+    done, order = event.execution, event.execution.order
     return Alert(
         AlertKind.ORDER_FAILED,
         Severity.WARNING,

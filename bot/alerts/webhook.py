@@ -115,7 +115,6 @@ class WebhookChannel:
         return self.webhook.host
 
     async def attempt(self, alert: Alert) -> Attempt:
-        """Post this once."""
         body = self.webhook.body(alert)
         try:
             # What it says is not read: the status is all that counts, and bodies may be endless.

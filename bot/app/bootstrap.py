@@ -219,7 +219,7 @@ async def exchange(
     budget: TokenBudget | None = None,
     on_skew: Callable[[float], None] | None = None,
 ) -> AsyncIterator[ExchangeAccess]:
-    """Market data of the settings' exchange; `on_skew` hears how many seconds its clock is ahead."""
+    """Market data of the settings' exchange; `on_skew` hears by how many seconds it is ahead."""
     async with linked(settings, clock, budget, on_skew) as (data, _):
         yield data
 

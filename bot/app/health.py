@@ -18,7 +18,7 @@ from bot.dashboard.health import readiness, seconds_since_cycle
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.kalshi.limits import TokenBudget
 from bot.ports.exchange import Clock
-from bot.ports.views import Check, FeedView
+from bot.ports.views import Check, FeedView, Overview
 from bot.telemetry.metrics import Gauges
 
 
@@ -97,15 +97,20 @@ class MetricReadings:
 
 def _shown_gauges(service: Open, now: datetime | None) -> dict[str, Any]:
     """What the snapshot says; None before the first cycle, as `now` then is."""
-    overview = service.snapshot_holder.snapshot.state.overview if now else None
     ages = service.bot.publisher.ages(now) if now else []
+    return {
+        **_account_gauges(service.snapshot_holder.snapshot.state.overview if now else None),
+        "book_age_max": max(ages, default=None),
+        "book_age_median": median(ages) if ages else None,
+    }
+
+
+def _account_gauges(overview: Overview | None) -> dict[str, Any]:
     return {
         "equity": overview.equity if overview else None,
         "exposure": overview.total_exposure if overview else None,
         "daily_pnl": overview.daily_pnl if overview else None,
         "open_positions": overview.open_positions if overview else None,
-        "book_age_max": max(ages, default=None),
-        "book_age_median": median(ages) if ages else None,
     }
 
 

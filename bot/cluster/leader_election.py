@@ -133,7 +133,6 @@ class LeaderElection:
             term = await election.take(self._who.holder, self._who.seconds, self._who.book)
             if term is None:
                 await self._run_standby(election)
-                self.settled.set()
             else:
                 self._follower.stop()
                 await self._run_term(election, term, began)
@@ -149,6 +148,7 @@ class LeaderElection:
         self._set_role(Role(leads=leader.holder, epoch=leader.epoch, killed=self._flags.killed))
         await self._follower.apply(election, leader)
         self._polled.set()
+        self.settled.set()
 
     async def _run_term(self, election: LeaseStore, term: Term, began: float) -> None:
         self._own.lease.begin(began)
@@ -193,11 +193,14 @@ class LeaderElection:
             self._tries = 0
             self._set_role(replace(self._own.role, store_fault=None))
             while not (self._own.is_ending or self._own.lease.is_lost):
-                await self._apply_flags(engine)
-                with suppress(StoreError):
-                    await engine.beat()
-                self.settled.set()
+                await self._beat(engine)
                 await self._rest(self._who.seconds / BEATS)
+
+    async def _beat(self, engine: Engine) -> None:
+        await self._apply_flags(engine)
+        with suppress(StoreError):
+            await engine.beat()
+        self.settled.set()
 
     async def _apply_flags(self, engine: Engine) -> None:
         with suppress(StoreError):

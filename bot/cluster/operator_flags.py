@@ -6,6 +6,7 @@ moment at which it was wanted: what somebody wanted since then stays.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -145,13 +146,15 @@ class OperatorFlags:
         asked = self.account_requests
         if done.adoption is not None and asked.adoption == done.adoption:
             self.set(ADOPTION, "")
-        for prefix, over, now in (
-            (TRADED, done.traded, asked.traded),
-            (NEVER, done.never, asked.never),
-        ):
-            for name, at in over.items():
-                if now.get(name) == at:
-                    self.set(f"{prefix}{name}", "")
+        self._end(TRADED, done.traded, asked.traded)
+        self._end(NEVER, done.never, asked.never)
+
+    def _end(
+        self, prefix: str, done: Mapping[str, datetime], asked: Mapping[str, datetime]
+    ) -> None:
+        for name, at in done.items():
+            if asked.get(name) == at:
+                self.set(f"{prefix}{name}", "")
 
     def set(self, name: str, value: str) -> None:
         """Set a flag of the current book; without one nothing is set."""

@@ -21,7 +21,7 @@ from bot.ports.persistence import CommitBatch, StateRecord, Store, StoreError
 
 log = logging.getLogger("main")
 
-#: Writes a line into the log: level, words, values.
+#: Writes a line for operators, however often it is called: level, words, values.
 Say = Callable[..., None]
 #: Events held at most while the database is unavailable; the oldest go first.
 MOST: Final = 20_000
@@ -38,7 +38,6 @@ class CommitQueue:
     """
 
     def __init__(self, store: Store, say: Say = log.log) -> None:
-        """`say` writes a line for operators, however often it is called."""
         self.fault: str | None = None
         self.dropped = 0
         self._store = store

@@ -172,19 +172,19 @@ class Cycle:
         if self._stream_scan is None or self._busy.locked():
             return None
         async with self._busy:
-            return await self._scan_stream(self._stream_scan)
+            await self._scan_stream(self._stream_scan)
+        return None
 
-    async def _scan_stream(self, stream_scan: StreamScan) -> str | None:
+    async def _scan_stream(self, stream_scan: StreamScan) -> None:
         at, markets = self._clock.now(), self._watchlist.watched()
         scan = stream_scan.scan(at, markets)
         if scan is None or not (events := scan.events(at)):
-            return None
+            return
         self._emit(events)
         with self._faults.within("the whales"):
             stream_scan.show(scan)
         await self._audience.on_cycle_end(CycleResult(at, self._regime, markets, {}))
         await self._commit_pass()
-        return None
 
     async def decide_on_changes(self) -> str | None:
         """Decide on streamed markets whose score crossed a threshold. Raises LeaseLostError."""

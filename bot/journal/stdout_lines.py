@@ -149,12 +149,9 @@ def _filled(event: OrderFilled) -> str:
 
 def _ended(event: OrderEnded) -> str:
     done = event.execution
-    price = done.average_price
-    traded = (
-        order_text(done.order)
-        if price is None
-        else f"{done.order.side} {size_text(done.filled)} @ {in_cents(price)}"
-    )
+    traded = order_text(done.order)
+    if (price := done.average_price) is not None:
+        traded = f"{done.order.side} {size_text(done.filled)} @ {in_cents(price)}"
     error = f" | {done.error}" if done.error else ""
     if done.expected is not None:
         error += f" | expected queue: {done.expected:g} of {plain_size(done.order.size)}"

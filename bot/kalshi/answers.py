@@ -56,12 +56,15 @@ def no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
+def _is_too_long(reported: str) -> bool:
+    # A number of a thousand digits is not worth being read.
+    digits = len(str(MOST_BYTES))
+    return reported.isdecimal() and (len(reported) > digits or int(reported) > MOST_BYTES)
+
+
 async def _body(response: httpx.Response) -> bytes:
     packing = response.headers.get("content-encoding", "identity").strip().lower()
-    reported = response.headers.get("content-length", "")
-    if reported.isdecimal() and (
-        len(reported) > len(str(MOST_BYTES)) or int(reported) > MOST_BYTES
-    ):
+    if _is_too_long(response.headers.get("content-length", "")):
         raise TooLongError(f"the answer is longer than {MOST_BYTES} bytes")
     if packing == "identity":
         return await _collected(response, MOST_BYTES, lambda chunk, _room: chunk)

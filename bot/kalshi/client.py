@@ -123,13 +123,11 @@ class KalshiClient:
         return (reported - self._clock.now()).total_seconds() + 0.5
 
     async def markets(self, tickers: Sequence[str]) -> Mapping[str, Market]:
-        """The markets as described now; absent if the exchange knows none or described it badly.
-
-        Raises ExchangeError if any request failed: a market not asked about is not an absent one.
-        """
+        """These markets as described now, if at all. ExchangeError if any request failed."""
         found: dict[str, Market] = {}
         for page in await together(self._markets, list(in_batches(tickers))):
             if isinstance(page, ExchangeError):
+                # A market not asked about is not an absent one.
                 raise page
             found |= self._once("GET /markets", page)
         return {ticker: found[ticker] for ticker in tickers if ticker in found}
@@ -254,15 +252,20 @@ class KalshiClient:
         self._oddities.note("GET /markets", broken)
         return found
 
-    async def _archived(self, batch: Sequence[str]) -> Market | None:
-        (ticker,) = batch
-        path = f"/historical/markets/{quote(ticker, safe='')}"
+    async def _if_there(self, path: str) -> Market | None:
         try:
-            market = await self._calls.read(path, (), wire.market)
+            return await self._calls.read(path, (), wire.market)
         except ExchangeError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
             raise
+
+    async def _archived(self, batch: Sequence[str]) -> Market | None:
+        (ticker,) = batch
+        path = f"/historical/markets/{quote(ticker, safe='')}"
+        market = await self._if_there(path)
+        if market is None:
+            return None
         if market.ticker != ticker:
             raise ExchangeError(f"GET {path}: the answer is about {market.ticker}")
         return market

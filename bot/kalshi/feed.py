@@ -226,10 +226,7 @@ class StreamedFeed:
     async def recent_trades(
         self, since: datetime, pages: int
     ) -> tuple[Sequence[PublicTrade], bool, frozenset[str]]:
-        """The trades of the watched markets from `since` on, as the stream told them.
-
-        Asked of the exchange if the stream does not know those of any market.
-        """
+        """Trades of the watched markets since then: streamed, or asked for if none is."""
         streamed = self.streamed_trades(since)
         if streamed is None or len(streamed[1]) == len(self._watched):
             return await self._rest.recent_trades(since, pages)

@@ -292,10 +292,7 @@ class Universe:
         """The held markets, as of now or as last seen."""
         latest = self._watched | known
         lost = [ticker for ticker in self._held if ticker not in known]
-        if lost:
-            self._faults["held"] = f"held, but not known to the exchange: {', '.join(lost)}"
-        else:
-            self._faults.pop("held", None)
+        self._note("held", "held, but not known to the exchange", lost)
         held = {ticker: latest[ticker] for ticker in self._held if ticker in latest}
         self._note_unpaid(held)
         return held
@@ -307,11 +304,14 @@ class Universe:
             for ticker, market in held.items()
             if market.status is MarketStatus.FINALIZED and market.payout is None
         ]
-        if unpaid:
-            what = "held and final, but the exchange does not say what it pays"
-            self._faults["payout"] = f"{what}: {', '.join(unpaid)}"
+        self._note("payout", "held and final, but the exchange does not say what it pays", unpaid)
+
+    def _note(self, name: str, what: str, markets: Sequence[str]) -> None:
+        """Have a fault of this name as long as there are such markets."""
+        if markets:
+            self._faults[name] = f"{what}: {', '.join(markets)}"
         else:
-            self._faults.pop("payout", None)
+            self._faults.pop(name, None)
 
     async def _learn_held(self) -> None:
         """What is held may have to be sold at once, also by a process that has just begun."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.orderbook import Floats
-from bot.core.model.drift import Drift, Spread, counted, psi, verdict
+from bot.core.model.drift import Counts, Drift, Spread, counted, psi, verdict
 from bot.core.signals.features import FEATURE_NAMES
 from bot.model.fill_markouts import FillMarkouts
 from bot.model.prediction_grader import PredictionGrader, TrackRecord
@@ -108,12 +108,7 @@ class ModelMonitor:
         if not self._names:
             return {}
         columns = zip(self._names, psi(self._trained, self._live), self._live, strict=True)
-        return {
-            name: FeatureDrift(
-                None if np.isnan(index) else float(index), verdict(index), int(counts.sum())
-            )
-            for name, index, counts in columns
-        }
+        return {name: _feature_drift(index, counts) for name, index, counts in columns}
 
     def _begin(self, day: date | None) -> None:
         if day != self._day:
@@ -141,3 +136,9 @@ class ModelMonitor:
             for name in self._names
         ]
         return np.column_stack(columns)
+
+
+def _feature_drift(index: float, counts: Counts) -> FeatureDrift:
+    return FeatureDrift(
+        None if np.isnan(index) else float(index), verdict(index), int(counts.sum())
+    )

@@ -38,7 +38,6 @@ class PendingPredictions:
     """The predictions of one version of the model that wait, and how many of it `lapsed`."""
 
     def __init__(self, version: str, capacity: int = CAPACITY) -> None:
-        """`capacity` is how many wait at most."""
         self.lapsed = 0
         self._capacity = capacity
         self._version = version

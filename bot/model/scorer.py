@@ -166,11 +166,10 @@ def _load(path: Path, feature_names: tuple[str, ...], folder: Path) -> ModelScor
 
 
 def _check_versions(path: Path, card: Card, feature_names: tuple[str, ...]) -> None:
-    if card.scikit_learn != (installed := version("scikit-learn")):
-        raise CardError(
-            f"{path} was trained with scikit-learn {card.scikit_learn}, this is "
-            f"{installed}; install the pinned version or {RETRAIN}"
-        )
+    installed, wanted = version("scikit-learn"), card.scikit_learn
+    if wanted != installed:
+        what = f"{path} was trained with scikit-learn {wanted}, this is {installed}"
+        raise CardError(f"{what}; install the pinned version or {RETRAIN}")
     if card.features != feature_names or feature_names != FEATURE_NAMES:
         odd = sorted(set(card.features) ^ set(feature_names)) or ["another order"]
         raise CardError(f"{path} expects other features ({', '.join(odd)}); {RETRAIN}")

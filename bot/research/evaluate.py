@@ -234,14 +234,17 @@ def drifts(spread: Mapping[str, Mapping[str, Any]], features: Floats) -> dict[st
 def _others(lines: Lines, moved: Samples) -> dict[str, Floats]:
     """What a coin and the baselines say, each kind of market by its own lines if it has some."""
     scores = {"base_rate": np.full(len(moved), 0.5)}
-    for name in lines[ANY]:
-        score = straight(lines[ANY][name], moved.features)
-        for number, kind in enumerate(moved.families):
-            if kind in lines:
-                own = moved.family == number
-                score[own] = straight(lines[kind][name], moved.features[own])
-        scores[name] = score
+    scores |= {name: _by_kind(name, lines, moved) for name in lines[ANY]}
     return {name: score for name, score in scores.items() if np.isfinite(score).all()}
+
+
+def _by_kind(name: str, lines: Lines, moved: Samples) -> Floats:
+    score = straight(lines[ANY][name], moved.features)
+    for number, kind in enumerate(moved.families):
+        if kind in lines:
+            own = moved.family == number
+            score[own] = straight(lines[kind][name], moved.features[own])
+    return score
 
 
 def _loaded(path: Path) -> ModelScorer:

@@ -130,12 +130,16 @@ def fitted(recipe: Recipe, features: Floats, up: Bools, weight: Floats | None = 
     both = np.concatenate([columns, columns * PARITY[column_numbers(recipe.uses)]])
     labels = np.concatenate([up, ~up]).astype(np.int64)
     estimator = recipe.build()
-    last = estimator.steps[-1][0] + "__" if hasattr(estimator, "steps") else ""
-    weighted = {} if weight is None else {f"{last}sample_weight": np.tile(weight, 2)}
     # One thread: several would add the same numbers in another order each time.
     with threadpool_limits(limits=1, user_api="openmp"):
-        estimator.fit(both, labels, **weighted)
+        estimator.fit(both, labels, **_weights(estimator, weight))
     return Fitted(recipe.name, estimator, recipe.uses)
+
+
+def _weights(estimator: Any, weight: Floats | None) -> dict[str, Floats]:  # noqa: ANN401  # untyped
+    """The weights of rows and their mirrors, for the last step of a pipeline."""
+    last = estimator.steps[-1][0] + "__" if hasattr(estimator, "steps") else ""
+    return {} if weight is None else {f"{last}sample_weight": np.tile(weight, 2)}
 
 
 def evenly(samples: Samples) -> Floats:

@@ -66,11 +66,7 @@ def reliability(score: Floats, up: Bools, bins: int = 10) -> list[dict[str, floa
     place = binned(score, bins)
     parts = [np.flatnonzero(place == number) for number in np.unique(place)]
     return [
-        {
-            "rows": len(part),
-            "score": float(score[part].mean()),
-            "up": float(up[part].mean()),
-        }
+        {"rows": len(part), "score": float(score[part].mean()), "up": float(up[part].mean())}
         for part in parts
     ]
 

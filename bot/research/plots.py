@@ -18,6 +18,7 @@ from bot.research.metrics import Bools, auc
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_INSTALL: Final = "install it with `pip install -r requirements-dev.txt`"
 _SIZE: Final = (6.0, 4.5)
 _WAYS: Final = {
     "move": "mid move in the predicted direction",
@@ -49,10 +50,7 @@ def drawn(paint: Callable[[], object]) -> bool:
     try:
         paint()
     except ModuleNotFoundError as error:
-        sys.stderr.write(
-            f"no plots: {error.name} is missing; install it with "
-            "`pip install -r requirements-dev.txt`\n"
-        )
+        sys.stderr.write(f"no plots: {error.name} is missing; {_INSTALL}\n")
         return False
     return True
 

@@ -140,13 +140,8 @@ class Analyzer:
         predicted = self._scorer.predict(seen.features, seen.books.tickers)
         reasons = _first_reasons(seen.gated, predicted.reasons)
         scores = np.where([reason is None for reason in reasons], predicted.score, np.nan)
-        return Predictions(
-            seen=seen,
-            scores=scores,
-            directions=strategy.direction(scores, self._thresholds, seen.books.tickers),
-            reasons=reasons,
-            model_version=self._scorer.version,
-        )
+        directions = strategy.direction(scores, self._thresholds, seen.books.tickers)
+        return Predictions(seen, scores, directions, reasons, self._scorer.version)
 
 
 def _blank() -> NDArray[np.void]:

@@ -38,11 +38,10 @@ def main(argv: Sequence[str]) -> int:
     app = simulated(arguments, SystemClock())
     with _listening(arguments.port) as listening:
         # Told only now: whoever reads the line can connect.
-        port = listening.getsockname()[1]
-        sys.stdout.write(f"simulated exchange: http://{_HOST}:{port}{PREFIX}\n")
+        address = f"http://{_HOST}:{listening.getsockname()[1]}{PREFIX}"
+        sys.stdout.write(f"simulated exchange: {address}\n")
         sys.stdout.flush()
-        config = uvicorn.Config(app, access_log=False, log_level="warning", **SERVED)
-        uvicorn.Server(config).run([listening])
+        _server(app).run([listening])
     return 0
 
 
@@ -74,6 +73,10 @@ def simulated(arguments: argparse.Namespace, clock: Clock) -> Starlette:
     app = create_exchange_app(exchange, driver, clock, KeyRing({key.key_id: key}), limiter)
     install(app, arguments.faults)
     return app
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning", **SERVED))
 
 
 def _exchange(arguments: argparse.Namespace, clock: Clock) -> tuple[Exchange, WorldDriver]:

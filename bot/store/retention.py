@@ -64,10 +64,15 @@ async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> in
     gone += await _crowded_out(session, chapter)
     gone += await session.write(partial(_forgotten, chapter=chapter))
     for book in await session.read(partial(_old_books, chapter=chapter, before=before)):
-        for table in _OF_BOOK:
-            gone += await _all(session, partial(_rows, chapter=chapter, table=table, book=book))
-        gone += await session.write(partial(_last_of, chapter=chapter, book=book))
+        gone += await _whole_book(session, chapter, book)
     return gone
+
+
+async def _whole_book(session: StoreSession, chapter: Chapter, book: str) -> int:
+    gone = 0
+    for table in _OF_BOOK:
+        gone += await _all(session, partial(_rows, chapter=chapter, table=table, book=book))
+    return gone + await session.write(partial(_last_of, chapter=chapter, book=book))
 
 
 async def _fold(session: StoreSession, chapter: Chapter, before: datetime) -> int:

@@ -122,15 +122,18 @@ def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]
     return wanted
 
 
+def _mistyped(file: Path, field: pa.Field, wanted: str) -> TapeError:
+    return TapeError(
+        f"{file}: column {field.name} is {field.type}; write it as {wanted}, null if absent"
+    )
+
+
 def _typed(file: Path, part: pa.Table) -> pa.Table:
     """The same columns as float64, and as text where they are words."""
     for place, field in enumerate(part.schema):
         is_word = field.name in WORDS
         if not _fits(field.type, is_word):
-            wanted = "text" if is_word else "a number (float64)"
-            raise TapeError(
-                f"{file}: column {field.name} is {field.type}; write it as {wanted}, null if absent"
-            )
+            raise _mistyped(file, field, "text" if is_word else "a number (float64)")
         kind = pa.string() if is_word else pa.float64()
         part = part.set_column(place, field.name, part[field.name].cast(kind, safe=False))
     return part

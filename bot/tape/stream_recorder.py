@@ -22,7 +22,7 @@ from bot.clock import pause
 from bot.core.events import Event
 from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, Levels
 from bot.core.market.market import Side
-from bot.core.market.orderbook import Books
+from bot.core.market.orderbook import Books, Floats
 from bot.market_data.trade_feed import ReportedTrade
 from bot.ports.cycle_result import CycleResult
 from bot.ports.exchange import Clock
@@ -133,16 +133,9 @@ class StreamRecorder:
 
     def on_trade(self, trade: ReportedTrade, at: float) -> None:
         """Contracts changed hands."""
-        self._add(
-            StreamRow(
-                _us(at),
-                RowKind.TRADE,
-                trade.ticker,
-                trade.taker is Side.BUY,
-                units(trade.price, PRICE_UNITS),
-                units(trade.count, SIZE_UNITS),
-            )
-        )
+        price, size = units(trade.price, PRICE_UNITS), units(trade.count, SIZE_UNITS)
+        is_buy = trade.taker is Side.BUY
+        self._add(StreamRow(_us(at), RowKind.TRADE, trade.ticker, is_buy, price, size))
 
     # From the cycle.
 
@@ -171,9 +164,8 @@ class StreamRecorder:
             if self._described.get(ticker) != known:
                 self._described[ticker] = known
                 at_us = _us(result.at.timestamp())
-                self._add(
-                    StreamRow(at_us, RowKind.MARKET, ticker, size=known[1], event_ms=close_ms)
-                )
+                row = StreamRow(at_us, RowKind.MARKET, ticker, size=known[1], event_ms=close_ms)
+                self._add(row)
 
     # To the disk.
 
@@ -201,12 +193,7 @@ class StreamRecorder:
             folder = self._folder / day
             folder.mkdir(parents=True, exist_ok=True)
             number = max((int(file.stem) for file in folder.glob("[0-9]*.parquet")), default=0) + 1
-            part = folder / f"{number:06d}.parquet"
-            temporary = part.with_suffix(".tmp")
-            write(of_day, temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(part)
+            _write_part(of_day, folder / f"{number:06d}.parquet")
         self._prune()
 
     def _prune(self) -> None:
@@ -277,16 +264,24 @@ def _us(at: float) -> int:
 
 def _levels(books: Books, row: int) -> tuple[Levels, Levels]:
     """One book of columns, in units."""
-    sides = ((books.bid_price, books.bid_size), (books.ask_price, books.ask_size))
-    bids, asks = (
-        {
-            round(price * PRICE_UNITS): round(size * SIZE_UNITS)
-            for price, size in zip(prices[row].tolist(), sizes[row].tolist(), strict=True)
-            if size
-        }
-        for prices, sizes in sides
-    )
-    return bids, asks
+    bids = _side(books.bid_price[row], books.bid_size[row])
+    return bids, _side(books.ask_price[row], books.ask_size[row])
+
+
+def _side(prices: Floats, sizes: Floats) -> Levels:
+    return {
+        round(price * PRICE_UNITS): round(size * SIZE_UNITS)
+        for price, size in zip(prices.tolist(), sizes.tolist(), strict=True)
+        if size
+    }
+
+
+def _write_part(rows: list[StreamRow], part: Path) -> None:
+    temporary = part.with_suffix(".tmp")
+    write(rows, temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(part)
 
 
 def _by_day(rows: Sequence[StreamRow]) -> Iterator[tuple[str, list[StreamRow]]]:

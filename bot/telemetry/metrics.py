@@ -75,10 +75,7 @@ class Metrics:
 
 def described() -> list[tuple[str, str, str]]:
     """Name, kind and meaning of each metric of ours, labels in braces, for the README."""
-    counted = [
-        (_labelled(event_counters.name, *event_counters.labels), "counter", event_counters.help)
-        for event_counters in COUNTERS
-    ]
+    counted = [(_labelled(one.name, *one.labels), "counter", one.help) for one in COUNTERS]
     read = [(_labelled(one.name, one.label), one.kind, one.help) for one in READINGS]
     timed = [(PREFIX + name, "histogram", text) for name, text in (_DURATION, loop_lag.LAG)]
     return sorted(
@@ -99,15 +96,10 @@ class _Plain:
             yield metric
 
 
-def _counter(event_counters: EventCounters) -> Counter:
+def _counter(counts: EventCounters) -> Counter:
     """A counter that has all its series, at 0: a rate over the first event needs the 0."""
-    counter = Counter(
-        PREFIX + event_counters.name,
-        event_counters.help,
-        tuple(event_counters.labels),
-        registry=None,
-    )
-    for values in filter(None, event_counters.all_values()):
+    counter = Counter(PREFIX + counts.name, counts.help, tuple(counts.labels), registry=None)
+    for values in filter(None, counts.all_values()):
         counter.labels(*values)
     return counter
 

@@ -42,7 +42,6 @@ class MarkoutStats:
     """Markout sums by group and horizon, of whales and of their controls."""
 
     def __init__(self, capacity: int = SUMS) -> None:
-        """`capacity` is how many sums are stored at most."""
         self._capacity = capacity
         self._codec = RecordCodec("tallies", _GroupSums)
         self._sums_codec = RecordCodec("sums", _Sums)

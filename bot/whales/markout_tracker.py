@@ -92,7 +92,6 @@ class MarkoutTracker:
         return news + self._open.state_records() + self._stats.state_records()
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Restore the exact state of a checkpoint."""
         self._history.clear()
         self._endings.clear()
         self._predictions.clear()

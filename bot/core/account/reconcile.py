@@ -111,12 +111,9 @@ def cash_differences(
 ) -> list[str]:
     """One sentence if the cash differs by more than the tolerance, in dollars; else none."""
     more = account.cash - portfolio.cash
-    if abs(more) <= tolerance:
-        return []
-    return [
-        f"cash: ${_plain(portfolio.cash)} booked, ${_plain(account.cash)} at the exchange "
-        f"({more.normalize():+f})"
-    ]
+    booked, there = _plain(portfolio.cash), _plain(account.cash)
+    found = f"cash: ${booked} booked, ${there} at the exchange ({more.normalize():+f})"
+    return [found] if abs(more) > tolerance else []
 
 
 def _plain(number: Decimal) -> str:

@@ -45,10 +45,7 @@ class OrderBook:
 
     def __post_init__(self) -> None:
         for price, size in self.bids + self.asks:
-            if not (price.is_finite() and ZERO < price < ONE):
-                raise ValueError(f"price {price} outside (0, 1)")
-            if not (size.is_finite() and size > ZERO):
-                raise ValueError(f"size {size} at {price} is not a number above 0")
+            _refuse_no_level(price, size)
         if any(worse.price >= better.price for better, worse in pairwise(self.bids)):
             raise ValueError("bids are not falling")
         if any(worse.price <= better.price for better, worse in pairwise(self.asks)):
@@ -215,28 +212,33 @@ def complement(price: Floats) -> Floats:
     return other
 
 
+def _refuse_no_level(price: Dollars, size: Contracts) -> None:
+    if not (price.is_finite() and ZERO < price < ONE):
+        raise ValueError(f"price {price} outside (0, 1)")
+    if not (size.is_finite() and size > ZERO):
+        raise ValueError(f"size {size} at {price} is not a number above 0")
+
+
 def _best_first(side: Ladder) -> Ladder:
     """Levels by falling price, absent ones last."""
     absent = np.isnan(side.price) | (side.size == 0)
     price = np.where(absent & np.isfinite(side.price), np.nan, side.price)
+    size = np.where(np.isnan(price), 0.0, side.size)
     falling = np.where(np.isnan(price), -np.inf, price)
     if bool(np.all(falling[:, 1:] <= falling[:, :-1])):
-        return Ladder(price, np.where(np.isnan(price), 0.0, side.size))
+        return Ladder(price, size)
     order = np.argsort(-falling, axis=1, kind="stable")
-    price = np.take_along_axis(price, order, axis=1)
-    size = np.take_along_axis(side.size, order, axis=1)
-    return Ladder(price, np.where(np.isnan(price), 0.0, size))
+    return Ladder(*(np.take_along_axis(one, order, axis=1) for one in (price, size)))
 
 
 def _faults(bid: Floats, bid_size: Floats, ask: Floats, ask_size: Floats) -> Faults:
     # Looked for in YES prices: a NO price can be inside (0, 1) and round to a YES price of 1.
     price, size = np.stack([bid, ask]), np.stack([bid_size, ask_size])
+    is_repeated = price[:, :, 1:] == price[:, :, :-1]
     return {
         "a price is not inside (0, 1)": np.any((price <= 0) | (price >= 1), axis=(0, 2)),
         "a size is negative or not finite": np.any(~np.isfinite(size) | (size < 0), axis=(0, 2)),
-        "a price stands twice on one side": np.any(
-            price[:, :, 1:] == price[:, :, :-1], axis=(0, 2)
-        ),
+        "a price stands twice on one side": np.any(is_repeated, axis=(0, 2)),
         "the book is crossed": bid[:, 0] >= ask[:, 0],
     }
 

@@ -38,7 +38,6 @@ class Commands:
         self.waiting: dict[int, Command] = {}
 
     def subscribe(self, channel: str, tickers: Sequence[str], at: float) -> None:
-        """Ask for a channel, of these markets."""
         params: dict[str, Any] = {"channels": [channel]}
         if tickers:
             params |= {"market_tickers": list(tickers), "skip_ticker_ack": True}

@@ -191,16 +191,19 @@ class _Real:
         return round(len(simple(self._tracks, kind, measure, least)) / self._hours, 3)
 
 
+def _scenes(jobs: Sequence[tuple[MarketKind, int, float]], workers: int) -> list[Scene]:
+    if workers <= 1:
+        return [scene(*job) for job in jobs]
+    # The longest first, so that no worker waits for another at the end.
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(scene, *zip(*jobs, strict=True)))
+
+
 def _judging(options: argparse.Namespace, kinds: Sequence[MarketKind], null: MarketKind) -> Judging:
     seeds = (options.seed, options.seed + _APART)
     step = min(1.0, *options.cadence)
     jobs = [*((kind, seed, step) for seed in seeds for kind in kinds), (null, seeds[1], step)]
-    if options.jobs > 1:
-        # The longest first, so that no worker waits for another at the end.
-        with ProcessPoolExecutor(options.jobs) as pool:
-            scenes = list(pool.map(scene, *zip(*jobs, strict=True)))
-    else:
-        scenes = [scene(*job) for job in jobs]
+    scenes = _scenes(jobs, options.jobs)
     tape = read(options.data) if options.data.exists() else None
     return Judging(tuple(scenes[: len(kinds)]), tuple(scenes[len(kinds) : -1]), scenes[-1], tape)
 

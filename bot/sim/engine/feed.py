@@ -34,11 +34,13 @@ class SimEventFeed:
         self._is_flushing = True
         try:
             while self._waiting:
-                event = self._waiting.popleft()
-                for listener in tuple(self._listeners):
-                    listener(event)
+                self._emit(self._waiting.popleft())
         finally:
             self._is_flushing = False
+
+    def _emit(self, event: SimEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
 
 
 class Ids:

@@ -63,7 +63,6 @@ class Bar:
         )
 
     def merge(self, later: "Bar") -> None:
-        """Take in a later bar."""
         self.bid.merge(later.bid)
         self.ask.merge(later.ask)
         if self.price is None:

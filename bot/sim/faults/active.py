@@ -75,8 +75,7 @@ class Faults:
     def add(self, spec: FaultSpec, until: datetime | None = None) -> ActiveFault:
         """Put a fault in force, until its duration or that moment has passed."""
         now = self.now
-        if spec.duration is not None:
-            until = now + timedelta(seconds=spec.duration)
+        until = until if spec.duration is None else now + timedelta(seconds=spec.duration)
         fault_id = self._service.state.ids.next(FAULT_IDS)
         fault = ActiveFault(fault_id, spec, now, until, Random(fault_id))
         self._faults[fault_id] = fault

@@ -34,7 +34,6 @@ class FaultControl:
         ]
 
     async def all(self, request: Request) -> Response:
-        """List, add or clear."""
         if not _is_near(request):
             return _refused(403, "forbidden", "this route answers callers on this machine only")
         if request.method == "DELETE":

@@ -16,7 +16,6 @@ _DONE: Final = Answer(200, b"{}")
 
 
 def create(call: Call) -> Answer:
-    """Begin a group."""
     fields = call.fields("CreateOrderGroupRequest", _CREATE)
     account = call.of_number(fields.get("subaccount"))
     shard = fields.get("exchange_index", 0)

@@ -111,15 +111,17 @@ def _place(call: Call, fields: dict[str, Any]) -> Placed:
     return call.exchange.place(call.of_number(fields.get("subaccount")), request)
 
 
+_NOTHING_PLACED: Final = dict.fromkeys(
+    ("fill_count", "remaining_count", "average_fill_price", "average_fee_paid", "ts_ms")
+)
+
+
 def _create_item(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         placed = _place(call, fields)
     except Rejected as refusal:
-        nothing = dict.fromkeys(
-            ("fill_count", "remaining_count", "average_fill_price", "average_fee_paid", "ts_ms")
-        )
         name = {"client_order_id": fields.get("client_order_id", "")}
-        return name | nothing | {"error": _flat(refusal)}
+        return name | _NOTHING_PLACED | {"error": _flat(refusal)}
     empty = {"average_fill_price": None, "average_fee_paid": None}
     return _placed_json(placed) | (_averages(placed) if placed.filled else empty)
 

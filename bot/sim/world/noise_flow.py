@@ -65,12 +65,15 @@ class NoiseFlow:
             size = self._rng.lognormal(self._habits.informed_size, self._habits.informed_sigma)
             self._adapter.take(self._account, side, limit, whole(size))
 
-    def _take(self) -> None:
+    def _side(self) -> Side:
         book = self._adapter.book
         total = book.bid_size + book.ask_size
         lean = (book.bid_size - book.ask_size) / total if total else 0.0
         yes = 0.5 + self._habits.yes_lean + self._habits.agents_lean * lean
-        side = Side.BUY if self._rng.chance(yes) else Side.SELL
+        return Side.BUY if self._rng.chance(yes) else Side.SELL
+
+    def _take(self) -> None:
+        side = self._side()
         best = self._adapter.best(side.opposite)
         if not is_price(best):
             return

@@ -70,8 +70,7 @@ def auc(score: Floats, up: NDArray[np.bool_]) -> float:
     """The chance that an up row has the higher score than a down row; ties count half."""
     known = np.isfinite(score)
     score, up = score[known], up[known]
-    values, place = np.unique(score, return_inverse=True)
-    counts = np.bincount(place, minlength=len(values))
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[place]
     ups, downs = int(up.sum()), int((~up).sum())
     if not ups or not downs:

@@ -31,6 +31,7 @@ _PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 #: What SQLite adds to the name of its file.
+_NAME_A_FILE: Final = "move it away, or name a file in DATABASE_URL"
 _BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
@@ -144,10 +145,7 @@ def _refuse_no_file(path: Path) -> None:
         return
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise StoreError(
-            f"the SQLite file {path.name} is {what}, no file: move it away, or name a file in "
-            "DATABASE_URL"
-        )
+        raise StoreError(f"the SQLite file {path.name} is {what}, no file: {_NAME_A_FILE}")
 
 
 def _make_file(path: Path, where: str) -> None:

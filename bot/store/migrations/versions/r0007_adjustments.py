@@ -11,7 +11,6 @@ MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the entries of the ledger that say so."""
     op.create_table(
         "adjustments",
         sa.Column("book", sa.Text(), sa.ForeignKey("books.book"), primary_key=True),
