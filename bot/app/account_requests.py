@@ -171,6 +171,5 @@ def _entry(
 
 
 def _adopted(found: Adoption) -> str:
-    if not found:
-        return "an operator adopted the account: there was nothing to adopt"
-    return f"an operator adopted the account: {'; '.join(in_words(found))}"
+    nothing = [] if found else ["there was nothing to adopt"]
+    return f"an operator adopted the account: {'; '.join([*nothing, *in_words(found)])}"

@@ -93,8 +93,9 @@ async def test_cash_moved_between_accounts_is_known_to_both():
 
         assert sent.status_code == 200, sent.text
         beside = KalshiTrading(live.calls, live.calls, 1)
-        ours = [one.amount for one in await live.trading.movements() if "transfer" in one.name]
-        theirs = [one.amount for one in await beside.movements()]
+        here = (await live.trading.movements()).movements
+        ours = [one.amount for one in here if "transfer" in one.name]
+        theirs = [one.amount for one in (await beside.movements()).movements]
         assert (ours, theirs) == ([Decimal("-25.50")], [Decimal("25.50")])
         assert await beside.cash() == Decimal("25.50")
 

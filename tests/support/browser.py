@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 #: Milliseconds until what must show has shown; only against a test that would hang.
-PATIENCE = 20_000
+PATIENCE = 40_000
 
 
 def program() -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement
+from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement, comparable
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import FOREIGN, Execution, Fill, Order, OrderStatus
 
@@ -29,6 +29,7 @@ class AccountRecord:
 
     `costs` are dollars by ticker of what is held; `fills` all trades since the book was begun,
     or as far back as ours are kept; `settlements` of markets of which nothing is held any more.
+    `now.unreadable` is what is not known of a market, its trades and settlement included.
     """
 
     now: AccountNow
@@ -50,13 +51,15 @@ class Adjustment:
 class Adoption:
     """What makes the booked account that of the exchange, in the order in which it is booked.
 
-    `payouts` are dollars a YES contract by ticker; `cash` is what is left, in dollars.
+    `payouts` are dollars a YES contract by ticker; `cash` is what is left, in dollars. `left_out`
+    says of which markets too little is known to take anything over.
     """
 
     executions: tuple[Execution, ...] = ()
     payouts: Mapping[str, Dollars] = field(default_factory=dict)
     adjustments: tuple[Adjustment, ...] = ()
     cash: Dollars = ZERO
+    left_out: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.executions or self.payouts or self.adjustments or self.cash)
@@ -69,8 +72,12 @@ def unbooked(fills: Iterable[ListedFill], booked: frozenset[str]) -> tuple[Liste
 
 
 def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord) -> Adoption:
-    """What explains the difference between a portfolio and the account at the exchange."""
-    executions = tuple(_executions(unbooked(record.fills, booked)))
+    """What explains the difference between a portfolio and the account at the exchange.
+
+    A market of which something cannot be read is left as it was booked, and so is the cash then:
+    nobody can say how much of it those markets moved.
+    """
+    executions = tuple(_executions(_known(unbooked(record.fills, booked), record)))
     for execution in executions:
         for fill in execution.fills:
             portfolio = portfolio.after(fill)
@@ -80,15 +87,17 @@ def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord
     adjustments = tuple(_adjustments(portfolio, record))
     left = record.now.cash - portfolio.cash
     # The exchange writes a balance cut off to some digits.
-    cash = left if abs(left) > CASH_TOLERANCE else ZERO
-    return Adoption(executions, payouts, adjustments, cash)
+    cash = left if abs(left) > CASH_TOLERANCE and not record.now.unreadable else ZERO
+    left_out = tuple(record.now.unreadable.sentences())
+    return Adoption(executions, payouts, adjustments, cash, left_out)
 
 
 def unsettled(portfolio: Portfolio, record: AccountRecord, booked: frozenset[str]) -> set[str]:
     """Markets of which only the exchange holds nothing: they were settled, perhaps."""
-    for one in unbooked(record.fills, booked):
+    for one in _known(unbooked(record.fills, booked), record):
         portfolio = portfolio.after(one.fill)
-    return portfolio.positions.keys() - record.now.positions.keys()
+    gone = portfolio.positions.keys() - record.now.positions.keys()
+    return {ticker for ticker in gone if record.now.unreadable.why(ticker) is None}
 
 
 def in_words(found: Adoption) -> list[str]:
@@ -104,7 +113,11 @@ def in_words(found: Adoption) -> list[str]:
         for one in found.adjustments
     ]
     cash = [f"cash: nothing explains ${found.cash.normalize():+f}"] if found.cash else []
-    return [*traded, *paid, *left, *cash]
+    return [*traded, *paid, *left, *cash, *found.left_out]
+
+
+def _known(fills: Iterable[ListedFill], record: AccountRecord) -> list[ListedFill]:
+    return [one for one in fills if record.now.unreadable.why(one.fill.ticker) is None]
 
 
 def _trade(execution: Execution) -> str:
@@ -140,14 +153,14 @@ def _execution(order_id: str, size: Contracts, fills: tuple[Fill, ...]) -> Execu
 
 def _payouts(portfolio: Portfolio, record: AccountRecord) -> Iterator[tuple[str, Dollars]]:
     for ticker, paid in record.settlements.items():
-        is_gone = ticker not in record.now.positions
+        is_gone = ticker not in record.now.positions and record.now.unreadable.why(ticker) is None
         if is_gone and portfolio.size(ticker) and portfolio.size(ticker) == paid.size:
             yield ticker, paid.payout
 
 
 def _adjustments(portfolio: Portfolio, record: AccountRecord) -> Iterator[Adjustment]:
     reported = record.now.positions
-    for ticker in sorted({*portfolio.positions, *reported}):
+    for ticker in comparable(portfolio, record.now):
         size = reported.get(ticker, ZERO)
         if size != portfolio.size(ticker):
             # A contract costs a dollar at most, whatever fees the exchange counts with it.

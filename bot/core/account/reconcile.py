@@ -4,7 +4,7 @@ Leaves out why they differ, and what to do about it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -18,7 +18,7 @@ CASH_TOLERANCE: Final = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Positions that were told and cannot be read: why, by ticker; `unnamed` tell no market.
+    """What was told of markets and cannot be read: why, by ticker; `unnamed` tell no market.
 
     Any market that is not `listed` may be one of the unnamed.
     """
@@ -48,6 +48,10 @@ class Unreadable:
             *(f"what is held of {ticker} is not known: {why}" for ticker, why in named),
             *(f"a position names no market that can be read: {why}" for why in self.unnamed),
         ]
+
+    def also(self, markets: Mapping[str, str]) -> "Unreadable":
+        """With these, too; what was known of a market first stays the reason."""
+        return replace(self, markets={**markets, **self.markets})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,14 @@ class CashMovement:
     name: str
     amount: Dollars
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CashRecord:
+    """What moved the cash of an account, and why each entry that is `unreadable` cannot be told."""
+
+    movements: tuple[CashMovement, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:

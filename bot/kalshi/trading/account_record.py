@@ -13,6 +13,7 @@ from bot.kalshi.wire import account
 from bot.ports.exchange import ExchangeError
 
 _SIDE: Final = {word: side for side, word in BOOK_SIDE.items()}
+_NO_COST: Final = "GET /portfolio/positions does not tell what it cost"
 
 
 class AccountRecords:
@@ -24,17 +25,17 @@ class AccountRecords:
     async def record(self, since: datetime) -> AccountRecord:
         """What is held now, and all trades since then. Raises ExchangeError, also if it moved."""
         before = await self._held()
-        fills = await self._exchange.fills_since(since)
+        fills, odd = await self._exchange.fills_since(since)
         after = await self._held()
         if after != before:
             raise ExchangeError("the account changed while it was read: read again")
         held, cash = after
-        if held.unreadable:
-            raise ExchangeError("; ".join(held.unreadable.sentences()))
-        costs = {ticker: _cost(ticker, cost) for ticker, cost in held.costs.items()}
+        costs = {ticker: cost for ticker, cost in held.costs.items() if cost is not None}
+        odd |= dict.fromkeys(held.costs.keys() - costs.keys(), _NO_COST)
+        now = AccountNow(cash, held.sizes, unreadable=held.unreadable.also(odd))
         # A second is the finest that can be asked for.
         recent = [found for fill in fills if (found := _listed(fill)).fill.at >= since]
-        return AccountRecord(AccountNow(cash, held.sizes), costs, recent)
+        return AccountRecord(now, costs, recent)
 
     async def settlement(self, ticker: str) -> Settlement | None:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""
@@ -44,16 +45,7 @@ class AccountRecords:
         return await self._exchange.holdings(), await self._exchange.cash()
 
 
-def _cost(ticker: str, cost: Dollars | None) -> Dollars:
-    if cost is None:
-        raise ExchangeError(f"GET /portfolio/positions does not tell what {ticker} cost")
-    return cost
-
-
-def _listed(reported: account.FillWire) -> ListedFill:
-    """Raises ExchangeError for a fill that cannot be booked as it is."""
-    side, at = _SIDE.get(reported.book_side), reported.created_time
-    if side is None or at is None:
-        raise ExchangeError(f"fill {reported.fill_id} lacks its side or its time")
+def _listed(reported: account.DatedFill) -> ListedFill:
+    side, at = _SIDE[reported.book_side], reported.created_time
     fill = fill_of(f"{FOREIGN}{reported.order_id}", side, at, reported)
     return ListedFill(reported.order_id, fill)

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -17,12 +17,13 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from bot.core.account.reconcile import CashMovement, Settlement, Unreadable
+from bot.core.account.reconcile import CashRecord, Settlement, Unreadable
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refuse_long_page, refused_as
+from bot.kalshi.trading.cash_record import DEPOSITS, TRANSFERS, WITHDRAWALS, cash_record
 from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.markets import exchange_status
@@ -176,29 +177,29 @@ class KalshiTrading:
 
         Raises ExchangeError if one of them cannot be read and may be of that order.
         """
-
-        def read(body: bytes) -> Page[Raw]:
-            page = outline(account.RawFillPage, body)
-            return page.fills, page.cursor
-
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
-        pages = self._pages("/historical/fills", params, read)
+        pages = self._pages("/historical/fills", params, _raw_fill_page)
         fills = [raw async for page in pages for raw in page if _is_fill_of(order_id, raw)]
         return [decode(account.FillWire, raw) for raw in fills]
 
-    async def fills_since(self, at: datetime) -> list[account.FillWire]:
-        """All fills of the account since then, whoever traded, those that are archived, too."""
+    async def fills_since(self, at: datetime) -> tuple[list[account.DatedFill], dict[str, str]]:
+        """All fills of the account since then, whoever traded, those that are archived, too.
+
+        Beside them why fills of a market cannot be read, by ticker. Raises ExchangeError, also for
+        a fill that names no market: it may be of any.
+        """
         since = [("min_ts", str(int(at.timestamp()))), *self._own]
         paths = ["/portfolio/fills"]
         if at < await self.archived_before():
             paths.append("/historical/fills")
-        return [
-            fill
-            for path in paths
-            async for page in self._pages(path, since, _fill_page, is_patient=True)
-            for fill in page
-        ]
+        readable: list[account.DatedFill] = []
+        odd: dict[str, str] = {}
+        for path in paths:
+            async for page in self._pages(path, since, _raw_fill_page, is_patient=True):
+                for raw in page:
+                    _sort_fill(f"GET {path}", raw, readable, odd)
+        return readable, odd
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""
@@ -236,50 +237,26 @@ class KalshiTrading:
         size = Decimal(mine[0].yes_count_fp) - Decimal(mine[0].no_count_fp)
         return Settlement(size, _payout(mine[0]))
 
-    async def movements(self) -> list[CashMovement]:
-        """What is in the balance besides trading: deposits, withdrawals, moves between accounts.
+    async def movements(self) -> CashRecord:
+        """Deposits, withdrawals, and moves between accounts of the member, all there ever were."""
+        listed = {TRANSFERS: await self._transfers()}
+        if not self._subaccount:
+            listed |= {path: await self._moved(path) for path in (DEPOSITS, WITHDRAWALS)}
+        return cash_record(listed, self._subaccount)
 
-        Inferred: the fee of one is not part of its amount, nor taken from the balance beside it;
-        deposits and withdrawals are those of the primary account.
-        """
-
-        def came(body: bytes) -> Page[Raw]:
-            page = outline(account.DepositPage, body)
-            return page.deposits, page.cursor
-
-        def went(body: bytes) -> Page[Raw]:
-            page = outline(account.WithdrawalPage, body)
-            return page.withdrawals, page.cursor
-
-        found = await self._moved()
-        outside = () if self._subaccount else (("deposit", 1, came), ("withdrawal", -1, went))
-        for kind, sign, read in outside:
-            path = f"/portfolio/{kind}s"
-            async for page in self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE):
-                applied = [one for one in page if _is_applied(one)]
-                found += [
-                    _movement(kind, sign, decode(account.MovementWire, one)) for one in applied
-                ]
-        return found
-
-    async def _moved(self) -> list[CashMovement]:
-        """Cash that came from another account of the member, or went there."""
-
-        def read(body: bytes) -> Page[account.TransferWire]:
-            page = decode(account.TransferPage, body)
-            return page.transfers, page.cursor
-
-        path, number = "/portfolio/subaccounts/transfers", self._subaccount
-        pages = self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE)
+    async def _transfers(self) -> list[Raw]:
         try:
-            listed = [one async for page in pages for one in page]
+            return await self._moved(TRANSFERS)
         except ExchangeError as error:
             # Who may have no subaccounts may not be allowed to ask for them.
-            if number or error.status not in _NO_SUBACCOUNTS:
+            if self._subaccount or error.status not in _NO_SUBACCOUNTS:
                 raise
             return []
-        came = [_transfer(1, one) for one in listed if one.to_subaccount == number]
-        return came + [_transfer(-1, one) for one in listed if one.from_subaccount == number]
+
+    async def _moved(self, path: str) -> list[Raw]:
+        read = _MOVEMENT_PAGES[path]
+        pages = self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE)
+        return [raw async for page in pages for raw in page]
 
     async def user_id(self) -> str | None:
         """The member whose orders are listed; None while there are none."""
@@ -429,6 +406,46 @@ def _fill_page(body: bytes) -> Page[account.FillWire]:
     return page.fills, page.cursor
 
 
+def _raw_fill_page(body: bytes) -> Page[Raw]:
+    page = outline(account.RawFillPage, body)
+    return page.fills, page.cursor
+
+
+def _sort_fill(
+    asked: str, raw: Raw, readable: list[account.DatedFill], odd: dict[str, str]
+) -> None:
+    """Put a fill to those that can be read or, by its market, to those that cannot."""
+    try:
+        readable.append(decode(account.DatedFill, raw))
+    except ExchangeError as error:
+        named = _readable(Named, [raw])
+        if not named:
+            raise ExchangeError(f"{asked}: a fill names no market that can be read") from error
+        odd.setdefault(named[0].ticker, f"{asked}: {error}")
+
+
+def _transfer_page(body: bytes) -> Page[Raw]:
+    page = outline(account.TransferPage, body)
+    return page.transfers, page.cursor
+
+
+def _deposit_page(body: bytes) -> Page[Raw]:
+    page = outline(account.DepositPage, body)
+    return page.deposits, page.cursor
+
+
+def _withdrawal_page(body: bytes) -> Page[Raw]:
+    page = outline(account.WithdrawalPage, body)
+    return page.withdrawals, page.cursor
+
+
+_MOVEMENT_PAGES: Final = {
+    TRANSFERS: _transfer_page,
+    DEPOSITS: _deposit_page,
+    WITHDRAWALS: _withdrawal_page,
+}
+
+
 def _order_page(body: bytes) -> Page[Raw]:
     page = outline(orders.OrderListing, body)
     return page.orders, page.cursor
@@ -565,10 +582,6 @@ def _payout(reported: account.SettlementWire) -> Dollars:
     return Decimal(reported.value) / 100
 
 
-def _is_applied(raw: Raw) -> bool:
-    return decode(account.NamedMovement, raw).status == "applied"
-
-
 def _may_be_ours(raw: Raw) -> bool:
     return (decode(orders.NamedGroup, raw).contracts_limit_fp or "").endswith(MARK)
 
@@ -580,24 +593,6 @@ def _readable(shape: type[EntryT], raws: Sequence[Raw] | None) -> list[EntryT]:
         with suppress(ExchangeError):
             found.append(decode(shape, raw))
     return found
-
-
-def _movement(kind: str, sign: int, reported: account.MovementWire) -> CashMovement:
-    ended = reported.finalized_ts or reported.created_ts
-    return _moved_at(f"{kind} {reported.id}", sign * reported.amount_cents, ended)
-
-
-def _transfer(sign: int, reported: account.TransferWire) -> CashMovement:
-    cents = sign * reported.amount_cents
-    return _moved_at(f"transfer {reported.transfer_id}", cents, reported.created_ts)
-
-
-def _moved_at(name: str, cents: int, seconds: int) -> CashMovement:
-    try:
-        at = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise ExchangeError(f"{name}: {error}") from error
-    return CashMovement(name, Decimal(cents) / 100, at)
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

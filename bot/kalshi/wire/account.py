@@ -4,7 +4,7 @@ Tables only, of the official specification (3.34.0), read with `shapes.decode`. 
 are left out: they still arrive and may stop.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
@@ -25,6 +25,13 @@ class FillWire(Struct, frozen=True):
     created_time: At | None = None
 
 
+class DatedFill(FillWire, frozen=True, kw_only=True):
+    """One that can be booked for itself, without the order it is of."""
+
+    book_side: Literal["bid", "ask"]
+    created_time: At
+
+
 class NamedFill(Struct, frozen=True):
     """All that has to be known of a fill of another order."""
 
@@ -32,7 +39,7 @@ class NamedFill(Struct, frozen=True):
 
 
 class RawFillPage(Struct, frozen=True):
-    """GET /historical/fills; each is a `FillWire`."""
+    """GET /portfolio/fills and /historical/fills; each is a `FillWire`."""
 
     fills: list[Raw] | None
     cursor: Cursor
@@ -132,9 +139,9 @@ class TransferWire(Struct, frozen=True):
 
 
 class TransferPage(Struct, frozen=True):
-    """GET /portfolio/subaccounts/transfers."""
+    """GET /portfolio/subaccounts/transfers; each is a `TransferWire`."""
 
-    transfers: list[TransferWire] | None
+    transfers: list[Raw] | None
     cursor: str = ""
 
 

@@ -3,7 +3,7 @@
 Leaves out what explains what (`core.account.adoption`) and when it is booked (`app`).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -12,7 +12,7 @@ from bot.core.account.adoption import AccountRecord, Adoption, adoption, unsettl
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import Settlement
 from bot.core.market.money import ZERO
-from bot.ports.exchange import Clock
+from bot.ports.exchange import Clock, ExchangeError
 from bot.trading.trader import Trader
 
 #: How long nothing may have traded: what the exchange tells of an account lags behind its fills.
@@ -66,11 +66,22 @@ class AdoptionPlanner:
         portfolio = self._trader.portfolio
         since, booked = await self._booked()
         record = await self._exchange.record(since)
-        paid = {}
-        for ticker in sorted(unsettled(portfolio, record, booked)):
-            if (found := await self._exchange.settlement(ticker)) is not None:
+        settled = await self._settled(record, unsettled(portfolio, record, booked))
+        return adoption(portfolio, booked, settled), portfolio
+
+    async def _settled(self, record: AccountRecord, tickers: Iterable[str]) -> AccountRecord:
+        """With what these markets paid; one of which that cannot be read is not known."""
+        paid, odd = {}, {}
+        for ticker in sorted(tickers):
+            try:
+                found = await self._exchange.settlement(ticker)
+            except ExchangeError as error:
+                odd[ticker] = str(error)
+                continue
+            if found is not None:
                 paid[ticker] = found
-        return adoption(portfolio, booked, replace(record, settlements=paid)), portfolio
+        now = replace(record.now, unreadable=record.now.unreadable.also(odd))
+        return replace(record, now=now, settlements=paid)
 
     def apply_adoption(self, found: Adoption, of: Portfolio, at: datetime) -> bool:
         """Book it all but the cash, unless something traded since; whether it was booked."""

@@ -1,8 +1,9 @@
 """Reconciles our cash with the exchange's: what moved it is booked, the rest stops entries.
 
-Deposits and withdrawals are booked as what they are. What nothing explains may be a missed fill, a
-wrong fee or a trade of other hands: nothing is entered until it is gone, or an operator resumed,
-which books it. Leaves out differences of cents, and positions (`reconciliation`).
+Deposits and withdrawals are booked as what they are; one that cannot be read is named. What
+nothing explains may be a missed fill, a wrong fee or a trade of other hands: nothing is entered
+until it is gone, or an operator resumed, which books it. Leaves out differences of cents, and
+positions (`positions`).
 """
 
 import logging
@@ -11,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
-from bot.core.account.reconcile import AccountNow, CashMovement, cash_differences
+from bot.core.account.reconcile import AccountNow, CashMovement, CashRecord, cash_differences
 from bot.core.market.money import Dollars
 from bot.ports.exchange import ExchangeError
 from bot.trading.trader import Trader
@@ -30,7 +31,7 @@ Book = Callable[[CashMovement], Awaitable[bool]]
 class Movements(Protocol):
     """Tells what moved the cash of an account besides trading."""
 
-    async def movements(self) -> Sequence[CashMovement]:
+    async def movements(self) -> CashRecord:
         """Deposits and withdrawals that are in the balance. Raises ExchangeError."""
         ...
 
@@ -77,19 +78,20 @@ class CashReconciliation:
         except ExchangeError as error:
             self._say(f"{_sentence(before.cash, account)}; why cannot be asked: {error}")
             return
-        for movement in found:
+        for movement in found.movements:
             if movement.at > self._opened_at:
                 await self._move(movement)
         # What traded meanwhile is not in what the exchange told.
         if self._trader.portfolio.positions == before.positions:
-            self._assess(account)
+            self._assess(account, found.unreadable)
 
-    def _assess(self, account: AccountNow) -> None:
+    def _assess(self, account: AccountNow, unreadable: Sequence[str]) -> None:
         left = self._differing(account)
         self._unexplained = left
         if not left:
             self._differs_since = None
-        self._say(f"{_sentence(self._trader.portfolio.cash, account)}; {_REMEDY}" if left else None)
+        parts = (_sentence(self._trader.portfolio.cash, account), *unreadable, _REMEDY)
+        self._say("; ".join(parts) if left else None)
 
     async def _move(self, movement: CashMovement) -> None:
         if not await self._book(movement):

@@ -597,6 +597,30 @@ async def test_an_adopted_account_is_that_of_the_exchange_and_entries_go_on():
         assert trader.daily_pnl > -1
 
 
+async def test_a_market_whose_settlement_cannot_be_read_is_left_as_it_was_booked(monkeypatch):
+    async with stand(opened=False) as live:
+        at_desk, wishes = await obeying(live)
+        at_desk.trade_elsewhere(Side.BUY, 7, 50)
+        positions = live.trading.holdings
+
+        async def gone():
+            held = await positions()
+            return replace(held, sizes={}, costs={})
+
+        async def odd(ticker):
+            raise ExchangeError(f"the settlement of {ticker} says 'maybe'")
+
+        monkeypatch.setattr(live.trading, "holdings", gone)
+        monkeypatch.setattr(live.trading, "settlement", odd)
+        wishes.wanted = AccountRequests(adoption=live.clock.now())
+
+        await obeyed(at_desk)
+
+        (entry,) = at_desk.bot.audit.view.operator
+        assert f"what is held of {TICKER} is not known: the settlement" in entry.message
+        assert "cash" not in entry.message
+
+
 async def test_nothing_is_adopted_while_an_order_is_in_doubt():
     async with stand(opened=False) as live:
         at_desk, wishes = await obeying(live)

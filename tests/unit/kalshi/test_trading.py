@@ -556,13 +556,77 @@ async def test_a_movement_that_is_not_in_the_cash_may_be_odd():
     moved = {"transfers": [], "cursor": ""}
     bodies = (moved, {"deposits": [pending, applied], "cursor": ""}, nothing)
     async with backend(saying(*bodies)) as (trading, _):
-        (movement,) = await trading.movements()
-    assert movement.amount == Decimal(5)
+        found = await trading.movements()
+    assert ([one.amount for one in found.movements], found.unreadable) == ([Decimal(5)], ())
 
-    odd = {**applied, "amount_cents": None}
-    async with backend(saying(moved, {"deposits": [odd], "cursor": ""}, nothing)) as (trading, _):
-        with pytest.raises(ExchangeError, match="amount_cents"):
-            await trading.movements()
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"amount_cents": None},
+        {"status": None},
+        {"created_ts": 10**18},
+        {"finalized_ts": "soon"},
+        {"id": ""},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+async def test_a_deposit_that_cannot_be_read_is_named_and_the_others_are_told(odd):
+    applied = {"id": "d-1", "status": "applied", "amount_cents": 500, "created_ts": 1}
+    transfer = {"transfer_id": "t-1", "from_subaccount": 0, "to_subaccount": 1, "created_ts": 1}
+    transfers = [{**transfer, "amount_cents": 100}, {**transfer, "amount_cents": None}]
+    bodies = (
+        {"transfers": transfers, "cursor": ""},
+        {"deposits": [{**applied, **odd}, {**applied, "id": "d-2"}], "cursor": ""},
+        {"withdrawals": [{**applied, "id": "w-1", "amount_cents": 200}], "cursor": ""},
+    )
+    async with backend(saying(*bodies)) as (trading, _):
+        found = await trading.movements()
+
+    assert [one.amount for one in found.movements] == [Decimal(-1), Decimal(5), Decimal(-2)]
+    transfer_said, deposit_said = found.unreadable
+    assert "GET /portfolio/subaccounts/transfers: entry 1" in transfer_said
+    assert "GET /portfolio/deposits: entry 0" in deposit_said or "deposit d-1" in deposit_said
+
+
+FILL = {
+    "fill_id": "f-1",
+    "order_id": "o-1",
+    "ticker": "KXA",
+    "book_side": "bid",
+    "count_fp": "5.00",
+    "yes_price_dollars": "0.4000",
+    "fee_cost": "0.10",
+    "is_taker": True,
+    "created_time": "2026-06-15T12:00:00Z",
+}
+CUTOFF = {
+    "market_settled_ts": "2026-01-01T00:00:00Z",
+    "trades_created_ts": "2026-01-01T00:00:00Z",
+    "orders_updated_ts": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"book_side": "both"}, {"created_time": None}, {"count_fp": "many"}, {"fee_cost": None}],
+    ids=lambda odd: next(iter(odd)),
+)
+async def test_a_fill_that_cannot_be_read_costs_its_market_alone(odd):
+    fills = [FILL, {**FILL, "fill_id": "f-2", "ticker": "KXB", **odd}]
+    async with backend(saying(CUTOFF, {"fills": fills, "cursor": ""})) as (trading, _):
+        told, unreadable = await trading.fills_since(datetime(2026, 6, 1, tzinfo=UTC))
+
+    assert [one.ticker for one in told] == ["KXA"]
+    assert unreadable.keys() == {"KXB"}
+    assert next(iter(odd)) in unreadable["KXB"]
+
+
+async def test_a_fill_that_names_no_market_may_be_of_any():
+    fills = [FILL, {**FILL, "ticker": None}]
+    async with backend(saying(CUTOFF, {"fills": fills, "cursor": ""})) as (trading, _):
+        with pytest.raises(ExchangeError, match="names no market"):
+            await trading.fills_since(datetime(2026, 6, 1, tzinfo=UTC))
 
 
 async def test_a_key_and_a_group_of_others_may_be_odd():

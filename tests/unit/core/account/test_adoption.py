@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.core.account.adoption import AccountRecord, Adoption, ListedFill, adoption, in_words
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import AccountNow, Settlement
+from bot.core.account.reconcile import AccountNow, Settlement, Unreadable
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from tests.support.strategies import NOON, fill, scaled, trades
@@ -84,6 +84,28 @@ def test_whatever_nothing_explains_is_taken_over_as_it_is(ours, theirs, moved):
     assert after.cash + after.exposure == after.start + after.realised - after.fees
     again = adoption(after, frozenset(), AccountRecord(now, costs))
     assert not again
+
+
+@given(trades(), st.sets(st.integers(0, 20)), st.sampled_from(["A", "B", "C"]))
+def test_a_market_that_cannot_be_read_waits_alone_and_nothing_is_lost_by_it(fills, ours, odd):
+    every = listed(fills)
+    booked = folded([one for number, one in enumerate(every) if number in ours])
+    known = frozenset(one.fill.fill_id for number, one in enumerate(every) if number in ours)
+    now, costs = told(folded(every))
+    blind = replace(now, unreadable=Unreadable({odd: "odd"}, (), frozenset(now.positions)))
+    readable = [one for one in every if one.fill.ticker != odd]
+
+    found = adoption(booked, known, AccountRecord(blind, costs, readable))
+    between = applied(booked, found)
+
+    assert found.cash == 0
+    assert any(odd in said for said in in_words(found))
+    assert between.size(odd) == booked.size(odd)
+    assert {**told(between)[0].positions, odd: 0} == {**now.positions, odd: 0}
+    # Once it can be read again, the rest is explained to the last digit.
+    since = known | {one.fill_id for each in found.executions for one in each.fills}
+    after = applied(between, adoption(between, since, AccountRecord(now, costs, every)))
+    assert (after.cash, told(after)[0].positions) == (now.cash, now.positions)
 
 
 def test_nothing_is_adopted_where_all_agrees():

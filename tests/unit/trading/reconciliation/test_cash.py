@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.account.reconcile import AccountNow, CashMovement
+from bot.core.account.reconcile import AccountNow, CashMovement, CashRecord
 from bot.core.market.money import whole_cents
 from bot.ports.exchange import ExchangeError
 from bot.trading.reconciliation.cash import CashReconciliation
@@ -19,6 +19,7 @@ class Exchange:
     """Tells these movements; `fails` is raised instead."""
 
     told: list[CashMovement] = field(default_factory=list)
+    odd: tuple[str, ...] = ()
     fails: Exception | None = None
     asked: int = 0
 
@@ -26,7 +27,7 @@ class Exchange:
         self.asked += 1
         if self.fails:
             raise self.fails
-        return self.told
+        return CashRecord(tuple(self.told), self.odd)
 
 
 class Room:
@@ -147,3 +148,15 @@ async def test_where_nobody_can_be_asked_entries_stop_and_nothing_is_accepted():
 
     assert room.booked == []
     assert room.cash.block_reason is not None
+
+
+async def test_an_entry_that_cannot_be_read_is_named_and_hides_no_other():
+    room = Room()
+    room.moved("25")
+    room.exchange.odd = ("GET /portfolio/deposits: entry 3: `$.amount_cents` is null",)
+
+    said = await room.looks(CASH + 125)
+
+    assert [one.amount for one in room.booked] == [25]
+    assert "entry 3: `$.amount_cents`" in said
+    assert "(+100)" in said
