@@ -24,6 +24,12 @@ _HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _USER: Final = re.compile(r"://[^/]*@")
 #: Of an address what may hold a token: a reader's path, and all from the ? on.
 _TOKEN: Final = re.compile(r"(://[^?#]*?)(/r/|[?#]).*(?=['\"])")
+#: What is written like an id or a key: long, letters and digits in one run.
+_KEY: Final = re.compile(
+    r"(?=[\w+=-]{0,99}[A-Za-z])(?=[\w+=-]{0,99}\d)(?<![\w+=-])[\w+=-]{20,}", re.ASCII
+)
+_BASE64: Final = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[A-Za-z\d+][A-Za-z\d+/]{19,}={0,2}")
+_PRIVATE_KEY: Final = re.compile(r"-{3,} ?BEGIN|PRIVATE KEY", re.IGNORECASE)
 
 #: Where a user without a password says who it is, and lets nobody in.
 _DATABASES: Final = ("postgres", "sqlite")
@@ -228,10 +234,16 @@ def token(text: str) -> str:
 def shown(value: object) -> str:
     """The value as an error may show it: no user, password or token of an address.
 
+    What looks like a key is not shown either: it was pasted into the wrong setting.
+
     >>> shown("https://me:hunter2@a.example/r/T0ken/x")
     "'https://***@a.example/r/***'"
+    >>> shown("a952bcbe-ec3b-4b5b-b8f9-11dae589608c")
+    "'***'"
     """
-    return _TOKEN.sub(r"\1\2***", _USER.sub("://***@", repr(value)))
+    if _PRIVATE_KEY.search(text := repr(value)) or _BASE64.fullmatch(str(value)):
+        return "(hidden: it looks like a key)"
+    return _KEY.sub("***", _TOKEN.sub(r"\1\2***", _USER.sub("://***@", text)))
 
 
 def number_wanted(kind: str, bounds: Iterable[object]) -> str:

@@ -134,6 +134,37 @@ def test_a_key_id_that_no_header_can_carry_is_named_and_not_shown(odd):
     assert "0f1c" not in problem
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEow/IBAA",
+        "a952bcbe-ec3b-4b5b-b8f9-11dae589608c",
+        "sk_live_9f8a7b6c5d4e3f2a1b0c",
+        "MIIEowIBA/AKCAQEA7a+bb/bc==",
+        "https://me:hunter2secret@a.example",
+        "postgres://me:hunter2secret@db/x",
+    ],
+    ids=["pem", "uuid", "token", "base64", "address", "database"],
+)
+@pytest.mark.parametrize("name", ["kalshi_env", "bot_interval", "paper_cash", "log_level"])
+def test_a_key_that_was_pasted_into_another_setting_is_not_shown(name, secret):
+    with pytest.raises(SettingsError) as caught:
+        config.load(None, **{name: secret})
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{name.upper()}=")
+    parts = [secret[at : at + 6].lower() for at in range(len(secret) - 6)]
+    written = problem.lower()
+    assert not [one for one in parts if one in written and any(map(str.isdigit, one))]
+    assert "begin" not in written
+
+
+@pytest.mark.parametrize("text", ["1500000000000000000000000", "every-sixty-seconds-please", "5s"])
+def test_what_is_no_key_is_shown_as_it_was_written(text):
+    with pytest.raises(SettingsError, match=f"BOT_INTERVAL='{text}'"):
+        config.load(None, bot_interval=text)
+
+
 @pytest.mark.parametrize("name", ["api_token", "api_read_token"])
 @pytest.mark.parametrize("odd", ["\u200b", "\n", "\x07"], ids=ascii)
 def test_a_token_that_nobody_could_bring_is_named_and_not_shown(name, odd):

@@ -516,17 +516,15 @@ def _is_fill_of(order_id: str, raw: Raw) -> bool:
 
 
 def _holdings(raws: Sequence[Raw]) -> Holdings:
-    """Raises ExchangeError for a market that is there twice: then the listing is not sound."""
+    """A market that is there twice, with different numbers, is not known either."""
     held: dict[str, account.Holding | str] = {}
     unnamed = []
     for number, raw in enumerate(raws):
         ticker, entry = _holding(number, raw)
         if ticker is None:
             unnamed.append(str(entry))
-        elif ticker in held:
-            raise ExchangeError(f"GET /portfolio/positions: {ticker} is there twice")
-        else:
-            held[ticker] = entry
+        elif held.setdefault(ticker, entry) != entry:
+            held[ticker] = f"GET /portfolio/positions: {ticker} is there in two ways"
     whole = {ticker: one for ticker, one in held.items() if isinstance(one, account.Holding)}
     broken = {ticker: why for ticker, why in held.items() if isinstance(why, str)}
     sizes = {ticker: Decimal(one.position_fp) for ticker, one in whole.items()}
