@@ -87,13 +87,16 @@ class Gate:
     def _has_room(self, severity: Severity, at: datetime) -> bool:
         return sum(at - sent < MINUTE for sent in self._lately) < A_MINUTE[severity]
 
+    def _hold(self, alert: Alert, at: datetime) -> None:
+        self.suppressed += 1
+        self._held[alert.kind] += 1
+        self._held_since = self._held_since or at
+        if alert.about is not None:
+            self._said.pop(alert.about, None)
+
     def _let_through(self, alert: Alert, at: datetime) -> Alert | None:
         if not self._has_room(alert.severity, at):
-            self.suppressed += 1
-            self._held[alert.kind] += 1
-            self._held_since = self._held_since or at
-            if alert.about is not None:
-                self._said.pop(alert.about, None)
+            self._hold(alert, at)
             return None
         self._lately.append(at)
         if alert.about is not None:

@@ -66,16 +66,19 @@ class AccountRequestsTask:
     async def poll(self, *, differs: bool) -> None:
         """Do what can be done now. May raise StoreError, LeaseLostError."""
         asked = self._role_status.account_requests()
-        for name, at in asked.never.items():
-            await self._end(name, at, _WORD, AccountRequests(never={name: at}))
-        for name, at in asked.traded.items():
-            await self._end(name, at, _FILLS, AccountRequests(traded={name: at}))
+        await self._end_lost(asked)
         waits = self._planner.not_yet()
         self._bot.audit.adoption_waits(waits if asked.adoption else None)
         if asked.adoption is None and not differs:
             self._bot.audit.explained(())
         elif waits is None and self._is_due(asked.adoption):
             await self._explain(asked.adoption)
+
+    async def _end_lost(self, asked: AccountRequests) -> None:
+        for name, at in asked.never.items():
+            await self._end(name, at, _WORD, AccountRequests(never={name: at}))
+        for name, at in asked.traded.items():
+            await self._end(name, at, _FILLS, AccountRequests(traded={name: at}))
 
     def _is_due(self, asked: datetime | None) -> bool:
         now = self._clock.now()

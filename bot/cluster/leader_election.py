@@ -178,13 +178,16 @@ class LeaderElection:
         except LeaseLostError:
             self._lose()
         except (ExchangeError, StoreError) as error:
-            log.error("This term ends: %s", _described(error))  # noqa: TRY400  # expected: no trace
-            self._last_fault = f"the last term ended: {_described(error)}"
-            self._tries += 1
-            self._set_role(replace(self._own.role, store_fault=self._last_fault))
+            self._fail(_described(error))
         finally:
             self._engine = None
             self.settled.set()
+
+    def _fail(self, why: str) -> None:
+        log.error("This term ends: %s", why)
+        self._last_fault = f"the last term ended: {why}"
+        self._tries += 1
+        self._set_role(replace(self._own.role, store_fault=self._last_fault))
 
     async def _run_session(self, term: Term) -> None:
         async with self._factories.engine(term, self._lose) as engine:

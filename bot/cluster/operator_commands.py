@@ -115,10 +115,8 @@ class OperatorCommands:
                     await self._leadership.polled()
         except TimeoutError:
             leads = self._leadership.role.leads or "nobody"
-            raise StoreError(
-                f"{leads} leads and has not acted within {OBEY_WITHIN:g} s; the request is "
-                "stored and stays in force"
-            ) from None
+            late = f"{leads} leads and has not acted within {OBEY_WITHIN:g} s"
+            raise StoreError(f"{late}; the request is stored and stays in force") from None
 
     async def _written(self) -> None:
         try:

@@ -78,10 +78,8 @@ def _folder_of_certificates(path: Path) -> Path:
         raise ValueError("is no folder: correct it, or leave it empty")
     # TLS finds certificates by these names only; without one it would trust nobody.
     if not any(_HASHED.fullmatch(file.name) for file in folder.iterdir()):
-        raise ValueError(
-            "holds no certificates by the names that `openssl rehash` gives them: run that there, "
-            "or leave it empty"
-        )
+        lacking = "holds no certificates by the names that `openssl rehash` gives them"
+        raise ValueError(f"{lacking}: run that there, or leave it empty")
     return folder
 
 

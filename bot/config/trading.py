@@ -225,10 +225,8 @@ class TradingSettings(BaseModel):
             slow = f"what rests is decided about every {self.bot_interval} s alone"
             return f"BOT_INTERVAL: {slow}; {SWIFT} s or less suit orders that rest"
         if self.bot_exit == "rest" and self.bot_mode == "live":
-            return (
-                "BOT_EXIT: an exit that rests cannot be reduce-only at Kalshi: let nobody else "
-                "trade this account"
-            )
+            risk = "an exit that rests cannot be reduce-only at Kalshi"
+            return f"BOT_EXIT: {risk}: let nobody else trade this account"
         return None
 
     @property

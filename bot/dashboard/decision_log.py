@@ -156,6 +156,9 @@ class DecisionLog:
             if decision.order_id is not None
         }
         self._serial = max(self._serial, one.serial + 1)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
         for old in [serial for serial in self._passes if serial < self._serial - CYCLES]:
             gone = self._passes.pop(old)
             for decision in gone.decisions:

@@ -52,11 +52,14 @@ class MarketPanel:
             ticker: (part, row) for part in looked for row, ticker in enumerate(part.books.tickers)
         }
         for part in looked:
-            seen, mids = part.books.seen_at.tolist(), part.mids.tolist()
-            for ticker, then, mid in zip(part.books.tickers, seen, mids, strict=True):
-                if isfinite(mid):
-                    self._add(ticker, then, cents(mid))
+            self._note_mids(part)
         self._forget(result.markets)
+
+    def _note_mids(self, part: Predictions) -> None:
+        seen, mids = part.books.seen_at.tolist(), part.mids.tolist()
+        for ticker, then, mid in zip(part.books.tickers, seen, mids, strict=True):
+            if isfinite(mid):
+                self._add(ticker, then, cents(mid))
 
     def apply(self, state: BotState, at: datetime) -> None:
         """Apply a leader's state: mids, without books."""

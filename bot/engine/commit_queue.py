@@ -83,10 +83,7 @@ class CommitQueue:
         """Commit what waits, with the state that shows it. Raises LeaseLostError."""
         before = self.fault
         try:
-            # A commit whose answer was lost is retried first, unchanged.
-            if self._unconfirmed is not None:
-                await self._try(self._unconfirmed)
-            await self._try(self._next(published))
+            await self._try_all(published)
             self.fault = None
         except StoreError as error:
             self.fault = str(error)
@@ -101,6 +98,12 @@ class CommitQueue:
     @property
     def _uncommitted(self) -> Sequence[Event]:
         return (*self._events, *(self._unconfirmed.events if self._unconfirmed else ()))
+
+    async def _try_all(self, published: bytes | None) -> None:
+        # A commit whose answer was lost is retried first, unchanged.
+        if self._unconfirmed is not None:
+            await self._try(self._unconfirmed)
+        await self._try(self._next(published))
 
     async def _try(self, done: CommitBatch) -> None:
         self._unconfirmed = done

@@ -133,11 +133,8 @@ class Cycle:
 
     async def _run(self) -> str | None:
         self._number += 1
-        self._fault = None
         self._announce([CycleStarted(self._clock.now(), self._number)])
-        if self._pending_events:
-            # The pass before failed: what it did is committed before anything else.
-            await self._commit_pass()
+        await self._begin()
         markets = await self._markets(self._watchlist.refresh)
         answer = await self._books(markets)
         predictions = []
@@ -152,6 +149,12 @@ class Cycle:
             self._emit(self._examiner.grade(self._clock.now(), predictions, markets))
         await self._conclude(markets, answer, sum(len(part.seen.whales) for part in predictions))
         return self._what_failed()
+
+    async def _begin(self) -> None:
+        self._fault = None
+        if self._pending_events:
+            # The pass before failed: what it did is committed before anything else.
+            await self._commit_pass()
 
     async def close_requested(self) -> str | None:
         """A pass over the positions that operators want closed, whether or not the loop runs.
@@ -196,9 +199,7 @@ class Cycle:
             return await self._decide_on(due, markets) if len(due) else None
 
     async def _decide_on(self, due: Books, markets: Mapping[str, Market]) -> str | None:
-        self._fault = None
-        if self._pending_events:
-            await self._commit_pass()
+        await self._begin()
         traded = await self._traded(due)
         for books, trades in _chunks(due, traded, self._chunk):
             await self._pass(books, trades, markets)
@@ -209,9 +210,7 @@ class Cycle:
         return self._what_failed()
 
     async def _close_requested(self) -> str | None:
-        self._fault = None
-        if self._pending_events:
-            await self._commit_pass()
+        await self._begin()
         markets = await self._markets(self._watchlist.reread_held)
         asked = self._trader.to_close()
         self._trader.missed(

@@ -62,6 +62,4 @@ class Repeats:
                 del self._said[key]
             else:
                 self._said[key] = _Said(at)
-        return [
-            Repeat(said.latest, said.count, said.at) for _, said in over if said.latest is not None
-        ]
+        return [Repeat(one.latest, one.count, one.at) for _, one in over if one.latest is not None]

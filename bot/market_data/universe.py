@@ -193,14 +193,12 @@ class Universe:
 
     def _believe(self, census: Census, known: Collection[str]) -> None:
         """Use this pass from now on. Raises ExchangeError if it cannot be true."""
-        implausibility = census.implausibility(self._census, self._open_among(known))
+        why = census.implausibility(self._census, self._open_among(known))
         # What stays so for long is no accident; only an exchange without a market never is true.
-        if implausibility and (not census.open or self._rejected_scans < BELIEVED_AFTER):
+        if why and (not census.open or self._rejected_scans < BELIEVED_AFTER):
             self._rejected_scans += 1
             self._ranking.reject()
-            raise ExchangeError(
-                f"GET /markets: {implausibility}; the previous ranking stays in use"
-            )
+            raise ExchangeError(f"GET /markets: {why}; the previous ranking stays in use")
         self._rejected_scans, self._census = 0, census
 
     def _open_among(self, known: Collection[str]) -> list[str]:

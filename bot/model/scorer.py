@@ -141,11 +141,7 @@ def chosen(path: Path | None, interval: float, folder: Path = MODELS) -> ModelSc
 def load(
     path: Path, feature_names: Sequence[str] = FEATURE_NAMES, folder: Path = MODELS
 ) -> ModelScorer | NoScorer:
-    """The model in a file, or a scorer without predictions that says why; never raises.
-
-    The card of `models/x.pkl` is `models/x.json`. `feature_names` are the columns of the matrix
-    that will be scored, in order.
-    """
+    """The model in a file, its card beside it; if there is none, a scorer that says why."""
     try:
         return _load(path, tuple(feature_names), folder)
     except CardError as error:
@@ -155,9 +151,8 @@ def load(
 def _load(path: Path, feature_names: tuple[str, ...], folder: Path) -> ModelScorer:
     path = path.resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise CardError(
-            f"{path} is not inside {folder}, where models are; move it there or retrain"
-        )
+        outside = f"{path} is not inside {folder}, where models are"
+        raise CardError(f"{outside}; move it there or retrain")
     card = read_card(path.with_suffix(".json"))
     _check_versions(path, card, feature_names)
     scorer = _opened(path, card)

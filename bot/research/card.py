@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import sklearn
 
+from bot.core.market.orderbook import Floats
 from bot.core.model.drift import counted
 from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
@@ -110,16 +111,17 @@ def _either_side(distance: float) -> dict[str, float]:
     return {"above": round(0.5 + distance, 4), "below": round(0.5 - distance, 4)}
 
 
+def _tails(samples: Samples, kind: int, column: int) -> Floats:
+    values = samples.features[samples.family == kind, column]
+    tails: Floats = np.quantile(values, [_TAIL, 1 - _TAIL])
+    return tails
+
+
 def ranges(samples: Samples, names: tuple[str, ...]) -> dict[str, list[float]]:
     """Where each of these even features lay in any kind of market, with slack."""
     result = {}
     for name, column in zip(names, column_numbers(names), strict=True):
-        tails = np.array(
-            [
-                np.quantile(samples.features[samples.family == kind, column], [_TAIL, 1 - _TAIL])
-                for kind in np.unique(samples.family)
-            ]
-        )
+        tails = np.array([_tails(samples, kind, column) for kind in np.unique(samples.family)])
         low, high = tails[:, 0].min(), tails[:, 1].max()
         result[name] = [round(float(low / _SLACK), 6), round(float(high * _SLACK), 6)]
     return result

@@ -34,7 +34,7 @@ from bot.research.metrics import reliability
 from bot.research.plots import draw, drawn, importance
 from bot.research.report import compared, measures
 from bot.research.runs import Runs, in_runs
-from bot.tape.reader import TapeError, read
+from bot.tape.reader import Rows, TapeError, read
 
 #: Baselines as weights: by kind of market, by name, by feature.
 Lines = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -78,23 +78,18 @@ def evaluated(
 ) -> dict[str, Any]:
     """The metrics of a model on tapes, with what the plain baselines of its card achieve there.
 
-    Only rows the model has an opinion on are judged, and how many those are is said; where it has
-    none at all the baselines are judged on every row they can score. Markets the model was
-    trained on are left out unless `with_trained`. Raises TapeError.
+    Metrics are of the rows that the model predicts, and their number is given; where it predicts
+    none the baselines are measured on every row they can score. Markets the model was trained on
+    are left out unless `with_trained`. Raises TapeError.
     """
     whole = scorer.card.whole
     label = Label(scorer.card.horizon, float(whole["label"]["size_cents"]))
-    runs = [in_runs(read(tape, sizes_required=False)) for tape in tapes]
-    if cadence is not None:
-        runs = [one.thinned(cadence) for one in runs]
+    runs = _runs(tapes, cadence)
     trained = frozenset() if with_trained else frozenset(whole["training"]["market_names"])
     tables = [observations(one) for one in runs]
     every = _unseen(_joined(runs, tables, label), trained)
     score = scorer.score(every.features, every.tickers)
     rows = np.flatnonzero(np.isfinite(score))
-    found = tested(score[rows], whole["baselines"], every.take(rows), label.size)
-    if not len(rows):
-        found["baselines"] = baselines(whole["baselines"], every.moved(label.size))
     return {
         "model": scorer.card.name,
         "version": scorer.version,
@@ -104,11 +99,25 @@ def evaluated(
         "rows_with_a_future": len(every),
         "rows_with_an_opinion": len(rows),
         "rows_left_out": every.dropped,
-        **found,
+        **_measured(score[rows], whole["baselines"], every, rows, label.size),
         "parts": parts(score[rows], whole["baselines"], every.take(rows), label.size),
         "importance": _importance(scorer, every.take(rows).moved(label.size)),
         "drift": drifts(whole["drift"], every.features),
     }
+
+
+def _runs(tapes: Sequence[Path], cadence: float | None) -> list[Runs]:
+    runs = [in_runs(read(tape, sizes_required=False)) for tape in tapes]
+    return runs if cadence is None else [one.thinned(cadence) for one in runs]
+
+
+def _measured(
+    score: Floats, lines: Lines, every: Samples, rows: Rows, size: float
+) -> dict[str, Any]:
+    found = tested(score, lines, every.take(rows), size)
+    if not len(rows):
+        found["baselines"] = baselines(lines, every.moved(size))
+    return found
 
 
 def _joined(runs: Sequence[Runs], tables: Sequence[Floats], label: Label) -> Samples:
@@ -160,15 +169,19 @@ def coverage(
     """
     found: dict[str, Counter[str]] = {}
     for one, features in zip(runs, tables, strict=True):
-        mid = one.books.mid
-        is_new = np.array([market not in trained for market in one.markets])[one.market]
-        rows = np.flatnonzero((mid >= LOWEST_MID) & (mid <= HIGHEST_MID) & is_new)
+        rows = _predictable(one, trained)
         tickers = [one.markets[number] for number in one.market[rows].tolist()]
         reasons = scorer.predict(features[rows], tickers).reasons
         for ticker, reason in zip(tickers, reasons, strict=True):
             kind = found.setdefault(family_of(ticker), Counter())
             kind[(reason or "an opinion").partition(":")[0]] += 1
     return {kind: _shares(counts) for kind, counts in sorted(found.items())}
+
+
+def _predictable(runs: Runs, trained: AbstractSet[str]) -> Rows:
+    mid = runs.books.mid
+    is_new = np.array([market not in trained for market in runs.markets])[runs.market]
+    return np.flatnonzero((mid >= LOWEST_MID) & (mid <= HIGHEST_MID) & is_new)
 
 
 def _shares(counts: Counter[str]) -> dict[str, Any]:

@@ -65,14 +65,7 @@ def main(argv: Sequence[str]) -> int:
     """Train as the command line says; 0 if a model and its card were written."""
     options = _parser().parse_args(argv)
     folders = looked_in(options.from_recordings)
-    plan = TrainingPlan(
-        (*options.tapes, *first_recorded(folders)),
-        Label(options.horizon, options.size, tuple(options.nearby or _around(options.horizon))),
-        tuple(options.cadence),
-        options.test_day,
-        options.name,
-        options.note,
-    )
+    plan = _plan(options, folders)
     try:
         _refuse_no_tape(plan, folders)
         model, content, after = trained(plan)
@@ -91,6 +84,18 @@ def main(argv: Sequence[str]) -> int:
         return 0
     picture = options.plots / f"calibration-{plan.name}.png"
     return 0 if drawn(lambda: draw_card(content, picture)) else 1
+
+
+def _plan(options: argparse.Namespace, folders: Sequence[Path]) -> TrainingPlan:
+    nearby = tuple(options.nearby or _around(options.horizon))
+    return TrainingPlan(
+        tapes=(*options.tapes, *first_recorded(folders)),
+        label=Label(options.horizon, options.size, nearby),
+        cadences=tuple(options.cadence),
+        test_day=options.test_day,
+        name=options.name,
+        note=options.note,
+    )
 
 
 def _around(horizon: float) -> tuple[float, float]:
@@ -168,18 +173,23 @@ def better(path: Path, model: KindModels, after: Samples, label: Label) -> str |
         return None
     if there.card.horizon != label.horizon:
         return f"{path} looks {there.card.horizon:g} s ahead, not {label.horizon:g}: use --name"
-    moved = after.moved(label.size)
-    known_to_it = set(there.card.whole["training"]["market_names"])
-    is_new = np.array([market not in known_to_it for market in moved.markets])[moved.market]
-    score = there.score(moved.features, moved.tickers)
-    both = moved.take(rows := np.flatnonzero(is_new & np.isfinite(score)))
+    both, score = _scored_by(there, after.moved(label.size))
     if not len(both):
         return None
-    found = compared(model.score(both.features, both.tickers), score[rows], both, SEED)["log_loss"]
+    found = compared(model.score(both.features, both.tickers), score, both, SEED)["log_loss"]
     low, high = found["interval"]
     if high >= 0:
         return None
     return f"{path} is better by {-found['gain']:.4f} nats (95 %: {-high:.4f} to {-low:.4f})"
+
+
+def _scored_by(there: ModelScorer, moved: Samples) -> tuple[Samples, Floats]:
+    """The rows of markets that a model was not trained on and predicts, with its scores."""
+    trained = set(there.card.whole["training"]["market_names"])
+    is_new = np.array([market not in trained for market in moved.markets])[moved.market]
+    score = there.score(moved.features, moved.tickers)
+    rows = np.flatnonzero(is_new & np.isfinite(score))
+    return moved.take(rows), score[rows]
 
 
 def entries(score: Floats, others: Trial | None, slopes: Slopes, before: Samples) -> dict[str, Any]:

@@ -30,14 +30,13 @@ UNPROVEN: Final = 0.5
 MOST_OFF: Final = 0.03
 
 
+def _events(samples: Samples, family: int) -> int:
+    return len(np.unique(samples.event[samples.family == family]))
+
+
 def folds(samples: Samples, horizon: float, count: int = FOLDS) -> Iterator[tuple[Rows, Rows]]:
     """Rows to fit and rows to score: no event, and no future of a scored row, is on both sides."""
-    events = np.array(
-        [
-            len(np.unique(samples.event[samples.family == number]))
-            for number in range(len(samples.families))
-        ]
-    )
+    events = np.array([_events(samples, number) for number in range(len(samples.families))])
     is_long = (events >= LEAST_EVENTS)[samples.family] if len(events) else np.empty(0, bool)
     if is_long.any():
         yield from _forward(samples, is_long, horizon, count)

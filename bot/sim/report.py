@@ -123,9 +123,7 @@ def domain(real: Frames, imitation: Frames) -> WorldStatistics:
 
 def table(columns: Mapping[str, WorldStatistics]) -> str:
     """A Markdown table of figures; a dash where a column does not have one."""
-    names = list(
-        dict.fromkeys(name for world_statistics in columns.values() for name in world_statistics)
-    )
+    names = list(dict.fromkeys(name for one in columns.values() for name in one))
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     for title, group in groupby(names, key=lambda name: name.split(", p")[0]):
         ranks = list(group)
@@ -141,26 +139,29 @@ def write(out: Path, data: Path, seed: int, runs: Sequence[Run] = RUNS) -> None:
     out.mkdir(parents=True, exist_ok=True)
     done = {run.preset: simulated(run, seed) for run in runs}
     seen = {preset: books for preset, (books, _) in done.items()}
-    world_statistics = {preset: measured for preset, (_, measured) in done.items()}
+    measured = {preset: statistics for preset, (_, statistics) in done.items()}
     real = recorded(data / "btc15m-l2-1s.parquet")
-    breadth = data / "rest-books-hourly.parquet"
     fast = {
         "recorded": {**feed_rates(_feed(data)), **volume_rate(real), **summary(real)},
-        "`fast15m`": world_statistics["fast15m"],
-        "`null`": world_statistics["null"],
-    }
-    slow = {
-        "`slow_day`": world_statistics["slow_day"],
-        "`game`": world_statistics["game"],
-        "recorded, spread ≤ 3": snapshots(breadth, 3.0) | weather(data / "weather-tob.parquet"),
-        "`illiquid`": world_statistics["illiquid"],
-        "recorded, spread 4 to 50": snapshots(breadth, 50.0, 4.0),
+        "`fast15m`": measured["fast15m"],
+        "`null`": measured["null"],
     }
     draw(out, {"recorded": real, "simulated": seen["fast15m"], "null": seen["null"]})
     parts = [f"{_HEAD}\n## 15-minute markets\n\n{table(fast)}{_PLOTS}", _DOMAIN]
     parts.append(table({"inside": domain(real, seen["fast15m"])}))
-    parts.append(f"\n## Slow markets\n\n{table(slow)}{_LIMITS}")
+    parts.append(f"\n## Slow markets\n\n{table(_slow(measured, data))}{_LIMITS}")
     (out / "report.md").write_text("".join(parts), encoding="utf-8")
+
+
+def _slow(measured: Mapping[str, WorldStatistics], data: Path) -> dict[str, WorldStatistics]:
+    breadth = data / "rest-books-hourly.parquet"
+    return {
+        "`slow_day`": measured["slow_day"],
+        "`game`": measured["game"],
+        "recorded, spread ≤ 3": snapshots(breadth, 3.0) | weather(data / "weather-tob.parquet"),
+        "`illiquid`": measured["illiquid"],
+        "recorded, spread 4 to 50": snapshots(breadth, 50.0, 4.0),
+    }
 
 
 def _feed(data: Path) -> Path:

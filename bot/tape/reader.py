@@ -94,6 +94,11 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
     skipped.update(broken.values())
     if not len(books):
         raise TapeError(_no_books(path, skipped))
+    return _tape(table, books, dict(skipped))
+
+
+def _tape(table: pa.Table, books: Books, skipped: dict[str, int]) -> Tape:
+    """The tape of sound books, which are still named by the number of their row."""
     rows = np.array([int(label) for label in books.tickers], dtype=np.intp)
     books = replace(books, tickers=_tickers(table, rows))
     segment = _codes(table, "segment")[rows]
@@ -104,7 +109,7 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
         volume=_numbers(table, "volume")[rows],
         open_interest=_numbers(table, "open_interest")[rows],
         segment=segment,
-        skipped=dict(skipped),
+        skipped=skipped,
         trades=TapeTrades.counted(books.tickers, books.seen_at, segment, bars),
     )
 

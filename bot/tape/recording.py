@@ -86,24 +86,27 @@ async def _look(
 ) -> Recorded:
     await _refresh(watchlist)
     markets = watchlist.watched()
-    if not markets:
+    books = await _books(data, tuple(markets)) if markets else None
+    if books is None:
         sink.break_off()
         return Recorded(before.looks + 1, before.books, before.failures + 1)
-    try:
-        answer = await data.books(tuple(markets))
-    except ExchangeError as error:
-        log.warning("Nothing recorded: %s", error)
-        sink.break_off()
-        return Recorded(before.looks + 1, before.books, before.failures + 1)
-    for ticker, reason in answer.missing.items():
-        log.info("No order book of %s: %s", ticker, reason)
-    books = answer.books
     sink.record(
         books,
         seconds_to_close=seconds_to_close(books, markets),
         open_interest=_open_interest(books, markets),
     )
     return Recorded(before.looks + 1, before.books + len(books), before.failures)
+
+
+async def _books(data: MarketData, tickers: tuple[str, ...]) -> Books | None:
+    try:
+        answer = await data.books(tickers)
+    except ExchangeError as error:
+        log.warning("Nothing recorded: %s", error)
+        return None
+    for ticker, reason in answer.missing.items():
+        log.info("No order book of %s: %s", ticker, reason)
+    return answer.books
 
 
 async def _refresh(watchlist: RecordedWatchlist) -> None:

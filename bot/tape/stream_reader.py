@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bot.core.market.book_store import PRICE_UNITS, SIZE_UNITS, BookStore
@@ -45,15 +46,17 @@ class StreamTape:
         return TapeTrades.of(self.trades, set(self.tickers), self.breaks)
 
 
+def _table(part: Path) -> pa.Table:
+    try:
+        return pq.read_table(part)
+    except (OSError, ValueError) as error:
+        raise TapeError(f"{part}: not a part of a recording that can be read: {error}") from error
+
+
 def read_rows(folder: Path) -> Iterator[StreamRow]:
     """All rows of a recording in their order. Raises TapeError for a part that cannot be read."""
     for part in parts(folder):
-        try:
-            table = pq.read_table(part)
-        except (OSError, ValueError) as error:
-            raise TapeError(
-                f"{part}: not a part of a recording that can be read: {error}"
-            ) from error
+        table = _table(part)
         columns = [table[name].to_pylist() for name in StreamRow._fields]
         yield from map(StreamRow._make, zip(*columns, strict=True))
 

@@ -35,7 +35,7 @@ SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults", "bot.kalshi.feed"}
 #: Lines of a function, its signature and docstring included.
 LONGEST_FUNCTION = 40
 
-#: Lines of code of a short function, its docstring left out, and the share that must be short.
+#: Lines of a short function, counted likewise, and the share that must be short.
 SHORT_FUNCTION = 10
 SHORT_SHARE = 0.8
 
@@ -369,7 +369,7 @@ def test_no_test_module_imports_another():
 
 def test_four_of_five_functions_are_short() -> None:
     found = [
-        _lines_of_code(node)
+        _length(node)
         for _, path in _sources()
         if "versions" not in path.parts
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -378,18 +378,6 @@ def test_four_of_five_functions_are_short() -> None:
 
     short = sum(lines <= SHORT_FUNCTION for lines in found)
     assert short / len(found) >= SHORT_SHARE
-
-
-def _lines_of_code(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function without its docstring.
-
-    >>> source = "def f(a):\\n    'Why.'\\n    return a"
-    >>> _lines_of_code(ast.parse(source).body[0])
-    2
-    """
-    first = node.body[0]
-    docstring = _length(first) if ast.get_docstring(node) is not None else 0
-    return _length(node) - docstring
 
 
 def _length(node: ast.stmt) -> int:

@@ -88,17 +88,21 @@ def _may_write(files: Iterable[Path], overwrite: bool) -> None:
         raise CommandError(f"{there[0]} exists: name another folder, or add --overwrite")
 
 
+def _fills(orders: Rows) -> Rows:
+    return [
+        {**{name: order[name] for name in _OF_ORDER}, **fill}
+        for order in orders
+        for fill in order["fills"]
+    ]
+
+
 async def _tables(bot: BotClient, since: datetime | None) -> Mapping[str, Rows]:
     where = {"since": since.isoformat()} if since else {}
     orders = await pages.rows(bot, "orders", None, where)
     return {
         "trades": await pages.rows(bot, "trades", None, where),
         "orders": orders,
-        "fills": [
-            {**{name: order[name] for name in _OF_ORDER}, **fill}
-            for order in orders
-            for fill in order["fills"]
-        ],
+        "fills": _fills(orders),
         "equity": await _equity(bot, since),
     }
 

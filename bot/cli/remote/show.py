@@ -69,11 +69,7 @@ async def _status(bot: BotClient, asked: argparse.Namespace) -> int:
         options.print_json({"ready": ready, "bot": seen, "account": held["account"]})
     else:
         mode = "PAPER" if seen["mode"] == "paper" else "LIVE: REAL MONEY"
-        lines = [
-            *_state(seen, held),
-            *_account(held, seen),
-            *_faults(ready, seen),
-        ]
+        lines = [*_state(seen, held), *_account(held, seen), *_faults(ready, seen)]
         tables.facts(f"{mode} · {bot.url}", lines)
     return ExitCode.DONE if ready["ready"] else ExitCode.REFUSED
 

@@ -226,14 +226,19 @@ def _category_exposure(case: Case) -> Stop | None:
     category, limit = case.shown.market.category, case.limits.max_category_exposure
     if limit is None:
         return None
-    known = {ticker: place.category for ticker, place in case.account.places.items()}
-    tickers = [
+    what = f"exposure to the category {category or 'that is not known'} would be"
+    exposure = case.exposure_with(_held_in(case.account, category))
+    return _above("category_exposure", what, exposure, limit)
+
+
+def _held_in(account: AccountRisk, category: str | None) -> list[str]:
+    """What is held in a category; a market or category that is not known belongs to each."""
+    known = {ticker: place.category for ticker, place in account.places.items()}
+    return [
         ticker
-        for ticker in case.account.portfolio.positions
+        for ticker in account.portfolio.positions
         if category is None or known.get(ticker) in {category, None}
     ]
-    what = f"exposure to the category {category or 'that is not known'} would be"
-    return _above("category_exposure", what, case.exposure_with(tickers), limit)
 
 
 def _total_exposure(case: Case) -> Stop | None:

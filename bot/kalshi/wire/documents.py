@@ -7,6 +7,7 @@ A document within its size can still be costly (a million empty lists) or say tw
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -66,20 +67,17 @@ def whole_characters(document: bytes) -> bytes:
 def _walk(document: bytes | memoryview, each: Callable[[Pairs], None]) -> None:
     words = str(document, "utf-8", "replace")
     try:
-        # Numbers are not read: they may have a million digits.
-        json.loads(
-            words,
-            object_pairs_hook=each,
-            parse_int=_unread,
-            parse_float=_unread,
-            strict=False,
-        )
+        _READ(words, object_pairs_hook=each)
     except (ValueError, RecursionError) as error:
         raise ExchangeError(f"not the expected JSON: {error}") from error
 
 
 def _unread(_number: str) -> None:
     return None
+
+
+#: Numbers are not read: they may have a million digits.
+_READ: Final = partial(json.loads, parse_int=_unread, parse_float=_unread, strict=False)
 
 
 def _refused(pairs: Pairs) -> None:

@@ -136,11 +136,7 @@ class Delta(NamedTuple):
 
 
 def frame(text: bytes) -> tuple[Envelope, Message]:
-    """A server frame and its message; a type this client does not read has the message None.
-
-    Raises ExchangeError for anything that is no frame, for one with more in it than any has, and
-    for a known type without its message.
-    """
+    """A server frame and its message (None for other types). ExchangeError for what is no frame."""
     refuse_excess(text)
     envelope = decode(Envelope, text)
     shape = _MESSAGES.get(envelope.type)

@@ -52,15 +52,19 @@ class Oddities:
         """These entries of an answer could not be read; one reason each."""
         if not reasons:
             return
-        now, said_at = self._clock.now(), self._said_at.get(asked)
+        now = self._clock.now()
         self._count[asked] = self._count.get(asked, 0) + len(reasons)
         before = self._latest.get(asked)
         known = before.count if before and _is_recent(before.at, now) else 0
         self._latest[asked] = _Latest(now, reasons[0], known + len(reasons))
+        self._warn(asked, reasons[0], now)
+
+    def _warn(self, asked: str, reason: str, now: datetime) -> None:
+        said_at = self._said_at.get(asked)
         if said_at is None or not _is_recent(said_at, now):
             self._said_at[asked] = now
             text = "%s: %d entries could not be read; the latest: %s"
-            log.warning(text, asked, self._count.pop(asked), reasons[0])
+            log.warning(text, asked, self._count.pop(asked), reason)
 
 
 def _is_recent(at: datetime, now: datetime) -> bool:

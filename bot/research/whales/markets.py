@@ -6,7 +6,7 @@ is given some of the looks and the trades between them, never the truth.
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -146,9 +146,6 @@ def scene(kind: MarketKind, seed: int, step: float = 1.0) -> Scene:
         world.step(started + timedelta(seconds=step * (look + 1)))
         for number, ticker in enumerate(experiment.tickers):
             _shoot(exchange, ticker, prices[:, look, number], sizes[:, look, number])
-    actions: dict[str, list[TraderAction]] = defaultdict(list)
-    for action in world.truth:
-        actions[action.ticker].append(action)
     return Scene(
         kind=kind,
         tickers=tuple(f"{kind.preset}-{seed}-{number}" for number in range(kind.markets)),
@@ -156,8 +153,17 @@ def scene(kind: MarketKind, seed: int, step: float = 1.0) -> Scene:
         prices=prices,
         sizes=sizes,
         market_trades=SimulatedTrades(*np.array(trades, dtype=np.float64).reshape(-1, 5).T),
-        actions=tuple(tuple(actions[ticker]) for ticker in experiment.tickers),
+        actions=_by_market(world.truth, experiment.tickers),
     )
+
+
+def _by_market(
+    truth: Iterable[TraderAction], tickers: Sequence[str]
+) -> tuple[tuple[TraderAction, ...], ...]:
+    actions: dict[str, list[TraderAction]] = defaultdict(list)
+    for action in truth:
+        actions[action.ticker].append(action)
+    return tuple(tuple(actions[ticker]) for ticker in tickers)
 
 
 def _listener(

@@ -100,16 +100,9 @@ def score(scene: Scene, said: Detection, question: Question, cadence: float) -> 
     looks = scene.at[scene.looks(cadence)]
     for market in range(markets):
         actions = [d for d in scene.actions[market] if d.kind in question.kinds | question.open]
-        # A price that is not said (NaN) is not a decided one.
-        decided = (said.price < DECIDED) | (said.price > 1 - DECIDED)
-        chosen = np.flatnonzero((said.market == market) & (said.at >= start) & ~decided)
-        found: dict[int, float] = {}
-        for row in chosen[np.argsort(said.at[chosen], kind="stable")].tolist():
-            number = _meant(actions, said, row, question, cadence)
-            if number is None or (question.once and number in found):
-                wrong[market] += 1
-            else:
-                found.setdefault(number, float(said.at[row]))
+        found, wrong[market] = _matched(
+            actions, said, _rows(said, market, start), question, cadence
+        )
         asked = [n for n, action in enumerate(actions) if _counts(action, question, start)]
         for number in asked:
             action = actions[number]
@@ -141,6 +134,34 @@ def together(scores: Sequence[Score]) -> Score:
             [each.delay_market + first for each, first in zip(scores, firsts, strict=False)]
         ),
     )
+
+
+def _rows(said: Detection, market: int, start: float) -> list[int]:
+    """The detections of a market from `start` on, by time, unless its price is decided."""
+    # A price that is not given (NaN) is not a decided one.
+    decided = (said.price < DECIDED) | (said.price > 1 - DECIDED)
+    chosen = np.flatnonzero((said.market == market) & (said.at >= start) & ~decided)
+    rows: list[int] = chosen[np.argsort(said.at[chosen], kind="stable")].tolist()
+    return rows
+
+
+def _matched(
+    actions: Sequence[TraderAction],
+    said: Detection,
+    rows: Sequence[int],
+    question: Question,
+    cadence: float,
+) -> tuple[dict[int, float], int]:
+    """When each action was detected first, by its number; how many detections meant none."""
+    found: dict[int, float] = {}
+    wrong = 0
+    for row in rows:
+        number = _meant(actions, said, row, question, cadence)
+        if number is None or (question.once and number in found):
+            wrong += 1
+        else:
+            found.setdefault(number, float(said.at[row]))
+    return found, wrong
 
 
 def _meant(

@@ -62,6 +62,11 @@ class _Ladder:
         self.prices: list[int] = []
         self.sign = side.sign
 
+    def better_than(self, order: LiveOrder) -> int:
+        """Units at better prices than the order's."""
+        levels, own = self.levels.items(), order.price
+        return sum(level.total for price, level in levels if (price - own) * self.sign > 0)
+
     def add(self, order: LiveOrder) -> None:
         level = self.levels.get(order.price)
         if level is None:
@@ -149,11 +154,7 @@ class Book:
     def ahead(self, order: LiveOrder) -> int:
         """Units that must trade before this resting order does."""
         ladder = self._side(order.side)
-        better = sum(
-            level.total
-            for price, level in ladder.levels.items()
-            if (price - order.price) * order.side.sign > 0
-        )
+        better = ladder.better_than(order)
         for other in ladder.levels[order.price].queue.values():
             if other is order:
                 break

@@ -110,12 +110,9 @@ class Clearing:
 
     def _half(self, order: LiveOrder, price: int, size: int, *, is_taker: bool) -> _Half:
         account = self._state.accounts[order.account]
-        exact_fee, after = order.fees.charge(
-            size_contracts(size),
-            price_dollars(price),
-            is_taker=is_taker,
-            is_buy=order.side is Side.BUY,
-        )
+        contracts, paid = size_contracts(size), price_dollars(price)
+        is_buy = order.side is Side.BUY
+        exact_fee, after = order.fees.charge(contracts, paid, is_taker=is_taker, is_buy=is_buy)
         fee = int(exact_fee * DOLLAR)
         change = account.cash_change(order.ticker, order.side, size, price) - fee
         return _Half(account, order, price, size, is_taker, fee, after, change)

@@ -55,8 +55,7 @@ class Chaos:
         except Rejected:
             self.refused += 1
         if self._random.random() < 0.2:
-            pause = timedelta(milliseconds=self._random.randrange(2_000))
-            self.exchange.advance(self.exchange.now + pause)
+            self._wait()
 
     def faults(self) -> list[str]:
         """Everything that does not add up; empty if all is well."""
@@ -109,6 +108,10 @@ class Chaos:
         whole = chance.random() < 0.7
         size = chance.randrange(1, 60) * (CONTRACT if whole else 1)
         return side, size, price
+
+    def _wait(self) -> None:
+        pause = timedelta(milliseconds=self._random.randrange(2_000))
+        self.exchange.advance(self.exchange.now + pause)
 
     def _place(self, account: MemberAccount) -> None:
         chance = self._random

@@ -86,6 +86,17 @@ class Exchange:
 
         Raises ValueError for a ticker used before, and for fees whose formula is not known.
         """
+        market = self._made(spec)
+        self.state.markets[spec.ticker] = market
+        self.state.listed += 1
+        self.state.event_markets[spec.event_ticker].append(spec.ticker)
+        self._life.begin(market)
+        self._flush()
+        # A market may be listed after its opening: what is due already happens now.
+        self.advance(self.now)
+        return market
+
+    def _made(self, spec: MarketSpec) -> MarketState:
         if spec.ticker in self.state.markets or spec.ticker in self.state.archive:
             raise ValueError(f"market {spec.ticker} is listed already")
         event = self.state.events[spec.event_ticker]
@@ -93,7 +104,7 @@ class Exchange:
         fees = fee_schedule(event, series)
         if not fees.is_known:
             raise ValueError(f"market {spec.ticker}: the fees of kind {fees.kind} are not known")
-        market = MarketState(
+        return MarketState(
             spec=spec,
             series_ticker=series.ticker,
             shard=series.exchange_index,
@@ -105,14 +116,6 @@ class Exchange:
             updated=self.now,
             close_time=spec.close_time,
         )
-        self.state.markets[spec.ticker] = market
-        self.state.listed += 1
-        self.state.event_markets[spec.event_ticker].append(spec.ticker)
-        self._life.begin(market)
-        self._flush()
-        # A market may be listed after its opening: what is due already happens now.
-        self.advance(self.now)
-        return market
 
     def market(self, ticker: str) -> MarketState:
         """A market as it stands; read only. Raises Rejected (404) if there is none."""

@@ -149,9 +149,7 @@ class MarketLifecycle:
         self._archive.settled(market)
 
     def _pay(self, account: MemberAccount, market: MarketState, held: MemberPosition) -> None:
-        value = market.value or 0
-        own = value if held.size > 0 else DOLLAR_TICKS - value
-        gross = abs(held.size) * own
+        gross = _payout(market.value or 0, held.size)
         # What a balance cannot hold stays with the exchange, as a fee.
         residual = gross % BALANCE_STEP
         revenue = gross - residual
@@ -159,21 +157,11 @@ class MarketLifecycle:
         self._state.fee_pot += residual
         held.fees += residual
         self._write_down(account, market, held, revenue)
+        now = self._state.now
         if held.size:
-            self._state.feed.emit(
-                Settled(
-                    self._state.now,
-                    account.name,
-                    held.ticker,
-                    held.size,
-                    revenue,
-                    residual,
-                )
-            )
-        held.realised += revenue - held.cost
-        held.size = held.cost = 0
-        held.is_settled = True
-        held.updated = self._state.now
+            paid = Settled(now, account.name, held.ticker, held.size, revenue, residual)
+            self._state.feed.emit(paid)
+        _close(held, revenue, now)
         if account.is_house:
             del account.positions[held.ticker]
 
@@ -220,16 +208,8 @@ class MarketLifecycle:
     def _announce(self, market: MarketState, change: MarketChange) -> None:
         market.updated = self._state.now
         market.version += 1
-        self._state.feed.emit(
-            MarketChanged(
-                self._state.now,
-                market.spec.ticker,
-                change,
-                market.close_time,
-                market.result,
-                market.value,
-            )
-        )
+        now, ticker, outcome = self._state.now, market.spec.ticker, (market.result, market.value)
+        self._state.feed.emit(MarketChanged(now, ticker, change, market.close_time, *outcome))
 
     def _expect(self, market: MarketState, status: MarketStatus) -> None:
         if market.status is not status:
@@ -237,3 +217,15 @@ class MarketLifecycle:
 
 
 _OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStatus.FINALIZED})
+
+
+def _payout(value: int, size: int) -> int:
+    """What a position of so many YES contracts (NO below 0) is paid at this YES value."""
+    return abs(size) * (value if size > 0 else DOLLAR_TICKS - value)
+
+
+def _close(held: MemberPosition, revenue: int, now: datetime) -> None:
+    held.realised += revenue - held.cost
+    held.size = held.cost = 0
+    held.is_settled = True
+    held.updated = now

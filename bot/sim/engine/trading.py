@@ -128,12 +128,15 @@ class Trading:
             client_order_id=request.client_order_id,
             expiration=request.expiration,
         )
+        self._register(account, order, request.group_id)
+        return order
+
+    def _register(self, account: MemberAccount, order: LiveOrder, group_id: str) -> None:
         if not account.is_house:
             account.remember(order)
             self._clearing.notify(order, Reason.PLACED)
-        if request.group_id:
-            self._state.groups[request.group_id].order_ids[order.order_id] = None
-        return order
+        if group_id:
+            self._state.groups[group_id].order_ids[order.order_id] = None
 
     def _run(self, account: MemberAccount, market: MarketState, order: LiveOrder) -> None:
         stopped = market.book.match(order)

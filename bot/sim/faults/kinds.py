@@ -213,27 +213,34 @@ def fault_spec(asked: object) -> FaultSpec:
     """
     if not isinstance(asked, dict):
         raise BadFaultError(f"a fault is an object with a kind, not {asked!r}")
-    name = asked.get("kind")
+    name, kind = _kind(asked.get("kind"))
+    _refuse_unknown(name, kind, asked)
+    count, duration = asked.get("count"), asked.get("duration")
+    return FaultSpec(
+        kind=name,
+        route=Text("*").checked("route", asked.get("route", "*")),
+        probability=_PROBABILITY.checked("probability", asked.get("probability", 1.0)),
+        count=None if count is None else int(_COUNT.checked("count", count)),
+        duration=None if duration is None else _DURATION.checked("duration", duration),
+        parameters=_parameters(kind, asked),
+    )
+
+
+def _kind(name: object) -> tuple[str, FaultKind]:
     kind = KINDS.get(name) if isinstance(name, str) else None
     if not isinstance(name, str) or kind is None:
         raise BadFaultError(f"unknown kind {name!r}; there are {', '.join(KINDS)}")
-    _refuse_unknown(name, kind, asked)
-    route = Text("*").checked("route", asked.get("route", "*"))
+    return name, kind
+
+
+def _parameters(kind: FaultKind, asked: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {
         key: parameter.checked(key, asked.get(key, parameter.default))
         for key, parameter in kind.parameters.items()
     }
     if "code" in parameters and parameters["code"] not in ERRORS:
         raise BadFaultError(f"code {parameters['code']} is not one of Kalshi's")
-    count, duration = asked.get("count"), asked.get("duration")
-    return FaultSpec(
-        kind=name,
-        route=route,
-        probability=_PROBABILITY.checked("probability", asked.get("probability", 1.0)),
-        count=None if count is None else int(_COUNT.checked("count", count)),
-        duration=None if duration is None else _DURATION.checked("duration", duration),
-        parameters=parameters,
-    )
+    return parameters
 
 
 def described(spec: FaultSpec) -> Json:

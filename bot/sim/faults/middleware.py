@@ -47,20 +47,24 @@ class FaultGate:
         if not where:
             await self._app(scope, receive, send)
             return
-        for fault in self._faults.drawn(where, _INSTEAD):
-            fault.fire()
-            if fault.spec.kind == "slow":
-                await self._faults.sleep(fault.spec.parameters["delay"])
-            elif fault.spec.kind == "arrives_late":
-                await self._delay(fault, scope, receive, send)
-                return
-            else:
-                await _respond_instead(fault, scope, receive, send)
-                return
+        if await self._is_answered(where, scope, receive, send):
+            return
         if scope["type"] == "websocket" or not self._faults.any_active:
             await self._app(scope, receive, send)
         else:
             await self._spoil(where, scope, receive, send)
+
+    async def _is_answered(self, where: str, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Whether a fault took the place of the answer; one that is slow only waits."""
+        for fault in self._faults.drawn(where, _INSTEAD):
+            fault.fire()
+            if fault.spec.kind == "slow":
+                await self._faults.sleep(fault.spec.parameters["delay"])
+                continue
+            late = fault.spec.kind == "arrives_late"
+            await (self._delay if late else _respond_instead)(fault, scope, receive, send)
+            return True
+        return False
 
     async def _delay(self, fault: ActiveFault, scope: Scope, receive: Receive, send: Send) -> None:
         body = await Request(scope, receive).body()

@@ -9,6 +9,7 @@ from bot.sim.engine.events import Traded
 from bot.sim.engine.state import MarketState
 from bot.sim.rest.listing import is_between
 from bot.sim.rest.paging import Key, page
+from bot.sim.rest.query import Query
 from bot.sim.rest.render_books import EMPTY_BOOK, candles, trade_json
 from bot.sim.rest.service import Answer, Call, Route, answer
 
@@ -28,13 +29,18 @@ def orderbook(call: Call) -> Answer:
     return Answer(200, b'{"orderbook_fp":%b}' % call.service.books.best(market, depth))
 
 
+def _tickers(query: Query) -> list[str]:
+    tickers = [ticker for ticker in query.repeated("tickers") if ticker]
+    if not tickers:
+        raise query.refuse("tickers", "required")
+    if len(tickers) > MAX_BOOKS or any(len(ticker) > MAX_TICKER for ticker in tickers):
+        raise query.refuse("tickers", "max")
+    return tickers
+
+
 def orderbooks(call: Call) -> Answer:
     """Many books; an unknown ticker has an empty one, also a list joined by commas."""
-    tickers = [ticker for ticker in call.query.repeated("tickers") if ticker]
-    if not tickers:
-        raise call.query.refuse("tickers", "required")
-    if len(tickers) > MAX_BOOKS or any(len(ticker) > MAX_TICKER for ticker in tickers):
-        raise call.query.refuse("tickers", "max")
+    tickers = _tickers(call.query)
     markets, whole = call.state.markets, call.service.books.whole
     books = [
         {"ticker": t, "orderbook_fp": whole(markets[t]) if t in markets else _EMPTY}

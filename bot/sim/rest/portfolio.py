@@ -141,13 +141,12 @@ def _positions(call: Call, picks: Callable[[MemberPosition], bool]) -> Answer:
     found = [held for held in call.account.positions.values() if picks(held)]
     found.sort(key=_position_key)
     shown, cursor = _paged(call, found, _position_key)
-    return answer(
-        {
-            "market_positions": [position_json(held) for held in shown],
-            "event_positions": event_positions(call.state, shown),
-            "cursor": cursor,
-        }
-    )
+    body = {
+        "market_positions": [position_json(held) for held in shown],
+        "event_positions": event_positions(call.state, shown),
+        "cursor": cursor,
+    }
+    return answer(body)
 
 
 def settlements(call: Call) -> Answer:

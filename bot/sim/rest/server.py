@@ -94,17 +94,15 @@ class Endpoint:
         await response(scope, receive, send)
 
 
+def _call(service: RestContext, route: Route, request: Request, body: bytes) -> Call:
+    query, headers = QueryParams(request.scope["query_string"]), Headers(scope=request.scope)
+    return Call(service, route.operation, request.path_params, query, headers, body)
+
+
 def respond(service: RestContext, route: Route, request: Request, body: bytes) -> Answer:
     """What an operation answers; every refusal in the shape that Kalshi gives it."""
     service.driver.catch_up()
-    call = Call(
-        service,
-        route.operation,
-        request.path_params,
-        QueryParams(request.scope["query_string"]),
-        Headers(scope=request.scope),
-        body,
-    )
+    call = _call(service, route, request, body)
     try:
         return _admitted(call, route, _signed_path(request.scope))
     except Rejected as refusal:

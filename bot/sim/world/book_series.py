@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,11 @@ class BookSeries:
     last: NDArray[np.int64]
 
 
+_NEEDED: Final = frozenset(
+    ("ts_ms", "ticker", "yes_bid_px1", "yes_bid_sz1", "no_bid_px1", "no_bid_sz1")
+)
+
+
 def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[BookSeries, ...]:
     """The markets of a recording, or some of them, with long silences cut.
 
@@ -41,13 +47,7 @@ def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[BookSeries, ...]
     for `no_bid`; `volume` and `last_px` if known. Raises ValueError, naming the file, if it cannot
     be read, lacks a column, or holds none of the markets.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path} cannot be read as a recording of order books: {error}") from error
-    needed = {"ts_ms", "ticker", "yes_bid_px1", "yes_bid_sz1", "no_bid_px1", "no_bid_sz1"}
-    if lacking := sorted(needed - set(table.schema.names)):
-        raise ValueError(f"{path} is no recording of order books: it has no {', '.join(lacking)}")
+    table = _table(path)
     if tickers:
         table = table.filter(pa.compute.is_in(table["ticker"], pa.array(list(tickers))))
     if not len(table):
@@ -65,6 +65,16 @@ def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[BookSeries, ...]
         BookSeries(ticker, at[rows], **{key: each[rows] for key, each in columns.items()})
         for ticker, rows in _by_market(table, at)
     )
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path} cannot be read as a recording of order books: {error}") from error
+    if lacking := sorted(_NEEDED - set(table.schema.names)):
+        raise ValueError(f"{path} is no recording of order books: it has no {', '.join(lacking)}")
+    return table
 
 
 def _by_market(table: pa.Table, at: Floats) -> Iterator[tuple[str, NDArray[np.intp]]]:

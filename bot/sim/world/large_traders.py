@@ -4,7 +4,7 @@ Their sizes are multiples of what is usual at the five best prices of their mark
 remembered here as a slow average of its logarithm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import exp, log
 
@@ -69,12 +69,7 @@ class LargeTraders:
         self._clock += seconds
         self._learn(seconds)
         self._blocks = [block for block in self._blocks if self._goes_on(block, seconds)]
-        starts = {
-            ActionKind.WHALE: (self._habits.whales, self._whale),
-            ActionKind.SPOOF: (self._habits.spoofs, self._spoof),
-            ActionKind.SWEEP: (self._habits.sweeps, self._sweep),
-        }
-        for rate, begin in starts.values():
+        for rate, begin in self._starts():
             if rate and self._rng.chance(min(rate * seconds / 3600.0, 0.5)):
                 begin(belief)
 
@@ -83,6 +78,14 @@ class LargeTraders:
         for block in self._blocks:
             block.action.end(self._adapter.now, How.CLOSED, block.filled)
         self._blocks = []
+
+    def _starts(self) -> tuple[tuple[float, Callable[[float], None]], ...]:
+        """Each kind of action, and how many of it begin in an hour."""
+        return (
+            (self._habits.whales, self._whale),
+            (self._habits.spoofs, self._spoof),
+            (self._habits.sweeps, self._sweep),
+        )
 
     def _learn(self, seconds: float) -> None:
         self._unseen += seconds

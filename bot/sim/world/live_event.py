@@ -112,6 +112,9 @@ class LiveEvent:
         if halted == self.paused:
             return
         self.paused = halted
+        self._switch(exchange, halted=halted)
+
+    def _switch(self, exchange: Exchange, *, halted: bool) -> None:
         # Somebody else may have halted a market, or ended a halt, in the meantime.
         expected = MarketStatus.ACTIVE if halted else MarketStatus.INACTIVE
         for adapter in self.adapters:

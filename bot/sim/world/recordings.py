@@ -83,16 +83,21 @@ def _rows(seen: Frames, rows: NDArray[np.intp]) -> Frames:
     return Frames(*(getattr(seen, name)[rows] for name in Frames.__slots__))
 
 
+def _minutes(
+    seen: Frames, rows: NDArray[np.intp], horizon: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The row of each full minute of a market, and the one a horizon later."""
+    at = seen.at[rows]
+    grid = np.arange(at[0], at[-1] - horizon, 60.0)
+    now, then = (rows[np.searchsorted(at, grid + w, side="right") - 1] for w in (0.0, horizon))
+    return now, then
+
+
 def _minutely(seen: Frames, horizon: float) -> Floats:
     """Changes of the mid over the horizon, begun every minute, of all markets."""
     changes = []
     for market in np.unique(seen.market):
-        rows = np.flatnonzero(seen.market == market)
-        grid = np.arange(seen.at[rows[0]], seen.at[rows[-1]] - horizon, 60.0)
-        now, then = (
-            rows[np.searchsorted(seen.at[rows], grid + wait, side="right") - 1]
-            for wait in (0.0, horizon)
-        )
+        now, then = _minutes(seen, np.flatnonzero(seen.market == market), horizon)
         change = mid(seen)[then] - mid(seen)[now]
         changes.append(change[central(seen)[now] & np.isfinite(change)])
     return np.concatenate(changes)

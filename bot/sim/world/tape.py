@@ -65,12 +65,15 @@ class TapeWorld:
             self._showing.append(self._listed(self._waiting.pop()))
         self._showing = [each for each in self._showing if each.show(self._exchange, at)]
 
-    def _listed(self, recorded: BookSeries) -> "_Projector":
-        series, event = recorded.ticker.split("-", 1)[0], recorded.ticker.rsplit("-", 1)[0]
+    def _list_event(self, series: str, event: str) -> None:
         if series not in self._exchange.state.series:
             self._exchange.add_series(SeriesSpec(series, series, "Recorded"))
         if event not in self._exchange.state.events:
             self._exchange.add_event(EventSpec(event, series, event))
+
+    def _listed(self, recorded: BookSeries) -> "_Projector":
+        series, event = recorded.ticker.split("-", 1)[0], recorded.ticker.rsplit("-", 1)[0]
+        self._list_event(series, event)
         spec = MarketSpec(
             ticker=recorded.ticker,
             event_ticker=event,
@@ -82,12 +85,8 @@ class TapeWorld:
             settlement_timer_seconds=60,
         )
         self._exchange.add_market(spec)
-        return _Projector(
-            recorded,
-            MarketAdapter(self._exchange, recorded.ticker, TAPERED),
-            self._quotes,
-            self._takers,
-        )
+        adapter = MarketAdapter(self._exchange, recorded.ticker, TAPERED)
+        return _Projector(recorded, adapter, self._quotes, self._takers)
 
 
 def tape_exchange(
@@ -119,11 +118,14 @@ class _Projector:
             return False
         row = int(np.searchsorted(self.recorded.at, at, side="right")) - 1
         if row > self.row:
-            if self.row >= 0:
-                self._trade(row)
-            self._hang(exchange, row)
-            self.row = row
+            self._move(exchange, row)
         return True
+
+    def _move(self, exchange: Exchange, row: int) -> None:
+        if self.row >= 0:
+            self._trade(row)
+        self._hang(exchange, row)
+        self.row = row
 
     def _trade(self, row: int) -> None:
         """Trade what the recording says was traded since the last row, at its last price."""

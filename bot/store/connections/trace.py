@@ -15,6 +15,8 @@ from sqlalchemy import Connection, inspect, select, text
 from bot.ports.persistence import StoreError
 from bot.store.tables import books, lease
 
+_REMEDY: Final = "See that the database is the right one, then delete that file"
+
 #: What the name of the trace adds to that of the file.
 SUFFIX: Final = "-kept"
 #: Bytes up to which a file is searched for damage at the start: a fraction of a second.
@@ -43,10 +45,8 @@ def read(path: Path) -> Trace | None:
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
-        raise StoreError(
-            f"{place.name} is damaged ({error}): it tells how far {path.name} got. "
-            "See that the database is the right one, then delete that file"
-        ) from error
+        what = f"{place.name} is damaged ({error}): it tells how far {path.name} got"
+        raise StoreError(f"{what}. {_REMEDY}") from error
 
 
 def write(path: Path, trace: Trace) -> None:
