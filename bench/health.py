@@ -20,6 +20,7 @@ from typing import Final
 from bench.common import in_turn, machine, say
 from bench.load import ask, request
 from bench.server import Server, running
+from bench.service import AUTHORIZATION
 
 #: Seconds between an answer and the next question.
 REST: Final = 0.01
@@ -65,7 +66,8 @@ def _attacked(port: int, attack: str | None) -> Iterator[None]:
 
 
 def _p99(server: Server, seconds: float, *, at_work: bool) -> float:
-    switched = ask(server.port, f"/bot/{'start' if at_work else 'stop'}", [], method="POST")
+    path = f"/bot/{'start' if at_work else 'stop'}"
+    switched = ask(server.port, path, [f"Authorization: {AUTHORIZATION}"], method="POST")
     if switched.status != 200:
         raise SystemExit(f"bench.health: {switched.head!r} {switched.body!r}")
     waits = sorted(_waits(server.port, time.perf_counter() + seconds))

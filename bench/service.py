@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Final, cast
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.deps import BotControl, ServiceFacts, Services
@@ -27,6 +28,10 @@ from logging_utils import LogStats
 
 #: Seconds between the starts of two cycles: less than one takes, so that one is always running.
 PAUSE = 0.01
+#: Without one, this machine may act, and no visitor from here would be refused.
+API_TOKEN: Final = "the-token-of-the-owner"
+#: What lets one act.
+AUTHORIZATION: Final = f"Bearer {API_TOKEN}"
 
 
 def ours() -> FastAPI:
@@ -59,7 +64,10 @@ def at_work(markets: str) -> FastAPI:
                 finally:
                     await runner.stop()
 
-    app = create_app(opened, ServiceFacts(version="0", environment="test", mode="paper"))
+    facts = ServiceFacts(
+        version="0", environment="test", mode="paper", api_token=SecretStr(API_TOKEN)
+    )
+    app = create_app(opened, facts)
     serve_within_bounds(app)
     return app
 

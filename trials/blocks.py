@@ -26,7 +26,7 @@ import httpx
 import uvicorn
 import uvloop
 
-from bench.service import at_work
+from bench.service import AUTHORIZATION, at_work
 from bot.journal.terminal import spell_out
 from trials.processes import HOST, ROOT, free_port, until
 
@@ -98,10 +98,13 @@ async def measured(markets: int, seconds: float, port: int) -> Blocks:
 
 def _start_bot(port: int) -> None:
     """Once it listens."""
+    headers = {"Authorization": AUTHORIZATION}
 
     def answered() -> bool:
         with suppress(httpx.ConnectError):
-            return httpx.post(f"http://{HOST}:{port}/bot/start", timeout=30).is_success
+            return httpx.post(
+                f"http://{HOST}:{port}/bot/start", headers=headers, timeout=30
+            ).is_success
         return False
 
     until(answered, "the service answers")
