@@ -11,7 +11,8 @@ from bot.kalshi.auth import Signer
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.feed import PolledFeed, StreamedFeed
 from bot.kalshi.stream.connection import Opener, StreamConnection, websocket
-from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
+from bot.kalshi.stream.protocol import StreamProtocol
+from bot.kalshi.stream.rules import StreamRules
 from bot.ports.account_hints import AccountHints
 from bot.ports.exchange import Clock
 

@@ -11,7 +11,8 @@ import numpy as np
 from bot.core.market.book_store import BookStore
 from bot.core.market.market import Side
 from bot.core.market.orderbook import Books
-from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
+from bot.kalshi.stream.protocol import StreamProtocol
+from bot.kalshi.stream.rules import StreamRules
 from bot.kalshi.wire.frames import price_units
 from bot.sim.engine.events import BookDelta, SimEvent
 from bot.sim.engine.exchange import Exchange

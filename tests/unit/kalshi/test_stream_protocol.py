@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bot.core.market.book_store import BookStore
 from bot.core.market.market import Side
 from bot.kalshi.stream.commands import LIFECYCLE, TICKER, TRADE
-from bot.kalshi.stream.protocol import StreamProtocol, StreamRules
+from bot.kalshi.stream.protocol import StreamProtocol
+from bot.kalshi.stream.rules import StreamRules
 from bot.sim.stream.terms import StreamLimits
 from tests.support.sim_exchanges import buy, member
 from tests.support.stream_clients import MARKETS, NOW, Linked, untouched
@@ -334,7 +335,7 @@ def test_a_market_that_halts_has_no_book_until_it_resumes():
 
 def _told(linked, channel, kind, **message):
     """A frame of that channel with its next number, sound in every way."""
-    subscription = linked.protocol._subscriptions.by_channel[channel]
+    subscription = linked.protocol._requests.subscriptions.by_channel[channel]
     envelope = {"type": kind, "sid": subscription.sid, "seq": subscription.seq + 1, "msg": message}
     linked.protocol.receive(json.dumps(envelope).encode(), linked.now)
 
@@ -366,7 +367,7 @@ def test_of_markets_that_nobody_watches_nothing_is_remembered():
         _told(linked, TICKER, "ticker", market_ticker=ticker, **quote, **sizes)
         _told(linked, TRADE, "trade", market_ticker=ticker, trade_id="t", **now, **sold)
 
-    assert linked.protocol._quotes.keys() <= set(MARKETS)
+    assert linked.protocol._quotes._quotes.keys() <= set(MARKETS)
     assert not linked.protocol.trades.since(0.0)
     assert linked.missing() == {}
 
@@ -424,6 +425,6 @@ def test_without_an_account_nobody_asks_for_its_channels():
     linked.exchange_frames()
 
     assert linked.missing() == {}
-    assert {one.channel for one in linked.protocol._subscriptions.by_sid.values()} == {
+    assert {one.channel for one in linked.protocol._requests.subscriptions.by_sid.values()} == {
         *("orderbook_delta", "trade", "ticker", "market_lifecycle_v2")
     }
