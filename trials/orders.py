@@ -15,30 +15,29 @@ import argparse
 import asyncio
 import random
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Container, Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 import stamina
 
-from bot.core.events import Event, OrderEnded, OrderFilled, OrderUnresolved
+from bot.core.events import OrderUnresolved
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
-from bot.core.market.orders import Aim, Fill, Life
+from bot.core.market.orders import Aim, Life
 from bot.core.risk.limits import RiskLimits
 from bot.core.signals.strategy import Sizing
 from bot.journal.terminal import spell_out
 from bot.kalshi.trading.fence import MOST_CONTRACTS
 from bot.ports.exchange import ExchangeError
 from bot.sim.engine.errors import Rejected
-from bot.sim.engine.events import Filled, OrderChanged, SimEvent
 from bot.sim.engine.orders import TimeInForce
-from bot.sim.engine.units import CONTRACT, DOLLAR, money_dollars, price_dollars, size_contracts
+from bot.sim.engine.units import CONTRACT, DOLLAR, money_dollars, size_contracts
 from bot.trading.decision import TradeRules
 from bot.trading.entry_guard import Safety
 from bot.trading.trader import Trader
@@ -46,6 +45,8 @@ from tests.support.kalshi_stand import FAR, TICKER, Stand, stand, venue_on
 from tests.support.sim_exchanges import request
 from tests.support.strategies import ladder
 from tests.support.trading import THRESHOLDS, Desk
+from trials.order_faults import RESTLESS, SPELLS, STANDING
+from trials.order_record import Line, Truth, apart, booked, line, moved, not_the_same, turned, twice
 from trials.processes import TrialFailed
 
 TICKERS: Final = (TICKER, FAR)
@@ -62,78 +63,12 @@ UNBOUNDED: Final = RiskLimits(
     max_positions=10**6,
     min_seconds_to_close=0,
 )
-_CREATE: Final = "POST /portfolio/events/orders"
-_READS: Final = "GET /portfolio/*"
-#: What fails all the time: a twentieth of the orders before, and one after they were taken.
-STANDING: Final[tuple[dict[str, Any], ...]] = (
-    {"kind": "cut", "route": _CREATE, "probability": 0.025},
-    {"kind": "error", "route": _CREATE, "probability": 0.025},
-    {"kind": "cut_after", "route": _CREATE, "probability": 0.025},
-    {"kind": "error_after", "route": _CREATE, "probability": 0.025},
-    {"kind": "arrives_late", "route": _CREATE, "probability": 0.02, "delay": 1.5},
-    {"kind": "arrives_late", "route": _CREATE, "probability": 0.01, "delay": 6.0},
-    {"kind": "late_after", "route": _CREATE, "probability": 0.02, "delay": 4.0},
-    {"kind": "slow", "probability": 0.05, "delay": 0.4},
-    {"kind": "cut", "route": _READS, "probability": 0.03},
-    {"kind": "duplicate_fill", "probability": 0.05},
-    {"kind": "late_fill", "probability": 0.05, "delay": 1.0},
-    {"kind": "rate_limited", "probability": 0.01},
-)
-#: What fails of withdrawing and prolonging, where exits rest.
-RESTLESS: Final[tuple[dict[str, Any], ...]] = tuple(
-    {"kind": kind, "route": route, "probability": 0.04}
-    for kind in ("cut", "cut_after", "error", "error_after")
-    for route in ("DELETE /portfolio/events/orders/*", "POST /portfolio/events/orders/*/amend")
-)
 #: Seconds an exit rests before it takes.
 PATIENCE: Final = 20.0
-#: What happens now and then, and for how many seconds.
-SPELLS: Final[tuple[dict[str, Any], ...]] = (
-    {"kind": "trading_pause", "duration": 3.0},
-    {"kind": "cut", "duration": 4.0},
-    {"kind": "error", "duration": 4.0},
-    {"kind": "cut_after", "route": "[A-V]* /portfolio/*", "duration": 4.0},
-    {"kind": "lagging_reads", "age": 8.0, "duration": 20.0},
-)
+
+
 _SPELL, _STRANGER, _BACK, _TAKEOVER = 0.02, 0.10, 0.50, 0.01
 _SCORES: Final = (0.95, 0.05, 0.5, 0.5)
-
-
-@dataclass
-class Truth:
-    """What the exchange itself tells of an account: each fill, as it happens."""
-
-    account: str
-    fills: list[Filled] = field(default_factory=list)
-    #: How often each order was taken, by its client order id.
-    taken: Counter[str] = field(default_factory=Counter)
-    seen: set[str] = field(default_factory=set)
-    #: How many fills there were when an order was taken.
-    _since: dict[str, int] = field(default_factory=dict)
-    _held: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-
-    def on_event(self, event: SimEvent) -> None:
-        """Remember it."""
-        if not isinstance(event, Filled | OrderChanged) or event.account != self.account:
-            return
-        if event.order_id not in self.seen:
-            self.seen.add(event.order_id)
-            self.taken[event.client_order_id] += 1
-            self._since.setdefault(event.client_order_id, len(self.fills))
-        if isinstance(event, Filled):
-            self.fills.append(event)
-            self._held[event.ticker][event.client_order_id] += event.side.sign * event.size
-
-    def was_overtaken(self, name: str) -> bool:
-        """Whether anything else of its market traded on the account while an order was there."""
-        later = self.fills[self._since[name] :]
-        ticker = next(fill.ticker for fill in later if fill.client_order_id == name)
-        return any(fill.ticker == ticker and fill.client_order_id != name for fill in later)
-
-    def foreign(self, ticker: str, ours: Container[str]) -> int:
-        """Signed units that orders of other hands hold of a market."""
-        of = self._held[ticker].items()
-        return sum(size for name, size in of if name not in ours)
 
 
 class Hands(Desk):
@@ -263,29 +198,9 @@ class Played:
         raise TrialFailed(f"no end after 2 minutes: {self.hands.trader.unresolved}")
 
 
-#: A fill as both sides have it: its name, whose it is, and what it moved.
-Line = tuple[str, str, str, Side, Decimal, Decimal, Decimal]
-
-
 def cash(live: Stand) -> Decimal:
     """All the account has at the exchange."""
     return sum((money_dollars(amount) for amount in live.ann.cash.values()), ZERO)
-
-
-def line(fill: Filled) -> Line:
-    """A fill of the exchange's own record."""
-    amounts = size_contracts(fill.size), price_dollars(fill.price), money_dollars(fill.fee)
-    return (fill.trade_id, fill.client_order_id, fill.ticker, fill.side, *amounts)
-
-
-def moved(lines: Iterable[Line]) -> tuple[Decimal, dict[str, Decimal]]:
-    """What fills do to cash and positions: a contract sold is a debt of up to a dollar."""
-    paid, held = ZERO, dict.fromkeys(TICKERS, ZERO)
-    for _, _, ticker, side, size, price, fee in lines:
-        paid += side.sign * size * price + fee
-        held[ticker] += side.sign * size
-    owed = sum((-size for size in held.values() if size < 0), ZERO)
-    return -paid - owed, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,9 +243,9 @@ def verdict(played: Played, start: Decimal) -> Verdict:
     ours = [fill for fill in truth.fills if fill.client_order_id in store.intended]
     leaving = {name for name, order in store.intended.items() if order.aim is Aim.LEAVE}
     resting = {name for name in leaving if store.intended[name].life is Life.REST}
-    booked: list[Line] = [
+    own: list[Line] = [
         (f.fill_id, f.client_order_id, f.ticker, f.side, f.size, f.price, f.fee)
-        for f in _booked(store.events)
+        for f in booked(store.events)
     ]
     overtaken, opened = apart(truth, turned(leaving, ours), resting)
     return Verdict(
@@ -346,67 +261,21 @@ def verdict(played: Played, start: Decimal) -> Verdict:
         faults=played.faults,
         broken=(
             *twice(truth.taken, store.intended),
-            *not_the_same(Counter(booked), Counter(map(line, ours))),
+            *not_the_same(Counter(own), Counter(map(line, ours))),
             *(f"exit {one.client_order_id} left {one.position} of {one.ticker}" for one in opened),
             *(f"order {name} rested after its term" for name in played.left),
-            *_sums(played, start, booked, list(map(line, truth.fills)), cash(live)),
+            *_sums(played, start, own, list(map(line, truth.fills)), cash(live)),
         ),
     )
 
 
-def twice(taken: Counter[str], intended: Iterable[str]) -> list[str]:
-    """Orders that the exchange has more than once."""
-    return [f"order {name} was taken {taken[name]} times" for name in intended if taken[name] > 1]
-
-
-def not_the_same(booked: Counter[Line], there: Counter[Line]) -> list[str]:
-    """Fills that only one side has, or that one has more often."""
-    lost = [f"not booked: {one}" for one in (there - booked).elements()]
-    return lost + [f"booked, but not there: {one}" for one in (booked - there).elements()]
-
-
-def turned(exits: Container[str], fills: Iterable[Filled]) -> list[Filled]:
-    """Fills of exits after which more was held than before, or of the other side."""
-    found = []
-    for fill in fills:
-        before = fill.position - fill.side.sign * fill.size
-        is_worse = abs(fill.position) >= abs(before) or fill.position * before < 0
-        if fill.client_order_id in exits and is_worse:
-            found.append(fill)
-    return found
-
-
-def _booked(events: Iterable[Event]) -> Generator[Fill, None, None]:
-    for event in events:
-        if isinstance(event, OrderFilled):
-            yield from event.fills
-        elif isinstance(event, OrderEnded):
-            yield from event.execution.fills
-
-
-def apart(
-    truth: Truth, opened: Iterable[Filled], resting: Container[str]
-) -> tuple[list[Filled], list[Filled]]:
-    """Those of exits at rest, where other hands traded while it rested, and those without excuse.
-
-    The exchange knows no order that rests and only reduces.
-    """
-    overtaken: list[Filled] = []
-    others: list[Filled] = []
-    for fill in opened:
-        name = fill.client_order_id
-        is_excused = name in resting and truth.was_overtaken(name)
-        (overtaken if is_excused else others).append(fill)
-    return overtaken, others
-
-
 def _sums(
-    played: Played, start: Decimal, booked: list[Line], everything: list[Line], there: Decimal
+    played: Played, start: Decimal, own: list[Line], everything: list[Line], there: Decimal
 ) -> list[str]:
     """Where cash or positions differ: ours from our fills, and the exchange's from all."""
     portfolio, live = played.hands.trader.portfolio, played.live
-    gain, held = moved(booked)
-    change, positions = moved(everything)
+    gain, held = moved(own, TICKERS)
+    change, positions = moved(everything, TICKERS)
     sums = {
         "our cash": (portfolio.cash, start + gain),
         "the exchange's cash": (there, start + change),

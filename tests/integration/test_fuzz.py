@@ -1,6 +1,7 @@
 """A slice of `make fuzz`: whatever the exchange answers is a value or an ExchangeError."""
 
-from trials.fuzz import QUESTIONS, fuzz
+from trials.fuzz import fuzz
+from trials.fuzz_questions import QUESTIONS
 
 
 def test_any_answer_is_a_value_or_an_error_of_the_exchange_in_one_bounded_line():

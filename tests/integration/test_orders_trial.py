@@ -9,7 +9,8 @@ from bot.core.market.market import Side
 from bot.sim.engine.events import Filled
 from bot.sim.engine.units import CONTRACT
 from tests.support.strategies import NOON
-from trials.orders import PATIENCE, Line, Truth, apart, not_the_same, played, turned, twice
+from trials.order_record import Line, Truth, apart, not_the_same, turned, twice
+from trials.orders import PATIENCE, played
 
 
 @pytest.mark.timeout(120)
