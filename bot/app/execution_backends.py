@@ -35,9 +35,11 @@ from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.trading.venue import LIFETIME, LiveVenue, Waiting
 from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
+from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
 from bot.trading.reconciliation.cash import Book, CashReconciliation
+from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
 
 log = logging.getLogger("main")
@@ -67,11 +69,15 @@ NEXT_BOOK_WITHIN: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BookLedger:
-    """Where cash that came or went is booked, since when there is an account, and its fills."""
+    """Where cash that came or went is booked, since when there is an account, and its fills.
+
+    `checkpoint` is what was stored of it when the term began.
+    """
 
     book: Book
     opened_at: datetime
     fills: BookedFills
+    checkpoint: Checkpoint
 
 
 class ExecutionBackend(Protocol):
@@ -98,6 +104,10 @@ class ExecutionBackend(Protocol):
 
     def unknown(self, ticker: str) -> str | None:
         """Why nobody can say what the account holds of a market; None if one can."""
+        ...
+
+    def foreign(self, ticker: str) -> str | None:
+        """What other hands have in a market that is left to them; None for nothing."""
         ...
 
     async def owner(self) -> Owner | None:
@@ -167,6 +177,10 @@ class PaperBackend:
         """What is booked is all there is."""
         return None
 
+    def foreign(self, ticker: str) -> str | None:  # noqa: ARG002  # as asked of a back-end
+        """Nobody else trades a pretend account."""
+        return None
+
     async def owner(self) -> Owner | None:
         """Nobody's."""
         return None
@@ -232,11 +246,15 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveTiming:
-    """How long a market may differ that settles, and how the venue waits."""
+class LiveRules:
+    """How long a market may differ that settles, how the venue waits, and what others may do.
+
+    Other hands are respected, or stop entries.
+    """
 
     settles: timedelta = EVERY
     venue: Waiting = field(default_factory=Waiting)
+    respects_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,19 +279,20 @@ class LiveBackend:
         trading: KalshiTrading,
         contracts: int,
         clock: Clock,
-        timing: LiveTiming | None = None,
+        rules: LiveRules | None = None,
         key: SigningKey | None = None,
     ) -> None:
         """So many contracts may be entered in 15 s."""
-        timing = timing or LiveTiming()
+        rules = rules or LiveRules()
         self._trading = trading
         self._key = key or SigningKey()
         self._key_note: str | None = None
         self._key_due: datetime | None = None
-        self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard, timing.venue)
-        self._lifetime = timing.venue.lifetime
+        self.venue = LiveVenue(trading, Fence(trading, contracts), clock, self._shard, rules.venue)
+        self._lifetime = rules.venue.lifetime
         self._clock = clock
-        self._patience = timing.settles
+        self._patience = rules.settles
+        self._respects = rules.respects_foreign
         self._account: _LiveAccount | None = None
 
     @property
@@ -294,6 +313,10 @@ class LiveBackend:
     def unknown(self, ticker: str) -> str | None:
         """What the exchange tells of its position cannot be read."""
         return self._account.audit.unknown(ticker) if self._account else None
+
+    def foreign(self, ticker: str) -> str | None:
+        """What other hands hold there, or an order of theirs."""
+        return self._account.audit.foreign(ticker) if self._account else None
 
     async def owner(self) -> Owner | None:
         """The member and the key, as far as the exchange says."""
@@ -327,19 +350,42 @@ class LiveBackend:
 
     def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
-        cash = CashReconciliation(self._trading, bot.trader, ledger.book, ledger.opened_at)
+        records, foreign = AccountRecords(self._trading), self._foreign(bot, ledger)
+        cash = CashReconciliation(
+            self._trading,
+            bot.trader,
+            ledger.book,
+            ledger.opened_at,
+            foreign.expected if foreign else None,
+        )
         planner = AdoptionPlanner(
-            AccountRecords(self._trading), bot.trader, ledger.fills, self._clock
+            records, bot.trader, ledger.fills, self._clock, respects=self._respects
         )
         self._account = _LiveAccount(
-            audit=self._reconciliation(bot, cash),
+            audit=self._reconciliation(bot, cash, foreign),
             cash=cash,
             requests=AccountRequestsTask(bot, planner, ledger.book, role_status, self._clock),
             markets=bot.universe.watched,
         )
 
-    def _reconciliation(self, bot: Bot, cash: CashReconciliation) -> Reconciliation:
-        beside = Beside(cash, self._trading, bot.audit, self._is_open)
+    def _foreign(self, bot: Bot, ledger: BookLedger) -> ForeignPositions | None:
+        """What other hands hold, as it was when the term began; None if they are not respected."""
+
+        def retain(record: StateRecord) -> None:
+            bot.commits.add((), (record,))
+
+        if not self._respects:
+            forget_foreign(ledger.checkpoint, retain)
+            return None
+        records = AccountRecords(self._trading)
+        foreign = ForeignPositions(records, bot.trader, ledger.fills, retain)
+        foreign.restore(ledger.checkpoint)
+        return foreign
+
+    def _reconciliation(
+        self, bot: Bot, cash: CashReconciliation, foreign: ForeignPositions | None
+    ) -> Reconciliation:
+        beside = Beside(cash, self._trading, bot.audit, self._is_open, foreign)
         return Reconciliation(self.venue, bot.trader, self._clock, self._patience, beside)
 
     def hint(self) -> None:
@@ -436,8 +482,8 @@ async def opened(
         trading = await sized(KalshiTrading(reads, writes, settings.kalshi_subaccount))
         key = SigningKey(signer.key_id, allowed)
         waiting = Waiting(lifetime=lifetime(settings), now=signer.now)
-        timing = LiveTiming(patience, waiting)
-        yield LiveBackend(trading, _runaway(settings), clock, timing, key)
+        rules = LiveRules(patience, waiting, settings.foreign == "respect")
+        yield LiveBackend(trading, _runaway(settings), clock, rules, key)
 
 
 def lifetime(settings: Settings) -> timedelta:

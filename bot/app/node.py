@@ -179,7 +179,8 @@ class Node:
         bot = assembled(self._world, _resources(store, backend, order_ids(term, now), lose))
         with _legible(self.book):
             bot.restore(checkpoint)
-        backend.attach(bot, await self._book_ledger(database, term), self._world.role_status)
+        ledger = await self._book_ledger(database, term, checkpoint)
+        backend.attach(bot, ledger, self._world.role_status)
         # Before anything is said about entries: that they begin in doubt is no news.
         await backend.poll()
         self.snapshot_holder.status = replace(
@@ -200,7 +201,9 @@ class Node:
         )
         return True
 
-    async def _book_ledger(self, database: Database, term: Term) -> BookLedger:
+    async def _book_ledger(
+        self, database: Database, term: Term, checkpoint: Checkpoint
+    ) -> BookLedger:
         async def book(movement: CashMovement) -> bool:
             amount, why = movement.amount, movement.name
             return await database.move_cash(term, self.book, amount, why, movement.at)
@@ -208,12 +211,12 @@ class Node:
         opened_at = await database.opened_at(self.book)
         age = timedelta(days=self._world.settings.keep_days)
 
-        async def fills() -> tuple[datetime, frozenset[str]]:
+        async def fills(after: datetime | None = None) -> tuple[datetime, frozenset[str]]:
             # What is older may have been pruned, and would pass for a trade of other hands.
-            since = max(opened_at, self.clock.now() - age)
+            since = max(opened_at, self.clock.now() - age, after or opened_at)
             return since, await database.fill_ids(self.book, since)
 
-        return BookLedger(book, opened_at, fills)
+        return BookLedger(book, opened_at, fills, checkpoint)
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()
@@ -343,6 +346,7 @@ def _resources(
         block_reason=lambda: backend.block_reason,
         purse=backend.purse,
         unknown=backend.unknown,
+        foreign=backend.foreign,
         account_note=lambda: backend.account_note,
     )
 

@@ -141,7 +141,8 @@ class TermResources:
     """What is there for one term only: the store, the venue, names for orders.
 
     `lose` is called when a write finds that another process leads. `block_reason` is why the
-    execution back-end lets nothing be entered, `unknown` why nothing into a market.
+    execution back-end lets nothing be entered, `unknown` why nothing into a market, `foreign`
+    what other hands have in one that is left to them.
     """
 
     store: Store
@@ -151,4 +152,5 @@ class TermResources:
     block_reason: Callable[[], str | None] = _nothing
     purse: Callable[[int], Dollars | None] = _one_purse
     unknown: Callable[[str], str | None] = _known
+    foreign: Callable[[str], str | None] = _known
     account_note: Callable[[], str | None] = _nothing

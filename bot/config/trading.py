@@ -41,6 +41,12 @@ class TradingSettings(BaseModel):
         "separated: `transfer` = a key that may move cash, `local-database` = an account kept in "
         "a file in `LOG_DIR`",
     )
+    foreign: Literal["stop", "respect"] = Field(
+        "stop",
+        description="Positions on a live account that are not the bot's: `stop` = nothing is "
+        "entered until they are gone or adopted; `respect` = they are kept apart, and markets "
+        "where other hands hold something or have orders are not entered",
+    )
     bot_enabled: bool = Field(
         True,
         description="Start the loop with the service, until `/bot/start` or `/bot/stop` is "

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import structs
 
+from bot.core.account.foreign import together
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, comparable, differences
 from bot.core.market.money import ZERO, measured
@@ -37,28 +38,30 @@ class AuditPanel:
         return self._view
 
     def compared(
-        self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
+        self,
+        at: datetime,
+        portfolio: Portfolio,
+        account: AccountNow,
+        block_reason: str | None,
+        foreign: Portfolio | None = None,
     ) -> None:
         """Show this comparison; `block_reason` is why entries are blocked now."""
-        rows = [
-            AuditRow(
-                ticker=ticker,
-                booked=measured(portfolio.size(ticker)),
-                exchange=measured(account.positions.get(ticker, ZERO)),
-            )
-            for ticker in comparable(portfolio, account)
-        ]
-        same = all(row.booked == row.exchange for row in rows)
+        theirs = foreign or Portfolio.of_cash(ZERO)
+        expected = together(portfolio, theirs)
+        rows = _rows(portfolio, theirs, account)
+        tickers = comparable(expected, account)
+        held = account.positions
+        same = all(expected.size(ticker) == held.get(ticker, ZERO) for ticker in tickers)
         self._view = structs.replace(
             self._view,
             compared_at=at.isoformat(),
             agrees=None if same and account.unreadable else same,
             positions=tuple(rows),
-            cash_booked=measured(portfolio.cash),
+            cash_booked=measured(expected.cash),
             cash_exchange=measured(account.cash),
             differences=(
                 *account.unreadable.sentences(),
-                *differences(portfolio, account),
+                *differences(expected, account),
             ),
             entries_stopped=block_reason,
             reason=None,
@@ -91,3 +94,16 @@ class AuditPanel:
     def catch_up(self, news: CommittedChanges) -> None:
         """Show what the leader found."""
         self._view = self._committed = self._codec.read(news).get("") or self._view
+
+
+def _rows(ours: Portfolio, foreign: Portfolio, account: AccountNow) -> list[AuditRow]:
+    tickers = {*comparable(ours, account), *comparable(foreign, account)}
+    return [
+        AuditRow(
+            ticker=ticker,
+            booked=measured(ours.size(ticker)),
+            foreign=measured(foreign.size(ticker)),
+            exchange=measured(account.positions.get(ticker, ZERO)),
+        )
+        for ticker in sorted(tickers)
+    ]

@@ -97,6 +97,10 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     ticker: Ticker
     booked: float
     exchange: float
+    foreign: Annotated[
+        float,
+        Meta(description="What other hands hold of those, with `FOREIGN=respect`; 0 without"),
+    ] = 0.0
 
 
 class OperatorEntry(Struct, frozen=True, kw_only=True):
@@ -123,7 +127,10 @@ class AuditView(Struct, frozen=True, kw_only=True):
         tuple[AuditRow, ...],
         Meta(description="Every market in which either holds anything, if both are known"),
     ] = ()
-    cash_booked: float | None = None
+    cash_booked: Annotated[
+        float | None,
+        Meta(description="Ours, and what other hands moved with `FOREIGN=respect`"),
+    ] = None
     cash_exchange: float | None = None
     differences: Annotated[
         tuple[str, ...], Meta(description="In words; cash may differ and stops nothing")

@@ -5,9 +5,10 @@ how orders come about (`trade`).
 """
 
 import logging
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -38,6 +39,9 @@ log = logging.getLogger("main")
 MARK = "mark"
 PLACE = "place"
 
+#: Fills remembered by their ids: more than are ever booked between two commits.
+_LATE_FILLS: Final = 10_000
+
 T = TypeVar("T")
 
 
@@ -48,6 +52,8 @@ class TradingAccount:
         self.portfolio = Portfolio.of_cash(cash)
         self.marks: dict[str, Mark] = {}
         self._places: dict[str, Place] = {}
+        # Of late: the older ones are in the database.
+        self._fill_ids: deque[str] = deque(maxlen=_LATE_FILLS)
         # Marked at what they cost because no price was seen of them since.
         self._assumed: set[str] = set()
 
@@ -65,6 +71,11 @@ class TradingAccount:
     def assumed(self) -> frozenset[str]:
         """What is held and counted at its cost, because no price of it was seen yet."""
         return frozenset(self._assumed & self.portfolio.positions.keys())
+
+    @property
+    def fill_ids(self) -> frozenset[str]:
+        """The fills booked last, written down or not."""
+        return frozenset(self._fill_ids)
 
     @property
     def places(self) -> Mapping[str, Place]:
@@ -101,8 +112,7 @@ class TradingAccount:
         """Book what an order came to, and mark it against the book it met, if that is at hand."""
         ticker = execution.order.ticker
         before = self.portfolio
-        for fill in execution.fills:
-            self.portfolio = self.portfolio.after(fill)
+        self._fill(execution.fills)
         ended: list[Event] = [OrderEnded(at, execution)]
         if not execution.fills:
             return ended
@@ -115,8 +125,7 @@ class TradingAccount:
     ) -> list[Event]:
         """Book what traded of an order that rests on, and mark what is left against the book."""
         ticker, before = working.order.ticker, self.portfolio
-        for fill in fills:
-            self.portfolio = self.portfolio.after(fill)
+        self._fill(fills)
         self._mark_one(ticker, book)
         filled = OrderFilled(at, working.order, working.order_id, tuple(fills), working.left)
         turned = self._turned(at, before, ticker, self.exit_cause(ticker))
@@ -212,6 +221,11 @@ class TradingAccount:
         last = {t: _resized(known.get(t), one) for t, one in positions.items()}
         self.marks = {t: last[t] or mark(one, None) for t, one in positions.items()}
         self._assumed = {t for t, known_mark in last.items() if known_mark is None}
+
+    def _fill(self, fills: Sequence[Fill]) -> None:
+        for fill in fills:
+            self.portfolio = self.portfolio.after(fill)
+            self._fill_ids.append(fill.fill_id)
 
     def _mark_one(self, ticker: str, book: OrderBook | None) -> None:
         position, last = self.portfolio.positions.get(ticker), self.marks.pop(ticker, None)

@@ -114,6 +114,11 @@ class Trader:
         return day.pnl(self.equity) if day else ZERO
 
     @property
+    def fill_ids(self) -> frozenset[str]:
+        """The fills booked last, written down or not."""
+        return self._holdings.fill_ids
+
+    @property
     def assumed(self) -> frozenset[str]:
         """What is held and counted at its cost, because no price of it was seen yet."""
         return self._holdings.assumed

@@ -13,7 +13,7 @@ from bot.ports.account_views import AuditView
 from bot.sim.faults.kinds import fault_spec
 from bot.trading.reconciliation import positions as reconciliation
 from tests.support.api_world import opened as asked
-from tests.support.services import TICKERS, held, in_lead, place, until
+from tests.support.services import TICKERS, held, in_lead, passes, place, until
 from tests.support.sim_exchanges import request
 
 
@@ -73,6 +73,36 @@ async def test_a_market_whose_position_cannot_be_read_alone_is_not_entered(here,
         assert {one.refusal.rule for one in refused} == {"audit"}
         await until(lambda: "KXB is not known" in (a.snapshot_holder.status.account_note or ""))
         await until(lambda: a.snapshot_holder.status.entries_stopped is None)
+
+
+async def test_other_hands_are_respected_and_their_market_left_alone_over_a_restart(
+    here, monkeypatch
+):
+    monkeypatch.setattr(reconciliation, "EVERY", timedelta(seconds=0.2))
+    settings = here.live(foreign="respect")
+
+    def is_theirs(service):
+        rows = {row.ticker: row.foreign for row in service.audit.positions}
+        return service.audit.agrees and rows.get("KXB") == 7
+
+    async with running(settings) as service:
+        await in_lead(service)
+        await until(lambda: service.audit.agrees)
+        here.exchange.place(here.ann, request(Side.BUY, 7, 50, ticker="KXB"))
+        await until(lambda: is_theirs(service))
+        here.scorer.opinion = 0.9
+        refused = await until(
+            lambda: [one for one in service.decisions.of("KXB", 50) if one.refusal]
+        )
+        assert {one.refusal.rule for one in refused} == {"foreign"}
+        await until(lambda: held(service).keys() == {"KXA", "KXC"} and is_theirs(service))
+        await until(lambda: service.snapshot_holder.status.entries_stopped is None)
+    async with running(settings) as service:
+        await in_lead(service)
+        await passes(service, 2)
+        await until(lambda: is_theirs(service))
+
+        assert held(service).keys() == {"KXA", "KXC"}
 
 
 async def test_on_paper_there_is_nothing_to_compare_with(here):

@@ -68,7 +68,7 @@ def _trader(
         sure=role_status.sure,
         fault=lambda: commits.fault,
         mismatch=resources.block_reason,
-        halt=_halt(halts, resources.unknown),
+        halt=_halt(halts, resources.unknown, resources.foreign),
         ended=halts.ended,
         now=world.clock.now,
         stopping=role_status.stopping,
@@ -87,14 +87,23 @@ def _trader(
 
 
 def _halt(
-    halts: TradingHalts, unknown: Callable[[str], str | None]
+    halts: TradingHalts,
+    unknown: Callable[[str], str | None],
+    foreign: Callable[[str], str | None],
 ) -> Callable[[Market, Aim], Stop | None]:
-    """Why no order may go to a market; no entry while what is held of it is not known either."""
+    """Why no order may go to a market.
+
+    None enters while what is held of it is not known, or while other hands are at it.
+    """
+
+    def barred(ticker: str) -> Stop | None:
+        if why := unknown(ticker):
+            return Stop("audit", f"what is held of {ticker} is not known: {why}")
+        theirs = foreign(ticker)
+        return Stop("foreign", f"{theirs}: their market is left to them") if theirs else None
 
     def halt(market: Market, aim: Aim) -> Stop | None:
-        why = unknown(market.ticker) if aim is Aim.ENTER else None
-        if why:
-            return Stop("audit", f"what is held of {market.ticker} is not known: {why}")
-        return halts.halt(market, aim)
+        stop = barred(market.ticker) if aim is Aim.ENTER else None
+        return stop or halts.halt(market, aim)
 
     return halt

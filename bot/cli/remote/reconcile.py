@@ -79,7 +79,8 @@ def _show(audit: Answer, asked: argparse.Namespace) -> None:
     if asked.json:
         options.print_json(audit)
         return
-    differing = [row for row in audit["positions"] if row["booked"] != row["exchange"]]
+    rows = audit["positions"]
+    differing = [row for row in rows if row["booked"] + row["foreign"] != row["exchange"]]
     tables.show(f"{len(differing)} positions differ", _POSITION, differing)
     facts = [
         ("Compared", words(audit["compared_at"])),
@@ -95,5 +96,6 @@ def _show(audit: Answer, asked: argparse.Namespace) -> None:
 _POSITION: Final = (
     Column("ticker", tables.text("ticker")),
     Column("booked", size("booked")),
+    Column("of other hands", size("foreign")),
     Column("exchange", size("exchange")),
 )

@@ -55,18 +55,26 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherOrder:
+    """An order of other hands in words, and its market; '' if that cannot be read."""
+
+    ticker: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountNow:
     """An account as the exchange tells it: dollars, and signed contracts by ticker (+ is YES).
 
-    `shards` is the cash by shard, as far as it is told; `resting` are orders that wait in a book,
-    which no order of ours does, in words; `rivals` the order groups of another such bot;
+    `shards` is the cash by shard, as far as it is told; `resting` are the orders of other
+    hands that wait in a book; `rivals` the order groups of another such bot;
     `unreadable` what is missing among the positions.
     """
 
     cash: Dollars
     positions: Mapping[str, Contracts]
     shards: Mapping[int, Dollars] = field(default_factory=dict)
-    resting: tuple[str, ...] = ()
+    resting: tuple[OtherOrder, ...] = ()
     rivals: tuple[str, ...] = ()
     unreadable: Unreadable = field(default_factory=Unreadable)
 

@@ -41,6 +41,10 @@ class AccountRecords:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""
         return await self._exchange.settlement(ticker)
 
+    async def payout(self, ticker: str) -> Dollars | None:
+        """What a market pays a YES contract; None if that is not known. Raises ExchangeError."""
+        return await self._exchange.payout(ticker)
+
     async def _held(self) -> tuple[Holdings, Dollars]:
         return await self._exchange.holdings(), await self._exchange.cash()
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from bot.core.account.reconcile import CashRecord, Settlement, Unreadable
+from bot.core.account.reconcile import CashRecord, OtherOrder, Settlement, Unreadable
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
@@ -27,6 +27,7 @@ from bot.kalshi.trading.cash_record import DEPOSITS, TRANSFERS, WITHDRAWALS, cas
 from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.markets import exchange_status
+from bot.kalshi.wire.markets import market as one_market
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.kalshi.wire.shapes import Named, decode, outline
 from bot.ports.exchange import ExchangeError
@@ -56,7 +57,8 @@ _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
 _GROUPS: Final = "/portfolio/order_groups"
 
-_NO_SUBACCOUNTS: Final = frozenset({403, 404})
+NOT_FOUND: Final = 404
+_NO_SUBACCOUNTS: Final = frozenset({403, NOT_FOUND})
 _PAID: Final = {"yes": ONE, "no": ZERO}
 
 EntryT = TypeVar("EntryT")
@@ -237,6 +239,16 @@ class KalshiTrading:
         size = Decimal(mine[0].yes_count_fp) - Decimal(mine[0].no_count_fp)
         return Settlement(size, _payout(mine[0]))
 
+    async def payout(self, ticker: str) -> Dollars | None:
+        """What a listed market pays a YES contract; None if it does not say so."""
+        path = f"/markets/{quote(ticker, safe='')}"
+        try:
+            return (await self._reads.read_once(path, (), one_market)).payout
+        except ExchangeError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
     async def movements(self) -> CashRecord:
         """Deposits, withdrawals, and moves between accounts of the member, all there ever were."""
         listed = {TRANSFERS: await self._transfers()}
@@ -280,9 +292,9 @@ class KalshiTrading:
                 return KeyRights.of(key, listing.api_key_region_expiration_ts)
         raise ExchangeError("GET /api_keys: the key that signs is not among them")
 
-    async def resting(self, ours: Container[str]) -> tuple[str, ...]:
-        """The orders of other hands that wait in a book, in words; `ours` are client order ids."""
-        return tuple([_in_words(raw) for raw in await self._waiting() if not _is_of(raw, ours)])
+    async def resting(self, ours: Container[str]) -> tuple[OtherOrder, ...]:
+        """The orders of other hands that wait in a book; `ours` are client order ids."""
+        return tuple([_other(raw) for raw in await self._waiting() if not _is_of(raw, ours)])
 
     async def resting_of(self, ours: Container[str]) -> dict[str, orders.ListedOrder]:
         """Those of these client order ids that wait in a book, by the exchange's name for them."""
@@ -559,13 +571,15 @@ def _is_of(raw: Raw, names: Container[str]) -> bool:
         return False
 
 
-def _in_words(raw: Raw) -> str:
-    """An order of other hands in a line; one that cannot be read is one all the same."""
+def _other(raw: Raw) -> OtherOrder:
+    """An order of other hands; one that cannot be read is one all the same."""
     try:
         found = decode(orders.ListedOrder, raw)
     except ExchangeError:
-        return "an order that cannot be read"
-    return f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
+        named = _readable(Named, [raw])
+        return OtherOrder(named[0].ticker if named else "", "an order that cannot be read")
+    words = f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
+    return OtherOrder(found.ticker, words)
 
 
 def _payout(reported: account.SettlementWire) -> Dollars:

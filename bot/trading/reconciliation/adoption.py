@@ -3,7 +3,7 @@
 Leaves out what explains what (`core.account.adoption`) and when it is booked (`app`).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -18,8 +18,16 @@ from bot.trading.trader import Trader
 #: How long nothing may have traded: what the exchange tells of an account lags behind its fills.
 QUIET: Final = timedelta(seconds=5)
 
-#: Since when fills are known, and the ids of all that are booked since. May raise StoreError.
-BookedFills = Callable[[], Awaitable[tuple[datetime, frozenset[str]]]]
+
+class BookedFills(Protocol):
+    """Tells which fills are booked."""
+
+    def __call__(self, after: datetime | None = None) -> Awaitable[tuple[datetime, frozenset[str]]]:
+        """Since when fills are known, not before `after`, and the ids of all booked since.
+
+        May raise StoreError.
+        """
+        ...
 
 
 class Records(Protocol):
@@ -38,8 +46,16 @@ class AdoptionPlanner:
     """What an account at the exchange has that was not booked."""
 
     def __init__(
-        self, exchange: Records, trader: Trader, booked: BookedFills, clock: Clock
+        self,
+        exchange: Records,
+        trader: Trader,
+        booked: BookedFills,
+        clock: Clock,
+        *,
+        respects: bool = False,
     ) -> None:
+        """Where other hands are respected, nothing of theirs is taken over."""
+        self._respects = respects
         self._exchange = exchange
         self._trader = trader
         self._booked = booked
@@ -49,6 +65,8 @@ class AdoptionPlanner:
     def not_yet(self) -> str | None:
         """Why nobody can say now, None if one can: while orders are about, all of it moves."""
         trader, now = self._trader, self._clock.now()
+        if self._respects:
+            return "FOREIGN=respect leaves to other hands what is theirs: set FOREIGN=stop to adopt"
         if trader.orders_in_doubt is not None:
             return f"{trader.orders_in_doubt}: `python -m bot resolve` ends it by your word"
         if trader.unresolved or trader.working:

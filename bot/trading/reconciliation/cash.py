@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
+from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, CashMovement, CashRecord, cash_differences
 from bot.core.market.money import Dollars
 from bot.ports.exchange import ExchangeError
@@ -40,14 +41,23 @@ class CashReconciliation:
     """The cash of a trader against the exchange's; `block_reason` is why nothing may be entered."""
 
     def __init__(
-        self, exchange: Movements, trader: Trader, book: Book, opened_at: datetime
+        self,
+        exchange: Movements,
+        trader: Trader,
+        book: Book,
+        opened_at: datetime,
+        expected: Callable[[], Portfolio] | None = None,
     ) -> None:
-        """Movements up to `opened_at` are in what the account began with."""
+        """Movements up to `opened_at` are in what the account began with.
+
+        `expected` is what the exchange should have: the trader's portfolio, if nothing is said.
+        """
         self.block_reason: str | None = None
         self._exchange = exchange
         self._trader = trader
         self._book = book
         self._opened_at = opened_at
+        self._expected = expected or (lambda: trader.portfolio)
         self._differs_since: datetime | None = None
         self._unexplained: Dollars | None = None
 
@@ -72,7 +82,7 @@ class CashReconciliation:
         self._say(None)
 
     async def _explained(self, account: AccountNow) -> None:
-        before = self._trader.portfolio
+        before = self._expected()
         try:
             found = await self._exchange.movements()
         except ExchangeError as error:
@@ -82,7 +92,7 @@ class CashReconciliation:
             if movement.at > self._opened_at:
                 await self._move(movement)
         # What traded meanwhile is not in what the exchange told.
-        if self._trader.portfolio.positions == before.positions:
+        if self._expected().positions == before.positions:
             self._assess(account, found.unreadable)
 
     def _assess(self, account: AccountNow, unreadable: Sequence[str]) -> None:
@@ -90,7 +100,7 @@ class CashReconciliation:
         self._unexplained = left
         if not left:
             self._differs_since = None
-        parts = (_sentence(self._trader.portfolio.cash, account), *unreadable, _REMEDY)
+        parts = (_sentence(self._expected().cash, account), *unreadable, _REMEDY)
         self._say("; ".join(parts) if left else None)
 
     async def _move(self, movement: CashMovement) -> None:
@@ -102,8 +112,8 @@ class CashReconciliation:
     def _differing(self, account: AccountNow) -> Dollars | None:
         """By how much the exchange has more than we booked; None if that is little."""
         most = max(LEAST, SHARE * abs(account.cash))
-        more = account.cash - self._trader.portfolio.cash
-        return more if cash_differences(self._trader.portfolio, account, most) else None
+        more = account.cash - self._expected().cash
+        return more if cash_differences(self._expected(), account, most) else None
 
     def _say(self, block_reason: str | None) -> None:
         if block_reason and block_reason != self.block_reason:

@@ -2,7 +2,8 @@
 
 While positions differ, nothing is entered: somebody else trades on the account, or we are wrong;
 nor while another such bot trades there. Cash that differs and orders of other hands are told, and
-trading goes on. Leaves out what the differences are (`core.account.reconcile`).
+trading goes on. Where other hands are respected (`foreign`), what they hold is no difference.
+Leaves out what the differences are (`core.account.reconcile`).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from bot.core.account.reconcile import (
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
 from bot.trading.reconciliation.cash import CashReconciliation
+from bot.trading.reconciliation.foreign import ForeignPositions
 from bot.trading.trader import Trader
 
 log = logging.getLogger("main")
@@ -58,9 +60,17 @@ class ComparisonView(Protocol):
     """Shows what was found."""
 
     def compared(
-        self, at: datetime, portfolio: Portfolio, account: AccountNow, block_reason: str | None
+        self,
+        at: datetime,
+        portfolio: Portfolio,
+        account: AccountNow,
+        block_reason: str | None,
+        foreign: Portfolio | None = None,
     ) -> None:
-        """They were held against each other; `block_reason` is why nothing is entered now."""
+        """They were held against each other; `block_reason` is why nothing is entered now.
+
+        `foreign` is what other hands hold; None if that is not kept apart.
+        """
         ...
 
 
@@ -74,13 +84,14 @@ class Beside:
 
     `cash` is reconciled whenever all positions agree, `settlements` are asked about what the
     exchange does not hold any more and no market says why, `view` shows each comparison.
-    `is_open` is whether a market trades.
+    `is_open` is whether a market trades; `foreign` what other hands hold, if they are respected.
     """
 
     cash: CashReconciliation | None = None
     settlements: Settlements | None = None
     view: ComparisonView | None = None
     is_open: Callable[[str], bool] = _unknown
+    foreign: ForeignPositions | None = None
 
 
 class Reconciliation:
@@ -114,11 +125,17 @@ class Reconciliation:
         self._is_silent = False
         self._reported = ""
         self._purses: tuple[AccountNow, Dollars] | None = None
+        self._gap = ZERO
         self._unreadable = Unreadable()
 
     def unknown(self, ticker: str) -> str | None:
         """Why nobody can say what the exchange holds of a market, None if one can."""
         return self._unreadable.why(ticker)
+
+    def foreign(self, ticker: str) -> str | None:
+        """What other hands hold or want in a market, None for nothing, or if nobody cares."""
+        foreign = self._beside.foreign
+        return foreign.block_reason(ticker) if foreign else None
 
     def purse(self, shard: int) -> Dollars | None:
         """The cash on a shard as last told, less all that was spent since; None if not told."""
@@ -146,6 +163,9 @@ class Reconciliation:
         if account is None or self._trader.portfolio is not before:
             return
         self._purses = account, before.cash
+        account = await self._caught_up(account, now)
+        if self._trader.portfolio is not before:
+            return
         differs = self._compare(account, now)
         self._due = now + (RECHECK if differs else EVERY)
         await self._settle(account, now)
@@ -153,6 +173,25 @@ class Reconciliation:
         is_clear = not (differs or self._trader.unresolved or account.unreadable)
         if self._beside.cash is not None and is_clear:
             await self._beside.cash.reconcile(account, now)
+
+    def _expected(self) -> Portfolio:
+        """What the exchange should have."""
+        foreign = self._beside.foreign
+        return foreign.expected() if foreign else self._trader.portfolio
+
+    async def _caught_up(self, account: AccountNow, now: datetime) -> AccountNow:
+        """The account once what other hands did is known, if something differs for that."""
+        foreign = self._beside.foreign
+        if foreign is None:
+            return account
+        foreign.rests(account)
+        expected = self._expected()
+        gap = account.cash - expected.cash
+        if gap == self._gap and not any(_differing(expected, account)):
+            return account
+        account = await foreign.catch_up(account, now)
+        self._gap = account.cash - self._expected().cash
+        return account
 
     async def _settle(self, account: AccountNow, now: datetime) -> None:
         """What is gone there for longer than its market takes to tell was paid, perhaps."""
@@ -170,7 +209,7 @@ class Reconciliation:
             log.warning("What %s paid cannot be asked: %s", ticker, error)
             return
         # Of another size it was closed by other hands before: then nobody knows what that fetched.
-        if paid is not None and paid.size == self._trader.portfolio.size(ticker):
+        if paid is not None and paid.size == self._expected().size(ticker):
             log.warning("%s paid $%s a contract, as the account tells", ticker, paid.payout)
             self._trader.paid(ticker, paid.payout)
 
@@ -195,7 +234,7 @@ class Reconciliation:
 
     def _compare(self, account: AccountNow, now: datetime) -> bool:
         """Whether something differs that may be over with the next look."""
-        portfolio = self._trader.portfolio
+        portfolio, foreign = self._expected(), self._beside.foreign
         # Of a market with an order in doubt nobody can say what is held; of the others one can.
         in_doubt = {order.ticker for order in self._trader.unresolved}
         differing = [t for t in _differing(portfolio, account) if t not in in_doubt]
@@ -208,7 +247,9 @@ class Reconciliation:
         if not (differing or in_doubt or account.unreadable):
             self._report(account, cash_differences(portfolio, account))
         if self._beside.view is not None:
-            self._beside.view.compared(now, portfolio, account, self.block_reason)
+            theirs = foreign.portfolio if foreign else None
+            ours = self._trader.portfolio
+            self._beside.view.compared(now, ours, account, self.block_reason, theirs)
         return bool(differing)
 
     def _patience_for(self, ticker: str) -> timedelta:
@@ -216,7 +257,9 @@ class Reconciliation:
 
     def _report(self, account: AccountNow, cash: list[str]) -> None:
         others = [f"{len(account.resting)} orders of other hands rest"] if account.resting else []
-        found = "; ".join([*cash, *others, *account.resting[:3]])
+        named = [one.words for one in account.resting[:3]]
+        foreign = self._beside.foreign.note() if self._beside.foreign else None
+        found = "; ".join([*cash, *([foreign] if foreign else []), *others, *named])
         self.note = found or None
         if found and found != self._reported:
             log.warning("Positions reconciled with the exchange, %s", found)

@@ -112,10 +112,10 @@ def ledger_of(live):
 
     began = live.clock.now()
 
-    async def fills():
-        return began, frozenset()
+    async def fills(after=None):
+        return after or began, frozenset()
 
-    return BookLedger(book, live.clock.now(), fills)
+    return BookLedger(book, live.clock.now(), fills, Checkpoint(1, Portfolio.of_cash(Decimal(0))))
 
 
 async def manned(live):

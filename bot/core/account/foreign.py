@@ -1,0 +1,166 @@
+"""What other hands hold on the account we trade, kept apart from what is ours. Pure.
+
+Their trades are those that are not ours, their positions what these come to. A trade counts only
+once ours and theirs together are what the exchange holds of its market: anything else is a
+difference that nothing explains. Leaves out who reads the trades, and when.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from bot.core.account.adoption import AccountRecord, ListedFill, unbooked
+from bot.core.account.portfolio import Portfolio, Position
+from bot.core.account.reconcile import AccountNow, Settlement
+from bot.core.market.money import ZERO, Contracts, Dollars
+
+#: A trade may be listed so much later than it happened.
+LISTED_WITHIN: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """Our orders that may trade, and when each was sent.
+
+    `in_doubt` are the markets of those in doubt, `working` the exchange's ids of those that rest.
+    """
+
+    in_doubt: frozenset[str] = frozenset()
+    working: frozenset[str] = frozenset()
+    sent_at: tuple[datetime, ...] = ()
+
+    def and_also(self, later: Self) -> Self:
+        """Those that were open at either moment."""
+        return replace(
+            self,
+            in_doubt=self.in_doubt | later.in_doubt,
+            working=self.working | later.working,
+            sent_at=self.sent_at + later.sent_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAccount:
+    """An account as it was read at that moment, and which of our orders were open meanwhile.
+
+    The `first` time nobody knows what other hands held before: it is taken as it is where we hold
+    nothing.
+    """
+
+    at: datetime
+    record: AccountRecord
+    ours: OpenOrders = field(default_factory=OpenOrders)
+    first: bool = False
+
+    def known(self, ticker: str) -> bool:
+        """Whether anybody can say what is whose in a market."""
+        unreadable = self.record.now.unreadable.why(ticker)
+        return unreadable is None and ticker not in self.ours.in_doubt
+
+    def foreign(self, known: frozenset[str]) -> list[ListedFill]:
+        """The trades of other hands that are not known, where that can be said."""
+        return [
+            one
+            for one in unbooked(self.record.fills, known)
+            if one.order_id not in self.ours.working and self.known(one.fill.ticker)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAccount:
+    """Positions of other hands, and how much their trades moved the cash of the account.
+
+    `counted` are the ids of the trades in it that happened `since` then, up to when all are.
+    """
+
+    since: datetime
+    portfolio: Portfolio = field(default_factory=lambda: Portfolio.of_cash(ZERO))
+    counted: frozenset[str] = frozenset()
+
+    def after(self, ours: Portfolio, booked: frozenset[str], seen: SeenAccount) -> Self:
+        """With the trades and payouts of a record, where they explain what the exchange holds."""
+        fresh = seen.foreign(booked | self.counted)
+        portfolio, accepted = self.portfolio, set[str]()
+        for ticker in _tickers(portfolio, fresh, seen):
+            trades = [one for one in fresh if one.fill.ticker == ticker]
+            following = _explained(portfolio, ours, ticker, trades, seen)
+            if following is not None:
+                portfolio = following
+                accepted |= {one.fill.fill_id for one in trades}
+        since = self._since(
+            seen, [one.fill.at for one in fresh if one.fill.fill_id not in accepted]
+        )
+        listed = {one.fill.fill_id for one in seen.record.fills if one.fill.at >= since}
+        counted = frozenset((self.counted | accepted) & listed)
+        return replace(self, since=since, portfolio=portfolio, counted=counted)
+
+    def _since(self, seen: SeenAccount, waits: list[datetime]) -> datetime:
+        # What cannot be told yet is read again, and so is what is listed late.
+        since = min([seen.at - LISTED_WITHIN, *waits, *seen.ours.sent_at])
+        return self.since if seen.record.now.unreadable else max(self.since, since)
+
+
+def together(ours: Portfolio, foreign: Portfolio) -> Portfolio:
+    """The account as the exchange should have it: its cash, and the sizes by ticker."""
+    positions, pairs = dict(ours.positions), ZERO
+    for ticker, theirs in foreign.positions.items():
+        own = ours.size(ticker)
+        positions.pop(ticker, None)
+        if size := theirs.size + own:
+            positions[ticker] = replace(theirs, size=size)
+        if theirs.size * own < 0:
+            # For each pair of YES and NO the exchange has paid its dollar already.
+            pairs += min(abs(theirs.size), abs(own))
+    return replace(ours, cash=ours.cash + foreign.cash + pairs, positions=positions)
+
+
+def vanished(foreign: Portfolio, now: AccountNow) -> tuple[str, ...]:
+    """Markets with a position of other hands of which the exchange holds nothing any more."""
+    gone = foreign.positions.keys() - now.positions.keys()
+    return tuple(sorted(t for t in gone if now.unreadable.why(t) is None))
+
+
+def _tickers(foreign: Portfolio, fresh: list[ListedFill], seen: SeenAccount) -> list[str]:
+    traded = {one.fill.ticker for one in fresh}
+    found = {*foreign.positions, *traded, *seen.record.now.positions}
+    return sorted(filter(seen.known, found))
+
+
+def _explained(
+    foreign: Portfolio,
+    ours: Portfolio,
+    ticker: str,
+    trades: list[ListedFill],
+    seen: SeenAccount,
+) -> Portfolio | None:
+    """With these trades of a market, if then all of it is explained; None if it is not."""
+    for one in trades:
+        foreign = foreign.after(one.fill)
+    rest = seen.record.now.positions.get(ticker, ZERO) - ours.size(ticker)
+    if foreign.size(ticker) == rest:
+        return foreign
+    paid = seen.record.settlements.get(ticker)
+    if paid is not None and _was_paid(foreign, ours, ticker, paid):
+        return foreign.settle(ticker, paid.payout)
+    if seen.first and not ours.size(ticker):
+        return _as_it_is(foreign, ticker, rest, seen)
+    return None
+
+
+def _was_paid(foreign: Portfolio, ours: Portfolio, ticker: str, paid: Settlement) -> bool:
+    """Whether a settlement is of this position; ours in that market may be settled before."""
+    theirs, own = foreign.size(ticker), ours.size(ticker)
+    return bool(theirs) and (not own or paid.size == theirs + own)
+
+
+def _as_it_is(foreign: Portfolio, ticker: str, size: Contracts, seen: SeenAccount) -> Portfolio:
+    costs: Mapping[str, Dollars] = seen.record.costs
+    # A contract costs a dollar at most, whatever fees the exchange counts with it.
+    cost = min(costs.get(ticker, ZERO), abs(size)) if size else ZERO
+    return foreign.adjusted(ticker, size, cost, seen.at)
+
+
+def in_words(foreign: Mapping[str, Position]) -> list[str]:
+    """What other hands hold, a phrase each."""
+    return [f"{one.size.normalize():f} {ticker}" for ticker, one in sorted(foreign.items())]

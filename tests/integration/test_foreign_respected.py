@@ -1,0 +1,248 @@
+"""Other hands trade on the account and are respected: theirs stays theirs, ours stays ours."""
+
+import asyncio
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+import stamina
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bot.core.events import OrderEnded
+from bot.core.market.market import Side
+from bot.core.market.orderbook import OrderBook
+from bot.core.market.orders import Aim
+from bot.core.risk.limits import Stop
+from bot.kalshi.trading.account_record import AccountRecords
+from bot.ports.persistence import StateRecord
+from bot.sim.engine.orders import TimeInForce
+from bot.sim.engine.units import money_dollars, size_contracts
+from bot.trading.entry_guard import Safety
+from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
+from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
+from tests.support.kalshi_stand import FAR, SHARDS, TICKER, Stand, stand
+from tests.support.sim_exchanges import request
+from tests.support.strategies import ladder
+from tests.support.trading import Desk, only
+
+DEEP = OrderBook(bids=ladder(("0.52", 9_000)), asks=ladder(("0.53", 9_000)))
+_MARKETS = st.sampled_from(tuple(SHARDS))
+_STEPS = st.one_of(
+    st.tuples(st.just("bot"), st.sampled_from((0.95, 0.05, 0.5)), _MARKETS),
+    st.tuples(st.just("stranger"), st.integers(-250, 250).filter(bool), _MARKETS),
+    st.tuples(st.just("restart"), st.just(0), _MARKETS),
+    st.tuples(st.just("closes"), st.just(0), _MARKETS),
+)
+
+
+class Shared:
+    """A bot that respects a stranger on its account; `theirs` is what the stranger traded."""
+
+    def __init__(self, live: Stand) -> None:
+        self.live = live
+        self.desk = Desk(*SHARDS)
+        self.desk.venue = live.venue  # type: ignore[assignment]  # the real one
+        self.desk.store.portfolio = type(self.desk.store.portfolio).of_cash(self.cash)
+        self.began = live.clock.now() - timedelta(hours=1)
+        self.theirs: dict[str, Decimal] = defaultdict(Decimal)
+        self.hire()
+
+    @property
+    def cash(self) -> Decimal:
+        return sum((money_dollars(c) for c in self.live.ann.cash.values()), Decimal(0))
+
+    def hire(self) -> None:
+        """Whoever comes next knows what was committed, and nothing else."""
+        self.desk.restart()
+        trader = self.desk.trader
+        records = AccountRecords(self.live.trading)
+        self.foreign = ForeignPositions(records, trader, self.booked, self.retain)
+        self.foreign.restore(self.desk.store.checkpoint())
+        beside = Beside(settlements=self.live.trading, foreign=self.foreign)
+        self.audit = Reconciliation(self.live.venue, trader, self.live.clock, EVERY, beside)
+        trader._gateway._safety = Safety(self.desk.store, halt=self.halt)
+
+    def halt(self, market, aim: Aim) -> Stop | None:
+        why = self.audit.foreign(market.ticker) if aim is Aim.ENTER else None
+        return Stop("foreign", why) if why else None
+
+    async def booked(self, after=None):
+        ended = only(self.desk.store.events, OrderEnded)
+        ids = [fill.fill_id for one in ended for fill in one.execution.fills]
+        return after or self.began, frozenset(ids)
+
+    def retain(self, record) -> None:
+        bodies = self.desk.store.state_records.setdefault(record.kind, {})
+        bodies.pop(record.key, None)
+        if record.body is not None:
+            bodies[record.key] = record.body
+
+    async def step(self, kind: str, value: float, ticker: str) -> None:
+        self.live.clock.pass_by(EVERY.total_seconds())
+        self.desk.at = self.live.clock.now()
+        match kind:
+            case "bot":
+                await self.act(value, ticker)
+            case "stranger":
+                self.strange(int(value), ticker)
+            case "restart":
+                self.hire()
+            case "closes":
+                self.close_theirs(ticker)
+        await self.look()
+
+    async def look(self) -> None:
+        self.live.clock.pass_by(EVERY.total_seconds())
+        await self.audit.poll()
+
+    def strange(self, size: int, ticker: str) -> None:
+        before = self.live.ann.position(ticker)
+        side, price = (Side.BUY, 60) if size > 0 else (Side.SELL, 40)
+        self.live.put(DEEP, ticker)
+        self.live.exchange.place(self.live.ann, request(side, abs(size), price, ticker=ticker))
+        self.theirs[ticker] += size_contracts(self.live.ann.position(ticker) - before)
+
+    async def act(self, score: float, ticker: str) -> None:
+        before, theirs = self.desk.position(ticker), self.theirs[ticker]
+        self.live.put(DEEP, ticker)
+        self.desk.books[ticker] = DEEP
+        events = await self.desk.run({ticker: score}, seconds=0)
+        if theirs:
+            assert abs(self.desk.position(ticker)) <= abs(before), "entered a market of others"
+        assert {one.execution.order.ticker for one in only(events, OrderEnded)} <= {ticker}
+
+    def close_theirs(self, ticker: str) -> None:
+        """What is theirs goes to nothing again."""
+        if self.theirs[ticker]:
+            self.strange(-int(self.theirs[ticker]), ticker)
+
+    def check(self) -> None:
+        """Each has what each traded, and both together are what the exchange has, to the cent."""
+        assert self.audit.block_reason is None
+        sizes = {t: self.foreign.portfolio.size(t) for t in SHARDS}
+        assert sizes == {t: self.theirs[t] for t in SHARDS}
+        assert self.foreign.expected().cash == self.cash
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example([("bot", 0.95, TICKER), ("stranger", -40, TICKER), ("bot", 0.5, TICKER)])
+@example([("bot", 0.95, TICKER), ("stranger", -250, TICKER), ("restart", 0, TICKER)])
+@given(st.lists(_STEPS, min_size=2, max_size=8))
+def test_ours_and_theirs_are_the_account_whatever_a_stranger_trades(steps):
+    async def played() -> None:
+        async with stand() as live:
+            shared = Shared(live)
+            await shared.look()
+            for step in steps:
+                await shared.step(*step)
+                shared.check()
+
+    with stamina.set_testing(True, attempts=2):
+        asyncio.run(played())
+
+
+def settle(live: Stand, ticker: str) -> None:
+    """The market closes, YES wins, and all of it is paid."""
+    live.exchange.set_close_time(ticker, live.clock.now() + timedelta(seconds=1))
+    live.clock.pass_by(2)
+    live.exchange.advance(live.clock.now())
+    live.exchange.determine(ticker, "yes")
+    live.clock.pass_by(7 * 86_400)
+    live.exchange.advance(live.clock.now())
+
+
+async def test_what_was_there_before_is_theirs_and_a_resting_order_bars_its_market():
+    async with stand() as live:
+        shared = Shared(live)
+        shared.strange(30, TICKER)
+        shared.desk.trader.move_cash(shared.cash - shared.desk.trader.portfolio.cash)
+        shared.began = live.clock.now() + timedelta(seconds=1)
+        live.put(DEEP, FAR)
+        rests = request(Side.BUY, 7, 40, ticker=FAR, time_in_force=TimeInForce.GTC)
+        live.exchange.place(live.ann, rests)
+        live.clock.pass_by(2)
+
+        await shared.look()
+        await shared.act(0.95, TICKER)
+        await shared.act(0.95, FAR)
+
+        assert shared.audit.foreign(TICKER) == "other hands hold 30 contracts of A"
+        assert "an order of other hands rests there: bid 7.00 B" in str(shared.audit.foreign(FAR))
+        assert "other hands hold 30 A" in str(shared.audit.note)
+        assert not shared.desk.trader.portfolio.positions
+
+
+async def test_what_settles_is_taken_off_theirs_with_its_payout():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("stranger", 20, TICKER)
+        settle(live, TICKER)
+
+        await shared.look()
+        await shared.look()
+
+        assert not live.ann.position(TICKER), "it was paid"
+        shared.theirs[TICKER] = Decimal(0)
+        shared.check()
+
+
+async def test_pairs_of_ours_and_theirs_settle_though_the_account_holds_nothing():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("bot", 0.95, TICKER)
+        await shared.step("stranger", -100, TICKER)
+        shared.check()
+        settle(live, TICKER)
+        shared.desk.trader.paid(TICKER, Decimal(1))
+        shared.desk.trader.settle(live.clock.now(), {})
+
+        await shared.look()
+        await shared.look()
+
+        shared.theirs[TICKER] = Decimal(0)
+        shared.check()
+
+
+async def test_an_exit_takes_ours_alone_and_leaves_theirs():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("bot", 0.95, TICKER)
+        await shared.step("stranger", 40, TICKER)
+
+        await shared.step("bot", 0.5, TICKER)
+
+        assert shared.desk.position(TICKER) == 0
+        assert size_contracts(live.ann.position(TICKER)) == 40
+        shared.check()
+
+
+async def test_a_trade_of_ours_that_is_not_booked_is_never_theirs():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("bot", 0.95, TICKER)
+        shared.desk.trader._holdings.portfolio = shared.desk.trader._holdings.portfolio.adjusted(
+            TICKER, Decimal(60), Decimal(1), live.clock.now()
+        )
+
+        for _ in range(3):
+            await shared.look()
+
+        assert "60 contracts booked, 100 at the exchange" in str(shared.audit.block_reason)
+        assert not shared.foreign.portfolio.positions
+
+
+async def test_who_is_not_respected_any_more_is_forgotten():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("stranger", 40, TICKER)
+        kept: list[StateRecord] = []
+
+        forget_foreign(shared.desk.store.checkpoint(), kept.append)
+
+        assert [(one.kind, one.body) for one in kept] == [("foreign", None)]
