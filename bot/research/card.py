@@ -17,13 +17,13 @@ from bot.core.signals.features import FEATURE_NAMES
 from bot.research.dataset import HIGHEST_MID, LOWEST_MID, Label, Samples
 from bot.research.fit import KindModels, column_numbers
 
-#: A market as quiet or wild, as wide, or as near its end as none seen in training is not judged,
-#: whether or not the model reads these.
+#: A market quieter, wilder, wider or nearer to its close than any seen in training gets no
+#: prediction, whether or not the model reads these.
 GATES: Final = ("vol60", "spread", "pq")
 #: Ranges leave out this share at either end, and are then this many times as wide.
 _TAIL: Final = 0.005
 _SLACK: Final = 1.2
-#: The share of opinions that enters.
+#: The share of predictions that enters.
 ENTERING: Final = 0.10
 _WAYS: Final = {
     "taker_round_trip": "taken and taken back",
@@ -152,7 +152,7 @@ def _described(other: str, gain: float, low: float, high: float) -> str:
 
 
 def spread_of(model: KindModels, samples: Samples) -> dict[str, Any]:
-    """How the features read and the scores were spread, to tell drift by: see `core.drift`."""
+    """Distributions of features and scores in training, to detect drift: `core.model.drift`."""
     names = tuple(dict.fromkeys((*GATES, *model.uses)))
     score = model.score(samples.features, samples.tickers)
     values = np.column_stack([samples.features[:, column_numbers(names)], score])

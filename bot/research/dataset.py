@@ -100,7 +100,7 @@ class Samples:
 
     @property
     def block(self) -> Rows:
-        """The half hour of its event that each moment lies in, (N,), counted from 0."""
+        """The half hour of its event that each sample falls into, (N,), from 0."""
         pairs = np.column_stack([self.event, self.at // BLOCK])
         numbers = np.unique(pairs, axis=0, return_inverse=True)[1]
         return np.asarray(numbers.reshape(-1), dtype=np.intp)
@@ -139,7 +139,7 @@ def joined(parts: Sequence[Samples]) -> Samples:
 
 
 def samples(runs: Runs, label: Label, features: Floats | None = None) -> Samples:
-    """Every moment of a tape whose features and future are both known.
+    """Every row of a tape whose features and future are both known.
 
     `features` are its observations, if they were made already.
     """

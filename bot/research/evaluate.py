@@ -40,14 +40,14 @@ from bot.tape.reader import Rows, TapeError, read
 Lines = Mapping[str, Mapping[str, Mapping[str, float]]]
 #: The kind whose lines serve all that have none of their own.
 ANY: Final = "any"
-#: Why a moment is left out that could be judged.
+#: Why a row is left out that could be scored.
 TRAINED_ON: Final = "of a market it was trained on"
 #: The feature `thickness` of a touch of two contracts, just about.
 THIN: Final = log2(3) + 1e-9
 
 
 def main(argv: Sequence[str]) -> int:
-    """Evaluate as told and print the figures; 0 if all that was asked for is there."""
+    """Evaluate and print the figures; 0 if all that was asked for is there."""
     options = _parser().parse_args(argv)
     try:
         scorer = _loaded(options.model)
@@ -126,7 +126,7 @@ def _joined(runs: Sequence[Runs], tables: Sequence[Floats], label: Label) -> Sam
 
 
 def _why_no_row(dropped: Mapping[str, int]) -> str:
-    """Why no row of the tapes can be judged, and what to do about it."""
+    """Why no row of the tapes can be scored, and what to do about it."""
     if dropped.get(TRAINED_ON):
         return "the model was trained on all markets there; --with-trained judges it on them too"
     said = ", ".join(f"{rows:,} × {reason}" for reason, rows in dropped.items() if rows)
@@ -162,7 +162,7 @@ def coverage(
     tables: Sequence[Floats],
     trained: AbstractSet[str],
 ) -> dict[str, dict[str, Any]]:
-    """By kind of market: two-sided books between 10 and 90 c, and which share got an opinion.
+    """By kind of market: two-sided books between 10 and 90 c, and the share of them predicted.
 
     `tables` are the observations of the runs. Books of markets the model was trained on count only
     if `trained` does not name them.

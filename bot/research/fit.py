@@ -44,7 +44,7 @@ FEW: Final = (
     *("ofi2", "ofi10", "imb_change"),
 )
 CALM: Final = tuple(f"{name}_calm" for name in FEW)
-#: What happened before. The time to close stays out, for it tells one market from another, and so
+#: What happened before. The time to close stays out, for it identifies the market, and so
 #: does the ten-cent window, which is deeper than half the tapes.
 HISTORY: Final = ("mom2", "mom10", "mom60", "ofi2", "ofi10", "imb_change", "vol60")
 
@@ -161,7 +161,7 @@ def known(samples: Samples) -> Samples:
 
 
 def column_numbers(names: Sequence[str]) -> list[int]:
-    """Where these features stand in a row."""
+    """The columns of these features."""
     return [FEATURE_NAMES.index(name) for name in names]
 
 
@@ -199,7 +199,7 @@ BASELINES: Final[Mapping[str, Recipe]] = {
 #: What the boosting reads: scale-free columns, and whether the touch is a quote or two only.
 BOOSTED: Final = (*FEW, *CALM, "thickness")
 BOOSTING: Final = Recipe("gradient boosting", BOOSTED, _boosting(BOOSTED), own=0.8, pooled=True)
-#: What it is held against, and what ships if it is worse than one of them.
+#: The benchmarks; one of them ships if boosting is worse than it.
 PLAIN: Final = (
     Recipe("touch imbalance", ("imb1",), _logistic(1.0)),
     Recipe("logistic on the book", BOOK, _logistic(0.001)),

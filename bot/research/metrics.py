@@ -112,7 +112,7 @@ def calibration_noise(score: Floats, up: Bools, unit: Codes, seed: int) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class Redraws:
-    """Units drawn anew, with replacement: how often each is in each draw, and that of each row.
+    """Units resampled with replacement: the count of each in each draw, and that of each row.
 
     `picks` has shape (draws, units), `unit` (N,). The weights of all rows at once would be as
     many as rows times draws.

@@ -31,7 +31,7 @@ _WAYS: Final = {
 def importance(
     score: Callable[[Floats], Floats], uses: tuple[str, ...], features: Floats, up: Bools
 ) -> dict[str, float]:
-    """By feature, how much AUC is lost when its column is dealt out anew among the rows."""
+    """Permutation importance: by feature, the AUC lost when its column is shuffled."""
     dealt = np.random.default_rng(0).permutation(len(features))
     if not len(features):
         return {}
@@ -46,7 +46,7 @@ def importance(
 
 
 def drawn(paint: Callable[[], object]) -> bool:
-    """Whether the pictures could be drawn; without the library for them that is said."""
+    """Draw, or say which library is missing; whether that worked."""
     try:
         paint()
     except ModuleNotFoundError as error:

@@ -52,7 +52,7 @@ from bot.research.walk import (
 from bot.tape.reader import TapeError, read
 from bot.tape.stream_rows import is_stream
 
-#: Where `record` keeps its tapes by custom.
+#: Where `record` writes its tapes by default.
 RECORDINGS: Final = Path("recordings")
 _DAY: Final = 86_400.0
 
@@ -103,7 +103,7 @@ def _around(horizon: float) -> tuple[float, float]:
 
 
 def looked_in(named: Path | bool | None) -> tuple[Path, ...]:
-    """Where recordings are looked for: in what was named, or where they are kept (True)."""
+    """Where to look for recordings: the folder given, or the default ones (True)."""
     if named is None:
         return ()
     return (config.load().record_dir, RECORDINGS) if isinstance(named, bool) else (named,)
@@ -250,9 +250,9 @@ def proof(off: float) -> dict[str, Any]:
 
 
 def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
-    """How a fit on all other kinds does on each, with the slope that was right on yet others.
+    """Leave one kind of market out: how a fit on the others does on it, with their slope.
 
-    Beside that, what an even score does there: what it would gain, and what it would cost.
+    Beside it, what a score of .5 would do there.
     """
     plain = left_out(CANDIDATES[0], before, label)
     rows, found = others.scorable, {}

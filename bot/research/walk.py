@@ -83,11 +83,11 @@ class Trial:
 
     @property
     def scorable(self) -> Rows:
-        """All rows that can be judged, rising."""
+        """All rows that have a score, rising."""
         return np.sort(np.concatenate(self.folds)) if self.folds else np.empty(0, dtype=np.intp)
 
     def by_kind(self, samples: Samples) -> dict[str, Rows]:
-        """The rows that can be judged by kind of market, of those with any."""
+        """The rows that have a score, by kind of market."""
         kind = samples.family[self.scorable]
         parts = {name: self.scorable[kind == n] for n, name in enumerate(samples.families)}
         return {name: rows for name, rows in parts.items() if len(rows)}
@@ -134,7 +134,7 @@ def chosen(trials: Sequence[Trial], samples: Samples) -> tuple[Trial, dict[str, 
     """The last trial, which is the boosting, unless it is shown worse than the best of the others.
 
     Shown is what an interval over events excludes, for any kind of market with enough of them.
-    The second value says against what it was held, kind by kind, and what came of it.
+    The second value gives the benchmark of each kind of market, and the result.
     """
     *plain, boosting = trials
     held = {}
@@ -179,7 +179,7 @@ def calibration(found: Trial, others: Trial | None, samples: Samples) -> Slopes:
 def calibrating_slope(score: Floats, samples: Samples) -> float:
     """The slope of the log odds that fits best, to a hundredth, at most 1; events weigh evenly.
 
-    A model may be told that it was too sure of itself, never that it was too modest.
+    Scores may be shrunk towards .5, never stretched.
     """
     up, weight = samples.change > 0, evenly(samples)
     slopes = np.arange(10, 101) / 100

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parsed(argv)
     app = simulated(arguments, SystemClock())
     with _listening(arguments.port) as listening:
-        # Told only now: whoever reads the line can connect.
+        # Only now: whoever reads this line can connect.
         address = f"http://{_HOST}:{listening.getsockname()[1]}{PREFIX}"
         sys.stdout.write(f"simulated exchange: {address}\n")
         sys.stdout.flush()

@@ -87,7 +87,7 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
     table = schema.table(path, sizes_required=sizes_required, day=day)
     yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
-    # A ticker stands on many rows, so while rows are checked each is named by its number.
+    # Many rows share a ticker, so while rows are checked each is named by its number.
     labels = tuple([str(row) for row in rows.tolist()])
     seen_at = _numbers(table, "ts_ms")[rows] / 1000
     books, broken = columns(labels, seen_at, _picked(yes, rows), _picked(no, rows))

@@ -71,7 +71,7 @@ def part_files(path: Path) -> list[Path]:
 
 
 def parts_folder(path: Path) -> Path:
-    """Where the parts of a tape lie while it is being recorded."""
+    """The folder of a tape's parts while it is being recorded."""
     return path.with_name(path.name + ".parts")
 
 

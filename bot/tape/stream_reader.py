@@ -1,4 +1,4 @@
-"""A recorded stream as a tape: the books that cycles read, folded anew from what was told.
+"""A recorded stream as a tape: the books that cycles read, rebuilt from the recorded changes.
 
 Each row of the tape is a book as a cycle saw it, to the microsecond and the last contract; so a
 replay decides as the bot did. What cannot be folded, because its beginning is not there any more,
@@ -40,7 +40,7 @@ class StreamTape:
     breaks: list[float] = field(default_factory=list)
 
     def traded(self) -> TapeTrades:
-        """The trades of all markets that were read; a stream without any has told of none."""
+        """The trades of all markets that were read; none if the stream had none."""
         if not self.trades:
             return TapeTrades()
         return TapeTrades.of(self.trades, set(self.tickers), self.breaks)
@@ -143,7 +143,7 @@ class _Fold:
 
 
 def together(books: list[Books]) -> Books:
-    """Single books as columns, all levels kept."""
+    """Single books as columns, with all levels."""
     width = max((max(b.bid_price.shape[1], b.ask_price.shape[1]) for b in books), default=1)
     return Books(
         tuple(ticker for book in books for ticker in book.tickers),

@@ -1,4 +1,4 @@
-"""Writes all that the stream tells to disk, by day, within bounds, a part at a time.
+"""Records the stream to disk: by day, in parts, within a bound on space.
 
 Rows gather in memory; every few seconds they become a part, which bears its name only once all of
 it is on the disk, so a crash costs those seconds. The oldest parts go when there is no room for
@@ -36,7 +36,7 @@ EVERY: Final = 10.0
 PART: Final = 50_000
 #: Rows that may wait; beyond that they are dropped.
 ROOM: Final = 500_000
-#: Seconds between two snapshots of everything: whoever reads from the middle waits no longer.
+#: Seconds between two snapshots of everything, so that reading can start in the middle.
 WHOLE_EVERY: Final = 600.0
 _MEGABYTE: Final = 1_000_000
 
@@ -71,11 +71,11 @@ class Change(Protocol):
 
 
 class WholeBooks(Protocol):
-    """The books as they stand."""
+    """The current books."""
 
     @property
     def tickers(self) -> tuple[str, ...]:
-        """The markets that are kept."""
+        """The markets that are recorded."""
         ...
 
     def fault(self, ticker: str) -> str | None:
@@ -88,7 +88,7 @@ class WholeBooks(Protocol):
 
 
 class StreamRecorder:
-    """Hears what the stream tells and what cycles read of it; `run` brings it to the disk."""
+    """Receives the stream and what cycles read of it; `run` writes it to disk."""
 
     def __init__(
         self, folder: Path, store: WholeBooks | None, clock: Clock, most_mb: float
@@ -151,7 +151,7 @@ class StreamRecorder:
                 self._resume(ticker, at)
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """Nothing: events are kept elsewhere."""
+        """Nothing: events are stored elsewhere."""
 
     def on_predictions(self, predictions: Predictions) -> None:
         """Nothing: they follow from the books."""
@@ -177,7 +177,7 @@ class StreamRecorder:
             await self.flush()
 
     async def flush(self) -> None:
-        """Make a part of the rows that wait."""
+        """Write the waiting rows as a part."""
         if all(row.kind == RowKind.BREAK for row in self._rows):
             return
         rows, self._rows = self._rows, []
@@ -197,7 +197,7 @@ class StreamRecorder:
         self._prune()
 
     def _prune(self) -> None:
-        """Let the oldest parts go until what is left has room."""
+        """Delete the oldest parts until the rest fits."""
         files = sorted(self._folder.glob("????-??-??/*.parquet"))
         sizes = {file: file.stat().st_size for file in files}
         total = sum(sizes.values())

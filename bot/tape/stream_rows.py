@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 
 class RowKind(IntEnum):
-    """What a row tells."""
+    """The kinds of rows."""
 
     #: A level changed by `size` contracts.
     CHANGE = 0
@@ -85,5 +85,5 @@ def is_stream(path: Path) -> bool:
     try:
         return bool(found) and {"kind", "at_us"} <= set(pq.read_schema(found[0]).names)
     except (OSError, pa.ArrowException):
-        # Whoever reads it as a tape says what is wrong with the file.
+        # The reader of tapes reports what is wrong with the file.
         return False

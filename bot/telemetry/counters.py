@@ -70,7 +70,7 @@ class EventCounters:
 
 Count: TypeAlias = tuple[EventCounters, tuple[str, ...], float]
 
-#: What a failed fetch was after, in the words of `FetchFailed.what` with an underscore.
+#: What a failed fetch was for, in the words of `FetchFailed.what` with an underscore.
 _ASKED: Final = ("markets", "order_books", OTHER)
 #: How it failed, by the first pattern that its reason shows.
 _KINDS: Final[Mapping[str, re.Pattern[str]]] = {

@@ -15,7 +15,7 @@ PREFIX: Final = "kalshiproto_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """How things stand now: dollars, seconds, counts; None is not known and not exposed.
+    """Current readings: dollars, seconds, counts; None is not known and not exposed.
 
     `daily_pnl` is since 00:00 UTC, `realised` after fees. Ages are seconds since a book was seen
     and since a cycle last ended. `budget_used` is the share of the outbound budget that is spent
@@ -192,7 +192,7 @@ READINGS: Final[tuple[Reading, ...]] = (
 
 
 class GaugeReader:
-    """Reads the owner's figures anew for each scrape."""
+    """Reads the current values for each scrape."""
 
     def __init__(self, read: Callable[[], Gauges]) -> None:
         self._read = read

@@ -54,7 +54,7 @@ class LoopLag:
             self._all.observe(lag)
 
     def collect(self) -> Iterator[Metric]:
-        """The lags of all time as a histogram, and the greatest of late; nothing if not measured.
+        """All lags as a histogram, and the greatest recent one; nothing if not measured.
 
         For a registry.
         """

@@ -33,7 +33,7 @@ _DURATION: Final = ("cycle_duration_seconds", "Time from the start of a cycle to
 
 
 class Metrics:
-    """Sees what happens, and says it in Prometheus' words."""
+    """Counts events, and renders them and the gauges as Prometheus text."""
 
     def __init__(self, read: Callable[[], Gauges], lag: LoopLag | None = None) -> None:
         """`read` is asked at each scrape; `lag` is exposed, too, and watched by the owner."""

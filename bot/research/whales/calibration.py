@@ -106,7 +106,7 @@ def _sums(run: Rows, amounts: NDArray[Any], runs: int) -> Floats:
 
 
 def _traded(tape: Tape, run: Rows, looked: Rows) -> TradesBetween:
-    """Trades between the books that are looked at, as far as a tape of books can tell.
+    """Trades between the books that are looked at, as far as a tape of books shows them.
 
     How much is what the market's volume grew by, on either side; how far is the worst best price
     of all recorded books in between, also of those that are not looked at.

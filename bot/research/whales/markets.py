@@ -1,4 +1,4 @@
-"""Simulated markets with the truth about their large orders, as whoever judges a detector needs.
+"""Simulated markets with the truth about their large orders, to evaluate detectors against.
 
 All markets of a scene are looked at together, each time that anybody can have acted; a detector
 is given some of the looks and the trades between them, never the truth.
@@ -101,7 +101,7 @@ class Scene:
     def passes(self, cadence: float) -> Iterator[tuple[Books, TradesBetween]]:
         """The books of each look, with the trades since the look before; before the first unknown.
 
-        The trades are all there were, with their prices: what the exchange's list of trades tells.
+        The trades are all there were, with their prices: as the exchange's list of trades has them.
         """
         before = None
         for look in self.looks(cadence):

@@ -20,7 +20,7 @@ from bot.core.market.orderbook import Floats
 from bot.research.whales.markets import Scene
 from bot.sim.world.truth import ActionKind, TraderAction
 
-#: Nobody is judged before that many seconds: what is usual has to be seen first.
+#: Seconds of warm-up: the detectors have to see first what is usual.
 WARM_UP: Final = 300.0
 _HOUR: Final = 3600.0
 #: Prices at which a market is as good as decided are nobody's task, in dollars from 0 and 1.
@@ -45,9 +45,9 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a type of detection claims: there is a deed of these kinds, or there was just now.
+    """What a type of detection claims: an action of these kinds is under way, or has just ended.
 
-    A detection of a deed that is `open` to it is neither right nor wrong: an iceberg is large,
+    A detection of an action that is `open` to it is neither right nor wrong: an iceberg is large,
     but no book shows it.
     """
 
@@ -167,7 +167,7 @@ def _matched(
 def _meant(
     actions: Sequence[TraderAction], said: Detection, row: int, q: Question, cadence: float
 ) -> int | None:
-    """The number of the deed that a detection is about, the latest if there are several."""
+    """The number of the action that a detection means, the latest if there are several."""
     late = max(_LATE_LOOKS * cadence, _LATE_SECONDS) if q.when_gone else 0.0
     at, side, price = float(said.at[row]), int(said.side[row]), float(said.price[row])
     for number in range(len(actions) - 1, -1, -1):

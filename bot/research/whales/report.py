@@ -28,7 +28,7 @@ OURS: Final = "ours"
 #: Who is streamed sees all that a step of a simulated market does; the others look each so often.
 STREAM: Final = 0.25
 CADENCES: Final = (STREAM, 1.0, 5.0, 60.0)
-#: The seeds of judging, by what is added to those of tuning.
+#: What is added to the seeds of tuning for those of evaluation.
 _APART: Final = 1_000
 _DATA: Final = Path("../shared/data/btc15m-l2-1s.parquet")
 LIMITS: Final = (
@@ -44,7 +44,7 @@ LIMITS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """The scenes for tuning and for judging, and one without anybody large."""
+    """The scenes for tuning and for evaluation, and one without large traders."""
 
     tuning: tuple[Scene, ...]
     results: tuple[Scene, ...]
@@ -136,7 +136,7 @@ class _Set:
         return false_alarms_per_hour(together(self.score(kind, said)))
 
     def rate(self, said: Sequence[Detection]) -> float:
-        """How much is said a market-hour, right or wrong."""
+        """Detections per market-hour, right or wrong."""
         hours = sum(each.kind.hours for each in self.scenes)
         return round(sum(map(len, said)) / hours, 3)
 
@@ -179,7 +179,7 @@ class _Real:
         self._tracks, self._hours = recorded(tape, cadence)
 
     def ours(self, kind: str) -> float | None:
-        """Ours; None where a recording of books cannot tell."""
+        """Ours; None where a recording of books cannot show any."""
         if kind == SWEEP:
             return None
         names = {each.value for each, name in TYPES.items() if name == kind}

@@ -19,7 +19,7 @@ _SEED: Final = 0
 
 
 class Counts(NamedTuple):
-    """Right and wrong detections, missed deeds, market-hours; of all, or one a resample."""
+    """Right and wrong detections, missed actions, market-hours; of all, or one a resample."""
 
     right: Floats
     wrong: Floats
@@ -62,7 +62,7 @@ def summary(found: Score) -> dict[str, object]:
 
 
 def f1_excess(ours: Score, theirs: Score) -> dict[str, object]:
-    """How far our F1 lies above theirs, of the same markets."""
+    """Our F1 less theirs, on the same markets."""
     weights = _weights(len(ours.hours))
     f1 = MEASURES["f1"]
     # Who found nothing and said nothing has an F1 of 0 where there was something to find.

@@ -22,7 +22,7 @@ IMBALANCE: Final = "high_imbalance"
 _SAMPLES: Final = 30
 _SAMPLE_SECONDS: Final = 20.0
 _LEVELS: Final = 12
-#: Prices are told apart to a hundredth of a cent.
+#: Prices are distinguished to a hundredth of a cent.
 _UNITS: Final = 10_000
 _MAD_TO_SD: Final = 1.4826
 

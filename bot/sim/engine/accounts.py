@@ -15,7 +15,7 @@ from bot.sim.engine.events import Filled
 from bot.sim.engine.orders import LiveOrder, OrderState
 from bot.sim.engine.units import DOLLAR_TICKS
 
-#: Orders, fills and settlements of one member that are kept; the exchange would grow without end.
+#: Orders, fills and settlements retained per member; memory would grow without bound.
 MAX_RECORDS: Final = 10_000
 
 

@@ -17,7 +17,7 @@ from bot.sim.engine.timers import Due
 
 #: Archived markets remembered; the oldest go first.
 ARCHIVED_MARKETS: Final = 1_000
-#: Trades of a market kept once it has paid.
+#: Trades of a market retained once it has paid.
 ARCHIVED_TRADES: Final = 20
 _NO_HISTORY: Final = History()
 _NO_TRADES: Final[deque[Traded]] = deque(maxlen=0)

@@ -1,4 +1,4 @@
-"""What a match does: moves money and positions, charges fees, tells the feed.
+"""What a match does: moves money and positions, charges fees, emits events.
 
 The `Referee` of every book of the exchange. Fees are those of `bot.core.market.fees`, exactly.
 """
@@ -83,7 +83,7 @@ class Clearing:
         self.notify(order, reason)
 
     def notify(self, order: LiveOrder, reason: Reason) -> None:
-        """Announce a member's order as it stands now."""
+        """Announce the current state of a member's order."""
         order.updated = self._state.now
         if self._state.accounts[order.account].is_house:
             return

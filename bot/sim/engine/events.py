@@ -41,7 +41,7 @@ class Traded(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """One account's half of a trade; not told of house accounts, who read `Traded`."""
+    """One account's half of a trade; not emitted for house accounts, who read `Traded`."""
 
     at: datetime
     account: str
@@ -58,7 +58,7 @@ class Filled(NamedTuple):
 
 
 class OrderChanged(NamedTuple):
-    """An account's order as it stands after a change; not told of house accounts."""
+    """An account's order after a change; not emitted for house accounts."""
 
     at: datetime
     account: str

@@ -118,7 +118,7 @@ class Exchange:
         )
 
     def market(self, ticker: str) -> MarketState:
-        """A market as it stands; read only. Raises Rejected (404) if there is none."""
+        """The current state of a market, read only. Raises Rejected (404) if there is none."""
         return self.state.market(ticker)
 
     def result(self, ticker: str) -> str:

@@ -36,6 +36,6 @@ class OrderGroup:
         return sum(size for _, size in self.matched) > self.limit
 
     def reset(self) -> None:
-        """Start counting anew and take orders again."""
+        """Reset the count and accept orders again."""
         self.is_triggered = False
         self.matched.clear()

@@ -1,4 +1,4 @@
-"""What the simulated exchange lists: series, events, markets, as told once and never changed."""
+"""What the simulated exchange lists: series, events, markets, as specified once."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -28,7 +28,7 @@ MAX_MARKET_TRADES = 500
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class MarketState:
-    """One market as it stands. Prices in ticks, sizes in units; `last_price` 0 before a trade.
+    """The state of one market. Prices in ticks, sizes in units; `last_price` 0 before a trade.
 
     `value` is what one YES contract pays, in ticks, once determined. `version` rises with
     anything that a description of the market would show.

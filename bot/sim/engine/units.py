@@ -9,7 +9,7 @@ from typing import Final
 
 from bot.core.market.money import Contracts, Dollars
 
-#: Ticks in a dollar: a YES price lies strictly between 0 and this.
+#: Ticks in a dollar: a YES price is strictly between 0 and this.
 DOLLAR_TICKS: Final = 10_000
 #: Ticks in a cent.
 CENT: Final = 100
@@ -17,7 +17,7 @@ CENT: Final = 100
 CONTRACT: Final = 100
 #: Micro-dollars in a dollar.
 DOLLAR: Final = 1_000_000
-#: Micro-dollars in the step that a direct member's balance keeps to.
+#: The step of a direct member's balance, in micro-dollars.
 BALANCE_STEP: Final = 100
 
 #: Each price as Kalshi writes it; NO prices are at the mirrored index.
@@ -34,7 +34,7 @@ def _whole(amount: Decimal, scale: int, what: str) -> int:
 
 
 def ticks(price: Dollars | str) -> int:
-    """A price in ticks. Raises ValueError if it lies between two.
+    """A price in ticks. Raises ValueError if it is between two.
 
     >>> ticks("0.37")
     3700
@@ -43,7 +43,7 @@ def ticks(price: Dollars | str) -> int:
 
 
 def units(size: Contracts | str) -> int:
-    """A size in units. Raises ValueError if it lies between two.
+    """A size in units. Raises ValueError if it is between two.
 
     >>> units("12.5")
     1250

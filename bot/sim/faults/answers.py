@@ -22,7 +22,7 @@ from bot.sim.rest.service import RestContext
 
 Json = dict[str, Any]
 
-#: Cancels and fills that are remembered to be told late, and answers to be given again.
+#: Cancels and fills held back to be reported late, and answers to be repeated.
 REMEMBERED: Final = 2_000
 _JSON: Final = (b"content-type", b"application/json")
 _SERVER_ERRORS: Final = {500: "internal_server_error", 504: "gateway_timeout"}
@@ -46,7 +46,7 @@ class SpoiledAnswer:
     body: bytes
 
     async def send(self, send: Send, kind: str = "http") -> None:
-        """Give it to the server; its length is reckoned anew."""
+        """Send it, with its new length."""
         others = [(k, v) for k, v in self.headers if k.lower() != b"content-length"]
         headers = [*others, (b"content-length", str(len(self.body)).encode())]
         start = {"type": f"{kind}.response.start", "status": self.status, "headers": headers}

@@ -1,4 +1,4 @@
-"""What stands before the exchange and spoils its answers: the faults of requests, as middleware.
+"""Middleware in front of the exchange that spoils its answers: the faults of requests.
 
 First come the faults that keep a request away from the exchange, then those that change what it
 answered. Whatever is not under /trade-api passes.
@@ -73,7 +73,7 @@ class FaultGate:
         await cut(scope, receive, send)
 
     async def _arrive(self) -> None:
-        """What was delayed and is due; whatever it is answered, nobody hears it."""
+        """Do what was delayed and is due; the answer goes nowhere."""
         now = self._faults.now
         due = [one for one in self._on_their_way if one.due <= now]
         self._on_their_way = [one for one in self._on_their_way if one.due > now]

@@ -30,7 +30,7 @@ def status(call: Call) -> Answer:
 
 
 def schedule(call: Call) -> Answer:
-    """The trading week in New York time, as this exchange keeps it."""
+    """The trading week in New York time, as this exchange observes it."""
     week = hours(paused=call.state.has_weekly_pause)
     return answer({"schedule": {"standard_hours": [week], "maintenance_windows": []}})
 

@@ -46,7 +46,7 @@ def delete(call: Call) -> Answer:
 
 
 def reset(call: Call) -> Answer:
-    """Count anew, and take orders again."""
+    """Reset the count and accept orders again."""
     _group(call).reset()
     return _DONE
 

@@ -87,7 +87,7 @@ class ListingOrder:
 
 
 def is_between(at: datetime | None, least: int | None, most: int | None) -> bool:
-    """Whether a moment lies between two in seconds, ends included; None ends are open."""
+    """Whether a time is within these bounds (seconds, inclusive; None is open)."""
     if least is None and most is None:
         return True
     if at is None:

@@ -145,7 +145,7 @@ def client_id(text: str) -> str:
 
 
 def one_of(words: dict[str, T], fields: dict[str, Any], name: str) -> T:
-    """What a word stands for. Raises Rejected for another word."""
+    """The value of one of a few words. Raises Rejected for any other."""
     found = words.get(fields[name])
     if found is None:
         raise errors.INVALID_PARAMETERS(f"{name} must be one of {', '.join(words)}")

@@ -101,7 +101,7 @@ class Renderer:
 
 
 def _constant(market: MarketState) -> Json:
-    """What a market says of itself until it is specified anew."""
+    """The fields of a market that change only with its specification."""
     spec = market.spec
     last_expiration = spec.latest_expiration_time or spec.close_time
     described = {

@@ -113,7 +113,7 @@ def candles(
 
 
 def period_end(minute: int, period: int) -> int:
-    """When the period that a minute lies in ends, in seconds since 1970."""
+    """When the period of a minute ends, in seconds since 1970."""
     if period < 1_440:
         return (minute // period + 1) * period * 60
     local = datetime.fromtimestamp(minute * 60, UTC).astimezone(_EASTERN)

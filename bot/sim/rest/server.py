@@ -53,7 +53,7 @@ def create_exchange_app(
     keys: KeyRing | None = None,
     limiter: RateLimiter | None = None,
 ) -> Starlette:
-    """The application. `clock` is what signatures and rate limits are judged by.
+    """The application. `clock` is the one for signatures and rate limits.
 
     Without `keys` nobody can sign; without a `limiter` nobody is limited. Its stream and the
     faults it can be given are those of `stream.socket` and `faults`.

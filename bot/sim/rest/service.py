@@ -37,7 +37,7 @@ class ExchangeDriver(Protocol):
 
 @dataclass(slots=True)
 class Skew:
-    """By how much the clock that signatures are judged by is wrong: a fault may put it so."""
+    """The error of the clock that signatures are checked by: a fault may set one."""
 
     by: timedelta = timedelta()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 
 class Filter(Enum):
-    """Whether a channel is told which markets."""
+    """Whether a subscription to a channel names markets."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"

@@ -54,7 +54,7 @@ class ListSubscriptions:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change the markets of one subscription, or ask for their books anew."""
+    """Change the markets of one subscription, or request their snapshots."""
 
     sid: int
     action: str

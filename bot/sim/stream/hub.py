@@ -93,7 +93,7 @@ class Hub:
         exchange.subscribe(self.on_event)
 
     def on_event(self, event: SimEvent) -> None:
-        """Tell those who want to know."""
+        """Notify the readers."""
         hears = self._hears.get(type(event))
         if hears is not None:
             hears(event)

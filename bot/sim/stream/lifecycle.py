@@ -1,4 +1,4 @@
-"""What the stream tells of the lives of markets and events (AsyncAPI 2.0.0).
+"""The life-cycle messages of markets and events (AsyncAPI 2.0.0).
 
 The timed opening and close of a market are not announced, as on Kalshi.
 """
@@ -24,7 +24,7 @@ def market_step(state: ExchangeState, event: MarketChanged, kind: str) -> str | 
     msg = {"market_ticker": event.ticker, "event_type": str(event.kind)}
     more = reported(event, state.markets[event.ticker])
     if kind == COMBO_LIFECYCLE:
-        # Kalshi tells the price bands of plain markets only.
+        # Kalshi sends price bands for plain markets only.
         more.pop("price_ranges", None)
     return content(kind, {**msg, **more})
 
@@ -100,7 +100,7 @@ def _determined(event: MarketChanged, _market: MarketState) -> Json:
     }
 
 
-#: What is told of each step; the timed opening and close are not announced.
+#: The fields of each step; the scheduled opening and close are not announced.
 _CHANNEL_EVENTS: Final = {
     MarketChange.CREATED: _created,
     MarketChange.ACTIVATED: lambda _event, _market: {"is_deactivated": False},

@@ -1,4 +1,4 @@
-"""What the stream tells one account of itself: fills, orders, positions (AsyncAPI 2.0.0)."""
+"""The private messages of the stream: fills, orders, positions (AsyncAPI 2.0.0)."""
 
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ def fill(state: ExchangeState, event: Filled) -> str:
 
 
 def user_order(state: ExchangeState, event: OrderChanged) -> str:
-    """An order as it stands after a change."""
+    """An order after a change."""
     account = state.accounts[event.account]
     order = account.orders[event.order_id]
     is_buy = event.side is Side.BUY
@@ -106,7 +106,7 @@ def position(state: ExchangeState, account: str, ticker: str) -> str:
 
 
 def owned(delta: str, client_order_id: str, subaccount: int) -> str:
-    """The content of a book change, told to the account whose order it was."""
+    """A book change as sent to the account whose order it was."""
     name = f',"client_order_id":{orjson.dumps(client_order_id).decode()}' if client_order_id else ""
     return f'{delta[:-1]}{name},"subaccount":{subaccount}}}'
 

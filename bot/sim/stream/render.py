@@ -1,4 +1,4 @@
-"""What the stream tells, as Kalshi writes it (AsyncAPI 2.0.0): the type and `msg` of each frame.
+"""The type and `msg` of each frame of the stream, as Kalshi writes them (AsyncAPI 2.0.0).
 
 A content is the text `"type":…,"msg":{…}`, made once for each event and put into as many frames
 as there are subscribers. Private contents are in `private`, the life cycle of

@@ -65,7 +65,7 @@ class StreamSubscription:
         return self._seq
 
     def deliver(self, content: str, reply_to: int = 0, *, is_asked_for: bool = False) -> None:
-        """Queue a frame with this content; one that was asked for is not held against the client.
+        """Queue a frame with this content; one that was asked for does not count for the buffer.
 
         Nothing comes of it once the subscription is over.
         """
@@ -85,13 +85,13 @@ class StreamSubscription:
         self._session.wake()
 
     def refresh(self) -> None:
-        """Queue the tickers that have changed since they were last told."""
+        """Queue the tickers that have changed since they were last sent."""
         touched, self._touched = self._touched, {}
         for ticker in touched:
             self.quote(ticker)
 
     def quote(self, ticker: str) -> None:
-        """Queue a market's ticker, unless it is as told before or there is no such market."""
+        """Queue a market's ticker, unless it is unchanged or there is no such market."""
         market = self._session.hub.state.markets.get(ticker)
         if market is None:
             return
@@ -187,7 +187,7 @@ class StreamSession:
         self.wake()
 
     def fail(self, subscription: StreamSubscription, code: int) -> None:
-        """Tell of an error in a subscription; after a terminal one it is over."""
+        """Report an error in a subscription; a terminal one ends it."""
         error = StreamError(code, sid=subscription.sid)
         self.queue(error_frame(error, seq=sequence(subscription)))
         if code in channels.TERMINAL:

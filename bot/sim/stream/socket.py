@@ -117,7 +117,7 @@ class StreamSocket:
                 if session.is_cut:
                     await wire.cut()
         except OSError:
-            # The client went away; who reads will hear of it.
+            # The client went away; the reader will notice.
             return
 
     async def _live(self) -> None:

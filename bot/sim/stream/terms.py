@@ -24,7 +24,7 @@ class StreamLimits:
 class PingSchedule:
     """How often, in real seconds: Kalshi pings every ten.
 
-    The world acts at whole seconds; it is looked after oftener, so that they are told in time.
+    The world acts at whole seconds; it is advanced more often, so that they are sent in time.
     """
 
     ping: float = 10.0

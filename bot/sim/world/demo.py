@@ -31,7 +31,7 @@ def demo_world(
     rolling: Sequence[Rolling] = ROLLING,
     perpetual: Sequence[PerpetualListing] = PERPETUAL,
 ) -> World:
-    """A demo world on an exchange that stands `HISTORY` before the demo's first moment."""
+    """A demo world on an exchange `HISTORY` before the start of the demo."""
     start = exchange.now + HISTORY
     series = [each.series for each in rolling] + [each.series for each in perpetual]
     calendar = Calendar(
@@ -49,7 +49,7 @@ def demo_world(
 
 
 def demo_exchange(clock: Clock, seed: int, speed: float = 1.0) -> tuple[Exchange, WorldDriver]:
-    """The demo exchange at the present moment, and what keeps it there."""
+    """The demo exchange as of now, and what keeps it current."""
     start = clock.now()
     exchange = Exchange(seed, start - HISTORY, PAID_LISTED)
     # A day of history takes seconds to make: the exchange's clock would be late by them for good.

@@ -3,7 +3,7 @@
 Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour,
 others every 20 and 30 minutes, one market every three; the rest lasts days. Among them:
 combos, markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
-Volumes are contracts a day and market, told before the demo's first moment.
+Volumes are contracts a day and market, traded before the demo begins.
 """
 
 from datetime import timedelta

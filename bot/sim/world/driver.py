@@ -1,4 +1,4 @@
-"""Keeps a world up with the clock on the wall, at any speed, with bounded work a call."""
+"""Advances a world with the wall clock, at any speed, with bounded work per call."""
 
 from datetime import datetime, timedelta
 from math import ceil
@@ -34,7 +34,7 @@ class WorldDriver:
     def __init__(
         self, world: Lives, clock: Clock, speed: float = 1.0, wall_start: datetime | None = None
     ) -> None:
-        """The world stands where it is to be at `wall_start`, now if None."""
+        """The world as it is now belongs to `wall_start`, or to now if None."""
         self._world = world
         self._clock = clock
         self._speed = speed

@@ -1,4 +1,4 @@
-"""Markets of one preset and nothing else: for measuring, training, and judging detectors."""
+"""Markets of one preset and nothing else: to measure, to train, to evaluate detectors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ LIVES = {
     "hourly": timedelta(hours=1),
     "null": timedelta(hours=2),
 }
-#: Books need this long to be hung; nobody should look earlier.
+#: Seconds that books need to fill; measure after that.
 SETTLING = timedelta(seconds=20)
 DEPTH = 10
 

@@ -12,7 +12,7 @@ from bot.sim.world.belief import NewsProcess
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A market maker that keeps a ladder of orders on both sides of what it thinks is fair.
+    """A market maker that quotes a ladder of orders on both sides of what it thinks is fair.
 
     It learns the belief with a `lag`, hangs `levels` prices a side from `half_spread` outwards,
     follows with probability `follow` a second, and draws back endangered quotes with `flee`: a

@@ -27,7 +27,7 @@ _NERVES = 0.5
 
 @dataclass(slots=True)
 class _RestingBlock:
-    """One large order while it stands; `tip` is what an iceberg shows, 0 for others."""
+    """One large order while it rests; `tip` is what an iceberg shows, 0 for others."""
 
     action: TraderAction
     account: MemberAccount
@@ -140,7 +140,7 @@ class LargeTraders:
         return self._rng.between(least, most) * exp(self._usual or 0.0)
 
     def _whale(self, belief: float) -> None:
-        """Somebody large rests, more often than not on the side that is right."""
+        """Rest a large order, more often than not on the side that is right."""
         middle = (self._adapter.best(Side.BUY) + self._adapter.best(Side.SELL)) / 2
         wise = Side.BUY if belief > middle else Side.SELL
         side = wise if self._rng.chance(self._habits.right) else wise.opposite
@@ -152,7 +152,7 @@ class LargeTraders:
         self._block(kind, side, ticks, (size, tip), life)
 
     def _spoof(self, _belief: float) -> None:
-        """A large order nobody means, away from the best price, and a small one opposite."""
+        """A large order away from the best price, not meant to fill, and a small one opposite."""
         side = Side.BUY if self._rng.chance(0.5) else Side.SELL
         ticks = int(self._rng.between(self._habits.spoof_near, self._habits.spoof_far + 1))
         size = self._size(self._habits.least, self._habits.most)

@@ -69,7 +69,7 @@ class Rolling:
         )
 
     def _title(self, suffix: str, closes: datetime) -> str:
-        # A market that is alone in its event has no strike to tell: its suffix is the minute.
+        # A market that is alone in its event has no strike: its suffix is the minute.
         strike = "" if len(self.strikes) == 1 else f" {suffix}"
         return f"{self.series.title}{strike} at {closes:%H:%M} UTC?"
 

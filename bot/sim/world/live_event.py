@@ -24,7 +24,7 @@ _PLAY_OVER = frozenset({MarketStatus.CLOSED, MarketStatus.DETERMINED, MarketStat
 class EventListing:
     """An event to be listed: its markets, and for each the interval that makes it pay.
 
-    `volume` is contracts a day and market before the world began, told as a few prints; `traded`
+    `volume` is contracts a day and market before the world began, shown as a few trades; `traded`
     False leaves the books empty. `ends` is when the outcome is known, which closes the markets
     early; `pause` halts them for a while. `large_traders` multiplies their rates.
     """
@@ -65,7 +65,7 @@ class LiveEvent:
     paused: bool = field(default=False)
 
     def step(self, exchange: Exchange) -> bool:
-        """Let everybody act once; False once the event is over and its outcome told."""
+        """Let everybody act once; False once the event is over and its outcome announced."""
         if exchange.now < self.listing.opens:
             return True
         if exchange.now >= self.listing.is_known:
@@ -80,7 +80,7 @@ class LiveEvent:
         return True
 
     def notify(self, exchange: Exchange, house: House) -> bool:
-        """History in short: one print a market stands for all that traded since the last one."""
+        """Coarse history: one trade per market stands for all since the last."""
         if exchange.now < self.listing.opens:
             return True
         if exchange.now >= self.listing.is_known:

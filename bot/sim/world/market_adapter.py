@@ -1,4 +1,4 @@
-"""One market as its participants stand in it: they rest, take and cancel orders.
+"""One market for its participants: they rest, take and cancel orders.
 
 A refusal of the exchange (paused, closed, off the grid by a race) is an expected no here: the
 participant gets nothing and goes on. Prices in ticks, sizes in units.

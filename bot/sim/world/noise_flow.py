@@ -16,7 +16,7 @@ _CLOSENESS = 0.30
 _REACH = 2
 #: After a long gap nobody makes up for all that he would have done.
 _BUSIEST = 6
-#: Seconds that a large quote of market making stands, on average.
+#: Mean seconds that a large market-making quote rests.
 _BLINK = 2.5
 
 

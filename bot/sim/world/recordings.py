@@ -54,7 +54,7 @@ def volume_rate(seen: Frames) -> WorldStatistics:
 
 
 def snapshots(path: Path, widest: float, narrowest: float = 0.0) -> WorldStatistics:
-    """Sizes and spreads of the books of a recording whose spread lies in a range, in cents."""
+    """Sizes and spreads of the books of a recording within a range of spreads, in cents."""
     seen = recorded(path)
     spread = np.round((seen.ask_price[:, 0] - seen.bid_price[:, 0]) * 100, 1)
     fits = (spread >= narrowest) & (spread <= widest)

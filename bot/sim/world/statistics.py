@@ -59,7 +59,7 @@ def ahead(seen: Frames, horizon: float) -> NDArray[np.intp]:
 
 
 def moves(seen: Frames, horizon: float) -> Floats:
-    """Change of the mid over the horizon in dollars, NaN where it cannot be told."""
+    """Change of the mid over the horizon in dollars, NaN where unknown."""
     middle, later = mid(seen), ahead(seen, horizon)
     change = np.where(later >= 0, middle[later] - middle, np.nan)
     change[~central(seen)] = np.nan

@@ -92,7 +92,7 @@ class TapeWorld:
 def tape_exchange(
     clock: Clock, path: Path, speed: float = 1.0, tickers: Iterable[str] = ()
 ) -> tuple[Exchange, WorldDriver]:
-    """An exchange that shows a recording from this moment on, and what keeps it going."""
+    """An exchange that replays a recording from now on, and what drives it."""
     start = clock.now()
     exchange = Exchange(0, start)
     world = TapeWorld(exchange, read_tape(path, tickers))

@@ -1,4 +1,4 @@
-"""The truth about large orders: who did what, when, and why. For judging detectors only.
+"""The truth about large orders: who did what, when, and why. For the evaluation of detectors only.
 
 The bot's own code must never import this module: a detector that has seen the answers has
 detected nothing.

@@ -1,4 +1,4 @@
-"""The world: it lists what its programme says, lets the participants act, and tells outcomes.
+"""The world: it lists markets by its programme, lets the participants act, and announces outcomes.
 
 The exchange's time is the world's time: `step` moves both. Everything is drawn from the seed;
 the same seed, programme and steps give the same events.
@@ -61,7 +61,7 @@ class World:
             self.step(min(self.now + timedelta(seconds=step), to))
 
     def rehearse(self, to: datetime, step: float) -> None:
-        """Move to that moment in steps too long to live through: prints stand for what traded."""
+        """Advance to that time in coarse steps: one trade stands for all of a step."""
         while self.now < to:
             self._move(min(self.now + timedelta(seconds=step), to))
             self._live_events = [
