@@ -1,4 +1,4 @@
-"""Writing a model and its card: what it is, what it was trained on, where it is at home."""
+"""Writes a model and its card: what it is, what it was trained on, which markets it suits."""
 
 import hashlib
 import platform

@@ -1,4 +1,4 @@
-"""From tapes to samples: what a model may know at a moment, and what then came of it.
+"""From tapes to samples: what a model may know at a time, and what happened next.
 
 Features are those of the live cycle, run over every market at once, observation by observation.
 The future is only ever looked up in the same run, on the receive clock; a row whose future is not

@@ -1,4 +1,4 @@
-"""How good scores were: pure arithmetic on arrays, with intervals that respect events.
+"""Metrics of scores: pure arithmetic on arrays, with intervals that respect events.
 
 `score` is P(up) and `up` what happened, both (N,). Rows of one event move together, so an
 interval redraws events, never rows.

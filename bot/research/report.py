@@ -1,4 +1,4 @@
-"""Scores against what happened, as one nested dictionary: what the card and `evaluate` print."""
+"""Metrics of scores as one nested dictionary: what the card and `evaluate` print."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""A tape sorted into runs: unbroken recordings of one market, one after the other.
+"""A tape sorted into runs: unbroken recordings of one market each.
 
 Nothing may be compared across two runs: a market recorded twice is two runs.
 """

@@ -1,4 +1,4 @@
-"""Scores by fits that never saw the event: what the choice, the slopes and the thresholds rest on.
+"""Out-of-sample scores, by fits that never saw the event: the basis of choice, slopes, thresholds.
 
 A kind of market with enough events is walked forward in time; of one with few, each part of its
 events is left out once; and each kind is left out whole, to see what holds on kinds never seen.

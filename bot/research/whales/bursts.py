@@ -1,4 +1,4 @@
-"""`python -m bot.research.whales.bursts TRADES`: how large takers' bursts are on recorded trades.
+"""`python -m bot.research.whales.bursts TRADES`: the size of takers' bursts in recorded trades.
 
 Prints a Markdown table by series: bursts, how many prices they walk through, their sizes, and how
 many a market-hour pass what the sweep rule asks of the tape alone. Recorded trades come without

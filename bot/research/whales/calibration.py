@@ -1,4 +1,4 @@
-"""`python -m bot.research.whales.calibration TAPE…`: how often the whale rules speak on real books.
+"""`python -m bot.research.whales.calibration TAPE…`: how often the whale rules fire on real books.
 
 Runs the rules with their committed thresholds over recordings, as somebody sees them who looks
 every so many seconds, and prints a Markdown table: detections per market-hour by tape, cadence and

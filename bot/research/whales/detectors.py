@@ -1,6 +1,6 @@
 """The detectors that are compared: our rules, and three simple ones with one threshold each.
 
-A simple detector speaks of every level near the best price (or every book, for imbalance) whose
+A simple detector flags every level near the best price (or every book, for imbalance) whose
 measure reaches its threshold, once while that lasts: absolute size, ratio to the median level
 size of the market's last looks, robust z of its logarithm. It suspects a spoof where such a level
 has gone after five minutes at most. They see the same books at the same looks as our rules.

@@ -1,4 +1,4 @@
-"""What detections were worth against the truth: matched one to one, counted by market.
+"""Detections matched to the truth one to one, counted by market.
 
 A detection is right if it names the market, the side and, but for imbalance, the very price of a
 large order while that order stands (or has just left, for a suspected spoof). Each order is found

@@ -1,6 +1,6 @@
 """Precision, recall, F1, false alarms an hour and delay of a score, with 95 % intervals.
 
-Intervals are a bootstrap over markets, for what happens in one market hangs together. Two
+Intervals are a bootstrap over markets, for events within one market are correlated. Two
 detectors are compared on the same drawn markets.
 """
 

@@ -1,4 +1,4 @@
-"""What simple detectors look at: levels near the best price and leans, followed from look to look.
+"""The input of simple detectors: levels near the best price, and imbalances, over time.
 
 Each has the measures that simple detectors have thresholds for: its absolute size, its ratio to
 the median of the market's last looks, and the robust z of that (of sizes, their logarithms).

@@ -1,6 +1,6 @@
-"""What becomes of markets that have paid: they leave the live listing for the archive.
+"""Moves settled markets from the live listing to the archive.
 
-Without this an exchange that lists a market every few minutes would grow without end. A market
+Without this an exchange that lists a market every few minutes would grow without bound. A market
 that a member has ever held or ordered stays where it is, so that the member's own records can be
 read; so does an event as long as one of its markets is live.
 """

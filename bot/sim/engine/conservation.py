@@ -1,4 +1,4 @@
-"""Proof by exhaustion: random operations on an exchange, no contract and no dollar ever lost.
+"""Random operations on an exchange: no contract and no dollar is ever lost.
 
 `python -m bot.sim.engine.conservation --operations 1000000` checks, again and again on the way,
 that

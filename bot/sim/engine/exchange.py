@@ -1,6 +1,6 @@
 """The simulated exchange: one object that lists, matches, clears and settles. No I/O, no clock.
 
-It stands still until `advance` lets time pass. Everything that happens goes to `subscribe`.
+Time passes only in `advance`. Everything that happens goes to `subscribe`.
 Prices in ticks, sizes in units, money in micro-dollars (`units`).
 """
 

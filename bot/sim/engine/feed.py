@@ -1,4 +1,4 @@
-"""How the events of the exchange reach those who listen, and the identifiers in them."""
+"""Delivers the events of the exchange to listeners; makes the identifiers in them."""
 
 from collections import deque
 from collections.abc import Callable

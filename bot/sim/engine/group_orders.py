@@ -1,4 +1,4 @@
-"""Working with order groups: making, reading, triggering, deleting them."""
+"""Operations on order groups: create, read, trigger, delete."""
 
 from bot.sim.engine import errors
 from bot.sim.engine.accounts import MemberAccount

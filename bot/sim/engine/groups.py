@@ -1,4 +1,4 @@
-"""Order groups: a member's own brake, that cancels a set of orders once too much has matched."""
+"""Order groups: a member's own circuit breaker, which cancels its orders once too much matched."""
 
 from collections import deque
 from dataclasses import dataclass, field

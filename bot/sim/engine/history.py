@@ -1,4 +1,4 @@
-"""What a market's quotes and trades were: the stuff of candlesticks and of 24-hour figures.
+"""A market's quotes and trades over time, for candlesticks and 24-hour figures.
 
 Prices in ticks, sizes in units, time in minutes since 1970. Stretches in which nothing changed
 are left out. Minutes are kept for hours, hours for two weeks.

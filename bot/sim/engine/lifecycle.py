@@ -1,6 +1,6 @@
 """The life of markets: opening, halting, closing, determination, payment.
 
-Timed steps are promises on the agenda; the rest is done to a market from outside.
+Timed steps are on the agenda; the others are called from outside.
 """
 
 from dataclasses import replace

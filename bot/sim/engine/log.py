@@ -1,4 +1,4 @@
-"""The deterministic log: every event of the exchange, one JSON array a line.
+"""The deterministic log: every event of the exchange, one JSON array per line.
 
 The same seed and the same calls give the same bytes.
 """

@@ -1,4 +1,4 @@
-"""Orders of the simulated exchange: what is asked, and the order as it lives.
+"""Orders of the simulated exchange: the request, and the order through its life.
 
 Prices in ticks, sizes in units, money in micro-dollars (`units`).
 """

@@ -1,4 +1,4 @@
-"""What the exchange has promised to do at a moment: an agenda, earliest first."""
+"""The agenda: what the exchange has to do at which time, earliest first."""
 
 from datetime import datetime
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""The integers the simulated exchange counts in, and how Kalshi writes them.
+"""The integer units of the simulated exchange, and Kalshi's notation of them.
 
 A price is a number of ticks of $0.0001, a size a number of units of 0.01 contracts; price × size
 is then money in micro-dollars, exactly. The edges (specs, HTTP) speak Decimal and strings.

@@ -1,6 +1,6 @@
-"""The trading week: all day every day, but for a pause early on Thursday, New York time.
+"""The trading week: round the clock, with a pause early on Thursdays, New York time.
 
-An exchange keeps the pause only when asked to: a demo should not fall silent for two hours.
+An exchange observes the pause only on request: a demo should not fall silent for two hours.
 """
 
 from datetime import datetime, time, timedelta

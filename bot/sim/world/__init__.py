@@ -1,1 +1,1 @@
-"""The life on the simulated exchange: listing, beliefs, participants, and the truth about them."""
+"""Who trades on the simulated exchange: listings, beliefs, participants, ground truth."""

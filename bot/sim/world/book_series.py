@@ -1,4 +1,4 @@
-"""A recording read into arrays: one series a market, long silences cut."""
+"""A recording read into arrays: one series per market, long gaps cut."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ _NEEDED: Final = frozenset(
 
 
 def read_tape(path: Path, tickers: Iterable[str] = ()) -> tuple[BookSeries, ...]:
-    """The markets of a recording, or some of them, with long silences cut.
+    """The markets of a recording, or some of them, with long gaps cut.
 
     Columns as in the recordings: `ts_ms`, `ticker`, `yes_bid_px1`, `yes_bid_sz1`, … and the same
     for `no_bid`; `volume` and `last_px` if known. Raises ValueError, naming the file, if it cannot

@@ -1,4 +1,4 @@
-"""The demo exchange: some fifty markets of several kinds, alive from the first request on."""
+"""The demo exchange: some fifty markets of several kinds, active from the first request on."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What the demo exchange lists, as tables.
 
-Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour,
+Tickers are invented in the style of real ones. Crypto rolls every quarter of an hour,
 others every 20 and 30 minutes, one market every three; the rest lasts days. Among them:
 combos, markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
 Volumes are contracts a day and market, traded before the demo begins.

@@ -1,4 +1,4 @@
-"""What there is to say about how participants behave.
+"""The parameters of participants' behaviour.
 
 Prices in cents, sizes in contracts, times in seconds, rates per second unless said.
 """

@@ -1,4 +1,4 @@
-"""The large ones: whales, icebergs, spoofers, sweeps; all they do goes into the truth.
+"""Large traders: whales, icebergs, spoofers, sweeps; all their actions go into the truth.
 
 Their sizes are multiples of what is usual at the five best prices of their market, which is
 remembered here as a slow average of its logarithm.

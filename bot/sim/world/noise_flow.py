@@ -1,4 +1,4 @@
-"""Everybody of ordinary size: limit orders that come and go, takers, and those who know better."""
+"""Flow of ordinary size: limit orders that come and go, takers, and informed traders."""
 
 from heapq import heappop, heappush
 

@@ -1,4 +1,4 @@
-"""How the participants of a market behave, as tables: one preset a kind of market.
+"""The behaviour of a market's participants, as tables: one preset per kind of market.
 
 The numbers of `fast15m` are fitted to recorded 15-minute crypto books (see `bot.sim.report`);
 those of `slow_day`, `game` and `illiquid` are drawn from hourly snapshots of many markets and

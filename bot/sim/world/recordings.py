@@ -1,4 +1,4 @@
-"""Recordings of real books, read for comparison: as frames, or as figures where that is all."""
+"""Recordings of real books for comparison: as frames, or as figures where there is no more."""
 
 import gzip
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Seeded chance: one independent stream per name, so that adding a market changes no other.
+"""Seeded random numbers: one independent stream per name, so that adding a market changes no other.
 
 Draws come from buffered blocks: a scalar draw from NumPy costs a microsecond, a popped one a
 twentieth of that, and a market-second needs dozens.

@@ -1,4 +1,4 @@
-"""What is measured of recorded and simulated books alike, so that they can be compared.
+"""Statistics computed alike for recorded and simulated books, to compare them.
 
 All functions take `Frames`. Mids between 10 and 90 cents only: nearer to the ends prices move in
 tenths of a cent, which some recordings round away.

@@ -1,6 +1,6 @@
-"""Recorded books instead of generated ones, on the same exchange and so through the same API.
+"""Recorded books instead of generated ones, on the same exchange and the same API.
 
-A level of the recording is one order of a house account, kept at the recorded size; recorded
+A level of the recording is one order of a house account, held at the recorded size; recorded
 volume is traded against it. An order of ours is therefore filled as the market would have: when
 it crosses, or when trades and quotes come to its price. What it takes is there again with the
 next row, and nobody reacts to it. The recording does not say how a market ended: a last mid above
