@@ -9,27 +9,14 @@ from bot.core.market.market import Side
 from bot.core.market.orders import Order
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.trading.requests import KalshiTrading
+from tests.support.kalshi_bodies import market
 
 NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 Json: TypeAlias = Any
 Ask: TypeAlias = Callable[[KalshiClient, KalshiTrading], Awaitable[object]]
 
-_MARKET: Final[Json] = {
-    "ticker": "KXRAIN-A",
-    "event_ticker": "KXRAIN",
-    "title": "Rain in New York?",
-    "yes_sub_title": "Rain",
-    "status": "active",
-    "open_time": "2026-11-22T15:00:00Z",
-    "close_time": "2026-11-24T04:59:00Z",
-    "volume_24h_fp": "912.50",
-    "open_interest_fp": "1840.00",
-    "result": "",
-    "settlement_value_dollars": None,
-    "exchange_index": 0,
-    "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
-}
+_MARKET: Final[Json] = market("KXRAIN-A", exchange_index=0, settlement_value_dollars=None)
 _LEVELS: Final[Json] = [["0.3400", "60.25"], ["0.3500", "120.00"]]
 _BOOK: Final[Json] = {
     "ticker": "KXRAIN-A",

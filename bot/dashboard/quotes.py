@@ -5,14 +5,24 @@ no decision, and money is shown once it is committed only.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from math import isnan
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from bot.core.market.orderbook import Books
+from bot.core.market.money import cents
+from bot.core.market.orderbook import Books, Floats
 from bot.core.whales.book_sides import measures
-from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
 from bot.ports.views import MarketView
+
+#: What Kalshi itself quotes where a side is empty, in cents.
+NO_BID: Final = 0.0
+NO_ASK: Final = 100.0
+
+
+def cents_or(price: Floats, empty: float) -> list[float]:
+    """Prices in cents, `empty` where there is none."""
+    return [empty if isnan(p) else cents(p) for p in price.tolist()]
 
 
 class StreamedQuotes(Protocol):

@@ -18,7 +18,7 @@ from bot.core.events import Event, OrderRefused, SignalMade
 from bot.core.market.market import Market
 from bot.core.market.money import measured, whole_cents
 from bot.core.signals.regime import REGIMES
-from bot.dashboard.cents import NO_ASK, NO_BID, cents_or
+from bot.dashboard.quotes import NO_ASK, NO_BID, cents_or
 from bot.ports.views import Direction, MarketView
 from bot.signals.analyzer import Predictions
 from bot.trading.trader import Trader
