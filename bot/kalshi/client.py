@@ -20,9 +20,10 @@ from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
 from bot.kalshi.calls import Calls, Signature, parsed, refuse_long_page, refused_as
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.terms import TermsCache, terms_of
+from bot.kalshi.terms import TermsCache
 from bot.kalshi.wire import books
 from bot.kalshi.wire import markets as wire
+from bot.kalshi.wire.fee_changes import FeeChangePage, event_fee_changes, series_fee_changes
 from bot.kalshi.wire.oddities import Oddities
 from bot.outbound import DIRECT, Outbound
 from bot.ports.exchange import BookAnswer, Clock, ExchangeError, Listed, Terms
@@ -35,6 +36,8 @@ DescribedT = TypeVar("DescribedT", Market, wire.EventTerms)
 PAGE = 1_000
 #: Four times the listing of 2026; one that is longer is running in circles.
 MOST_PAGES = 500
+#: Pages of announced fee changes.
+MOST_CHANGES = 10
 #: Markets that one question looks up in the archive, each with a request.
 LOOKED_UP = 10
 
@@ -176,12 +179,11 @@ class KalshiClient:
         One request after the other, to leave room in the budget for what is urgent. An event
         that cannot be read is absent; ExchangeError only if nothing could be read at all.
         """
-        found, wanted = self._cache.split(event_tickers)
         failures: list[ExchangeError] = []
+        await self._learn_changes()
+        found, wanted = self._cache.split(event_tickers)
         for batch in in_batches(wanted):
-            read = await self._terms(batch, failures)
-            self._cache.store(read)
-            found |= read
+            found |= await self._terms(batch, failures)
         if failures and not found:
             raise failures[0]
         if failures:
@@ -297,10 +299,43 @@ class KalshiClient:
             return found
         for event in self._once("GET /events", events).values():
             try:
-                found[event.ticker] = terms_of(event, await self._series(event.series_ticker))
+                await self._series(event.series_ticker)
             except ExchangeError as error:
                 failures.append(error)
+                continue
+            if (terms := self._cache.store(event)) is not None:
+                found[event.ticker] = terms
         return found
+
+    async def _learn_changes(self) -> None:
+        """Read which fees are going to change, if that is due; what cannot be read is logged."""
+        if not self._cache.wants_changes:
+            return
+        try:
+            pages = [await self._calls.read("/series/fee_changes", (), series_fee_changes)]
+            pages += await self._event_changes()
+        except ExchangeError as error:
+            log.warning("Which fees change is not known, they may be an hour old: %s", error)
+            self._cache.store_changes(self._cache.announced)
+            return
+        for page in pages:
+            self._oddities.note("GET fee_changes", page.broken)
+        self._cache.store_changes([change for page in pages for change in page.changes])
+
+    async def _event_changes(self) -> list[FeeChangePage]:
+        path, cursor, cursors = "/events/fee_changes", "", {""}
+        pages: list[FeeChangePage] = []
+        for _ in range(MOST_CHANGES):
+            params = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
+            pages.append(await self._calls.read(path, params, event_fee_changes))
+            cursor = pages[-1].cursor
+            if not cursor:
+                return pages
+            # A cursor the exchange cannot read is silently page one.
+            if cursor in cursors:
+                break
+            cursors.add(cursor)
+        raise ExchangeError(f"GET {path}: no end after {len(pages)} pages")
 
     async def _events(self, tickers: Sequence[str]) -> tuple[wire.EventTerms, ...]:
         params = [("tickers", ",".join(tickers)), ("limit", str(BATCH))]

@@ -339,7 +339,8 @@ class Universe:
         return [f"{what}, so none of those is entered{self._terms_error}"]
 
     def _with_terms(self, markets: Mapping[str, Market]) -> dict[str, Market]:
-        return {t: _described(m, self._terms.get(m.event_ticker)) for t, m in markets.items()}
+        now, terms = self._clock.now(), self._terms
+        return {t: _described(m, terms.get(m.event_ticker), now) for t, m in markets.items()}
 
     async def _rescan(self, pause: float) -> None:
         hurry = LEAST_PAUSE
@@ -395,8 +396,8 @@ def _volume(market: Market | None, now: datetime) -> float | None:
     return measured(market.volume_24h)
 
 
-def _described(market: Market, terms: Terms | None) -> Market:
+def _described(market: Market, terms: Terms | None, now: datetime) -> Market:
     if terms is None:
         return market
-    exclusive = terms.is_exclusive
-    return market.under(terms.series_ticker, terms.category, terms.fees, is_exclusive=exclusive)
+    fees, exclusive = terms.fees_at(now), terms.is_exclusive
+    return market.under(terms.series_ticker, terms.category, fees, is_exclusive=exclusive)

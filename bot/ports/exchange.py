@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from bot.clock import Clock as Clock  # noqa: PLC0414  # a port as well
 from bot.core.events import Event, Noted
-from bot.core.market.fees import FeeSchedule
+from bot.core.market.fees import FeeChange, FeeSchedule
 from bot.core.market.market import Market, Side
 from bot.core.market.money import Contracts
 from bot.core.market.orderbook import Books, Floats
@@ -77,13 +77,22 @@ class Listed:
 class Terms:
     """What an event says of its markets: series, category, and the fees in force.
 
-    `is_exclusive` is whether at most one of its markets pays.
+    `is_exclusive` is whether at most one of its markets pays; `changes` are announced for later,
+    earliest first.
     """
 
     series_ticker: str
     category: str | None
     fees: FeeSchedule
     is_exclusive: bool = False
+    changes: tuple[FeeChange, ...] = ()
+
+    def fees_at(self, at: datetime) -> FeeSchedule:
+        """What is charged at a moment, as far as that is announced."""
+        fees = self.fees
+        for change in self.changes:
+            fees = change.fees if change.at <= at else fees
+        return fees
 
 
 class MarketData(Protocol):

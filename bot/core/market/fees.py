@@ -6,6 +6,7 @@ member's precision; what that takes accumulates per order and is rebated step by
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -74,6 +75,14 @@ class FeeSchedule:
 
 #: What nearly every series charges its takers.
 USUAL: Final = FeeSchedule(FeeKind.QUADRATIC, ONE)
+
+
+@dataclass(frozen=True, slots=True)
+class FeeChange:
+    """What is charged from a moment on."""
+
+    at: datetime
+    fees: FeeSchedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,8 @@ def market(body: bytes) -> Market:
 
 def events(body: bytes) -> tuple[tuple[EventTerms, ...], tuple[str, ...]]:
     """A page of GET /events, and one reason for each entry that could not be read."""
-    found, broken = _isolated(outline(shapes.EventPage[Raw], body).events, shapes.EventWire, _event)
-    return tuple(found), _reasons(broken)
+    found, broken = isolated(outline(shapes.EventPage[Raw], body).events, shapes.EventWire, _event)
+    return tuple(found), reasons(broken)
 
 
 def series(body: bytes) -> SeriesTerms:
@@ -137,8 +137,8 @@ def trades(body: bytes) -> TradePage:
         return TradePage(found, page.cursor)
     except ExchangeError:
         raws = outline(shapes.TradePageWire[Raw], body)
-        sound, broken = _isolated(raws.trades, shapes.TradeWire, _trade)
-        return TradePage(tuple(sound), raws.cursor, _named(broken), _reasons(broken))
+        sound, broken = isolated(raws.trades, shapes.TradeWire, _trade)
+        return TradePage(tuple(sound), raws.cursor, _named(broken), reasons(broken))
 
 
 def exchange_status(body: bytes) -> ExchangeStatus:
@@ -147,7 +147,7 @@ def exchange_status(body: bytes) -> ExchangeStatus:
     Of a shard that cannot be read it is not known whether it trades.
     """
     status = decode(shapes.ExchangeStatusWire, body)
-    readable, _ = _isolated(status.exchange_index_statuses, shapes.ShardStatusWire, lambda one: one)
+    readable, _ = isolated(status.exchange_index_statuses, shapes.ShardStatusWire, lambda one: one)
     if status.exchange_index_statuses and not readable:
         raise ExchangeError("no shard of the exchange can be read")
     # The top level speaks for the first shard alone: of the others nothing is known by it.
@@ -187,11 +187,11 @@ def _entries(
     except ExchangeError:
         # Once more, entry by entry: only a page that is broken somewhere pays for this.
         raws = outline(MarketPage[Raw], body)
-        sound, broken = _isolated(raws.markets, shape, value)
-        return sound, _reasons(broken), raws.cursor
+        sound, broken = isolated(raws.markets, shape, value)
+        return sound, reasons(broken), raws.cursor
 
 
-def _isolated(
+def isolated(
     raws: list[Raw] | None, shape: type[ShapeT], value: Callable[[ShapeT], ValueT]
 ) -> tuple[list[ValueT], list[Broken]]:
     """The entries as values, and those that cannot be read."""
@@ -220,7 +220,8 @@ def _named(broken: Sequence[Broken]) -> frozenset[str]:
     return frozenset(ticker for ticker, _ in broken if ticker)
 
 
-def _reasons(broken: Sequence[Broken]) -> tuple[str, ...]:
+def reasons(broken: Sequence[Broken]) -> tuple[str, ...]:
+    """Why each cannot be read."""
     return tuple([reason for _, reason in broken])
 
 
@@ -244,8 +245,8 @@ def _market(shape: shapes.MarketWire) -> Market:
         or shape.ticker,
         status=MarketStatus(shape.status),
         grid=_grid(shape.price_ranges or ()),
-        open_time=_utc_time(shape.open_time),
-        close_time=_utc_time(shape.close_time),
+        open_time=utc_time(shape.open_time),
+        close_time=utc_time(shape.close_time),
         volume_24h=Decimal(shape.volume_24h_fp),
         open_interest=Decimal(shape.open_interest_fp),
         result=shape.result,
@@ -281,13 +282,15 @@ def _event(shape: shapes.EventWire) -> EventTerms:
         series_ticker=shape.series_ticker,
         category=_category(shape.category),
         fee_kind=None if kind is None else FeeKind(kind),
-        fee_multiplier=None if multiplier is None else _multiplier(shape.event_ticker, multiplier),
+        fee_multiplier=None
+        if multiplier is None
+        else multiplier_of(shape.event_ticker, multiplier),
         is_exclusive=shape.mutually_exclusive is True,
     )
 
 
 def _series(shape: shapes.SeriesWire) -> SeriesTerms:
-    multiplier = _multiplier(shape.ticker, shape.fee_multiplier)
+    multiplier = multiplier_of(shape.ticker, shape.fee_multiplier)
     category = _category(shape.category)
     return SeriesTerms(shape.ticker, category, FeeSchedule(FeeKind(shape.fee_type), multiplier))
 
@@ -296,7 +299,8 @@ def _category(reported: str | None) -> str | None:
     return None if reported is None else one_line(reported)
 
 
-def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
+def multiplier_of(ticker: str, multiplier: Decimal) -> Decimal:
+    """A fee multiplier, as it is. Raises ValueError for a number that is none."""
     _, digits, exponent = multiplier.as_tuple()
     is_short = len(digits) <= MULTIPLIER_DIGITS
     # 1e-999999 is small enough, and written out it is a million characters.
@@ -306,7 +310,8 @@ def _multiplier(ticker: str, multiplier: Decimal) -> Decimal:
     return multiplier
 
 
-def _utc_time(reported: datetime) -> datetime:
+def utc_time(reported: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for one that is none of our time."""
     if reported.year not in YEARS:
         raise ValueError(f"a time in the year {reported.year}")
     return reported.astimezone(UTC)
@@ -323,7 +328,7 @@ def _trade(shape: shapes.TradeWire) -> PublicTrade:
     return PublicTrade(
         trade_id=shape.trade_id,
         ticker=shape.ticker,
-        at=_utc_time(shape.created_time),
+        at=utc_time(shape.created_time),
         taker=_TAKER[shape.taker_book_side],
         price=price,
         count=Decimal(shape.count_fp),

@@ -6,7 +6,9 @@ Prices in ticks, sizes in units, money in micro-dollars (`units`).
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from bot.core.market.fees import FeeKind
 from bot.core.market.market import PriceGrid
 from bot.sim.engine import errors
 from bot.sim.engine.accounts import (
@@ -26,7 +28,15 @@ from bot.sim.engine.group_orders import Groups
 from bot.sim.engine.history import History
 from bot.sim.engine.lifecycle import MarketLifecycle
 from bot.sim.engine.orders import Amendment, OrderRequest, Reason
-from bot.sim.engine.specs import EventSpec, MarketSpec, SeriesSpec, fee_schedule, grid_ticks
+from bot.sim.engine.specs import (
+    FEE_CHANGE_IDS,
+    EventSpec,
+    FeeChangeSpec,
+    MarketSpec,
+    SeriesSpec,
+    fee_schedule,
+    grid_ticks,
+)
 from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.trading import Cancellation, Placed, Trading
 from bot.sim.engine.units import DOLLAR_TICKS
@@ -242,6 +252,30 @@ class Exchange:
     def schedule_weekly_pause(self) -> None:
         """From now on pause trading early on Thursdays, New York time; the schedule says so."""
         self._life.schedule_weekly_pause()
+        self.advance(self.now)
+
+    def schedule_fees(
+        self,
+        ticker: str,
+        at: datetime,
+        kind: FeeKind | None,
+        multiplier: Decimal | None,
+    ) -> None:
+        """Announce new fees of a series, or the override of an event; None for both ends one.
+
+        Raises KeyError for a ticker that is neither.
+        """
+        event = self.state.events.get(ticker)
+        series = self.state.series[event.series_ticker if event else ticker].ticker
+        made = FeeChangeSpec(
+            self.state.ids.next(FEE_CHANGE_IDS),
+            series,
+            at,
+            kind,
+            multiplier,
+            event.event_ticker if event else "",
+        )
+        self._life.schedule_fees(made)
         self.advance(self.now)
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:

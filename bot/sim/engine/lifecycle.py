@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.market.market import MarketStatus, PriceGrid
+from bot.core.market.money import ZERO
 from bot.sim.engine.accounts import MemberAccount, MemberPosition, SettlementRecord
 from bot.sim.engine.archive import Archive
 from bot.sim.engine.events import MarketChange, MarketChanged, PauseChanged, Settled
 from bot.sim.engine.orders import Reason
-from bot.sim.engine.specs import grid_ticks
+from bot.sim.engine.specs import FeeChangeSpec, fee_schedule, grid_ticks
 from bot.sim.engine.state import ExchangeState, MarketState
 from bot.sim.engine.timers import Due
 from bot.sim.engine.trading import Trading
@@ -54,6 +55,11 @@ class MarketLifecycle:
         start, end = next_pause(self._state.now)
         self._state.agenda.add(start, Due.PAUSE, "")
         self._state.agenda.add(end, Due.RESUME, "")
+
+    def schedule_fees(self, change: FeeChangeSpec) -> None:
+        """Charge other fees from a moment on; orders that rest then keep those they came with."""
+        self._state.fee_changes.append(change)
+        self._state.agenda.add(change.at, Due.FEES, change.change_id)
 
     def begin(self, market: MarketState) -> None:
         """Announce a new market and promise its opening and its close."""
@@ -118,6 +124,8 @@ class MarketLifecycle:
     def _do(self, due: Due, key: str, account: str) -> None:
         if due is Due.EXPIRE:
             self._expire(key, account)
+        elif due is Due.FEES:
+            self._charge(next(one for one in self._state.fee_changes if one.change_id == key))
         elif due in {Due.PAUSE, Due.RESUME}:
             for shard in range(len(self._state.shards)):
                 self.pause(shard, trading=due is Due.RESUME, exchange=None)
@@ -126,6 +134,26 @@ class MarketLifecycle:
         elif (market := self._state.markets.get(key)) is not None:
             # A close that was moved leaves its promise behind; the market may be archived by then.
             self._steps[due](market)
+
+    def _charge(self, change: FeeChangeSpec) -> None:
+        state = self._state
+        if change.event_ticker:
+            state.events[change.event_ticker] = replace(
+                state.events[change.event_ticker],
+                fee_kind_override=change.kind,
+                fee_multiplier_override=change.multiplier,
+            )
+        else:
+            series = state.series[change.series_ticker]
+            state.series[change.series_ticker] = replace(
+                series,
+                fee_kind=change.kind or series.fee_kind,
+                fee_multiplier=change.multiplier or ZERO,
+            )
+        for market in state.markets.values():
+            if market.series_ticker == change.series_ticker:
+                event = state.events[market.spec.event_ticker]
+                market.fees = fee_schedule(event, state.series[market.series_ticker])
 
     def _open(self, market: MarketState) -> None:
         if market.status is MarketStatus.INITIALIZED:

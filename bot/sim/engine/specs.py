@@ -15,6 +15,10 @@ from bot.sim.engine.units import DOLLAR_TICKS, ticks
 SHARDS = ("Default", "Combos", "Crypto & Commodities", "Tennis, Baseball, Basketball")
 
 
+#: The kind of the identifiers of announced fee changes.
+FEE_CHANGE_IDS = "fee0"
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesSpec:
     """A family of events with one fee rule, traded on one shard."""
@@ -91,6 +95,18 @@ class MarketSpec:
     def is_combo(self) -> bool:
         """Whether this is a multivariate market, made of others."""
         return self.mve_collection_ticker is not None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeChangeSpec:
+    """New fees of a series, or with an `event_ticker` the override of one event; None ends that."""
+
+    change_id: str
+    series_ticker: str
+    at: datetime
+    kind: FeeKind | None
+    multiplier: Decimal | None
+    event_ticker: str = ""
 
 
 def fee_schedule(event: EventSpec, series: SeriesSpec) -> FeeSchedule:

@@ -18,7 +18,7 @@ from bot.sim.engine.events import Traded
 from bot.sim.engine.feed import Ids, SimEventFeed
 from bot.sim.engine.groups import OrderGroup
 from bot.sim.engine.history import History
-from bot.sim.engine.specs import SHARDS, EventSpec, MarketSpec, SeriesSpec
+from bot.sim.engine.specs import SHARDS, EventSpec, FeeChangeSpec, MarketSpec, SeriesSpec
 from bot.sim.engine.timers import Timers
 
 #: Trades remembered for `GET /markets/trades`, over all markets and in each.
@@ -95,6 +95,7 @@ class ExchangeState:
     minute: int = 0
     listed: int = 0
     has_weekly_pause: bool = False
+    fee_changes: list[FeeChangeSpec] = field(default_factory=list)
     groups: dict[str, OrderGroup] = field(default_factory=dict)
 
     def move_to(self, at: datetime) -> None:

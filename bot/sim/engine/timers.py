@@ -15,6 +15,7 @@ class Due(Enum):
     ARCHIVE = auto()
     PAUSE = auto()
     RESUME = auto()
+    FEES = auto()
 
 
 class Timers:

@@ -63,14 +63,41 @@ def endpoint_costs(_call: Call) -> Answer:
     return answer({"default_cost": 10, "endpoint_costs": list(_COSTS)})
 
 
-def fee_changes(_call: Call) -> Answer:
-    """Scheduled changes of series fees: never any here."""
-    return answer({"series_fee_change_arr": []})
+def fee_changes(call: Call) -> Answer:
+    """Changes of series fees that are scheduled, or with `show_historical` all there ever were."""
+    series, everything = call.query.text("series_ticker"), call.query.flag("show_historical")
+    found = [
+        {
+            "id": one.change_id,
+            "series_ticker": one.series_ticker,
+            "fee_type": one.kind,
+            "fee_multiplier": float(one.multiplier or 0),
+            "scheduled_ts": iso_time(one.at),
+        }
+        for one in call.state.fee_changes
+        if not one.event_ticker
+        and series in {"", one.series_ticker}
+        and (everything or one.at > call.exchange.now)
+    ]
+    return answer({"series_fee_change_arr": found})
 
 
-def event_fee_changes(_call: Call) -> Answer:
-    """Scheduled fee overrides of events: never any here."""
-    return answer({"event_fee_changes": [], "cursor": ""})
+def event_fee_changes(call: Call) -> Answer:
+    """Fee overrides of events that are scheduled, all on one page."""
+    event = call.query.text("event_ticker")
+    found = [
+        {
+            "id": one.change_id,
+            "event_ticker": one.event_ticker,
+            "series_ticker": one.series_ticker,
+            "fee_type_override": one.kind,
+            "fee_multiplier_override": None if one.multiplier is None else float(one.multiplier),
+            "scheduled_ts": iso_time(one.at),
+        }
+        for one in call.state.fee_changes
+        if one.event_ticker and event in {"", one.event_ticker} and one.at > call.exchange.now
+    ]
+    return answer({"event_fee_changes": found, "cursor": ""})
 
 
 def _midnight(at: datetime) -> datetime:

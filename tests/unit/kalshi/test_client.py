@@ -51,6 +51,8 @@ def clock() -> RecordedClock:
 @pytest.fixture
 def exchange() -> Iterator[respx.Router]:
     with respx.mock(base_url=BASE, assert_all_called=False) as router:
+        router.get("/series/fee_changes").respond(json={"series_fee_change_arr": []})
+        router.get("/events/fee_changes").respond(json={"event_fee_changes": [], "cursor": ""})
         yield router
 
 
@@ -394,6 +396,98 @@ async def test_terms_are_read_once_an_hour(client, exchange, clock):
     clock.move(NOON + timedelta(minutes=61))
     assert await client.terms(["E-1"]) == first
     assert (by_event.call_count, by_series.call_count) == (2, 2)
+
+
+def series_change(minutes: float, multiplier: float, ticker: str = "KXRAIN") -> Json:
+    at = (NOON + timedelta(minutes=minutes)).isoformat()
+    return {
+        "id": f"s-{minutes}",
+        "series_ticker": ticker,
+        "fee_type": "quadratic",
+        "fee_multiplier": multiplier,
+        "scheduled_ts": at,
+    }
+
+
+def event_change(minutes: float, multiplier: float | None, kind: str | None = None) -> Json:
+    return {
+        "id": f"e-{minutes}",
+        "event_ticker": "E-1",
+        "series_ticker": "KXRAIN",
+        "fee_type_override": kind,
+        "fee_multiplier_override": multiplier,
+        "scheduled_ts": (NOON + timedelta(minutes=minutes)).isoformat(),
+    }
+
+
+async def test_a_change_of_fees_counts_from_its_moment_though_nothing_is_read_again(
+    client, exchange, clock
+):
+    by_event, by_series = serve_terms(exchange, event("E-1"))
+    exchange.get("/series/fee_changes").respond(
+        json={"series_fee_change_arr": [series_change(30, 2), series_change(5, 9, "KXSNOW")]}
+    )
+    exchange.get("/events/fee_changes").respond(
+        json={"event_fee_changes": [event_change(40, 0), event_change(50, None)], "cursor": ""}
+    )
+
+    (terms,) = (await client.terms(["E-1"])).values()
+
+    at = [NOON + timedelta(minutes=minutes) for minutes in (29, 30, 40, 50)]
+    multipliers = [terms.fees_at(moment).multiplier for moment in at]
+    assert multipliers == [Decimal("0.5"), 2, 0, 2]
+    assert (by_event.call_count, by_series.call_count) == (1, 1)
+
+
+async def test_a_change_that_came_and_is_not_announced_any_more_still_counts(
+    client, exchange, clock
+):
+    serve_terms(exchange, event("E-1"))
+    announced = exchange.get("/series/fee_changes")
+    announced.respond(json={"series_fee_change_arr": [series_change(5, 2), series_change(50, 9)]})
+    await client.terms(["E-1"])
+    announced.respond(json={"series_fee_change_arr": []})
+
+    clock.move(NOON + timedelta(minutes=11))
+    (terms,) = (await client.terms(["E-1"])).values()
+
+    assert terms.fees_at(clock.now()).multiplier == 2
+    assert len(terms.changes) == 1, "what was called off is forgotten"
+
+
+async def test_where_changes_cannot_be_read_terms_are_those_of_the_hour_and_the_log_says_so(
+    client, exchange, caplog
+):
+    serve_terms(exchange, event("E-1"))
+    exchange.get("/events/fee_changes").respond(404)
+
+    assert list(await client.terms(["E-1"])) == ["E-1"]
+    assert "they may be an hour old: GET /events/fee_changes" in caplog.text
+
+
+async def test_a_change_that_cannot_be_read_is_left_out_alone(client, exchange, caplog):
+    serve_terms(exchange, event("E-1"))
+    odd = series_change(10, -1)
+    exchange.get("/series/fee_changes").respond(
+        json={"series_fee_change_arr": [odd, series_change(20, 3)]}
+    )
+
+    (terms,) = (await client.terms(["E-1"])).values()
+
+    assert [change.fees.multiplier for change in terms.changes] == [3]
+    assert "no fee multiplier" in caplog.text
+
+
+@pytest.mark.parametrize("cursor", ["same", ""])
+async def test_fee_changes_without_an_end_are_not_believed(client, exchange, caplog, cursor):
+    serve_terms(exchange, event("E-1"))
+    page_of = {"event_fee_changes": [event_change(10, 3)], "cursor": cursor}
+    exchange.get("/events/fee_changes").respond(json=page_of)
+
+    (terms,) = (await client.terms(["E-1"])).values()
+
+    assert len(terms.changes) == (0 if cursor else 1)
+    assert ("no end after" in caplog.text) is bool(cursor)
 
 
 async def test_of_events_that_never_end_the_latest_are_remembered(client, exchange, monkeypatch):
