@@ -40,12 +40,12 @@ def balance(call: Call) -> Answer:
 
 
 def deposits(call: Call) -> Answer:
-    """What came from outside, the youngest first."""
+    """Deposits, newest first."""
     return _movements(call, "deposits", 1)
 
 
 def withdrawals(call: Call) -> Answer:
-    """What went, the youngest first."""
+    """Withdrawals, newest first."""
     return _movements(call, "withdrawals", -1)
 
 
@@ -101,7 +101,7 @@ def transfer(call: Call) -> Answer:
 
 
 def open_subaccount(call: Call) -> Answer:
-    """Begin the next numbered account of the caller."""
+    """Open the caller's next numbered subaccount."""
     return answer({"subaccount_number": call.exchange.open_subaccount(call.account).number}, 201)
 
 
@@ -127,7 +127,7 @@ def move(call: Call) -> Answer:
 
 
 def moved(call: Call) -> Answer:
-    """What was moved between accounts of the caller, the youngest first."""
+    """Transfers between accounts of the caller, newest first."""
     limit, cursor = call.query.limit(500, 100), call.query.text("cursor")
     shown, following = page(list(call.account.transfers), _transfer_key, cursor, limit)
     return answer({"transfers": [transfer_json(one) for one in shown], "cursor": following})

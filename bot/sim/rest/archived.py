@@ -9,7 +9,7 @@ from bot.sim.rest.service import Answer, Call, Route, answer
 
 
 def archived_list(call: Call) -> Answer:
-    """A page of archived markets, the youngest first. One filter at a time."""
+    """A page of archived markets, newest first. One filter at a time."""
     query = call.query
     limit = query.limit(1_000, 100, least=0)
     tickers, event = query.listed("tickers", 1_000), query.text("event_ticker")

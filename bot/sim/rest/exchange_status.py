@@ -13,7 +13,7 @@ _PREFIX: Final = "/trade-api/v2"
 
 
 def status(call: Call) -> Answer:
-    """Whether the exchange and trading are on, over all and by shard; the first shard leads."""
+    """Whether the exchange and trading are on, by shard and overall (as the first shard is)."""
     shards = [
         {
             "exchange_index": index,

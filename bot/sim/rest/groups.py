@@ -70,7 +70,7 @@ def _group(call: Call) -> OrderGroup:
 
 
 def _limit(fields: dict[str, Any]) -> int:
-    """The limit in units, said in whole contracts or as a string, or both ways alike."""
+    """The limit in units, given in whole contracts, as a string, or as both if they agree."""
     whole, text = fields.get("contracts_limit"), fields.get("contracts_limit_fp")
     said: set[int] = {whole * CONTRACT} if whole is not None else set()
     if text is not None:

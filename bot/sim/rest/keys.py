@@ -21,7 +21,7 @@ _RSA_EXPONENT = 65_537
 
 
 class KeyKind(StrEnum):
-    """The kinds of key that Kalshi takes."""
+    """The kinds of key that Kalshi accepts."""
 
     RSA = "rsa"
     ED25519 = "ed25519"
@@ -45,7 +45,7 @@ def made_key(
 
 
 def write_key_file(path: Path, key_id: str, pem: str) -> None:
-    """Write a key file that only its owner can read, over an older one. Raises OSError."""
+    """Write a key file readable by its owner only, replacing an older one. Raises OSError."""
     path.unlink(missing_ok=True)
     # Created with its rights: between writing and a later chmod others could have read it.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -46,7 +46,7 @@ def series_one(call: Call) -> Answer:
 
 
 def markets_list(call: Call) -> Answer:
-    """A page of markets: the youngest first, closed ones by their close."""
+    """A page of markets: newest first, closed ones by their close."""
     query = call.query
     limit = query.limit(1_000, 100, least=0)
     status = query.choice("status", STATUS_FILTERS)
@@ -69,12 +69,12 @@ def market_one(call: Call) -> Answer:
 
 
 def events_list(call: Call) -> Answer:
-    """A page of events that are no combos, the youngest first."""
+    """A page of events that are no combos, newest first."""
     return answer(_events(call, are_combos=False))
 
 
 def combo_events(call: Call) -> Answer:
-    """A page of multivariate events, the youngest first."""
+    """A page of multivariate events, newest first."""
     return answer(_events(call, are_combos=True))
 
 

@@ -64,7 +64,7 @@ def cancel_batch(call: Call) -> Answer:
 
 
 def cancel_all(call: Call) -> Answer:
-    """Cancel everything that rests, on all shards."""
+    """Cancel all resting orders, on all shards."""
     call.exchange.cancel_all(call.account)
     return Answer(204, b"")
 
@@ -102,7 +102,7 @@ def decrease(call: Call) -> Answer:
 
 
 def legacy(_call: Call) -> Answer:
-    """The order entry of version 1, which is no more."""
+    """Order entry of version 1, which was withdrawn."""
     raise errors.LEGACY_GONE()
 
 

@@ -28,12 +28,12 @@ _STATES: Final = tuple(OrderState)
 
 
 def orders(call: Call) -> Answer:
-    """A page of orders, the youngest first."""
+    """A page of orders, newest first."""
     return _orders(call, archived=False)
 
 
 def archived_orders(call: Call) -> Answer:
-    """A page of those that ended long ago."""
+    """A page of archived orders."""
     return _orders(call, archived=True)
 
 
@@ -90,12 +90,12 @@ def queue_positions(call: Call) -> Answer:
 
 
 def fills(call: Call) -> Answer:
-    """A page of fills, the youngest first."""
+    """A page of fills, newest first."""
     return _fills(call, archived=False)
 
 
 def archived_fills(call: Call) -> Answer:
-    """A page of those of long ago."""
+    """A page of archived fills."""
     return _fills(call, archived=True)
 
 
@@ -122,7 +122,7 @@ def positions(call: Call) -> Answer:
 
 
 def archived_positions(call: Call) -> Answer:
-    """A page of those of markets that were settled long ago."""
+    """A page of archived positions."""
     ticker, event = call.query.text("ticker"), call.query.text("event_ticker")
 
     def picks(held: MemberPosition) -> bool:
@@ -150,7 +150,7 @@ def _positions(call: Call, picks: Callable[[MemberPosition], bool]) -> Answer:
 
 
 def settlements(call: Call) -> Answer:
-    """A page of what markets have paid, the youngest first."""
+    """A page of what markets have paid, newest first."""
     query = call.query
     ticker, event = query.text("ticker"), query.text("event_ticker")
     least, most = query.seconds("min_ts"), query.seconds("max_ts")
@@ -173,7 +173,7 @@ def _is_archived(call: Call, order: LiveOrder) -> bool:
 
 
 def _picks(call: Call) -> Callable[[str, datetime], bool]:
-    """What time, shard and subaccount leave of a listing, as a predicate of ticker and moment."""
+    """The filters on time, shard and subaccount, as a predicate of ticker and time."""
     query = call.query
     least, most = query.seconds("min_ts"), query.seconds("max_ts")
     shard = query.integer("exchange_index", 0, 100)

@@ -23,7 +23,7 @@ _ONE = PRICE_TEXT[DOLLAR_TICKS]
 
 
 def iso_time(at: datetime) -> str:
-    """A moment as Kalshi writes it: RFC 3339 with a Z."""
+    """A time as Kalshi writes it: RFC 3339 with a Z."""
     return at.isoformat().replace("+00:00", "Z")
 
 

@@ -30,9 +30,9 @@ _Texts = dict[int, tuple[int, str]]
 
 
 class BookRenderer:
-    """Order books as bytes, each remembered until its market's clock moves.
+    """Order books as bytes, each cached until its market changes.
 
-    Each level is remembered too: between two looks at a busy book few of them change.
+    Levels are cached too: few change between two reads of a busy book.
     """
 
     def __init__(self) -> None:

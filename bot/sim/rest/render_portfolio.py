@@ -37,7 +37,7 @@ _CENT_MICROS: Final = DOLLAR // 100
 
 
 def sides(side: Side) -> Json:
-    """The four ways in which Kalshi says the same thing; the first two are deprecated."""
+    """The side in Kalshi's four notations; the first two are deprecated."""
     is_buy = side is Side.BUY
     return {
         "side": "yes",
@@ -184,7 +184,7 @@ def balance_json(state: ExchangeState, account: MemberAccount, shard: int | None
 
 
 def average_price(value: int, filled: int) -> str:
-    """The mean price of so many units that traded for this value."""
+    """The mean price of so many units with this total value."""
     return PRICE_TEXT[round(value / filled)]
 
 

@@ -146,7 +146,7 @@ def _admitted(call: Call, route: Route, path: str) -> Answer:
 
 
 def _signed_path(scope: Scope) -> str:
-    """The path as it came over the wire, percent signs and all: that is what clients sign."""
+    """The path as received, still percent-encoded: that is what clients sign."""
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw else str(scope["path"])
 

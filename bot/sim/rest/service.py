@@ -28,10 +28,10 @@ from bot.sim.rest.render_books import BookRenderer
 
 
 class ExchangeDriver(Protocol):
-    """Who brings the exchange, and the world that trades on it, up to the present."""
+    """Advances the exchange, and the world that trades on it, to now."""
 
     def catch_up(self) -> None:
-        """Let everything happen that should have happened by now; cheap if nothing is due."""
+        """Process everything due by now; cheap if nothing is."""
         ...
 
 

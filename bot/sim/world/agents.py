@@ -18,7 +18,7 @@ from bot.sim.world.truth import ActionKind, Truth
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The accounts that participants trade from: one a role, for all markets."""
+    """The accounts participants trade from: one per role, for all markets."""
 
     makers: Sequence[MemberAccount]
     noise_flow: MemberAccount

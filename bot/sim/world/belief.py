@@ -19,7 +19,7 @@ _SQRT_HALF = sqrt(0.5)
 
 @dataclass(frozen=True, slots=True)
 class NewsProcess:
-    """How news arrives.
+    """How news arrives, in seconds.
 
     `quiet` is the share of seconds without any; `burst` the spread of the log of its pace, which
     halves every `burst_half_life` seconds; `jumps` in a life each use up `jump` squared of the
@@ -42,7 +42,7 @@ class Interval:
 
 
 class Belief(Protocol):
-    """What the participants believe in; `values` is P(YES) of each market of the event."""
+    """What the participants believe; `values` is P(YES) of each market of the event."""
 
     @property
     def values(self) -> Sequence[float]:
@@ -106,7 +106,7 @@ class Latent:
         self.values = self._worths()
 
     def _news_in(self, seconds: float) -> float:
-        """Seconds' worth of news in that time: its mean is `seconds`."""
+        """News in that time, in seconds' worth; its mean is `seconds`."""
         pace = self._pace.step(seconds)
         busy = seconds * _lognormal_mean_one(pace, self._news.burst)
         # Over longer steps quiet seconds and loud ones even out.
@@ -125,9 +125,9 @@ class Latent:
 
 
 class Coin:
-    """A belief nobody can predict from what he sees: whole cents, up or down with equal odds.
+    """An unpredictable belief: a random walk in whole cents.
 
-    The price is on the grid itself, so no rounding betrays where it goes next. The settlement
+    The price is on the grid, so no rounding gives away its next move. The settlement
     is drawn with the last price as its probability.
     """
 

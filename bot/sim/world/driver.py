@@ -20,7 +20,7 @@ class Lives(Protocol):
         ...
 
     def advance(self, to: datetime, step: float = 1.0) -> None:
-        """Move to that moment in steps of so many seconds."""
+        """Move to that time in steps of so many seconds."""
         ...
 
 

@@ -50,7 +50,7 @@ class Frames:
 
 @dataclass(slots=True)
 class Experiment:
-    """Some markets of one preset, all opened together, and a camera on their books."""
+    """Some markets of one preset, all opened together, whose books are sampled."""
 
     preset: str
     markets: int
@@ -74,7 +74,7 @@ class Experiment:
         self.tickers = tuple(f"{name}-1" for name in names)
 
     def run(self, length: timedelta, cadence: int = 1) -> Frames:
-        """Let that much time pass second by second and look every `cadence` seconds."""
+        """Advance second by second; sample the books every `cadence` seconds."""
         self.world.advance(self.world.now + SETTLING)
         for second in range(int(length.total_seconds())):
             self.world.step(self.world.now + timedelta(seconds=1))

@@ -14,9 +14,9 @@ from bot.sim.world.belief import NewsProcess
 class Maker:
     """A market maker that quotes a ladder of orders on both sides of what it thinks is fair.
 
-    It learns the belief with a `lag`, hangs `levels` prices a side from `half_spread` outwards,
+    It learns the belief with a `lag`, quotes `levels` prices per side from `half_spread` outwards,
     follows with probability `follow` a second, and draws back endangered quotes with `flee`: a
-    `token` of each stays, and if it `redraws`, new ones hang further out at once. Quotes up to
+    `token` of each stays, and if it `redraws`, it quotes further out at once. Quotes up to
     `keep` levels further out stay. A `fine` maker uses every price of the grid. A share `gaps` of
     the levels gets an eighth of the size. News of more than `alarm` cents is acted on at once.
     """

@@ -44,7 +44,7 @@ class _RestingBlock:
 
 
 class LargeTraders:
-    """The large participants of one market, one account a kind."""
+    """The large traders of one market, one account per kind."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class LargeTraders:
                 begin(belief)
 
     def close(self) -> None:
-        """The market has closed: whatever stood has ended with it."""
+        """The market has closed, and with it whatever rested."""
         for block in self._blocks:
             block.action.end(self._adapter.now, How.CLOSED, block.filled)
         self._blocks = []
 
     def _starts(self) -> tuple[tuple[float, Callable[[float], None]], ...]:
-        """Each kind of action, and how many of it begin in an hour."""
+        """Each kind of action and its rate per hour."""
         return (
             (self._habits.whales, self._whale),
             (self._habits.spoofs, self._spoof),
@@ -164,7 +164,7 @@ class LargeTraders:
             block.bait = self._adapter.rest(block.account, side.opposite, best, small)
 
     def _sweep(self, _belief: float) -> None:
-        """Somebody in a hurry takes all up to five cents through the book."""
+        """Take everything up to five cents through the book."""
         side = Side.BUY if self._rng.chance(0.5) else Side.SELL
         best = self._adapter.best(side.opposite)
         limit = self._adapter.inside(side, best + 500 * side.sign)

@@ -35,7 +35,7 @@ class Rolling:
     grid: PriceGrid = TAPERED
 
     def listing(self, opens: datetime) -> EventListing:
-        """The event that opens at that moment."""
+        """The event that opens then."""
         closes = opens + self.every
         event = EventSpec(
             f"{self.series.ticker}-{closes:%y%b%d%H%M}".upper(),
@@ -81,7 +81,7 @@ class Rolling:
 
 @dataclass(frozen=True, slots=True)
 class PerpetualListing:
-    """An event that is there from the start. Hours count from the demo's first moment.
+    """An event listed from the start. Hours count from the start of the demo.
 
     `outcomes` name its markets. They are rungs of one number (`exclusive` False: each pays when
     the number ends above its bound) or shares of it (True: between its bound and the next one).
@@ -108,7 +108,7 @@ class PerpetualListing:
     grid: PriceGrid = CENT_GRID
 
     def listing(self, start: datetime) -> EventListing:
-        """The event as it is listed, `start` being the demo's first moment."""
+        """The event as listed; `start` is that of the demo."""
         event = EventSpec(
             f"{self.series.ticker}-{self.name}",
             self.series.ticker,
@@ -193,7 +193,7 @@ class Calendar:
 
 
 def _lattice(at: datetime, every: timedelta) -> datetime:
-    """The last whole multiple of `every` since midnight at or before a moment."""
+    """The last multiple of `every` since midnight at or before a time."""
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight + (at - midnight) // every * every
 

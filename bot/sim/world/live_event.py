@@ -54,7 +54,7 @@ class EventListing:
 
 @dataclass(slots=True)
 class LiveEvent:
-    """A listing that lives; `clock` is up to when."""
+    """A listed event; `clock` is how far it has run."""
 
     clock: datetime
     listing: EventListing
@@ -122,7 +122,7 @@ class LiveEvent:
                 (exchange.deactivate if halted else exchange.activate)(adapter.ticker)
 
     def _end(self, exchange: Exchange) -> None:
-        """Close what is still open and say the outcome."""
+        """Close what is still open and announce the outcome."""
         self.belief.step(inf)
         for agents in self.agent_pools:
             agents.close()
@@ -180,7 +180,7 @@ def _belief(exchange: Exchange, listing: EventListing, preset: Preset, seed: int
 
 
 class Parlay:
-    """The worth of combos: nothing but what their legs have come to."""
+    """The value of combos, which follows from their legs."""
 
     def __init__(self, exchange: Exchange, markets: Sequence[MarketSpec]) -> None:
         self._exchange = exchange
@@ -188,11 +188,11 @@ class Parlay:
 
     @property
     def values(self) -> Sequence[float]:
-        """1 for a combo whose legs all came in, else 0."""
+        """1 for a combo whose legs all won, else 0."""
         return [float(all(self._has_won(leg) for leg in m.mve_legs)) for m in self._markets]
 
     def step(self, seconds: float) -> None:
-        """The legs know the time."""
+        """Nothing: the legs keep time."""
 
     def _has_won(self, leg: ComboLeg) -> bool:
         return self._exchange.result(leg.market_ticker) == leg.side

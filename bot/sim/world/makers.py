@@ -38,7 +38,7 @@ class QuoteLadder:
             self._drop(key)
 
     def thin(self, better_than: int, contracts: float) -> None:
-        """Leave only a token of each quote at a price better than this one."""
+        """Reduce each quote at a better price to a token size."""
         limit = better_than * self._sign
         for key in [key for key in self._orders if key > limit]:
             if self._orders[key].remaining > contracts * CONTRACT:
@@ -99,7 +99,7 @@ class MarketMakers:
             self._fair = belief + (self._fair - belief) * decay
 
     def flee(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
-        """Perhaps draw back the quotes that fair value has come too close to."""
+        """Perhaps pull the quotes that fair value has come too close to."""
         if not self._rng.chance(_within(self._habits.flee, seconds)) and not self._is_alarmed:
             return
         for side, ladder in self._ladders.items():
@@ -115,7 +115,7 @@ class MarketMakers:
                 self._fill(side, ladder, edge, depth[side])
 
     def follow(self, error: float, seconds: float, depth: dict[Side, float]) -> None:
-        """Perhaps bring the ladders to where fair value is; `depth` multiplies a side's sizes."""
+        """Perhaps move the ladders to fair value; `depth` multiplies a side's sizes."""
         is_due = self._rng.chance(_within(self._habits.follow, seconds))
         if is_due or self._is_new or self._is_alarmed:
             self._is_new = False
@@ -157,7 +157,7 @@ class MarketMakers:
 
 
 def _within(probability: float, seconds: float) -> float:
-    """The chance that something likely at that rate a second happens in so many seconds."""
+    """The chance that an event of that rate per second happens within so many seconds."""
     return 1.0 - float((1.0 - probability) ** seconds)
 
 

@@ -21,7 +21,7 @@ _COARSE_NEAR_ENDS = CENT // 2
 
 
 class MarketAdapter:
-    """The floor of one market."""
+    """Order entry for the participants of one market."""
 
     def __init__(self, exchange: Exchange, ticker: str, grid: PriceGrid) -> None:
         self._exchange = exchange
@@ -44,7 +44,7 @@ class MarketAdapter:
     def rest(
         self, account: MemberAccount, side: Side, price: int, contracts: float
     ) -> LiveOrder | None:
-        """Leave an order in the book; None if nothing of it rests. It may trade on its way in."""
+        """Enter an order to rest; None if nothing of it does. It may trade on its way in."""
         return self.enter(account, side, price, whole(contracts))[1]
 
     def enter(
@@ -66,7 +66,7 @@ class MarketAdapter:
             return 0
 
     def cancel(self, account: MemberAccount, order: LiveOrder) -> None:
-        """Take an order out; one that is gone already is no matter."""
+        """Cancel an order; one that has ended already is ignored."""
         if order.state is not OrderState.RESTING:
             return
         try:

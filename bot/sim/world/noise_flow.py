@@ -35,7 +35,7 @@ class NoiseFlow:
         self._resting: list[tuple[float, int, LiveOrder]] = []
 
     def step(self, belief: float, seconds: float, activity: float) -> None:
-        """What happens in so many seconds while the market is worth `belief` ticks."""
+        """The flow of so many seconds while the market is worth `belief` ticks."""
         self._clock += seconds
         while self._resting and self._resting[0][0] <= self._clock:
             self._adapter.cancel(self._account, heappop(self._resting)[2])

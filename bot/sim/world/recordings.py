@@ -35,7 +35,7 @@ def recorded(path: Path) -> Frames:
 
 
 def feed_rates(path: Path) -> WorldStatistics:
-    """Changes of levels a second and market in a recorded feed."""
+    """Level changes per second and market in a recorded feed."""
     decoder = msgspec.json.Decoder(dict[str, object])
     seconds: Counter[tuple[object, str]] = Counter()
     with gzip.open(path, "rb") as lines:
@@ -46,7 +46,7 @@ def feed_rates(path: Path) -> WorldStatistics:
 
 
 def volume_rate(seen: Frames) -> WorldStatistics:
-    """Contracts a minute, where the recording counts them."""
+    """Contracts per minute, where the recording counts them."""
     follows = (np.diff(seen.market) == 0) & (np.diff(seen.segment) == 0)
     passed, traded = np.diff(seen.at)[follows], np.diff(seen.volume)[follows]
     known = np.isfinite(traded) & (passed < 5.0)

@@ -46,7 +46,7 @@ class RngStream:
         return self.uniform() < probability
 
     def between(self, low: float, high: float) -> float:
-        """A number spread evenly over [low, high)."""
+        """A number uniform on [low, high)."""
         return low + (high - low) * self.uniform()
 
     def exponential(self, mean: float) -> float:
