@@ -48,7 +48,7 @@ class TrainingPlan:
 
 
 def content(plan: TrainingPlan, model: KindModels, before: Samples) -> dict[str, Any]:
-    """What can be said before the test: all but choice, baselines and metrics."""
+    """The card before the test: all but choice, baselines and metrics."""
     moved = before.moved(plan.label.size)
     return {
         "name": plan.name,
@@ -99,7 +99,7 @@ def _training(plan: TrainingPlan, moved: Samples) -> dict[str, Any]:
 
 
 def entry(general: float, kinds: Mapping[str, float]) -> dict[str, Any]:
-    """The scores from which on a position is entered, from how far from even they are at least."""
+    """The scores at which positions are entered, from their least distance from .5."""
     return {
         "what": f"the most decided {ENTERING:.0%} of scores of fits that did not see the event",
         "general": _either_side(general),
@@ -118,7 +118,7 @@ def _tails(samples: Samples, kind: int, column: int) -> Floats:
 
 
 def ranges(samples: Samples, names: tuple[str, ...]) -> dict[str, list[float]]:
-    """Where each of these even features lay in any kind of market, with slack."""
+    """The range of these even features over all kinds of markets, with slack."""
     result = {}
     for name, column in zip(names, column_numbers(names), strict=True):
         tails = np.array([_tails(samples, kind, column) for kind in np.unique(samples.family)])
@@ -128,7 +128,7 @@ def ranges(samples: Samples, names: tuple[str, ...]) -> dict[str, list[float]]:
 
 
 def in_words(test: Mapping[str, Any]) -> list[str]:
-    """What the figures of the test amount to, one sentence each."""
+    """The results of the test, one sentence each."""
     coin = test["better_than"]["base_rate"]["log_loss"]
     bbo = test["better_than"]["touch_imbalance"]["log_loss"]
     sentences = [
@@ -163,7 +163,7 @@ def spread_of(model: KindModels, samples: Samples) -> dict[str, Any]:
 
 
 def write(folder: Path, name: str, model: bytes, content: Mapping[str, Any]) -> None:
-    """Write model and card; the model first, for a card without its model is refused politely."""
+    """Write the model, then its card: a card without its model is refused with a reason."""
     digest = hashlib.sha256(model).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.pkl").write_bytes(model)

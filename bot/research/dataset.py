@@ -51,7 +51,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """N moments with their futures. Prices in dollars, `change` of the mid in cents.
+    """N rows with their futures. Prices in dollars, `change` of the mid in cents.
 
     `nearby` (N, K) are the changes at the nearby horizons of the label, NaN where not known.
     `market` (N,) counts from 0 into `markets`; `at` is the moment, seconds UTC. `dropped` counts
@@ -74,23 +74,23 @@ class Samples:
         return len(self.at)
 
     def take(self, rows: Rows) -> "Samples":
-        """Some of the moments, in that order."""
+        """Some of the rows, in that order."""
         picked = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(self, **picked)
 
     @property
     def tickers(self) -> list[str]:
-        """The market of each moment by name."""
+        """The market of each row by name."""
         return [self.markets[number] for number in self.market.tolist()]
 
     @property
     def event(self) -> Rows:
-        """The event of each moment, (N,), counted from 0: its markets move together."""
+        """The event of each row, (N,), counted from 0: its markets move together."""
         return self._numbered(event_of)
 
     @property
     def family(self) -> Rows:
-        """The kind of market of each moment, (N,), counted from 0 into `families`."""
+        """The kind of market of each row, (N,), counted from 0 into `families`."""
         return self._numbered(family_of)
 
     @property
@@ -117,7 +117,7 @@ class Samples:
         return np.asarray(numbers[self.market], dtype=np.intp)
 
     def moved(self, size: float) -> "Samples":
-        """The moments after which the mid moved by at least `size` cents: those with a label."""
+        """The rows after which the mid moved by at least `size` cents: those with a label."""
         return self.take(np.flatnonzero(np.abs(self.change) >= size))
 
 
@@ -208,7 +208,7 @@ def _histories(runs: Runs) -> Floats:
 
 
 def _futures(runs: Runs, horizon: float) -> tuple[Rows, dict[str, NDArray[np.bool_]]]:
-    """The row that says what came of each row, and by reason the rows that have none."""
+    """The future row of each row, and by reason the rows without one."""
     seen_at, last = runs.books.seen_at, len(runs) - 1
     # One rising number per row: runs far apart, so that a search never strays into the next.
     offset = runs.run * (2 * (np.ptp(seen_at) + horizon) + 1e4)

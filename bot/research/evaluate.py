@@ -146,7 +146,7 @@ def _importance(scorer: ModelScorer, moved: Samples) -> dict[str, float]:
 
 
 def _answered_by(scorer: ModelScorer, kind: str) -> dict[str, Any]:
-    """Whether a kind has an estimator of its own, how far log odds are shrunk, who trades it."""
+    """Whether a kind has its own estimator, the slope of its log odds, which modes trade it."""
     own = scorer.models.kinds.get(kind)
     is_traded_live = own is not None or scorer.card.general_is_proven
     return {
@@ -231,12 +231,12 @@ def tested(score: Floats, lines: Lines, samples: Samples, size: float) -> dict[s
 
 
 def baselines(lines: Lines, moved: Samples) -> dict[str, dict[str, Any]]:
-    """The metrics of a coin and of straight lines, of those that can score every row."""
+    """The metrics of a coin and of linear baselines, if they can score every row."""
     return {name: measures(other, moved, SEED) for name, other in _others(lines, moved).items()}
 
 
 def drifts(spread: Mapping[str, Mapping[str, Any]], features: Floats) -> dict[str, float]:
-    """How far each feature is from where it was in training: the stability index."""
+    """The population stability index of each feature against training."""
     names = [name for name in spread if name in FEATURE_NAMES]
     edges = np.array([spread[name]["edges"] for name in names])
     trained = np.array([spread[name]["counts"] for name in names])
@@ -245,7 +245,7 @@ def drifts(spread: Mapping[str, Mapping[str, Any]], features: Floats) -> dict[st
 
 
 def _others(lines: Lines, moved: Samples) -> dict[str, Floats]:
-    """What a coin and the baselines say, each kind of market by its own lines if it has some."""
+    """The scores of a coin and the baselines, by kind of market where it has its own."""
     scores = {"base_rate": np.full(len(moved), 0.5)}
     scores |= {name: _by_kind(name, lines, moved) for name in lines[ANY]}
     return {name: score for name, score in scores.items() if np.isfinite(score).all()}

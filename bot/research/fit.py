@@ -51,7 +51,7 @@ HISTORY: Final = ("mom2", "mom10", "mom60", "ofi2", "ofi10", "imb_change", "vol6
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A candidate: its columns, and how to make an estimator of them that is not yet fitted.
+    """A candidate: its columns, and how to build an unfitted estimator of them.
 
     Made for a kind of market, it gives that kind the share `own` of all weight: the plain ones do
     best on that kind alone. A `pooled` one also learns from the nearby horizons.
@@ -114,7 +114,7 @@ def learned(recipe: Recipe, samples: Samples, label: Label, kind: str | None = N
 
 
 def _leaning(samples: Samples, kind: str, own: float) -> Floats:
-    """Even weights, but for a kind that has the share `own` of all; even ones if it is absent."""
+    """Even weights, except that one kind has the share `own` of all; even ones without it."""
     weight = evenly(samples)
     is_own = np.array([one == kind for one in samples.families])[samples.family]
     if not is_own.any() or is_own.all():
@@ -125,7 +125,7 @@ def _leaning(samples: Samples, kind: str, own: float) -> Floats:
 
 
 def fitted(recipe: Recipe, features: Floats, up: Bools, weight: Floats | None = None) -> Fitted:
-    """A candidate fitted to rows and their mirrors."""
+    """A candidate fitted to rows and their NO-side mirrors."""
     columns = features[:, column_numbers(recipe.uses)]
     both = np.concatenate([columns, columns * PARITY[column_numbers(recipe.uses)]])
     labels = np.concatenate([up, ~up]).astype(np.int64)
@@ -155,7 +155,7 @@ def evenly(samples: Samples) -> Floats:
 
 
 def known(samples: Samples) -> Samples:
-    """The moments at which every column that a candidate may read is known."""
+    """The rows in which every column that a candidate may read is known."""
     columns = samples.features[:, column_numbers((*BOOK, *HISTORY, *CALM, "thickness"))]
     return samples.take(np.flatnonzero(np.isfinite(columns).all(axis=1)))
 

@@ -74,7 +74,7 @@ def beside(path: Path) -> int:
 
 
 def flattened(fitted: Any) -> Shape:  # noqa: ANN401  # scikit-learn has no types
-    """The estimator as arrays. Raises ValueError if it is of another kind, or they score else."""
+    """The estimator as arrays. Raises ValueError if it is of another kind, or scores differ."""
     shape = _trees(fitted) if isinstance(fitted, HistGradientBoostingClassifier) else _line(fitted)
     rows = _rows(shape, fitted.n_features_in_)
     ours, theirs = estimator(shape).predict_proba(rows), fitted.predict_proba(rows)
@@ -85,7 +85,7 @@ def flattened(fitted: Any) -> Shape:  # noqa: ANN401  # scikit-learn has no type
 
 
 def _rows(shape: Shape, columns: int) -> Floats:
-    """Rows on the very thresholds, beside them, between them and beyond, shape (TRIED, columns)."""
+    """Rows at the thresholds, next to them, between them and beyond, shape (TRIED, columns)."""
     values: list[list[float]] = [[-1e6, -1.0, 0.0, 1.0, 1e6] for _ in range(columns)]
     if isinstance(shape, LinearShape):
         values = [[m - 3 * s, m, m + 3 * s] for m, s in zip(shape.means, shape.scales, strict=True)]

@@ -24,7 +24,7 @@ _SCHEDULE: Final = FeeSchedule(FeeKind.QUADRATIC, Decimal(1))
 
 
 def gains(score: Floats, samples: Samples, seed: int) -> dict[str, dict[str, Any]]:
-    """By share of rows (most decided first): counts and mean cents a contract, with intervals.
+    """By share of rows (most decided first): counts and mean cents per contract, with intervals.
 
     An even score has no side and is no signal.
     """
@@ -40,7 +40,7 @@ def gains(score: Floats, samples: Samples, seed: int) -> dict[str, dict[str, Any
 
 
 def taker_fee(price: Floats) -> Floats:
-    """Cents a contract to take `LOT` contracts at these prices (dollars), shape as given."""
+    """Cents per contract to take `LOT` contracts at these prices (dollars), shape as given."""
     prices, where = np.unique(np.round(price, 6), return_inverse=True)
     fees = [
         OrderFees(_SCHEDULE).charge(LOT, exact(p), is_taker=True, is_buy=True)[0] for p in prices
@@ -50,7 +50,7 @@ def taker_fee(price: Floats) -> Floats:
 
 
 def outcomes(score: Floats, samples: Samples) -> dict[str, Floats]:
-    """Cents a contract of each row by way of trading, (N,); NaN where no order was filled."""
+    """Cents per contract of each row by way of trading, (N,); NaN where no order was filled."""
     is_long = score > 0.5
     # Seen from our side: what we pay to enter at once, what we get back at once, and by waiting.
     pay: Floats = np.where(is_long, samples.ask, 1 - samples.bid)

@@ -62,7 +62,7 @@ _ERRORS: Final = {"log_loss": _surprise, "brier": _square}
 
 
 def reliability(score: Floats, up: Bools, bins: int = 10) -> list[dict[str, float]]:
-    """By bin (see `binned`): how many rows, what was said on average, what happened."""
+    """By bin (see `binned`): rows, mean score, share that rose."""
     place = binned(score, bins)
     parts = [np.flatnonzero(place == number) for number in np.unique(place)]
     return [
@@ -72,21 +72,21 @@ def reliability(score: Floats, up: Bools, bins: int = 10) -> list[dict[str, floa
 
 
 def binned(score: Floats, bins: int = 10) -> Codes:
-    """The bin of each row, (N,): of equal mass but for equal scores, which are never parted."""
+    """The bin of each row, (N,): of equal mass, except that equal scores stay together."""
     _, value, rows = np.unique(score, return_inverse=True, return_counts=True)
     middle = np.cumsum(rows) - rows / 2
     return np.asarray(middle / max(len(score), 1) * bins, dtype=np.intp)[value]
 
 
 def calibration_error(score: Floats, up: Bools) -> float:
-    """Mean distance between said and happened over ten bins of equal mass."""
+    """Expected calibration error over ten bins of equal mass."""
     bins = reliability(score, up)
     rows = sum(part["rows"] for part in bins)
     return sum(part["rows"] * abs(part["score"] - part["up"]) for part in bins) / max(rows, 1)
 
 
 def confidence_error(score: Floats, up: Bools) -> float:
-    """The same for the side that is called: how sure it was against how often it was right.
+    """The same for the predicted side: confidence against accuracy.
 
     A drift of the market, which favours one side for a while, cancels; overconfidence does not.
     """

@@ -56,7 +56,7 @@ def drawn(paint: Callable[[], object]) -> bool:
 
 
 def draw(found: Mapping[str, Any], folder: Path) -> list[Path]:
-    """The pictures of what `evaluate` found, as files in a folder, which is made if need be."""
+    """The pictures of an evaluation, as files in a folder, which is made if missing."""
     # A canvas without a screen: no window is ever opened.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # see above
     from matplotlib.figure import Figure  # noqa: PLC0415  # see above
@@ -73,7 +73,7 @@ def draw(found: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def draw_card(content: Mapping[str, Any], path: Path) -> None:
-    """Said against happened, as a picture: on the test day, and on each kind that was left out."""
+    """Reliability diagrams: of the test day, and of each kind of market left out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # see above
     from matplotlib.figure import Figure  # noqa: PLC0415  # see above
 

@@ -22,7 +22,7 @@ _BETTER: Final = {"auc": 1, "log_loss": -1, "brier": -1}
 def measures(score: Floats, samples: Samples, seed: int) -> dict[str, Any]:
     """Rows, markets, every metric with its 95 % interval, and how far off the scores were.
 
-    Beside that stands how far off a calibrated model would have seemed on as few events.
+    Beside it: how far off a calibrated model would have seemed on as few events.
     """
     if not len(samples):
         return {"rows": 0, "markets": 0, "events": 0} | dict.fromkeys(

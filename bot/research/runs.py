@@ -33,7 +33,7 @@ class Runs:
         return len(self.run)
 
     def thinned(self, cadence: float) -> "Runs":
-        """What somebody saw who looked every `cadence` seconds: each first book of such a span.
+        """The tape at a cadence of `cadence` seconds: the first book of each span.
 
         Raises TapeError for a cadence not above 0.
         """

@@ -163,7 +163,7 @@ def trained(plan: TrainingPlan) -> tuple[KindModels, dict[str, Any], Samples]:
 
 
 def better(path: Path, model: KindModels, after: Samples, label: Label) -> str | None:
-    """Why the model in a file must not make room for a new one; None if it may.
+    """Why the model in a file must not be replaced by a new one; None if it may.
 
     It must not where an interval over events of the test day shows the new one worse, on markets
     that neither was trained on. What is no model that can be loaded always may.
@@ -204,7 +204,7 @@ def entries(score: Floats, others: Trial | None, slopes: Slopes, before: Samples
 
 
 def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> KindModels:
-    """The estimators that go into the file: one for each kind with a slope of its own, and one."""
+    """The estimators that go into the file: one per kind with its own slope, and a general one."""
     general = learned(recipe, before, label)
     kinds = {
         name: Calibrated(learned(recipe, before, label, name).estimator, slope)
@@ -215,7 +215,7 @@ def shipped(recipe: Recipe, slopes: Slopes, before: Samples, label: Label) -> Ki
 
 
 def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]]]:
-    """The baselines as straight lines, for each kind of market its own and for any other one."""
+    """The linear baselines: one per kind of market, and one for any other."""
     moved = before.moved(label.size)
     both = [
         name
@@ -232,7 +232,7 @@ def lines(before: Samples, label: Label) -> dict[str, dict[str, dict[str, float]
 
 
 def off_by(unseen: Mapping[str, Any]) -> float:
-    """How far said and happened are apart on kinds left out, on average; NaN if none was."""
+    """The mean calibration error on kinds left out; NaN if none was."""
     found = [one["calibration_error"] for one in unseen.values()]
     return float(np.mean(found)) if found else float("nan")
 
@@ -276,7 +276,7 @@ def never_seen(others: Trial, before: Samples, label: Label) -> dict[str, Any]:
 
 
 def _taken(score: Floats, before: Samples, kind: int) -> dict[str, Any]:
-    """What the strongest tenth of scores left on a kind, taken and taken back, in cents."""
+    """What the strongest tenth of scores earned on a kind, taken both ways, in cents."""
     rows = np.flatnonzero(before.family == kind)
     found: dict[str, Any] = gains(score[rows], before.take(rows), SEED)["top 10%"]
     return found["taker_round_trip"]  # type: ignore[no-any-return]
@@ -288,7 +288,7 @@ def _samples_of(path: Path, plan: TrainingPlan) -> Samples:
 
 
 def _split(every: Samples, test_day: str | None) -> tuple[Samples, Samples]:
-    """What came before the test day, and it: by market, by the last moment each was seen."""
+    """The rows before the test day, and those of it: by market, by its last row."""
     if not len(every):
         raise TooLittleError("no moment on the tapes can be judged; record for longer")
     last = np.full(len(every.markets), -np.inf)

@@ -47,7 +47,7 @@ def folds(samples: Samples, horizon: float, count: int = FOLDS) -> Iterator[tupl
 def _forward(
     samples: Samples, scorable: Bools, horizon: float, count: int
 ) -> Iterator[tuple[Rows, Rows]]:
-    """Walking forward over these events by when they began.
+    """Walk forward over these events in order of their beginning.
 
     Rows whose future reaches into the scored events are purged, and one more horizon is kept away.
     """
@@ -72,7 +72,7 @@ def _left_out(samples: Samples, scorable: Bools, count: int) -> Iterator[tuple[R
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A candidate tried: the score of each row by a fit that did not see its event, else NaN.
+    """A candidate on the folds: the score by row of fits that did not see its event, else NaN.
 
     `folds` are the rows scored by each fit after which the mid moved: those that can be judged.
     """
@@ -165,7 +165,7 @@ def _comparable(found: Trial, samples: Samples) -> dict[str, Rows]:
 
 
 def calibration(found: Trial, others: Trial | None, samples: Samples) -> Slopes:
-    """The slopes: of each kind on its own events left out, and what holds on kinds left out."""
+    """The slopes: of each kind by its own held-out events, and a general one by held-out kinds."""
     kinds = {
         name: calibrating_slope(found.score[rows], samples.take(rows))
         for name, rows in found.by_kind(samples).items()
@@ -202,7 +202,7 @@ def expected_factor(score: Floats, samples: Samples, horizon: float) -> float:
 
 
 def strongest(score: Floats, samples: Samples, share: float) -> float:
-    """How far from even the most decided `share` of scores are at least; events weigh evenly."""
+    """The least distance from .5 of the strongest `share` of scores; events weigh evenly."""
     rows = np.flatnonzero(np.isfinite(score))
     part = samples.take(rows)
     return weighted_quantile(np.abs(score[rows] - 0.5), 1 - share, evenly(part))

@@ -124,7 +124,7 @@ def _no_books(path: Path, skipped: Mapping[str, int]) -> str:
 
 
 def taken(tape: Tape, rows: Sequence[int]) -> Tape:
-    """The tape with these rows alone, which rise."""
+    """The tape with these rows only, in rising order."""
     index = np.array(rows, dtype=np.intp)
     return replace(
         tape,
@@ -139,7 +139,7 @@ def taken(tape: Tape, rows: Sequence[int]) -> Tape:
 def joined(tapes: Sequence[Tape]) -> Tape:
     """Several tapes as one, in time order; a market may be on several.
 
-    Segments stay apart. What was left out is added up.
+    Segments stay apart. Skipped rows are added up.
     """
     if len(tapes) == 1:
         return tapes[0]
@@ -207,7 +207,7 @@ def _runs(rows: Rows, key: NDArray[Any]) -> Iterator[Rows]:
 
 
 def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether each value is another than the one before; the first is."""
+    """Whether each value differs from the one before; the first does."""
     differs = np.ones(len(values), dtype=np.bool_)
     differs[1:] = values[1:] != values[:-1]
     return differs
@@ -318,7 +318,7 @@ def _tickers(table: pa.Table, rows: Rows) -> tuple[str, ...]:
 
 
 def _codes(table: pa.Table, name: str) -> Rows:
-    """The words of a column as numbers in order of appearance; one number if there is none."""
+    """The texts of a column as numbers in order of appearance; one number if there is none."""
     if name not in table.column_names:
         return np.zeros(table.num_rows, dtype=np.intp)
     coded = table[name].combine_chunks().dictionary_encode(null_encoding="encode")

@@ -22,19 +22,19 @@ log = logging.getLogger("main")
 
 
 class RecordedWatchlist(Protocol):
-    """Which markets are looked at, as last described by the exchange."""
+    """The markets to record, as last described by the exchange."""
 
     async def refresh(self) -> None:
         """Read the watched markets again. Raises ExchangeError; then the last known stay."""
         ...
 
     def watched(self) -> Mapping[str, Market]:
-        """The markets to look at, by ticker."""
+        """The markets to record, by ticker."""
         ...
 
 
 class Sink(Protocol):
-    """Where books are written down; it may raise when it cannot keep them."""
+    """Where books are written to; may raise if it cannot."""
 
     def record(
         self,
@@ -54,7 +54,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a recording has seen; `failures` counts the looks at which the exchange gave nothing."""
+    """The counts of a recording; `failures` are looks without an answer."""
 
     looks: int = 0
     books: int = 0
@@ -68,7 +68,7 @@ async def record(
     every: float,
     stopping: asyncio.Event,
 ) -> Recorded:
-    """Look every `every` seconds until `stopping` is set.
+    """Record every `every` seconds until `stopping` is set.
 
     A failure of the exchange is logged and breaks the segment; what `sink` raises ends it.
     """

@@ -46,7 +46,7 @@ class Change(Protocol):
 
     @property
     def ticker(self) -> str:
-        """Where."""
+        """Its market."""
         ...
 
     @property
@@ -127,7 +127,7 @@ class StreamRecorder:
             self._whole(ticker, self._store.levels(ticker), at)
 
     def on_break(self, tickers: Sequence[str], reason: str, at: float) -> None:  # noqa: ARG002  # the same for all who hear
-        """What was known of these books is not true any more."""
+        """These books are no longer valid."""
         for ticker in tickers:
             self._add(StreamRow(_us(at), RowKind.BREAK, ticker))
 
@@ -140,7 +140,7 @@ class StreamRecorder:
     # From the cycle.
 
     def on_read(self, books: Books, streamed: frozenset[str]) -> None:
-        """A cycle reads these; those that are not `streamed` are written as they are."""
+        """A cycle has read these; those not `streamed` are written whole."""
         for row, ticker in enumerate(books.tickers):
             at = float(books.seen_at[row])
             if ticker not in streamed:
@@ -170,7 +170,7 @@ class StreamRecorder:
     # To the disk.
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Bring rows to the disk until the event is set, and then the last of them."""
+        """Write rows to disk until the event is set, then the rest."""
         while not stopping.is_set():
             await pause(stopping, EVERY)
             self._snapshot_all()

@@ -78,7 +78,7 @@ def parts(folder: Path) -> list[Path]:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether this is a recorded stream, and no tape of books."""
+    """Whether this is a recorded stream, not a tape of books."""
     if not path.is_dir():
         return False
     found = parts(path)

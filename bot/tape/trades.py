@@ -62,7 +62,7 @@ class MarketTape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TapeTrades:
-    """The trades of all markets of which they are known."""
+    """The trades of all markets whose trades are known."""
 
     markets: Mapping[str, MarketTape] = field(default_factory=dict)
 

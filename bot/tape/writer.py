@@ -30,7 +30,7 @@ _ROWS_JOINED: Final = 50_000
 class Recorder:
     """A tape being written; use it in a `with` block, which makes the tape whole at its end.
 
-    Raises TapeError on entry if something is at `path` already, and whenever the disk refuses.
+    Raises TapeError on entry if something is at `path` already, and on any error of the disk.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Recorder:
         self._breaks += 1
 
     def flush(self) -> None:
-        """Make a part of the rows that wait."""
+        """Write the waiting rows as a part."""
         if not self._pending:
             return
         table = pa.concat_tables(self._pending, promote_options="default")
@@ -108,7 +108,7 @@ class Recorder:
         self._pending_since = np.inf
 
     def close(self) -> None:
-        """Join all parts, also of a recording cut off, into the tape; of no books there is none."""
+        """Join all parts, also of a recording cut off, into the tape; no tape without books."""
         self.flush()
         parts = part_files(self._folder)
         with _disk(self._path):
@@ -125,7 +125,7 @@ class Recorder:
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Turns what the disk says into a TapeError."""
+    """Turns errors of the disk into a TapeError."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
@@ -133,7 +133,7 @@ def _disk(path: Path) -> Iterator[None]:
 
 
 def _write_whole(table: pa.Table, part: Path) -> None:
-    """A file that bears its name only once all of it is on the disk."""
+    """A file that gets its name only once all of it is on disk."""
     temporary = part.with_suffix(".tmp")
     # Exclusive: a second recorder on the same tape must fail, not overwrite.
     with temporary.open("xb") as file:
@@ -144,7 +144,7 @@ def _write_whole(table: pa.Table, part: Path) -> None:
 
 
 def _join(parts: Sequence[Path], joined: Path) -> None:
-    """All parts as one file, in memory never more than one piece of it."""
+    """Join all parts in one file, with one piece of it in memory at a time."""
     schema = pa.unify_schemas([pq.read_schema(part) for part in parts])
     pieces = [schema.empty_table()]
     with pq.ParquetWriter(joined, schema, compression="zstd") as writer:

@@ -84,7 +84,7 @@ def described() -> list[tuple[str, str, str]]:
 
 
 class _Plain:
-    """A registry without the birthdays of its counters: they double the answer for nothing."""
+    """A registry without the creation times of counters, which would double the answer."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

@@ -43,7 +43,7 @@ class MarketKind:
         return self.markets * self.seconds / 3600.0
 
     def times(self, scale: float) -> "MarketKind":
-        """The same kind with so many times the markets, one at least."""
+        """The same kind with that many times the markets, at least one."""
         return replace(self, markets=max(round(self.markets * scale), 1))
 
 
@@ -95,7 +95,7 @@ class Scene:
         return Books(self.tickers, seen_at, bid, bid_size, ask, ask_size)
 
     def looks(self, cadence: float) -> list[int]:
-        """The looks of somebody who looks every `cadence` seconds."""
+        """The looks at a cadence of `cadence` seconds."""
         return list(range(0, len(self.at), max(round(cadence / (self.at[1] - self.at[0])), 1)))
 
     def passes(self, cadence: float) -> Iterator[tuple[Books, TradesBetween]]:
@@ -183,7 +183,7 @@ def _listener(
 def _shoot(
     exchange: Exchange, ticker: str, prices: NDArray[np.uint16], sizes: NDArray[np.float32]
 ) -> None:
-    """Put a market's book of this moment into a frame of shape (2, DEPTH)."""
+    """Write a market's current book into a frame of shape (2, DEPTH)."""
     market = exchange.market(ticker)
     if not market.is_open:
         raise ValueError(f"{ticker} closed while it was looked at: its kind looks for too long")

@@ -77,9 +77,9 @@ QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Counts by market, shape (markets,), and what each right detection had to wait for.
+    """Counts by market, shape (markets,), and the delay of each right detection in seconds.
 
-    `visible` counts the deeds that stood at one look at least: no detector can find the others.
+    `visible` counts the actions that rested at one look at least: no detector can find the others.
     """
 
     right: Floats
@@ -92,7 +92,7 @@ class Score:
 
 
 def score(scene: Scene, said: Detection, question: Question, cadence: float) -> Score:
-    """How these detections of a scene answer the question."""
+    """Score these detections of a scene."""
     markets = len(scene.tickers)
     right, wrong, missed, visible = (np.zeros(markets) for _ in range(4))
     delays: list[tuple[int, float]] = []

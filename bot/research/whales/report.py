@@ -122,17 +122,17 @@ class _Set:
         return cls(scenes, [tracks(each, cadence) for each in scenes], cadence)
 
     def simple(self, kind: str, measure: str, threshold: float) -> list[Detection]:
-        """What a simple detector says of each scene."""
+        """The detections of a simple detector by scene."""
         return [simple(each, kind, measure, threshold) for each in self.tracks]
 
     def score(self, kind: str, said: Sequence[Detection]) -> list[Score]:
-        """What that is worth."""
+        """The score of these detections."""
         asked = QUESTIONS[kind]
         pairs = zip(self.scenes, said, strict=True)
         return [score(scene, flags, asked, self.cadence) for scene, flags in pairs]
 
     def false_alarms(self, kind: str, said: Sequence[Detection]) -> float:
-        """False alarms a market-hour."""
+        """False alarms per market-hour."""
         return false_alarms_per_hour(together(self.score(kind, said)))
 
     def rate(self, said: Sequence[Detection]) -> float:
@@ -160,7 +160,7 @@ class _Set:
 
 
 def tuned(tried: Sequence[float], rate: Callable[[float], float], most: float) -> float:
-    """The lowest of these rising thresholds at which so many false alarms an hour are raised.
+    """The lowest of these rising thresholds with at most so many false alarms per hour.
 
     `rate` is the false alarms an hour by threshold, taken to fall as that rises; `most` bounds it.
     """
@@ -172,7 +172,7 @@ def tuned(tried: Sequence[float], rate: Callable[[float], float], most: float) -
 
 
 class _Real:
-    """How often detectors speak on a recording, per market-hour."""
+    """Detections per market-hour on a recording."""
 
     def __init__(self, tape: Tape, cadence: float) -> None:
         self._seen = seen(in_runs(tape), cadence, WhaleRules())
@@ -187,7 +187,7 @@ class _Real:
         return round(count / self._hours, 3)
 
     def simple(self, kind: str, measure: str, least: float) -> float:
-        """A simple one's."""
+        """The same of a simple detector."""
         return round(len(simple(self._tracks, kind, measure, least)) / self._hours, 3)
 
 

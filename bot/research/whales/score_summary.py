@@ -19,7 +19,7 @@ _SEED: Final = 0
 
 
 class Counts(NamedTuple):
-    """Right and wrong detections, missed actions, market-hours; of all, or one a resample."""
+    """Right and wrong detections, missed actions, market-hours; of all, or one per resample."""
 
     right: Floats
     wrong: Floats
@@ -39,7 +39,7 @@ MEASURES: Final[Mapping[str, Callable[[Counts], Floats]]] = MappingProxyType(
 
 
 def false_alarms_per_hour(found: Score) -> float:
-    """False alarms a market-hour."""
+    """False alarms per market-hour."""
     return float(found.wrong.sum() / found.hours.sum())
 
 
@@ -95,7 +95,7 @@ def _weights(markets: int) -> Floats:
 
 
 def _delay(found: Score, weights: Floats) -> tuple[float | None, list[float] | None]:
-    """The median wait of the right detections in seconds."""
+    """The median delay of the right detections in seconds."""
     if not len(found.delay):
         return None, None
     order = np.argsort(found.delay)

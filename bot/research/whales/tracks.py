@@ -29,7 +29,7 @@ _MAD_TO_SD: Final = 1.4826
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What is followed from look to look: levels near the best price, or how markets lean.
+    """What is followed from look to look: levels near the best price, or imbalances.
 
     All of shape (N,), ordered by `key`, then `look`: one key is one level, or one side of a
     market. `measures` are what the simple detectors have thresholds for.
@@ -52,12 +52,12 @@ class Tracks:
     leans: Track
 
     def of(self, kind: str) -> Track:
-        """What that type of detection is about."""
+        """The track of a type of detection."""
         return self.leans if kind == IMBALANCE else self.levels
 
 
 def tracks(scene: Scene, cadence: float) -> Tracks:
-    """The levels and leans of a scene for somebody who looks every `cadence` seconds."""
+    """The levels and imbalances of a scene at a cadence of `cadence` seconds."""
     looks = scene.looks(cadence)
     markets = np.arange(len(scene.tickers))
     grid = _blank(len(looks), len(markets))
@@ -100,7 +100,7 @@ class _Grid:
         self.best[look, market] = seen.best
 
     def tracks(self, at: Floats, cadence: float) -> Tracks:
-        """What there was to follow at these moments."""
+        """What there was to follow at these times."""
         step = max(round(_SAMPLE_SECONDS / cadence), 1)
         return Tracks(at, _levels(self.near, self.price, step), _leans(self.best, step))
 
@@ -135,7 +135,7 @@ def _levels(near: Floats, price: Floats, step: int) -> Track:
 
 
 def _leans(best: Floats, step: int) -> Track:
-    """How far every two-sided book leans at every look; `best` (looks, markets, 2) contracts."""
+    """The imbalance of every two-sided book at every look; `best` (looks, markets, 2) contracts."""
     total = best.sum(axis=2)
     share = np.divide(best[:, :, 0], total, out=np.full(total.shape, np.nan), where=total > 0)
     strength = np.where(np.all(best > 0, axis=2), np.abs(share - 0.5), np.nan)

@@ -21,7 +21,7 @@ MAX_RECORDS: Final = 10_000
 
 @dataclass(slots=True, eq=False)
 class MemberPosition:
-    """One account's stake in one market; `size` is + for YES, − for NO.
+    """One account's position in one market; `size` is + for YES, − for NO.
 
     `cost` is what the contracts now held have cost, fees left out; `traded` and `shares` are what
     was ever paid and traded.
@@ -39,7 +39,7 @@ class MemberPosition:
     is_settled: bool = False
 
     def trade(self, side: Side, size: int, price: int) -> int:
-        """Take a trade in; what it does to the cash, fees left out."""
+        """Book a trade; the change of cash, before fees."""
         closing = min(size, -self.size * side.sign) if self.size * side.sign < 0 else 0
         opening = size - closing
         # One of our contracts costs `own` dollars; closing gives back a dollar less the other's.
@@ -58,7 +58,7 @@ class MemberPosition:
 
 @dataclass(frozen=True, slots=True)
 class SettlementRecord:
-    """What a market paid: the position it found, what that had cost, what came."""
+    """What a market paid: the position, its cost, the revenue."""
 
     ticker: str
     event_ticker: str
@@ -74,7 +74,7 @@ class SettlementRecord:
 
 @dataclass(frozen=True, slots=True)
 class MovementRecord:
-    """Micro-dollars that came from outside, or went if below 0."""
+    """A deposit in micro-dollars, below 0 for a withdrawal."""
 
     movement_id: str
     amount: int
@@ -118,7 +118,7 @@ class MemberAccount:
     number: int = 0
 
     def remember(self, order: LiveOrder) -> None:
-        """Keep a new order; of more than `MAX_RECORDS` the oldest that has ended is forgotten."""
+        """Retain a new order; of more than `MAX_RECORDS` the oldest that has ended is forgotten."""
         self.orders[order.order_id] = order
         if len(self.orders) <= MAX_RECORDS:
             return
@@ -133,18 +133,18 @@ class MemberAccount:
         return held.size if held else 0
 
     def cash_change(self, ticker: str, side: Side, size: int, price: int) -> int:
-        """What a trade would do to the cash, fees left out."""
+        """The change of cash by a trade, before fees."""
         held = self.position(ticker)
         closing = min(size, -held * side.sign) if held * side.sign < 0 else 0
         own = price if side is Side.BUY else DOLLAR_TICKS - price
         return closing * DOLLAR_TICKS - size * own
 
     def can_pay(self, shard: int, change: int) -> bool:
-        """Whether the cash of a shard bears this change; the house's always does."""
+        """Whether the cash of a shard covers this change; the house's always does."""
         return self.is_house or change >= 0 or self.cash.get(shard, 0) + change >= 0
 
     def held_in(self, ticker: str, shard: int, at: datetime) -> MemberPosition:
-        """The position in a market, begun if there is none."""
+        """The position in a market, opened if there is none."""
         held = self.positions.get(ticker)
         if held is None:
             held = self.positions[ticker] = MemberPosition(ticker, shard, at)

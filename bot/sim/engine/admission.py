@@ -11,7 +11,7 @@ from bot.sim.engine.units import BALANCE_STEP, DOLLAR, DOLLAR_TICKS, price_dolla
 
 
 class Admission:
-    """Says no, as `Rejected`, before anything has changed."""
+    """Refuses orders, with `Rejected`, before anything has changed."""
 
     def __init__(self, state: ExchangeState) -> None:
         self._state = state
@@ -65,7 +65,7 @@ class Admission:
             raise errors.FOK_UNFILLED()
 
     def _payable(self, market: MarketState, request: OrderRequest) -> int:
-        """Units in reach of makers who can certainly pay for all they have there."""
+        """Units within reach whose makers can certainly pay for all of theirs."""
         sizes: dict[str, int] = {}
         needs: dict[str, int] = {}
         for order in market.book.reach(request.side, request.price):

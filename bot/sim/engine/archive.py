@@ -24,20 +24,20 @@ _NO_TRADES: Final[deque[Traded]] = deque(maxlen=0)
 
 
 class Archive:
-    """Puts markets away some time after they have paid."""
+    """Archives markets some time after they have paid."""
 
     def __init__(self, state: ExchangeState, after: timedelta) -> None:
         self._state = state
         self.after = after
 
     def settled(self, market: MarketState) -> None:
-        """Keep less of a market that has paid, and promise to put it away."""
+        """Shed the history of a settled market, and schedule its archiving."""
         while len(market.trades) > ARCHIVED_TRADES:
             market.trades.popleft()
         self._state.agenda.add(self._state.now + self.after, Due.ARCHIVE, market.spec.ticker)
 
     def put_away(self, market: MarketState) -> None:
-        """Take a market out of the live listing, unless a member's records speak of it."""
+        """Archive a market, unless a member's records refer to it."""
         state, ticker = self._state, market.spec.ticker
         if self._is_of_a_member(ticker):
             return

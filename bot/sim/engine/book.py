@@ -16,7 +16,7 @@ from bot.sim.engine.units import DOLLAR_TICKS
 
 
 class Verdict(Enum):
-    """What the referee says of a match."""
+    """The referee's decision on a match."""
 
     TRADED = auto()
     MAKER_SHORT = auto()
@@ -24,10 +24,10 @@ class Verdict(Enum):
 
 
 class Referee(Protocol):
-    """Who moves money and writes down what happens while orders match."""
+    """Moves money and records events while orders match."""
 
     def match(self, taker: LiveOrder, maker: LiveOrder, size: int) -> Verdict:
-        """Settle a trade of `size` at the maker's price, or say who cannot pay.
+        """Settle a trade of `size` at the maker's price, or report who cannot pay.
 
         When it trades, what remains of both orders is less by `size` on return.
         """
@@ -43,7 +43,7 @@ class Referee(Protocol):
 
 
 class _Level:
-    """The queue at one price, oldest first, and what it adds up to."""
+    """The queue at one price, oldest first, and its total."""
 
     __slots__ = ("queue", "total")
 
@@ -101,13 +101,13 @@ class Book:
 
     @property
     def best_bid(self) -> int:
-        """The highest price somebody pays; 0 without bids."""
+        """The highest bid; 0 without bids."""
         prices = self._bids.prices
         return prices[-1] if prices else 0
 
     @property
     def best_ask(self) -> int:
-        """The lowest price somebody sells at; 10,000 without asks."""
+        """The lowest ask; 10,000 without asks."""
         prices = self._asks.prices
         return -prices[-1] if prices else DOLLAR_TICKS
 

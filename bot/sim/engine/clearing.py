@@ -20,7 +20,7 @@ TRADE_IDS = "0002"
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """One order's part in a match: what it would be charged, and what that does to the cash."""
+    """One order's part in a match: its fee, and the change of cash."""
 
     account: MemberAccount
     order: LiveOrder

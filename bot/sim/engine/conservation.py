@@ -28,7 +28,7 @@ _OPERATIONS = ("place",) * 12 + ("cancel",) * 5 + ("amend", "amend", "decrease",
 
 
 class Chaos:
-    """An exchange with members and house accounts who do anything at all, from a seed."""
+    """An exchange whose members and house accounts act at random, from a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
@@ -58,7 +58,7 @@ class Chaos:
             self._wait()
 
     def faults(self) -> list[str]:
-        """Everything that does not add up; empty if all is well."""
+        """Everything that does not add up; empty if nothing."""
         state = self.exchange.state
         found = []
         for ticker, market in state.markets.items():

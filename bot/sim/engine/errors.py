@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not a fault
-    """The exchange said no. Nothing has changed, unless the text says otherwise."""
+    """A refusal of the exchange. Nothing has changed, unless the text says otherwise."""
 
     def __init__(self, status: int, code: str, message: str = "", details: str = "") -> None:
         self.status = status
@@ -16,7 +16,7 @@ class Rejected(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRefusal:
-    """One way of saying no; calling it with details makes the exception to raise."""
+    """One kind of refusal; calling it with details makes the exception to raise."""
 
     status: int
     code: str

@@ -93,7 +93,7 @@ class MarketChange(StrEnum):
 
 
 class MarketChanged(NamedTuple):
-    """A market's life went on. `value` is ticks paid per YES contract, once determined."""
+    """A market changed its state. `value` is ticks paid per YES contract, once determined."""
 
     at: datetime
     ticker: str
@@ -131,7 +131,7 @@ class CashMoved(NamedTuple):
 
 
 class PauseChanged(NamedTuple):
-    """Trading, or the whole exchange, stopped or went on, on one shard."""
+    """Trading, or the whole exchange, stopped or resumed, on one shard."""
 
     at: datetime
     shard: int

@@ -74,7 +74,7 @@ class Exchange:
         self._life.advance(to)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hand every later event to the listener; the returned function ends that."""
+        """Pass every later event to the listener; the returned function unsubscribes it."""
         return self.state.feed.subscribe(listener)
 
     def add_series(self, spec: SeriesSpec) -> None:
@@ -159,7 +159,7 @@ class Exchange:
         return account
 
     def move(self, source: MemberAccount, to: MemberAccount, shard: int, amount: int) -> None:
-        """Move micro-dollars between accounts of a member. Raises Rejected if there are fewer."""
+        """Move micro-dollars between a member's accounts. Raises Rejected if cash falls short."""
         if source.cash.get(shard, 0) < amount:
             raise errors.INSUFFICIENT_BALANCE()
         for account, change in ((source, -amount), (to, amount)):
@@ -177,7 +177,7 @@ class Exchange:
         self._flush()
 
     def transfer(self, account: MemberAccount, source: int, destination: int, amount: int) -> None:
-        """Move micro-dollars between shards. Raises Rejected if they are not there."""
+        """Move micro-dollars between shards. Raises Rejected if the cash falls short."""
         if account.cash.get(source, 0) < amount:
             raise errors.INSUFFICIENT_BALANCE()
         self.deposit(account, source, -amount)
@@ -224,7 +224,7 @@ class Exchange:
             self._flush()
 
     def determine(self, ticker: str, result: str, value: int | None = None) -> None:
-        """Say how a closed market ended: yes, no, or scalar with ticks paid per YES contract."""
+        """Determine a closed market: yes, no, or scalar with ticks paid per YES contract."""
         self._life.determine(self.market(ticker), result, value)
         self._flush()
 
@@ -234,23 +234,23 @@ class Exchange:
         self._flush()
 
     def activate(self, ticker: str) -> None:
-        """Trade a halted market again, its resting orders cancelled."""
+        """Resume a halted market, with its resting orders cancelled."""
         self._life.resume(self.market(ticker))
         self._flush()
 
     def set_close_time(self, ticker: str, at: datetime) -> None:
-        """Move the close of a market; a moment that has come closes it now."""
+        """Move the close of a market; a time in the past closes it now."""
         self._life.set_close_time(self.market(ticker), at)
         self._flush()
         self.advance(self.now)
 
     def set_grid(self, ticker: str, grid: PriceGrid, structure: str) -> None:
-        """Trade a market on another price grid from now on; what rests stays where it is."""
+        """Trade a market on another price grid; resting orders stay where they are."""
         self._life.set_grid(self.market(ticker), grid, structure)
         self._flush()
 
     def schedule_weekly_pause(self) -> None:
-        """From now on pause trading early on Thursdays, New York time; the schedule says so."""
+        """Pause trading early on Thursdays, New York time; the published schedule shows it."""
         self._life.schedule_weekly_pause()
         self.advance(self.now)
 

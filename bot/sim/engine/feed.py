@@ -10,7 +10,7 @@ Listener = Callable[[SimEvent], None]
 
 
 class SimEventFeed:
-    """Collects the events of one operation and hands them out when it is complete.
+    """Collects the events of one operation and emits them when it is complete.
 
     A listener may start another operation: its events are handed out after those of this one,
     so that everybody sees one order of things.
@@ -23,12 +23,12 @@ class SimEventFeed:
         self.emit = self._waiting.append
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Hand every later event to the listener; the returned function ends that."""
+        """Pass every later event to the listener; the returned function unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def flush(self) -> None:
-        """Hand out what was collected."""
+        """Emit what was collected."""
         if self._is_flushing:
             return
         self._is_flushing = True

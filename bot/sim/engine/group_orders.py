@@ -23,7 +23,7 @@ class Groups:
         return group
 
     def of(self, account: MemberAccount) -> list[OrderGroup]:
-        """An account's groups, the oldest first."""
+        """An account's groups, oldest first."""
         return [group for group in self._state.groups.values() if group.account == account.name]
 
     def one(self, account: MemberAccount, group_id: str) -> OrderGroup:

@@ -26,7 +26,7 @@ class Range:
     close: int
 
     def include(self, value: int) -> None:
-        """Take in the next value."""
+        """Add the next value."""
         if value < self.low:
             self.low = value
         elif value > self.high:
@@ -34,7 +34,7 @@ class Range:
         self.close = value
 
     def merge(self, later: "Range") -> None:
-        """Take in a later stretch."""
+        """Add a later bar."""
         self.low = min(self.low, later.low)
         self.high = max(self.high, later.high)
         self.close = later.close
@@ -42,7 +42,7 @@ class Range:
 
 @dataclass(slots=True)
 class Bar:
-    """One stretch of time that starts at `minute`.
+    """A bar of some minutes that starts at `minute`.
 
     `price` is None without trades; `value` is Σ size × price; `open_interest` is at its end.
     """
@@ -56,7 +56,7 @@ class Bar:
     open_interest: int
 
     def copied(self, minute: int) -> "Bar":
-        """A bar of its own that starts at another minute."""
+        """A copy that starts at another minute."""
         price = self.price and replace(self.price)
         return replace(
             self, minute=minute, bid=replace(self.bid), ask=replace(self.ask), price=price
@@ -101,7 +101,7 @@ class History:
         self._last = Bar(-1, *start, None, 0, 0, 0)
 
     def quoted(self, minute: int, bid: int, ask: int) -> None:
-        """The best prices are these now."""
+        """Note the best prices as of now."""
         last = self._last
         if last.bid.close == bid and last.ask.close == ask:
             return
@@ -110,7 +110,7 @@ class History:
         bar.ask.include(ask)
 
     def traded(self, minute: int, price: int, size: int, open_interest: int) -> None:
-        """A trade happened."""
+        """Note a trade."""
         bar = self._bar(minute)
         if bar.price is None:
             bar.price = Range(price, price, price, price)

@@ -38,7 +38,7 @@ class MarketLifecycle:
         }
 
     def advance(self, to: datetime) -> None:
-        """Let time pass, doing what falls due on the way. Raises ValueError for going back."""
+        """Let time pass and do what falls due. Raises ValueError for going back."""
         state = self._state
         if to < state.now:
             raise ValueError(f"time cannot go back from {state.now} to {to}")
@@ -57,12 +57,12 @@ class MarketLifecycle:
         self._state.agenda.add(end, Due.RESUME, "")
 
     def schedule_fees(self, change: FeeChangeSpec) -> None:
-        """Charge other fees from a moment on; orders that rest then keep those they came with."""
+        """Charge other fees from then on; orders that rest by then keep their own."""
         self._state.fee_changes.append(change)
         self._state.agenda.add(change.at, Due.FEES, change.change_id)
 
     def begin(self, market: MarketState) -> None:
-        """Announce a new market and promise its opening and its close."""
+        """Announce a new market and schedule its opening and its close."""
         self._announce(market, MarketChange.CREATED)
         ticker = market.spec.ticker
         self._state.agenda.add(market.spec.open_time, Due.OPEN, ticker)
@@ -77,24 +77,24 @@ class MarketLifecycle:
         self._state.agenda.add(at, Due.CLOSE, market.spec.ticker)
 
     def set_grid(self, market: MarketState, grid: PriceGrid, structure: str) -> None:
-        """Trade a market on another price grid; what rests stays where it is."""
+        """Trade a market on another price grid; resting orders stay where they are."""
         market.allowed = grid_ticks(grid)
         market.spec = replace(market.spec, grid=grid, price_level_structure=structure)
         self._announce(market, MarketChange.GRID_UPDATED)
 
     def halt(self, market: MarketState) -> None:
-        """Stop trading in one market; its orders rest on."""
+        """Stop trading in one market; its orders keep resting."""
         self._expect(market, MarketStatus.ACTIVE)
         self._become(market, MarketStatus.INACTIVE, MarketChange.DEACTIVATED)
 
     def resume(self, market: MarketState) -> None:
-        """Trade a halted market again; that cancels all its resting orders."""
+        """Resume a halted market, which cancels all its resting orders."""
         self._expect(market, MarketStatus.INACTIVE)
         self._clear(market, Reason.HALT)
         self._become(market, MarketStatus.ACTIVE, MarketChange.ACTIVATED)
 
     def determine(self, market: MarketState, result: str, value: int | None) -> None:
-        """Say how a closed market ended; it pays after its settlement timer.
+        """Determine a closed market; it pays after its settlement timer.
 
         `value`, ticks per YES contract, is needed for and only for the result `scalar`.
         """

@@ -21,6 +21,6 @@ class EventLog:
         self._encoder = msgspec.json.Encoder()
 
     def write(self, event: SimEvent) -> None:
-        """Write one event down."""
+        """Write one event."""
         self._stream.write(self._encoder.encode((type(event).__name__, *event)))
         self._stream.write(b"\n")

@@ -73,7 +73,7 @@ class Faults:
         return bool(self._active)
 
     def add(self, spec: FaultSpec, until: datetime | None = None) -> ActiveFault:
-        """Put a fault in force, until its duration or that moment has passed."""
+        """Put a fault in force, until its duration or that time has passed."""
         now = self.now
         until = until if spec.duration is None else now + timedelta(seconds=spec.duration)
         fault_id = self._service.state.ids.next(FAULT_IDS)

@@ -114,7 +114,7 @@ class AnswerChanges:
             self._remember(event.order_id)
 
     def change(self, fault: Striking, scope: Scope, answer: SpoiledAnswer) -> SpoiledAnswer:
-        """The answer as the fault leaves it."""
+        """The answer, changed by the fault."""
         return self._ways[fault.spec.kind](fault, scope, answer)
 
     def _remember(self, name: str) -> None:

@@ -6,15 +6,15 @@ from typing import Any, Final, Protocol, TypeAlias
 Terms: TypeAlias = Mapping[str, Any]
 
 
-class BodyCorruptor(Protocol):
-    """Where chance comes from."""
+class RandomSource(Protocol):
+    """A source of random numbers."""
 
     def randrange(self, stop: int, /) -> int:
         """One of the numbers from 0 up to `stop`, which is left out."""
         ...
 
 
-def missing_field(body: object, terms: Terms, rng: BodyCorruptor) -> object:
+def missing_field(body: object, terms: Terms, rng: RandomSource) -> object:
     """The body without a field, wherever it was; without a name a random field."""
     name = terms["field"]
     if not name:
@@ -23,19 +23,19 @@ def missing_field(body: object, terms: Terms, rng: BodyCorruptor) -> object:
     return _rebuilt(body, lambda one: {k: v for k, v in one.items() if k != name})
 
 
-def unknown_enum(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
+def unknown_enum(body: object, terms: Terms, _rng: RandomSource) -> object:
     """The body with another value in a field, wherever it is."""
     name, value = terms["field"], terms["value"]
     return _rebuilt(body, lambda one: {k: value if k == name else v for k, v in one.items()})
 
 
-def extra_field(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
+def extra_field(body: object, terms: Terms, _rng: RandomSource) -> object:
     """The body with one more field in each object."""
     more = {terms["field"]: {"nested": [1, None, "?"]}}
     return _rebuilt(body, lambda one: {**one, **more})
 
 
-def null_list(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
+def null_list(body: object, terms: Terms, _rng: RandomSource) -> object:
     """The body with null for a list, or without a name for every list."""
     name = terms["field"]
 
@@ -46,7 +46,7 @@ def null_list(body: object, terms: Terms, _rng: BodyCorruptor) -> object:
 
 
 #: What changes a decoded body, by kind of fault.
-SPOILED: Final[Mapping[str, Callable[[object, Terms, BodyCorruptor], object]]] = {
+SPOILED: Final[Mapping[str, Callable[[object, Terms, RandomSource], object]]] = {
     "missing_field": missing_field,
     "unknown_enum": unknown_enum,
     "extra_field": extra_field,

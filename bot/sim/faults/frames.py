@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from bot.sim.faults.bodies import BROKEN, SPOILED, BodyCorruptor
+from bot.sim.faults.bodies import BROKEN, SPOILED, RandomSource
 from bot.sim.faults.kinds import FaultSpec
 
 #: What happens to frames, in this order of precedence.
@@ -21,8 +21,8 @@ class Drawn(Protocol):
     spec: FaultSpec
 
     @property
-    def rng(self) -> BodyCorruptor:
-        """Its own chance."""
+    def rng(self) -> RandomSource:
+        """Its random numbers."""
         ...
 
     def fire(self) -> None:
@@ -31,7 +31,7 @@ class Drawn(Protocol):
 
 
 class Draws(Protocol):
-    """Who knows which faults strike."""
+    """Knows which faults strike."""
 
     @property
     def any_active(self) -> bool:

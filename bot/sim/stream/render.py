@@ -30,7 +30,7 @@ class DeltaContent(NamedTuple):
 
 
 class FrameTime(NamedTuple):
-    """A moment in the three ways in which frames have it."""
+    """A time in the three formats of frames."""
 
     seconds: int
     milliseconds: int
@@ -43,13 +43,13 @@ def content(kind: str, msg: Json) -> str:
 
 
 def milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970, those that have begun not counted."""
+    """Whole milliseconds since 1970."""
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000 + since.microseconds // 1_000
 
 
 def frame_time(at: datetime) -> FrameTime:
-    """A moment as frames have it."""
+    """A time in the formats of frames."""
     ms = milliseconds(at)
     return FrameTime(ms // 1_000, ms, f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1_000:03d}Z")
 
@@ -122,7 +122,7 @@ class Contents:
         )
 
     def ticker(self, market: MarketState) -> tuple[tuple[int, ...], str]:
-        """What is quoted and traded: the figures, to compare, and the content."""
+        """Quotes and trades of a market: the figures, to compare, and the content."""
         frame_content = _frame_content(market)
         ready = self._tickers.get(market.spec.ticker)
         if ready is None or ready[0] != frame_content:

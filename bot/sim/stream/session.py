@@ -48,7 +48,7 @@ class StreamSubscription:
         self._audience.join(self, None)
 
     def drop(self, tickers: Iterable[str]) -> None:
-        """Read these markets no more."""
+        """Stop reading these markets."""
         held = self.markets or {}
         gone = [ticker for ticker in tickers if ticker in held]
         for ticker in gone:
@@ -56,7 +56,7 @@ class StreamSubscription:
         self._audience.leave(self, gone)
 
     def leave(self) -> None:
-        """Read nothing more."""
+        """Stop reading anything."""
         self._audience.leave(self, self.markets)
 
     def number(self) -> int:
@@ -67,7 +67,7 @@ class StreamSubscription:
     def deliver(self, content: str, reply_to: int = 0, *, is_asked_for: bool = False) -> None:
         """Queue a frame with this content; one that was asked for does not count for the buffer.
 
-        Nothing comes of it once the subscription is over.
+        Ignored once the subscription is over.
         """
         if not self._session.carries(self):
             return
@@ -80,7 +80,7 @@ class StreamSubscription:
         self._session.post(self, f"{{{about},{content}")
 
     def wake(self, ticker: str) -> None:
-        """Look at a market's ticker again before the next frames go out."""
+        """Check a market's ticker before the next frames go out."""
         self._touched[ticker] = None
         self._session.wake()
 
@@ -134,7 +134,7 @@ class StreamSession:
 
     @property
     def backlog(self) -> int:
-        """How many frames wait."""
+        """The number of queued frames."""
         return len(self._waiting)
 
     def subscription(self, channel: Channel) -> StreamSubscription | None:
@@ -153,12 +153,12 @@ class StreamSession:
         return opened
 
     def end(self, subscription: StreamSubscription) -> None:
-        """Subscribe no more."""
+        """End a subscription."""
         subscription.leave()
         self.subscriptions.pop(subscription.sid, None)
 
     def close(self) -> None:
-        """Subscribe to nothing more: the client is gone."""
+        """End all subscriptions: the client is gone."""
         for subscription in tuple(self.subscriptions.values()):
             self.end(subscription)
 
@@ -194,7 +194,7 @@ class StreamSession:
             self.end(subscription)
 
     def take(self, now_ms: int) -> list[str]:
-        """All frames that wait, complete, as sent at that moment."""
+        """All queued frames, complete, as sent at this time."""
         for subscription in tuple(self.subscriptions.values()):
             subscription.refresh()
             subscription.waiting = 0

@@ -33,14 +33,14 @@ class PingSchedule:
 
 @dataclass(frozen=True, slots=True)
 class StreamTerms:
-    """What may be set about the stream."""
+    """The settings of the stream."""
 
     limits: StreamLimits = field(default_factory=StreamLimits)
     beat: PingSchedule = field(default_factory=PingSchedule)
 
 
 class FrameSpoiler(Protocol):
-    """Who may spoil frames on their way out."""
+    """May spoil frames on their way out."""
 
     @property
     def spoils_frames(self) -> bool:

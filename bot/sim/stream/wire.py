@@ -33,7 +33,7 @@ class ServerWire(Protocol):
         ...
 
     async def cut(self) -> None:
-        """End the connection without a word."""
+        """Drop the connection."""
         ...
 
 
@@ -90,7 +90,7 @@ class SimStreamProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
 
     async def cut(self) -> None:
-        """End the connection without a word."""
+        """Drop the connection."""
         self.transport.abort()
 
 
@@ -104,7 +104,7 @@ class RequestProtocol(HttpToolsProtocol):
         self.scope["extensions"] = extensions
 
     async def cut(self) -> None:
-        """End the connection without a word."""
+        """Drop the connection."""
         self.transport.abort()
 
 
