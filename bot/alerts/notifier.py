@@ -6,6 +6,7 @@ processor and 27 MB. It goes its own way out (HTTP_PROXY and the like of the env
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from bot.scrub import Scrubber
 #: How the package names what is urgent.
 _TYPES: Final = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 _LOGGER: Final = "apprise"
+#: What makes a name a call, or a word a tag.
+_CALLS: Final = re.compile("[@<]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,15 @@ class Notifier:
 
     def _sent(self, alert: Alert) -> Attempt:
         text = sentence(alert, "kalshiproto", self.environment)
-        # A market's title may say @everyone: nobody is called.
-        body = self.scrubber.text(text.replace("@", "@\N{ZERO WIDTH SPACE}"))
+        # A market's title may say @everyone or <b>: nobody is called, and nothing is a tag that
+        # never ends, for which Telegram refuses the whole message.
+        body = _CALLS.sub("\\g<0>\N{ZERO WIDTH SPACE}", self.scrubber.text(text))
         # What it says of a failure goes to the one logger of the package: one speaks at a time.
         with self.turn:
             overheard = _Overheard()
-            arrived = self.service.notify(body=body, title="", notify_type=_TYPES[alert.severity])
+            arrived = self.service.notify(
+                body=body, title="", notify_type=_TYPES[alert.severity], body_format="text"
+            )
             words = overheard.end()
         if arrived:
             return Attempt("accepted", accepted=True)

@@ -79,6 +79,20 @@ async def test_an_alert_arrives_by_apprise_and_calls_nobody(receiver, address):
     assert TOKEN not in body["message"] + repr(target) + channel.name
 
 
+async def test_no_title_is_a_tag_in_a_service_that_reads_html(receiver, address, monkeypatch):
+    monkeypatch.setattr("apprise.plugins.telegram.NotifyTelegram.notify_url", f"http://{address}/")
+    (target,) = targets(settings(alert_urls="tgram://123456789:abcdefg_hijklmnop/12315544/"))
+    alert = Alert(AlertKind.TRADE, Severity.INFO, "Will <b>A & B</i> be < 5 <!-- ?", NOON)
+
+    async with target.opened() as channel:
+        attempt = await channel.attempt(alert)
+
+    assert attempt.arrived
+    (text,) = [body["text"] for _, body in receiver.came if "text" in body]
+    assert "&lt;\u200bb&gt;A &amp; B&lt;\u200b/i&gt; be &lt;\u200b 5" in text
+    assert "<" not in text
+
+
 async def test_a_refusal_is_told_without_the_secret_and_is_tried_again(receiver, address, caplog):
     caplog.set_level(logging.INFO)
     receiver.status = 500
