@@ -14,6 +14,7 @@ from bot.core.account.operator_requests import nothing as nothing_asked
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
 from bot.core.market.money import Dollars
+from bot.core.market.trading_schedule import TradingSchedule
 from bot.core.risk.close_requests import CloseRequests, nothing
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.engine.ports import BookSource, CycleObserver
@@ -53,6 +54,10 @@ class ExchangeAccess(MarketData, TradeSource, Protocol):
 
     async def exchange_status(self) -> ExchangeStatus:
         """Whether the exchange trades now. May raise ExchangeError."""
+        ...
+
+    async def exchange_schedule(self) -> TradingSchedule:
+        """When the exchange means to trade. May raise ExchangeError."""
         ...
 
     async def anywhere(self, tickers: Sequence[str]) -> Mapping[str, Market]:

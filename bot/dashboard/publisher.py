@@ -60,7 +60,8 @@ class Sources:
     """Whose state is shown besides the markets'.
 
     `universe_fault` says why the list is old, `role` how this process stands, `trading_halted`
-    what the exchange does not trade now, `feed` where its books come from.
+    what the exchange does not trade now, `next_pause` when it means to pause, `feed` where
+    its books come from.
     """
 
     trader: Trader
@@ -73,6 +74,7 @@ class Sources:
     orders_in_doubt: Callable[[], str | None]
     account_note: Callable[[], str | None]
     feed: Callable[[], FeedView | None] = _unknown
+    next_pause: Callable[[], str | None] = _unknown
 
 
 class Publisher:
@@ -139,6 +141,7 @@ class Publisher:
                 status,
                 entries_stopped=self._from.trader.entries_stopped,
                 trading_halted=self._from.trading_halted(),
+                next_pause=self._from.next_pause(),
                 orders_in_doubt=self._from.orders_in_doubt(),
                 closing=self._from.trader.unclosed,
                 account_note=self._from.account_note(),
@@ -278,6 +281,7 @@ class Publisher:
             universe_fault=universe_fault,
             entries_stopped=trader.entries_stopped,
             trading_halted=self._from.trading_halted(),
+            next_pause=self._from.next_pause(),
             orders_in_doubt=self._from.orders_in_doubt(),
             account_note=self._from.account_note(),
             feed=self._from.feed(),

@@ -57,6 +57,7 @@ class BotStatus:
     loop_fault: str | None = None
     entries_stopped: str | None = None
     trading_halted: str | None = None
+    next_pause: str | None = None
     orders_in_doubt: str | None = None
     account_note: str | None = None
     positions_count: int = 0

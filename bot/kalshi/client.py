@@ -16,6 +16,7 @@ import httpx
 
 from bot.core.market.exchange_status import ExchangeStatus
 from bot.core.market.market import Market
+from bot.core.market.trading_schedule import TradingSchedule
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
 from bot.kalshi.calls import Calls, Signature, parsed, refuse_long_page, refused_as
@@ -25,6 +26,7 @@ from bot.kalshi.wire import books
 from bot.kalshi.wire import markets as wire
 from bot.kalshi.wire.fee_changes import FeeChangePage, event_fee_changes, series_fee_changes
 from bot.kalshi.wire.oddities import Oddities
+from bot.kalshi.wire.schedule import exchange_schedule
 from bot.outbound import DIRECT, Outbound
 from bot.ports.exchange import BookAnswer, Clock, ExchangeError, Listed, Terms
 
@@ -238,6 +240,10 @@ class KalshiClient:
             if (refused := refused_as(f"GET {path}", response)) is not None:
                 raise refused from error
             raise
+
+    async def exchange_schedule(self) -> TradingSchedule:
+        """When the exchange means to trade."""
+        return await self._calls.read("/exchange/schedule", (), exchange_schedule)
 
     async def _batch(self, tickers: Sequence[str]) -> BookAnswer:
         def read(body: bytes) -> BookAnswer:

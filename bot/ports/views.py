@@ -214,6 +214,13 @@ class BotView(Struct, frozen=True, kw_only=True):
             examples=["trading is paused on shard 2"],
         ),
     ] = None
+    next_pause: Annotated[
+        str | None,
+        Meta(
+            description="When the exchange means to pause trading next, or why that is not known",
+            examples=["2026-12-03 08:00 to 10:00 UTC (Thu 03:00 to 05:00 in New York)"],
+        ),
+    ] = None
     orders_in_doubt: Annotated[
         str | None,
         Meta(

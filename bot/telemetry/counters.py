@@ -93,7 +93,7 @@ _RULES: Final = (
     *("fees", "market_open", "price_grid", "order_size", "stale_book", "price_band"),
     *("min_seconds_to_close", "max_positions", "max_orders_per_minute", "max_order_cost"),
     *("market_exposure", "event_exposure", "category_exposure", "total_exposure", "cash"),
-    *("unresolved", "resting", "refused", "stopped", "foreign", *_STOPS),
+    *("unresolved", "resting", "refused", "stopped", "foreign", "pause", *_STOPS),
 )
 
 CYCLES_STARTED = EventCounters("cycles_started_total", "Cycles started")

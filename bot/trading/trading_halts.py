@@ -14,6 +14,7 @@ from bot.core.market.orders import Aim, Execution
 from bot.core.risk.limits import Stop
 from bot.core.risk.refusals import DOUBLINGS, PAUSES, Consequence, Scope, consequence
 from bot.ports.exchange import Clock, ExchangeError
+from bot.trading.planned_pauses import PlannedPauses
 
 #: How long the exchange's word that it trades is good for.
 READ_AGAIN: Final = timedelta(seconds=10)
@@ -40,7 +41,11 @@ class StatusSource(Protocol):
 class TradingHalts:
     """Asks the exchange whether it trades, and says no where that is not known to be so."""
 
-    def __init__(self, source: StatusSource, clock: Clock) -> None:
+    def __init__(
+        self, source: StatusSource, clock: Clock, pauses: PlannedPauses | None = None
+    ) -> None:
+        """Without `pauses` nobody knows of one before it begins."""
+        self._pauses = pauses
         self._source = source
         self._clock = clock
         self._read_at: datetime | None = None
@@ -57,12 +62,19 @@ class TradingHalts:
         refusals = [one.reason for one in self._refusals.values() if now < one.until]
         return "; ".join(dict.fromkeys([*pauses, *refusals])) or None
 
+    @property
+    def next_pause(self) -> str | None:
+        """When the exchange means to pause next, in words; None if nobody asks."""
+        return self._pauses.note if self._pauses else None
+
     async def refresh(self, shards: Collection[int]) -> None:
         """Ask again if the last answer is old; what cannot be read is not known."""
         now = self._clock.now()
         if self._read_at is None or not now - self._read_at < READ_AGAIN:
             await self._read(now)
         self._shards = tuple(sorted(shards))
+        if self._pauses is not None:
+            await self._pauses.refresh()
 
     def ended(self, market: Market, execution: Execution) -> None:
         """Note how an order ended: a refusal blocks similar orders for a while."""
@@ -86,7 +98,8 @@ class TradingHalts:
         pause = self._pause(market.exchange_index)
         if pause:
             return Stop("trading_pause", f"{pause}: no orders, exits neither")
-        return self._refused(market, aim, now)
+        planned = self._pauses.stop() if self._pauses and aim is Aim.ENTER else None
+        return planned or self._refused(market, aim, now)
 
     def _refused(self, market: Market, aim: Aim, now: datetime) -> Stop | None:
         for scope in Scope:

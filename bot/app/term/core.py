@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from bot.app.node_context import NodeContext, TermResources
 from bot.app.trading_rules import trade_rules, watch_over
 from bot.clock import stopwatch
+from bot.config import Settings
 from bot.core.market.market import Market
 from bot.core.market.orders import Aim
 from bot.core.risk.limits import Stop
 from bot.engine.commit_queue import CommitQueue
 from bot.engine.ports import BookSource
+from bot.kalshi.trading.order_lookup import SEND_WITHIN
 from bot.market_data.trade_feed import TradeFeed
 from bot.market_data.universe import Universe
 from bot.ports.view_faults import ViewFaults
 from bot.signals.analyzer import Analyzer
 from bot.telemetry.folded_lines import Folded
 from bot.trading.entry_guard import Safety
+from bot.trading.planned_pauses import PlannedPauses
 from bot.trading.trader import Trader
 from bot.trading.trading_halts import TradingHalts
 
@@ -44,7 +48,8 @@ def trading_core(world: NodeContext, resources: TermResources) -> TradingCore:
     watch = watch_over(world.model, settings, settings.bot_markets + SPARE_MEMORY)
     feed = world.feed or data
     commits = CommitQueue(resources.store, Folded(stopwatch).log)
-    halts = TradingHalts(data, world.clock)
+    pauses = PlannedPauses(data, world.clock, _reach(settings))
+    halts = TradingHalts(data, world.clock, pauses)
     return TradingCore(
         universe=Universe(data, world.clock, settings.bot_markets, archive=data.archived),
         watch=watch,
@@ -84,6 +89,13 @@ def _trader(
         resources.order_ids,
         safety,
     )
+
+
+def _reach(settings: Settings) -> timedelta:
+    """What an entry needs before a pause: to arrive, the next look, and to be left in patience."""
+    rests = "rest" in {settings.bot_entry, settings.bot_exit}
+    patience = settings.bot_exit_patience if rests else 0.0
+    return SEND_WITHIN + timedelta(seconds=settings.bot_interval + patience)
 
 
 def _halt(

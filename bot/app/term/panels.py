@@ -74,6 +74,7 @@ def panels(world: NodeContext, resources: TermResources, core: TradingCore) -> P
         universe_fault=lambda: core.universe.status.fault,
         role=lambda: _with_fault(world.role_status.role(), core.commits),
         trading_halted=lambda: core.halts.fault,
+        next_pause=lambda: core.halts.next_pause,
         orders_in_doubt=lambda: trader.orders_in_doubt,
         account_note=resources.account_note,
         feed=lambda: world.feed.status() if world.feed else None,

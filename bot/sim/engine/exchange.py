@@ -254,6 +254,13 @@ class Exchange:
         self._life.schedule_weekly_pause()
         self.advance(self.now)
 
+    def schedule_maintenance(self, start: datetime, end: datetime) -> None:
+        """Announce that everything is paused in between. Raises ValueError for what is no while."""
+        if end <= start:
+            raise ValueError(f"maintenance from {start} to {end} takes no time")
+        self._life.schedule_maintenance(start, end)
+        self.advance(self.now)
+
     def schedule_fees(
         self,
         ticker: str,

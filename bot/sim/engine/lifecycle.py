@@ -22,6 +22,9 @@ from bot.sim.engine.week import next_pause
 #: Ticks paid per YES contract by each plain result.
 PAYOUTS = {"yes": DOLLAR_TICKS, "no": 0}
 
+#: What pauses everything, where the weekly pause only stops trading.
+MAINTENANCE = "maintenance"
+
 
 class MarketLifecycle:
     """Moves markets through their states, and the exchange through time."""
@@ -55,6 +58,12 @@ class MarketLifecycle:
         start, end = next_pause(self._state.now)
         self._state.agenda.add(start, Due.PAUSE, "")
         self._state.agenda.add(end, Due.RESUME, "")
+
+    def schedule_maintenance(self, start: datetime, end: datetime) -> None:
+        """Pause the whole exchange in between; the schedule says so from now on."""
+        self._state.maintenance.append((start, end))
+        self._state.agenda.add(start, Due.PAUSE, MAINTENANCE)
+        self._state.agenda.add(end, Due.RESUME, MAINTENANCE)
 
     def schedule_fees(self, change: FeeChangeSpec) -> None:
         """Charge other fees from then on; orders that rest by then keep their own."""
@@ -127,13 +136,21 @@ class MarketLifecycle:
         elif due is Due.FEES:
             self._charge(next(one for one in self._state.fee_changes if one.change_id == key))
         elif due in {Due.PAUSE, Due.RESUME}:
-            for shard in range(len(self._state.shards)):
-                self.pause(shard, trading=due is Due.RESUME, exchange=None)
-            if due is Due.RESUME:
-                self.schedule_weekly_pause()
+            self._pause_all(key, works=due is Due.RESUME)
         elif (market := self._state.markets.get(key)) is not None:
             # A close that was moved leaves its promise behind; the market may be archived by then.
             self._steps[due](market)
+
+    def _pause_all(self, what: str, *, works: bool) -> None:
+        is_maintenance = what == MAINTENANCE
+        for shard in range(len(self._state.shards)):
+            self.pause(
+                shard,
+                trading=None if is_maintenance else works,
+                exchange=works if is_maintenance else None,
+            )
+        if works and not is_maintenance:
+            self.schedule_weekly_pause()
 
     def _charge(self, change: FeeChangeSpec) -> None:
         state = self._state

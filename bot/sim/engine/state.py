@@ -95,6 +95,7 @@ class ExchangeState:
     minute: int = 0
     listed: int = 0
     has_weekly_pause: bool = False
+    maintenance: list[tuple[datetime, datetime]] = field(default_factory=list)
     fee_changes: list[FeeChangeSpec] = field(default_factory=list)
     groups: dict[str, OrderGroup] = field(default_factory=dict)
 

@@ -32,7 +32,12 @@ def status(call: Call) -> Answer:
 def schedule(call: Call) -> Answer:
     """The trading week in New York time, as this exchange observes it."""
     week = hours(paused=call.state.has_weekly_pause)
-    return answer({"schedule": {"standard_hours": [week], "maintenance_windows": []}})
+    planned = [
+        {"start_datetime": iso_time(start), "end_datetime": iso_time(end)}
+        for start, end in call.state.maintenance
+        if end > call.exchange.now
+    ]
+    return answer({"schedule": {"standard_hours": [week], "maintenance_windows": planned}})
 
 
 def user_data_timestamp(call: Call) -> Answer:
