@@ -47,10 +47,7 @@ class Scrubber:
         self._variants = sorted(filter(_identifies, variants), key=len, reverse=True)
         self._parts = frozenset(_parts(self._variants))
         self._bare = [v for v in self._variants if not any(_parts([v]))]
-        self._table = np.zeros(_TABLE if self._parts else 0, dtype=np.bool_)
-        if self._parts:
-            joined = np.frombuffer(b"".join(self._parts), dtype="<u8")
-            self._table[_places(joined)] = True
+        self._table = _table_of(self._parts)
 
     def text(self, text: str) -> str:
         """The text without secrets, of the same length in bytes."""
@@ -136,6 +133,14 @@ def _variants(secret: str) -> Iterator[str]:
     for plain in {*plains, secret.lower()}:
         yield from _DELIMITERS.split(plain)
         yield from _escapes(plain)
+
+
+def _table_of(parts: frozenset[bytes]) -> NDArray[np.bool_]:
+    """The hashes of these parts; empty without any."""
+    table = np.zeros(_TABLE if parts else 0, dtype=np.bool_)
+    if parts:
+        table[_places(np.frombuffer(b"".join(parts), dtype="<u8"))] = True
+    return table
 
 
 def _escapes(plain: str) -> Iterator[str]:

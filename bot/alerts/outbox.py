@@ -83,14 +83,17 @@ class Outbox:
         self.dropped += unsent
         return unsent
 
+    async def _send_next(self, post: Post) -> None:
+        alert, self._under_way = self._queue.pop(0), 1
+        arrived = await post.deliver(alert)
+        self._under_way = 0
+        self.sent += arrived
+        self.failed += not arrived
+
     async def _send(self, post: Post) -> None:
         while True:
             await self._filled.wait()
-            alert, self._under_way = self._queue.pop(0), 1
-            arrived = await post.deliver(alert)
-            self._under_way = 0
-            self.sent += arrived
-            self.failed += not arrived
+            await self._send_next(post)
             if not self._queue:
                 self._filled.clear()
                 self._idle.set()

@@ -23,10 +23,14 @@ def main(argv: list[str]) -> int:
     if not found:
         raise CommandError("nobody gets alerts: set ALERT_WEBHOOK_URL or ALERT_URLS")
     attempts = asyncio.run(_attempts(settings, found))
+    _print(attempts)
+    return 0 if all(attempt.arrived for _, attempt in attempts) else 1
+
+
+def _print(attempts: Sequence[tuple[str, Attempt]]) -> None:
     for name, attempt in attempts:
         result = "arrived" if attempt.arrived else "did NOT arrive"
         sys.stdout.write(f"{name}: {result}: {attempt.words}\n")
-    return 0 if all(attempt.arrived for _, attempt in attempts) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

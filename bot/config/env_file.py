@@ -19,15 +19,19 @@ def bindings(env_file: Path) -> list[Binding]:
     return found
 
 
-def _text(env_file: Path) -> str:
-    if env_file.is_dir():
-        raise ValueError("is a folder: put a file there, or remove it")
+def _decoded(env_file: Path) -> str:
     try:
-        text = env_file.read_text(encoding="utf-8-sig")
+        return env_file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text: save it as UTF-8") from None
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from None
+
+
+def _text(env_file: Path) -> str:
+    if env_file.is_dir():
+        raise ValueError("is a folder: put a file there, or remove it")
+    text = _decoded(env_file)
     if "\0" in text:
         raise ValueError("holds a NUL character: save it as UTF-8 text")
     return text

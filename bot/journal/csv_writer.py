@@ -234,15 +234,18 @@ def _append(file: io.FileIO, rows: bytes) -> int:
 @contextmanager
 def _alone(file: io.FileIO) -> Iterator[None]:
     """While this is open no other process begins or ends this file, where files can be locked."""
-    with suppress(OSError, AttributeError):
-        file.seek(0)
-        os.lockf(file.fileno(), os.F_LOCK, 0)
+    _lock(file, "F_LOCK")
     try:
         yield
     finally:
-        with suppress(OSError, AttributeError):
-            file.seek(0)
-            os.lockf(file.fileno(), os.F_ULOCK, 0)
+        _lock(file, "F_ULOCK")
+
+
+def _lock(file: io.FileIO, how: str) -> None:
+    # Windows knows neither the function nor its constants.
+    with suppress(OSError, AttributeError):
+        file.seek(0)
+        os.lockf(file.fileno(), getattr(os, how), 0)
 
 
 def _quoted(cell: str) -> str:

@@ -79,11 +79,15 @@ async def _unzipped(response: httpx.Response) -> bytes:
         body = await _collected(response, MOST_BYTES, unzip.decompress)
     except zlib.error as error:
         raise ExchangeError(f"the answer is no {ENCODING}: {error}") from error
+    _refuse_unless_whole(unzip)
+    return body
+
+
+def _refuse_unless_whole(unzip: "zlib._Decompress") -> None:
     if not unzip.eof:
         raise httpx.RemoteProtocolError(f"the {ENCODING} of the answer broke off")
     if unzip.unused_data:
         raise ExchangeError(f"more bytes follow the {ENCODING} of the answer")
-    return body
 
 
 async def _beginning(response: httpx.Response) -> bytes:

@@ -86,15 +86,18 @@ def flattened(fitted: Any) -> Shape:  # noqa: ANN401  # scikit-learn has no type
 
 def _rows(shape: Shape, columns: int) -> Floats:
     """Rows at the thresholds, next to them, between them and beyond, shape (TRIED, columns)."""
-    values: list[list[float]] = [[-1e6, -1.0, 0.0, 1.0, 1e6] for _ in range(columns)]
-    if isinstance(shape, LinearShape):
-        values = [[m - 3 * s, m, m + 3 * s] for m, s in zip(shape.means, shape.scales, strict=True)]
-    else:
-        for tree in shape.trees:
-            for column, limit in zip(tree.features, tree.thresholds, strict=True):
-                values[column] += [limit, float(np.nextafter(limit, np.inf)), limit - 1e-3]
     drawn = np.random.default_rng(7)
-    return np.column_stack([drawn.choice(one, TRIED) for one in values])
+    return np.column_stack([drawn.choice(one, TRIED) for one in _values(shape, columns)])
+
+
+def _values(shape: Shape, columns: int) -> list[list[float]]:
+    if isinstance(shape, LinearShape):
+        return [[m - 3 * s, m, m + 3 * s] for m, s in zip(shape.means, shape.scales, strict=True)]
+    values: list[list[float]] = [[-1e6, -1.0, 0.0, 1.0, 1e6] for _ in range(columns)]
+    for tree in shape.trees:
+        for column, limit in zip(tree.features, tree.thresholds, strict=True):
+            values[column] += [limit, float(np.nextafter(limit, np.inf)), limit - 1e-3]
+    return values
 
 
 def _trees(fitted: HistGradientBoostingClassifier) -> TreesShape:

@@ -37,14 +37,18 @@ def revisions() -> list[str]:
     return sorted(found[1] for file in files if (found := re.match(r"r(\d{4})_", file.name)))
 
 
+def _wait_alone(connection: Connection) -> None:
+    for limit in ("statement_timeout", "lock_timeout"):
+        connection.execute(text(f"SET LOCAL {limit} = '{MIGRATION:g}s'"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+
+
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Change the tables to a revision, inside the transaction of this connection."""
     from alembic import command  # noqa: PLC0415  # see above
 
     if connection.dialect.name == "postgresql":
-        for limit in ("statement_timeout", "lock_timeout"):
-            connection.execute(text(f"SET LOCAL {limit} = '{MIGRATION:g}s'"))
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        _wait_alone(connection)
     # Whoever waited for the lock finds the work done: Alembic looks only now.
     settings = config()
     settings.attributes["connection"] = connection

@@ -39,9 +39,7 @@ class Oddities:
     def summary(self) -> str | None:
         """What could not be read of late, by what was asked; None if all could."""
         now = self._clock.now()
-        for asked, latest in tuple(self._latest.items()):
-            if not _is_recent(latest.at, now):
-                del self._latest[asked]
+        self._latest = {a: one for a, one in self._latest.items() if _is_recent(one.at, now)}
         said = [
             f"{asked}: {_entries(latest.count)} could not be read; the latest: {latest.reason}"
             for asked, latest in self._latest.items()

@@ -138,14 +138,17 @@ class Trading:
         if group_id:
             self._state.groups[group_id].order_ids[order.order_id] = None
 
+    def _rest(self, account: MemberAccount, market: MarketState, order: LiveOrder) -> None:
+        account.open_orders[order.order_id] = order
+        market.book.rest(order)
+        if order.expiration is not None:
+            self._state.agenda.add(order.expiration, Due.EXPIRE, order.order_id, account.name)
+
     def _run(self, account: MemberAccount, market: MarketState, order: LiveOrder) -> None:
         stopped = market.book.match(order)
         may_rest = stopped is None and order.request.time_in_force is TimeInForce.GTC
         if order.remaining and may_rest:
-            account.open_orders[order.order_id] = order
-            market.book.rest(order)
-            if order.expiration is not None:
-                self._state.agenda.add(order.expiration, Due.EXPIRE, order.order_id, account.name)
+            self._rest(account, market, order)
         elif order.remaining:
             self._clearing.end(order, stopped or Reason.USER_CANCEL)
         self._stop_groups()

@@ -101,14 +101,17 @@ class Faults:
             if fault.spec.kind in kinds and fault.is_in_force(now) and fault.strikes(where)
         ]
 
+    def _begin_due(self, now: datetime) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            _, until, spec = self._waiting.pop(0)
+            self.add(spec, until)
+
     def catch_up(self) -> None:
         """End what is over and begin what is due."""
         if not (self._active or self._waiting):
             return
         now = self.now
-        while self._waiting and self._waiting[0][0] <= now:
-            _, until, spec = self._waiting.pop(0)
-            self.add(spec, until)
+        self._begin_due(now)
         for fault in self._active:
             fault.is_over = not fault.is_in_force(now)
         self._end_those_over()

@@ -6,6 +6,7 @@ A file of JSON lines (blank lines and lines that start with # are left out), or 
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,13 @@ def _read(entry: object) -> Timed:
     fault = {key: value for key, value in entry.items() if key not in {"at", "until"}}
     at = _SECONDS.checked("at", entry.get("at"))
     until = entry.get("until")
-    if until is not None and _SECONDS.checked("until", until) <= at:
-        raise BadFaultError(f"until {until} is not after at {at}")
-    if until is not None and "duration" in fault:
-        raise BadFaultError("until excludes duration")
+    if until is not None:
+        _refuse_end(until, at, fault)
     return Timed(at, until, fault_spec(fault))
+
+
+def _refuse_end(until: Any, at: float, fault: Mapping[str, object]) -> None:  # noqa: ANN401  # JSON
+    if _SECONDS.checked("until", until) <= at:
+        raise BadFaultError(f"until {until} is not after at {at}")
+    if "duration" in fault:
+        raise BadFaultError("until excludes duration")

@@ -65,11 +65,14 @@ class StreamListeners:
             self._everything = tuple(one for one in self._everything if one is not reader)
             return
         for ticker in tickers:
-            left = tuple(one for one in self._by_ticker.get(ticker, ()) if one is not reader)
-            if left:
-                self._by_ticker[ticker] = left
-            else:
-                self._by_ticker.pop(ticker, None)
+            self._leave_one(reader, ticker)
+
+    def _leave_one(self, reader: Reader, ticker: str) -> None:
+        left = tuple(one for one in self._by_ticker.get(ticker, ()) if one is not reader)
+        if left:
+            self._by_ticker[ticker] = left
+        else:
+            self._by_ticker.pop(ticker, None)
 
 
 class Hub:

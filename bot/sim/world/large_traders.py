@@ -99,15 +99,18 @@ class LargeTraders:
         self._usual = seen if self._usual is None else decay * self._usual + (1 - decay) * seen
         self._unseen = 0.0
 
+    def _withdraw(self, block: _RestingBlock) -> None:
+        self._adapter.cancel(block.account, block.order)
+        if block.bait is not None:
+            self._adapter.cancel(block.account, block.bait)
+        block.action.end(self._adapter.now, How.CANCELLED, block.filled)
+
     def _goes_on(self, block: _RestingBlock, seconds: float) -> bool:
         if block.order.state is not OrderState.RESTING and not self._refill(block):
             block.action.end(self._adapter.now, How.FILLED, block.traded)
             return False
         if self._clock >= block.until or self._is_caught(block, seconds):
-            self._adapter.cancel(block.account, block.order)
-            if block.bait is not None:
-                self._adapter.cancel(block.account, block.bait)
-            block.action.end(self._adapter.now, How.CANCELLED, block.filled)
+            self._withdraw(block)
             return False
         return True
 
