@@ -108,9 +108,10 @@ class WhaleView(Struct, frozen=True, kw_only=True, gc=False):
     why: str
     confidence: Literal["low", "medium"] | None = None
     # Not stored before there were sweeps.
-    source: Annotated[Literal["book", "tape"], Meta(description="tape: a sweep seen in trades")] = (
-        "book"
-    )
+    source: Annotated[
+        Literal["book", "tape", "refills"],
+        Meta(description="tape: a sweep seen in trades; refills: an iceberg"),
+    ] = "book"
 
 
 class TimelineView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -202,7 +202,7 @@ class MarkoutTracker:
         if not way or isnan(price):
             self._unscored["no direction" if not way else "no price or fee"] += 1
             return
-        group = Group(whale.type.value, band(best_quotes.mid), market.category or "unknown")
+        group = Group(whale.scored_as, band(best_quotes.mid), market.category or "unknown")
         sample = MarkoutSample(whale.ticker, group, way, best_quotes, price, is_whale=True)
         self._follow([sample], [*self._open.requests(whale.ticker), ControlRequest(group, way)])
 

@@ -42,7 +42,9 @@ class WhaleRecord(Struct, frozen=True, kw_only=True):
     why: str
     confidence: Annotated[str, one_of("low", "medium")] | None
     source: Annotated[
-        str, one_of("book", "tape"), Meta(description="tape: a sweep seen in trades")
+        str,
+        one_of("book", "tape", "refills"),
+        Meta(description="tape: a sweep seen in trades; refills: an iceberg"),
     ] = Source.BOOK.value
 
 

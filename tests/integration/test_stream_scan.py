@@ -274,3 +274,38 @@ async def test_a_sweep_is_told_at_once_and_once(market):
     (found,) = [one for one in market.seen() if one.whale.source is Source.TAPE]
     assert (found.whale.type, found.whale.size) == (WhaleType.LARGE_BID, 1_100)
     assert found.at.timestamp() - began <= 0.5
+
+
+async def emptied(market, first):
+    """Sellers take the whole best bid; the same buyer stands again a quarter of a second later."""
+    await market.take(Side.SELL, 900, 45, first)
+    market.place(Side.BUY, 900, 45)
+    await market.live(2)
+
+
+@pytest.mark.parametrize("first", ["orderbook_delta", "trade"])
+async def test_an_iceberg_is_told_within_a_second_of_its_second_refill(first, market):
+    market.place(Side.BUY, 600, 45)
+    await market.live(2)
+
+    await emptied(market, first)
+    refills = [one for one in market.seen() if one.whale.source is Source.REFILLS]
+    await emptied(market, first)
+
+    (found,) = [one for one in market.seen() if one.whale.source is Source.REFILLS]
+    assert refills == []
+    assert (found.whale.type, found.whale.price) == (WhaleType.LARGE_BID, Decimal("0.45"))
+    assert found.whale.size == 2_700
+    assert market.linked.now - found.at.timestamp() >= 1.0
+
+
+async def test_a_level_that_others_quote_anew_later_is_no_iceberg(market):
+    market.place(Side.BUY, 600, 45)
+    await market.live(2)
+    for _ in range(4):
+        await market.take(Side.SELL, 900, 45)
+        await market.live(4)
+        market.place(Side.BUY, 900, 45)
+        await market.live(4)
+
+    assert [one for one in market.seen() if one.whale.source is Source.REFILLS] == []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bot.core.market.money import ONE, Contracts, Dollars, exact
 from bot.core.market.orderbook import Books, Floats
-from bot.core.whales import arrivals, imbalance, large_orders, messages, sweeps
+from bot.core.whales import arrivals, icebergs, imbalance, large_orders, messages, sweeps
 from bot.core.whales import endings as whale_endings
 from bot.core.whales.book_sides import Flags, Sides, measures, sides
 from bot.core.whales.endings import Ending
@@ -87,6 +87,11 @@ class Whale:
     confidence: Confidence | None = None
     source: Source = Source.BOOK
 
+    @property
+    def scored_as(self) -> str:
+        """What it is on the scoreboard: icebergs apart from large orders that are shown whole."""
+        return "iceberg" if self.source is Source.REFILLS else self.type.value
+
 
 @dataclass(frozen=True, slots=True)
 class RecentWhales:
@@ -147,6 +152,7 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: TradesBetween) ->
     both = sides(books if len(news) == len(books) else books.take(news))
     memory, met = picked(rows, news), traded.take(news)
     swept = sweeps.sweep(both, memory, met.bursts, rules)
+    icebergs.refill(both, memory, met, rules)
     counts = ~(both.at - memory["counted_at"] < rules.apart)
     large_orders.follow(both, memory, met, rules)
     whale_endings.settle(both, memory, rules)
@@ -157,7 +163,7 @@ def sight(books: Books, rows: Rows, rules: WhaleRules, traded: TradesBetween) ->
     memory["counted_at"][counts] = both.at[counts]
 
     found = [(kind, one) for kind, rule in RULES.items() for one in rule(both, memory)]
-    found += [(_LARGE[one.side], one) for one in swept]
+    found += [(_LARGE[one.side], one) for one in swept + icebergs.icebergs(both, memory)]
     _note(both, memory, found)
     return Sighting(
         whales=[(int(news[one.row]), whale) for one, whale in _whales(both, found)],

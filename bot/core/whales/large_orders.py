@@ -34,7 +34,7 @@ def follow(sides: Sides, rows: Rows, traded: TradesBetween, rules: WhaleRules) -
     orders = rows["orders"][busy]
     at = np.broadcast_to(sides.at[busy, None, None], orders.shape)
     known = orders["price"] >= sides.floor[busy, :, None]
-    now = _sizes_at(sides, busy, orders["price"])
+    now = sizes_at(sides, busy, orders["price"])
     held = known & (now >= _least_size(orders, rules))
     _free(orders, _has_grown(orders, held, now, rules))
     _trade(orders, traded.take(busy), at, rules)
@@ -122,7 +122,7 @@ def _least_size(orders: Rows, rules: WhaleRules) -> Floats:
     return np.where(orders["state"] == LargeOrderState.WAITING, orders["threshold"], remainder)
 
 
-def _sizes_at(sides: Sides, rows: Index, price: Floats) -> Floats:
+def sizes_at(sides: Sides, rows: Index, price: Floats) -> Floats:
     """Contracts now at these prices, shape (rows, 2, FOLLOWED), 0 where there is no level."""
     there = sides.price[rows][:, :, None, :] == price[..., None]
     sizes: Floats = np.einsum("rsol,rsl->rso", there, sides.size[rows])

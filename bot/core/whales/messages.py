@@ -29,10 +29,11 @@ class Confidence(StrEnum):
 
 
 class Source(StrEnum):
-    """What showed it: order books, or the tape of trades."""
+    """What showed it: order books, the tape of trades, or a level refilled after trades."""
 
     BOOK = "book"
     TAPE = "tape"
+    REFILLS = "refills"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ Rows = NDArray[np.void]
 
 #: Large orders followed at the same time, a side.
 FOLLOWED: Final = 4
+#: Levels that trades meet, followed at the same time, a side.
+REFILLED: Final = 3
 #: Levels of the previous book that are remembered, a side.
 REMEMBERED: Final = 48
 #: Samples of the largest level size near the best price.
@@ -118,6 +120,26 @@ class SpoofRules:
 
 
 @dataclass(frozen=True, slots=True)
+class IcebergRules:
+    """When a level that trades meet is an iceberg.
+
+    Trades leave at most a share `left` of what stood there, and within `within` seconds a share
+    `restored` of it stands again, for `settled` seconds at least after it was emptied. That
+    happens `refills` times within `seconds`, and takers take `times` the usual largest level of
+    that side. It has the floors of `LargeOrderRules`. An announced iceberg is said again only
+    after `seconds` without a trade, or once it did not come back.
+    """
+
+    left: float = 0.05
+    within: float = 2.0
+    restored: float = 0.4
+    settled: float = 0.1
+    refills: int = 2
+    times: float = 2.0
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class ImbalanceRules:
     """When a book leans unusually far.
 
@@ -152,6 +174,7 @@ class WhaleRules:
     spoof: SpoofRules = field(default_factory=SpoofRules)
     imbalance: ImbalanceRules = field(default_factory=ImbalanceRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
+    iceberg: IcebergRules = field(default_factory=IcebergRules)
     apart: float = 0.75
 
 
@@ -180,7 +203,27 @@ ORDER: Final = np.dtype(
     ]
 )
 
-_UNITS: Final = 10_000
+#: Units of a dollar in which prices are compared: the finest there are.
+PRICE_UNITS: Final = 10_000
+
+#: One level that trades met, in its owners' price.
+LEVEL: Final = np.dtype(
+    [
+        ("price", "f8"),  # 0 for none
+        ("displayed", "f4"),  # contracts when last seen
+        ("gone", "f4"),  # contracts that left lately without a trade that was told
+        ("told", "f4"),  # contracts taken lately
+        ("full", "f4"),  # contracts, the most that stood since the last refill
+        ("executed", "f4"),  # contracts taken in all
+        ("refills", "i4"),
+        ("since", "f8"),
+        ("gone_at", "f8"),
+        ("told_at", "f8"),
+        ("traded_at", "f8"),
+        ("emptied_at", "f8"),
+        ("said_at", "f8"),
+    ]
+)
 
 #: All that is remembered of a market; axis 0 of the pairs is bid, ask.
 WHALE_ROW: Final = np.dtype(
@@ -195,6 +238,7 @@ WHALE_ROW: Final = np.dtype(
         ("sampled_at", "f8"),
         ("usual", "f8", (2,)),
         ("orders", ORDER, (2, FOLLOWED)),
+        ("levels", LEVEL, (2, REFILLED)),
         ("strengths", "f4", (STRENGTH_BINS,)),
         ("depths", "f4", (DEPTH_BINS,)),
         ("lean", "i1"),  # which way the book leans now: +1, −1 or 0
@@ -215,7 +259,7 @@ _BYTES: Final = np.dtype((np.void, WHALE_ROW.itemsize))
 
 def units(prices: NDArray[np.float64]) -> NDArray[np.uint16]:
     """Prices in hundredths of a cent, the finest there are; 0 for none (NaN)."""
-    return np.rint(np.nan_to_num(prices) * _UNITS).astype(np.uint16)
+    return np.rint(np.nan_to_num(prices) * PRICE_UNITS).astype(np.uint16)
 
 
 def picked(rows: Rows, index: NDArray[np.intp]) -> Rows:
@@ -232,6 +276,14 @@ def replaced(rows: Rows, index: NDArray[np.intp], some: Rows) -> Rows:
     return after
 
 
+def no_level() -> Rows:
+    """A place where no level is followed; shape ()."""
+    level = np.zeros((), dtype=LEVEL)
+    for name in ("since", "gone_at", "told_at", "traded_at", "emptied_at", "said_at"):
+        level[name] = np.nan
+    return level
+
+
 def blank_rows(count: int = 1) -> Rows:
     """The memory of `count` markets never seen; shape (count,)."""
     rows = np.zeros(count, dtype=WHALE_ROW)
@@ -241,6 +293,7 @@ def blank_rows(count: int = 1) -> Rows:
     for name in ("peaks", "flag_at"):
         rows[name] = np.nan
     rows["before_floor"] = np.inf
+    rows["levels"] = no_level()
     orders = rows["orders"]
     for name in ("price", "since", "announced_at", "seen_at", "left_at", "ended_at"):
         orders[name] = np.nan

@@ -33,6 +33,10 @@ TYPES: Final[Mapping[WhaleType, str]] = MappingProxyType(
 SPOOF: Final = "spoof_suspected"
 #: Large takers, seen in the tape of trades; simple detectors of books have no say in it.
 SWEEP: Final = "sweep"
+#: Levels refilled after trades; nor have they in this.
+ICEBERG: Final = "iceberg"
+#: What a detection is about that books alone do not show.
+_BY_SOURCE: Final = {Source.TAPE: SWEEP, Source.REFILLS: ICEBERG}
 #: The measures of the simple detectors.
 SIMPLE: Final = ("absolute", "ratio", "robust_z")
 #: A level that is missed in fewer looks than this, and for less than so many seconds, has not gone.
@@ -51,7 +55,7 @@ def ours(scenes: Sequence[Scene], cadence: float, rules: WhaleRules) -> list[dic
     firsts = np.cumsum([0, *(len(scene.tickers) for scene in scenes)])
     rows = blank_rows(int(firsts[-1]))
     found: list[dict[str, list[Spoken]]] = [
-        {name: [] for name in (*TYPES.values(), SWEEP)} for _ in scenes
+        {name: [] for name in (*TYPES.values(), *_BY_SOURCE.values())} for _ in scenes
     ]
     for turn in zip_longest(*(scene.passes(cadence) for scene in scenes)):
         there = [number for number, one in enumerate(turn) if one is not None]
@@ -106,7 +110,7 @@ def _joined(turn: Sequence[tuple[Books, TradesBetween]]) -> tuple[Books, TradesB
 
 
 def _kind(whale: Whale) -> str:
-    return SWEEP if whale.source is Source.TAPE else TYPES[whale.type]
+    return _BY_SOURCE.get(whale.source) or TYPES[whale.type]
 
 
 def _side(whale: Whale, books: Books, row: int) -> int:

@@ -56,6 +56,8 @@ class Question:
     by_price: bool = True
     when_gone: bool = False
     once: bool = True
+    #: Only deeds of which so many times what they showed was filled: nothing shows the others.
+    times_shown: float = 0.0
 
 
 QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
@@ -71,6 +73,7 @@ QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
         ),
         "spoof_suspected": Question(frozenset({ActionKind.SPOOF}), when_gone=True),
         "sweep": Question(frozenset({ActionKind.SWEEP}), by_price=False, when_gone=True),
+        "iceberg": Question(frozenset({ActionKind.ICEBERG}), times_shown=3.0),
     }
 )
 
@@ -181,7 +184,9 @@ def _meant(
 
 def _counts(action: TraderAction, question: Question, start: float) -> bool:
     undecided = DECIDED <= action.price <= 1 - DECIDED
-    return action.kind in question.kinds and undecided and action.t0.timestamp() >= start
+    shows = action.filled >= question.times_shown * action.shown
+    known = action.kind in question.kinds and undecided and shows
+    return known and action.t0.timestamp() >= start
 
 
 def _was_visible(action: TraderAction, looks: Floats) -> bool:

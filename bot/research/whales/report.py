@@ -17,7 +17,7 @@ from typing import Final, Self
 from bot.core.whales.thresholds import WhaleRules
 from bot.research.plots import drawn
 from bot.research.whales.calibration import in_runs, seen
-from bot.research.whales.detectors import SIMPLE, SWEEP, TYPES, ours, simple, thresholds
+from bot.research.whales.detectors import ICEBERG, SIMPLE, SWEEP, TYPES, ours, simple, thresholds
 from bot.research.whales.markets import KINDS, NULL, MarketKind, Scene, scene
 from bot.research.whales.matching import QUESTIONS, Detection, Score, score, together
 from bot.research.whales.score_summary import f1_excess, false_alarms_per_hour, summary
@@ -25,6 +25,8 @@ from bot.research.whales.tracks import Tracks, recorded, tracks
 from bot.tape.reader import Tape, read
 
 OURS: Final = "ours"
+#: What books alone do not show.
+_TRADED: Final = (SWEEP, ICEBERG)
 #: Who is streamed sees all that a step of a simulated market does; the others look each so often.
 STREAM: Final = 0.25
 CADENCES: Final = (STREAM, 1.0, 5.0, 60.0)
@@ -36,7 +38,7 @@ LIMITS: Final = (
     "and above all of the spoofs, many come and go between two polls (compare `visible` with "
     "`truths`), and no rule can find them. It cannot tell whether an order left before or after "
     "the price came, what flickered, or whether a trade or a cancellation came first; suspicions "
-    "from it are of low confidence. Icebergs show too little to be seen at any cadence.",
+    "from it are of low confidence. Icebergs are seen by who looks every two seconds at least.",
     "Simulated markets are calmer than real ones: precision on real books is lower. How often "
     "each detector speaks on recorded books stands beside its figures for that reason.",
 )
@@ -92,7 +94,7 @@ def judgements(judging: Judging, cadence: float) -> Iterator[dict[str, object]]:
             "null_flags_per_hour": null.rate([said[-1][kind]]),
             "real_flags_per_hour": None if real is None else real.ours(kind),
         }
-        if kind == SWEEP:
+        if kind in _TRADED:
             # Books, which are all that the simple detectors and the recordings know, show none.
             continue
         most = tuning.false_alarms(kind, [one[kind] for one in said[:count]])
@@ -180,7 +182,7 @@ class _Real:
 
     def ours(self, kind: str) -> float | None:
         """Ours; None where a recording of books cannot show any."""
-        if kind == SWEEP:
+        if kind in _TRADED:
             return None
         names = {each.value for each, name in TYPES.items() if name == kind}
         count = sum(n for (_, what), n in self._seen.said.items() if what in names)

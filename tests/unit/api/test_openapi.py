@@ -140,4 +140,4 @@ def test_numbers_have_their_range_and_texts_their_words():
         "examples": [52.5],
     }
     assert shapes["NoticeView"]["properties"]["kind"]["enum"] == sorted(get_args(NoticeKind))
-    assert shapes["WhaleRecord"]["properties"]["source"]["enum"] == ["book", "tape"]
+    assert shapes["WhaleRecord"]["properties"]["source"]["enum"] == ["book", "tape", "refills"]

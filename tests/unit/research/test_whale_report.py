@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -95,8 +96,21 @@ def test_a_detection_is_right_once_at_the_price_side_and_time_of_a_deed(
     assert counts(predictions(flags, WHALE)) == expected
 
 
-def test_an_iceberg_is_nobodys_task() -> None:
+def test_an_iceberg_is_not_the_task_of_who_looks_for_large_orders() -> None:
     assert counts(predictions(said((410, 0.42)), action(400, 500, kind="iceberg"))) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("filled", "expected"), [(3_000.0, (1, 0, 0)), (2_999.0, (0, 0, 0))], ids=["thrice", "less"]
+)
+def test_an_iceberg_counts_once_three_times_what_it_showed_was_filled(
+    filled: float, expected: tuple[int, int, int]
+) -> None:
+    iceberg = replace(action(400, 500, kind="iceberg"), shown=1_000.0, filled=filled)
+
+    assert counts(predictions(said((410, 0.42)), iceberg, kind="iceberg")) == expected
+    assert counts(predictions(said(), iceberg, kind="iceberg")) == (0, 0, expected[0])
+    assert counts(predictions(said((410, 0.42)), WHALE, kind="iceberg")) == (0, 1, 0)
 
 
 def test_a_suspected_spoof_may_be_said_just_after_it_left_and_a_whale_is_none() -> None:
@@ -211,7 +225,7 @@ def test_the_command_writes_every_detector_at_every_cadence(
 
     rows = json.loads(out.read_text(encoding="utf-8"))["detection"]
     assert code == 0
-    assert len(rows) == 3 * 4 + 1
+    assert len(rows) == 3 * 4 + 2
     assert sorted(each.stem for each in plots.iterdir()) == sorted(QUESTIONS)
     assert {row["detector"] for row in rows} == {"ours", "absolute", "ratio", "robust_z"}
     assert {row["real_flags_per_hour"] for row in rows} == {None}
@@ -230,7 +244,8 @@ def test_every_detector_is_counted_on_recorded_books_too(tmp_path: Path) -> None
     hours = 2 * 190 / 3_600
     assert large["real_flags_per_hour"] == pytest.approx(1 / hours, abs=0.01)
     reported = {row["type"]: row["real_flags_per_hour"] is not None for row in rows}
-    assert reported.pop("sweep") is False
+    assert not reported.pop("sweep")
+    assert not reported.pop("iceberg")
     assert all(reported.values())
 
 

@@ -16,7 +16,7 @@ from bot.core.market.market import MarketStatus
 from bot.core.market.orderbook import Books, OrderBook
 from bot.core.signals.regime import RegimeName
 from bot.core.signals.strategy import Gates, Thresholds
-from bot.core.whales.detector import RecentWhales, SideBias, WhaleType
+from bot.core.whales.detector import RecentWhales, SideBias, Source, WhaleType
 from bot.core.whales.markouts import BestQuotes, Group, MarkoutSample
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.cycle_result import CycleResult
@@ -94,6 +94,17 @@ async def test_a_selling_whale_is_right_when_the_price_falls():
     await room.look("0.37", "0.39")
 
     assert room.line("1m").mean == pytest.approx(5.0 - 1.0 - 7 * 0.42 * 0.58, abs=1e-4)
+
+
+async def test_icebergs_have_lines_of_their_own():
+    room = Room()
+    await room.look(whales=[replace(whale(), source=Source.REFILLS)])
+    room.pass_by(seconds=60)
+
+    await room.look("0.47", "0.49")
+
+    assert room.line("1m", kind="iceberg").count == 1
+    assert {one.type for one in room.follower.scores().lines} == {"iceberg"}
 
 
 @pytest.mark.parametrize("bid", ["0.42", None])
