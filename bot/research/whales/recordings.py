@@ -23,12 +23,13 @@ from bot.core.market.orderbook import Books
 from bot.core.whales.detector import Source, TradesBetween, Whale, WhaleType, sight
 from bot.core.whales.thresholds import WhaleRules, blank_rows
 from bot.core.whales.trades import MarketTrades
-from bot.engine.stream_scan import SCAN_EVERY
 from bot.journal.terminal import spell_out
 from bot.kalshi.wire.frames import levels, price_units, size_units
 from bot.tape.reader import read
 
 _HOUR: Final = 3_600.0
+#: As often as a stream is scanned.
+_SCAN_EVERY: Final = 0.1
 #: Looks farther apart than this are not watched time.
 _UNBROKEN: Final = 180.0
 _KINDS: Final = ("large", "imbalance", "spoof suspected", "sweep", "iceberg")
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     spell_out()
     _row(_HEAD)
     _row(["---"] * len(_HEAD))
-    for every in (SCAN_EVERY, 1.0, 5.0, 60.0):
+    for every in (_SCAN_EVERY, 1.0, 5.0, 60.0):
         runs = sorted((folder / "btc15m-ws").iterdir())
         _show("btc15m-ws", f"{every:g} s", rates(one for run in runs for one in raw(run, every)))
     _show("inx2023-l2-1s", "1 s", rates(bars(folder / "inx2023-l2-1s.parquet")))
