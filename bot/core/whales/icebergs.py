@@ -80,11 +80,11 @@ def _reload(levels: Rows, now: Floats, ate: Floats, at: Floats, rules: WhaleRule
     iceberg, was_empty = rules.iceberg, ~np.isnan(levels["emptied_at"])
     stood = levels["displayed"] + levels["gone"]
     full = np.where(was_empty, levels["full"], np.maximum(levels["full"], np.maximum(stood, ate)))
-    _tell(levels, ate, at, rules)
+    _sum_lately(levels, ate, at, rules)
     least = iceberg.left * full
     emptied = (ate > 0) & (stood - ate <= least)
     # All of them may be told before the level shows any.
-    emptied |= (now <= least) & (levels["told"] >= full / 2)
+    emptied |= (now <= least) & (levels["lately"] >= full / 2)
     emptied &= ~was_empty
     since = at - levels["emptied_at"]
     again = was_empty & (since >= iceberg.settled) & (since <= iceberg.within)
@@ -98,12 +98,12 @@ def _reload(levels: Rows, now: Floats, ate: Floats, at: Floats, rules: WhaleRule
     levels["displayed"] = now
 
 
-def _tell(levels: Rows, ate: Floats, at: Floats, rules: WhaleRules) -> None:
+def _sum_lately(levels: Rows, ate: Floats, at: Floats, rules: WhaleRules) -> None:
     """Add up what is taken within a moment."""
-    lately = at - levels["told_at"] < rules.apart
-    levels["told"] = np.where(lately, levels["told"], 0.0) + ate
+    goes_on = at - levels["lately_at"] < rules.apart
+    levels["lately"] = np.where(goes_on, levels["lately"], 0.0) + ate
     begun = np.where(ate > 0, at, np.nan)
-    levels["told_at"] = np.where(lately, levels["told_at"], begun)
+    levels["lately_at"] = np.where(goes_on, levels["lately_at"], begun)
 
 
 def _miss(levels: Rows, gone: Floats, at: Floats, rules: WhaleRules) -> None:

@@ -212,13 +212,13 @@ LEVEL: Final = np.dtype(
         ("price", "f8"),  # 0 for none
         ("displayed", "f4"),  # contracts when last seen
         ("gone", "f4"),  # contracts that left lately without a trade that was told
-        ("told", "f4"),  # contracts taken lately
+        ("lately", "f4"),  # contracts taken within a moment
         ("full", "f4"),  # contracts, the most that stood since the last refill
         ("executed", "f4"),  # contracts taken in all
         ("refills", "i4"),
         ("since", "f8"),
         ("gone_at", "f8"),
-        ("told_at", "f8"),
+        ("lately_at", "f8"),
         ("traded_at", "f8"),
         ("emptied_at", "f8"),
         ("said_at", "f8"),
@@ -279,7 +279,7 @@ def replaced(rows: Rows, index: NDArray[np.intp], some: Rows) -> Rows:
 def no_level() -> Rows:
     """A place where no level is followed; shape ()."""
     level = np.zeros((), dtype=LEVEL)
-    for name in ("since", "gone_at", "told_at", "traded_at", "emptied_at", "said_at"):
+    for name in ("since", "gone_at", "lately_at", "traded_at", "emptied_at", "said_at"):
         level[name] = np.nan
     return level
 

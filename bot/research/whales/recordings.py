@@ -58,10 +58,10 @@ def main(argv: Sequence[str]) -> int:
     _row(["---"] * len(_HEAD))
     for every in (_SCAN_EVERY, 1.0, 5.0, 60.0):
         runs = sorted((folder / "btc15m-ws").iterdir())
-        _show("btc15m-ws", f"{every:g} s", rates(one for run in runs for one in raw(run, every)))
-    _show("inx2023-l2-1s", "1 s", rates(bars(folder / "inx2023-l2-1s.parquet")))
-    tennis = prints(folder / "tennis-tob.parquet", folder / "trades.parquet")
-    _show("tennis-tob", "change", rates(tennis))
+        _write("btc15m-ws", f"{every:g} s", rates(one for run in runs for one in raw(run, every)))
+    _write("inx2023-l2-1s", "1 s", rates(bars(folder / "inx2023-l2-1s.parquet")))
+    tennis = quotes(folder / "tennis-tob.parquet", folder / "trades.parquet")
+    _write("tennis-tob", "change", rates(tennis))
     return 0
 
 
@@ -94,14 +94,14 @@ def _folded(
     frames: Sequence[tuple[int, int, str, dict[str, Any]]], ticker: str, every: float
 ) -> Iterator[Look]:
     store, due = BookStore(), 0.0
-    volume, told = np.nan, np.nan
+    volume, before = np.nan, np.nan
     for ns, _, kind, msg in frames:
         at = ns / 1e9
         if at >= due and store.fault(ticker) is None:
             due = at + every
             books = store.read((ticker,), np.array([at]))
-            yield books, TradesBetween.anywhere(np.maximum([volume - told], 0.0))
-            told = volume
+            yield books, TradesBetween.anywhere(np.maximum([volume - before], 0.0))
+            before = volume
         if kind == "ticker":
             volume = float(msg["volume_fp"])
         else:
@@ -151,24 +151,24 @@ def _barred(books: Books, taken: dict[tuple[str, float], dict[str, Any]]) -> Ite
         yield books.take(slice(place, place + 1)), _traded(trades)
 
 
-def prints(path: Path, trades: Path) -> Iterator[Iterator[Look]]:
+def quotes(path: Path, trades: Path) -> Iterator[Iterator[Look]]:
     """Best prices as they change, with the trades between two changes."""
     books = read(path).books
     for ticker in sorted(set(books.tickers)):
         table = pq.read_table(trades, filters=[("ticker", "==", ticker)]).sort_by("ts_ms")
-        told = [
+        tape = [
             (row["ts_ms"] / 1e3, row["yes_px"], row["size"], row["taker_side"] == "yes")
             for row in table.to_pylist()
         ]
-        yield _printed(_of(books, ticker), told)
+        yield _quoted(_of(books, ticker), tape)
 
 
-def _printed(books: Books, told: Sequence[tuple[float, float, float, bool]]) -> Iterator[Look]:
-    at = np.array([one[0] for one in told])
+def _quoted(books: Books, tape: Sequence[tuple[float, float, float, bool]]) -> Iterator[Look]:
+    at = np.array([one[0] for one in tape])
     since = 0
     for place, now in enumerate(books.seen_at.tolist()):
         until = int(np.searchsorted(at, now, side="right"))
-        yield books.take(slice(place, place + 1)), _traded(told[since:until])
+        yield books.take(slice(place, place + 1)), _traded(tape[since:until])
         since = until
 
 
@@ -190,7 +190,7 @@ def _kind(whale: Whale) -> str:
     return names.get(whale.type, "large")
 
 
-def _show(name: str, every: str, found: Rates) -> None:
+def _write(name: str, every: str, found: Rates) -> None:
     cells = (f"{found.said[kind] / found.hours:.2f}" for kind in _KINDS)
     _row([name, every, f"{found.hours:.1f}", *cells])
 
