@@ -17,7 +17,7 @@ from bot.dashboard.snapshot import Snapshot, SnapshotHolder
 from bot.market_data.trade_feed import Coverage
 from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
-from bot.ports.account_views import AccountView, AuditView
+from bot.ports.account_views import AccountView, AuditView, QueueView
 from bot.ports.exchange import Clock, Journal
 from bot.ports.market_views import MarketDetail
 from bot.ports.twin_views import TwinView
@@ -217,6 +217,11 @@ class Services(Protocol):
     @property
     def audit(self) -> AuditView:
         """Our account against the exchange's, as compared last."""
+        ...
+
+    @property
+    def queue(self) -> Mapping[str, QueueView]:
+        """The places of the orders that rest, by client order id; of the leader's alone."""
         ...
 
     @property

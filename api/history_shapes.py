@@ -15,6 +15,7 @@ from bot.core.market.money import ZERO, Dollars, cents, measured, whole_cents
 from bot.core.market.orders import Fill, Life
 from bot.journal.csv_rows import plain
 from bot.ports.account_history import ClosedTrade, CurveMark, EquityPoint, OrderRecord
+from bot.ports.account_views import QueueView
 
 #: Digits after the point of a price in cents: an average may have no end of them.
 _PRICE_DIGITS: Final = 4
@@ -61,8 +62,8 @@ def trade_shape(one: ClosedTrade) -> TradeShape:
     )
 
 
-def order_shape(one: OrderRecord) -> OrderShape:
-    """An order, in doubt as long as nothing is known of it."""
+def order_shape(one: OrderRecord, queue: QueueView | None = None) -> OrderShape:
+    """An order, in doubt as long as nothing is known of it; `queue` is its place, if it rests."""
     filled = sum((fill.size for fill in one.fills), ZERO)
     paid = sum((fill.size * fill.price for fill in one.fills), ZERO)
     shape: dict[str, Any] = {
@@ -82,6 +83,7 @@ def order_shape(one: OrderRecord) -> OrderShape:
         "average_price": _price(paid / filled) if filled else None,
         "fees": whole_cents(sum((fill.fee for fill in one.fills), ZERO)),
         "fills": tuple(fill_shape(fill) for fill in one.fills),
+        "queue": queue,
     }
     return OrderShape(**shape)
 

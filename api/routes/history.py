@@ -134,7 +134,8 @@ async def orders(services: CurrentServices, wanted: Asked) -> Response:
         page = await services.past.orders(wanted)
     except CursorError:
         raise _NO_CURSOR from None
-    rows = tuple(order_shape(one) for one in page.rows)
+    queue = services.queue
+    rows = tuple(order_shape(one, queue.get(one.client_order_id)) for one in page.rows)
     return json_response(Orders(orders=rows, count=len(rows), next_cursor=page.next))
 
 

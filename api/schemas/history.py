@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from bot.ports.account_views import QueueView
 from bot.ports.json_types import Cents, Count, Share, Ticker, Time
 
 Cursor: TypeAlias = Annotated[
@@ -81,6 +82,10 @@ class OrderShape(Struct, frozen=True, kw_only=True):
     average_price: Annotated[Cents | None, Meta(description="null: nothing traded")]
     fees: float
     fills: tuple[FillShape, ...]
+    queue: Annotated[
+        QueueView | None,
+        Meta(description="Null unless it rests and the process asked leads"),
+    ] = None
 
 
 class Orders(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from bot.cluster.ports import Candidate
 from bot.cluster.role import Role
 from bot.config import Settings, SettingsError
 from bot.dashboard.decision_log import DecisionLog
+from bot.dashboard.queue_places import places_in_queue
 from bot.dashboard.snapshot import SnapshotHolder
 from bot.engine.journals import Journals
 from bot.kalshi.client import KalshiClient, open_http
@@ -48,7 +49,7 @@ from bot.market_data.trade_feed import Coverage
 from bot.model import scorer
 from bot.model.monitor import ModelMonitor
 from bot.ports.account_history import AccountHistory
-from bot.ports.account_views import AccountView, AuditView
+from bot.ports.account_views import AccountView, AuditView, QueueView
 from bot.ports.exchange import Clock
 from bot.ports.market_views import MarketDetail
 from bot.ports.persistence import StoreError
@@ -162,6 +163,11 @@ class Running:
     def audit(self) -> AuditView:
         """Our account against the exchange's, as compared last."""
         return self.service.bot.audit.view
+
+    @property
+    def queue(self) -> Mapping[str, QueueView]:
+        """The places of the orders that rest, by client order id."""
+        return places_in_queue(self.service.bot.trader.working.values())
 
     @property
     def twin(self) -> TwinView:

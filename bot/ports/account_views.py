@@ -103,6 +103,16 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     ] = 0.0
 
 
+class QueueView(Struct, frozen=True, kw_only=True):
+    """The place of an order that rests: so many contracts trade before it."""
+
+    ahead: float
+    source: Annotated[
+        Literal["exchange", "books"],
+        Meta(description="exchange: it says so itself; books: reckoned from books and trades"),
+    ]
+
+
 class OperatorEntry(Struct, frozen=True, kw_only=True):
     """What an operator asked for, and what became of it."""
 

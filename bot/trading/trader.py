@@ -411,7 +411,7 @@ class Trader:
         if working.leaving:
             self._forced.missed(ticker, "the order that rests is being withdrawn")
             return decision
-        price, ahead = cents(working.order.limit), working.last.front.normalize()
+        price, ahead = cents(working.order.limit), working.ahead.normalize()
         what = "exit" if working.order.aim is Aim.LEAVE else "entry"
         where = f"the {what} rests at {price:g} c, {ahead:f} contracts ahead"
         return decision._replace(reason=where)

@@ -44,7 +44,7 @@ from bot.ports.account_history import (
     Performance,
     Wanted,
 )
-from bot.ports.account_views import AccountView, AuditView
+from bot.ports.account_views import AccountView, AuditView, QueueView
 from bot.ports.market_views import MarketDetail
 from bot.ports.twin_views import TwinView
 from bot.ports.views import (
@@ -151,6 +151,7 @@ class Open:
     account: AccountView
     audit: AuditView
     twin: TwinView
+    queue: Mapping[str, QueueView]
     past: AccountHistory
     settings: Settings
     markets: MarketPanel
@@ -336,6 +337,7 @@ class World:
     account: AccountView = NOTHING
     audit: AuditView = field(default_factory=AuditView)
     twin: TwinView = field(default_factory=TwinView)
+    queue: Mapping[str, QueueView] = field(default_factory=dict)
     markets: MarketPanel = field(default_factory=MarketPanel)
     settings: Settings = field(default_factory=default_settings)
     past: AccountHistory = field(default_factory=NoPast)
@@ -365,6 +367,7 @@ class World:
             account=self.account,
             audit=self.audit,
             twin=self.twin,
+            queue=self.queue,
             past=self.past,
             settings=self.settings,
             markets=self.markets,

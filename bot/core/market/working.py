@@ -18,7 +18,8 @@ class Resting:
 
     So many contracts of others stand in `front` of it, as far as books and trades tell up to
     `seen_at` (seconds UTC); `is_best` is whether nobody showed a better price then.
-    `block_reason` is why it must not rest on, '' for nothing.
+    `block_reason` is why it must not rest on, '' for nothing. `queue` is how many contracts trade
+    before it as the exchange itself says, a while ago; None if it did not.
     """
 
     order: Order
@@ -28,6 +29,7 @@ class Resting:
     is_best: bool
     fills: tuple[Fill, ...] = ()
     block_reason: str = ""
+    queue: Contracts | None = None
 
 
 #: What a venue says of an order. Unresolved is that nobody could say anything.
@@ -63,6 +65,11 @@ class WorkingOrder:
     def order_id(self) -> str:
         """Its name at the venue."""
         return self.last.order_id
+
+    @property
+    def ahead(self) -> Contracts:
+        """Contracts that trade before it: as the exchange says, or else by books and trades."""
+        return self.last.front if self.last.queue is None else self.last.queue
 
     @property
     def left(self) -> Contracts:

@@ -5,7 +5,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -302,6 +302,19 @@ class KalshiTrading:
         # One that cannot be read is asked for by its own name, as one that is not there.
         listed = _readable(orders.ListedOrder, raws)
         return {one.order_id: one for one in listed}
+
+    async def queue_positions(self, tickers: Collection[str]) -> dict[str, Contracts]:
+        """Contracts before each of our orders that rest there, by the exchange's name for them."""
+
+        def read(body: bytes) -> orders.QueuePositions:
+            return outline(orders.QueuePositions, body)
+
+        params = [("market_tickers", ",".join(sorted(tickers))), *self._own]
+        listed = await self._reads.read_once("/portfolio/orders/queue_positions", params, read)
+        # Of one that cannot be read nothing is known.
+        found = _readable(orders.QueuePosition, listed.queue_positions)
+        ahead = {one.order_id: Decimal(one.queue_position_fp) for one in found}
+        return {order_id: size for order_id, size in ahead.items() if size >= 0}
 
     async def _waiting(self) -> list[Raw]:
         params = [("status", "resting"), *self._own]

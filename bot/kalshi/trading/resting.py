@@ -7,7 +7,7 @@ account can still take the position away between two looks.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,8 @@ from bot.ports.exchange import ExchangeError
 
 #: Seconds that a look may take: orders that have to go, and those in doubt, wait for it.
 LOOK_WITHIN: Final = 3.0
+#: Looks at the places in the queue within the time that an order rests by itself.
+QUEUE_LOOKS: Final = 3
 #: What says that an order was not taken out, and that nothing else is known: it may be tried again.
 _PASSES: Final = frozenset({408, 429})
 
@@ -53,6 +55,7 @@ class _Known:
     until: datetime
     place: QueuePlace
     fills: tuple[Fill, ...] = ()
+    queue: Contracts | None = None
 
     @property
     def filled(self) -> Contracts:
@@ -68,6 +71,7 @@ class _Known:
             place.is_best,
             self.fills,
             block_reason,
+            self.queue,
         )
 
 
@@ -90,6 +94,7 @@ class LiveResting:
         self._now = now
         #: By client order id.
         self._known: dict[str, _Known] = {}
+        self._queue_due: datetime | None = None
         #: Whether the last look could not see what is held: then nothing is prolonged.
         self._is_blind = False
 
@@ -136,6 +141,7 @@ class LiveResting:
             self._is_blind = True
             return ()
         self._is_blind = False
+        await self._read_queue(names)
         async with asyncio.TaskGroup() as group:
             asked = [self._known[name] for name in names if name in self._known]
             tasks = [
@@ -143,6 +149,26 @@ class LiveResting:
                 for one in asked
             ]
         return [task.result() for task in tasks]
+
+    async def _read_queue(self, names: Container[str]) -> None:
+        """Ask where these stand, three times in a lifetime: once a cycle, where one is long."""
+        now = self._now()
+        if self._queue_due is not None and now < self._queue_due:
+            return
+        self._queue_due = now + self._lifetime / QUEUE_LOOKS
+        tickers = {one.order.ticker for name, one in self._known.items() if name in names}
+        if not tickers:
+            return
+        try:
+            ahead = await _soon(self._exchange.queue_positions(tickers))
+        except ExchangeError:
+            # It is only shown: what books tell stands in for it.
+            ahead = {}
+        self._known |= {
+            name: replace(one, queue=ahead.get(one.order_id))
+            for name, one in self._known.items()
+            if name in names
+        }
 
     async def prolong(self, working: WorkingOrder) -> Answer:
         """Let it rest on for a lifetime from now, once half of one is over.

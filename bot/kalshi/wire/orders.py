@@ -107,6 +107,19 @@ class OwnedOrders(Struct, frozen=True):
     orders: list[OwnedOrder] | None
 
 
+class QueuePosition(Struct, frozen=True):
+    """How many contracts trade before an order that rests."""
+
+    order_id: Id
+    queue_position_fp: Amount
+
+
+class QueuePositions(Struct, frozen=True):
+    """GET /portfolio/orders/queue_positions."""
+
+    queue_positions: list[Raw] | None
+
+
 class NamedOrder(Struct, frozen=True):
     """All that has to be known of an order that is not ours."""
 

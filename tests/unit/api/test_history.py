@@ -13,6 +13,8 @@ from bot.core.account.round_trips import ExitCause
 from bot.core.events import Noted, NoteKind
 from bot.core.market.market import Side
 from bot.core.market.orders import Life
+from bot.core.market.working import Resting, WorkingOrder
+from bot.dashboard.queue_places import places_in_queue
 from bot.ports.persistence import StoreError
 from bot.store.database import opened as database_opened
 from tests.support.api_world import opened
@@ -160,12 +162,27 @@ async def test_an_order_without_a_fate_is_in_doubt(booked, asked):
     assert (found["status"], found["average_price"], found["fills"]) == ("in_doubt", None, [])
 
 
-async def test_an_order_that_rests_can_still_trade(booked, asked):
+async def test_an_order_that_rests_can_still_trade_and_has_its_place(world, booked):
+    resting = replace(order(1), life=Life.REST)
+    await booked.led.store.intend(resting)
+    said = Resting(resting, "x-1", 0.0, Decimal(30), is_best=True)
+    told = replace(said, queue=Decimal(12))
+    for one, queue in (
+        (said, {"ahead": 30.0, "source": "books"}),
+        (told, {"ahead": 12.0, "source": "exchange"}),
+    ):
+        world.queue = places_in_queue([WorkingOrder(one)])
+        async with opened(world.app()) as client:
+            (found,) = (await client.get("/orders")).json()["orders"]
+        assert (found["status"], found["queue"]) == ("resting", queue)
+
+
+async def test_of_what_rests_elsewhere_no_place_is_told(booked, asked):
     await booked.led.store.intend(replace(order(1), life=Life.REST))
 
     (found,) = (await asked.get("/orders")).json()["orders"]
 
-    assert (found["life"], found["status"]) == ("rest", "resting")
+    assert (found["life"], found["status"], found["queue"]) == ("rest", "resting", None)
 
 
 async def test_the_curve_of_equity_has_a_point_a_minute(booked, asked):

@@ -132,6 +132,42 @@ async def test_an_order_that_would_take_is_not_sent_and_one_that_does_is_no_erro
         assert told.error == "post-only at 50 c would have traded at once: cancelled"
 
 
+QUEUE = "GET /portfolio/orders/queue_positions"
+
+
+async def test_its_place_is_the_exchanges_own_read_three_times_in_a_lifetime():
+    async with stand() as live:
+        seat, working = await _seated(live)
+        assert working.last.queue is None
+        asked = []
+
+        for _ in range(12):
+            live.clock.pass_by(1)
+            step = await seat.news(working)
+            assert step.order is not None
+            working = step.order
+            asked.append(working.last.queue)
+            if len(asked) == 5:
+                seat.takes(4)
+
+        assert asked == [Decimal("10.5")] * 10 + [Decimal("6.5")] * 2
+        assert working.ahead == Decimal("6.5")
+        assert working.last.front == Decimal("10.5"), "books alone do not tell"
+
+
+async def test_a_place_that_cannot_be_read_is_not_known_and_the_order_rests_on():
+    async with stand() as live:
+        seat, working = await _seated(live)
+        live.fail(kind="error", route=QUEUE)
+
+        step = await seat.news(working)
+
+        assert step.order is not None
+        assert step.order.last.queue is None
+        assert step.order.ahead == step.order.last.front
+        assert seat.there
+
+
 async def test_its_fills_are_the_exchanges_and_a_book_alone_fills_nothing():
     async with stand() as live:
         seat, working = await _seated(live)
