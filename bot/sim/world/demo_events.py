@@ -1,9 +1,9 @@
 """What the demo exchange lists, as tables.
 
-Tickers are invented in the style of real ones. Crypto rolls every quarter of an hour,
-others every 20 and 30 minutes, one market every three; the rest lasts days. Among them:
-combos, markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
-Volumes are contracts a day and market, traded before the demo begins.
+Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour,
+others every 20 and 30 minutes, one market every three; the rest lasts days. Among them: combos,
+markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
+Volumes are contracts a day and market, told before the demo's first moment.
 """
 
 from datetime import timedelta
@@ -30,35 +30,47 @@ def _series(
     )
 
 
-def _rolling(
-    ticker: str, title: str, volume: float, *, minutes: int = 15, waived: bool = False
-) -> Rolling:
-    """A fast series; the exchange waives the fees of some."""
-    category = "Crypto" if minutes == 15 else "Commodities"
-    series = _series(ticker, title, category, _CRYPTO, multiplier="0" if waived else "1")
-    return Rolling(series, timedelta(minutes=minutes), "fast15m", volume, large_traders=2.0)
+def _coin(ticker: str, title: str, volume: float, *, waived: bool = False) -> Rolling:
+    """A fast series of every quarter of an hour; the exchange waives the fees of some."""
+    series = _series(ticker, title, "Crypto", _CRYPTO, multiplier="0" if waived else "1")
+    return Rolling(series, timedelta(minutes=15), "fast15m", volume, large_traders=2.0)
 
 
-ROLLING = (
-    _rolling("KXBTC15M", "Bitcoin up or down", 6e7),
-    _rolling("KXETH15M", "Ethereum up or down", 4e7),
-    _rolling("KXSOL15M", "Solana up or down", 3e7),
-    _rolling("KXXRP15M", "XRP up or down", 2.5e7),
-    _rolling("KXDOGE15M", "Doge up or down", 2e7, waived=True),
-    _rolling("KXBNB15M", "BNB up or down", 2e7, waived=True),
-    Rolling(
-        _series("KXBTCD", "Bitcoin above", "Crypto", _CRYPTO),
+def _commodity(ticker: str, title: str, phase: int, *, waived: bool = False) -> Rolling:
+    """A fast series of every 20 minutes."""
+    series = _series(ticker, title, "Commodities", _CRYPTO, multiplier="0" if waived else "1")
+    every, late = timedelta(minutes=20), timedelta(minutes=phase)
+    return Rolling(series, every, "fast15m", 2.5e7, large_traders=2.0, phase=late)
+
+
+def _above(ticker: str, title: str, phase: int) -> Rolling:
+    """Three strikes every half an hour."""
+    return Rolling(
+        _series(ticker, title, "Crypto", _CRYPTO),
         timedelta(minutes=30),
         "hourly",
         1.5e7,
         large_traders=2.0,
         strikes=(-0.6, 0.0, 0.6),
-    ),
-    # Not in step with the others: at every moment some markets are far from their end.
-    _rolling("KXGOLD20M", "Gold up or down", 2.5e7, minutes=20),
-    _rolling("KXSILVER20M", "Silver up or down", 2.5e7, minutes=20, waived=True),
-    _rolling("KXOIL20M", "Oil up or down", 2.5e7, minutes=20),
-    _rolling("KXCOPPER20M", "Copper up or down", 2.5e7, minutes=20, waived=True),
+        phase=timedelta(minutes=phase),
+    )
+
+
+ROLLING = (
+    _coin("KXBTC15M", "Bitcoin up or down", 6e7),
+    _coin("KXETH15M", "Ethereum up or down", 4e7),
+    _coin("KXSOL15M", "Solana up or down", 3e7),
+    _coin("KXXRP15M", "XRP up or down", 2.5e7),
+    _coin("KXDOGE15M", "Doge up or down", 2e7, waived=True),
+    _coin("KXBNB15M", "BNB up or down", 2e7, waived=True),
+    _above("KXBTCD", "Bitcoin above", phase=10),
+    _above("KXETHD", "Ethereum above", phase=25),
+    # Never in step with the quarters nor with each other: whenever somebody starts the demo, some
+    # fast markets have just opened.
+    _commodity("KXGOLD20M", "Gold up or down", 7),
+    _commodity("KXSILVER20M", "Silver up or down", 17, waived=True),
+    _commodity("KXOIL20M", "Oil up or down", 17),
+    _commodity("KXCOPPER20M", "Copper up or down", 7, waived=True),
     Rolling(
         _series("KXQUICKSETTLE", "Coin above", "Crypto", _CRYPTO),
         timedelta(minutes=3),

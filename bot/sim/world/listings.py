@@ -20,8 +20,8 @@ _STRUCTURES = {CENT_GRID: "linear_cent", TAPERED: "tapered_deci_cent"}
 class Rolling:
     """A series whose next event opens when the last one closes.
 
-    `volume` is contracts a day and market. `strikes` are where the latent number has to end for
-    YES, one market each.
+    They close at whole multiples of `every` since midnight, `phase` later. `volume` is contracts a
+    day and market. `strikes` are where the latent number has to end for YES, one market each.
     """
 
     series: SeriesSpec
@@ -33,9 +33,10 @@ class Rolling:
     strikes: tuple[float, ...] = (0.0,)
     timer: int = 60
     grid: PriceGrid = TAPERED
+    phase: timedelta = timedelta(0)
 
     def listing(self, opens: datetime) -> EventListing:
-        """The event that opens then."""
+        """The event that opens at that moment."""
         closes = opens + self.every
         event = EventSpec(
             f"{self.series.ticker}-{closes:%y%b%d%H%M}".upper(),
@@ -69,7 +70,7 @@ class Rolling:
         )
 
     def _title(self, suffix: str, closes: datetime) -> str:
-        # A market that is alone in its event has no strike: its suffix is the minute.
+        # A market that is alone in its event has no strike to tell: its suffix is the minute.
         strike = "" if len(self.strikes) == 1 else f" {suffix}"
         return f"{self.series.title}{strike} at {closes:%H:%M} UTC?"
 
@@ -81,7 +82,7 @@ class Rolling:
 
 @dataclass(frozen=True, slots=True)
 class PerpetualListing:
-    """An event listed from the start. Hours count from the start of the demo.
+    """An event that is there from the start. Hours count from the demo's first moment.
 
     `outcomes` name its markets. They are rungs of one number (`exclusive` False: each pays when
     the number ends above its bound) or shares of it (True: between its bound and the next one).
@@ -108,7 +109,7 @@ class PerpetualListing:
     grid: PriceGrid = CENT_GRID
 
     def listing(self, start: datetime) -> EventListing:
-        """The event as listed; `start` is that of the demo."""
+        """The event as it is listed, `start` being the demo's first moment."""
         event = EventSpec(
             f"{self.series.ticker}-{self.name}",
             self.series.ticker,
@@ -182,7 +183,7 @@ class Calendar:
         fresh = [] if self._listed else list(self.perpetual)
         self._listed = True
         for each in self.rolling:
-            opens = self._next.get(each.series.ticker) or _lattice(self.rolls_from, each.every)
+            opens = self._next.get(each.series.ticker) or _lattice(self.rolls_from, each)
             while opens - LISTED_BEFORE <= now:
                 # What opened and closed while nobody looked need not have been.
                 if opens + each.every > now:
@@ -192,10 +193,11 @@ class Calendar:
         return fresh
 
 
-def _lattice(at: datetime, every: timedelta) -> datetime:
-    """The last multiple of `every` since midnight at or before a time."""
+def _lattice(at: datetime, rolling: Rolling) -> datetime:
+    """When the event opened that was open at a moment."""
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + (at - midnight) // every * every
+    first = midnight + rolling.phase - rolling.every
+    return first + (at - first) // rolling.every * rolling.every
 
 
 def _words(suffix: str) -> str:
