@@ -19,7 +19,14 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
 _COPIED: Final = ("api", "bot", "bench", "docs", "models", "tests", "trials")
-_FILES: Final = ("main.py", "logging_utils.py", "pyproject.toml", "README.md", ".env.example")
+_FILES: Final = (
+    "main.py",
+    "logging_utils.py",
+    "pyproject.toml",
+    "README.md",
+    ".env.example",
+    "requirements.txt",
+)
 
 
 class Mutation(NamedTuple):
@@ -312,6 +319,62 @@ MUTATIONS: Final = (
         "self._lookup.filled(order, order_id, order.size - left)",
         "self._lookup.filled(order, order_id, left)",
         "tests/unit/kalshi/test_resting.py",
+    ),
+    Mutation(
+        "a model that is not the one on its card is opened",
+        "bot/model/scorer.py",
+        "if (found := hashlib.sha256(content).hexdigest()) != sha256:",
+        'if (found := hashlib.sha256(content).hexdigest()) == "":',
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a model of another scikit-learn is opened",
+        "bot/model/scorer.py",
+        "    if wanted != installed:\n",
+        "    if not wanted:\n",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a model trained on other columns scores",
+        "bot/model/scorer.py",
+        "if card.features != feature_names or feature_names != FEATURE_NAMES:",
+        "if feature_names != FEATURE_NAMES:",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a card with ranges of unknown columns is believed",
+        "bot/model/scorer.py",
+        "    strange = sorted(set(card.ranges) - set(FEATURE_NAMES))\n",
+        "    strange: list[str] = []\n",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a model from outside its folder is opened",
+        "bot/model/scorer.py",
+        "if not path.is_relative_to(folder.resolve()):",
+        "if not path.is_relative_to(path):",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a model that gives no score to a book is kept",
+        "bot/model/scorer.py",
+        "if not 0.0 <= score <= 1.0:",
+        "if not 0.0 <= score <= 1.0 and path is None:",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "a model with a column twice is kept",
+        "bot/model/scorer.py",
+        "if len(set(uses)) != len(uses) or not uses:",
+        "if not uses:",
+        "tests/unit/model/test_scorer.py",
+    ),
+    Mutation(
+        "what is no model is opened all the same",
+        "bot/model/scorer.py",
+        "    except NO_MODEL as error:\n",
+        "    except ZeroDivisionError as error:\n",
+        "tests/unit/model/test_scorer.py",
     ),
 )
 
