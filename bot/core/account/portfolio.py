@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Self
 
+from bot.core.market.fees import DIRECT_PRECISION
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars, floor_to
 from bot.core.market.orders import Fill
@@ -145,8 +146,10 @@ class Portfolio:
         if not (payout.is_finite() and 0 <= payout <= 1):
             raise ValueError(f"{ticker} cannot pay {payout} a contract: needs 0 to 1")
         proceeds = paid(held, payout)
-        ended = replace(held, size=ZERO)
-        return self._booked(ticker, ended, proceeds, proceeds - held.cost, ZERO)
+        # What a balance cannot hold stays with the exchange, as a fee.
+        residual = proceeds - floor_to(proceeds, DIRECT_PRECISION)
+        ended = replace(held, size=ZERO, fees=held.fees + residual)
+        return self._booked(ticker, ended, proceeds - residual, proceeds - held.cost, residual)
 
     def _booked(
         self, ticker: str, position: Position, cash: Dollars, gain: Dollars, fee: Dollars
@@ -171,6 +174,20 @@ def own_price(price: Dollars, side: Side) -> Dollars:
 def paid(position: Position, payout: Dollars) -> Dollars:
     """What a position gets where one YES contract pays `payout` dollars."""
     return abs(position.size) * own_price(payout, position.side)
+
+
+def implied_payout(held: Position, realised: Dollars) -> Dollars | None:
+    """What a market paid a YES contract, if a position came to `realised` dollars by its end.
+
+    Only 0 or 1 is believed, with the fees of the position counted in or not: anything else may be
+    of trades that are not ours.
+    """
+    for total in (realised, realised + held.fees):
+        own = (total - held.realised + held.cost) / abs(held.size)
+        for payout in (ZERO, ONE):
+            if abs(own - own_price(payout, held.side)) <= DIRECT_PRECISION:
+                return payout
+    return None
 
 
 def split(held: Contracts, side: Side, size: Contracts) -> tuple[Contracts, Contracts]:

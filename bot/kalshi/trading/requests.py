@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from bot.core.account.portfolio import Position, implied_payout
 from bot.core.account.reconcile import CashRecord, OtherOrder, Settlement, Unreadable
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
@@ -237,7 +238,42 @@ class KalshiTrading:
         if not mine:
             return None
         size = Decimal(mine[0].yes_count_fp) - Decimal(mine[0].no_count_fp)
-        return Settlement(size, _payout(mine[0]))
+        payout = await self._exact(mine[0])
+        _check_revenue(mine[0], payout)
+        return Settlement(size, payout)
+
+    async def _exact(self, reported: account.SettlementWire) -> Dollars:
+        """What a market paid: a scalar one says it to the last digit, its settlement in cents."""
+        payout = _payout(reported)
+        if reported.market_result in _PAID:
+            return payout
+        exact = await self.payout(reported.ticker)
+        return payout if exact is None else exact
+
+    async def archived_payout(self, held: Position) -> Dollars | None:
+        """What a market paid of which only the archived position is left; None without one.
+
+        Raises ExchangeError for a position that does not tell.
+        """
+
+        def read(body: bytes) -> Page[Raw]:
+            page = outline(account.HoldingPage, body)
+            return page.market_positions, page.cursor
+
+        params = [("ticker", held.ticker), ("limit", "1"), *self._own]
+        listed, _ = await self._reads.read_once("/historical/positions", params, read)
+        found = [decode(account.SettledPosition, raw) for raw in listed or ()]
+        mine = [one for one in found if one.ticker == held.ticker]
+        if not mine:
+            return None
+        realised = mine[0].realized_pnl_dollars
+        payout = implied_payout(held, Decimal(realised))
+        if payout is None:
+            raise ExchangeError(
+                f"the archived position of {held.ticker} came to ${realised}, which no result "
+                "explains: `python -m bot reconcile` shows what is held"
+            )
+        return payout
 
     async def payout(self, ticker: str) -> Dollars | None:
         """What a listed market pays a YES contract; None if it does not say so."""
@@ -603,8 +639,21 @@ def _payout(reported: account.SettlementWire) -> Dollars:
             f"the settlement of {reported.ticker} says '{reported.market_result}' and "
             f"{reported.value} cents"
         )
-    # Whole cents: of a scalar market the last digits are in what differs of the cash.
     return Decimal(reported.value) / 100
+
+
+def _check_revenue(reported: account.SettlementWire, payout: Dollars) -> None:
+    """Raises ExchangeError if what the account was paid is not what a payout comes to."""
+    if reported.revenue is None:
+        return
+    yes, no = Decimal(reported.yes_count_fp), Decimal(reported.no_count_fp)
+    expected = 100 * (yes * payout + no * (ONE - payout))
+    # It is cut off to whole cents, and perhaps rounded.
+    if abs(expected - reported.revenue) > ONE:
+        raise ExchangeError(
+            f"the settlement of {reported.ticker} says {reported.revenue} cents, and at "
+            f"${payout} a YES contract it would be {expected.normalize():f}"
+        )
 
 
 def _may_be_ours(raw: Raw) -> bool:

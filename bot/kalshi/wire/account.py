@@ -82,13 +82,24 @@ class Balance(Struct, frozen=True):
 
 
 class SettlementWire(Struct, frozen=True):
-    """What a market paid the account; `value` is whole cents a YES contract, and may be null."""
+    """What a market paid the account, in whole cents.
+
+    `value` is that of a YES contract, and may be null; `revenue` of all that was held.
+    """
 
     ticker: Ticker
     market_result: Word
     yes_count_fp: Amount
     no_count_fp: Amount
     value: int | None = None
+    revenue: int | None = None
+
+
+class SettledPosition(Struct, frozen=True):
+    """An archived position: what it came to, in dollars."""
+
+    ticker: Ticker
+    realized_pnl_dollars: SignedAmount
 
 
 class SettlementPage(Struct, frozen=True):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from bot.core.account.portfolio import Portfolio
+from bot.core.account.portfolio import Portfolio, Position
 from bot.core.account.reconcile import (
     AccountNow,
     Settlement,
@@ -53,6 +53,10 @@ class Settlements(Protocol):
 
     async def settlement(self, ticker: str) -> Settlement | None:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""
+        ...
+
+    async def archived_payout(self, held: Position) -> Dollars | None:
+        """What a market paid that only the archive of positions knows. Raises ExchangeError."""
         ...
 
 
@@ -203,15 +207,25 @@ class Reconciliation:
                 await self._paid(self._beside.settlements, ticker)
 
     async def _paid(self, settlements: Settlements, ticker: str) -> None:
+        held = self._trader.portfolio.positions.get(ticker)
+        if held is None:
+            return
         try:
-            paid = await settlements.settlement(ticker)
+            payout = await self._payout(settlements, held)
         except ExchangeError as error:
             log.warning("What %s paid cannot be asked: %s", ticker, error)
             return
+        if payout is not None:
+            log.warning("%s paid $%s a contract, as the account tells", ticker, payout)
+            self._trader.paid(ticker, payout)
+
+    async def _payout(self, settlements: Settlements, held: Position) -> Dollars | None:
+        """What the exchange paid of a position; None if nobody can say."""
+        paid = await settlements.settlement(held.ticker)
+        if paid is None:
+            return await settlements.archived_payout(held)
         # Of another size it was closed by other hands before: then nobody knows what that fetched.
-        if paid is not None and paid.size == self._expected().size(ticker):
-            log.warning("%s paid $%s a contract, as the account tells", ticker, paid.payout)
-            self._trader.paid(ticker, paid.payout)
+        return paid.payout if paid.size == self._expected().size(held.ticker) else None
 
     async def _ask(self) -> AccountNow | None:
         try:

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.account.portfolio import Portfolio, Position, earned, own_price, split
-from bot.core.market.fees import OrderFees
+from bot.core.account.portfolio import (
+    Portfolio,
+    Position,
+    earned,
+    implied_payout,
+    own_price,
+    split,
+)
+from bot.core.market.fees import DIRECT_PRECISION, OrderFees
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO
 from bot.core.market.orders import Fill
@@ -204,9 +211,40 @@ def test_equity_at_any_mark_is_what_was_traded_and_is_held_at_that_mark(fills, m
 def test_settlement_leaves_what_was_traded_and_what_was_paid_out(fills, payout):
     paid_out = sum(size * payout[ticker] for ticker, size in _sizes(fills).items())
 
-    cash = _settled(_booked(fills), payout).cash
+    settled = _settled(_booked(fills), payout)
 
-    assert cash == START - _spent(fills) - _paid(fills) + paid_out
+    expected = START - _spent(fills) - _paid(fills) + paid_out
+    residual = expected - settled.cash
+    # A balance holds no finer amounts: what is beyond stays at the exchange, as a fee.
+    assert 0 <= residual < len(payout) * DIRECT_PRECISION
+    assert residual == settled.fees - _paid(fills)
+
+
+def test_a_scalar_settlement_is_floored_as_the_exchange_does():
+    bought = Portfolio.of_cash(Decimal(10)).after(_fill("5.03", "0.30"))
+
+    settled = bought.settle("A", Decimal("0.3333"))
+
+    assert settled.cash == bought.cash + Decimal("1.6764")
+    assert settled.fees == bought.fees + Decimal("0.000099")
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("payout", [0, 1])
+@pytest.mark.parametrize("are_fees_in", [False, True])
+def test_an_archived_result_is_known_by_what_it_came_to(side, payout, are_fees_in):
+    fills = [_fill("10", "0.40", side), _fill("4", "0.60", side.opposite)]
+    before = Portfolio.of_cash(Decimal(100)).after(fills[0]).after(fills[1])
+    after = before.settle("A", Decimal(payout))
+    came_to = after.realised - (after.fees if are_fees_in else 0)
+
+    assert implied_payout(before.positions["A"], came_to) == payout
+    assert implied_payout(before.positions["A"], came_to + 1) is None
+
+
+def _fill(size: str, price: str, side: Side = Side.BUY) -> Fill:
+    name = f"{side}-{size}"
+    return Fill(name, name, "A", side, Decimal(size), Decimal(price), Decimal("0.0123"), NOON)
 
 
 @given(trades(), several_payouts)

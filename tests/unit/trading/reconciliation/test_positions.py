@@ -300,5 +300,8 @@ class Asked:
     async def settlement(self, ticker):
         self.calls.append(ticker)
 
+    async def archived_payout(self, held):
+        self.calls.append(held)
+
     async def reconcile(self, account, now):
         self.calls.append("cash")
