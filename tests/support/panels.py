@@ -1,7 +1,7 @@
 """The account panel behind a cycle."""
 
+from bot.app.term.committed_view import CommittedView
 from bot.dashboard.account_panel import AccountPanel
-from bot.dashboard.committed_view import CommittedView
 from bot.engine.observers import Observers
 from bot.engine.unit_of_work import PassState
 from bot.ports.view_faults import ViewFaults

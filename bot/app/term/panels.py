@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 from bot.app.node_context import NodeContext, TermResources
+from bot.app.term.committed_view import CommittedView
 from bot.app.term.core import TradingCore
 from bot.app.trading_rules import model_watch
 from bot.cluster.role import Role
 from bot.dashboard.account_panel import AccountPanel
 from bot.dashboard.activity_feed import ActivityFeed
 from bot.dashboard.audit_panel import AuditPanel
-from bot.dashboard.committed_view import CommittedView
 from bot.dashboard.decision_log import DecisionLog
 from bot.dashboard.market_panel import MarketPanel
 from bot.dashboard.publisher import Publisher, Sources

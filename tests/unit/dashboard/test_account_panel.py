@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from bot.app.term.committed_view import CommittedView
 from bot.core.market.market import MarketStatus
 from bot.core.market.money import whole_cents
 from bot.core.market.orderbook import OrderBook
 from bot.core.risk.limits import RiskLimits
 from bot.dashboard.account_panel import AccountPanel
-from bot.dashboard.committed_view import CommittedView
 from bot.engine.unit_of_work import PassState
 from bot.ports.persistence import Checkpoint, CommittedChanges, StateRecord, StoreError
 from tests.support.panels import Paneled
