@@ -383,6 +383,16 @@ def test_a_file_that_holds_no_model_is_refused(tmp_path: Path, holds: object) ->
     assert "does not hold a model" in str(loaded(tmp_path, holds).fault)
 
 
+@pytest.mark.parametrize("uses", [[], [USES[0], *USES]], ids=["none", "one twice"])
+def test_a_model_that_reads_no_column_or_one_twice_is_refused(
+    tmp_path: Path, uses: list[str]
+) -> None:
+    holds = {**bundle(Lopsided()), "uses": uses}
+
+    assert "does not hold a model" in str(loaded(tmp_path, holds).fault)
+    assert "train again" in str(loaded(tmp_path, holds).fault)
+
+
 def test_a_model_without_a_sensible_score_is_refused(tmp_path: Path) -> None:
     assert "no score to an ordinary book" in str(loaded(tmp_path, bundle(Broken())).fault)
 
