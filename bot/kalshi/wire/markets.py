@@ -4,6 +4,7 @@ Whatever is wrong with a body becomes ExchangeError. In a page of markets one br
 left out and named, and the others stay. Order books have a module of their own (`books`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,11 +101,26 @@ class TradePage:
 
 def listing(body: bytes) -> ListingPage:
     """A page of GET /markets as a ranking needs it."""
-    entries, broken, cursor = _entries(body, shapes.ListedMarket, lambda entry: entry)
+    read, broken, cursor = _entries(body, shapes.ListedMarket, lambda entry: entry)
+    entries, twice = _each_once(read)
     active = [e for e in entries if e.status == MarketStatus.ACTIVE and not _is_combo(e)]
     volume = np.array([float(entry.volume_24h_fp) for entry in active], dtype=np.float64)
     listed = Listed(tuple([entry.ticker for entry in active]), volume)
-    return ListingPage(listed, tuple([entry.ticker for entry in entries]), cursor, broken)
+    tickers = tuple([entry.ticker for entry in entries])
+    return ListingPage(listed, tickers, cursor, (*broken, *twice))
+
+
+def _each_once(
+    read: Sequence[shapes.ListedMarket],
+) -> tuple[Sequence[shapes.ListedMarket], list[str]]:
+    """The first entry of each market, and one reason for each market that has another one."""
+    first: dict[str, shapes.ListedMarket] = {}
+    for entry in read:
+        first.setdefault(entry.ticker, entry)
+    if len(first) == len(read):
+        return read, []
+    counts = Counter(entry.ticker for entry in read)
+    return list(first.values()), [f"{t} is listed {n} times" for t, n in counts.items() if n > 1]
 
 
 def markets(body: bytes) -> tuple[tuple[Market, ...], tuple[str, ...]]:

@@ -364,6 +364,17 @@ async def test_a_broken_entry_of_the_listing_is_left_out_and_the_log_says_why(
     assert "volume_24h_fp" in caplog.text
 
 
+async def test_a_market_listed_many_times_counts_once_and_the_others_stay(client, exchange, caplog):
+    often = [listed(T1), *[listed(T1, volume="9.00")] * 4]
+    exchange.get("/markets").respond(content=page(*often, listed(T2)))
+
+    (first,) = await pages(client)
+
+    assert first.tickers == (T1, T2)
+    assert first.volume_24h.tolist() == [10.0, 10.0]
+    assert f"{T1} is listed 5 times" in caplog.text
+
+
 def serve_terms(exchange: respx.Router, *entries: Json) -> tuple[respx.Route, respx.Route]:
     by_event = exchange.get("/events").respond(content=events(*entries))
     by_series = exchange.get("/series/KXRAIN").respond(content=series(multiplier=0.5))
