@@ -42,8 +42,9 @@ class NoticeBuffer:
         self._latest.clear()
 
     def listed(self) -> tuple[NoticeView, ...]:
-        """All of them, newest first."""
-        return tuple([notice for notice, _ in reversed(self._notices.values())])
+        """All of them, newest first: an operator's may come before what happened earlier."""
+        latest_first = [notice for notice, _ in reversed(self._notices.values())]
+        return tuple(sorted(latest_first, key=lambda one: one.timestamp, reverse=True))
 
     def _folded(self, notice: NoticeView, at: datetime, about: Hashable) -> NoticeView:
         number, last = self._latest.get(about, (0, at))
