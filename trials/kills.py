@@ -4,7 +4,7 @@ Each lane is a simulated exchange and a service that trades there in every pass,
 file that lives through all of it. Most kills come once an order is written down and before its
 fate is, the others at any time. After each, the file is examined; after each restart, the service
 must have found out what became of every order. In live mode the exchange's own record must be the
-ledger's. With `--rest` all lanes are live and their exits rest: nothing of an earlier term may be
+ledger's. With `--rest` all lanes are live and their orders rest: nothing of an earlier term may be
 in a book once another leads, nor after a service was asked to end, nor for longer than an order
 lives by itself once its process was killed. Kills that hardly ever fell on an order prove nothing:
 then the trial fails and says so.
@@ -75,12 +75,12 @@ EAGER = {
 }
 #: The lanes by turns.
 MODES = ("paper", "live")
-#: Live lanes whose exits rest.
+#: Live lanes whose orders rest.
 RESTS = "rest"
 #: Seconds more than its life that an order may be there: the exchange goes by whole seconds.
 RUN_OUT = 3.0
-#: Exits rest, and not for long: there shall be many of them.
-RESTING = {"BOT_EXIT": "rest", "BOT_EXIT_PATIENCE": "4"}
+#: Exits do not rest for long: there shall be many of them.
+RESTING = {"BOT_ENTRY": "rest", "BOT_EXIT": "rest", "BOT_EXIT_PATIENCE": "4"}
 #: How long after it was made it can be uncertain whether an order will ever arrive.
 CERTAIN_WITHIN = CERTAIN_AFTER + timedelta(seconds=15)
 #: The share of kills that are aimed at an order, and that of those which must hit one at least.
@@ -285,7 +285,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=200, help="kills in all")
     parser.add_argument("--lanes", type=int, default=4, help="services killed side by side")
     parser.add_argument("--seed", type=int, default=1, help="when to kill")
-    parser.add_argument("--rest", action="store_true", help="live lanes alone, whose exits rest")
+    parser.add_argument("--rest", action="store_true", help="live lanes alone, whose orders rest")
     spell_out()
     wanted = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:

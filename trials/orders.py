@@ -7,8 +7,8 @@ reads lag behind, trading pauses, everything is cut off for seconds, the trader 
 takes over from what was kept, and a stranger trades on the same account, by hand and by orders that
 rest. What the exchange itself tells of each fill is the truth: every fill of every order of ours is
 booked once, no order is there twice, no exit opens or enlarges a position, and in the end cash and
-positions are the same on both sides. In every other round exits rest: nothing of them may be in the
-book once another term began.
+positions are the same on both sides. By turns nothing rests, exits do, or all orders do: nothing of
+them may be in the book once another term began.
 """
 
 import argparse
@@ -71,14 +71,26 @@ _SPELL, _STRANGER, _BACK, _TAKEOVER = 0.02, 0.10, 0.50, 0.01
 _SCORES: Final = (0.95, 0.05, 0.5, 0.5)
 
 
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """Which orders of a trial rest; exits do for `patience` seconds, None for none."""
+
+    patience: float | None = None
+    entries: bool = False
+
+
+#: What rests in the rounds of a trial, by turns.
+KINDS: Final = (Rests(), Rests(PATIENCE), Rests(PATIENCE, entries=True))
+
+
 class Hands(Desk):
     """The service's own trader on the live venue, with the time of the trial's clock."""
 
-    def __init__(
-        self, live: Stand, names: Generator[str, None, None], patience: float | None
-    ) -> None:
+    def __init__(self, live: Stand, names: Generator[str, None, None], rests: "Rests") -> None:
         self._live = live
-        super().__init__(*TICKERS, limits=UNBOUNDED, patience=patience)
+        super().__init__(
+            *TICKERS, limits=UNBOUNDED, patience=rests.patience, entries_rest=rests.entries
+        )
         self.venue = live.venue  # type: ignore[assignment]  # the real one
         self._ids = names
         self.store.portfolio = self.store.portfolio.of_cash(cash(live))
@@ -87,7 +99,13 @@ class Hands(Desk):
     def _hired(self) -> Trader:
         safety = Safety(self.store, now=self._live.clock.now)
         sizing = Sizing(Decimal(SIZE), Decimal("0.01"))
-        rules = TradeRules(THRESHOLDS, sizing, self.limits, patience=self.patience)
+        rules = TradeRules(
+            THRESHOLDS,
+            sizing,
+            self.limits,
+            patience=self.patience,
+            entries_rest=self.entries_rest,
+        )
         return Trader(self.venue, rules, cash(self._live), self._ids, safety)
 
 
@@ -228,8 +246,8 @@ class Verdict:
     def line(self) -> str:
         """For people."""
         return (
-            f"{self.orders} orders written down ({self.exits} exits, {self.rested} of them at "
-            f"rest), {self.taken} taken by the exchange, {self.fills} fills, {self.in_doubt} times "
+            f"{self.orders} orders written down ({self.exits} exits; {self.rested} at rest), "
+            f"{self.taken} taken by the exchange, {self.fills} fills, {self.in_doubt} times "
             f"in doubt; {self.faults} faults, {self.takeovers} takeovers, {self.foreign} fills of "
             f"a stranger: 0 duplicates, 0 lost fills, {self.overtaken} fills of exits at rest that "
             "opened a position (other hands had closed it, and that was not seen yet), 0 of other "
@@ -242,12 +260,12 @@ def verdict(played: Played, start: Decimal) -> Verdict:
     store, truth, live = played.hands.store, played.truth, played.live
     ours = [fill for fill in truth.fills if fill.client_order_id in store.intended]
     leaving = {name for name, order in store.intended.items() if order.aim is Aim.LEAVE}
-    resting = {name for name in leaving if store.intended[name].life is Life.REST}
+    resting = {name for name, order in store.intended.items() if order.life is Life.REST}
     own: list[Line] = [
         (f.fill_id, f.client_order_id, f.ticker, f.side, f.size, f.price, f.fee)
         for f in booked(store.events)
     ]
-    overtaken, opened = apart(truth, turned(leaving, ours), resting)
+    overtaken, opened = apart(truth, turned(leaving, ours), resting & leaving)
     return Verdict(
         orders=played.sent,
         taken=len(truth.taken.keys() & store.intended.keys()),
@@ -288,7 +306,7 @@ def _sums(
     return [f"{name} is {is_}, not {ought}" for name, (is_, ought) in sums.items() if is_ != ought]
 
 
-async def played(orders: int, seed: int, patience: float | None = None) -> Verdict:
+async def played(orders: int, seed: int, rests: Rests = KINDS[0]) -> Verdict:
     """Trade until so many orders were written down. Raises TrialFailed if one has no end."""
     with stamina.set_testing(True, attempts=2):
         async with stand(limit=MOST_CONTRACTS, opened=False) as live:
@@ -298,9 +316,7 @@ async def played(orders: int, seed: int, patience: float | None = None) -> Verdi
             live.faults.sleep = _passing(live)
             handed_on = await live.venue.open_term(None)
             names = (f"t{seed}-{number}" for number in count(1))
-            trial = Played(
-                live, random.Random(seed), truth, Hands(live, names, patience), handed_on
-            )
+            trial = Played(live, random.Random(seed), truth, Hands(live, names, rests), handed_on)
             await trial.run(orders)
             return verdict(trial, start)
 
@@ -324,8 +340,8 @@ def main(argv: Sequence[str]) -> int:
     total: Verdict | None = None
     for number, orders in enumerate(_rounds(wanted.orders)):
         try:
-            patience = PATIENCE if number % 2 else None
-            found = asyncio.run(played(orders, wanted.seed + number, patience))
+            rests = KINDS[number % len(KINDS)]
+            found = asyncio.run(played(orders, wanted.seed + number, rests))
         except TrialFailed as failure:
             sys.stdout.write(f"FAILED seed {wanted.seed + number}: {failure}\n")
             return 1

@@ -103,8 +103,8 @@ class TradingSettings(BaseModel):
     )
     bot_entry: Literal["take", "rest"] = Field(
         "take",
-        description="take = entries cross the spread; rest = on paper, with `BOT_INTERVAL` up to "
-        "40, they wait beside the best price of their own side for as long as the score asks",
+        description="take = entries cross the spread; rest = with `BOT_INTERVAL` up to 40, they "
+        "wait post-only beside the best price of their own side for as long as the score asks",
     )
     bot_exit: Literal["take", "rest"] = Field(
         "take",
@@ -153,14 +153,7 @@ class TradingSettings(BaseModel):
 
     @model_validator(mode="after")
     def _entries_can_rest(self) -> Self:
-        if self.bot_entry == "take":
-            return self
-        if self.bot_mode == "live":
-            raise ValueError(
-                "BOT_ENTRY: 'rest' is for paper: real entries only take. Set BOT_ENTRY=take, or "
-                "BOT_MODE=paper"
-            )
-        if self.bot_interval > SLOWEST_RESTING:
+        if self.bot_entry == "rest" and self.bot_interval > SLOWEST_RESTING:
             raise ValueError(
                 f"BOT_ENTRY: 'rest' needs BOT_INTERVAL ({self.bot_interval}) to be at most "
                 f"{SLOWEST_RESTING}: what rests has to be looked after"

@@ -174,6 +174,12 @@ class Trader:
         left = [replace(one.order, size=one.left) for one in self.working.values() if one.left]
         return (*self.unresolved, *left)
 
+    @property
+    def reserved(self) -> Dollars:
+        """Dollars that the entries at rest would cost if they traded."""
+        left = [replace(one.order, size=one.left) for one in self.working.values() if one.left]
+        return self.portfolio.cash - self._holdings.at_worst(left).cash
+
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""
         return tuple(self.portfolio.positions)

@@ -3,29 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 
 import pytest
 import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.account.portfolio import Portfolio
 from bot.core.events import OrderEnded, OrderFilled, OrderRefused, OrderRested
-from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Life
-from bot.ports.persistence import CommitBatch
-from bot.sim.engine.orders import LiveOrder, TimeInForce
-from bot.sim.engine.units import size_contracts
-from tests.support.kalshi_stand import TICKER, Stand, stand, venue_on
-from tests.support.sim_exchanges import request
+from tests.support.kalshi_stand import TICKER, stand
+from tests.support.resting_floor import Floor
 from tests.support.strategies import ladder
 from tests.support.trading import Desk, only
 
 BUY, LEAVE = 0.95, 0.5
 PATIENCE = 30.0
-DEEP = OrderBook(bids=ladder(("0.52", 900)), asks=ladder(("0.53", 40)))
 
 
 @pytest.fixture(autouse=True)
@@ -34,69 +27,12 @@ def _retries_do_not_wait():
         yield
 
 
-class Floor:
-    """A bot of 100 contracts a market on the simulated exchange, whose exits rest."""
-
-    def __init__(self, live: Stand, handed_on: str) -> None:
-        self.live = live
-        self.handed_on = handed_on
-        self.desk = Desk(TICKER, patience=PATIENCE)
-        self.desk.store.portfolio = Portfolio.of_cash(Decimal(1_000))
-        self.desk.venue = live.venue  # type: ignore[assignment]  # the real one
-        self.desk.restart()
-        self.taker = live.exchange.open_account("taker", {}, house=True)
-
-    async def run(self, score: float | None, seconds: float = 1):
-        self.pass_by(seconds)
-        self.live.put(DEEP, TICKER)
-        self.desk.books[TICKER] = DEEP
-        return await self.desk.run(score, seconds=0)
-
-    async def poll(self, seconds: float = 0.5):
-        """A look between two passes; what it finds is kept, as by the cycle."""
-        self.pass_by(seconds)
-        events = await self.desk.trader.resolve_in_doubt(self.desk.at)
-        await self.desk.store.commit(CommitBatch(events))
-        return events
-
-    def pass_by(self, seconds: float) -> None:
-        self.live.clock.pass_by(seconds)
-        self.live.exchange.advance(self.live.clock.now())
-        self.desk.at = self.live.clock.now()
-        self.desk.close_in(86_400)
-
-    def takes(self, size: float) -> None:
-        """Somebody buys at the ask, first what stands before us."""
-        ioc = TimeInForce.IOC
-        wanted = request(Side.BUY, size, 53, ticker=TICKER, time_in_force=ioc)
-        self.live.exchange.place(self.taker, wanted)
-
-    def sells_by_hand(self, size: float) -> None:
-        wanted = request(Side.SELL, size, 40, ticker=TICKER, time_in_force=TimeInForce.IOC)
-        self.live.exchange.place(self.live.ann, wanted)
-
-    async def die(self) -> None:
-        """The process is gone; the next one knows what was kept."""
-        venue = venue_on(self.live.trading, self.live.clock)
-        self.handed_on = await venue.open_term(self.handed_on)
-        self.desk.venue = venue  # type: ignore[assignment]
-        self.desk.restart()
-
-    @property
-    def there(self) -> list[LiveOrder]:
-        return list(self.live.ann.open_orders.values())
-
-    @property
-    def held(self) -> Decimal:
-        return size_contracts(self.live.ann.position(TICKER))
-
-
 @asynccontextmanager
 async def floor() -> AsyncIterator[Floor]:
     """With a position of 100 and an exit of it that rests behind 40."""
     async with stand(opened=False) as live:
         live.exchange.state.accounts["ann"].cash[0] = 10**9
-        here = Floor(live, await live.venue.open_term(None))
+        here = Floor(live, await live.venue.open_term(None), patience=PATIENCE)
         live.put(OrderBook(bids=ladder(("0.52", 900)), asks=ladder(("0.53", 900))), TICKER)
         here.desk.books[TICKER] = OrderBook(ladder(("0.52", 900)), ladder(("0.53", 900)))
         here.pass_by(1)

@@ -10,7 +10,7 @@ from bot.sim.engine.events import Filled
 from bot.sim.engine.units import CONTRACT
 from tests.support.strategies import NOON
 from trials.order_record import Line, Truth, apart, not_the_same, turned, twice
-from trials.orders import PATIENCE, played
+from trials.orders import PATIENCE, Rests, played
 
 
 @pytest.mark.timeout(120)
@@ -26,11 +26,20 @@ async def test_whatever_fails_every_fill_is_booked_once_and_no_exit_opens():
 
 @pytest.mark.timeout(120)
 async def test_exits_that_rest_lose_nothing_either_and_none_outlives_its_term():
-    found = await played(80, seed=2, patience=PATIENCE)
+    found = await played(80, seed=2, rests=Rests(PATIENCE))
 
     assert found.broken == ()
     assert found.rested > 15
     assert min(found.faults, found.in_doubt, found.foreign) > 0
+
+
+@pytest.mark.timeout(120)
+async def test_entries_that_rest_lose_nothing_either_and_none_outlives_its_term():
+    found = await played(80, seed=5, rests=Rests(PATIENCE, entries=True))
+
+    assert found.broken == ()
+    assert found.rested > 30
+    assert min(found.faults, found.in_doubt, found.foreign, found.fills) > 0
 
 
 def _fill(name: str, ticker: str = "A", position: int = 0) -> Filled:

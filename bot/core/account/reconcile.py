@@ -104,6 +104,16 @@ class CashRecord:
     unreadable: tuple[str, ...] = ()
 
 
+def unreserved(portfolio: Portfolio, account: AccountNow, reserved: Dollars) -> AccountNow:
+    """The account with the cash back that was, perhaps, set aside for orders at rest.
+
+    Whether the exchange takes that off the balance it reports is not documented: so up to that much
+    may be missing.
+    """
+    missing = portfolio.cash - account.cash
+    return replace(account, cash=account.cash + min(max(missing, ZERO), reserved))
+
+
 def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:
     """Every difference as a sentence with both numbers; empty if all agrees."""
     return [*position_differences(portfolio, account), *cash_differences(portfolio, account)]

@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeVar
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts
-from bot.core.market.orders import Execution, Fill, Order, Unresolved
+from bot.core.market.orders import Aim, Execution, Fill, Order, Unresolved
 from bot.core.market.queue import MarketUpdate, QueuePlace
 from bot.core.market.queued_order import crossed
 from bot.core.market.working import Answer, Resting, WorkingOrder
@@ -217,7 +217,9 @@ class LiveResting:
         if listed is None:
             return await self._by_id(known)
         order, filled = known.order, Decimal(listed.fill_count_fp)
-        block_reason = _excess(order.ticker, order.side, order.size - filled, held)
+        block_reason = ""
+        if order.aim is Aim.LEAVE:
+            block_reason = _excess(order.ticker, order.side, order.size - filled, held)
         if filled > known.filled:
             try:
                 reported = await self._exchange.fills(known.order_id)

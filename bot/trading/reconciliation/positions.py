@@ -21,6 +21,7 @@ from bot.core.account.reconcile import (
     cash_differences,
     comparable,
     position_differences,
+    unreserved,
 )
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.exchange import Clock, ExchangeError
@@ -142,14 +143,17 @@ class Reconciliation:
         return foreign.block_reason(ticker) if foreign else None
 
     def purse(self, shard: int) -> Dollars | None:
-        """The cash on a shard as last told, less all that was spent since; None if not told."""
+        """The cash on a shard as last told, less all that was spent since; None if not told.
+
+        What entries at rest would cost is off as well, whether or not the exchange took it off.
+        """
         if self._purses is None:
             return None
         account, cash = self._purses
-        reported = account.shards.get(shard)
-        return (
-            None if reported is None else reported - max(cash - self._trader.portfolio.cash, ZERO)
-        )
+        reported, trader = account.shards.get(shard), self._trader
+        if reported is None:
+            return None
+        return reported - max(cash - trader.portfolio.cash, ZERO) - trader.reserved
 
     def hint(self) -> None:
         """Something may have happened to the account: reconcile soon, not only when that is due."""
@@ -170,6 +174,7 @@ class Reconciliation:
         account = await self._caught_up(account, now)
         if self._trader.portfolio is not before:
             return
+        account = unreserved(self._expected(), account, self._trader.reserved)
         differs = self._compare(account, now)
         self._due = now + (RECHECK if differs else EVERY)
         await self._settle(account, now)

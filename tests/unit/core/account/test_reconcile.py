@@ -10,6 +10,7 @@ from bot.core.account.reconcile import (
     cash_differences,
     differences,
     position_differences,
+    unreserved,
 )
 from bot.core.market.market import Side
 from tests.support.strategies import fill, scaled, trades
@@ -87,3 +88,13 @@ def test_cash_that_differs_is_told_in_dollars():
         "cash: $1000 booked, $998 at the exchange (-2)"
     ]
     assert cash_differences(portfolio, AccountNow(Decimal("998"), {}), Decimal(2)) == []
+
+
+@given(missing=scaled(-2_000, 2_000, 2), reserved=scaled(0, 1_000, 2))
+def test_cash_may_be_missing_by_what_orders_at_rest_would_cost_and_by_no_more(missing, reserved):
+    portfolio = booked()
+    account = AccountNow(CASH - missing, {})
+
+    found = cash_differences(portfolio, unreserved(portfolio, account, reserved), Decimal(0))
+
+    assert (found == []) is (0 <= missing <= reserved)

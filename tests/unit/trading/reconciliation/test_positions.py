@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -305,3 +305,32 @@ class Asked:
 
     async def reconcile(self, account, now):
         self.calls.append("cash")
+
+
+class Shows:
+    """Keeps what is shown of a comparison."""
+
+    def compared(self, _at, _portfolio, account, _block_reason, _foreign=None):
+        self.cash = account.cash
+
+
+async def test_cash_set_aside_for_an_entry_at_rest_is_no_difference_and_not_spent_twice():
+    backend = Desk("A", entries_rest=True)
+    await backend.run(0.9, seconds=1)
+    cash, aside = backend.trader.portfolio.cash, backend.trader.reserved
+    there = AccountNow(cash - aside, {}, shards={0: cash - aside})
+    reported, clock, view = Told(there), HandClock(), Shows()
+    audit = Reconciliation(reported, backend.trader, clock, beside=Beside(view=view))
+
+    await audit.poll()
+
+    assert aside > 0
+    assert audit.block_reason is None
+    assert view.cash == cash
+    assert audit.purse(0) == cash - 2 * aside, "what the exchange took off may be off already"
+
+    reported.account_now = replace(there, cash=there.cash - 5)
+    clock.pass_by(MINUTE)
+    await audit.poll()
+
+    assert view.cash == cash - 5
