@@ -59,7 +59,8 @@ class Write:
 
     `check` is called when nothing but the sending is left, and may raise ExchangeError. An answer
     is waited for `patience` seconds, for ATTEMPT_PATIENCE if None. `cost` is that of so many usual
-    requests; one that is `urgent` waits for no other.
+    requests; one that is `urgent` waits for no other. One that names a `shard` beyond the first
+    draws on that shard's own bucket.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Write:
     patience: float | None = None
     cost: float = 1.0
     urgent: bool = False
+    shard: int | None = None
 
 
 class Calls:
@@ -85,6 +87,7 @@ class Calls:
         """`on_time` hears the exchange's own time with each answer that tells it."""
         self._http = http
         self._budget = budget
+        self._of_shards: dict[int, TokenBudget] = {}
         self._signature = signature
         self._on_time = on_time
         self._address = lru_cache(ADDRESSES)(self._absolute)
@@ -97,8 +100,16 @@ class Calls:
         return self._heard_at
 
     def resize(self, rate: float, capacity: float) -> None:
-        """Send so many requests a second from now on, and so many at once."""
-        self._budget.resize(rate, capacity)
+        """Send so many requests a second from now on, and so many at once; on each shard."""
+        for budget in (self._budget, *self._of_shards.values()):
+            budget.resize(rate, capacity)
+
+    def _of_shard(self, shard: int | None) -> TokenBudget:
+        if not shard:
+            return self._budget
+        if shard not in self._of_shards:
+            self._of_shards[shard] = self._budget.apart()
+        return self._of_shards[shard]
 
     async def read(self, path: str, params: Params, parse: Callable[[bytes], ValueT]) -> ValueT:
         """The parsed body of a GET; repeated while the failure may pass by itself."""
@@ -126,7 +137,7 @@ class Calls:
         Raises ExchangeError; whether the request was done is then known only of a refusal (4xx)
         and of what carries NOT_SENT.
         """
-        await self._budget.take(write.cost, urgent=write.urgent)
+        await self._of_shard(write.shard).take(write.cost, urgent=write.urgent)
         write.check()
         asked = write.method, write.path
         response = await self._answer(*asked, write.params, write.body, write.patience)

@@ -51,6 +51,10 @@ class TokenBudget:
         earned = (self._stopwatch() - self._filled_at) * self._rate
         return 1.0 - min(self._level + earned, self._capacity) / self._capacity
 
+    def apart(self) -> "TokenBudget":
+        """A full bucket of the same size."""
+        return TokenBudget(self._stopwatch, self._rate, self._capacity, self._sleep, self._reserve)
+
     def resize(self, rate: float, capacity: float | None = None) -> None:
         """So many requests a second from now on. Raises ValueError for none."""
         self._refilled()

@@ -111,7 +111,13 @@ class KalshiTrading:
         asked = replace(_request(order, group, shard), subaccount=self._subaccount or None)
         body = msgspec.json.encode(asked if until is None else _waiting(asked, until))
         leaves = order.aim is Aim.LEAVE
-        write = Write("POST", _ORDERS, body, check=check, patience=ORDER_PATIENCE, urgent=leaves)
+        write = Write(
+            *("POST", _ORDERS, body),
+            check=check,
+            patience=ORDER_PATIENCE,
+            urgent=leaves,
+            shard=shard,
+        )
         return await self._writes.write(write, _shape(orders.Created))
 
     async def cancel(self, order_id: str, order: Order, shard: int | None) -> Contracts:
@@ -125,6 +131,7 @@ class KalshiTrading:
             patience=ORDER_PATIENCE,
             cost=CANCEL_COST,
             urgent=True,
+            shard=shard,
         )
         return Decimal((await self._writes.write(write, _shape(orders.Canceled))).reduced_by)
 
@@ -141,7 +148,7 @@ class KalshiTrading:
             exchange_index=shard,
         )
         path, body = f"{_order(order_id)}/amend", msgspec.json.encode(amended)
-        write = Write("POST", path, body, params=self._own)
+        write = Write("POST", path, body, params=self._own, shard=shard)
         await self._writes.write(write, _shape(orders.Amended))
 
     async def order_by_id(self, order_id: str) -> orders.ListedOrder:
@@ -397,7 +404,8 @@ class KalshiTrading:
             orders.GroupRequest(f"{limit}{MARK}", shard, self._subaccount or None)
         )
         created = await self._writes.write(
-            Write("POST", f"{_GROUPS}/create", body, urgent=True), _shape(orders.GroupCreated)
+            Write("POST", f"{_GROUPS}/create", body, urgent=True, shard=shard),
+            _shape(orders.GroupCreated),
         )
         return created.order_group_id
 
@@ -428,7 +436,7 @@ class KalshiTrading:
     async def _change_group(self, method: str, path: str, shard: int) -> None:
         body = b"{}" if method == "PUT" else b""
         where = [("exchange_index", str(shard)), *self._own]
-        write = Write(method, path, body, where, urgent=True)
+        write = Write(method, path, body, where, urgent=True, shard=shard)
         await self._writes.write(write, lambda _body: None)
 
     async def _pages(

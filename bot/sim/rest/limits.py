@@ -30,8 +30,15 @@ TIERS: Final = {
 }
 READ: Final = "read"
 WRITE: Final = "write"
+#: Shards told apart: whoever names others makes no new buckets.
+MOST_SHARDS: Final = 99
 #: `GET /portfolio/balance` has a bucket of its own, in calls.
 BALANCE: Final = "balance"
+
+
+def write_bucket(shard: int) -> str:
+    """The bucket of writes that name a shard: the first one's is that of those that name none."""
+    return f"{WRITE} {min(shard, MOST_SHARDS)}" if shard else WRITE
 
 
 class TooManyRequestsError(Exception):
@@ -89,7 +96,6 @@ class RateLimiter:
         tier = self.tier
         rate, burst = {
             READ: (tier.read, tier.read_burst),
-            WRITE: (tier.write, tier.write_burst),
             BALANCE: (tier.balance_per_second, 1),
-        }[kind]
+        }.get(kind, (tier.write, tier.write_burst))
         return TokenBucket(rate, rate * burst, rate * burst, now)

@@ -7,6 +7,7 @@ request the driver brings the exchange to the present; nothing else moves time.
 from dataclasses import replace
 from typing import Final
 
+import msgspec
 import orjson
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
@@ -141,7 +142,7 @@ def _admitted(call: Call, route: Route, path: str) -> Answer:
     if not key.may(route.scope):
         raise NO_SCOPE(f"this operation needs the scope {route.scope}")
     count = call.order_count if route.per_order else 1
-    service.limiter.charge(key.account, _bucket(route), route.cost * count, seconds)
+    service.limiter.charge(key.account, _bucket(route, call), route.cost * count, seconds)
     return route.handler(replace(call, signed_by=service.state.accounts[key.account]))
 
 
@@ -151,10 +152,25 @@ def _signed_path(scope: Scope) -> str:
     return raw.decode("latin-1") if raw else str(scope["path"])
 
 
-def _bucket(route: Route) -> str:
+def _bucket(route: Route, call: Call) -> str:
     if route.operation == "GetBalance":
         return limits.BALANCE
-    return limits.READ if route.method == "GET" else limits.WRITE
+    return limits.READ if route.method == "GET" else limits.write_bucket(_named_shard(call))
+
+
+class _Placed(msgspec.Struct):
+    exchange_index: int | None = None
+
+
+def _named_shard(call: Call) -> int:
+    """The shard that a write names, 0 if none: what else is wrong with it its handler says."""
+    named = call.query.text("exchange_index")
+    if named.isdecimal():
+        return int(named[:2])
+    try:
+        return max(msgspec.json.decode(call.body, type=_Placed).exchange_index or 0, 0)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0
 
 
 def _routes(service: RestContext) -> list[BaseRoute]:

@@ -205,3 +205,11 @@ async def test_a_budget_of_another_size_holds_no_more_than_that():
 
     assert limit.rate == 2
     assert await moments(time, limit, 6) == pytest.approx([0, 0, 0, 0, 0.5, 1])
+
+
+async def test_a_bucket_apart_is_as_large_and_not_the_same():
+    time = FakeTime()
+    first = budget(time, rate=2)
+    await moments(time, first, 2)
+
+    assert await moments(time, first.apart(), 3) == pytest.approx([0, 0, 0.5])
