@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         started = time.process_time()
         rows = memory.recall(tickers)
         seen = sight(shown, rows, WhaleRules(), trades(len(tickers), look * EVERY, rng))
-        memory.commit_pass(tickers, seen.rows)
+        memory.store(tickers, seen.rows)
         recent(seen.rows, shown.seen_at)
         spent.append((time.process_time() - started) / len(tickers) * 1e6)
         said += len(seen.whales)
