@@ -246,3 +246,20 @@ async def test_who_is_not_respected_any_more_is_forgotten():
         forget_foreign(shared.desk.store.checkpoint(), kept.append)
 
         assert [(one.kind, one.body) for one in kept] == [("foreign", None)]
+
+
+async def test_a_round_trip_of_ours_that_is_not_written_down_yet_is_not_theirs():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+
+        async def nothing(after=None):
+            return after or shared.began, frozenset()
+
+        shared.foreign._booked = nothing
+        await shared.step("bot", 0.95, TICKER)
+        await shared.step("bot", 0.5, TICKER)
+
+        await shared.step("stranger", 40, FAR)
+
+        shared.check()
