@@ -168,10 +168,13 @@ def test_the_order_in_which_change_and_trade_are_told_does_not_matter(refill: li
 
 def test_an_ordinary_level_whose_trade_is_told_before_its_change_is_never_refilled() -> None:
     # It is quoted anew after three seconds, which is somebody else.
-    taken: list[Look] = [(300, 300), *[(0, 0)] * 12, *[START] * 4]
-    quick = replace(RULES, iceberg=IcebergRules(settled=EVERY + 0.1))
+    taken: list[Look] = [(300, 300), (0, 300), *[(0, 0)] * 60, *[START] * 20]
 
-    assert story([*PAST, *taken * 4], rules=quick) == []
+    assert story([*PAST, *taken * 4], every=0.05) == []
+
+
+def test_half_a_level_that_goes_before_its_trade_is_told_is_not_emptied() -> None:
+    assert story([*PAST, *[(0, 150), (150, 150), (0, 150), START] * 6]) == []
 
 
 def test_an_iceberg_that_was_eaten_up_is_said_again_if_it_returns() -> None:
