@@ -7,6 +7,7 @@ down; `LogStats` reads figures of the files. What lines and rows say is in
 `bot.journal.csv_writer`, what becomes of older ones in `bot.journal.csv_retention`.
 """
 
+import io
 import logging
 import sys
 from collections import deque
@@ -87,12 +88,14 @@ def last_lines(count: int) -> list[str]:
 
 
 class _Stdout(logging.StreamHandler[TextIO]):
-    """Writes to whatever `sys.stdout` is now."""
+    """Writes to whatever `sys.stdout` is now; only remembers the lines if there is none."""
 
     def __init__(self, formatter: logging.Formatter, scrubber: Scrubber) -> None:
         logging.Handler.__init__(self)
         self.setFormatter(formatter)
         self._scrubber = scrubber
+        self._nowhere = _Nowhere()
+        self._is_lost = False
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
 
     def last(self, count: int) -> list[str]:
@@ -104,7 +107,17 @@ class _Stdout(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # read each time, as logging's last resort does
         """The stream of the moment."""
-        return sys.stdout
+        # A process started with a closed stdout (`>&-`) has None.
+        return sys.stdout or self._nowhere
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name is logging's
+        """Say once that a disk is full or the reader is gone: a trace a line would be a flood."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+        elif not self._is_lost and sys.stderr:
+            self._is_lost = True
+            with suppress(OSError):
+                sys.stderr.write(f"lines on stdout are lost: {sys.exc_info()[1]}\n")
 
     def format(self, record: logging.LogRecord) -> str:
         """The line without secrets, with what the terminal's encoding lacks spelt out."""
@@ -113,6 +126,13 @@ class _Stdout(logging.StreamHandler[TextIO]):
         line = line.encode(encoding, "backslashreplace").decode(encoding)
         self._lines.append(line[:MAX_LINE])
         return line
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes lines and leads nowhere."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class CsvJournal:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import json
 import logging
 import os
@@ -259,6 +260,35 @@ def test_an_event_is_a_line_in_the_words_of_the_users_document(
     stamp, _, rest = line.partition(" | ")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", stamp)
     assert rest == f"{source} | {message}"
+
+
+def test_without_a_stdout_lines_are_remembered_and_nothing_is_said_elsewhere(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    logging_utils.configure("INFO")
+
+    logging.getLogger("main").info("nobody reads this")
+
+    assert logging_utils.last_lines(1)[0].endswith("nobody reads this")
+    assert capsys.readouterr().err == ""
+
+
+class FullDisk(io.StringIO):
+    """A stdout in a file on a disk without room."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_stdout_that_cannot_be_written_is_told_once(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", FullDisk())
+    logging_utils.configure("INFO")
+
+    for number in range(3):
+        logging.getLogger("main").info("line %d", number)
+
+    said = "lines on stdout are lost: [Errno 28] No space left on device\n"
+    assert capsys.readouterr().err == said
+    assert len(logging_utils.last_lines(3)) == 3
 
 
 def test_every_line_there_is_has_its_example():
