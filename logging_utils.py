@@ -128,10 +128,11 @@ class _Stdout(logging.StreamHandler[TextIO]):
         return line
 
 
-class _Nowhere(io.TextIOBase):
-    """Takes lines and leads nowhere."""
+class _Nowhere(io.StringIO):
+    """Takes lines and keeps none."""
 
     def write(self, text: str) -> int:
+        """As if all had been written."""
         return len(text)
 
 

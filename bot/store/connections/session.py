@@ -35,6 +35,7 @@ _REMEDIES: Final = (
     ("malformed", "the file is damaged: restore a copy of it"),
     ("unable to open", "allow reading and writing in its folder, or set DATABASE_URL"),
     ("readonly", "allow writing to the file and its folder"),
+    ("Read-only", "allow writing there, or set DATABASE_URL to a place that can be written"),
     ("Permission denied", "allow reading and writing in its folder, or set DATABASE_URL"),
     ("is full", "free some space on its disk"),
     ("No space left", "free some space on its disk"),

@@ -1,6 +1,7 @@
 """A database that is not there, not usable, or gone for a while: said in words, and in time."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import schema
 from bot.store.account_store import AccountStore
 from bot.store.connections import address
+from bot.store.connections.session import said
 from bot.store.database import Database, opened
 from bot.store.writing import Chapter
 from tests.support.store_tables import begun
@@ -22,7 +24,7 @@ NOBODY = "postgres://me:s3cret@127.0.0.1:1/money"
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "words"),
     [
         ("", "cannot be read"),
         (SECRET, "cannot be read"),
@@ -40,8 +42,8 @@ NOBODY = "postgres://me:s3cret@127.0.0.1:1/money"
         ("sqlite:////proc/x.db", "the SQLite file x.db failed .*unable to open.*allow reading"),
     ],
 )
-async def test_an_address_that_cannot_be_used_is_refused_without_showing_its_password(url, said):
-    with pytest.raises(StoreError, match=said) as caught:
+async def test_an_address_that_cannot_be_used_is_refused_without_showing_its_password(url, words):
+    with pytest.raises(StoreError, match=words) as caught:
         async with opened(url):
             pass
 
@@ -49,6 +51,15 @@ async def test_an_address_that_cannot_be_used_is_refused_without_showing_its_pas
     while error is not None:
         assert SECRET not in str(error)
         error = error.__cause__
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EROFS, "allow writing there"), (errno.ENOSPC, "free some space on its disk")],
+    ids=["read-only", "full"],
+)
+def test_a_disk_that_cannot_be_written_has_its_own_remedy(number, remedy):
+    assert remedy in said("the SQLite file x.db", OSError(number, os.strerror(number)))
 
 
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path):
