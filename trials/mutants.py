@@ -376,6 +376,62 @@ MUTATIONS: Final = (
         "    except ZeroDivisionError as error:\n",
         "tests/unit/model/test_scorer.py",
     ),
+    Mutation(
+        "an exit at rest exceeds what is held there",
+        "bot/kalshi/trading/resting.py",
+        "if order.aim is Aim.LEAVE:\n            block_reason",
+        "if order.aim is Aim.ENTER:\n            block_reason",
+        "tests/integration/test_live_resting.py",
+    ),
+    Mutation(
+        "an entry at rest is no concern of the kill switch",
+        "bot/trading/trader.py",
+        "stop = self._is_ending() or self._permit().stop",
+        "stop = self._is_ending()",
+        "tests/integration/test_live_resting_entries.py",
+    ),
+    Mutation(
+        "what rests counts in no limit",
+        "bot/trading/trader.py",
+        "return (*self.unresolved, *left)",
+        "return self.unresolved",
+        "tests/unit/trading/test_resting_entries.py",
+    ),
+    Mutation(
+        "cash that is set aside for what rests is spent again",
+        "bot/trading/reconciliation/positions.py",
+        "- trader.reserved",
+        "",
+        "tests/unit/trading/reconciliation/test_positions.py",
+    ),
+    Mutation(
+        "any cash may be missing while something rests",
+        "bot/core/account/reconcile.py",
+        "min(max(missing, ZERO), reserved)",
+        "max(missing, ZERO)",
+        "tests/unit/core/account/test_reconcile.py",
+    ),
+    Mutation(
+        "a market that cannot be read is adopted as nothing held",
+        "bot/core/account/adoption.py",
+        "for ticker in comparable(portfolio, record.now):",
+        "for ticker in sorted({*portfolio.positions, *reported}):",
+        "tests/unit/core/account/test_adoption.py",
+    ),
+    Mutation(
+        "cash is adopted although a market cannot be read",
+        "bot/core/account/adoption.py",
+        " and not record.now.unreadable",
+        "",
+        "tests/unit/core/account/test_adoption.py",
+    ),
+    Mutation(
+        "a fill that was booked is adopted again",
+        "bot/core/account/adoption.py",
+        "for one in fills if one.fill.fill_id not in booked",
+        "for one in fills",
+        "tests/unit/core/account/test_adoption.py",
+    ),
 )
 
 
