@@ -19,6 +19,9 @@ _KALSHI: Final = {".kalshi.com": "production", ".kalshi.co": "demo"}
 _QUOTES: Final = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
 _UNDERSCORES: Final = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d+)?")
 _COMMA: Final = re.compile(r"[+-]?[\d.,_]*\d,\d[\d.,_]*")
+_NUMBER: Final = re.compile(r"[+-]?[\d.,_ ]+(?:[eE][+-]?\d+)?")
+#: Characters of a value that is shown where a number or one of a few words is wanted.
+LONGEST_WORD: Final = 12
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
 _USER: Final = re.compile(r"://[^/]*@")
@@ -27,6 +30,13 @@ _TOKEN: Final = re.compile(r"(://[^?#]*?)(/r/|[?#]).*(?=['\"])")
 #: What is written like an id or a key: long, letters and digits in one run.
 _KEY: Final = re.compile(
     r"(?=[\w+=-]{0,99}[A-Za-z])(?=[\w+=-]{0,99}\d)(?<![\w+=-])[\w+=-]{20,}", re.ASCII
+)
+#: Of a web token all its parts; of an address those of its path that are long.
+_WEB_TOKEN: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]+)*")
+_LONG_PATH: Final = re.compile(r"(?<=[^:/]/)[\w:.-]{16,}(?=[/'\"?#])")
+#: Where the host itself may be a token: the addresses of apprise.
+_SERVICE: Final = re.compile(
+    r"\b(?!https?:|wss?:|postgres|sqlite:|mysql:|socks)([a-z]+://).*(?=['\"])"
 )
 _BASE64: Final = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[A-Za-z\d+][A-Za-z\d+/]{19,}={0,2}")
 _PRIVATE_KEY: Final = re.compile(r"-{3,} ?BEGIN|PRIVATE KEY", re.IGNORECASE)
@@ -243,7 +253,24 @@ def shown(value: object) -> str:
     """
     if _PRIVATE_KEY.search(text := repr(value)) or _BASE64.fullmatch(str(value)):
         return "(hidden: it looks like a key)"
-    return _KEY.sub("***", _TOKEN.sub(r"\1\2***", _USER.sub("://***@", text)))
+    text = _TOKEN.sub(r"\1\2***", _USER.sub("://***@", _SERVICE.sub(r"\1***", text)))
+    if "://" in text:
+        text = _LONG_PATH.sub("***", text)
+    return _KEY.sub("***", _WEB_TOKEN.sub("***", text))
+
+
+def shown_word(value: object) -> str:
+    """The same where a number or one of a few words is wanted: what is longer may be a secret.
+
+    >>> shown_word("correct horse battery")
+    '(hidden: too long to be one)'
+    >>> shown_word("1500000000000.5"), shown_word("fast")
+    ("'1500000000000.5'", "'fast'")
+    """
+    text = str(value)
+    if len(text) > LONGEST_WORD and not _NUMBER.fullmatch(text):
+        return "(hidden: too long to be one)"
+    return shown(value)
 
 
 def number_wanted(kind: str, bounds: Iterable[object]) -> str:

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from bot.config.env_file import bindings
 from bot.config.settings import Settings
-from bot.settings_text import has_comma, number_wanted, shown
+from bot.settings_text import has_comma, number_wanted, shown, shown_word
 
 PREFIXES = (
     *("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_"),
@@ -118,8 +118,14 @@ def _line(location: tuple[int | str, ...], value: object, kind: str, message: st
         allowed += ", written without a comma: 1500 or 0.5" if has_comma(value) else ""
     if kind.partition("_")[0] == "bool":
         allowed = "must be true or false"
-    said = "(hidden)" if "Secret" in str(field.annotation) else shown(value)
-    return f"{name.upper()}={said}: {allowed}"
+    return f"{name.upper()}={_shown(field, kind, value)}: {allowed}"
+
+
+def _shown(field: FieldInfo, kind: str, value: object) -> str:
+    if "Secret" in str(field.annotation):
+        return "(hidden)"
+    is_word = kind.partition("_")[0] in {*_OF_NUMBERS, "bool", "literal"}
+    return shown_word(value) if is_word else shown(value)
 
 
 def _bounds(field: FieldInfo) -> list[object]:

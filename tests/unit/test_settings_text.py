@@ -142,9 +142,15 @@ def test_a_key_id_that_no_header_can_carry_is_named_and_not_shown(odd):
         "sk_live_9f8a7b6c5d4e3f2a1b0c",
         "MIIEowIBA/AKCAQEA7a+bb/bc==",
         "https://me:hunter2secret@a.example",
+        "https://discord.com/api/webhooks/1234567890123456789/AbCdEfGhIjKlMnOpQrStUvWx",
+        "tgram://123456789:AAF-abcdefghijkTOKENabc/987654",
+        "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcDEF123",
         "postgres://me:hunter2secret@db/x",
     ],
-    ids=["pem", "uuid", "token", "base64", "address", "database"],
+    ids=[
+        *("pem", "uuid", "token", "base64", "address", "database"),
+        *("webhook", "service", "web token"),
+    ],
 )
 @pytest.mark.parametrize("name", ["kalshi_env", "bot_interval", "paper_cash", "log_level"])
 def test_a_key_that_was_pasted_into_another_setting_is_not_shown(name, secret):
@@ -159,10 +165,35 @@ def test_a_key_that_was_pasted_into_another_setting_is_not_shown(name, secret):
     assert "begin" not in written
 
 
-@pytest.mark.parametrize("text", ["1500000000000000000000000", "every-sixty-seconds-please", "5s"])
+@pytest.mark.parametrize("text", ["1500000000000000000000000", "every-minute", "5s"])
 def test_what_is_no_key_is_shown_as_it_was_written(text):
     with pytest.raises(SettingsError, match=f"BOT_INTERVAL='{text}'"):
         config.load(None, bot_interval=text)
+
+
+@pytest.mark.parametrize("name", ["bot_interval", "paper_cash", "kalshi_env", "bot_enabled"])
+@pytest.mark.parametrize("text", ["correcthorsebatterystaple", "Tr0ub4dor&3-xyz"], ids=["a", "b"])
+def test_a_passphrase_where_a_number_or_a_word_is_wanted_is_not_shown(name, text):
+    with pytest.raises(SettingsError, match=rf"^{name.upper()}=\(hidden: too long") as caught:
+        config.load(None, **{name: text})
+
+    assert text[:6] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://discord.com/api/webhooks/1/AbCdEfGhIjKlMnOpQrStUvWx",
+        "tgram://123456789:AAF-abcdefghijkTOKENabc/987",
+    ],
+    ids=["webhook", "service"],
+)
+def test_the_token_of_an_address_is_not_shown_where_an_address_is_wanted(address):
+    with pytest.raises(SettingsError) as caught:
+        config.load(None, cors_origins=address)
+
+    assert "CORS_ORIGINS='" in str(caught.value)
+    assert "abcdefgh" not in str(caught.value).lower()
 
 
 @pytest.mark.parametrize("name", ["api_token", "api_read_token"])
