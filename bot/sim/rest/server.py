@@ -7,7 +7,6 @@ request the driver brings the exchange to the present; nothing else moves time.
 from dataclasses import replace
 from typing import Final
 
-import msgspec
 import orjson
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
@@ -158,19 +157,17 @@ def _bucket(route: Route, call: Call) -> str:
     return limits.READ if route.method == "GET" else limits.write_bucket(_named_shard(call))
 
 
-class _Placed(msgspec.Struct):
-    exchange_index: int | None = None
-
-
 def _named_shard(call: Call) -> int:
     """The shard that a write names, 0 if none: what else is wrong with it its handler says."""
     named = call.query.text("exchange_index")
     if named.isdecimal():
         return int(named[:2])
     try:
-        return max(msgspec.json.decode(call.body, type=_Placed).exchange_index or 0, 0)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = orjson.loads(call.body)
+    except orjson.JSONDecodeError:
         return 0
+    shard = body.get("exchange_index") if isinstance(body, dict) else None
+    return max(shard, 0) if isinstance(shard, int) else 0
 
 
 def _routes(service: RestContext) -> list[BaseRoute]:
