@@ -37,6 +37,7 @@ _REMEDIES: Final = (
     ("readonly", "allow writing to the file and its folder"),
     ("Read-only", "allow writing there, or set DATABASE_URL to a place that can be written"),
     ("Permission denied", "allow reading and writing in its folder, or set DATABASE_URL"),
+    ("disk I/O", "its disk does not read or write: look at the disk and at who may write there"),
     ("is full", "free some space on its disk"),
     ("No space left", "free some space on its disk"),
     ("locked", "another program holds it: let that one finish"),

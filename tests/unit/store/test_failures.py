@@ -54,12 +54,16 @@ async def test_an_address_that_cannot_be_used_is_refused_without_showing_its_pas
 
 
 @pytest.mark.parametrize(
-    ("number", "remedy"),
-    [(errno.EROFS, "allow writing there"), (errno.ENOSPC, "free some space on its disk")],
-    ids=["read-only", "full"],
+    ("words", "remedy"),
+    [
+        (os.strerror(errno.EROFS), "allow writing there"),
+        (os.strerror(errno.ENOSPC), "free some space on its disk"),
+        ("disk I/O error", "look at the disk"),
+    ],
+    ids=["read-only", "full", "refused"],
 )
-def test_a_disk_that_cannot_be_written_has_its_own_remedy(number, remedy):
-    assert remedy in said("the SQLite file x.db", OSError(number, os.strerror(number)))
+def test_a_disk_that_cannot_be_written_has_its_own_remedy(words, remedy):
+    assert remedy in said("the SQLite file x.db", OSError(errno.EIO, words))
 
 
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path):
