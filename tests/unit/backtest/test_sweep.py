@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 from distributed import LocalCluster
 
@@ -19,6 +21,7 @@ from bot.core.signals.strategy import Gates, Thresholds
 from bot.tape import reader
 from bot.tape.errors import TapeError
 from bot.tape.writer import Recorder
+from tests.support import store_postgres
 from tests.support.tapes import SizeScorer, made_up
 
 ROOT = Path(__file__).parents[3]
@@ -69,23 +72,42 @@ def test_processes_and_a_cluster_find_what_one_process_finds(tape, space_file, t
     assert alone["trials"] == 6
 
 
-def test_a_study_that_is_kept_goes_on_where_it_was(tape, space_file, tmp_path):
-    """In processes of their own: Optuna leaves connections to the garbage collector."""
-    out, storage = tmp_path / "out.json", f"sqlite:///{tmp_path}/study.db"
+def kept(tape, space_file, storage, *options):
+    """A sweep in a process of its own: Optuna leaves connections to the garbage collector."""
     command = [sys.executable, "-m", "bot", "sweep", str(tape), "--space", str(space_file)]
-    options = ["--nulls", "0", "--json", str(out), "--storage", storage, "--trials"]
+    chosen = ["--nulls", "0", "--storage", storage, *options]
+    return subprocess.run(
+        [*command, *chosen], check=False, cwd=ROOT, capture_output=True, text=True
+    )
 
-    found = []
+
+def continued(tape, space_file, storage, out):
+    """How many trials are known after three were asked for, and then five."""
     for trials in ("3", "5"):
-        subprocess.run([*command, *options, trials], check=True, cwd=ROOT, capture_output=True)
-        found.append(json.loads(out.read_text())["trials"])
+        done = kept(tape, space_file, storage, "--json", str(out), "--trials", trials)
+        assert done.returncode == 0, done.stderr
+        yield json.loads(out.read_text())["trials"]
 
-    assert found == [3, 5]
+
+def test_a_study_that_is_kept_goes_on_where_it_was(tape, space_file, tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+
+    assert list(continued(tape, space_file, storage, tmp_path / "out.json")) == [3, 5]
+
     space_file.write_text("[BOT_ORDER_SIZE]\nvalues = [2, 3]\n")
-    other = [*command, *options, "6"]
-    again = subprocess.run(other, check=False, cwd=ROOT, capture_output=True, text=True)
+    again = kept(tape, space_file, storage, "--trials", "6")
     assert again.returncode == 1
     assert again.stderr.startswith("sweep: --storage: the study there is of another space")
+
+
+def test_a_study_is_kept_by_a_server(tape, space_file, tmp_path):
+    if store_postgres.programs() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with tempfile.TemporaryDirectory() as folder, store_postgres.running(Path(folder)) as server:
+        storage = server.create("study")
+        assert list(continued(tape, space_file, storage, tmp_path / "out.json")) == [3, 5]
+        with psycopg.connect(storage) as connection:
+            assert connection.execute("SELECT count(*) FROM trials").fetchone() == (5,)
 
 
 def test_events_that_choose_come_before_those_held_out():
