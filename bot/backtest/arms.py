@@ -1,7 +1,8 @@
-"""The same tape with exits that take and with exits that rest: what resting is worth.
+"""The same tape with orders that take, exits that rest, and entries that rest too.
 
-Both arms are runs of the same rules, whole accounts each, so what one entered the other need not
-have. The interval redraws events together for both; where there are few of them, half hours.
+What resting is worth. The arms are runs of the same rules, whole accounts each, so what one entered
+another need not have. The interval redraws events together for both; where there are few of them,
+half hours.
 """
 
 from collections.abc import Sequence
@@ -30,10 +31,16 @@ _DRAWS: Final = 1_000
 def arms(
     scored_tape: ScoredTape, rules: TradeRules, cash: Dollars, patience: float
 ) -> dict[str, Any]:
-    """Figures of both arms, `take` and `rest`, and the difference in cents a contract."""
-    take, rest = (
-        run(scored_tape, replace(rules, patience=wait), cash) for wait in (None, patience)
+    """Figures of the arms, and what each earned more than `take` in cents a contract.
+
+    In `rest` the exits rest, in `rest_both` the entries too.
+    """
+    arm_rules = (
+        replace(rules, patience=None, entries_rest=False),
+        replace(rules, patience=patience, entries_rest=False),
+        replace(rules, patience=patience, entries_rest=True),
     )
+    take, rest, both = (run(scored_tape, arm, cash) for arm in arm_rules)
     known = set(scored_tape.tape.trades.markets)
     traded = {ticker for ticker in set(scored_tape.tape.books.tickers) if ticker in known}
     return {
@@ -41,7 +48,9 @@ def arms(
         "markets_with_known_trades": len(traded),
         "take": _figures(take),
         "rest": _figures(rest),
+        "rest_both": _figures(both),
         "difference": difference(take.trips, rest.trips),
+        "difference_both": difference(take.trips, both.trips),
     }
 
 

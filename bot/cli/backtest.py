@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tqdm import tqdm
 
@@ -27,6 +27,8 @@ from bot.model import scorer
 from bot.tape import reader
 from bot.tape.reader import Tape, TapeError
 from logging_utils import configure
+
+_ARMS: Final = {"take": "exits take", "rest": "exits rest", "rest_both": "both rest"}
 
 
 def main(argv: list[str]) -> int:
@@ -235,15 +237,18 @@ def _exits(exits: Mapping[str, Any]) -> str:
 
 def _arms(found: Mapping[str, Any]) -> list[str]:
     text = [
-        f"exits {name:5} {found[name]['cents_a_contract']:+.2f} c a contract{_range(found[name])}, "
+        f"{words:11} {found[name]['cents_a_contract']:+.2f} c a contract{_range(found[name])}, "
         f"{found[name]['count']:,} round trips, {found[name]['open_positions']} left open"
-        for name in ("take", "rest")
+        for name, words in _ARMS.items()
         if found[name]["count"]
     ]
-    gain = found["difference"]
-    if gain["cents_a_contract"] is not None:
-        over = f" over {gain['count']:,} {gain['over']}"
-        text.append(f"resting     {gain['cents_a_contract']:+.2f} c a contract{_range(gain)}{over}")
+    gains = {"resting": found["difference"], "both less": found["difference_both"]}
+    text += [
+        f"{words:11} {gain['cents_a_contract']:+.2f} c a contract{_range(gain)} "
+        f"over {gain['count']:,} {gain['over']}"
+        for words, gain in gains.items()
+        if gain["cents_a_contract"] is not None
+    ]
     return [*text, _exits(found["rest"]["exits"])]
 
 
@@ -290,7 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--arms",
         action="store_true",
-        help="compare exits that take with exits that rest (BOT_EXIT_PATIENCE)",
+        help="compare orders that take with exits that rest (BOT_EXIT_PATIENCE), and entries too",
     )
     parser.add_argument(
         "--trained-on",

@@ -51,10 +51,12 @@ ROOT = Path(__file__).parents[3]
 BTC = Path(__file__).parents[4] / "shared" / "data" / "btc15m-l2-1s.parquet"
 
 
-def rules(exits=None, worth=None, min_edge=0.0, size=50, patience=None, **limits):
+def rules(
+    exits=None, worth=None, min_edge=0.0, size=50, patience=None, *, entries_rest=False, **limits
+):
     sizing, out = Sizing(Decimal(size), Decimal("0.01")), exits or ExitRules()
     limit = RiskLimits(**limits)
-    return TradeRules(Thresholds(), sizing, limit, min_edge, worth, out, patience)
+    return TradeRules(Thresholds(), sizing, limit, min_edge, worth, out, patience, entries_rest)
 
 
 def prepared(tape, every=1.0):
@@ -99,6 +101,11 @@ CASES = {
     "exits rest": rules(patience=10.0),
     "exits rest, with a stop of the day near": rules(patience=20.0, daily_loss_stop=Decimal(30)),
     "exits rest, with a stop loss": rules(ExitRules(stop_loss=Decimal(3)), patience=5.0),
+    "entries and exits rest": rules(patience=10.0, entries_rest=True),
+    "entries rest, with a stop of the day near": rules(
+        entries_rest=True, daily_loss_stop=Decimal(30)
+    ),
+    "entries rest and have to pay": rules(worth=Worth(1.0, 10.0), min_edge=-4.0, entries_rest=True),
     "large orders": rules(size=400, max_order_cost=Decimal(900), max_market_exposure=Decimal(900)),
 }
 
@@ -154,10 +161,10 @@ def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
     assert found.at_rest + found.taken == pytest.approx(left)
 
 
-def test_both_arms_are_compared_over_the_same_events():
+def test_the_arms_are_compared_over_the_same_events():
     tape = prepared(traded(made_up(seconds=300)))
 
-    found = arms(tape, rules(), CASH, 5.0)
+    found = arms(tape, rules(entries_rest=True), CASH, 5.0)
 
     assert found["take"]["exits"]["rested"] == 0
     assert found["rest"]["exits"]["rested"] > 0
@@ -167,6 +174,11 @@ def test_both_arms_are_compared_over_the_same_events():
     assert gain["cents_a_contract"] == pytest.approx(expected)
     assert gain["interval"][0] < gain["cents_a_contract"] < gain["interval"][1]
     assert (gain["over"], gain["count"]) == ("half hours", 4)
+    both = run(tape, rules(patience=5.0, entries_rest=True), CASH)
+    assert found["take"] != found["rest"] != found["rest_both"]
+    assert found["rest_both"]["count"] == len(both.trips) > 0
+    more = found["rest_both"]["cents_a_contract"] - found["take"]["cents_a_contract"]
+    assert found["difference_both"]["cents_a_contract"] == pytest.approx(more)
 
 
 def test_without_a_trip_in_an_arm_there_is_no_difference():
