@@ -122,15 +122,15 @@ def exit_fills(events: Sequence[Event]) -> ExitFills:
     rested, expected = 0, 0.0
     for event in events:
         match event:
-            case OrderRested():
+            case OrderRested(order=Order(aim=Aim.LEAVE)):
                 rested += 1
-            case OrderFilled(fills=fills):
+            case OrderFilled(order=Order(aim=Aim.LEAVE), fills=fills):
                 at_rest += sum((fill.size for fill in fills), ZERO)
-            case OrderEnded(execution=Execution(order=Order(life=Life.REST)) as done):
-                at_rest += done.filled
-                expected += done.expected or 0.0
-            case OrderEnded(execution=Execution(order=Order(aim=Aim.LEAVE)) as done):
-                taken += done.filled
+            case OrderEnded(execution=Execution(order=Order(aim=Aim.LEAVE, life=Life.REST)) as end):
+                at_rest += end.filled
+                expected += end.expected or 0.0
+            case OrderEnded(execution=Execution(order=Order(aim=Aim.LEAVE)) as end):
+                taken += end.filled
     return ExitFills(rested, measured(at_rest), expected, measured(taken))
 
 
