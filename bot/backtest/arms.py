@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.backtest.examination import FEWEST_TRIPS
 from bot.backtest.outcome import ClosedTrip, Outcome
 from bot.backtest.run import ScoredTape, run
 from bot.backtest.statistics import event_of, trade_figures
@@ -55,8 +56,11 @@ def arms(
 
 
 def difference(take: Sequence[ClosedTrip], rest: Sequence[ClosedTrip]) -> dict[str, Any]:
-    """Cents a contract that the second earned more than the first, with 95 % of redraws."""
-    if not take or not rest:
+    """Cents a contract that the second earned more than the first, with 95 % of redraws.
+
+    Nothing is said of an arm with fewer than `FEWEST_TRIPS`.
+    """
+    if min(len(take), len(rest)) < FEWEST_TRIPS:
         return {"cents_a_contract": None, "interval": None, "over": None, "count": 0}
     trips = [*take, *rest]
     events = {event_of(trip.ticker) for trip in trips}

@@ -242,7 +242,7 @@ def _arms(found: Mapping[str, Any]) -> list[str]:
         for name, words in _ARMS.items()
         if found[name]["count"]
     ]
-    gains = {"resting": found["difference"], "both less": found["difference_both"]}
+    gains = {"resting": found["difference"], "both resting": found["difference_both"]}
     text += [
         f"{words:11} {gain['cents_a_contract']:+.2f} c a contract{_range(gain)} "
         f"over {gain['count']:,} {gain['over']}"

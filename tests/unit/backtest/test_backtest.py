@@ -18,7 +18,7 @@ from bot.__main__ import main as cli
 from bot.backtest import report
 from bot.backtest.arms import arms, difference
 from bot.backtest.baselines import flipped, lagged, permuted
-from bot.backtest.examination import Plan, examined, expected_best, runs_of, verdict
+from bot.backtest.examination import FEWEST_TRIPS, Plan, examined, expected_best, runs_of, verdict
 from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.backtest.precomputed.scores import scored
 from bot.backtest.replay import Replay, observed
@@ -161,6 +161,15 @@ def test_exits_that_rest_trade_at_rest_and_where_they_cannot_they_take():
     assert found.at_rest + found.taken == pytest.approx(left)
 
 
+def test_entries_at_rest_are_no_exits():
+    outcome = run(prepared(traded(uneven())), rules(entries_rest=True), CASH)
+
+    found = outcome.exit_fills
+    assert outcome.entries
+    assert (found.rested, found.at_rest, found.expected) == (0, 0, 0)
+    assert found.taken == pytest.approx(sum(float(fill.size) for fill in outcome.exits))
+
+
 def test_the_arms_are_compared_over_the_same_events():
     tape = prepared(traded(made_up(seconds=300)))
 
@@ -181,8 +190,13 @@ def test_the_arms_are_compared_over_the_same_events():
     assert found["difference_both"]["cents_a_contract"] == pytest.approx(more)
 
 
-def test_without_a_trip_in_an_arm_there_is_no_difference():
-    assert difference([], []) == {
+@pytest.mark.parametrize("left", [0, FEWEST_TRIPS - 1])
+def test_with_few_trips_in_an_arm_nothing_is_said_of_a_difference(left):
+    trips = run(prepared(made_up(seconds=300)), rules(), CASH).trips
+    assert len(trips) >= FEWEST_TRIPS
+
+    assert difference(trips, trips[:FEWEST_TRIPS])["count"]
+    assert difference(trips, trips[:left]) == {
         "cents_a_contract": None,
         "interval": None,
         "over": None,
