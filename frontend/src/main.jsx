@@ -13,6 +13,7 @@ import { LogTab } from "./panels/log.jsx";
 import { MarketView } from "./panels/market.jsx";
 import { MarketsTab } from "./panels/markets.jsx";
 import { ModelTab } from "./panels/model.jsx";
+import { OrdersTab } from "./panels/orders.jsx";
 import { PositionsPanel } from "./panels/positions.jsx";
 import { SettingsTab } from "./panels/settings.jsx";
 import { TradesTab } from "./panels/trades.jsx";
@@ -22,6 +23,7 @@ import { useKnown, usePlace } from "./ui/hooks.js";
 const TABS = [
   ["markets", "Markets", MarketsTab],
   ["trades", "Trades", TradesTab],
+  ["orders", "Orders", OrdersTab],
   ["whales", "Whales", WhalesTab],
   ["model", "Model", ModelTab],
   ["log", "Log", LogTab],

@@ -32,7 +32,7 @@ DEMO = {
 # New markets after a close have to be seen for a while before they are traded.
 pytestmark = pytest.mark.timeout(240)
 
-TABS = ("Trades", "Whales", "Model", "Log", "Settings", "Markets")
+TABS = ("Trades", "Orders", "Whales", "Model", "Log", "Settings", "Markets")
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,17 @@ from axe_playwright_python.sync_playwright import Axe
 from bot.clock import SystemClock
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.market import Side
+from bot.core.market.orders import Aim, Life
 from bot.dashboard.snapshot import bot_view
-from bot.ports.account_history import ClosedTrade, EquityCurve, EquityPoint, Page
+from bot.ports.account_history import (
+    ClosedTrade,
+    EquityCurve,
+    EquityPoint,
+    OrderRecord,
+    Page,
+)
+from bot.ports.account_views import QueueView
+from bot.ports.twin_views import TwinGroupView, TwinView
 from tests.support.api_world import (
     READ_TOKEN,
     STATUS,
@@ -89,6 +98,76 @@ def test_real_money_is_said_across_the_page(chromium, world):
 
         assert one.page.locator(".mode").evaluate("mode => mode.offsetWidth") == 1280
         assert "LIVE" in one.page.title()
+
+
+def order(number, status, error=None):
+    return OrderRecord(
+        client_order_id=f"o{number}",
+        order_id=None,
+        ticker=f"KX{number}",
+        side=Side.SELL,
+        aim=Aim.LEAVE,
+        life=Life.REST,
+        size=Decimal(10),
+        limit=Decimal("0.41"),
+        at=SystemClock().now(),
+        ended_at=None,
+        status=status,
+        error=error,
+        fills=(),
+    )
+
+
+class Sent(NoPast):
+    """One order that rests, one that the exchange refused."""
+
+    async def orders(self, wanted):
+        return Page((order(1, "resting"), order(2, "error", "insufficient balance")), None)
+
+
+TWINS = TwinGroupView(
+    category="all",
+    orders=12,
+    contracts=340.0,
+    live_fill_rate=0.5,
+    paper_fill_rate=0.75,
+    price_gap=0.25,
+    fee_gap=None,
+)
+
+
+def test_orders_show_what_is_ahead_of_them_or_why_they_failed(chromium, world):
+    world.past, world.queue = Sent(), {"o1": QueueView(ahead=1234.0, source="books")}
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.page.get_by_role("link", name="Orders", exact=True).click()
+        one.page.locator("[aria-label='Orders table'] tbody tr").first.wait_for()
+
+        rests, failed = one.rows("[aria-label='Orders table']")
+        assert rests[2:5] == ["exit, rests", "sell 10", "41.00"]
+        assert rests[-2:] == ["1,234", "◐ resting"]
+        assert failed[-2:] == ["–", "✕ error insufficient balance"]
+        one.page.get_by_role("button", name="resting").click()
+        assert one.page.locator("[aria-label='Orders table'] tbody tr").count() == 1
+        assert one.said == []
+
+
+@pytest.mark.parametrize(("mode", "sections"), [("live", 1), ("paper", 0)])
+def test_live_orders_stand_beside_paper_in_live_mode_alone(chromium, world, mode, sections):
+    world.twin = TwinView(total=TWINS)
+    shown(world, status(mode=mode))
+
+    with served(world.app()) as address, tab(chromium, address) as one:
+        one.page.get_by_role("link", name="Model", exact=True).click()
+        one.wait_for("was graded yet", ".tab")
+        if sections:
+            one.page.locator("[aria-label='Live beside paper table'] tbody tr").wait_for()
+            (row,) = one.rows("[aria-label='Live beside paper table']")
+            assert row == ["all", "12", "340", "50.0%", "75.0%", "+0.25", "–"]
+
+        assert one.page.locator("#twin-title").count() == sections
+        assert one.said == []
 
 
 @pytest.mark.parametrize(

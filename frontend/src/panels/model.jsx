@@ -5,8 +5,9 @@ import { useAnswer } from "../ui/hooks.js";
 import { axis, Chart } from "../ui/chart.jsx";
 import { Missing, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
+import { Twins } from "./twin.jsx";
 
-export function ModelTab() {
+export function ModelTab({ state }) {
   const model = useAnswer("model", 60);
   const record = useAnswer("model/performance", 30);
   return (
@@ -16,6 +17,7 @@ export function ModelTab() {
         <Missing answer={record} what="the track record" />
         {record.data && <Record data={record.data} />}
         {record.data && <Fills rows={record.data.fills} />}
+        {state.bot.mode === "live" && <Twins />}
       </section>
       <section aria-labelledby="card-title">
         <h3 id="card-title">Model</h3>
@@ -106,7 +108,7 @@ function Mean({ name, mean, text, title }) {
     <div title={title}>
       <dt>{name}</dt>
       <dd>{mean ? text(mean.value) : NONE}</dd>
-      <dd class="muted">{mean?.interval ? `${text(mean.interval[0])} … ${text(mean.interval[1])}` : "too few for an interval"}</dd>
+      <dd class="muted">{mean?.interval ? `${text(mean.interval[0])} … ${text(mean.interval[1])}` : "no interval yet"}</dd>
     </div>
   );
 }
