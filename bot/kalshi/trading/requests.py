@@ -25,6 +25,7 @@ from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
 from bot.kalshi.calls import Calls, Write, parsed, refuse_long_page, refused_as
 from bot.kalshi.trading.cash_record import DEPOSITS, TRANSFERS, WITHDRAWALS, cash_record
+from bot.kalshi.trading.fill_listing import conflicting_fills
 from bot.kalshi.trading.key_rights import KeyRights
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.markets import exchange_status
@@ -209,7 +210,7 @@ class KalshiTrading:
             async for page in self._pages(path, since, _raw_fill_page, is_patient=True):
                 for raw in page:
                     _sort_fill(f"GET {path}", raw, readable, odd)
-        return readable, odd
+        return readable, conflicting_fills(readable) | odd
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""

@@ -627,6 +627,24 @@ async def test_a_fill_that_cannot_be_read_costs_its_market_alone(odd):
     assert next(iter(odd)) in unreadable["KXB"]
 
 
+@pytest.mark.parametrize(
+    ("again", "odd"),
+    [
+        ({"count_fp": "5", "yes_price_dollars": "0.40", "is_taker": False}, set()),
+        ({"count_fp": "6.00"}, {"KXA"}),
+        ({"fee_cost": "0.20"}, {"KXA"}),
+        ({"ticker": "KXB"}, {"KXA", "KXB"}),
+    ],
+    ids=["the same in other digits", "another size", "another fee", "another market"],
+)
+async def test_a_fill_listed_in_two_ways_costs_its_market_alone(again, odd):
+    fills = [FILL, {**FILL, **again}]
+    async with backend(saying(CUTOFF, {"fills": fills, "cursor": ""})) as (trading, _):
+        _, unreadable = await trading.fills_since(datetime(2026, 6, 1, tzinfo=UTC))
+
+    assert unreadable.keys() == odd
+
+
 async def test_a_fill_that_names_no_market_may_be_of_any():
     fills = [FILL, {**FILL, "ticker": None}]
     async with backend(saying(CUTOFF, {"fills": fills, "cursor": ""})) as (trading, _):
