@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.events import OrderRefused
+from bot.core.events import OrderEnded, OrderRefused
+from bot.core.market.orders import Execution, Order, Unresolved
+from bot.core.risk.review import Approved
 from bot.trading.entry_guard import Safety
 from tests.support.trading import Desk, only
 
@@ -53,3 +55,30 @@ async def test_an_order_in_doubt_is_booked_once_however_many_ask():
 
     assert desk.position() == 100
     assert desk.trader.orders_in_doubt is None
+
+
+async def test_an_end_found_after_a_pass_took_its_events_needs_no_other_pass():
+    desk = Desk("A", "B", "C", "D")
+    desk.venue.silent["A"] = 1
+    await desk.run({"A": 0.9})
+    asked, answered, resolve = asyncio.Event(), asyncio.Event(), desk.venue.resolve
+    submit, asking = desk.venue.submit, []
+
+    async def slow(order: Order) -> Execution | Unresolved:
+        asked.set()
+        await answered.wait()
+        return await resolve(order)
+
+    async def asks_amid(approved: Approved) -> Execution | Unresolved:
+        if approved.order.ticker == "D":
+            asking.append(asyncio.create_task(desk.trader.poll_in_doubt(desk.at)))
+            await asked.wait()
+        return await submit(approved)
+
+    desk.venue.resolve = slow  # type: ignore[method-assign]
+    desk.venue.submit = asks_amid  # type: ignore[method-assign]
+    await desk.act({"B": 0.9, "C": 0.9, "D": 0.9})
+    answered.set()
+
+    assert await asking[0]
+    assert only(desk.trader.take_pending(desk.at), OrderEnded)
