@@ -176,9 +176,8 @@ class Trader:
 
     @property
     def reserved(self) -> Dollars:
-        """Dollars that the entries at rest would cost if they traded."""
-        left = [replace(one.order, size=one.left) for one in self.working.values() if one.left]
-        return self.portfolio.cash - self._holdings.at_worst(left).cash
+        """Dollars that what may still trade would cost: entries at rest, and orders in doubt."""
+        return self.portfolio.cash - self._holdings.at_worst(self._open_orders).cash
 
     def held(self) -> tuple[str, ...]:
         """The markets with an open position."""

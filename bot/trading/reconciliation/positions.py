@@ -145,7 +145,8 @@ class Reconciliation:
     def purse(self, shard: int) -> Dollars | None:
         """The cash on a shard as last told, less all that was spent since; None if not told.
 
-        What entries at rest would cost is off as well, whether or not the exchange took it off.
+        What entries at rest and orders in doubt would cost is off as well, whether or not the
+        exchange took it off.
         """
         if self._purses is None:
             return None
