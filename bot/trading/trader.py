@@ -1,7 +1,7 @@
 """Trades on predictions: orders through risk and the gateway, and the resulting account.
 
-Leaves out where books and scores come from, what the account is made of (`holdings`), what stops
-entries (`brakes`) and how an order is sent (`gateway`).
+Leaves out where books and scores come from, what the account is made of (`account`), what stops
+entries (`entry_guard`) and how an order is sent (`order_gateway`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
