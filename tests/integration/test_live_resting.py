@@ -7,13 +7,19 @@ from contextlib import asynccontextmanager
 import pytest
 import stamina
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from bot.core.events import OrderEnded, OrderFilled, OrderRefused, OrderRested
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Life
 from tests.support.kalshi_stand import TICKER, stand
-from tests.support.resting_floor import Floor
+from tests.support.resting_floor import (
+    ENDS,
+    Floor,
+    lose_the_database,
+    lose_the_lease,
+    play,
+    stories,
+)
 from tests.support.strategies import ladder
 from tests.support.trading import Desk, only
 
@@ -97,23 +103,7 @@ async def test_nothing_is_taken_before_the_end_of_what_rests_is_certain():
         assert here.desk.position(TICKER) == here.held == 0
 
 
-def _stop(desk: Desk) -> None:
-    desk.stopping = True
-
-
-def _kill(desk: Desk) -> None:
-    desk.killed = "by hand"
-
-
-def _lose_the_lease(desk: Desk) -> None:
-    desk.sure = False
-
-
-def _lose_the_database(desk: Desk) -> None:
-    desk.fault = "the disk is full"
-
-
-@pytest.mark.parametrize("happens", [_stop, _kill, _lose_the_lease, _lose_the_database])
+@pytest.mark.parametrize("happens", ENDS)
 async def test_it_is_out_of_the_book_with_the_next_look(happens: Callable[[Desk], None]):
     async with floor() as here:
         here.takes(60)
@@ -126,7 +116,7 @@ async def test_it_is_out_of_the_book_with_the_next_look(happens: Callable[[Desk]
         assert here.desk.position(TICKER) == here.held == 80
 
 
-@pytest.mark.parametrize("happens", [_lose_the_lease, _lose_the_database])
+@pytest.mark.parametrize("happens", [lose_the_lease, lose_the_database])
 async def test_who_does_not_lead_for_certain_prolongs_nothing(happens: Callable[[Desk], None]):
     async with floor() as here:
         (there,) = here.there
@@ -141,7 +131,7 @@ async def test_who_does_not_lead_for_certain_prolongs_nothing(happens: Callable[
         assert here.there == []
 
 
-@pytest.mark.parametrize("happens", [None, _lose_the_lease, _lose_the_database])
+@pytest.mark.parametrize("happens", [None, lose_the_lease, lose_the_database])
 async def test_the_gateway_itself_prolongs_for_nobody_else(happens: Callable[[Desk], None] | None):
     async with floor() as here:
         (there,) = here.there
@@ -217,61 +207,12 @@ async def test_an_exit_larger_than_what_is_held_there_is_never_rested():
         assert here.held == 0
 
 
-_FAULTS = ("cut", "error", "cut_after", "error_after")
-_ROUTES = ("DELETE *", "POST *", "GET /portfolio/*")
-_STEPS = st.one_of(
-    st.tuples(st.just("score"), st.sampled_from((0.95, 0.5, 0.5, 0.05))),
-    st.tuples(st.just("takes"), st.integers(1, 120)),
-    st.tuples(st.just("fault"), st.tuples(st.sampled_from(_FAULTS), st.sampled_from(_ROUTES))),
-    st.tuples(st.just("later"), st.sampled_from((0.5, 12, 31))),
-    st.tuples(st.just("sure"), st.booleans()),
-    st.tuples(st.just("die"), st.none()),
-)
-
-
-async def _step(here: Floor, kind: str, value) -> None:
-    match kind:
-        case "score":
-            await here.run(value)
-        case "takes":
-            here.takes(value)
-        case "fault":
-            here.live.fail(kind=value[0], route=value[1], count=2)
-        case "later":
-            await here.poll(value)
-        case "sure":
-            here.desk.sure = value
-        case "die":
-            here.live.faults.clear()
-            await here.die()
-            resting = {one.client_order_id for one in here.there}
-            assert not resting & here.desk.store.intended.keys(), "no term inherits what rests"
-    assert len(here.there) <= 1, "one order a market"
-
-
-async def _over(here: Floor) -> None:
-    """Everything comes to its end."""
-    here.live.faults.clear()
-    here.desk.sure = True
-    for _ in range(120):
-        await here.run(None)
-        if not (here.desk.trader.working or here.desk.trader.unresolved):
-            return
-    pytest.fail("an order has no end after two minutes")
-
-
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(_STEPS, min_size=3, max_size=14))
-def test_whatever_happens_in_whatever_order_both_sides_hold_the_same(steps):
+@given(stories(BUY, LEAVE, LEAVE, 0.05))
+def test_whatever_happens_in_whatever_order_both_sides_hold_the_same(story):
     async def played() -> None:
         async with floor() as here:
-            for kind, value in steps:
-                await _step(here, kind, value)
-            await _over(here)
-
-            assert here.there == []
-            assert here.desk.position(TICKER) == here.held
-            assert here.desk.store.portfolio == here.desk.trader.portfolio
+            await play(here, story)
 
     with stamina.set_testing(True, attempts=2):
         asyncio.run(played())

@@ -15,10 +15,8 @@ from bot.core.events import OrderEnded, OrderFilled, OrderRested, OrderSubmitted
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Life
-from bot.sim.engine.orders import TimeInForce
 from tests.support.kalshi_stand import TICKER, stand
-from tests.support.resting_floor import Floor
-from tests.support.sim_exchanges import request
+from tests.support.resting_floor import ENDS, Floor, play, stories
 from tests.support.strategies import ladder
 from tests.support.trading import Desk, only
 
@@ -33,21 +31,12 @@ def _retries_do_not_wait():
         yield
 
 
-class Ground(Floor):
-    """The same with takers who sell at the bid."""
-
-    def sells(self, size: float) -> None:
-        ioc = TimeInForce.IOC
-        wanted = request(Side.SELL, size, 52, ticker=TICKER, time_in_force=ioc)
-        self.live.exchange.place(self.taker, wanted)
-
-
 @asynccontextmanager
-async def ground(**more: Any) -> AsyncIterator[Ground]:
+async def ground(**more: Any) -> AsyncIterator[Floor]:
     """With an entry of 100 that rests behind 900."""
     async with stand(opened=False) as live:
         live.exchange.state.accounts["ann"].cash[0] = 10**9
-        here = Ground(live, await live.venue.open_term(None), entries_rest=True, **more)
+        here = Floor(live, await live.venue.open_term(None), entries_rest=True, **more)
         (rested,) = only(await here.run(BUY), OrderRested)
         assert (rested.order.life, rested.order.aim) == (Life.REST, Aim.ENTER)
         yield here
@@ -83,23 +72,7 @@ async def test_what_trades_is_booked_once_and_the_rest_waits_on():
         assert here.desk.position(TICKER) == here.held == 100
 
 
-def _stop(desk: Desk) -> None:
-    desk.stopping = True
-
-
-def _kill(desk: Desk) -> None:
-    desk.killed = "by hand"
-
-
-def _lose_the_lease(desk: Desk) -> None:
-    desk.sure = False
-
-
-def _lose_the_database(desk: Desk) -> None:
-    desk.fault = "the disk is full"
-
-
-@pytest.mark.parametrize("happens", [_stop, _kill, _lose_the_lease, _lose_the_database])
+@pytest.mark.parametrize("happens", ENDS)
 async def test_it_is_out_of_the_book_with_the_next_look(happens: Callable[[Desk], None]):
     async with ground() as here:
         here.sells(AHEAD + 20)
@@ -185,65 +158,12 @@ async def test_it_follows_a_better_price_and_never_two_of_it_rest():
         assert there.price == 5_300
 
 
-_FAULTS = ("cut", "error", "cut_after", "error_after")
-_ROUTES = ("DELETE *", "POST *", "GET /portfolio/*")
-_STEPS = st.one_of(
-    st.tuples(st.just("score"), st.sampled_from((BUY, BUY, HOLD, SELL))),
-    st.tuples(st.just("sells"), st.sampled_from((30, 930, 2_000))),
-    st.tuples(st.just("takes"), st.integers(1, 120)),
-    st.tuples(st.just("fault"), st.tuples(st.sampled_from(_FAULTS), st.sampled_from(_ROUTES))),
-    st.tuples(st.just("later"), st.sampled_from((0.5, 12, 31))),
-    st.tuples(st.just("sure"), st.booleans()),
-    st.tuples(st.just("die"), st.none()),
-)
-
-
-async def _step(here: Ground, kind: str, value) -> None:
-    match kind:
-        case "score":
-            await here.run(value)
-        case "sells":
-            here.sells(value)
-        case "takes":
-            here.takes(value)
-        case "fault":
-            here.live.fail(kind=value[0], route=value[1], count=2)
-        case "later":
-            await here.poll(value)
-        case "sure":
-            here.desk.sure = value
-        case "die":
-            here.live.faults.clear()
-            await here.die()
-            resting = {one.client_order_id for one in here.there}
-            assert not resting & here.desk.store.intended.keys(), "no term inherits what rests"
-    assert len(here.there) <= 1, "one order a market"
-    assert abs(here.held) <= 100, "never more than one order's size"
-
-
-async def _over(here: Ground) -> None:
-    """Everything comes to its end."""
-    here.live.faults.clear()
-    here.desk.sure = True
-    for _ in range(120):
-        await here.run(None)
-        if not (here.desk.trader.working or here.desk.trader.unresolved):
-            return
-    pytest.fail("an order has no end after two minutes")
-
-
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from((None, 30.0)), st.lists(_STEPS, min_size=3, max_size=14))
-def test_whatever_happens_in_whatever_order_both_sides_hold_the_same(patience, steps):
+@given(st.sampled_from((None, 30.0)), stories(BUY, BUY, HOLD, SELL))
+def test_whatever_happens_in_whatever_order_both_sides_hold_the_same(patience, story):
     async def played() -> None:
         async with ground(patience=patience) as here:
-            for kind, value in steps:
-                await _step(here, kind, value)
-            await _over(here)
-
-            assert here.there == []
-            assert here.desk.position(TICKER) == here.held
-            assert here.desk.store.portfolio == here.desk.trader.portfolio
+            await play(here, story)
 
     with stamina.set_testing(True, attempts=2):
         asyncio.run(played())
