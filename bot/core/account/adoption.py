@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement, comparable
+from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement, comparable, vanished
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import FOREIGN, Execution, Fill, Order, OrderStatus
 
@@ -36,6 +36,10 @@ class AccountRecord:
     costs: Mapping[str, Dollars] = field(default_factory=dict)
     fills: Sequence[ListedFill] = ()
     settlements: Mapping[str, Settlement] = field(default_factory=dict)
+
+    def cost(self, ticker: str, size: Contracts) -> Dollars:
+        """What a position of that size cost: a dollar a contract at most, whatever the fees."""
+        return min(self.costs[ticker], abs(size)) if size else ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,13 @@ def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord
     return Adoption(executions, payouts, adjustments, cash, left_out)
 
 
-def unsettled(portfolio: Portfolio, record: AccountRecord, booked: frozenset[str]) -> set[str]:
+def unsettled(
+    portfolio: Portfolio, record: AccountRecord, booked: frozenset[str]
+) -> tuple[str, ...]:
     """Markets of which only the exchange holds nothing: they were settled, perhaps."""
     for one in _known(unbooked(record.fills, booked), record):
         portfolio = portfolio.after(one.fill)
-    gone = portfolio.positions.keys() - record.now.positions.keys()
-    return {ticker for ticker in gone if record.now.unreadable.why(ticker) is None}
+    return vanished(portfolio, record.now)
 
 
 def in_words(found: Adoption) -> list[str]:
@@ -163,6 +168,4 @@ def _adjustments(portfolio: Portfolio, record: AccountRecord) -> Iterator[Adjust
     for ticker in comparable(portfolio, record.now):
         size = reported.get(ticker, ZERO)
         if size != portfolio.size(ticker):
-            # A contract costs a dollar at most, whatever fees the exchange counts with it.
-            cost = min(record.costs[ticker], abs(size)) if size else ZERO
-            yield Adjustment(ticker, size, cost)
+            yield Adjustment(ticker, size, record.cost(ticker, size))

@@ -12,8 +12,8 @@ from typing import Final, Self
 
 from bot.core.account.adoption import AccountRecord, ListedFill, unbooked
 from bot.core.account.portfolio import Portfolio, Position
-from bot.core.account.reconcile import AccountNow, Settlement
-from bot.core.market.money import ZERO, Contracts, Dollars
+from bot.core.account.reconcile import Settlement
+from bot.core.market.money import ZERO
 
 #: A trade may be listed so much later than it happened.
 LISTED_WITHIN: Final = timedelta(minutes=1)
@@ -115,12 +115,6 @@ def together(ours: Portfolio, foreign: Portfolio) -> Portfolio:
     return replace(ours, cash=ours.cash + foreign.cash + pairs, positions=positions)
 
 
-def vanished(foreign: Portfolio, now: AccountNow) -> tuple[str, ...]:
-    """Markets with a position of other hands of which the exchange holds nothing any more."""
-    gone = foreign.positions.keys() - now.positions.keys()
-    return tuple(sorted(t for t in gone if now.unreadable.why(t) is None))
-
-
 def _tickers(foreign: Portfolio, fresh: list[ListedFill], seen: SeenAccount) -> list[str]:
     traded = {one.fill.ticker for one in fresh}
     found = {*foreign.positions, *traded, *seen.record.now.positions}
@@ -144,7 +138,7 @@ def _explained(
     if paid is not None and _was_paid(foreign, ours, ticker, paid):
         return foreign.settle(ticker, paid.payout)
     if seen.first and not ours.size(ticker):
-        return _as_it_is(foreign, ticker, rest, seen)
+        return foreign.adjusted(ticker, rest, seen.record.cost(ticker, rest), seen.at)
     return None
 
 
@@ -152,13 +146,6 @@ def _was_paid(foreign: Portfolio, ours: Portfolio, ticker: str, paid: Settlement
     """Whether a settlement is of this position; ours in that market may be settled before."""
     theirs, own = foreign.size(ticker), ours.size(ticker)
     return bool(theirs) and (not own or paid.size == theirs + own)
-
-
-def _as_it_is(foreign: Portfolio, ticker: str, size: Contracts, seen: SeenAccount) -> Portfolio:
-    costs: Mapping[str, Dollars] = seen.record.costs
-    # A contract costs a dollar at most, whatever fees the exchange counts with it.
-    cost = min(costs.get(ticker, ZERO), abs(size)) if size else ZERO
-    return foreign.adjusted(ticker, size, cost, seen.at)
 
 
 def in_words(foreign: Mapping[str, Position]) -> list[str]:

@@ -136,6 +136,12 @@ def comparable(portfolio: Portfolio, account: AccountNow) -> list[str]:
     return [ticker for ticker in tickers if account.unreadable.why(ticker) is None]
 
 
+def vanished(portfolio: Portfolio, account: AccountNow) -> tuple[str, ...]:
+    """The markets held of which the exchange holds nothing any more, sorted; one unread is none."""
+    gone = portfolio.positions.keys() - account.positions.keys()
+    return tuple(sorted(t for t in gone if account.unreadable.why(t) is None))
+
+
 def cash_differences(
     portfolio: Portfolio, account: AccountNow, tolerance: Dollars = CASH_TOLERANCE
 ) -> list[str]:

@@ -90,7 +90,7 @@ class AdoptionPlanner:
     async def _settled(self, record: AccountRecord, tickers: Iterable[str]) -> AccountRecord:
         """With what these markets paid; one of which that cannot be read is not known."""
         paid, odd = {}, {}
-        for ticker in sorted(tickers):
+        for ticker in tickers:
             try:
                 found = await self._exchange.settlement(ticker)
             except ExchangeError as error:

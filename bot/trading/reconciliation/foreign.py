@@ -16,10 +16,9 @@ from bot.core.account.foreign import (
     SeenAccount,
     in_words,
     together,
-    vanished,
 )
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import AccountNow, Settlement
+from bot.core.account.reconcile import AccountNow, Settlement, vanished
 from bot.core.market.money import ZERO, Dollars
 from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.exchange import ExchangeError
