@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -168,7 +168,7 @@ class KalshiTrading:
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
 
         path = "/historical/orders" if archived else "/portfolio/orders"
-        async for page in self._pages(path, params, _order_page):
+        async for page in self._pages(path, params, _ORDER_PAGE):
             for number, raw in enumerate(page):
                 if (found := _if_it_is(order, number, raw)) is not None:
                     return found
@@ -190,7 +190,7 @@ class KalshiTrading:
         """
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
-        pages = self._pages("/historical/fills", params, _raw_fill_page)
+        pages = self._pages("/historical/fills", params, _FILLS)
         fills = [raw async for page in pages for raw in page if _is_fill_of(order_id, raw)]
         return [decode(account.FillWire, raw) for raw in fills]
 
@@ -207,19 +207,14 @@ class KalshiTrading:
         readable: list[account.DatedFill] = []
         odd: dict[str, str] = {}
         for path in paths:
-            async for page in self._pages(path, since, _raw_fill_page, is_patient=True):
+            async for page in self._pages(path, since, _FILLS, is_patient=True):
                 for raw in page:
                     _sort_fill(f"GET {path}", raw, readable, odd)
         return readable, conflicting_fills(readable) | odd
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""
-
-        def read(body: bytes) -> Page[Raw]:
-            page = outline(account.HoldingPage, body)
-            return page.market_positions, page.cursor
-
-        pages = self._pages("/portfolio/positions", self._own, read, is_patient=True)
+        pages = self._pages("/portfolio/positions", self._own, _POSITIONS, is_patient=True)
         return _holdings([raw async for page in pages for raw in page])
 
     async def cash(self) -> Dollars:
@@ -263,13 +258,8 @@ class KalshiTrading:
 
         Raises ExchangeError for a position that does not tell.
         """
-
-        def read(body: bytes) -> Page[Raw]:
-            page = outline(account.HoldingPage, body)
-            return page.market_positions, page.cursor
-
         params = [("ticker", held.ticker), ("limit", "1"), *self._own]
-        listed, _ = await self._reads.read_once("/historical/positions", params, read)
+        listed, _ = await self._reads.read_once("/historical/positions", params, _POSITIONS)
         found = [decode(account.SettledPosition, raw) for raw in listed or ()]
         mine = [one for one in found if one.ticker == held.ticker]
         if not mine:
@@ -310,8 +300,7 @@ class KalshiTrading:
             return []
 
     async def _moved(self, path: str) -> list[Raw]:
-        read = _MOVEMENT_PAGES[path]
-        pages = self._pages(path, (), read, is_patient=True, size=MOVEMENTS_PAGE)
+        pages = self._pages(path, (), _MOVEMENTS[path], is_patient=True, size=MOVEMENTS_PAGE)
         return [raw async for page in pages for raw in page]
 
     async def user_id(self) -> str | None:
@@ -362,7 +351,7 @@ class KalshiTrading:
 
     async def _waiting(self) -> list[Raw]:
         params = [("status", "resting"), *self._own]
-        pages = self._pages("/portfolio/orders", params, _order_page, is_patient=True)
+        pages = self._pages("/portfolio/orders", params, _ORDER_PAGE, is_patient=True)
         return [raw async for page in pages for raw in page]
 
     async def _balance(self) -> account.Balance:
@@ -476,9 +465,24 @@ def _fill_page(body: bytes) -> Page[account.FillWire]:
     return page.fills, page.cursor
 
 
-def _raw_fill_page(body: bytes) -> Page[Raw]:
-    page = outline(account.RawFillPage, body)
-    return page.fills, page.cursor
+def _raws(shape: type[Any], entries: str) -> Callable[[bytes], Page[Raw]]:
+    """Reads a page whose `entries` are looked at one by one, later."""
+
+    def read(body: bytes) -> Page[Raw]:
+        page = outline(shape, body)
+        return getattr(page, entries), page.cursor
+
+    return read
+
+
+_ORDER_PAGE: Final = _raws(orders.OrderListing, "orders")
+_FILLS: Final = _raws(account.RawFillPage, "fills")
+_POSITIONS: Final = _raws(account.HoldingPage, "market_positions")
+_MOVEMENTS: Final = {
+    TRANSFERS: _raws(account.TransferPage, "transfers"),
+    DEPOSITS: _raws(account.DepositPage, "deposits"),
+    WITHDRAWALS: _raws(account.WithdrawalPage, "withdrawals"),
+}
 
 
 def _sort_fill(
@@ -492,33 +496,6 @@ def _sort_fill(
         if not named:
             raise ExchangeError(f"{asked}: a fill names no market that can be read") from error
         odd.setdefault(named[0].ticker, f"{asked}: {error}")
-
-
-def _transfer_page(body: bytes) -> Page[Raw]:
-    page = outline(account.TransferPage, body)
-    return page.transfers, page.cursor
-
-
-def _deposit_page(body: bytes) -> Page[Raw]:
-    page = outline(account.DepositPage, body)
-    return page.deposits, page.cursor
-
-
-def _withdrawal_page(body: bytes) -> Page[Raw]:
-    page = outline(account.WithdrawalPage, body)
-    return page.withdrawals, page.cursor
-
-
-_MOVEMENT_PAGES: Final = {
-    TRANSFERS: _transfer_page,
-    DEPOSITS: _deposit_page,
-    WITHDRAWALS: _withdrawal_page,
-}
-
-
-def _order_page(body: bytes) -> Page[Raw]:
-    page = outline(orders.OrderListing, body)
-    return page.orders, page.cursor
 
 
 def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
