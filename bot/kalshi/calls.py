@@ -8,7 +8,7 @@ Answers are bounded in size, depth and count (`answers`, `documents`).
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +29,9 @@ from bot.ports.exchange import ExchangeError
 #: Seconds: one attempt in all, and all attempts of one request.
 ATTEMPT_PATIENCE: Final = 15.0
 TOTAL_PATIENCE: Final = 30.0
+
+#: What the exchange answers about what it does not know.
+NOT_FOUND: Final = 404
 
 #: Addresses kept: each cycle asks the same, and httpx takes 10 µs a ticker to write one.
 ADDRESSES: Final = 512
@@ -72,6 +75,16 @@ class Write:
     cost: float = 1.0
     urgent: bool = False
     shard: int | None = None
+
+
+async def if_there(reading: Awaitable[ValueT]) -> ValueT | None:
+    """What is read; None if the exchange knows nothing of it. Raises ExchangeError."""
+    try:
+        return await reading
+    except ExchangeError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
 
 
 class Calls:

@@ -19,7 +19,7 @@ from bot.core.market.market import Market
 from bot.core.market.trading_schedule import TradingSchedule
 from bot.kalshi.answers import ENCODING, no_cookies
 from bot.kalshi.batches import BATCH, in_batches, together
-from bot.kalshi.calls import Calls, Signature, parsed, refuse_long_page, refused_as
+from bot.kalshi.calls import Calls, Signature, if_there, parsed, refuse_long_page, refused_as
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.terms import TermsCache
 from bot.kalshi.wire import books
@@ -260,18 +260,10 @@ class KalshiClient:
         self._oddities.note("GET /markets", broken)
         return found
 
-    async def _if_there(self, path: str) -> Market | None:
-        try:
-            return await self._calls.read(path, (), wire.market)
-        except ExchangeError as error:
-            if error.status == httpx.codes.NOT_FOUND:
-                return None
-            raise
-
     async def _archived(self, batch: Sequence[str]) -> Market | None:
         (ticker,) = batch
         path = f"/historical/markets/{quote(ticker, safe='')}"
-        market = await self._if_there(path)
+        market = await if_there(self._calls.read(path, (), wire.market))
         if market is None:
             return None
         if market.ticker != ticker:

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from bot.core.market.orders import Aim
+from bot.kalshi.calls import NOT_FOUND
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.ports.exchange import ExchangeError
 
@@ -27,9 +28,8 @@ log = logging.getLogger("main")
 
 #: Contracts in 15 s that a group can be limited to.
 MOST_CONTRACTS: Final = 999_999
-_NOT_FOUND: Final = 404
 #: What a group that is gone, or stopped already, may be answered when it is to be stopped.
-_NOT_OPEN: Final = frozenset({400, _NOT_FOUND, 409, 410, 422})
+_NOT_OPEN: Final = frozenset({400, NOT_FOUND, 409, 410, 422})
 _TOO_MANY: Final = 429
 
 
@@ -137,7 +137,7 @@ class Fence:
             await self._exchange.delete_group(group, shard)
         except ExchangeError as error:
             # It stays stopped, and is tried again with the next term.
-            return error.status == _NOT_FOUND
+            return error.status == NOT_FOUND
         return True
 
     async def _begun(self, shards: Sequence[int], contracts: int) -> dict[int, str]:

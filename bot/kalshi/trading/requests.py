@@ -23,7 +23,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
-from bot.kalshi.calls import Calls, Write, parsed, refuse_long_page, refused_as
+from bot.kalshi.calls import NOT_FOUND, Calls, Write, if_there, parsed, refuse_long_page, refused_as
 from bot.kalshi.trading.cash_record import DEPOSITS, TRANSFERS, WITHDRAWALS, cash_record
 from bot.kalshi.trading.fill_listing import conflicting_fills
 from bot.kalshi.trading.key_rights import KeyRights
@@ -59,7 +59,6 @@ _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
 _GROUPS: Final = "/portfolio/order_groups"
 
-NOT_FOUND: Final = 404
 _NO_SUBACCOUNTS: Final = frozenset({403, NOT_FOUND})
 _PAID: Final = {"yes": ONE, "no": ZERO}
 
@@ -276,12 +275,8 @@ class KalshiTrading:
     async def payout(self, ticker: str) -> Dollars | None:
         """What a listed market pays a YES contract; None if it does not say so."""
         path = f"/markets/{quote(ticker, safe='')}"
-        try:
-            return (await self._reads.read_once(path, (), one_market)).payout
-        except ExchangeError as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
+        market = await if_there(self._reads.read_once(path, (), one_market))
+        return market.payout if market else None
 
     async def movements(self) -> CashRecord:
         """Deposits, withdrawals, and moves between accounts of the member, all there ever were."""
