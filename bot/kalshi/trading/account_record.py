@@ -1,5 +1,6 @@
 """Everything the exchange tells of an account that explains what it holds, read in one go."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -31,11 +32,11 @@ class AccountRecords:
             raise ExchangeError("the account changed while it was read: read again")
         held, cash = after
         costs = {ticker: cost for ticker, cost in held.costs.items() if cost is not None}
-        odd |= dict.fromkeys(held.costs.keys() - costs.keys(), _NO_COST)
+        listed, impossible = _sorted(fills)
+        odd |= impossible | dict.fromkeys(held.costs.keys() - costs.keys(), _NO_COST)
         now = AccountNow(cash, held.sizes, unreadable=held.unreadable.also(odd))
         # A second is the finest that can be asked for.
-        recent = [found for fill in fills if (found := _listed(fill)).fill.at >= since]
-        return AccountRecord(now, costs, recent)
+        return AccountRecord(now, costs, [one for one in listed if one.fill.at >= since])
 
     async def settlement(self, ticker: str) -> Settlement | None:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""
@@ -49,7 +50,21 @@ class AccountRecords:
         return await self._exchange.holdings(), await self._exchange.cash()
 
 
+def _sorted(
+    fills: Sequence[account.DatedFill],
+) -> tuple[list[ListedFill], dict[str, str]]:
+    """Those that can be booked, and why others cannot, by ticker."""
+    listed, odd = [], {}
+    for fill in fills:
+        try:
+            listed.append(_listed(fill))
+        except ExchangeError as error:
+            odd[fill.ticker] = str(error)
+    return listed, odd
+
+
 def _listed(reported: account.DatedFill) -> ListedFill:
+    """Raises ExchangeError for a fill that nobody can book."""
     side, at = _SIDE[reported.book_side], reported.created_time
     fill = fill_of(f"{FOREIGN}{reported.order_id}", side, at, reported)
     return ListedFill(reported.order_id, fill)

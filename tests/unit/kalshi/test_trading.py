@@ -18,6 +18,7 @@ from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
 from bot.kalshi.trading import outcome
+from bot.kalshi.trading.account_record import AccountRecords
 from bot.kalshi.trading.requests import MARK, KalshiTrading
 from bot.kalshi.wire import account
 from bot.kalshi.wire.refusals import NOT_SENT
@@ -712,3 +713,18 @@ async def test_what_is_written_names_a_subaccount_and_leaves_out_the_primary_one
 
     bodies = [json.loads(sent.content) for sent in reported.asked]
     assert [body.get("subaccount") for body in bodies] == [said, said]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"count_fp": "0.00"}, {"yes_price_dollars": "1.5"}], ids=["nothing", "price"]
+)
+async def test_a_fill_that_cannot_be_booked_costs_its_market_alone(odd):
+    fills = [FILL, {**FILL, "fill_id": "f-2", "ticker": "KXB", **odd}]
+    held = {"market_positions": [], "cursor": ""}
+    seen = (held, BALANCE, CUTOFF, {"fills": fills, "cursor": ""}, held, BALANCE)
+    async with backend(saying(*seen)) as (trading, _):
+        record = await AccountRecords(trading).record(datetime(2026, 6, 1, tzinfo=UTC))
+
+    assert [one.fill.ticker for one in record.fills] == ["KXA"]
+    assert "f-2" in str(record.now.unreadable.why("KXB"))
+    assert record.now.unreadable.why("KXA") is None
