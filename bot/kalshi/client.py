@@ -242,8 +242,8 @@ class KalshiClient:
             raise
 
     async def exchange_schedule(self) -> TradingSchedule:
-        """When the exchange means to trade."""
-        return await self._calls.read("/exchange/schedule", (), exchange_schedule)
+        """When the exchange means to trade; asked once, for who asks comes again."""
+        return await self._calls.read_once("/exchange/schedule", (), exchange_schedule)
 
     async def _batch(self, tickers: Sequence[str]) -> BookAnswer:
         def read(body: bytes) -> BookAnswer:

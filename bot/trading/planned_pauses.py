@@ -3,6 +3,7 @@
 Leaves out the pause itself: whether the exchange trades it says again and again (`trading_halts`).
 """
 
+import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -16,6 +17,8 @@ log = logging.getLogger("main")
 #: How often the schedule is read, and after a failure.
 READ_AGAIN: Final = timedelta(hours=1)
 RETRY: Final = timedelta(minutes=1)
+#: Seconds to wait for it: a pass, exits included, waits as long.
+ANSWER: Final = 2.0
 
 
 class ScheduleSource(Protocol):
@@ -51,11 +54,17 @@ class PlannedPauses:
         if self._due is not None and now < self._due:
             return
         try:
-            self._schedule, self._fault = await self._source.exchange_schedule(), ""
+            async with asyncio.timeout(ANSWER):
+                self._schedule, self._fault = await self._source.exchange_schedule(), ""
+        except TimeoutError:
+            self._failed(f"no answer within {ANSWER:g} s")
         except ExchangeError as error:
-            log.warning("When the exchange pauses cannot be read: %s", error)
-            self._fault = str(error)
+            self._failed(str(error))
         self._due = now + (RETRY if self._fault else READ_AGAIN)
+
+    def _failed(self, why: str) -> None:
+        log.warning("When the exchange pauses cannot be read: %s", why)
+        self._fault = why
 
     def stop(self) -> Stop | None:
         """Why nothing is entered now; None if no pause is near."""

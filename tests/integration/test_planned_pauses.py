@@ -1,5 +1,6 @@
 """A pause the exchange announced: no entry reaches into it, exits go on until it begins."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +10,10 @@ from bot.core.market.orders import Aim
 from bot.kalshi.client import KalshiClient
 from bot.kalshi.wire.schedule import exchange_schedule
 from bot.ports.exchange import ExchangeError
+from bot.trading import planned_pauses
 from bot.trading.planned_pauses import PlannedPauses
 from bot.trading.trading_halts import TradingHalts
+from tests.support.fakes import HandClock
 from tests.support.kalshi_stand import TICKER, Stand, stand
 
 REACH = timedelta(seconds=75)
@@ -77,6 +80,22 @@ async def test_a_schedule_that_cannot_be_read_is_said_and_is_no_pause(caplog):
         live.faults.clear()
         await watched.at(live.clock.now() + timedelta(minutes=1))
         assert watched.halts.next_pause == "none within 8 days"
+
+
+async def test_a_schedule_that_hangs_holds_no_pass(monkeypatch):
+    monkeypatch.setattr(planned_pauses, "ANSWER", 0.01)
+    never = asyncio.Event()
+
+    class Hanging:
+        async def exchange_schedule(self):
+            await never.wait()
+
+    pauses = PlannedPauses(Hanging(), HandClock(), REACH)
+    async with asyncio.timeout(30):
+        await pauses.refresh()
+
+    assert pauses.stop() is None
+    assert pauses.note == "not known: no answer within 0.01 s"
 
 
 @pytest.mark.parametrize(
