@@ -30,11 +30,13 @@ CASES ?= 100000
 # Many tests wait for a process or a socket: more workers than cores are faster.
 WORKERS ?= 4
 COVERAGE ?= --cov --cov-report=term
+# Which examples the property tests draw (tests/conftest.py).
+PROFILE ?= unhurried
 # They share the cores already: the libraries of one start no threads beside those of the others.
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo run test check format bench sim-report whale-report kills takeovers soak conservation
-.PHONY: tape-reports orders fuzz hostile flaps mutants memory clean money again tables docs
+.PHONY: tape-reports orders fuzz hostile flaps mutants memory clean money again properties tables docs
 .DEFAULT_GOAL := demo
 
 ## demo: the service on the embedded simulated exchange; no network, no account
@@ -47,11 +49,15 @@ run: $(VENV)/.run
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev
-	$(ALONE) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(COVERAGE)
+	$(ALONE) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(COVERAGE) --hypothesis-profile=$(PROFILE)
 
 ## again: the tests that failed last, one after the other
 again: $(VENV)/.dev
-	$(ALONE) $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(ALONE) $(BIN)/pytest --last-failed --last-failed-no-failures none --hypothesis-profile=$(PROFILE)
+
+## properties: the property tests alone, each with many examples
+properties: $(VENV)/.dev
+	$(ALONE) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m hypothesis --hypothesis-profile=thorough
 
 ## money: the tests of money with the decimal that is written in Python
 money: $(VENV)/.dev

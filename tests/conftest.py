@@ -8,6 +8,10 @@ from hypothesis import settings
 
 # How long an example takes says nothing on a machine that others use, too.
 settings.register_profile("unhurried", deadline=None)
+# What decides whether a change lands draws the same examples each time, so that it says something
+# of the change. New ones are drawn by everybody's `make test`, and many by `make properties`.
+settings.register_profile("gate", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("unhurried")
 
 #: The loggers that `logging_utils.configure` changes.
