@@ -158,6 +158,23 @@ def test_the_dockerfile_has_nothing_a_linter_objects_to():
     assert (found.stdout, found.returncode) == ("", 0)
 
 
+@pytest.mark.parametrize(("broken", "returns"), [("", 0), ("\n    health_check: {}", 1)])
+def test_compose_knows_every_key_of_its_file(broken, returns, tmp_path):
+    told = (ROOT / "compose.yaml").read_text()
+    (tmp_path / "compose.yaml").write_text(told.replace("    build: .", f"    build: .{broken}"))
+    program = Path(sysconfig.get_path("scripts")) / "check-jsonschema"
+
+    found = subprocess.run(
+        [program, "--builtin-schema", "vendor.compose-spec", tmp_path / "compose.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert found.returncode == returns, found.stdout
+
+
 def errors_of(node):
     """The places of a syntax tree that the grammar could not make sense of."""
     if node.is_error or node.is_missing:
