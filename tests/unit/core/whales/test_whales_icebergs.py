@@ -51,14 +51,17 @@ def story(
     known: bool = True,
     price: float = PRICE,
     others: Sequence[float] = (),
+    pause: tuple[int, float] = (0, 0.0),
+    unknown: int = 0,
 ) -> list[tuple[int, Whale]]:
     """The icebergs that are said, each with the number of its look.
 
-    At each of the `others`, prices, a contract trades whenever any does.
+    At each of the `others`, prices, a contract trades whenever any does. Before the look of the
+    number in `pause` nobody looks for its seconds more; at look `unknown` no trades are known.
     """
     rows, said = blank_rows(), []
     for number, (taken, stands) in enumerate(looks, 1):
-        at = 1_000 + number * every
+        at = 1_000 + number * every + (pause[1] if number >= pause[0] else 0.0)
         shown = mirrored(book(stands)) if ask else book(stands)
         tape = [at - 0.1, 1 - price if ask else price, taken] if taken else []
         tape += [cell for paid in others if taken for cell in (at - 0.1, paid, 1.0)]
@@ -66,7 +69,7 @@ def story(
         none = np.zeros(len(columns[0]))
         met, paid, size = columns
         trades = MarketTrades(none.astype(np.intp), met, paid, size, none > (-1 if ask else 0))
-        traded = TradesBetween.of(np.array([known]), trades)
+        traded = TradesBetween.of(np.array([known and number != unknown]), trades)
         seen = sight(Books.of([("T", at, shown)]), rows, rules, traded)
         rows = seen.rows
         said += [(number, whale) for _, whale in seen.whales if whale.source is Source.REFILLS]
@@ -171,6 +174,26 @@ def test_an_ordinary_level_whose_trade_is_told_before_its_change_is_never_refill
     taken: list[Look] = [(300, 300), (0, 300), *[(0, 0)] * 60, *[START] * 20]
 
     assert story([*PAST, *taken * 4], every=0.05) == []
+
+
+def test_a_level_that_stands_until_its_change_is_told_was_not_refilled_for_that() -> None:
+    # Somebody quotes it anew once: that is one refill, and the second time nobody does.
+    told: list[Look] = [(300, 300), (0, 300)]
+    once: list[Look] = [*told, *[(0, 0)] * 30, *[START] * 20]
+
+    assert story([*PAST, *once, *told, *[(0, 0)] * 60], every=0.05) == []
+    assert len(story([*PAST, *once, *once], every=0.05)) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"pause": (13, 3.0)}, {"unknown": 13}], ids=["nobody looked", "trades unknown"]
+)
+def test_what_was_counted_before_a_gap_counts_no_more(change: dict[str, object]) -> None:
+    looks = [*PAST, *REFILL, START, *REFILL]
+
+    assert len(story(looks)) == 1
+    assert story(looks, **change) == []  # type: ignore[arg-type]
+    assert len(story([*looks, *REFILL], **change)) == 1  # type: ignore[arg-type]
 
 
 def test_half_a_level_that_goes_before_its_trade_is_told_is_not_emptied() -> None:
