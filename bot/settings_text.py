@@ -5,7 +5,8 @@ Pure: text in, text out. Leaves out which settings there are (`config`).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
@@ -19,27 +20,17 @@ _KALSHI: Final = {".kalshi.com": "production", ".kalshi.co": "demo"}
 _QUOTES: Final = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
 _UNDERSCORES: Final = re.compile(r"[+-]?\d{1,3}(_\d{3})+(\.\d+)?")
 _COMMA: Final = re.compile(r"[+-]?[\d.,_]*\d,\d[\d.,_]*")
-_NUMBER: Final = re.compile(r"[+-]?[\d.,_ ]+(?:[eE][+-]?\d+)?")
-#: Characters of a value that is shown where a number or one of a few words is wanted.
-LONGEST_WORD: Final = 12
+#: What is a number, or was meant as one: with its unit, as NaN.
+_NUMBER: Final = re.compile(
+    r"[$-]?[+-]?[\d.,_ ]+(e[+-]?\d+)?( ?(s|sec|m|min|h|d|c|k|%))?|[+-]?(nan|inf|infinity)",
+    re.IGNORECASE,
+)
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.?")
-_USER: Final = re.compile(r"://[^/]*@")
-#: Of an address what may hold a token: a reader's path, and all from the ? on.
-_TOKEN: Final = re.compile(r"(://[^?#]*?)(/r/|[?#]).*(?=['\"])")
-#: What is written like an id or a key: long, letters and digits in one run.
-_KEY: Final = re.compile(
-    r"(?=[\w+=-]{0,99}[A-Za-z])(?=[\w+=-]{0,99}\d)(?<![\w+=-])[\w+=-]{20,}", re.ASCII
-)
-#: Of a web token all its parts; of an address those of its path that are long.
-_WEB_TOKEN: Final = re.compile(r"eyJ[\w-]+(?:\.[\w-]+)*")
-_LONG_PATH: Final = re.compile(r"(?<=[^:/]/)[\w:.-]{16,}(?=[/'\"?#])")
-#: Where the host itself may be a token: the addresses of apprise.
-_SERVICE: Final = re.compile(
-    r"\b(?!https?:|wss?:|postgres|sqlite:|mysql:|socks)([a-z]+://).*(?=['\"])"
-)
-_BASE64: Final = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[A-Za-z\d+][A-Za-z\d+/]{19,}={0,2}")
-_PRIVATE_KEY: Final = re.compile(r"-{3,} ?BEGIN|PRIVATE KEY", re.IGNORECASE)
+#: Schemes of addresses whose host tells nothing; elsewhere it may be a token.
+_WEB: Final = frozenset({"http", "https"})
+#: What stands for a value that may be a secret pasted into the wrong setting.
+HIDDEN: Final = "(hidden)"
 
 #: Where a user without a password says who it is, and lets nobody in.
 _DATABASES: Final = ("postgres", "sqlite")
@@ -241,36 +232,49 @@ def token(text: str) -> str:
     return text
 
 
-def shown(value: object) -> str:
-    """The value as an error may show it: no user, password or token of an address.
+def shown_number(value: object) -> str:
+    """The value where a number is wanted, if it is one or was meant as one; nothing of all else.
 
-    What looks like a key is not shown either: it was pasted into the wrong setting.
-
-    >>> shown("https://me:hunter2@a.example/r/T0ken/x")
-    "'https://***@a.example/r/***'"
-    >>> shown("a952bcbe-ec3b-4b5b-b8f9-11dae589608c")
-    "'***'"
+    >>> shown_number("5s"), shown_number("hunter2")
+    ("'5s'", '(hidden)')
     """
-    if _PRIVATE_KEY.search(text := repr(value)) or _BASE64.fullmatch(str(value)):
-        return "(hidden: it looks like a key)"
-    text = _TOKEN.sub(r"\1\2***", _USER.sub("://***@", _SERVICE.sub(r"\1***", text)))
-    if "://" in text:
-        text = _LONG_PATH.sub("***", text)
-    return _KEY.sub("***", _WEB_TOKEN.sub("***", text))
+    return repr(value) if _NUMBER.fullmatch(str(value)) else HIDDEN
 
 
-def shown_word(value: object) -> str:
-    """The same where a number or one of a few words is wanted: what is longer may be a secret.
+def shown_word(value: object, known: Sequence[str]) -> str:
+    """The value where one of a few words is wanted, if it is nearly one of them.
 
-    >>> shown_word("correct horse battery")
-    '(hidden: too long to be one)'
-    >>> shown_word("1500000000000.5"), shown_word("fast")
-    ("'1500000000000.5'", "'fast'")
+    >>> shown_word("papr", ["paper", "live"]), shown_word("swordfish", ["paper", "live"])
+    ("'papr'", '(hidden)')
+    """
+    wanted = [word.lower() for word in known]
+    return repr(value) if get_close_matches(str(value).lower(), wanted, n=1) else HIDDEN
+
+
+def shown_address(value: object) -> str:
+    """Scheme and host of a web address: all else of one may let somebody in, and any other text.
+
+    >>> shown_address("https://a.example/r/T0ken/x")
+    "'https://a.example/***'"
+    >>> shown_address("https://me:p@ss.word@a.example"), shown_address("tgram://T0ken/1")
+    ('(hidden)', '(hidden)')
     """
     text = str(value)
-    if len(text) > LONGEST_WORD and not _NUMBER.fullmatch(text):
-        return "(hidden: too long to be one)"
-    return shown(value)
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return HIDDEN
+    # Whatever stands before an @ is cut where it holds a / or a ?: it would pass for the host.
+    if parts.scheme not in _WEB or "@" in text or not _is_public(host):
+        return HIDDEN
+    whole = f"{parts.scheme}://{host}"
+    return repr(whole if text.rstrip("/").lower() == whole else f"{whole}/***")
+
+
+def _is_public(host: str) -> bool:
+    """Whether it is a name that others know as well: one word may be anything."""
+    return is_loopback(host) or _is_address(host) or ("." in host and bool(_HOST.fullmatch(host)))
 
 
 def number_wanted(kind: str, bounds: Iterable[object]) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,14 @@ from pydantic_settings import SettingsError as SourceError
 
 from bot.config.env_file import bindings
 from bot.config.settings import Settings
-from bot.settings_text import has_comma, number_wanted, shown, shown_word
+from bot.settings_text import (
+    HIDDEN,
+    has_comma,
+    number_wanted,
+    shown_address,
+    shown_number,
+    shown_word,
+)
 
 PREFIXES = (
     *("BOT_", "KALSHI_", "RISK_", "PAPER_", "SIM_", "CORS_", "MODEL_", "LOG_"),
@@ -32,6 +40,7 @@ PREFIXES = (
 
 #: How the kinds of pydantic's errors begin that are about numbers.
 _OF_NUMBERS = frozenset({"int", "float", "decimal", "finite", "greater", "less"})
+_WORD = re.compile(r"'([^']*)'")
 
 
 class SettingsError(Exception):
@@ -112,20 +121,32 @@ def _line(location: tuple[int | str, ...], value: object, kind: str, message: st
     field = Settings.model_fields.get(name)
     if field is None:
         return f"{name.upper()}: {allowed}"
-    if kind.partition("_")[0] in _OF_NUMBERS:
-        number = "whole number" if field.annotation is int else "number"
-        allowed = number_wanted(number, _bounds(field))
-        allowed += ", written without a comma: 1500 or 0.5" if has_comma(value) else ""
-    if kind.partition("_")[0] == "bool":
-        allowed = "must be true or false"
-    return f"{name.upper()}={_shown(field, kind, value)}: {allowed}"
+    group = kind.partition("_")[0]
+    if group in _OF_NUMBERS:
+        allowed = _number_allowed(field, value)
+    if group == "bool":
+        allowed = "must be 'true' or 'false'"
+    shown = _shown(field, group, value, allowed)
+    entry = next((one for one in location if isinstance(one, int)), None)
+    which = f" (entry {entry + 1})" if entry is not None else ""
+    return f"{name.upper()}={shown}{which}: {allowed}"
 
 
-def _shown(field: FieldInfo, kind: str, value: object) -> str:
+def _number_allowed(field: FieldInfo, value: object) -> str:
+    number = "whole number" if field.annotation is int else "number"
+    allowed = number_wanted(number, _bounds(field))
+    return allowed + (", written without a comma: 1500 or 0.5" if has_comma(value) else "")
+
+
+def _shown(field: FieldInfo, group: str, value: object, allowed: str) -> str:
+    """What of the value is certainly no secret that was pasted into the wrong setting."""
     if "Secret" in str(field.annotation):
-        return "(hidden)"
-    is_word = kind.partition("_")[0] in {*_OF_NUMBERS, "bool", "literal"}
-    return shown_word(value) if is_word else shown(value)
+        return HIDDEN
+    if group in _OF_NUMBERS:
+        return shown_number(value)
+    if group in {"bool", "literal"}:
+        return shown_word(value, _WORD.findall(allowed))
+    return shown_address(value)
 
 
 def _bounds(field: FieldInfo) -> list[object]:
