@@ -40,6 +40,7 @@ from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
 from bot.trading.reconciliation.cash import Book, CashReconciliation
 from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
+from bot.trading.reconciliation.order_owners import OrderOwners, WrittenDown
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
 
 log = logging.getLogger("main")
@@ -71,12 +72,14 @@ NEXT_BOOK_WITHIN: Final = 5.0
 class BookLedger:
     """Where cash that came or went is booked, since when there is an account, and its fills.
 
-    `checkpoint` is what was stored of it when the term began.
+    `orders` are those that were written down; `checkpoint` is what was stored of it when the term
+    began.
     """
 
     book: Book
     opened_at: datetime
     fills: BookedFills
+    orders: WrittenDown
     checkpoint: Checkpoint
 
 
@@ -350,7 +353,9 @@ class LiveBackend:
 
     def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
-        records, foreign = AccountRecords(self._trading), self._foreign(bot, ledger)
+        records = AccountRecords(self._trading)
+        owners = OrderOwners(records, ledger.orders) if self._respects else None
+        foreign = self._foreign(bot, ledger, records, owners)
         cash = CashReconciliation(
             self._trading,
             bot.trader,
@@ -358,9 +363,7 @@ class LiveBackend:
             ledger.opened_at,
             foreign.expected if foreign else None,
         )
-        planner = AdoptionPlanner(
-            records, bot.trader, ledger.fills, self._clock, respects=self._respects
-        )
+        planner = AdoptionPlanner(records, bot.trader, ledger.fills, self._clock, owners)
         self._account = _LiveAccount(
             audit=self._reconciliation(bot, cash, foreign),
             cash=cash,
@@ -368,17 +371,18 @@ class LiveBackend:
             markets=bot.universe.watched,
         )
 
-    def _foreign(self, bot: Bot, ledger: BookLedger) -> ForeignPositions | None:
+    def _foreign(
+        self, bot: Bot, ledger: BookLedger, records: AccountRecords, owners: OrderOwners | None
+    ) -> ForeignPositions | None:
         """What other hands hold, as it was when the term began; None if they are not respected."""
 
         def retain(record: StateRecord) -> None:
             bot.commits.add((), (record,))
 
-        if not self._respects:
+        if owners is None:
             forget_foreign(ledger.checkpoint, retain)
             return None
-        records = AccountRecords(self._trading)
-        foreign = ForeignPositions(records, bot.trader, ledger.fills, retain)
+        foreign = ForeignPositions(records, bot.trader, ledger.fills, owners, retain)
         foreign.restore(ledger.checkpoint)
         return foreign
 

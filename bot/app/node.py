@@ -216,7 +216,10 @@ class Node:
             since = max(opened_at, self.clock.now() - age, after or opened_at)
             return since, await database.fill_ids(self.book, since)
 
-        return BookLedger(book, opened_at, fills, checkpoint)
+        async def orders(names: frozenset[str]) -> frozenset[str]:
+            return await database.orders_among(self.book, names)
+
+        return BookLedger(book, opened_at, fills, orders, checkpoint)
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()

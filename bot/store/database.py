@@ -114,6 +114,10 @@ class Database:
         """The ids of all fills of a book since then."""
         return await self._session.read(partial(reading.fill_ids, book=book, since=since))
 
+    async def orders_among(self, book: str, names: frozenset[str]) -> frozenset[str]:
+        """Those of these client order ids that are orders of a book."""
+        return await self._session.read(partial(reading.orders_among, book=book, names=names))
+
     async def opened_at(self, book: str) -> datetime:
         """When a book was begun."""
         return await self._session.read(partial(writing.opened_at, book=book))

@@ -22,13 +22,15 @@ from bot.store import rows
 from bot.store.ledger import Ledger, fills_in_doubt, folded, ledger, unresolved
 from bot.store.row_checks import MOST, built, leave_out
 from bot.store.rows import NEWEST
-from bot.store.tables import events, fills, published, state_records, switches
+from bot.store.tables import events, fills, orders, published, state_records, switches
 from bot.store.writing import newest
 
 #: Events read before yielding to the event loop.
 BATCH: Final = 1_000
 #: Beyond so many commits a standby gets only the newest events of each kind.
 FAR: Final = 1_000
+#: Names asked for at once: a statement holds so many, and many more on PostgreSQL.
+NAMES: Final = 1_000
 #: Commit, place, kind, body.
 Found: TypeAlias = tuple[int, int, str, str]
 
@@ -105,6 +107,17 @@ def fill_ids(connection: Connection, book: str, since: datetime) -> frozenset[st
     """The ids of all fills of a book since then."""
     wanted = select(fills.c.fill_id).where(fills.c.book == book, fills.c.at >= since)
     return frozenset(connection.scalars(wanted))
+
+
+def orders_among(connection: Connection, book: str, names: frozenset[str]) -> frozenset[str]:
+    """Those of these client order ids that are orders of a book."""
+    sent, found = sorted(names), set[str]()
+    for place in range(0, len(sent), NAMES):
+        some = orders.c.client_order_id.in_(sent[place : place + NAMES])
+        found |= set(
+            connection.scalars(select(orders.c.client_order_id).where(some, orders.c.book == book))
+        )
+    return frozenset(found)
 
 
 def wanted(connection: Connection, book: str) -> dict[str, str]:

@@ -15,17 +15,20 @@ from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim
 from bot.core.risk.limits import Stop
 from bot.kalshi.trading.account_record import AccountRecords
-from bot.ports.persistence import StateRecord
+from bot.ports.persistence import CommitBatch, StateRecord
 from bot.sim.engine.orders import TimeInForce
 from bot.sim.engine.units import money_dollars, size_contracts
 from bot.trading.entry_guard import Safety
+from bot.trading.reconciliation.adoption import QUIET, AdoptionPlanner
 from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
+from bot.trading.reconciliation.order_owners import OrderOwners
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
 from tests.support.kalshi_stand import FAR, SHARDS, TICKER, Stand, stand
 from tests.support.sim_exchanges import request
 from tests.support.strategies import ladder
 from tests.support.trading import Desk, only
 
+CREATE = "POST /portfolio/events/orders"
 DEEP = OrderBook(bids=ladder(("0.52", 9_000)), asks=ladder(("0.53", 9_000)))
 _MARKETS = st.sampled_from(tuple(SHARDS))
 _STEPS = st.one_of(
@@ -57,7 +60,9 @@ class Shared:
         self.desk.restart()
         trader = self.desk.trader
         records = AccountRecords(self.live.trading)
-        self.foreign = ForeignPositions(records, trader, self.booked, self.retain)
+        owners = OrderOwners(records, self.ours)
+        self.foreign = ForeignPositions(records, trader, self.booked, owners, self.retain)
+        self.planner = AdoptionPlanner(records, trader, self.booked, self.live.clock, owners)
         self.foreign.restore(self.desk.store.checkpoint())
         beside = Beside(settlements=self.live.trading, foreign=self.foreign)
         self.audit = Reconciliation(self.live.venue, trader, self.live.clock, EVERY, beside)
@@ -71,6 +76,9 @@ class Shared:
         ended = only(self.desk.store.events, OrderEnded)
         ids = [fill.fill_id for one in ended for fill in one.execution.fills]
         return after or self.began, frozenset(ids)
+
+    async def ours(self, names):
+        return names & self.desk.store.intended.keys()
 
     def retain(self, record) -> None:
         bodies = self.desk.store.state_records.setdefault(record.kind, {})
@@ -95,6 +103,29 @@ class Shared:
     async def look(self) -> None:
         self.live.clock.pass_by(EVERY.total_seconds())
         await self.audit.poll()
+
+    async def lose(self, score: float, ticker: str) -> None:
+        """An order whose end nobody hears of ends by an operator's word that was wrong."""
+        self.live.fail(kind="cut_after", route=CREATE, count=1)
+        self.live.fail(kind="error", route="GET /portfolio/orders")
+        await self.act(score, ticker)
+        for order in self.desk.trader.unresolved:
+            self.desk.trader.end_by_hand(self.desk.at, order.client_order_id, "never traded")
+        self.live.faults.clear()
+        await self.commit()
+
+    async def commit(self) -> None:
+        events = self.desk.trader.take_pending(self.desk.at)
+        await self.desk.store.commit(CommitBatch(events, self.desk.trader.state_records()))
+
+    async def adopt(self) -> None:
+        """As `reconcile --apply` does once nothing traded for a while."""
+        self.planner.not_yet()
+        self.live.clock.pass_by(QUIET.total_seconds() + 1)
+        assert self.planner.not_yet() is None
+        found, portfolio = await self.planner.explained()
+        assert self.planner.apply_adoption(found, portfolio, self.desk.at)
+        await self.commit()
 
     def strange(self, size: int, ticker: str) -> None:
         before = self.live.ann.position(ticker)
@@ -262,4 +293,75 @@ async def test_a_round_trip_of_ours_that_is_not_written_down_yet_is_not_theirs()
 
         await shared.step("stranger", 40, FAR)
 
+        shared.check()
+
+
+async def test_an_order_of_ours_that_ended_by_word_is_never_theirs_and_is_ours_once_adopted():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+        await shared.step("stranger", 30, FAR)
+        await shared.lose(0.95, TICKER)
+
+        for _ in range(3):
+            await shared.look()
+
+        assert "A: 0 contracts booked, 100 at the exchange" in str(shared.audit.block_reason)
+        assert shared.foreign.portfolio.size(TICKER) == 0
+
+        await shared.adopt()
+
+        assert shared.desk.position(TICKER) == 100
+        await shared.look()
+        shared.check()
+        await shared.step("bot", 0.5, TICKER)
+        assert shared.desk.position(TICKER) == 0
+        shared.check()
+
+
+async def test_an_order_that_ended_by_word_before_the_first_look_is_not_theirs_either():
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.lose(0.95, TICKER)
+
+        await shared.look()
+
+        assert "A: 0 contracts booked, 100 at the exchange" in str(shared.audit.block_reason)
+        await shared.adopt()
+        await shared.look()
+        shared.check()
+
+
+async def test_before_it_is_known_what_was_there_nothing_is_entered():
+    async with stand() as live:
+        shared = Shared(live)
+        live.fail(kind="error", route="GET /portfolio/fills")
+
+        await shared.look()
+        assert "have not been reconciled" in str(shared.audit.block_reason)
+
+        live.faults.clear()
+        await shared.look()
+        shared.check()
+
+
+async def test_what_an_order_traded_that_cannot_be_read_is_nobodys(monkeypatch):
+    async with stand() as live:
+        shared = Shared(live)
+        await shared.look()
+
+        async def none(*_):
+            return {}
+
+        monkeypatch.setattr(live.trading, "order_names", none)
+        await shared.step("stranger", 20, TICKER)
+        await shared.look()
+
+        assert "A: 0 contracts booked, 20 at the exchange" in str(shared.audit.block_reason)
+        found, _ = await shared.planner.explained()
+        assert not found
+        (sentence,) = found.left_out
+        assert "cannot be read: set FOREIGN=stop" in sentence
+        monkeypatch.undo()
+        await shared.look()
         shared.check()

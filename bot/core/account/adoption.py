@@ -43,6 +43,18 @@ class AccountRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """The exchange's ids of orders that are ours, and of those that are not."""
+
+    ours: frozenset[str] = frozenset()
+    theirs: frozenset[str] = frozenset()
+
+    def __contains__(self, order_id: str) -> bool:
+        """Whether it is known whose an order is."""
+        return order_id in self.ours or order_id in self.theirs
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustment:
     """The position of a market as the exchange has it: signed contracts, and their cost."""
 
@@ -94,6 +106,19 @@ def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord
     cash = left if abs(left) > CASH_TOLERANCE and not record.now.unreadable else ZERO
     left_out = tuple(record.now.unreadable.sentences())
     return Adoption(executions, payouts, adjustments, cash, left_out)
+
+
+def adoption_of_ours(fresh: Sequence[ListedFill], owned: Owned, record: AccountRecord) -> Adoption:
+    """The trades of our own orders among those that were not booked, and nothing else."""
+    readable = _known(fresh, record)
+    executions = _executions([one for one in readable if one.order_id in owned.ours])
+    nobodys = {one.order_id: one for one in readable if one.order_id not in owned}
+    left_out = [
+        f"{one.fill.ticker}: whose order {order_id} is cannot be read: set FOREIGN=stop to take "
+        "over what it traded"
+        for order_id, one in nobodys.items()
+    ]
+    return Adoption(tuple(executions), left_out=(*record.now.unreadable.sentences(), *left_out))
 
 
 def unsettled(

@@ -23,11 +23,10 @@ LISTED_WITHIN: Final = timedelta(minutes=1)
 class OpenOrders:
     """Our orders that may trade, and when each was sent.
 
-    `in_doubt` are the markets of those in doubt, `working` the exchange's ids of those that rest.
+    `in_doubt` are the markets of those in doubt.
     """
 
     in_doubt: frozenset[str] = frozenset()
-    working: frozenset[str] = frozenset()
     sent_at: tuple[datetime, ...] = ()
 
     def and_also(self, later: Self) -> Self:
@@ -35,7 +34,6 @@ class OpenOrders:
         return replace(
             self,
             in_doubt=self.in_doubt | later.in_doubt,
-            working=self.working | later.working,
             sent_at=self.sent_at + later.sent_at,
         )
 
@@ -44,13 +42,14 @@ class OpenOrders:
 class SeenAccount:
     """An account as it was read at that moment, and which of our orders were open meanwhile.
 
-    The `first` time nobody knows what other hands held before: it is taken as it is where we hold
-    nothing.
+    `theirs` are the exchange's ids of the orders that are known for those of other hands. The
+    `first` time nobody knows what they held before: it is taken as it is where we hold nothing.
     """
 
     at: datetime
     record: AccountRecord
     ours: OpenOrders = field(default_factory=OpenOrders)
+    theirs: frozenset[str] = frozenset()
     first: bool = False
 
     def known(self, ticker: str) -> bool:
@@ -58,13 +57,13 @@ class SeenAccount:
         unreadable = self.record.now.unreadable.why(ticker)
         return unreadable is None and ticker not in self.ours.in_doubt
 
-    def foreign(self, known: frozenset[str]) -> list[ListedFill]:
-        """The trades of other hands that are not known, where that can be said."""
-        return [
-            one
-            for one in unbooked(self.record.fills, known)
-            if one.order_id not in self.ours.working and self.known(one.fill.ticker)
-        ]
+    def fresh(self, known: frozenset[str]) -> list[ListedFill]:
+        """The trades that are not known, whoever's they are, where anything can be said."""
+        return [one for one in unbooked(self.record.fills, known) if self.known(one.fill.ticker)]
+
+    def is_theirs(self, one: ListedFill) -> bool:
+        """Whether other hands traded that for certain."""
+        return one.order_id in self.theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +79,17 @@ class ForeignAccount:
 
     def after(self, ours: Portfolio, booked: frozenset[str], seen: SeenAccount) -> Self:
         """With the trades and payouts of a record, where they explain what the exchange holds."""
-        fresh = seen.foreign(booked | self.counted)
+        fresh = seen.fresh(booked | self.counted)
         portfolio, accepted = self.portfolio, set[str]()
         for ticker in _tickers(portfolio, fresh, seen):
             trades = [one for one in fresh if one.fill.ticker == ticker]
-            following = _explained(portfolio, ours, ticker, trades, seen)
+            theirs = [one for one in trades if seen.is_theirs(one)]
+            following = _explained(portfolio, ours, ticker, theirs, seen)
+            if following is None and seen.first and theirs == trades and not ours.size(ticker):
+                following = _taken(portfolio, ticker, seen)
             if following is not None:
                 portfolio = following
-                accepted |= {one.fill.fill_id for one in trades}
+                accepted |= {one.fill.fill_id for one in theirs}
         since = self._since(
             seen, [one.fill.at for one in fresh if one.fill.fill_id not in accepted]
         )
@@ -137,9 +139,13 @@ def _explained(
     paid = seen.record.settlements.get(ticker)
     if paid is not None and _was_paid(foreign, ours, ticker, paid):
         return foreign.settle(ticker, paid.payout)
-    if seen.first and not ours.size(ticker):
-        return foreign.adjusted(ticker, rest, seen.record.cost(ticker, rest), seen.at)
     return None
+
+
+def _taken(foreign: Portfolio, ticker: str, seen: SeenAccount) -> Portfolio:
+    """With all that is held of a market, where we hold nothing of it."""
+    rest = seen.record.now.positions.get(ticker, ZERO)
+    return foreign.adjusted(ticker, rest, seen.record.cost(ticker, rest), seen.at)
 
 
 def _was_paid(foreign: Portfolio, ours: Portfolio, ticker: str, paid: Settlement) -> bool:

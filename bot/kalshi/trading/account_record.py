@@ -1,6 +1,6 @@
 """Everything the exchange tells of an account that explains what it holds, read in one go."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +37,10 @@ class AccountRecords:
         now = AccountNow(cash, held.sizes, unreadable=held.unreadable.also(odd))
         # A second is the finest that can be asked for.
         return AccountRecord(now, costs, [one for one in listed if one.fill.at >= since])
+
+    async def order_names(self, order_ids: Set[str], since: datetime) -> dict[str, str]:
+        """The client order ids of orders made since then, or earlier. Raises ExchangeError."""
+        return await self._exchange.order_names(order_ids, since)
 
     async def settlement(self, ticker: str) -> Settlement | None:
         """What a market paid the account; None if it has not settled. Raises ExchangeError."""

@@ -5,7 +5,7 @@ looks for them asks again anyway; a listing comes whole or is an ExchangeError, 
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,16 +200,40 @@ class KalshiTrading:
         a fill that names no market: it may be of any.
         """
         since = [("min_ts", str(int(at.timestamp()))), *self._own]
-        paths = ["/portfolio/fills"]
-        if at < await self.archived_before():
-            paths.append("/historical/fills")
         readable: list[account.DatedFill] = []
         odd: dict[str, str] = {}
-        for path in paths:
+        for path in await self._reaching("fills", at):
             async for page in self._pages(path, since, _FILLS, is_patient=True):
                 for raw in page:
                     _sort_fill(f"GET {path}", raw, readable, odd)
         return readable, conflicting_fills(readable) | odd
+
+    async def order_names(self, order_ids: Set[str], since: datetime) -> dict[str, str]:
+        """The client order ids of these orders, whoever sent them; what is not told is left out.
+
+        Those made since then are listed in one go, an older one is asked for by itself.
+        """
+        made = [("min_ts", str(int((since - EARLIER).timestamp()))), *self._own]
+        raws = [
+            raw
+            for path in await self._reaching("orders", since - EARLIER)
+            async for page in self._pages(path, made, _ORDER_PAGE, is_patient=True)
+            for raw in page
+        ]
+        listed = {one.order_id for one in _readable(orders.NamedById, raws)}
+        older = [await self._raw_order(order_id) for order_id in sorted(order_ids - listed)]
+        names = _readable(orders.NamedById, [*raws, *filter(None, older)])
+        return {one.order_id: one.client_order_id for one in names if one.order_id in order_ids}
+
+    async def _raw_order(self, order_id: str) -> Raw | None:
+        path = f"/portfolio/orders/{quote(order_id, safe='')}"
+        found = await if_there(self._reads.read(path, (), _shape(orders.OneRawOrder)))
+        return found.order if found else None
+
+    async def _reaching(self, kind: str, at: datetime) -> list[str]:
+        """The listings of fills or orders that reach back so far."""
+        paths = [f"/portfolio/{kind}"]
+        return [*paths, f"/historical/{kind}"] if at < await self.archived_before() else paths
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""

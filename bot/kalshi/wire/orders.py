@@ -126,6 +126,19 @@ class NamedOrder(Struct, frozen=True):
     client_order_id: str
 
 
+class NamedById(Struct, frozen=True):
+    """The two names of an order: the exchange's, and that of who sent it."""
+
+    order_id: Id
+    client_order_id: str
+
+
+class OneRawOrder(Struct, frozen=True):
+    """GET /portfolio/orders/{order_id}, whoever sent it."""
+
+    order: Raw
+
+
 class GroupRequest(Struct, frozen=True, omit_defaults=True):
     """POST /portfolio/order_groups/create: contracts in 15 s after which the group stops."""
 

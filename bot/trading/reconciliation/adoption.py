@@ -8,11 +8,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from bot.core.account.adoption import AccountRecord, Adoption, adoption, unsettled
+from bot.core.account.adoption import (
+    AccountRecord,
+    Adoption,
+    adoption,
+    adoption_of_ours,
+    unbooked,
+    unsettled,
+)
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import Settlement
 from bot.core.market.money import ZERO
 from bot.ports.exchange import Clock, ExchangeError
+from bot.trading.reconciliation.order_owners import OrderOwners
 from bot.trading.trader import Trader
 
 #: How long nothing may have traded: what the exchange tells of an account lags behind its fills.
@@ -51,11 +59,10 @@ class AdoptionPlanner:
         trader: Trader,
         booked: BookedFills,
         clock: Clock,
-        *,
-        respects: bool = False,
+        owners: OrderOwners | None = None,
     ) -> None:
-        """Where other hands are respected, nothing of theirs is taken over."""
-        self._respects = respects
+        """With `owners` other hands are respected: nothing but trades of ours is taken over."""
+        self._owners = owners
         self._exchange = exchange
         self._trader = trader
         self._booked = booked
@@ -65,8 +72,6 @@ class AdoptionPlanner:
     def not_yet(self) -> str | None:
         """Why nobody can say now, None if one can: while orders are about, all of it moves."""
         trader, now = self._trader, self._clock.now()
-        if self._respects:
-            return "FOREIGN=respect leaves to other hands what is theirs: set FOREIGN=stop to adopt"
         if trader.orders_in_doubt is not None:
             return f"{trader.orders_in_doubt}: `python -m bot resolve` ends it by your word"
         if trader.unresolved or trader.working:
@@ -84,6 +89,10 @@ class AdoptionPlanner:
         portfolio = self._trader.portfolio
         since, booked = await self._booked()
         record = await self._exchange.record(since)
+        if self._owners is not None:
+            fresh = unbooked(record.fills, booked)
+            owned = await self._owners.owned(frozenset(one.order_id for one in fresh), since)
+            return adoption_of_ours(fresh, owned, record), portfolio
         settled = await self._settled(record, unsettled(portfolio, record, booked))
         return adoption(portfolio, booked, settled), portfolio
 

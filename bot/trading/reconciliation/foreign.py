@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.core.account.adoption import AccountRecord
+from bot.core.account.adoption import AccountRecord, unbooked
 from bot.core.account.foreign import (
     ForeignAccount,
     OpenOrders,
@@ -24,6 +24,7 @@ from bot.ports.checkpoint_codec import RecordCodec
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import Checkpoint, StateRecord, StoreError
 from bot.trading.reconciliation.adoption import BookedFills, Records
+from bot.trading.reconciliation.order_owners import OrderOwners
 from bot.trading.trader import Trader
 
 log = logging.getLogger("main")
@@ -46,14 +47,25 @@ class ForeignPositions:
     """Keeps what other hands hold; `portfolio` is that, with the cash that their trades moved."""
 
     def __init__(
-        self, records: ForeignRecords, trader: Trader, booked: BookedFills, retain: Retain
+        self,
+        records: ForeignRecords,
+        trader: Trader,
+        booked: BookedFills,
+        owners: OrderOwners,
+        retain: Retain,
     ) -> None:
         self._records = records
         self._trader = trader
         self._booked = booked
+        self._owners = owners
         self._retain = retain
         self._account: ForeignAccount | None = None
         self._resting: Mapping[str, str] = {}
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether what was there before is known: if not, it is to be read before anything else."""
+        return self._account is not None
 
     @property
     def portfolio(self) -> Portfolio:
@@ -107,9 +119,11 @@ class ForeignPositions:
         record = await self._records.record(since)
         record = replace(record, settlements=await self._settled(record.now))
         orders = begun.and_also(_open_orders(trader))
-        seen = SeenAccount(now, record, orders, first=last is None)
-        before = last or ForeignAccount(since)
-        after = before.after(trader.portfolio, booked | trader.fill_ids, seen)
+        before, known = last or ForeignAccount(since), booked | trader.fill_ids
+        fresh = unbooked(record.fills, known | before.counted)
+        owned = await self._owners.owned(frozenset(one.order_id for one in fresh), since)
+        seen = SeenAccount(now, record, orders, owned.theirs, first=last is None)
+        after = before.after(trader.portfolio, known, seen)
         if after != last:
             self._account = after
             self._retain(_CODEC.state_record("", after))
@@ -135,13 +149,9 @@ class ForeignPositions:
 
 
 def _open_orders(trader: Trader) -> OpenOrders:
-    working = trader.working.values()
-    sent = [order.at for order in trader.unresolved] + [one.order.at for one in working]
-    return OpenOrders(
-        frozenset(order.ticker for order in trader.unresolved),
-        frozenset(one.order_id for one in working),
-        tuple(sent),
-    )
+    sent = [order.at for order in trader.unresolved]
+    sent += [one.order.at for one in trader.working.values()]
+    return OpenOrders(frozenset(order.ticker for order in trader.unresolved), tuple(sent))
 
 
 def forget_foreign(checkpoint: Checkpoint, retain: Retain) -> None:

@@ -173,7 +173,7 @@ class Reconciliation:
             return
         self._purses = account, before.cash
         account = await self._caught_up(account, now)
-        if self._trader.portfolio is not before:
+        if self._trader.portfolio is not before or self._is_first():
             return
         account = unreserved(self._expected(), account, self._trader.reserved)
         differs = self._compare(account, now)
@@ -189,6 +189,11 @@ class Reconciliation:
         foreign = self._beside.foreign
         return foreign.expected() if foreign else self._trader.portfolio
 
+    def _is_first(self) -> bool:
+        """Whether nobody knows yet what other hands held before."""
+        foreign = self._beside.foreign
+        return foreign is not None and not foreign.has_looked
+
     async def _caught_up(self, account: AccountNow, now: datetime) -> AccountNow:
         """The account once what other hands did is known, if something differs for that."""
         foreign = self._beside.foreign
@@ -197,7 +202,8 @@ class Reconciliation:
         foreign.rests(account)
         expected = self._expected()
         gap = account.cash - expected.cash
-        if gap == self._gap and not any(_differing(expected, account)):
+        is_same = gap == self._gap and not any(_differing(expected, account))
+        if is_same and not self._is_first():
             return account
         account = await foreign.catch_up(account, now)
         self._gap = account.cash - self._expected().cash

@@ -115,7 +115,11 @@ def ledger_of(live):
     async def fills(after=None):
         return after or began, frozenset()
 
-    return BookLedger(book, live.clock.now(), fills, Checkpoint(1, Portfolio.of_cash(Decimal(0))))
+    async def orders(names):
+        return frozenset()
+
+    nothing = Checkpoint(1, Portfolio.of_cash(Decimal(0)))
+    return BookLedger(book, live.clock.now(), fills, orders, nothing)
 
 
 async def manned(live):

@@ -653,6 +653,34 @@ async def test_a_fill_that_names_no_market_may_be_of_any():
             await trading.fills_since(datetime(2026, 6, 1, tzinfo=UTC))
 
 
+async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
+    by_hand = {"order_id": "o-1", "client_order_id": ""}
+    late = {**CUTOFF, "orders_updated_ts": "2026-07-01T00:00:00Z"}
+    others = [{"order_id": "o-9", "client_order_id": "not asked"}, 5]
+    archived = [{"order_id": "o-2", "client_order_id": "c-2"}]
+    known = {
+        "/historical/cutoff": late,
+        "/portfolio/orders": {"orders": [by_hand, *others], "cursor": ""},
+        "/historical/orders": {"orders": archived, "cursor": ""},
+        "/portfolio/orders/o-3": {"order": {"order_id": "o-3", "client_order_id": "c-3"}},
+        "/portfolio/orders/o-4": {"order": {"order_id": "o-4"}},
+    }
+
+    def say(request):
+        found = known.get(request.url.path.removeprefix("/trade-api/v2"))
+        return httpx.Response(404) if found is None else httpx.Response(200, content=dump(found))
+
+    async with backend(say) as (trading, reported):
+        asked = {"o-1", "o-2", "o-3", "o-4", "o-5"}
+        names = await trading.order_names(asked, datetime(2026, 6, 1, tzinfo=UTC))
+
+    assert names == {"o-1": "", "o-2": "c-2", "o-3": "c-3"}
+    assert [sent.url.path.removeprefix("/trade-api/v2") for sent in reported.asked] == [
+        *known,
+        "/portfolio/orders/o-5",
+    ]
+
+
 async def test_a_key_and_a_group_of_others_may_be_odd():
     mine = {"api_key_id": KEY.key_id, "scopes": ["read"]}
     other = {"api_key_id": "other", "scopes": None}

@@ -124,6 +124,17 @@ async def test_the_ids_of_fills_are_known_as_far_back_as_is_asked(led):
     assert await led.database.fill_ids("another", NOON) == frozenset()
 
 
+async def test_orders_of_a_book_are_known_by_name_whatever_became_of_them(led, monkeypatch):
+    monkeypatch.setattr(reading, "NAMES", 2)
+    await led.commit(filled(order(1)))
+    await led.store.intend(order(3))
+    asked = frozenset({"c-1", "c-2", "c-3", ""})
+
+    assert await led.database.orders_among(BOOK, asked) == {"c-1", "c-3"}
+    assert await led.database.orders_among("another", asked) == frozenset()
+    assert await led.database.orders_among(BOOK, frozenset()) == frozenset()
+
+
 async def test_a_fill_is_never_booked_twice(led):
     await led.commit(filled(order()))
     before = led.rows()
