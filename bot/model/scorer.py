@@ -8,6 +8,7 @@ from a score (`core.strategy`).
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +84,7 @@ class ModelScorer:
         ranges = {**card.ranges, **unbounded}
         self._gates = [FEATURE_NAMES.index(name) for name in ranges]
         self._low, self._high = np.array(list(ranges.values())).T
+        self._bounds = [(name, f"{low:.4g} … {high:.4g}") for name, (low, high) in ranges.items()]
 
     def score(self, features: Floats, tickers: Sequence[str]) -> Floats:
         """P(YES goes up) given that it moves, (N,); NaN outside the domain of the model."""
@@ -93,8 +95,11 @@ class ModelScorer:
         inside = self._inside(features)
         fit = np.all(inside, axis=1)
         reasons: list[str | None] = [None] * len(features)
-        for row in np.flatnonzero(~fit).tolist():
-            reasons[row] = self._reason(features[row], int(np.argmin(inside[row])))
+        odd = np.flatnonzero(~fit)
+        gates = np.argmin(inside[odd], axis=1)
+        values = features[odd, np.array(self._gates)[gates]]
+        for row, gate, value in zip(odd.tolist(), gates.tolist(), values.tolist(), strict=True):
+            reasons[row] = self._reason(gate, value)
         return ModelOutput(self._scored(features, tickers, fit), tuple(reasons))
 
     def predicted(self, features: Floats, tickers: Sequence[str]) -> Floats:
@@ -107,12 +112,11 @@ class ModelScorer:
         inside: NDArray[np.bool_] = (gated >= self._low) & (gated <= self._high)
         return inside
 
-    def _reason(self, row: Floats, gate: int) -> str:
-        name, value = FEATURE_NAMES[self._gates[gate]], row[self._gates[gate]]
-        if np.isnan(value):
+    def _reason(self, gate: int, value: float) -> str:
+        name, bounds = self._bounds[gate]
+        if isnan(value):
             return f"not enough known: {name}"
-        low, high = self._low[gate], self._high[gate]
-        return f"out of domain: {name} {value:.4g} not in {low:.4g} … {high:.4g}"
+        return f"out of domain: {name} {value:.4g} not in {bounds}"
 
     def _scored(self, features: Floats, tickers: Sequence[str], fit: NDArray[np.bool_]) -> Floats:
         scores = np.full(len(features), np.nan)

@@ -215,9 +215,8 @@ def _differs(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def market_numbers(tickers: Sequence[str]) -> Rows:
     """A number for each ticker in order of appearance, from 0; shape (len(tickers),)."""
-    numbers: dict[str, int] = {}
-    market = [numbers.setdefault(ticker, len(numbers)) for ticker in tickers]
-    return np.array(market, dtype=np.intp)
+    numbers = {ticker: number for number, ticker in enumerate(dict.fromkeys(tickers))}
+    return np.fromiter(map(numbers.__getitem__, tickers), np.intp, len(tickers))
 
 
 def rows_by_market(tickers: Sequence[str], rows: Rows | None = None) -> dict[str, Rows]:

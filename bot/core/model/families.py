@@ -31,7 +31,9 @@ def family_of(ticker: str) -> str:
 def coded(tickers: Sequence[str], families: Iterable[str]) -> NDArray[np.intp]:
     """For each ticker the place of its kind among `families`, or −1; shape (N,)."""
     places = {name: place for place, name in enumerate(families)}
-    return np.array([places.get(family_of(ticker), -1) for ticker in tickers], dtype=np.intp)
+    # A tape names each market thousands of times.
+    known = {ticker: places.get(family_of(ticker), -1) for ticker in dict.fromkeys(tickers)}
+    return np.fromiter(map(known.__getitem__, tickers), np.intp, len(tickers))
 
 
 # A cycle asks again for the same few series.

@@ -7,8 +7,8 @@ market at a time; `histories` is the same for all books of a recording, to the l
 """
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import Final, NamedTuple, TypeVar
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import Books, Floats
 
 Rows = NDArray[np.void]
-T = TypeVar("T", Floats, float)
 
 #: Columns that `history` gives: three momenta, two order flows, imbalance, movement, gap.
 HISTORY_COLUMNS: Final = 8
@@ -162,20 +161,50 @@ def _previous(column: Floats, first: NDArray[np.intp]) -> Floats:
 
 def _averages(now: BboHistory, inputs: _Inputs, known: NDArray[np.bool_]) -> Sequence[Floats]:
     """The averages after each book of markets one after the other; anew where not `known`."""
-    # Each needs the one before: in plain floats a step costs less than NumPy's call of it.
-    rows = zip(*(column.tolist() for column in inputs), strict=True)
-    starts = zip(*(column.tolist() for column in _starts(now)), strict=True)
-    state = (np.nan,) * len(_AVERAGES)
-    states = []
-    for goes_on, values, start in zip(known.tolist(), rows, starts, strict=True):
-        state = _brought_forward(state, values) if goes_on else start
-        states.append(state)
-    flat = np.fromiter(chain.from_iterable(states), np.float64, len(states) * len(_AVERAGES))
-    return list(flat.reshape(-1, len(_AVERAGES)).T)
+    begins = [*np.flatnonzero(~known).tolist(), len(known)]
+    mid2, mid10, mid60, flow2, flow10, imb10, variance = _starts(now)
+    mid, imb1, flow, jump, by2, by10, by60 = (column.tolist() for column in inputs)
+    return (
+        _drifting(mid2, mid, by2, begins),
+        _drifting(mid10, mid, by10, begins),
+        _drifting(mid60, mid, by60, begins),
+        _fading(flow2, flow, by2, begins),
+        _fading(flow10, flow, by10, begins),
+        _drifting(imb10, imb1, by10, begins),
+        _fading(variance, jump, by60, begins),
+    )
 
 
-def _brought_forward(averages: Sequence[T], inputs: Sequence[T]) -> tuple[T, ...]:
-    """The averages until now: what was last seen held. Of arrays, or of one book's floats."""
+# Each value needs the one before: in plain floats a step costs less than NumPy's call of it. The
+# formulas are those of `_brought_forward`, to the last bit.
+def _drifting(
+    start: Floats, held: Sequence[float], decay: Sequence[float], begins: Sequence[int]
+) -> Floats:
+    """An average that moves towards what was held; where it begins anew it is `start`."""
+    found: list[float] = []
+    for begin, end in pairwise(begins):
+        value = float(start[begin])
+        found.append(value)
+        steps = zip(held[begin + 1 : end], decay[begin + 1 : end], strict=True)
+        found += [value := to + by * (value - to) for to, by in steps]
+    return np.array(found)
+
+
+def _fading(
+    start: Floats, added: Sequence[float], decay: Sequence[float], begins: Sequence[int]
+) -> Floats:
+    """A sum that decays; where it begins anew it is `start`."""
+    found: list[float] = []
+    for begin, end in pairwise(begins):
+        value = float(start[begin])
+        found.append(value)
+        steps = zip(added[begin + 1 : end], decay[begin + 1 : end], strict=True)
+        found += [value := by * value + more for more, by in steps]
+    return np.array(found)
+
+
+def _brought_forward(averages: Sequence[Floats], inputs: Sequence[Floats]) -> tuple[Floats, ...]:
+    """The averages until now: what was last seen held."""
     mid2, mid10, mid60, flow2, flow10, imb10, variance = averages
     mid, imb1, flow, jump, by2, by10, by60 = inputs
     return (
