@@ -43,7 +43,7 @@ MOST_CHANGES = 10
 #: Markets that one question looks up in the archive, each with a request.
 LOOKED_UP = 10
 
-_LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5, keepalive_expiry=30.0)
+_LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=30.0)
 
 
 def open_http(

@@ -22,8 +22,9 @@ READ_AGAIN: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Nothing more is sent until then, or nothing of an aim; `times` in a row."""
+    """Nothing more is sent from `since` until then, or nothing of an aim; `times` in a row."""
 
+    since: datetime
     until: datetime
     reason: str
     aim: Aim | None
@@ -80,7 +81,7 @@ class TradingHalts:
         """Note how an order ended: a refusal blocks similar orders for a while."""
         if not execution.code:
             for scope in Scope:
-                self._refusals.pop((scope, _place(scope, market)), None)
+                self._lift((scope, _place(scope, market)), execution.order.at)
             return
         if execution.code in PAUSES:
             # The status of before is worth nothing now.
@@ -89,6 +90,12 @@ class TradingHalts:
         key = asked.scope, _place(asked.scope, market)
         now, last = self._clock.now(), self._refusals.get(key)
         self._refusals[key] = _refusal(execution, asked, key[1], now, last)
+
+    def _lift(self, key: tuple[Scope, str], sent_at: datetime) -> None:
+        """An order that was taken proves a refusal over, unless it was under way before that."""
+        last = self._refusals.get(key)
+        if last is not None and last.since <= sent_at:
+            del self._refusals[key]
 
     def halt(self, market: Market, aim: Aim) -> Stop | None:
         """Why no order of an aim may go to a market at this moment; None if one may."""
@@ -133,8 +140,12 @@ def _place(scope: Scope, market: Market) -> str:
 def _refusal(
     execution: Execution, asked: Consequence, place: str, now: datetime, last: _Refusal | None
 ) -> _Refusal:
-    times = 1 if last is None else last.times + 1
+    # Of orders that were under way together, all refused for one reason, only the first counts.
+    is_anew = last is None or last.since <= execution.order.at
+    times = (last.times if last else 0) + is_anew
     until = now + timedelta(seconds=asked.seconds * 2 ** min(times - 1, DOUBLINGS))
+    if last is not None and not is_anew and until <= last.until:
+        return last
     what = "entry" if asked.aim is Aim.ENTER else "order"
     reason = f"no {what} on {place} until {until:%H:%M:%S} UTC, for one was refused"
-    return _Refusal(until, f"{reason}: {execution.error}", asked.aim, times)
+    return _Refusal(now, until, f"{reason}: {execution.error}", asked.aim, times)

@@ -32,6 +32,7 @@ from bot.sim.rest.server import PREFIX, create_exchange_app
 from tests.support.fakes import HandClock
 from tests.support.sim_exchanges import market_spec, request
 from tests.support.strategies import NOON, approved, ladder, order
+from tests.support.virtual_time import LoopClock
 
 #: One market on the first shard, one on another.
 TICKER, FAR, FAR_SHARD = "A", "B", 2
@@ -43,10 +44,13 @@ BOOK = OrderBook(
 )
 
 
+Timed = HandClock | LoopClock
+
+
 class Driver:
     """Keeps the exchange at the clock's time."""
 
-    def __init__(self, exchange: Exchange, clock: HandClock) -> None:
+    def __init__(self, exchange: Exchange, clock: Timed) -> None:
         self._exchange = exchange
         self._clock = clock
 
@@ -60,7 +64,7 @@ class Stand:
 
     exchange: Exchange
     faults: Faults
-    clock: HandClock
+    clock: Timed
     calls: Calls
     trading: KalshiTrading
     venue: LiveVenue
@@ -158,8 +162,9 @@ async def stand(
     scopes: Sequence[str] = ("read", "write"),
     pem: str = PEM,
     opened: bool = True,
+    time: Timed | None = None,
 ) -> AsyncIterator[Stand]:
-    clock, exchange = HandClock(), exchange_of_two()
+    clock, exchange = time or HandClock(), exchange_of_two()
     keys = KeyRing({KEY.key_id: replace(KEY, scopes=frozenset(scopes))})
     app = create_exchange_app(exchange, Driver(exchange, clock), clock, keys)
     async with open_http(f"http://sim{PREFIX}", wrap(httpx.ASGITransport(app))) as http:
@@ -175,18 +180,20 @@ async def stand(
         yield ready
 
 
-def venue_on(trading: KalshiTrading, clock: HandClock, limit: int = LIMIT) -> LiveVenue:
+def venue_on(trading: KalshiTrading, clock: Timed, limit: int = LIMIT) -> LiveVenue:
     return LiveVenue(trading, Fence(trading, limit), clock, SHARDS.get, Waiting(passing(clock)))
 
 
-def patient_venue_on(trading: KalshiTrading, clock: HandClock) -> LiveVenue:
+def patient_venue_on(trading: KalshiTrading, clock: Timed) -> LiveVenue:
     """A venue that waits until it is certain, and for which no order is ever late."""
     polling = replace(passing(clock), pauses=(CERTAIN_AFTER.total_seconds() + 1,))
     return LiveVenue(trading, Fence(trading, LIMIT), HandClock(), SHARDS.get, Waiting(polling))
 
 
-def passing(clock: HandClock) -> ResolvePolling:
+def passing(clock: Timed) -> ResolvePolling:
     """Patience whose pauses pass on that clock and take no time."""
+    if isinstance(clock, LoopClock):
+        return ResolvePolling()
 
     async def sleep(seconds: float) -> None:
         clock.pass_by(seconds)

@@ -42,6 +42,9 @@ ARCHIVED_AFTER: Final = timedelta(days=1)
 REMEMBERED_ORDERS: Final = 10_000
 
 RESTS: Final = "resting"
+#: How the exchange refuses an order whose group was stopped; and what that is where we did that.
+STOPPED_GROUP: Final = "order_group_triggered"
+RENEWED_GROUP: Final = "order_group_renewed"
 _ENDED: Final = frozenset({"executed", "canceled"})
 
 
@@ -118,13 +121,28 @@ class OrderLookup:
         return await self._looked(order, partial(self._look, order), self._polling.later)
 
     async def after(self, order: Order, error: ExchangeError) -> Execution | Unresolved:
-        """What became of an order whose sending failed like that."""
+        """What became of an order whose sending failed like that.
+
+        Where the exchange is silent nobody waits for it twice: it is asked beside the pass.
+        """
         if outcome.is_final(error):
-            return outcome.refused(order, error)
+            return outcome.refused(order, self._as_renewed(order, error))
+        if isinstance(error.__cause__, TimeoutError):
+            return Unresolved(order, str(error))
         found = await self._looked(order, partial(self._look, order), self._polling.total)
         if isinstance(found, Unresolved):
             return Unresolved(order, f"{error}; {found.reason}")
         return found
+
+    def _as_renewed(self, order: Order, error: ExchangeError) -> ExchangeError:
+        """The refusal of a group that was stopped for another order in doubt is not a runaway's."""
+        place = self._sent.get(order.client_order_id)
+        if error.code != STOPPED_GROUP or place is None:
+            return error
+        if self._fence.group(place.shard, place.aim) == place.group:
+            return error
+        reason = f"{error}: it was stopped for an order in doubt, and another begun"
+        return ExchangeError(reason, status=error.status, code=RENEWED_GROUP)
 
     async def filled(
         self, order: Order, order_id: str, filled: Contracts

@@ -50,8 +50,8 @@ OUR_SHARE: Final = 0.5
 
 #: How the contracts limit of our order groups ends.
 MARK: Final = ".37"
-#: Seconds an order waits for its answer; what became of it is asked for afterwards.
-ORDER_PATIENCE: Final = 5.0
+#: Seconds an order, or a cancel, waits for its answer; what became of it is asked for afterwards.
+ORDER_PATIENCE: Final = 2.0
 
 BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
 

@@ -20,7 +20,8 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from bot.core.market.orderbook import OrderBook
 from bot.core.market.orders import Aim, Execution, Order, OrderStatus, Unresolved
-from bot.kalshi.trading.order_lookup import REMEMBERED_ORDERS, SEND_WITHIN
+from bot.core.risk.refusals import OTHER, consequence
+from bot.kalshi.trading.order_lookup import REMEMBERED_ORDERS, RENEWED_GROUP, SEND_WITHIN
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.ports.exchange import ExchangeError
 from bot.sim.engine.orders import TimeInForce
@@ -40,6 +41,7 @@ from tests.support.kalshi_stand import (
 from tests.support.sim_exchanges import request
 from tests.support.strategies import NOON, ladder, order
 from tests.support.venue_contract import PROMISES, SCENES, Promise, Scene
+from tests.support.virtual_time import LoopClock, run_virtually
 
 CREATE = "POST /portfolio/events/orders"
 GROUPS = "/portfolio/order_groups"
@@ -215,10 +217,51 @@ async def test_an_order_that_arrives_after_it_was_given_up_is_refused():
         assert (ended.status, ended.fills) == (OrderStatus.CANCELED, ())
         assert seconds <= 5
         assert isinstance(late, Execution)
-        assert late.code == "order_group_triggered"
+        assert late.code == RENEWED_GROUP
         assert live.orders() == 0
         # Its group is another by then: what comes next is taken.
         assert (await live.trade(buying(name="c-9", at=live.clock.now()))).filled == 20
+
+
+async def test_a_group_that_was_stopped_for_another_order_is_not_taken_for_a_runaway():
+    """One that waits to be sent while the group of an order in doubt is stopped."""
+    line = Held()
+    async with stand(wrap=line.to) as live:
+        line.let_go.set()
+        live.fail(kind="cut", route=CREATE, count=1)
+        lost = buying(name="c-0")
+        await live.submit(lost)
+        line.let_go.clear()
+        line.arrived.clear()
+        sending = asyncio.ensure_future(live.submit(buying(name="c-1")))
+        await line.arrived.wait()
+
+        await _resolved_in(live, lost)
+        line.let_go.set()
+        late = await sending
+
+        assert isinstance(late, Execution)
+        assert (late.code, late.fills) == (RENEWED_GROUP, ())
+        assert consequence(late) == OTHER
+
+
+def test_an_order_that_hangs_is_in_doubt_after_two_seconds_and_nobody_waits_longer():
+    async def hangs(clock: LoopClock) -> None:
+        async with stand(time=clock) as live:
+            live.faults.sleep = asyncio.sleep
+            live.fail(kind="hang", route="* /portfolio/*", delay=60)
+            wish = buying()
+
+            found = await live.submit(wish)
+
+            assert isinstance(found, Unresolved)
+            assert clock.passed == 2
+            live.faults.clear()
+            ended, seconds = await _resolved_in(live, wish)
+            assert ended.status is OrderStatus.CANCELED
+            assert seconds <= 3
+
+    run_virtually(hangs)
 
 
 async def test_doubt_about_an_entry_stops_the_group_of_no_exit():

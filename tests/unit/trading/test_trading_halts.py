@@ -1,7 +1,7 @@
 """Where nothing may be traded: the exchange's word, and only while it is fresh and readable."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,7 @@ from bot.ports.exchange import ExchangeError
 from bot.trading.entry_guard import Safety
 from bot.trading.trading_halts import TradingHalts
 from tests.support.fakes import HandClock
-from tests.support.strategies import open_market, order
+from tests.support.strategies import NOON, open_market, order
 from tests.support.trading import Desk, only
 
 OPEN = ShardStatus(exchange_active=True, trading_active=True)
@@ -116,9 +116,13 @@ async def test_a_market_that_closes_between_its_book_and_its_order_gets_none():
 # What was refused
 
 
-def refusal(code: str, aim: Aim = Aim.ENTER) -> Execution:
-    wish = order(Side.BUY, 1, "0.50", aim=aim)
+def refusal(code: str, aim: Aim = Aim.ENTER, at: datetime = NOON) -> Execution:
+    wish = order(Side.BUY, 1, "0.50", aim=aim, at=at)
     return Execution(wish, "", OrderStatus.ERROR, error=f"HTTP 400, {code}", code=code)
+
+
+def taken(at: datetime) -> Execution:
+    return Execution(order(Side.BUY, 1, "0.50", at=at), "o", OrderStatus.FILLED)
 
 
 #: What each code bars: entries here, exits here, entries in another market of the shard, and on
@@ -175,16 +179,44 @@ async def test_a_refusal_that_comes_again_waits_twice_as_long_until_an_order_is_
     clock = HandClock()
     halts = await _open(clock)
     for seconds in (30, 60, 120):
-        halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE"))
+        halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE", at=clock.now()))
         clock.pass_by(seconds - 1)
         assert halts.halt(open_market("A"), Aim.ENTER) is not None
         clock.pass_by(1)
         assert halts.halt(open_market("A"), Aim.ENTER) is None
 
-    halts.ended(open_market("A"), Execution(order(Side.BUY, 1, "0.5"), "o", OrderStatus.FILLED))
-    halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE"))
+    halts.ended(open_market("A"), taken(clock.now()))
+    halts.ended(open_market("A"), refusal("MARKET_NOT_ACTIVE", at=clock.now()))
     clock.pass_by(30)
     assert halts.halt(open_market("A"), Aim.ENTER) is None
+
+
+async def test_orders_that_were_under_way_together_are_refused_once():
+    """What was sent before the first of them was refused could not know."""
+    clock = HandClock()
+    halts = await _open(clock)
+    sent = clock.now()
+    clock.pass_by(0.1)
+    for _ in range(5):
+        halts.ended(open_market("A"), refusal("unauthorized", at=sent))
+    halts.ended(open_market("B"), refusal("too_many_requests", at=sent))
+
+    clock.pass_by(59)
+    assert halts.halt(FAR, Aim.LEAVE) is not None
+    clock.pass_by(1)
+    assert halts.halt(FAR, Aim.LEAVE) is None
+
+
+async def test_an_order_that_was_under_way_before_a_refusal_does_not_lift_it():
+    clock = HandClock()
+    halts = await _open(clock)
+    sent = clock.now()
+    clock.pass_by(0.1)
+    halts.ended(open_market("A"), refusal("unauthorized", at=sent))
+
+    halts.ended(open_market("B"), taken(sent))
+
+    assert halts.halt(open_market("B"), Aim.ENTER) is not None
 
 
 class Halted(Desk):
