@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 import stamina
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -130,6 +131,7 @@ class Shared:
     def strange(self, size: int, ticker: str) -> None:
         before = self.live.ann.position(ticker)
         side, price = (Side.BUY, 60) if size > 0 else (Side.SELL, 40)
+        self.live.exchange.advance(self.live.clock.now())
         self.live.put(DEEP, ticker)
         self.live.exchange.place(self.live.ann, request(side, abs(size), price, ticker=ticker))
         self.theirs[ticker] += size_contracts(self.live.ann.position(ticker) - before)
@@ -202,6 +204,22 @@ async def test_what_was_there_before_is_theirs_and_a_resting_order_bars_its_mark
         assert "an order of other hands rests there: bid 7.00 B" in str(shared.audit.foreign(FAR))
         assert "other hands hold 30 A" in str(shared.audit.note)
         assert not shared.desk.trader.portfolio.positions
+
+
+@pytest.mark.parametrize("sold", [-30, -12, -50, 25], ids=["all", "some", "more", "added"])
+async def test_what_was_there_before_and_was_traded_before_the_first_look_moved_its_own_cash(sold):
+    async with stand() as live:
+        shared = Shared(live)
+        shared.strange(30, TICKER)
+        shared.desk.trader.move_cash(shared.cash - shared.desk.trader.portfolio.cash)
+        live.clock.pass_by(2)
+        shared.began = live.clock.now()
+        live.clock.pass_by(2)
+        shared.strange(sold, TICKER)
+
+        await shared.look()
+
+        shared.check()
 
 
 async def test_what_settles_is_taken_off_theirs_with_its_payout():

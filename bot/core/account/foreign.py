@@ -86,7 +86,7 @@ class ForeignAccount:
             theirs = [one for one in trades if seen.is_theirs(one)]
             following = _explained(portfolio, ours, ticker, theirs, seen)
             if following is None and seen.first and theirs == trades and not ours.size(ticker):
-                following = _taken(portfolio, ticker, seen)
+                following = _taken(portfolio, ticker, theirs, seen)
             if following is not None:
                 portfolio = following
                 accepted |= {one.fill.fill_id for one in theirs}
@@ -142,9 +142,19 @@ def _explained(
     return None
 
 
-def _taken(foreign: Portfolio, ticker: str, seen: SeenAccount) -> Portfolio:
-    """With all that is held of a market, where we hold nothing of it."""
+def _taken(
+    foreign: Portfolio, ticker: str, trades: list[ListedFill], seen: SeenAccount
+) -> Portfolio:
+    """With all that is held of a market, where we hold nothing of it, and what these trades moved.
+
+    What they held before is what the trades leave over: to close that brings cash, and to open
+    something else would cost it.
+    """
     rest = seen.record.now.positions.get(ticker, ZERO)
+    before = rest - sum((one.fill.signed_size for one in trades), ZERO)
+    foreign = foreign.adjusted(ticker, before, ZERO, seen.at)
+    for one in trades:
+        foreign = foreign.after(one.fill)
     return foreign.adjusted(ticker, rest, seen.record.cost(ticker, rest), seen.at)
 
 
