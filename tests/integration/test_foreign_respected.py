@@ -222,33 +222,26 @@ async def test_what_was_there_before_and_was_traded_before_the_first_look_moved_
         shared.check()
 
 
-async def test_what_settles_is_taken_off_theirs_with_its_payout():
+@pytest.mark.parametrize(
+    ("score", "theirs"),
+    [(0.5, 20), (0.95, 40), (0.95, -40), (0.95, -100), (0.95, -250)],
+    ids=["alone", "with", "less", "pairs", "more"],
+)
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "untold"])
+async def test_what_settles_is_paid_to_each_by_what_the_account_was(score, theirs, is_told):
     async with stand() as live:
         shared = Shared(live)
         await shared.look()
-        await shared.step("stranger", 20, TICKER)
+        await shared.step("bot", score, TICKER)
+        await shared.step("stranger", theirs, TICKER)
         settle(live, TICKER)
+        if not is_told:
+            live.ann.settlements.clear()
 
         await shared.look()
         await shared.look()
-
-        assert not live.ann.position(TICKER), "it was paid"
-        shared.theirs[TICKER] = Decimal(0)
-        shared.check()
-
-
-async def test_pairs_of_ours_and_theirs_settle_though_the_account_holds_nothing():
-    async with stand() as live:
-        shared = Shared(live)
-        await shared.look()
-        await shared.step("bot", 0.95, TICKER)
-        await shared.step("stranger", -100, TICKER)
-        shared.check()
-        settle(live, TICKER)
-        shared.desk.trader.paid(TICKER, Decimal(1))
         shared.desk.trader.settle(live.clock.now(), {})
-
-        await shared.look()
+        assert not shared.desk.position(TICKER)
         await shared.look()
 
         shared.theirs[TICKER] = Decimal(0)

@@ -12,7 +12,6 @@ from typing import Final, Self
 
 from bot.core.account.adoption import AccountRecord, ListedFill, unbooked
 from bot.core.account.portfolio import Portfolio, Position
-from bot.core.account.reconcile import Settlement
 from bot.core.market.money import ZERO
 
 #: A trade may be listed so much later than it happened.
@@ -137,7 +136,8 @@ def _explained(
     if foreign.size(ticker) == rest:
         return foreign
     paid = seen.record.settlements.get(ticker)
-    if paid is not None and _was_paid(foreign, ours, ticker, paid):
+    # Ours first: what the account was paid is that of both together.
+    if paid is not None and foreign.size(ticker) and not ours.size(ticker):
         return foreign.settle(ticker, paid.payout)
     return None
 
@@ -156,12 +156,6 @@ def _taken(
     for one in trades:
         foreign = foreign.after(one.fill)
     return foreign.adjusted(ticker, rest, seen.record.cost(ticker, rest), seen.at)
-
-
-def _was_paid(foreign: Portfolio, ours: Portfolio, ticker: str, paid: Settlement) -> bool:
-    """Whether a settlement is of this position; ours in that market may be settled before."""
-    theirs, own = foreign.size(ticker), ours.size(ticker)
-    return bool(theirs) and (not own or paid.size == theirs + own)
 
 
 def in_words(foreign: Mapping[str, Position]) -> list[str]:

@@ -297,10 +297,13 @@ class KalshiTrading:
         return payout
 
     async def payout(self, ticker: str) -> Dollars | None:
-        """What a listed market pays a YES contract; None if it does not say so."""
-        path = f"/markets/{quote(ticker, safe='')}"
-        market = await if_there(self._reads.read_once(path, (), one_market))
-        return market.payout if market else None
+        """What a market pays a YES contract, listed or archived; None if it does not say so."""
+        for listed in ("/markets", "/historical/markets"):
+            path = f"{listed}/{quote(ticker, safe='')}"
+            market = await if_there(self._reads.read_once(path, (), one_market))
+            if market is not None:
+                return market.payout
+        return None
 
     async def movements(self) -> CashRecord:
         """Deposits, withdrawals, and moves between accounts of the member, all there ever were."""

@@ -60,6 +60,10 @@ class Settlements(Protocol):
         """What a market paid that only the archive of positions knows. Raises ExchangeError."""
         ...
 
+    async def payout(self, ticker: str) -> Dollars | None:
+        """What a market pays a YES contract; None if that is not known. Raises ExchangeError."""
+        ...
+
 
 class ComparisonView(Protocol):
     """Shows what was found."""
@@ -213,10 +217,15 @@ class Reconciliation:
         """What is gone there for longer than its market takes to tell was paid, perhaps."""
         if self._beside.settlements is None:
             return
-        for ticker, since in self._mismatches.items():
-            is_over = not (self._beside.is_open(ticker) or ticker in account.positions)
-            if is_over and now - since >= self._patience:
+        lasting = [t for t, since in self._mismatches.items() if now - since >= self._patience]
+        for ticker in [*lasting, *self._pairs()]:
+            if not (self._beside.is_open(ticker) or ticker in account.positions):
                 await self._paid(self._beside.settlements, ticker)
+
+    def _pairs(self) -> list[str]:
+        """The markets of which ours and theirs come to nothing: there nothing ever differs."""
+        expected = self._expected().positions
+        return [ticker for ticker in self._trader.portfolio.positions if ticker not in expected]
 
     async def _paid(self, settlements: Settlements, ticker: str) -> None:
         held = self._trader.portfolio.positions.get(ticker)
@@ -233,11 +242,17 @@ class Reconciliation:
 
     async def _payout(self, settlements: Settlements, held: Position) -> Dollars | None:
         """What the exchange paid of a position; None if nobody can say."""
-        paid = await settlements.settlement(held.ticker)
+        ticker, foreign = held.ticker, self._beside.foreign
+        paid = await settlements.settlement(ticker)
         if paid is None:
-            return await settlements.archived_payout(held)
+            is_shared = foreign is not None and ticker in foreign.portfolio.positions
+            # What a position came to that is not all ours does not say what was paid for it.
+            archived = (
+                settlements.payout(ticker) if is_shared else settlements.archived_payout(held)
+            )
+            return await archived
         # Of another size it was closed by other hands before: then nobody knows what that fetched.
-        return paid.payout if paid.size == self._expected().size(held.ticker) else None
+        return paid.payout if paid.size == self._expected().size(ticker) else None
 
     async def _ask(self) -> AccountNow | None:
         try:

@@ -27,7 +27,7 @@ from bot.ports.exchange import ExchangeError
 from bot.sim.rest.auth import KeyRing
 from bot.sim.rest.keys import KeyKind, made_key
 from tests.support.fakes import HandClock
-from tests.support.kalshi_bodies import Json, dump, page
+from tests.support.kalshi_bodies import Json, dump, market, page
 from tests.support.strategies import NOON, order
 
 BASE = "https://exchange.invalid/trade-api/v2"
@@ -76,6 +76,16 @@ def saying(*bodies: object, status: int = 200) -> Say:
     def say(_request: httpx.Request) -> httpx.Response:
         body = left.pop(0) if len(left) > 1 else left[0]
         return httpx.Response(status, content=body if isinstance(body, bytes) else dump(body))
+
+    return say
+
+
+def knowing(bodies: dict[str, Json]) -> Say:
+    """These by path, and nothing else."""
+
+    def say(request: httpx.Request) -> httpx.Response:
+        found = bodies.get(request.url.path.removeprefix("/trade-api/v2"))
+        return httpx.Response(404) if found is None else httpx.Response(200, content=dump(found))
 
     return say
 
@@ -658,7 +668,7 @@ async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
     late = {**CUTOFF, "orders_updated_ts": "2026-07-01T00:00:00Z"}
     others = [{"order_id": "o-9", "client_order_id": "not asked"}, 5]
     archived = [{"order_id": "o-2", "client_order_id": "c-2"}]
-    known = {
+    known: dict[str, Json] = {
         "/historical/cutoff": late,
         "/portfolio/orders": {"orders": [by_hand, *others], "cursor": ""},
         "/historical/orders": {"orders": archived, "cursor": ""},
@@ -666,11 +676,7 @@ async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
         "/portfolio/orders/o-4": {"order": {"order_id": "o-4"}},
     }
 
-    def say(request):
-        found = known.get(request.url.path.removeprefix("/trade-api/v2"))
-        return httpx.Response(404) if found is None else httpx.Response(200, content=dump(found))
-
-    async with backend(say) as (trading, reported):
+    async with backend(knowing(known)) as (trading, reported):
         asked = {"o-1", "o-2", "o-3", "o-4", "o-5"}
         names = await trading.order_names(asked, datetime(2026, 6, 1, tzinfo=UTC))
 
@@ -679,6 +685,17 @@ async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
         *known,
         "/portfolio/orders/o-5",
     ]
+
+
+@pytest.mark.parametrize("where", ["/markets", "/historical/markets"])
+async def test_what_a_market_pays_is_known_wherever_it_is(where):
+    paid = {"settlement_value_dollars": "0.3333", "result": "scalar", "status": "finalized"}
+    async with backend(knowing({f"{where}/KXA": {"market": market("KXA", **paid)}})) as (
+        trading,
+        _,
+    ):
+        assert await trading.payout("KXA") == Decimal("0.3333")
+        assert await trading.payout("KXB") is None
 
 
 async def test_a_key_and_a_group_of_others_may_be_odd():
