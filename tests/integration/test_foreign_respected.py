@@ -1,10 +1,14 @@
 """Other hands trade on the account and are respected: theirs stays theirs, ours stays ours."""
 
 import asyncio
+import json
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 import stamina
 from hypothesis import HealthCheck, example, given, settings
@@ -17,10 +21,12 @@ from bot.core.market.orders import Aim
 from bot.core.risk.limits import Stop
 from bot.kalshi.trading.account_record import AccountRecords
 from bot.ports.persistence import CommitBatch, StateRecord
+from bot.sim.engine.accounts import MemberAccount
 from bot.sim.engine.orders import TimeInForce
-from bot.sim.engine.units import money_dollars, size_contracts
+from bot.sim.engine.units import DOLLAR, DOLLAR_TICKS, money_dollars, size_contracts
 from bot.trading.entry_guard import Safety
 from bot.trading.reconciliation.adoption import QUIET, AdoptionPlanner
+from bot.trading.reconciliation.cash import CashReconciliation
 from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
 from bot.trading.reconciliation.order_owners import OrderOwners
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
@@ -38,6 +44,48 @@ _STEPS = st.one_of(
     st.tuples(st.just("restart"), st.just(0), _MARKETS),
     st.tuples(st.just("closes"), st.just(0), _MARKETS),
 )
+
+
+class SetsAside(httpx.AsyncBaseTransport):
+    """An exchange that tells a balance less all that orders at rest would cost."""
+
+    def __init__(self, good: httpx.AsyncBaseTransport) -> None:
+        self.good = good
+        self.account: MemberAccount | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.good.handle_async_request(request)
+        if self.account is None or not request.url.path.endswith("/portfolio/balance"):
+            return response
+        told = json.loads(await response.aread())
+        told["balance_dollars"] = str(Decimal(told["balance_dollars"]) - self.aside(self.account))
+        return httpx.Response(response.status_code, json=told)
+
+    def aside(self, account: MemberAccount) -> Decimal:
+        """Dollars; what closes a position costs nothing, the oldest order first."""
+        held = {ticker: one.size for ticker, one in account.positions.items()}
+        cost = 0
+        for order in account.open_orders.values():
+            closing = min(max(-order.side.sign * held.get(order.ticker, 0), 0), order.remaining)
+            held[order.ticker] = held.get(order.ticker, 0) + order.side.sign * closing
+            own = order.price if order.side is Side.BUY else DOLLAR_TICKS - order.price
+            cost += (order.remaining - closing) * own
+        return money_dollars(cost)
+
+
+@asynccontextmanager
+async def shared_account(*, sets_aside: bool = False) -> AsyncIterator["Shared"]:
+    banks = list[SetsAside]()
+
+    def wrap(good: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        banks.append(SetsAside(good))
+        return banks[0]
+
+    async with stand(wrap=wrap) as live:
+        banks[0].account = live.ann if sets_aside else None
+        shared = Shared(live)
+        await shared.look()
+        yield shared
 
 
 class Shared:
@@ -65,7 +113,9 @@ class Shared:
         self.foreign = ForeignPositions(records, trader, self.booked, owners, self.retain)
         self.planner = AdoptionPlanner(records, trader, self.booked, self.live.clock, owners)
         self.foreign.restore(self.desk.store.checkpoint())
-        beside = Beside(settlements=self.live.trading, foreign=self.foreign)
+        trading, foreign, opened = self.live.trading, self.foreign, self.live.clock.now()
+        self.money = CashReconciliation(trading, trader, self.book, opened, foreign.expected)
+        beside = Beside(self.money, settlements=trading, foreign=foreign)
         self.audit = Reconciliation(self.live.venue, trader, self.live.clock, EVERY, beside)
         trader._gateway._safety = Safety(self.desk.store, halt=self.halt)
 
@@ -80,6 +130,9 @@ class Shared:
 
     async def ours(self, names):
         return names & self.desk.store.intended.keys()
+
+    async def book(self, movement) -> bool:
+        raise AssertionError(f"nothing of {movement} was asked for")
 
     def retain(self, record) -> None:
         bodies = self.desk.store.state_records.setdefault(record.kind, {})
@@ -145,14 +198,32 @@ class Shared:
             assert abs(self.desk.position(ticker)) <= abs(before), "entered a market of others"
         assert {one.execution.order.ticker for one in only(events, OrderEnded)} <= {ticker}
 
+    def rest(self, side: Side, size: int, ticker: str) -> None:
+        """An order of other hands that waits, far from what others pay."""
+        price = 40 if side is Side.BUY else 60
+        self.live.exchange.advance(self.live.clock.now())
+        terms = {"ticker": ticker, "time_in_force": TimeInForce.GTC}
+        self.live.exchange.place(self.live.ann, request(side, size, price, **terms))
+
     def close_theirs(self, ticker: str) -> None:
         """What is theirs goes to nothing again."""
         if self.theirs[ticker]:
             self.strange(-int(self.theirs[ticker]), ticker)
 
+    async def check_gap(self) -> None:
+        """Cash that is gone for no reason is never taken for anything else."""
+        self.live.ann.cash[0] -= 400 * DOLLAR
+        for _ in range(3):
+            await self.look()
+        assert "cash differs" in str(self.money.block_reason)
+        self.live.ann.cash[0] += 400 * DOLLAR
+        for _ in range(2):
+            await self.look()
+        self.check()
+
     def check(self) -> None:
         """Each has what each traded, and both together are what the exchange has, to the cent."""
-        assert self.audit.block_reason is None
+        assert (self.audit.block_reason, self.money.block_reason) == (None, None)
         sizes = {t: self.foreign.portfolio.size(t) for t in SHARDS}
         assert sizes == {t: self.theirs[t] for t in SHARDS}
         assert self.foreign.expected().cash == self.cash
@@ -374,5 +445,31 @@ async def test_what_an_order_traded_that_cannot_be_read_is_nobodys(monkeypatch):
         (sentence,) = found.left_out
         assert "cannot be read: set FOREIGN=stop" in sentence
         monkeypatch.undo()
+        await shared.look()
+        shared.check()
+
+
+@pytest.mark.parametrize("sets_aside", [False, True])
+@pytest.mark.parametrize(
+    ("sizes", "held"),
+    [((50,), 0), ((50, -70, 30), 0), ((-50,), 50), ((-50, -60), 80), ((60,), -20)],
+    ids=["one", "both sides", "closes", "closes in part", "closes NO"],
+)
+async def test_an_order_of_other_hands_at_rest_stops_nothing_and_hides_nothing(
+    sets_aside, sizes, held
+):
+    async with shared_account(sets_aside=sets_aside) as shared:
+        if held:
+            await shared.step("stranger", held, TICKER)
+        for size in sizes:
+            shared.rest(Side.of(Decimal(size)), abs(size), TICKER)
+        for _ in range(3):
+            await shared.look()
+            shared.check()
+
+        await shared.check_gap()
+
+        shared.live.exchange.cancel_all(shared.live.ann)
+        await shared.look()
         await shared.look()
         shared.check()

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import CASH_TOLERANCE, AccountNow, Settlement, comparable, vanished
+from bot.core.account.reconcile import (
+    CASH_TOLERANCE,
+    AccountNow,
+    Settlement,
+    comparable,
+    unreserved,
+    vanished,
+)
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orders import FOREIGN, Execution, Fill, Order, OrderStatus
 
@@ -101,7 +108,7 @@ def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord
     for ticker, payout in payouts.items():
         portfolio = portfolio.settle(ticker, payout)
     adjustments = tuple(_adjustments(portfolio, record))
-    left = record.now.cash - portfolio.cash
+    left = unreserved(portfolio, record.now).cash - portfolio.cash
     # The exchange writes a balance cut off to some digits.
     cash = left if abs(left) > CASH_TOLERANCE and not record.now.unreadable else ZERO
     left_out = tuple(record.now.unreadable.sentences())

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from bot.core.account.portfolio import Portfolio
+from bot.core.account.set_aside import AtRest, missing_for, reserves
 from bot.core.market.money import ZERO, Contracts, Dollars
 
 #: Cash may differ by this: the exchange writes a balance cut off to some digits.
@@ -56,10 +57,14 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class OtherOrder:
-    """An order of other hands in words, and its market; '' if that cannot be read."""
+    """An order of other hands in words, and its market; '' if that cannot be read.
+
+    `at_rest` is what is left of it, None if that cannot be read.
+    """
 
     ticker: str
     words: str
+    at_rest: AtRest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +109,17 @@ class CashRecord:
     unreadable: tuple[str, ...] = ()
 
 
-def unreserved(portfolio: Portfolio, account: AccountNow, reserved: Dollars) -> AccountNow:
+def unreserved(portfolio: Portfolio, account: AccountNow, reserved: Dollars = ZERO) -> AccountNow:
     """The account with the cash back that was, perhaps, set aside for orders at rest.
 
-    Whether the exchange takes that off the balance it reports is not documented: so up to that much
-    may be missing.
+    Ours come and go while an account is read: up to what they `reserved` may be missing. Those of
+    other hands stay: what is missing for them is what one of the known ways sets aside.
     """
     missing = portfolio.cash - account.cash
-    return replace(account, cash=account.cash + min(max(missing, ZERO), reserved))
+    resting = [one.at_rest for one in account.resting if one.at_rest is not None]
+    ways = reserves(resting, account.positions)
+    found = missing_for(missing, ways, reserved, CASH_TOLERANCE)
+    return replace(account, cash=account.cash + found)
 
 
 def differences(portfolio: Portfolio, account: AccountNow) -> list[str]:

@@ -9,11 +9,10 @@ from bot.core.account.reconcile import AccountNow, Settlement
 from bot.core.market.money import Dollars
 from bot.core.market.orders import FOREIGN
 from bot.kalshi.trading.outcome import fill_of
-from bot.kalshi.trading.requests import BOOK_SIDE, Holdings, KalshiTrading
+from bot.kalshi.trading.requests import SIDES, Holdings, KalshiTrading
 from bot.kalshi.wire import account
 from bot.ports.exchange import ExchangeError
 
-_SIDE: Final = {word: side for side, word in BOOK_SIDE.items()}
 _NO_COST: Final = "GET /portfolio/positions does not tell what it cost"
 
 
@@ -27,6 +26,7 @@ class AccountRecords:
         """What is held now, and all trades since then. Raises ExchangeError, also if it moved."""
         before = await self._held()
         fills, odd = await self._exchange.fills_since(since)
+        resting = await self._exchange.resting(())
         after = await self._held()
         if after != before:
             raise ExchangeError("the account changed while it was read: read again")
@@ -34,7 +34,8 @@ class AccountRecords:
         costs = {ticker: cost for ticker, cost in held.costs.items() if cost is not None}
         listed, impossible = _sorted(fills)
         odd |= impossible | dict.fromkeys(held.costs.keys() - costs.keys(), _NO_COST)
-        now = AccountNow(cash, held.sizes, unreadable=held.unreadable.also(odd))
+        unreadable = held.unreadable.also(odd)
+        now = AccountNow(cash, held.sizes, resting=resting, unreadable=unreadable)
         # A second is the finest that can be asked for.
         return AccountRecord(now, costs, [one for one in listed if one.fill.at >= since])
 
@@ -69,6 +70,6 @@ def _sorted(
 
 def _listed(reported: account.DatedFill) -> ListedFill:
     """Raises ExchangeError for a fill that nobody can book."""
-    side, at = _SIDE[reported.book_side], reported.created_time
+    side, at = SIDES[reported.book_side], reported.created_time
     fill = fill_of(f"{FOREIGN}{reported.order_id}", side, at, reported)
     return ListedFill(reported.order_id, fill)

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from bot.core.account.portfolio import Position, implied_payout
 from bot.core.account.reconcile import CashRecord, OtherOrder, Settlement, Unreadable
+from bot.core.account.set_aside import AtRest
 from bot.core.market.market import Side
 from bot.core.market.money import ONE, ZERO, Contracts, Dollars
 from bot.core.market.orders import Aim, Order
@@ -54,6 +55,7 @@ MARK: Final = ".37"
 ORDER_PATIENCE: Final = 2.0
 
 BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
+SIDES: Final = {word: side for side, word in BOOK_SIDE.items()}
 
 _CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
@@ -636,7 +638,15 @@ def _other(raw: Raw) -> OtherOrder:
         named = _readable(Named, [raw])
         return OtherOrder(named[0].ticker if named else "", "an order that cannot be read")
     words = f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
-    return OtherOrder(found.ticker, words)
+    left = [_at_rest(one) for one in _readable(orders.WaitingOrder, [raw])]
+    return OtherOrder(found.ticker, words, next(iter(left), None))
+
+
+def _at_rest(waiting: orders.WaitingOrder) -> AtRest | None:
+    side, price = SIDES.get(waiting.book_side), Decimal(waiting.yes_price_dollars)
+    if side is None or not 0 < price < 1:
+        return None
+    return AtRest(waiting.ticker, side, Decimal(waiting.remaining_count_fp), price)
 
 
 def _payout(reported: account.SettlementWire) -> Dollars:

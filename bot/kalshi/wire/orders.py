@@ -133,6 +133,15 @@ class NamedById(Struct, frozen=True):
     client_order_id: str
 
 
+class WaitingOrder(Struct, frozen=True):
+    """What is left of an order that waits in a book, and at what price."""
+
+    ticker: Ticker
+    book_side: Word
+    yes_price_dollars: Amount
+    remaining_count_fp: Amount
+
+
 class OneRawOrder(Struct, frozen=True):
     """GET /portfolio/orders/{order_id}, whoever sent it."""
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import stamina
 
+from bot.core.account.set_aside import AtRest
 from bot.core.market.market import Side
 from bot.core.market.orders import Aim, Execution, OrderStatus
 from bot.kalshi.auth import Signer
@@ -687,6 +688,38 @@ async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
     ]
 
 
+RESTS: Json = {
+    "order_id": "o-1",
+    "client_order_id": "by hand",
+    "ticker": "KXA",
+    "book_side": "ask",
+    "status": "resting",
+    "initial_count_fp": "9.00",
+    "fill_count_fp": "2.00",
+    "remaining_count_fp": "7.00",
+    "yes_price_dollars": "0.6000",
+}
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_read"),
+    [
+        ({}, True),
+        ({"yes_price_dollars": "1.0000"}, False),
+        ({"remaining_count_fp": None}, False),
+        ({"book_side": "both"}, False),
+        ({"status": None}, False),
+    ],
+    ids=["whole", "price", "left", "side", "status"],
+)
+async def test_what_is_left_of_an_order_of_other_hands_is_known_if_all_of_it_is(odd, is_read):
+    async with backend(saying({"orders": [{**RESTS, **odd}], "cursor": ""})) as (trading, _):
+        (found,) = await trading.resting(())
+
+    left = AtRest("KXA", Side.SELL, Decimal("7.00"), Decimal("0.6000"))
+    assert (found.ticker, found.at_rest) == ("KXA", left if is_read else None)
+
+
 @pytest.mark.parametrize("where", ["/markets", "/historical/markets"])
 async def test_what_a_market_pays_is_known_wherever_it_is(where):
     paid = {"settlement_value_dollars": "0.3333", "result": "scalar", "status": "finalized"}
@@ -765,9 +798,14 @@ async def test_what_is_written_names_a_subaccount_and_leaves_out_the_primary_one
 )
 async def test_a_fill_that_cannot_be_booked_costs_its_market_alone(odd):
     fills = [FILL, {**FILL, "fill_id": "f-2", "ticker": "KXB", **odd}]
-    held = {"market_positions": [], "cursor": ""}
-    seen = (held, BALANCE, CUTOFF, {"fills": fills, "cursor": ""}, held, BALANCE)
-    async with backend(saying(*seen)) as (trading, _):
+    known: dict[str, Json] = {
+        "/portfolio/positions": {"market_positions": [], "cursor": ""},
+        "/portfolio/balance": BALANCE,
+        "/historical/cutoff": CUTOFF,
+        "/portfolio/fills": {"fills": fills, "cursor": ""},
+        "/portfolio/orders": {"orders": [], "cursor": ""},
+    }
+    async with backend(knowing(known)) as (trading, _):
         record = await AccountRecords(trading).record(datetime(2026, 6, 1, tzinfo=UTC))
 
     assert [one.fill.ticker for one in record.fills] == ["KXA"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.core.account.adoption import AccountRecord, Adoption, ListedFill, adoption, in_words
 from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import AccountNow, Settlement, Unreadable
+from bot.core.account.reconcile import AccountNow, OtherOrder, Settlement, Unreadable
+from bot.core.account.set_aside import AtRest
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO
 from tests.support.strategies import NOON, fill, scaled, trades
@@ -183,3 +184,11 @@ def test_what_is_left_of_a_position_keeps_what_it_earned_and_forgets_its_entry()
     assert (one.entered, one.paid) == (None, None)
     assert (other.realised, other.fees, other.opened_at) == (ZERO, ZERO, NOON)
     assert after.cash == turned.cash == held.cash
+
+
+@pytest.mark.parametrize(("missing", "adopted"), [(0, 0), (4, 0), (5, Decimal("-0.825"))])
+def test_cash_that_an_order_at_rest_may_have_set_aside_is_not_adopted(missing, adopted):
+    rests = OtherOrder("A", "rests", AtRest("A", Side.BUY, Decimal(10), Decimal("0.40")))
+    now = AccountNow(EMPTY.cash - missing, {}, resting=(rests,))
+
+    assert adoption(EMPTY, frozenset(), AccountRecord(now)).cash == adopted
