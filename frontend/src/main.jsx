@@ -1,6 +1,7 @@
 // The page: a bar in sight at all times, the account, then one tab at a time.
 
 import { render } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { start } from "./data/feed.js";
 import { freshness } from "./data/status.js";
 import { serverNow } from "./data/api.js";
@@ -84,8 +85,9 @@ function Panels({ state, bot }) {
 
 function Tabs({ place, rest, state, bot }) {
   const [name, , Tab] = TABS.find(([one]) => one === place) ?? TABS[0];
+  const box = useInSight(place, rest);
   return (
-    <section class="panel tabs" aria-label="Panels by theme">
+    <section class="panel tabs" aria-label="Panels by theme" ref={box}>
       <nav aria-label="Panels">
         {TABS.map(([one, text]) => (
           <a key={one} href={`#${one}`} aria-current={one === name ? "page" : undefined}>
@@ -98,6 +100,19 @@ function Tabs({ place, rest, state, bot }) {
       </div>
     </section>
   );
+}
+
+/** A link elsewhere on the page that opens a tab brings it into sight. */
+function useInSight(place, rest) {
+  const box = useRef(null);
+  const before = useRef(`${place} ${rest}`);
+  useEffect(() => {
+    const here = `${place} ${rest}`;
+    const below = box.current.getBoundingClientRect().top > innerHeight / 2;
+    if (here !== before.current && below) box.current.scrollIntoView();
+    before.current = here;
+  }, [place, rest]);
+  return box;
 }
 
 const theme = localStorage.getItem("kalshiproto.theme");

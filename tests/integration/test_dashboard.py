@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.support.browser import browser, tab
+from tests.support.ledger_sums import ledger_sums
+from tests.support.shown import all_read, amount, disagreements, figures, money, opened, sum_of
 from trials.processes import TOKEN, Nursery, until
 
 DEMO = {
@@ -68,18 +70,6 @@ def act(one, button, **fields):
     answered.wait_for()
 
 
-def opened(one, name):
-    """Go to a tab and wait until all of it was read."""
-    one.page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
-    one.page.locator(".tabs .tab").wait_for()
-    all_read(one)
-
-
-def all_read(one):
-    """Wait until no panel waits for its first answer."""
-    one.page.wait_for_function("() => !document.body.innerText.includes('Reading ')")
-
-
 #: The rows of a table are alike: the first ones are enough.
 ALIKE = {"exclude": [["tbody tr:nth-child(n+9)"]]}
 
@@ -105,14 +95,6 @@ def stop_holding(demo, count, stop):
     until(lambda: stopped()["positions_count"] >= count, f"stopped with {count} positions", 120)
 
 
-def money(value):
-    return f"{value:,.2f}".replace("-", "−")
-
-
-def signed(value):
-    return ("+" if round(value, 2) > 0 else "") + money(value)
-
-
 def stop_by_click(one):
     one.wait_for("RUNNING", ".condition .state")
     act(one, "Stop")
@@ -132,43 +114,9 @@ def stopped(demo, chromium):
         yield one
 
 
-def test_the_account_and_the_positions_are_those_of_the_api(stopped):
-    found = stopped.fetch("positions")
-    account = found["account"]
-    figures = dict(
-        zip(
-            stopped.page.locator(".figures dt").all_inner_texts(),
-            stopped.page.locator(".figures dd").all_inner_texts(),
-            strict=True,
-        )
-    )
-
-    assert figures["Equity"] == money(account["equity"])
-    assert figures["Cash"] == money(account["cash"])
-    assert figures["Fees"] == money(account["fees"])
-    assert figures["Exposure"] == money(account["exposure"])
-    rows = stopped.rows("[aria-label='Positions table']")
-    shown = {cells[0].split()[0]: cells for cells in rows}
-    assert shown.keys() == {one["ticker"] for one in found["positions"]}
-    for one in found["positions"]:
-        cells = shown[one["ticker"]]
-        assert cells[1] == f"{one['size']:,.0f} {one['side']}"
-        assert cells[2] == f"{one['entry_price']:.2f}"
-        assert cells[3].split()[0] == f"{one['mark_price']:.2f}"
-        assert cells[4] == money(one["value"])
-
-
-def test_the_markets_are_those_of_the_state(stopped):
-    markets = stopped.fetch("state/markets")["markets"]
-    rows = {cells[0].split()[0]: cells for cells in stopped.rows("[aria-label='Markets table']")}
-
-    assert rows.keys() == {one["ticker"] for one in markets}
-    for one in markets:
-        cells = rows[one["ticker"]]
-        assert float(cells[1]) == pytest.approx(one["yes_bid"], abs=0.05)
-        assert float(cells[2]) == pytest.approx(one["yes_ask"], abs=0.05)
-        assert cells[5] == f"{one['volume_24h']:,.0f}"
-        assert cells[7].split()[-1] == one["signal_direction"]
+def test_the_panels_of_a_stopped_bot_say_what_the_api_says(stopped):
+    assert stopped.fetch("positions")["positions"]
+    assert disagreements(stopped) == []
 
 
 def test_the_funnel_counts_the_decisions(stopped):
@@ -180,21 +128,25 @@ def test_the_funnel_counts_the_decisions(stopped):
     assert stages[1] == f"{sum(one['score'] is not None for one in decisions):,}"
 
 
-def test_the_trades_and_their_sum_are_those_of_the_ledger(stopped, demo):
+HALF_A_CENT = Decimal("0.005")
+
+
+def test_the_cash_and_the_fees_are_those_of_the_ledger(stopped, demo):
+    booked, shown = ledger_sums(demo.folder / "kalshiproto.db"), figures(stopped)
+
+    assert abs(amount(shown["Fees"]) - booked.fees) <= HALF_A_CENT
+    assert abs(amount(shown["Cash"]) - booked.cash) <= HALF_A_CENT
+
+
+def test_the_sum_of_the_trades_is_that_of_their_rows(stopped):
     opened(stopped, "Trades")
     trades = stopped.fetch("trades?limit=500")["trades"]
-    rows = stopped.rows("[aria-label='Trades table']")
-    figures = stopped.page.locator(".tab .figures dd").all_inner_texts()
+    total = figures(stopped, ".tab .figures")
 
-    assert len(rows) == len(trades) > 0
-    shown = sorted((cells[2].split()[0], cells[8]) for cells in rows)
-    assert shown == sorted((one["ticker"], signed(one["pnl"])) for one in trades)
-    assert figures[0] == str(len(trades))
     # Each row is rounded to the cent, the sum is that of what they were before.
-    off = Decimal("0.005") * (len(trades) + 1)
-    net, fees = (Decimal(figures[n].replace(",", "").replace("−", "-")) for n in (6, 5))
-    assert abs(net - sum(Decimal(str(one["pnl"])) for one in trades)) <= off
-    assert abs(fees - sum(Decimal(str(one["fees"])) for one in trades)) <= off
+    off = HALF_A_CENT * (len(trades) + 1)
+    assert abs(amount(total["P&L after fees"]) - sum_of(trades, "pnl")) <= off
+    opened(stopped, "Markets")
 
 
 def test_the_curve_is_drawn_of_what_is_kept(stopped):
@@ -269,8 +221,9 @@ def held_on(demo, chromium):
 
 
 @pytest.mark.usefixtures("held_on")
-def test_close_and_flatten_by_click(chromium, demo):
-    with tab(chromium, demo.address) as one:
+def test_close_and_flatten_by_click_show_in_another_tab_which_has_no_token(chromium, demo):
+    with tab(chromium, demo.address) as one, tab(chromium, demo.address) as other:
+        other.page.locator("#positions .close").first.wait_for()
         one.page.locator("#positions .close").first.wait_for()
         label = one.page.locator("#positions .close").first.get_attribute("aria-label")
         ticker = (label or "").split()[-1]
@@ -280,9 +233,16 @@ def test_close_and_flatten_by_click(chromium, demo):
         one.page.get_by_role("button", name="Send").click()
         one.wait_for("Close: clos", "#positions .answer")
         until(lambda: ticker not in held(one), "that position is closed")
+        other.page.locator("#positions .ticker", has_text=ticker).wait_for(state="detached")
         act(one, "Flatten")
         until(lambda: not held(one), "nothing is held")
         one.wait_for("Nothing is held.", "#positions")
+        other.wait_for("Nothing is held.", "#positions")
+
+        controls = other.page.get_by_role("group", name="Controls")
+        controls.get_by_role("button", name="Resume").click()
+        other.page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+        other.wait_for("Resume wants the acting token", "dialog")
 
 
 def held(one):

@@ -11,13 +11,11 @@ from axe_playwright_python.sync_playwright import Axe
 from bot.clock import SystemClock
 from bot.core.account.round_trips import RoundTrip
 from bot.core.market.market import Side
-from bot.core.market.orders import Aim, Life
 from bot.dashboard.snapshot import bot_view
 from bot.ports.account_history import (
     ClosedTrade,
     EquityCurve,
     EquityPoint,
-    OrderRecord,
     Page,
 )
 from bot.ports.account_views import QueueView
@@ -33,7 +31,9 @@ from tests.support.api_world import (
     market,
 )
 from tests.support.browser import browser, tab
+from tests.support.held_account import ACCOUNT, HeldPast
 from tests.support.serving import served
+from tests.support.shown import all_read, disagreements
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 #: What differs from a bot that is well, and the words it is shown by.
@@ -44,6 +44,7 @@ STATES: dict[str, tuple[dict[str, Any], str, str]] = {
     "dead loop": ({"loop_fault": "the loop died: ValueError"}, "LOOP DEAD", "ValueError"),
     "database away": ({"store_fault": "no connection"}, "DATABASE AWAY", "no connection"),
     "exchange away": ({"error": "GET /markets: timeout"}, "EXCHANGE AWAY", "timeout"),
+    "pause": ({"trading_halted": "trading is paused on shard 2"}, "TRADING PAUSED", "on shard 2"),
     "no leader": ({"leads": None, "leader": False}, "NOBODY LEADS", "nothing trades"),
     "standby": ({"leads": "other-1", "leader": False}, "STANDING BY", "other-1 leads"),
     "stopped by a rule": (
@@ -78,15 +79,18 @@ def shown(world, status, **changes):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_state_of_the_bot_shows(chromium, world, state):
+def test_each_state_of_the_bot_shows_and_its_panels_say_what_the_api_says(chromium, world, state):
     changes, word, why = STATES[state]
+    world.account, world.past = ACCOUNT, HeldPast()
     shown(world, status(**changes))
 
     with served(world.app()) as address, tab(chromium, address) as one:
         one.wait_for(word, ".condition .state")
+        all_read(one)
 
         assert why in one.text(".condition .why")
         assert one.text(".mode").startswith("PAPER")
+        assert disagreements(one) == []
         assert one.said == []
 
 
@@ -98,31 +102,6 @@ def test_real_money_is_said_across_the_page(chromium, world):
 
         assert one.page.locator(".mode").evaluate("mode => mode.offsetWidth") == 1280
         assert "LIVE" in one.page.title()
-
-
-def order(number, status, error=None):
-    return OrderRecord(
-        client_order_id=f"o{number}",
-        order_id=None,
-        ticker=f"KX{number}",
-        side=Side.SELL,
-        aim=Aim.LEAVE,
-        life=Life.REST,
-        size=Decimal(10),
-        limit=Decimal("0.41"),
-        at=SystemClock().now(),
-        ended_at=None,
-        status=status,
-        error=error,
-        fills=(),
-    )
-
-
-class Sent(NoPast):
-    """One order that rests, one that the exchange refused."""
-
-    async def orders(self, wanted):
-        return Page((order(1, "resting"), order(2, "error", "insufficient balance")), None)
 
 
 TWINS = TwinGroupView(
@@ -137,7 +116,7 @@ TWINS = TwinGroupView(
 
 
 def test_orders_show_what_is_ahead_of_them_or_why_they_failed(chromium, world):
-    world.past, world.queue = Sent(), {"o1": QueueView(ahead=1234.0, source="books")}
+    world.past, world.queue = HeldPast(), {"o1": QueueView(ahead=1234.0, source="books")}
     shown(world, status())
 
     with served(world.app()) as address, tab(chromium, address) as one:

@@ -13,9 +13,9 @@ PATIENCE = 20
 
 
 @contextmanager
-def served(app: Any, **settings: Any) -> Iterator[str]:
-    """Serve an application from a thread; its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **settings)
+def served(app: Any, port: int = 0, **settings: Any) -> Iterator[str]:
+    """Serve an application from a thread; its address. Without a port, on one that is free."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", **settings)
     server = uvicorn.Server(config)
     ready = threading.Event()
 

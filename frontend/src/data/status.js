@@ -37,6 +37,7 @@ const CONDITIONS = [
   (bot) => bot.killed && say("KILLED", "warn", `${bot.killed}; entries off, exits continue; lifted by ${bot.killed_until ?? "POST /bot/resume"}`),
   (bot) => !bot.running && say("STOPPED", "warn", "the loop does not run: nothing is watched or traded"),
   (bot) => bot.error && say("EXCHANGE AWAY", "bad", bot.error),
+  (bot) => bot.trading_halted && say("TRADING PAUSED", "warn", `${bot.trading_halted}: no orders there, no exits either`),
   (bot) => bot.entries_stopped && say("ENTRIES STOPPED", "warn", bot.entries_stopped),
   (bot) => !bot.leader && say("STANDING BY", "info", `${bot.leads} leads and trades; this process serves what it sees`),
   () => say("RUNNING", "good", "watching and trading"),
@@ -56,11 +57,13 @@ function disconnected(feed) {
 /** One lamp a part: {name, level, word, why}. */
 export function lamps(bot, feed) {
   if (!bot || feed.failure) return [];
-  const data = bot.error ?? bot.universe_fault;
   return [
     lamp("Loop", bot.loop_fault, bot.running ? "on" : "off", bot.running),
     lamp("Entries", bot.killed ?? bot.entries_stopped, "on", bot.running, "off"),
-    lamp("Exchange", data, blind(bot) ?? "ok", !blind(bot)),
+    exchange(bot),
+    books(bot.feed),
+    lamp("Orders", bot.orders_in_doubt, "ok", true, "in doubt"),
+    ...(bot.mode === "live" ? [account(bot.account_note)] : []),
     lamp("Database", bot.store_fault, "ok", true),
     lamp("Lease", bot.leads ? null : "no leader", bot.leader ? `leads · term ${bot.epoch}` : "standby", true),
     lamp("Model", bot.model_fault, "ok", true),
@@ -72,5 +75,23 @@ function lamp(name, fault, word, well, faulty = "fault") {
   if (fault) return { name, level: "bad", word: faulty, why: fault };
   return { name, level: well ? "good" : "warn", word, why: `${name.toLowerCase()}: ${word}` };
 }
+
+/** A pause is announced: it is told before it begins. */
+function exchange(bot) {
+  const paused = bot.trading_halted;
+  const quiet = paused ? "paused" : blind(bot);
+  const one = lamp("Exchange", bot.error ?? bot.universe_fault, quiet ?? "ok", !quiet);
+  return { ...one, why: [one.why, paused, bot.next_pause && `next pause: ${bot.next_pause}`].filter(Boolean).join("; ") };
+}
+
+function books(feed) {
+  if (!feed) return { name: "Books", level: "idle", word: "none yet", why: "no order book was asked for yet" };
+  const streamed = feed.source === "stream";
+  const why = streamed ? `${feed.subscriptions} order books are streamed` : `order books are polled: ${feed.reason}`;
+  return { name: "Books", level: feed.fault ? "warn" : streamed ? "good" : "idle", word: streamed ? "streamed" : "polled", why };
+}
+
+/** What the account holds beside the bot stops nothing, but whoever owns it wants to know. */
+const account = (note) => ({ name: "Account", level: note ? "warn" : "good", word: note ? "note" : "ok", why: note ?? "account: ok" });
 
 const blind = (bot) => (bot.stale_markets > 0 ? `${bot.stale_markets} of ${bot.watched_markets} stale` : null);

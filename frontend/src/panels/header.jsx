@@ -7,6 +7,7 @@ import { useToken } from "../data/feed.js";
 import { condition, freshness, lamps } from "../data/status.js";
 import { useActing } from "../ui/acting.jsx";
 import { span, time } from "../ui/format.js";
+import { HEALTH_EVERY, useAnswer } from "../ui/hooks.js";
 import { Mark } from "../ui/parts.jsx";
 
 export function Header({ known }) {
@@ -82,6 +83,7 @@ function Lamps({ bot, feed, state }) {
           <Mark level={level} /> {name} <strong>{word}</strong>
         </li>
       ))}
+      <Health />
       <li class="idle">
         Regime <strong>{state?.regime.name ?? "unknown"}</strong>
       </li>
@@ -89,6 +91,21 @@ function Lamps({ bot, feed, state }) {
         Cycle <strong class="cycle">{bot.loop_count}</strong>
       </li>
     </ul>
+  );
+}
+
+/** How many faults the service names, wherever they lie; the Log tab says which. */
+function Health() {
+  const { data } = useAnswer("health", HEALTH_EVERY);
+  if (!data) return null;
+  const count = data.reasons.length;
+  const level = count ? "warn" : "good";
+  return (
+    <li class={level} title={data.reasons.join("\n")}>
+      <a href="#log">
+        <Mark level={level} /> Health <strong>{count ? `${count} ${count === 1 ? "fault" : "faults"}` : "ok"}</strong>
+      </a>
+    </li>
   );
 }
 

@@ -1,15 +1,19 @@
-// What happened besides trades: notices folded by what they are about, the timeline, the last log lines.
+// What is wrong now, our account beside the exchange's, and what happened besides trades: notices
+// folded by what they are about, the timeline, the last log lines.
 
 import { count, time } from "../ui/format.js";
-import { useAnswer } from "../ui/hooks.js";
-import { Chips, Missing, Ticker, useKept } from "../ui/parts.jsx";
+import { HEALTH_EVERY, useAnswer } from "../ui/hooks.js";
+import { Chips, Mark, Missing, Ticker, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
+import { Audit } from "./audit.jsx";
 
 const words = (kind) => kind.toLowerCase().replaceAll("_", " ");
 
 export function LogTab({ state }) {
   return (
     <div class="columns stacked">
+      <Faults />
+      {state.bot.mode === "live" && <Audit />}
       <section aria-labelledby="notices-title">
         <h3 id="notices-title">Notices</h3>
         <Kinds name="notices" rows={state.notices} kind={(one) => one.kind} columns={NOTICES} empty="No notice." />
@@ -20,6 +24,25 @@ export function LogTab({ state }) {
       </section>
       <Lines />
     </div>
+  );
+}
+
+function Faults() {
+  const answer = useAnswer("health", HEALTH_EVERY);
+  const reasons = answer.data?.reasons ?? [];
+  return (
+    <section aria-labelledby="faults-title">
+      <h3 id="faults-title">What is wrong now</h3>
+      <Missing answer={answer} what="the health" />
+      {answer.data && reasons.length === 0 && <p class="missing">● Nothing is.</p>}
+      <ul class="faults">
+        {reasons.map((reason) => (
+          <li key={reason} class="reason">
+            <Mark level="warn" /> {reason}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -66,6 +89,6 @@ const NOTICES = [
 const TIMELINE = [
   { key: "time", label: "Time", cell: (one) => time(one.timestamp) },
   { key: "type", label: "Type", cell: (one) => <span class="nowrap">{words(one.type)}</span> },
-  { key: "ticker", label: "Market", cell: (one) => (one.ticker ? <Ticker ticker={one.ticker} /> : "") },
+  { key: "ticker", label: "Market", wide: true, cell: (one) => (one.ticker ? <Ticker ticker={one.ticker} /> : "") },
   { key: "details", label: "Details", cell: (one) => <span class="reason">{one.details ?? ""}</span> },
 ];

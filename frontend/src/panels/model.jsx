@@ -98,7 +98,7 @@ function Markout({ mean }) {
 
 const FILLS = [
   { key: "kind", label: "Fill", sort: (row) => row.kind, cell: (row) => KINDS[row.kind] ?? row.kind },
-  { key: "category", label: "Category", rank: 2, sort: (row) => row.category, cell: (row) => row.category },
+  { key: "category", label: "Category", sort: (row) => row.category, cell: (row) => row.category },
   { key: "fills", label: "Fills", num: true, sort: (row) => row.fills, cell: (row) => count(row.fills) },
   ...["1", "5", "10", "60"].map(after),
 ];

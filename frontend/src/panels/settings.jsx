@@ -2,13 +2,13 @@
 
 import { address } from "../data/api.js";
 import { bytes, count } from "../ui/format.js";
-import { useAnswer } from "../ui/hooks.js";
+import { HEALTH_EVERY, useAnswer } from "../ui/hooks.js";
 import { Chips, Download, Missing, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 import { GLOSSARY } from "./glossary.js";
 
 export function SettingsTab({ bot }) {
-  const health = useAnswer("health", 30);
+  const health = useAnswer("health", HEALTH_EVERY);
   const logs = useAnswer("logs/stats", 30);
   const files = Object.entries(logs.data ?? {}).map(([name, file]) => ({ name, ...file }));
   return (

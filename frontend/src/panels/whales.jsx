@@ -77,7 +77,7 @@ function fate(row, ends) {
 
 const tapeColumns = (ends) => [
   { key: "time", label: "Time", sort: (row) => row.timestamp, cell: (row) => time(row.timestamp) },
-  { key: "ticker", label: "Market", sort: (row) => row.ticker, cell: (row) => <Ticker ticker={row.ticker} /> },
+  { key: "ticker", label: "Market", wide: true, sort: (row) => row.ticker, cell: (row) => <Ticker ticker={row.ticker} /> },
   { key: "type", label: "Type", sort: (row) => row.type, cell: (row) => <Type row={row} /> },
   { key: "size", label: "Size", num: true, sort: (row) => row.size, cell: (row) => count(row.size) },
   { key: "price", label: "Price", num: true, rank: 2, sort: (row) => row.price, cell: (row) => cents(row.price, 1) },
@@ -114,14 +114,24 @@ function Scoreboard({ data }) {
 
 const between = (interval) => (interval ? `${signedCents(interval[0])} … ${signedCents(interval[1])}` : NONE);
 
+/** What tells two lines of one type apart, where there is no room for columns of it. */
+const ScoredType = ({ one }) => (
+  <span class="wrap">
+    {words(one.type)}
+    <span class="narrow muted">
+      {one.price_band} c · {one.category}
+    </span>
+  </span>
+);
+
 const SCORES = [
-  { key: "type", label: "Type", sort: (one) => one.type, cell: (one) => words(one.type) },
+  { key: "type", label: "Type", sort: (one) => one.type, cell: (one) => <ScoredType one={one} /> },
   { key: "band", label: "Price, c", rank: 2, sort: (one) => one.price_band, cell: (one) => one.price_band },
-  { key: "category", label: "Category", rank: 3, sort: (one) => one.category, cell: (one) => one.category },
+  { key: "category", label: "Category", rank: 2, sort: (one) => one.category, cell: (one) => one.category },
   { key: "horizon", label: "After", sort: (one) => one.horizon, cell: (one) => one.horizon },
   { key: "mean", label: "Net c", num: true, sort: (one) => one.mean, cell: (one) => <CentGain value={one.mean} /> },
   { key: "interval", label: "95 %", num: true, cell: (one) => between(one.interval) },
   { key: "base", label: "Without", num: true, rank: 3, title: "The same markets without a whale", sort: (one) => one.baseline_mean, cell: (one) => signedCents(one.baseline_mean) },
   { key: "count", label: "Cases", num: true, sort: (one) => one.count, cell: (one) => `${one.count} / ${one.markets} m` },
-  { key: "verdict", label: "Verdict", sort: (one) => one.verdict, cell: (one) => VERDICTS[one.verdict] ?? one.verdict },
+  { key: "verdict", label: "Verdict", sort: (one) => one.verdict, cell: (one) => <span class="wrap">{VERDICTS[one.verdict] ?? one.verdict}</span> },
 ];

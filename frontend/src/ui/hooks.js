@@ -32,6 +32,9 @@ export function useAnswer(path, seconds) {
   return get().answers[path] ?? { data: null, failure: null, at: null };
 }
 
+/** Seconds that `/health` may be old, wherever it shows. */
+export const HEALTH_EVERY = 15;
+
 /** The part of the address behind #, as [place, rest]. */
 export function usePlace() {
   const [hash, setHash] = useState(location.hash);

@@ -11,11 +11,12 @@ const MOST = 200;
 export function Table({ label, columns, rows, id, first, empty, mark, most = MOST }) {
   const [order, setOrder] = useState(first ?? null);
   const [all, setAll] = useState(false);
+  const [wide, setWide] = useState(false);
   const shown = sorted(rows, columns, order);
   const cut = all ? shown : shown.slice(0, most);
   const turn = (key) => setOrder((now) => [key, now?.[0] === key ? !now[1] : true]);
   return (
-    <div class="scroll" role="region" aria-label={`${label} table`} tabIndex={0}>
+    <div class={wide ? "scroll every-column" : "scroll"} role="region" aria-label={`${label} table`} tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -42,7 +43,19 @@ export function Table({ label, columns, rows, id, first, empty, mark, most = MOS
           Show all {shown.length}
         </button>
       )}
+      {rows.length > 0 && <Columns columns={columns} label={label} wide={wide} onTurn={() => setWide(!wide)} />}
     </div>
+  );
+}
+
+/** On a screen that hides columns: shows them, too. The table is then moved sideways in its place. */
+function Columns({ columns, label, wide, onTurn }) {
+  const ranks = columns.map((column) => column.rank).filter(Boolean);
+  if (ranks.length === 0) return null;
+  return (
+    <button type="button" class={`more hides${Math.max(...ranks)}`} aria-pressed={wide} aria-label={`All columns of ${label}`} onClick={onTurn}>
+      {wide ? "Fewer columns" : "All columns"}
+    </button>
   );
 }
 
