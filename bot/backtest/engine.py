@@ -20,10 +20,12 @@ from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.backtest.precomputed.scores import Scores
 from bot.backtest.tape_source import utc_time
+from bot.core.account.valuation import Mark
 from bot.core.events import Event
 from bot.core.market.market import Market
 from bot.core.market.money import measured
 from bot.engine.cycle import not_open
+from bot.tape.reader import Rows
 from bot.tape.trades import TapeTrades
 from bot.trading.decision import TradeRules
 from bot.trading.trader import Trader
@@ -49,14 +51,20 @@ class BacktestEngine:
         self._scores = scores
         self._cycles = cycles
         self._midnights = (np.flatnonzero(np.diff(cycles.at // _DAY)) + 1).tolist()
+        self._one_sided = cycles.cycle[~np.isfinite(scores.books.mid[cycles.shown])].tolist()
         self._limit = measured(rules.limits.daily_loss_stop)
         self._trader = trader
         self._markets = markets
         found = agendas(scores, cycles, rules, self._markets)
         self._agendas = {one.ticker: one for one in found}
+        self._closes = {
+            ticker: int(np.searchsorted(cycles.at, market.close_time.timestamp()))
+            for ticker, market in markets.items()
+        }
         self._trades = TapeTrades()
         self._due: list[tuple[int, int, str]] = []
         self._marked = -1
+        self._made: dict[str, tuple[int, Mark]] = {}
         self.events: list[Event] = []
 
     async def run(self, trades: TapeTrades) -> None:
@@ -72,13 +80,13 @@ class BacktestEngine:
         self._catch_up(cycle)
         rows = sorted({row for row in self._taken(cycle) if row != _CLOSE})
         at = self._time(cycle)
-        self._trader.poll(at)
         if rows:
-            scores = self._scores.take(np.array(rows))
+            scores = self._scores.take(_rows(rows))
             self.events += await self._trader.act(at, scores, self._markets, trades=self._trades)
+        else:
+            self._trader.poll(at)
         if closed := self._closed(at):
             self.events += await self._trader.withdraw_unseen(at, closed, self._markets)
-        self._mark(cycle)
         for row in rows:
             self._schedule(self._agendas[self._scores.books.tickers[row]], row)
 
@@ -105,8 +113,7 @@ class BacktestEngine:
 
     def _schedule_close(self, ticker: str, row: int) -> None:
         """What rests when its market closes ends then, whether or not a book of it comes."""
-        closes = self._markets[ticker].close_time.timestamp()
-        cycle = int(np.searchsorted(self._cycles.at, closes))
+        cycle = self._closes[ticker]
         if self._cycles.of_row[row] < cycle < len(self._cycles.at):
             heapq.heappush(self._due, (cycle, _CLOSE, ticker))
 
@@ -120,9 +127,14 @@ class BacktestEngine:
         return int(np.searchsorted(self._scores.books.seen_at, midnight))
 
     def _catch_up(self, cycle: int) -> None:
-        """Bring the stop of the day up to the cycle before this one."""
-        for first, past in _days(self._midnights, self._marked + 1, cycle):
-            self._trader.poll(self._time(first))
+        """Bring the account and the stop of the day up to the cycle before this one.
+
+        The first one to be marked is that of the decisions before.
+        """
+        start = self._marked + 1
+        for first, past in _days(self._midnights, start, cycle):
+            if first > start:
+                self._trader.poll(self._time(first))
             held = self._trader.held()
             is_far = not held or self._is_far(held, first, past)
             for one in (self._last if is_far else self._changes)(held, first, past):
@@ -131,10 +143,19 @@ class BacktestEngine:
 
     def _is_far(self, held: Sequence[str], first: int, past: int) -> bool:
         """Whether the loss of the day cannot reach its limit in these cycles."""
-        least = measured(self._trader.portfolio.cash)
-        least += sum(self._least_value(ticker, first, past) for ticker in held)
         opened = measured(self._trader.equity - self._trader.daily_pnl)
-        return opened - least < self._limit - _MARGIN
+        needed = opened - measured(self._trader.portfolio.cash) - self._limit + _MARGIN
+        # Nothing is worth less than nothing: most of the time that is enough to know.
+        if needed < 0 and not self._lacks_side(first, past):
+            return True
+        return sum(self._least_value(ticker, first, past) for ticker in held) > needed
+
+    def _lacks_side(self, first: int, past: int) -> bool:
+        """Whether a book of these cycles has a side without a price.
+
+        What it is worth there depends on what it was worth before.
+        """
+        return bisect_left(self._one_sided, first) < bisect_left(self._one_sided, past)
 
     def _least_value(self, ticker: str, first: int, past: int) -> float:
         """A bound below what closing a position would fetch in these cycles; −inf if unknown."""
@@ -152,22 +173,31 @@ class BacktestEngine:
         return sorted({cycle for one in agendas for cycle in one.cycles_within(first, past)})
 
     def _last(self, held: Sequence[str], first: int, past: int) -> list[int]:
-        """The cycles with the last open book of each: the next decision starts from those."""
-        found: set[int] = set()
-        for ticker in held:
-            closes = self._markets[ticker].close_time.timestamp()
-            is_over = int(np.searchsorted(self._cycles.at, closes))
-            found.update(self._agendas[ticker].cycles_within(first, min(past, is_over))[-1:])
-        return sorted(found)
+        """The cycles from whose books the next decision starts: the last, and where one closes."""
+        closing = {self._closes[ticker] for ticker in held}
+        return sorted({cycle - 1 for cycle in closing if first < cycle < past} | {past - 1})
 
     def _mark(self, cycle: int) -> None:
-        rows = [self._agendas[ticker].latest(cycle) for ticker in self._trader.held()]
-        books = self._scores.books.take(np.array(sorted(rows), dtype=np.intp))
-        self.events += self._trader.mark(self._time(cycle), books, self._markets)
+        """Mark what has another book, or another size, than when it was marked last."""
+        latest = {ticker: self._agendas[ticker].latest(cycle) for ticker in self._trader.held()}
+        changed = {ticker: row for ticker, row in latest.items() if self._differs(ticker, row)}
+        books = self._scores.books.take(_rows(sorted(changed.values())))
+        self.events += self._trader.mark(self._time(cycle), books, self._markets, changed)
+        self._made = {ticker: (row, self._trader.marks[ticker]) for ticker, row in latest.items()}
         self._marked = cycle
+
+    def _differs(self, ticker: str, row: int) -> bool:
+        """Whether the mark of a position is not the one that was made of this book."""
+        of, made = self._made.get(ticker, (None, None))
+        return of != row or made is not self._trader.marks[ticker]
 
     def _time(self, cycle: int) -> datetime:
         return utc_time(self._cycles.at[cycle])
+
+
+def _rows(rows: Sequence[int]) -> Rows | slice:
+    """The same rows to be taken; of a single one nothing has to be copied."""
+    return slice(rows[0], rows[0] + 1) if len(rows) == 1 else np.array(rows, dtype=np.intp)
 
 
 def _days(midnights: Sequence[int], first: int, past: int) -> Iterator[tuple[int, int]]:

@@ -85,6 +85,7 @@ class NextBooks:
         self._trades = tape.trades
         self._latest = latest
         self._rows = rows_by_market(tape.books.tickers)
+        self._times = {ticker: tape.books.seen_at[rows] for ticker, rows in self._rows.items()}
 
     async def __call__(self, approved: Approved) -> SeenBook:
         """Raises ExchangeError where the tape has none in time."""
@@ -97,8 +98,7 @@ class NextBooks:
         return MarketUpdate(seen.book, seen.seen_at, traded)
 
     def _next(self, ticker: str, seen_at: float) -> SeenBook:
-        rows = self._rows[ticker]
-        times = self._books.seen_at[rows]
+        rows, times = self._rows[ticker], self._times[ticker]
         place = int(np.searchsorted(times, seen_at, side="right"))
         if place == len(rows) or times[place] > seen_at + self._latest:
             raise ExchangeError(f"the tape has no book of it in the next {self._latest:g} s")

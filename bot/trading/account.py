@@ -50,12 +50,13 @@ class TradingAccount:
 
     def __init__(self, cash: Dollars) -> None:
         self.portfolio = Portfolio.of_cash(cash)
-        self.marks: dict[str, Mark] = {}
+        self.marks: Mapping[str, Mark] = {}
         self._places: dict[str, Place] = {}
         # Of late: the older ones are in the database.
         self._fill_ids: deque[str] = deque(maxlen=_LATE_FILLS)
         # Marked at what they cost because no price was seen of them since.
         self._assumed: set[str] = set()
+        self._valued: tuple[Portfolio, Mapping[str, Mark], Dollars] | None = None
 
     @property
     def sound_equity(self) -> Dollars | None:
@@ -65,7 +66,12 @@ class TradingAccount:
     @property
     def equity(self) -> Dollars:
         """Cash, and what closing everything would fetch as last seen."""
-        return equity(self.portfolio, self.marks)
+        # Asked several times an order. Portfolio and marks are replaced, never changed in place.
+        known = self._valued
+        if known is None or known[0] is not self.portfolio or known[1] is not self.marks:
+            worth = equity(self.portfolio, self.marks)
+            known = self._valued = (self.portfolio, self.marks, worth)
+        return known[2]
 
     @property
     def assumed(self) -> frozenset[str]:
@@ -228,19 +234,24 @@ class TradingAccount:
             self._fill_ids.append(fill.fill_id)
 
     def _mark_one(self, ticker: str, book: OrderBook | None) -> None:
-        position, last = self.portfolio.positions.get(ticker), self.marks.pop(ticker, None)
+        position, last = self.portfolio.positions.get(ticker), self.marks.get(ticker)
+        others = self._marks_without(ticker)
         if position is not None:
             side = position.side
             levels, rivals = (
                 (None, ()) if book is None else (book.against(side.opposite), book.against(side))
             )
-            self.marks[ticker] = mark(position, levels, _resized(last, position), rivals)
+            others[ticker] = mark(position, levels, _resized(last, position), rivals)
+        self.marks = others
+
+    def _marks_without(self, ticker: str) -> dict[str, Mark]:
+        return {name: mark for name, mark in self.marks.items() if name != ticker}
 
     def _settled(self, at: datetime, ticker: str, payout: Dollars) -> list[Event]:
         before = self.portfolio
         size = before.size(ticker)
         self.portfolio = before.settle(ticker, payout)
-        self.marks.pop(ticker, None)
+        self.marks = self._marks_without(ticker)
         gain = earned(before, self.portfolio, ticker) or ZERO
         settled = MarketSettled(at, ticker, payout, size, gain)
         turned = self._turned(at, before, ticker, ExitCause.SETTLEMENT)

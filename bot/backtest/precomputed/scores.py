@@ -34,15 +34,16 @@ class Scores:
     reasons: tuple[str | None, ...]
     model_version: str
 
-    def take(self, rows: Rows) -> "Scores":
+    def take(self, rows: Rows | slice) -> "Scores":
         """The scored books of these rows, in this order."""
+        picked = range(len(self.books))[rows] if isinstance(rows, slice) else rows.tolist()
         return Scores(
             books=self.books.take(rows),
             mids=self.mids[rows],
             features=self.features[rows],
             scores=self.scores[rows],
             directions=self.directions[rows],
-            reasons=tuple([self.reasons[row] for row in rows.tolist()]),
+            reasons=tuple([self.reasons[row] for row in picked]),
             model_version=self.model_version,
         )
 

@@ -118,8 +118,8 @@ class DayStart:
 
         `equity` is the last one known before `at`: then no profit falls between two days.
         """
-        day = self.of(at, equity)
-        return day if day.day > self.day else self
+        # Asked with every look at the account: nothing is made where the day goes on.
+        return self.of(at, equity) if at.astimezone(UTC).date() > self.day else self
 
     def pnl(self, equity: Dollars) -> Dollars:
         """Profit or loss of the day so far, fees included."""

@@ -94,18 +94,20 @@ class CircuitBreakers:
         """After a valuation of the account. The first of a day is what the day counts from."""
         begun = self._begun(at, equity)
         is_back, is_same = self._is_back(at), begun is self and equity == self.equity
-        if is_same and not is_back and self._loss(self.day) <= self.lost:
+        if is_same and not is_back and _loss(self.day, equity) <= self.lost:
             return self
-        peak = max(self.peak, equity)
-        now = replace(begun, equity=equity, peak=peak, drawdown=max(self.drawdown, peak - equity))
-        # Whatever is earned again: the worst of a day is what it is stopped for.
-        lost, lost_before = max(now.lost, now._loss(now.day)), now.lost_before
-        if now._is_back(at):
-            lost_before = max(lost_before, now._loss(now.day_before))
-        return replace(now, lost=lost, lost_before=lost_before)
-
-    def _loss(self, day: DayStart | None) -> Dollars:
-        return -day.pnl(self.equity) if day else ZERO
+        peak, lost_before = max(self.peak, equity), begun.lost_before
+        if begun._is_back(at):
+            lost_before = max(lost_before, _loss(begun.day_before, equity))
+        return replace(
+            begun,
+            equity=equity,
+            peak=peak,
+            drawdown=max(self.drawdown, peak - equity),
+            # Whatever is earned again: the worst of a day is what it is stopped for.
+            lost=max(begun.lost, _loss(begun.day, equity)),
+            lost_before=lost_before,
+        )
 
     def _is_back(self, at: datetime) -> bool:
         """Whether the clock has gone back over a midnight."""
@@ -222,6 +224,10 @@ class CircuitBreakers:
             f"{until:%H:%M:%S} UTC, exits continue (RISK_MAX_ERRORS_PER_MINUTE)"
         )
         return Stop("error_breaker", reason, (until - at).total_seconds(), limits.error_pause)
+
+
+def _loss(day: DayStart | None, equity: Dollars) -> Dollars:
+    return -day.pnl(equity) if day else ZERO
 
 
 def _latest(

@@ -136,6 +136,19 @@ async def test_whatever_the_tape_a_stop_of_the_day_falls_where_it_does_in_the_cy
     assert ours.trades == theirs.trades
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.integers(60, 240))
+async def test_wherever_a_tape_ends_the_account_is_worth_what_it_is_in_the_cycle(seed, books):
+    """What a book of one side is worth depends on the books before it, whether one acts or not."""
+    tape, rare = reader.taken(uneven(seed, seconds=60), range(books)), rules(size=1)
+    opinions = Thresholds(0.9, 0.1, 0.15, 0.85)
+
+    theirs = await cycled(tape, replace(rare, thresholds=opinions))
+    ours = run(prepared(tape).under(opinions), replace(rare, thresholds=opinions), CASH)
+
+    assert (ours.trades, ours.end_equity) == (theirs.trades, theirs.equity)
+
+
 @pytest.mark.skipif(not BTC.exists(), reason="needs the recorded books beside the repository")
 async def test_recorded_books_are_traded_as_the_cycle_trades_them():
     whole = reader.read(BTC)
