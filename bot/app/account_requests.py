@@ -14,16 +14,14 @@ from bot.app.node_context import RoleStatus
 from bot.app.term.bot import Bot
 from bot.core.account.adoption import Adoption, in_words
 from bot.core.account.operator_requests import AccountRequests
-from bot.core.account.portfolio import Portfolio
-from bot.core.account.reconcile import CashMovement
+from bot.core.account.reconcile import CashAcceptance
 from bot.core.events import Noted, NoteKind
-from bot.core.market.money import Dollars
 from bot.core.market.orders import Order
 from bot.ports.account_views import OperatorEntry
 from bot.ports.exchange import Clock, ExchangeError
 from bot.ports.persistence import StoreError
-from bot.trading.reconciliation.adoption import AdoptionPlanner
-from bot.trading.reconciliation.cash import ACCEPTED, Book
+from bot.trading.reconciliation.adoption import AdoptionPlanner, Explained
+from bot.trading.reconciliation.cash import CashReconciliation
 
 log = logging.getLogger("main")
 
@@ -50,14 +48,13 @@ class AccountRequestsTask:
         self,
         bot: Bot,
         planner: AdoptionPlanner,
-        book: Book,
+        cash: CashReconciliation,
         role_status: RoleStatus,
         clock: Clock,
     ) -> None:
-        """`book` books a movement of cash."""
         self._bot = bot
         self._planner = planner
-        self._book = book
+        self._cash = cash
         self._role_status = role_status
         self._clock = clock
         self._due: datetime | None = None
@@ -105,16 +102,16 @@ class AccountRequestsTask:
 
     async def _explain(self, asked: datetime | None) -> None:
         try:
-            found, portfolio = await self._read()
+            explained = await self._read()
         except (ExchangeError, StoreError) as error:
             log.warning("What explains the account cannot be read: %s", error)
             self._bot.audit.adoption_waits(str(error) if asked else None)
             return
-        self._bot.audit.explained(in_words(found))
+        self._bot.audit.explained(in_words(explained.adoption))
         if asked is not None:
-            await self._apply_adoption(asked, found, portfolio)
+            await self._apply_adoption(asked, explained)
 
-    async def _read(self) -> tuple[Adoption, Portfolio]:
+    async def _read(self) -> Explained:
         """What explains the account. Raises ExchangeError, StoreError."""
         # Fills of ours that are not in the database yet would pass for those of other hands.
         is_idle = await self._bot.change(lambda _: None)
@@ -126,25 +123,27 @@ class AccountRequestsTask:
         except TimeoutError:
             raise ExchangeError(f"not read within {READ_WITHIN:g} s") from None
 
-    async def _apply_adoption(self, asked: datetime, found: Adoption, portfolio: Portfolio) -> None:
-        booked, said = False, _adopted(found)
+    async def _apply_adoption(self, asked: datetime, explained: Explained) -> None:
+        booked, said = False, _adopted(explained.adoption)
 
         def book(now: datetime) -> None:
             nonlocal booked
-            booked = self._planner.apply_adoption(found, portfolio, now)
+            booked = self._planner.apply_adoption(explained, now)
             if booked:
                 self._bot.audit.explained(())
                 self._bot.audit.operator_did(_entry(now, asked, ADOPTION, said))
 
         if await self._bot.change(book) and booked:
-            await self._accept(found.cash, asked)
+            await self._accept(explained, asked)
             note = Noted(self._clock.now(), NoteKind.ADOPTED, said)
             self._done(note, AccountRequests(adoption=asked))
 
-    async def _accept(self, cash: Dollars, asked: datetime) -> None:
+    async def _accept(self, explained: Explained, asked: datetime) -> None:
         """What nothing explains of the cash; should this not be reached, it differs again."""
-        if cash and await self._book(CashMovement(ACCEPTED, cash, asked)):
-            self._bot.trader.move_cash(cash)
+        found = explained.adoption
+        self._cash.forget()
+        if found.is_cash_whole:
+            await self._cash.accept(CashAcceptance(found.cash, asked, explained.read_at))
 
     def _done(self, note: Noted, done: AccountRequests) -> None:
         self._bot.notify(note)

@@ -38,7 +38,7 @@ from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
-from bot.trading.reconciliation.cash import Book, CashReconciliation
+from bot.trading.reconciliation.cash import CashLedger, CashReconciliation
 from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
 from bot.trading.reconciliation.order_owners import OrderOwners, WrittenDown
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
@@ -70,14 +70,13 @@ NEXT_BOOK_WITHIN: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class BookLedger:
-    """Where cash that came or went is booked, since when there is an account, and its fills.
+    """Where cash that came or went is booked, and the fills that were.
 
     `orders` are those that were written down; `checkpoint` is what was stored of it when the term
     began.
     """
 
-    book: Book
-    opened_at: datetime
+    cash: CashLedger
     fills: BookedFills
     orders: WrittenDown
     checkpoint: Checkpoint
@@ -357,17 +356,13 @@ class LiveBackend:
         owners = OrderOwners(records, ledger.orders) if self._respects else None
         foreign = self._foreign(bot, ledger, records, owners)
         cash = CashReconciliation(
-            self._trading,
-            bot.trader,
-            ledger.book,
-            ledger.opened_at,
-            foreign.expected if foreign else None,
+            self._trading, bot.trader, ledger.cash, foreign.expected if foreign else None
         )
         planner = AdoptionPlanner(records, bot.trader, ledger.fills, self._clock, owners)
         self._account = _LiveAccount(
             audit=self._reconciliation(bot, cash, foreign),
             cash=cash,
-            requests=AccountRequestsTask(bot, planner, ledger.book, role_status, self._clock),
+            requests=AccountRequestsTask(bot, planner, cash, role_status, self._clock),
             markets=bot.universe.watched,
         )
 

@@ -17,6 +17,7 @@ import msgspec
 
 from bot.app import execution_backends
 from bot.app.account_identity import kill_if_traded, refuse_another
+from bot.app.cash_ledger import StoredCash
 from bot.app.close_orders import CloseOrders
 from bot.app.composition import assembled, order_ids, unkept
 from bot.app.execution_backends import BookLedger, ExecutionBackend
@@ -25,7 +26,6 @@ from bot.app.term.bot import Bot
 from bot.cluster.own_role import OwnRole
 from bot.cluster.ports import LoopControl, NodeFactories
 from bot.config import VERSION
-from bot.core.account.reconcile import CashMovement
 from bot.core.events import Noted, NoteKind
 from bot.core.market.money import whole_cents
 from bot.dashboard.snapshot import decoded
@@ -204,10 +204,7 @@ class Node:
     async def _book_ledger(
         self, database: Database, term: Term, checkpoint: Checkpoint
     ) -> BookLedger:
-        async def book(movement: CashMovement) -> bool:
-            amount, why = movement.amount, movement.name
-            return await database.move_cash(term, self.book, amount, why, movement.at)
-
+        cash = StoredCash(database, term, self.book)
         opened_at = await database.opened_at(self.book)
         age = timedelta(days=self._world.settings.keep_days)
 
@@ -219,7 +216,7 @@ class Node:
         async def orders(names: frozenset[str]) -> frozenset[str]:
             return await database.orders_among(self.book, names)
 
-        return BookLedger(book, opened_at, fills, orders, checkpoint)
+        return BookLedger(cash, fills, orders, checkpoint)
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()

@@ -26,6 +26,10 @@ class StoreLostError(StoreError):
     """The database that was open is not there any more: the term ends, and it is opened anew."""
 
 
+class MovementChangedError(StoreError):
+    """Cash was booked under this name as another amount."""
+
+
 class LeaseLostError(Exception):
     """Somebody else leads by now. Nothing was written, and nothing more may be."""
 

@@ -13,6 +13,7 @@ from functools import partial
 
 from sqlalchemy import select
 
+from bot.core.account.reconcile import CashAcceptance
 from bot.ports.persistence import Checkpoint, CommittedChanges, LeaseState, StoreError, Term
 from bot.store import leases, reading, retention, schema, writing
 from bot.store.account_history import BookHistory
@@ -104,10 +105,23 @@ class Database:
     async def move_cash(
         self, term: Term, book: str, amount: Decimal, why: str, at: datetime
     ) -> bool:
-        """Book cash that came (or went, if below 0); False if `why` was booked before."""
+        """Book cash that came (or went, if below 0), once for each `why`.
+
+        True if this term booked that, now or before; False if an earlier one did, or if it is
+        part of cash that was accepted, or that the book was opened with.
+        """
         chapter = Chapter(term, book)
         return await self._session.write(
             partial(writing.move_cash, chapter=chapter, amount=amount, why=why, at=at)
+        )
+
+    async def accept_cash(self, term: Term, book: str, accepted: CashAcceptance) -> Decimal:
+        """Book cash that nothing explains, once for each moment; how much of it this term booked.
+
+        Movements until then are part of it: none of them is booked any more.
+        """
+        return await self._session.write(
+            partial(writing.accept_cash, chapter=Chapter(term, book), accepted=accepted)
         )
 
     async def fill_ids(self, book: str, since: datetime) -> frozenset[str]:

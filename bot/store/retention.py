@@ -31,7 +31,7 @@ from bot.store.tables import (
     state_records,
     switches,
 )
-from bot.store.writing import Chapter, newest, put
+from bot.store.writing import Chapter, cover_cash, newest, put
 
 #: Rows that one transaction deletes at most.
 BATCH: Final = 2_000
@@ -122,6 +122,11 @@ def _open_anew(connection: Connection, chapter: Chapter, last: int, portfolio: P
     changed = ("entry", "start", "cash", "realised", "fees", "positions")
     row = opening_row(chapter.book, last, portfolio)
     connection.execute(put(connection, openings, *changed), row)
+    of_book = (cash_movements.c.book == chapter.book, cash_movements.c.entry <= last)
+    moved = connection.scalar(select(func.max(cash_movements.c.at)).where(*of_book))
+    if moved is not None:
+        # Without its row the exchange's listing would make it a new movement.
+        cover_cash(connection, chapter.book, moved)
     return sum(
         connection.execute(
             delete(table).where(table.c.book == chapter.book, table.c.entry <= last)

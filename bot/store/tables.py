@@ -105,7 +105,8 @@ def _entry() -> Column[int]:
     return Column("entry", BigInteger, primary_key=True, autoincrement=False)
 
 
-#: `commit` and `entry` are the newest numbers given out; `written_at` is in seconds UTC.
+#: `commit` and `entry` are the newest numbers given out; `written_at` is in seconds UTC. What moved
+#: the cash up to `cash_until` is in it, whether or not it has a row; none: since it was opened.
 books = Table(
     "books",
     metadata,
@@ -114,6 +115,7 @@ books = Table(
     Column("commit", BigInteger, nullable=False),
     Column("entry", BigInteger, nullable=False),
     Column("written_at", Double, nullable=False),
+    Column("cash_until", UtcTimestamp),
 )
 
 #: One row. Times are in seconds UTC by the clock of the database.
@@ -192,6 +194,7 @@ adjustments = Table(
     Column("at", UtcTimestamp, nullable=False),
 )
 
+#: Cash that came or went, in the term `epoch`; none: in one of an earlier version.
 cash_movements = Table(
     "cash_movements",
     metadata,
@@ -200,6 +203,7 @@ cash_movements = Table(
     Column("amount", Exact, nullable=False),
     Column("why", Text, nullable=False),
     Column("at", UtcTimestamp, nullable=False),
+    Column("epoch", BigInteger),
     UniqueConstraint("book", "at", "why", name="movement_once"),
 )
 

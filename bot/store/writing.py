@@ -8,12 +8,25 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
+from bot.core.account.reconcile import ACCEPTED, CashAcceptance
+from bot.core.market.money import ZERO
 from bot.core.market.orders import Order
-from bot.ports.persistence import CommitBatch, StoreError, Term
+from bot.ports.persistence import CommitBatch, MovementChangedError, StoreError, Term
 from bot.store import leases
 from bot.store.row_checks import built, check
 from bot.store.rows import Rows, Values, order_row, rows, state_record_rows
@@ -99,19 +112,44 @@ def _rename(connection: Connection, table: Table, earlier: str, name: str) -> No
 def move_cash(
     connection: Connection, chapter: Chapter, amount: Decimal, why: str, at: datetime
 ) -> bool:
-    """Cash came or went; the same movement again is the same as once, and False."""
+    """Cash came or went; True if this term booked that, now or before.
+
+    Once for each `why`, whatever its time, and not if it is in the cash that was accepted.
+    """
     leases.fence(connection, chapter.term)
-    same = (cash_movements.c.book == chapter.book, cash_movements.c.at == at)
-    known = select(cash_movements.c.amount).where(*same, cash_movements.c.why == why)
-    there = connection.scalar(known)
+    there = _movement(connection, chapter.book, cash_movements.c.why == why)
     if there is None:
-        _move(connection, chapter.book, {"amount": amount, "why": why, "at": at})
-    elif there != amount:
-        raise StoreError(
-            f"cash was moved at {at} for '{why}' already, by {there} and not {amount}: "
-            "give the second movement a reason of its own"
+        if at <= _cash_until(connection, chapter.book):
+            return False
+        _moved_now(connection, chapter, amount, why, at)
+        return True
+    if there.amount != amount:
+        raise MovementChangedError(
+            f"cash was moved at {there.at} for '{why}' already, by {there.amount} and not {amount}"
         )
-    return there is None
+    return bool(there.epoch == chapter.term.epoch)
+
+
+def accept_cash(connection: Connection, chapter: Chapter, accepted: CashAcceptance) -> Decimal:
+    """What nothing explains of the cash is booked; how much this term booked for that moment.
+
+    What moved the cash until then is part of it from now on.
+    """
+    leases.fence(connection, chapter.term)
+    same = (cash_movements.c.why == ACCEPTED, cash_movements.c.at == accepted.at)
+    there = _movement(connection, chapter.book, *same)
+    if there is not None:
+        return there.amount if there.epoch == chapter.term.epoch else ZERO
+    cover_cash(connection, chapter.book, accepted.until)
+    if accepted.amount:
+        _moved_now(connection, chapter, accepted.amount, ACCEPTED, accepted.at)
+    return accepted.amount
+
+
+def cover_cash(connection: Connection, book: str, until: datetime) -> None:
+    """What moved the cash until then is in it, and never booked again."""
+    if until > _cash_until(connection, book):
+        connection.execute(update(books).where(books.c.book == book).values(cash_until=until))
 
 
 def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
@@ -251,6 +289,26 @@ def _numbered(happened: Iterable[Values], book: str, commit: int) -> list[Values
 def _many(connection: Connection, statement: Insert, made: list[Values]) -> None:
     if made:
         connection.execute(statement, made)
+
+
+def _movement(connection: Connection, book: str, *which: ColumnElement[bool]) -> Row[Any] | None:
+    wanted = select(cash_movements).where(cash_movements.c.book == book, *which)
+    return connection.execute(wanted).first()
+
+
+def _cash_until(connection: Connection, book: str) -> datetime:
+    row = connection.execute(select(books).where(books.c.book == book)).first()
+    if row is None:
+        raise StoreError(f"the book {book} was never opened: call open_book first")
+    until: datetime = built(books, row, lambda one: one.cash_until or one.opened_at)
+    return until
+
+
+def _moved_now(
+    connection: Connection, chapter: Chapter, amount: Decimal, why: str, at: datetime
+) -> None:
+    row = {"amount": amount, "why": why, "at": at, "epoch": chapter.term.epoch}
+    _move(connection, chapter.book, row)
 
 
 def _move(connection: Connection, book: str, row: Values) -> None:

@@ -5,7 +5,8 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import httpx
@@ -14,6 +15,7 @@ import stamina
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from bot.core.account.reconcile import CashAcceptance, CashMovement
 from bot.core.events import OrderEnded
 from bot.core.market.market import Side
 from bot.core.market.orderbook import OrderBook
@@ -88,6 +90,20 @@ async def shared_account(*, sets_aside: bool = False) -> AsyncIterator["Shared"]
         yield shared
 
 
+@dataclass(frozen=True)
+class NoLedger:
+    """Nobody may move cash after this moment."""
+
+    began: datetime
+
+    async def move(self, movement: CashMovement) -> bool:
+        assert movement.at <= self.began
+        return False
+
+    async def accept(self, accepted: CashAcceptance) -> Decimal:
+        raise AssertionError(f"nothing of {accepted} was asked for")
+
+
 class Shared:
     """A bot that respects a stranger on its account; `theirs` is what the stranger traded."""
 
@@ -113,8 +129,9 @@ class Shared:
         self.foreign = ForeignPositions(records, trader, self.booked, owners, self.retain)
         self.planner = AdoptionPlanner(records, trader, self.booked, self.live.clock, owners)
         self.foreign.restore(self.desk.store.checkpoint())
-        trading, foreign, opened = self.live.trading, self.foreign, self.live.clock.now()
-        self.money = CashReconciliation(trading, trader, self.book, opened, foreign.expected)
+        trading, foreign = self.live.trading, self.foreign
+        ledger = NoLedger(self.live.clock.now())
+        self.money = CashReconciliation(trading, trader, ledger, foreign.expected)
         beside = Beside(self.money, settlements=trading, foreign=foreign)
         self.audit = Reconciliation(self.live.venue, trader, self.live.clock, EVERY, beside)
         trader._gateway._safety = Safety(self.desk.store, halt=self.halt)
@@ -130,9 +147,6 @@ class Shared:
 
     async def ours(self, names):
         return names & self.desk.store.intended.keys()
-
-    async def book(self, movement) -> bool:
-        raise AssertionError(f"nothing of {movement} was asked for")
 
     def retain(self, record) -> None:
         bodies = self.desk.store.state_records.setdefault(record.kind, {})
@@ -177,8 +191,8 @@ class Shared:
         self.planner.not_yet()
         self.live.clock.pass_by(QUIET.total_seconds() + 1)
         assert self.planner.not_yet() is None
-        found, portfolio = await self.planner.explained()
-        assert self.planner.apply_adoption(found, portfolio, self.desk.at)
+        explained = await self.planner.explained()
+        assert self.planner.apply_adoption(explained, self.desk.at)
         await self.commit()
 
     def strange(self, size: int, ticker: str) -> None:
@@ -440,7 +454,7 @@ async def test_what_an_order_traded_that_cannot_be_read_is_nobodys(monkeypatch):
         await shared.look()
 
         assert "A: 0 contracts booked, 20 at the exchange" in str(shared.audit.block_reason)
-        found, _ = await shared.planner.explained()
+        found = (await shared.planner.explained()).adoption
         assert not found
         (sentence,) = found.left_out
         assert "cannot be read: set FOREIGN=stop" in sentence

@@ -74,8 +74,9 @@ class Adjustment:
 class Adoption:
     """What makes the booked account that of the exchange, in the order in which it is booked.
 
-    `payouts` are dollars a YES contract by ticker; `cash` is what is left, in dollars. `left_out`
-    says of which markets too little is known to take anything over.
+    `payouts` are dollars a YES contract by ticker; `cash` is what is left, in dollars, and
+    `is_cash_whole` whether all of the exchange's cash is booked with that. `left_out` says of
+    which markets too little is known to take anything over.
     """
 
     executions: tuple[Execution, ...] = ()
@@ -83,6 +84,7 @@ class Adoption:
     adjustments: tuple[Adjustment, ...] = ()
     cash: Dollars = ZERO
     left_out: tuple[str, ...] = ()
+    is_cash_whole: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.executions or self.payouts or self.adjustments or self.cash)
@@ -112,7 +114,8 @@ def adoption(portfolio: Portfolio, booked: frozenset[str], record: AccountRecord
     # The exchange writes a balance cut off to some digits.
     cash = left if abs(left) > CASH_TOLERANCE and not record.now.unreadable else ZERO
     left_out = tuple(record.now.unreadable.sentences())
-    return Adoption(executions, payouts, adjustments, cash, left_out)
+    is_whole = not record.now.unreadable
+    return Adoption(executions, payouts, adjustments, cash, left_out, is_whole)
 
 
 def adoption_of_ours(fresh: Sequence[ListedFill], owned: Owned, record: AccountRecord) -> Adoption:

@@ -15,6 +15,8 @@ from bot.core.market.money import ZERO, Contracts, Dollars
 
 #: Cash may differ by this: the exchange writes a balance cut off to some digits.
 CASH_TOLERANCE: Final = Decimal("0.01")
+#: What cash is booked as that nothing explains.
+ACCEPTED: Final = "accepted by an operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,18 @@ class CashMovement:
     name: str
     amount: Dollars
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CashAcceptance:
+    """An operator accepted at that moment so much cash that nothing explains.
+
+    It was read at `until`: what moved the cash up to then is part of it, told or not.
+    """
+
+    amount: Dollars
+    at: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

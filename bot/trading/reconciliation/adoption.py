@@ -4,7 +4,7 @@ Leaves out what explains what (`core.account.adoption`) and when it is booked (`
 """
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -50,6 +50,15 @@ class Records(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What makes a portfolio that of the exchange, as the exchange told it at `read_at`."""
+
+    adoption: Adoption
+    portfolio: Portfolio
+    read_at: datetime
+
+
 class AdoptionPlanner:
     """What an account at the exchange has that was not booked."""
 
@@ -81,20 +90,18 @@ class AdoptionPlanner:
         left = QUIET - (now - self._seen[1])
         return f"it traded within the last {QUIET.seconds} s" if left > timedelta(0) else None
 
-    async def explained(self) -> tuple[Adoption, Portfolio]:
-        """What explains the difference to the portfolio beside it.
-
-        Raises ExchangeError, StoreError.
-        """
+    async def explained(self) -> Explained:
+        """What explains the difference. Raises ExchangeError, StoreError."""
         portfolio = self._trader.portfolio
         since, booked = await self._booked()
         record = await self._exchange.record(since)
+        read_at = self._clock.now()
         if self._owners is not None:
             fresh = unbooked(record.fills, booked)
             owned = await self._owners.owned(frozenset(one.order_id for one in fresh), since)
-            return adoption_of_ours(fresh, owned, record), portfolio
+            return Explained(adoption_of_ours(fresh, owned, record), portfolio, read_at)
         settled = await self._settled(record, unsettled(portfolio, record, booked))
-        return adoption(portfolio, booked, settled), portfolio
+        return Explained(adoption(portfolio, booked, settled), portfolio, read_at)
 
     async def _settled(self, record: AccountRecord, tickers: Iterable[str]) -> AccountRecord:
         """With what these markets paid; one of which that cannot be read is not known."""
@@ -110,9 +117,11 @@ class AdoptionPlanner:
         now = replace(record.now, unreadable=record.now.unreadable.also(odd))
         return replace(record, now=now, settlements=paid)
 
-    def apply_adoption(self, found: Adoption, of: Portfolio, at: datetime) -> bool:
+    def apply_adoption(self, explained: Explained, at: datetime) -> bool:
         """Book it all but the cash, unless something traded since; whether it was booked."""
-        if self._trader.portfolio is not of or self._trader.unresolved or self._trader.working:
+        trader = self._trader
+        has_traded = trader.portfolio is not explained.portfolio
+        if has_traded or trader.unresolved or trader.working:
             return False
-        self._trader.apply_adoption(at, replace(found, cash=ZERO))
+        trader.apply_adoption(at, replace(explained.adoption, cash=ZERO))
         return True

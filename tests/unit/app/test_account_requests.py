@@ -19,6 +19,8 @@ from bot.core.account.reconcile import AccountNow
 from bot.core.market.orders import Fill, Order
 from bot.dashboard.audit_panel import AuditPanel
 from bot.trading.reconciliation.adoption import QUIET, AdoptionPlanner
+from bot.trading.reconciliation.cash import CashReconciliation
+from tests.support.cash_ledgers import FakeCashLedger
 from tests.support.fakes import HandClock
 from tests.support.store_values import CASH, filled, order
 
@@ -72,7 +74,9 @@ class Room:
         planner = AdoptionPlanner(self.account, trader, self._ids, self.clock)  # type: ignore[arg-type]
         self.asked = AccountRequests(adoption=self.clock.now())
         status = replace(RoleStatus(), account_requests=lambda: self.asked)
-        self.task = AccountRequestsTask(bot, planner, self._cash, status, self.clock)
+        self.ledger = FakeCashLedger()
+        self.cash = CashReconciliation(self.account, trader, self.ledger)  # type: ignore[arg-type]
+        self.task = AccountRequestsTask(bot, planner, self.cash, status, self.clock)
 
     async def poll(self) -> None:
         """Twice: nothing is adopted before it is quiet for a while."""
@@ -91,9 +95,6 @@ class Room:
 
     async def _ids(self) -> tuple[datetime, frozenset[str]]:
         return OURS.at - timedelta(days=1), frozenset(self.stored)
-
-    async def _cash(self, *_: object) -> bool:
-        return False
 
 
 @pytest.mark.parametrize("is_busy", [False, True])

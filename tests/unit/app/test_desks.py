@@ -28,6 +28,7 @@ from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.ports.persistence import Checkpoint, NullStore, Term
 from bot.sim.engine.units import CONTRACT
 from bot.trading.paper_venue import PaperVenue
+from tests.support.cash_ledgers import FakeCashLedger
 from tests.support.fakes import FakeScorer, ListJournal
 from tests.support.kalshi_stand import BOOK, FAR, KEY, PEM, TICKER, buying, stand
 from tests.support.services import place
@@ -102,14 +103,6 @@ def desk_on(live):
 
 
 def ledger_of(live):
-    """Where movements are booked: once each, by name."""
-    known = set()
-
-    async def book(movement):
-        is_new = movement.name not in known
-        known.add(movement.name)
-        return is_new
-
     began = live.clock.now()
 
     async def fills(after=None):
@@ -119,7 +112,7 @@ def ledger_of(live):
         return frozenset()
 
     nothing = Checkpoint(1, Portfolio.of_cash(Decimal(0)))
-    return BookLedger(book, live.clock.now(), fills, orders, nothing)
+    return BookLedger(FakeCashLedger(live.clock.now()), fills, orders, nothing)
 
 
 async def manned(live):

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.core.account.portfolio import Portfolio
+from bot.core.account.reconcile import CashAcceptance
 from bot.core.events import CycleStarted, OrderEnded, OrderFilled, PositionAdjusted
 from bot.core.market.orders import Execution, OrderStatus
 from bot.ports.persistence import CommitBatch, CommittedChanges, StateRecord, StoreError
@@ -17,6 +18,8 @@ from bot.store.tables import books, events
 from tests.support.store_tables import change
 from tests.support.store_values import BOOK, CASH, failed, filled, order, settled
 from tests.support.strategies import NOON
+
+SECOND = timedelta(seconds=1)
 
 
 async def test_what_was_committed_is_there_when_it_is_opened_again(led):
@@ -87,7 +90,7 @@ async def test_the_portfolio_is_the_fold_of_all_that_was_booked_in_order(led):
     first, second = filled(order(1)), filled(order(2, "B"), price="0.30")
 
     await led.commit(first, second)
-    await led.database.move_cash(led.term, BOOK, Decimal("-250.5"), "withdrawal", NOON)
+    await led.database.move_cash(led.term, BOOK, Decimal("-250.5"), "withdrawal", NOON + SECOND)
     await led.commit(settled("A"), filled(order(3)))
 
     expected = Portfolio.of_cash(CASH)
@@ -155,12 +158,52 @@ async def test_a_book_is_opened_once(led):
 
 
 async def test_a_movement_of_cash_that_is_told_twice_is_booked_once(led):
-    for _ in range(2):
-        await led.database.move_cash(led.term, BOOK, Decimal(50), "deposit", NOON)
-    with pytest.raises(StoreError, match="reason of its own"):
-        await led.database.move_cash(led.term, BOOK, Decimal(51), "deposit", NOON)
+    # What ended it may be told later: that is no other movement.
+    for later in (1, 1, 7):
+        at = NOON + later * SECOND
+        assert await led.database.move_cash(led.term, BOOK, Decimal(50), "deposit", at)
+    with pytest.raises(StoreError, match="by 50 and not 51"):
+        await led.database.move_cash(led.term, BOOK, Decimal(51), "deposit", NOON + SECOND)
 
     assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH + 50)
+
+
+async def test_what_an_earlier_term_booked_is_not_booked_in_this_one(led):
+    moved = (BOOK, Decimal(50), "deposit", NOON + SECOND)
+    accepted = CashAcceptance(Decimal(-7), NOON + SECOND, NOON)
+    assert await led.database.move_cash(led.term, *moved)
+    assert await led.database.accept_cash(led.term, BOOK, accepted) == -7
+
+    later = await led.next_term()
+
+    assert not await led.database.move_cash(later, *moved)
+    assert await led.database.accept_cash(later, BOOK, accepted) == 0
+    assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH + 43)
+
+
+async def test_cash_that_was_accepted_has_all_in_it_that_moved_until_then(led):
+    accepted = CashAcceptance(Decimal(30), NOON + 9 * SECOND, NOON + 5 * SECOND)
+    for _ in range(2):
+        assert await led.database.accept_cash(led.term, BOOK, accepted) == 30
+    within, after = NOON + 5 * SECOND, NOON + 6 * SECOND
+
+    assert not await led.database.move_cash(led.term, BOOK, Decimal(30), "deposit a", within)
+    assert await led.database.move_cash(led.term, BOOK, Decimal(40), "deposit b", after)
+    assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH + 70)
+
+
+async def test_no_earlier_moment_and_no_cash_take_an_acceptance_back(led):
+    for until in (5, 3):
+        accepted = CashAcceptance(Decimal(0), NOON + until * SECOND, NOON + until * SECOND)
+        assert await led.database.accept_cash(led.term, BOOK, accepted) == 0
+
+    at = NOON + 4 * SECOND
+    assert not await led.database.move_cash(led.term, BOOK, Decimal(9), "deposit", at)
+    assert (await led.checkpoint()).portfolio == Portfolio.of_cash(CASH)
+
+
+async def test_what_the_book_was_opened_with_is_not_booked_as_a_movement(led):
+    assert not await led.database.move_cash(led.term, BOOK, Decimal(9), "deposit", NOON)
 
 
 async def test_a_book_that_was_never_opened_is_empty_and_cannot_be_written(led):

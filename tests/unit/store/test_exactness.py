@@ -1,6 +1,7 @@
 """Every value comes back as it went in: its type, its last digit, its microsecond."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,8 @@ from bot.ports.persistence import CommitBatch, StoreError
 from bot.store import rows
 from tests.support.store_values import CASH, amounts, kept_events, moments, order
 from tests.support.strategies import NOON
+
+SECOND = timedelta(seconds=1)
 
 _ORDER = (
     '{"client_order_id":"c-1","ticker":"A","side":"buy","size":"10","limit":"0.41",'
@@ -150,7 +153,7 @@ def test_a_kind_that_this_version_does_not_know_is_left_out():
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity"])
 async def test_what_is_no_amount_is_not_written(led, amount):
     with pytest.raises(StoreError, match="is not an amount"):
-        await led.database.move_cash(led.term, "paper:test", Decimal(amount), "odd", NOON)
+        await led.database.move_cash(led.term, "paper:test", Decimal(amount), "odd", NOON + SECOND)
 
 
 async def test_a_time_without_its_zone_is_not_written(led):

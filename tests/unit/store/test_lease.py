@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.clock import SystemClock
+from bot.core.account.reconcile import CashAcceptance
 from bot.ports.persistence import CommitBatch, LeaseLostError, StateRecord, StoreError, Term
 from bot.store.database import opened
 from bot.store.tables import lease
@@ -89,6 +90,9 @@ FENCED = {
     "open_book": lambda led: led.database.open_book(led.term, "paper:new", CASH, NOON),
     "open_book again": lambda led: led.database.open_book(led.term, BOOK, CASH, NOON),
     "move_cash": lambda led: led.database.move_cash(led.term, BOOK, Decimal(1), "more", NOON),
+    "accept_cash": lambda led: led.database.accept_cash(
+        led.term, BOOK, CashAcceptance(Decimal(1), NOON, NOON)
+    ),
     "prune": lambda led: led.database.prune(led.term, BOOK, NOON + timedelta(days=1)),
     "renew": lambda led: led.database.renew(led.term, 30),
 }

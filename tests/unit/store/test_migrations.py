@@ -1,5 +1,6 @@
 """The tables: as they were, brought up to date with all that was in them."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -65,6 +66,7 @@ DATA = {
         "UPDATE books SET entry=4",
         f"INSERT INTO adjustments VALUES ('{BOOK}', 4, 'B', '-5', '2.50', {AT})",
     ],
+    "0008": [f"UPDATE books SET cash_until={AT}"],
 }
 
 
@@ -105,6 +107,38 @@ async def test_nothing_is_lost_on_the_way_from_any_revision(url, revision):
     assert checkpoint.published == (b"\x00\xff" if has_memory else None)
     assert switches == ({"running": "off"} if has_memory else {})
     assert (leader.epoch, leader.book, term) == (41, BOOK, Term("new", 42))
+
+
+LATER = "'2026-11-25T12:00:00.000000+00:00'"
+ACCEPTANCE = f"""INSERT INTO cash_movements (book, entry, amount, why, at)
+    VALUES ('{BOOK}', 9, '-5.00', 'accepted by an operator', {LATER})"""
+NO_ENTRY_LEFT = ["DELETE FROM settlements", "DELETE FROM adjustments"]
+
+
+@pytest.mark.parametrize(
+    ("revision", "statements", "is_within", "is_after"),
+    [
+        ("0002", [], None, NOON),
+        ("0002", [ACCEPTANCE], NOON + timedelta(days=3), NOON + timedelta(days=3, seconds=1)),
+        ("0007", [], NOON, NOON + timedelta(seconds=1)),
+        ("0007", [ACCEPTANCE], NOON + timedelta(days=3), NOON + timedelta(days=3, seconds=1)),
+        ("0007", NO_ENTRY_LEFT, NOON, NOON + timedelta(seconds=1)),
+    ],
+    ids=["whole", "accepted", "pruned", "pruned and accepted", "all pruned"],
+)
+async def test_cash_of_an_earlier_version_is_not_booked_a_second_time(
+    url, revision, statements, is_within, is_after
+):
+    at_revision(url, revision)
+    opened_at = "'2026-11-21T12:00:00.000000+00:00'"
+    change(url, *map(text, [f"UPDATE books SET opened_at={opened_at}", *statements]))
+
+    async with opened(url) as database:
+        term = await database.take("new", 30, BOOK)
+        assert term is not None
+        if is_within is not None:
+            assert not await database.move_cash(term, BOOK, Decimal(1), "deposit a", is_within)
+        assert await database.move_cash(term, BOOK, Decimal(1), "deposit b", is_after)
 
 
 def test_every_revision_has_data_to_bring_along():

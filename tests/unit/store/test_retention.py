@@ -84,6 +84,18 @@ async def test_however_young_only_so_many_events_of_a_kind_stay(led):
     assert left.count("OrderEnded") == (most + 200) / 100
 
 
+async def test_a_movement_whose_row_went_is_not_booked_again(led):
+    moved = (BOOK, Decimal(500), "deposit", NOON + timedelta(seconds=1))
+    assert await led.database.move_cash(led.term, *moved)
+    before = (await led.checkpoint()).portfolio
+
+    await led.database.prune(led.term, BOOK, LATER)
+
+    assert led.rows()["cash_movements"] == []
+    assert not await led.database.move_cash(led.term, *moved)
+    assert (await led.checkpoint()).portfolio == before
+
+
 async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
     await led.commit(state_records=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")])
     await led.commit(state_records=[StateRecord("k", "a", None)])
@@ -167,7 +179,7 @@ def trade(draw, number, at):
 
 async def written(led, book, steps):
     """A book of its own with all of this in it."""
-    await led.database.open_book(led.term, book, CASH, NOON)
+    await led.database.open_book(led.term, book, CASH, NOON - DAY)
     store = led.database.store(led.term, book)
     for number, step in enumerate(steps):
         match step:

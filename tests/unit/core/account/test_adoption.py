@@ -116,7 +116,7 @@ def test_nothing_is_adopted_where_all_agrees():
 
     found = adoption(portfolio, frozenset({"f0"}), AccountRecord(now, costs, every))
 
-    assert found == Adoption()
+    assert found == Adoption(is_cash_whole=True)
     assert not found
 
 

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from bot.core.account.reconcile import AccountNow, CashMovement, CashRecord
+from bot.core.account.reconcile import AccountNow, CashAcceptance, CashMovement, CashRecord
 from bot.core.market.money import whole_cents
 from bot.ports.exchange import ExchangeError
+from bot.ports.persistence import StoreError
 from bot.trading.reconciliation.cash import CashReconciliation
+from tests.support.cash_ledgers import FakeCashLedger
 from tests.support.strategies import NOON
 from tests.support.trading import CASH, Desk
 
@@ -35,13 +37,17 @@ class Room:
 
     def __init__(self):
         self.desk, self.exchange, self.at = Desk(), Exchange(), NOON
-        self.booked: list[CashMovement] = []
-        self.cash = CashReconciliation(self.exchange, self.desk.trader, self.book, NOON)
+        self.ledger = FakeCashLedger()
+        self.cash = CashReconciliation(self.exchange, self.desk.trader, self.ledger)
 
-    async def book(self, movement):
-        is_new = movement not in self.booked
-        self.booked += [movement] if is_new else []
-        return is_new
+    def restart(self):
+        """Another term, of what was stored; the trader stands for the fold of its ledger."""
+        self.ledger.epoch += 1
+        self.cash = CashReconciliation(self.exchange, self.desk.trader, self.ledger)
+
+    @property
+    def booked(self):
+        return self.ledger.booked
 
     async def look(self, there):
         self.at += timedelta(seconds=10)
@@ -121,6 +127,12 @@ async def test_what_a_deposit_explains_in_part_stops_for_the_rest():
     room.moved(500)
 
     assert "$10500 booked, $10450 at the exchange (-50)" in str(await room.looks("10450"))
+    await room.cash.resume(room.at)
+    assert len(room.booked) == 1, "the balance may not have had it yet"
+
+    await room.look("10450")
+    await room.cash.resume(room.at)
+    assert [one.amount for one in room.booked] == [500, -50]
 
 
 async def test_only_a_resume_after_it_was_found_accepts_it():
@@ -160,3 +172,117 @@ async def test_an_entry_that_cannot_be_read_is_named_and_hides_no_other():
     assert [one.amount for one in room.booked] == [25]
     assert "entry 3: `$.amount_cents`" in said
     assert "(+100)" in said
+
+
+async def test_what_was_adopted_is_not_accepted_a_second_time():
+    room = Room()
+    await room.looks("9970")
+    room.at += timedelta(seconds=1)
+
+    await room.cash.accept(CashAcceptance(Decimal(-30), room.at, room.at))
+    room.at += timedelta(seconds=1)
+    await room.cash.resume(room.at)
+
+    assert room.cash.block_reason is None
+    assert room.portfolio.cash == 9_970
+    assert [one.amount for one in room.booked] == [-30]
+
+
+async def test_what_was_booked_since_it_was_shown_is_not_accepted():
+    room = Room()
+    await room.looks("9970")
+
+    room.desk.trader.move_cash(Decimal(-30))
+    await room.cash.resume(room.at)
+
+    assert room.booked == []
+    assert await room.look("9970") is None
+
+
+async def test_what_an_operator_has_not_seen_yet_is_not_accepted():
+    room = Room()
+    await room.look("9970")
+    early = room.at
+    await room.look("9970")
+    await room.cash.resume(early)
+    assert room.booked == []
+
+    seen = room.at
+    await room.look("9870")
+    await room.cash.resume(seen)
+    assert room.booked == [], "it was 30, and is 130"
+
+    await room.cash.resume(room.at)
+    assert [one.amount for one in room.booked] == [-130]
+
+
+@pytest.mark.parametrize("accepts", ["resume", "adopt"])
+async def test_a_deposit_that_was_accepted_unread_is_not_booked_once_it_can_be_read(accepts):
+    room = Room()
+    room.exchange.odd = ("GET /portfolio/deposits: entry 0: `$.amount_cents` is null",)
+    await room.looks("10100")
+    if accepts == "resume":
+        await room.cash.resume(room.at)
+    else:
+        await room.cash.accept(CashAcceptance(Decimal(100), room.at, room.at))
+    assert room.portfolio.cash == 10_100
+
+    room.exchange.odd = ()
+    room.moved(100)
+    later = room.moved(50, "deposit e", seconds=30)
+    await room.looks("10150")
+
+    assert room.cash.block_reason is None
+    assert [one.amount for one in room.booked] == [100, 50]
+    assert room.booked[1] == later
+
+
+@pytest.mark.parametrize("way", ["movement", "resume", "adopt"])
+async def test_an_answer_of_the_database_that_got_lost_books_nothing_twice(way):
+    room = Room()
+    if way == "movement":
+        room.moved(100)
+        await room.look("10100")
+        room.ledger.loses = 1
+        assert "it cannot be booked: it did not answer" in str(await room.look("10100"))
+    else:
+        await room.looks("10100")
+        room.ledger.loses = 1
+        accepted = CashAcceptance(Decimal(100), room.at, room.at)
+        with pytest.raises(StoreError):
+            await (room.cash.resume(room.at) if way == "resume" else room.cash.accept(accepted))
+    # They both go on trying: only one of them may count.
+    await room.cash.resume(room.at + timedelta(seconds=1))
+
+    assert await room.looks("10100") is None
+    assert [one.amount for one in room.booked] == [100]
+    assert room.portfolio.cash == 10_100
+
+
+async def test_a_movement_that_is_listed_with_another_amount_hides_no_other():
+    room = Room()
+    room.moved(100)
+    await room.looks("10100")
+    room.restart()
+    room.exchange.told.clear()
+    room.moved(120)
+    room.moved(50, "deposit e")
+
+    said = await room.looks("10170")
+
+    assert "deposit d was 100" in said
+    assert [one.amount for one in room.booked] == [100, 50]
+
+
+async def test_what_is_reserved_may_be_what_is_missing_and_is_not_accepted(monkeypatch):
+    room = Room()
+    monkeypatch.setattr(type(room.desk.trader), "reserved", Decimal(20))
+    assert await room.looks("9970") is not None
+
+    await room.cash.resume(room.at)
+    assert room.booked == []
+
+    monkeypatch.setattr(type(room.desk.trader), "reserved", Decimal(0))
+    await room.look("9970")
+    await room.cash.resume(room.at)
+    assert [one.amount for one in room.booked] == [-30]
