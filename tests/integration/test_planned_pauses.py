@@ -99,17 +99,27 @@ async def test_a_schedule_that_hangs_holds_no_pass(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("opens", "closes"), [("3:00", "05:00"), ("25:00", "00:00"), ("05:00", "03:00")]
+    ("opens", "closes"), [("3:00", "05:00"), ("25:00", "00:00"), ("05:00", "05:00")]
 )
 def test_hours_that_are_none_are_refused(opens, closes):
+    with pytest.raises(ExchangeError):
+        exchange_schedule(_all_week(opens, closes))
+
+
+def test_hours_past_midnight_are_read_as_open_into_the_next_day():
+    schedule = exchange_schedule(_all_week("08:00", "03:00"))
+
+    pause = schedule.next_pause(datetime(2026, 12, 3, 4, tzinfo=UTC))
+    assert "(Thu 03:00 to 08:00 in New York)" in str(pause)
+
+
+def _all_week(opens, closes):
     day = f'[{{"open_time": "{opens}", "close_time": "{closes}"}}]'
     names = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     days = ",".join(f'"{name}": {day}' for name in names)
     week = f'{{"start_time": "2026-01-01T00:00:00Z", "end_time": "2036-01-01T00:00:00Z", {days}}}'
     body = f'{{"schedule": {{"standard_hours": [{week}], "maintenance_windows": null}}}}'
-
-    with pytest.raises(ExchangeError):
-        exchange_schedule(body.encode())
+    return body.encode()
 
 
 def test_maintenance_that_ends_before_it_begins_is_refused():

@@ -18,14 +18,14 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Trading hours of a day in New York; closing at 00:00 is at the end of it."""
+    """Trading hours in New York; what closes no later than it opens does so on the next day."""
 
     opens: time
     closes: time
 
     def on(self, day: date) -> "Window":
-        """The session of that day."""
-        last = day if self.closes != time() else day + _DAY
+        """The session that opens on that day."""
+        last = day if self.opens < self.closes else day + _DAY
         return Window(_in_utc(day, self.opens), _in_utc(last, self.closes))
 
 
@@ -76,15 +76,24 @@ class TradingSchedule:
     def _gaps(self, at: datetime) -> Iterator[Window]:
         """What lies between the sessions, day by day, from the day before."""
         first = at.astimezone(NEW_YORK).date() - _DAY
+        # The night into the first day belongs to the one before.
+        night = self._sessions(first - _DAY)
         for number in range(AHEAD.days + 2):
             day = first + number * _DAY
-            hours = [week for week in self.hours if week.holds(day)]
-            if hours:
-                sessions = [one.on(day) for week in hours for one in week.days[day.weekday()]]
-                yield from _between(_in_utc(day, time()), _in_utc(day + _DAY, time()), sessions)
+            hours = self._sessions(day)
+            if any(week.holds(day) for week in self.hours):
+                start, end = _in_utc(day, time()), _in_utc(day + _DAY, time())
+                yield from _between(start, end, [*night, *hours])
+            night = hours
+
+    def _sessions(self, day: date) -> list[Window]:
+        """The sessions that open on a day."""
+        weeks = [week for week in self.hours if week.holds(day)]
+        return [one.on(day) for week in weeks for one in week.days[day.weekday()]]
 
 
 def _between(start: datetime, end: datetime, sessions: Iterable[Window]) -> Iterator[Window]:
+    """What no session covers from a moment to another; none begins after the last."""
     for session in sorted(sessions, key=lambda one: one.start):
         if start < session.start:
             yield Window(start, session.start)

@@ -15,7 +15,10 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 class SessionWire(Struct, frozen=True):
-    """Hours of one day, as HH:MM in New York; 00:00 to 00:00 is all of it."""
+    """Hours from a day on, as HH:MM in New York: to an earlier time is into the next day.
+
+    00:00 to 00:00 is all of the day.
+    """
 
     open_time: Word
     close_time: Word
@@ -78,7 +81,7 @@ def _week(week: WeekWire) -> WeeklyHours:
 
 def _session(session: SessionWire) -> Session:
     opens, closes = _time(session.open_time), _time(session.close_time)
-    if closes != time() and closes <= opens:
+    if closes == opens != time():
         raise ValueError(f"trading from {opens:%H:%M} to {closes:%H:%M} is no session")
     return Session(opens, closes)
 

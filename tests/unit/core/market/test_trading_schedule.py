@@ -73,21 +73,45 @@ def test_a_pause_is_said_in_utc_and_in_new_york():
     )
 
 
+def test_a_session_past_midnight_goes_on_into_the_next_day():
+    night = (Session(time(8), time(3)),)
+    schedule = TradingSchedule((WeeklyHours(*YEARS, (night,) * 7),))
+
+    assert schedule.next_pause(utc(2026, 12, 3, 4)) == Window(
+        utc(2026, 12, 3, 8), utc(2026, 12, 3, 13)
+    )
+
+
+def test_hours_of_the_night_before_the_first_day_asked_of_are_open():
+    days = ((), (Session(time(20), time(12)),), ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY)
+    schedule = TradingSchedule((WeeklyHours(*YEARS, days),))
+    wednesday = utc(2026, 12, 2, 9)
+
+    assert schedule.next_pause(wednesday) == Window(utc(2026, 12, 7, 5), utc(2026, 12, 9, 1))
+
+
 _HOURS = st.lists(st.integers(0, 23), min_size=2, max_size=6, unique=True).map(sorted)
 
 
+def _sessions(hours, is_late):
+    """Those between each two hours of a day; the last one ends on the next day if it is late."""
+    found = [Session(time(a), time(b)) for a, b in zip(hours[::2], hours[1::2], strict=False)]
+    return (*found[:-1], Session(time(hours[-1]), time(hours[0]))) if is_late else tuple(found)
+
+
 @given(
-    st.lists(_HOURS, min_size=7, max_size=7),
+    st.lists(st.tuples(_HOURS, st.booleans()), min_size=7, max_size=7),
     st.integers(0, 400 * 24).map(lambda hours: utc(2026, 2, 1, 0, 30) + timedelta(hours=hours)),
 )
 def test_a_moment_lies_in_a_session_or_in_a_pause(week, at):
-    days = tuple(
-        tuple(Session(time(a), time(b)) for a, b in zip(day[::2], day[1::2], strict=False))
-        for day in week
-    )
+    days = tuple([_sessions(hours, late) for hours, late in week])
     schedule = TradingSchedule((WeeklyHours(*YEARS, days),))
     local = at.astimezone(NEW_YORK)
-    trades = any(one.opens <= local.time() < one.closes for one in days[local.weekday()])
+    now = local.time()
+    trades = any(
+        one.opens <= now and (now < one.closes or one.closes < one.opens)
+        for one in days[local.weekday()]
+    ) or any(now < one.closes < one.opens for one in days[local.weekday() - 1])
 
     pause = schedule.next_pause(at)
 
