@@ -137,7 +137,7 @@ def _few(clock: Clock, seed: int) -> tuple[Exchange, WorldDriver]:
 
 
 def _is_fast(rolling: Rolling) -> bool:
-    return rolling.series.ticker in {"KXBTC15M", "KXDOGE15M", "KXSILVER20M", "KXQUICKSETTLE"}
+    return rolling.series.ticker in {"KXBTC15M", "KXDOGE15M", "KXSILVER15M", "KXQUICKSETTLE"}
 
 
 def resident() -> float:

@@ -24,8 +24,11 @@ from bot.ports.exchange import Clock, ExchangeError, MarketData, Terms
 
 log = logging.getLogger("main")
 
-#: Seconds between two passes over the listing, after a failed one, and between checks for terms.
+#: Seconds between two passes over the listing at most, and for each of its pages: what was listed
+#: lately has little volume yet, and a short listing is soon read again to find it grown.
 PAUSE = 300.0
+PAUSE_A_PAGE = 10.0
+#: Seconds after a failed pass, and between checks for terms.
 PAUSE_AFTER_FAULT = 30.0
 TERMS_PAUSE = 1.0
 #: How often the terms of an event are asked for again; the adapter may answer from memory.
@@ -91,6 +94,7 @@ class Universe:
         self._heard = asyncio.Event()
         self._short = asyncio.Event()
         self._census = Census()
+        self._pages = 0
         self._rejected_scans = 0
         #: Not open at the moment, but not over either: asked about again with each refresh.
         self._paused: tuple[str, ...] = ()
@@ -183,8 +187,9 @@ class Universe:
                 task.cancel()
 
     async def _read_listing(self, known: Collection[str]) -> Census:
-        census = Census()
+        census, self._pages = Census(), 0
         async for page in self._data.listing():
+            self._pages += 1
             self._ranking.add(page)
             census = census.after(page, known)
             self._status = replace(self._status, scanned=census.open)
@@ -345,9 +350,9 @@ class Universe:
     async def _rescan(self, pause: float) -> None:
         hurry = LEAST_PAUSE
         while True:
-            rest = pause
             try:
                 await self.scan()
+                rest = min(pause, PAUSE_A_PAGE * self._pages)
             except ExchangeError as error:
                 log.warning("The listing was not read to its end: %s", error)
                 rest = min(pause, PAUSE_AFTER_FAULT)

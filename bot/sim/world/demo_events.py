@@ -1,9 +1,11 @@
 """What the demo exchange lists, as tables.
 
-Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour,
-others every 20 and 30 minutes, one market every three; the rest lasts days. Among them: combos,
-markets nobody trades, one-sided books, a halt, an early end, waived and halved fees.
-Volumes are contracts a day and market, told before the demo's first moment.
+Tickers are invented after the fashion of the real ones. Crypto rolls every quarter of an hour
+and commodities in between, others every 30 minutes, one market every three; the rest lasts days.
+Among them: combos, markets nobody trades, one-sided books, a halt, an early end, waived and halved
+fees.
+Volumes are contracts a day and market, told before the demo's first moment: those of slow markets
+are what a fast one trades in its first half minute, for the bot watches the most traded.
 """
 
 from datetime import timedelta
@@ -37,9 +39,9 @@ def _coin(ticker: str, title: str, volume: float, *, waived: bool = False) -> Ro
 
 
 def _commodity(ticker: str, title: str, phase: int, *, waived: bool = False) -> Rolling:
-    """A fast series of every 20 minutes."""
+    """A fast series of every quarter of an hour, so many minutes later than crypto."""
     series = _series(ticker, title, "Commodities", _CRYPTO, multiplier="0" if waived else "1")
-    every, late = timedelta(minutes=20), timedelta(minutes=phase)
+    every, late = timedelta(minutes=15), timedelta(minutes=phase)
     return Rolling(series, every, "fast15m", 2.5e7, large_traders=2.0, phase=late)
 
 
@@ -65,12 +67,12 @@ ROLLING = (
     _coin("KXBNB15M", "BNB up or down", 2e7, waived=True),
     _above("KXBTCD", "Bitcoin above", phase=10),
     _above("KXETHD", "Ethereum above", phase=25),
-    # Never in step with the quarters nor with each other: whenever somebody starts the demo, some
-    # fast markets have just opened.
-    _commodity("KXGOLD20M", "Gold up or down", 7),
-    _commodity("KXSILVER20M", "Silver up or down", 17, waived=True),
-    _commodity("KXOIL20M", "Oil up or down", 17),
-    _commodity("KXCOPPER20M", "Copper up or down", 7, waived=True),
+    # Five minutes apart: whenever somebody starts the demo, some fast markets have long to go and
+    # prices that may still move.
+    _commodity("KXGOLD15M", "Gold up or down", 5),
+    _commodity("KXSILVER15M", "Silver up or down", 10, waived=True),
+    _commodity("KXOIL15M", "Oil up or down", 10),
+    _commodity("KXCOPPER15M", "Copper up or down", 5, waived=True),
     Rolling(
         _series("KXQUICKSETTLE", "Coin above", "Crypto", _CRYPTO),
         timedelta(minutes=3),
@@ -104,7 +106,7 @@ PERPETUAL = (
         (-inf, -0.5, 0.1, 0.7),
         hours_past=18.0,
         hours_left=6.0,
-        volume=12_000,
+        volume=3_000,
         activity=2.0,
         large_traders=3.0,
     ),
@@ -116,7 +118,7 @@ PERPETUAL = (
         (-inf, -0.7, -0.2, 0.3, 0.8),
         hours_past=14.0,
         hours_left=20.0,
-        volume=8_000,
+        volume=2_000,
         activity=2.0,
         large_traders=3.0,
     ),
@@ -128,7 +130,7 @@ PERPETUAL = (
         (-inf, -0.6, 0.0, 0.6),
         hours_past=14.0,
         hours_left=21.0,
-        volume=4_000,
+        volume=1_000,
     ),
     PerpetualListing(
         _BASEBALL,
@@ -139,7 +141,7 @@ PERPETUAL = (
         hours_past=30.0,
         hours_left=4.0,
         preset="game",
-        volume=15_000,
+        volume=5_000,
         activity=2.0,
         large_traders=3.0,
         pause=(timedelta(minutes=3), timedelta(seconds=40)),
@@ -153,7 +155,7 @@ PERPETUAL = (
         hours_past=2.0,
         hours_left=3.0,
         preset="game",
-        volume=25_000,
+        volume=8_000,
         activity=3.0,
         ends=timedelta(minutes=9),
     ),
@@ -165,7 +167,7 @@ PERPETUAL = (
         (-inf, -1.4, -0.2, 1.6),
         hours_past=400.0,
         hours_left=300.0,
-        volume=9_000,
+        volume=2_000,
     ),
     PerpetualListing(
         _CPI,
@@ -176,7 +178,7 @@ PERPETUAL = (
         hours_past=200.0,
         hours_left=240.0,
         preset="illiquid",
-        volume=1_500,
+        volume=500,
         exclusive=False,
     ),
     PerpetualListing(
@@ -188,7 +190,7 @@ PERPETUAL = (
         hours_past=900.0,
         hours_left=2000.0,
         preset="illiquid",
-        volume=900,
+        volume=300,
     ),
     PerpetualListing(
         _SENATE,

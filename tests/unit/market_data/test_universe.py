@@ -354,6 +354,7 @@ async def test_an_exchange_with_few_markets_lacks_none(clock):
 
 async def test_with_most_places_empty_the_listing_is_read_again_soon(wide, many, monkeypatch):
     monkeypatch.setattr("bot.market_data.universe.LEAST_PAUSE", 0.0)
+    monkeypatch.setattr("bot.market_data.universe.PAUSE_A_PAGE", 1e9)
     stopping = asyncio.Event()
     companion = asyncio.create_task(wide.run(stopping, pause=1e9))
     await until(lambda: wide.status.passes == 2)
@@ -361,6 +362,15 @@ async def test_with_most_places_empty_the_listing_is_read_again_soon(wide, many,
         many.change(ticker, status=MarketStatus.FINALIZED)
     await wide.refresh()
     await until(lambda: "shrank" in (wide.status.fault or ""))
+    stopping.set()
+    await companion
+
+
+async def test_a_short_listing_is_read_again_before_the_pause_is_over(universe, monkeypatch):
+    monkeypatch.setattr("bot.market_data.universe.PAUSE_A_PAGE", 0.0)
+    stopping = asyncio.Event()
+    companion = asyncio.create_task(universe.run(stopping, pause=1e9))
+    await until(lambda: universe.status.passes == 3)
     stopping.set()
     await companion
 

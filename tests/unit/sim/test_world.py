@@ -6,13 +6,14 @@ from io import BytesIO, StringIO
 import pytest
 
 from bot.core.market.market import MarketStatus, Side
+from bot.core.model.families import family_of
 from bot.sim.engine.events import BookDelta, SimEvent
 from bot.sim.engine.exchange import Exchange, total_money
 from bot.sim.engine.log import EventLog
 from bot.sim.engine.specs import SeriesSpec
 from bot.sim.engine.state import MAX_MARKET_TRADES, MarketState
 from bot.sim.world.demo import HISTORY, TRUTH_STORED, demo_exchange, demo_world
-from bot.sim.world.demo_events import PERPETUAL
+from bot.sim.world.demo_events import PERPETUAL, ROLLING
 from bot.sim.world.driver import LONG_STEPS, SHORT_STEPS, WorldDriver
 from bot.sim.world.experiment import START, Experiment
 from bot.sim.world.listings import Calendar, lone
@@ -53,6 +54,21 @@ Seen = tuple[MarketStatus, int, list[tuple[int, int]], list[tuple[int, int]]]
 def snapshot(market: MarketState) -> Seen:
     book = market.book
     return market.status, market.volume, book.levels(Side.BUY), book.levels(Side.SELL)
+
+
+@pytest.mark.parametrize("minute", range(60))
+def test_at_any_minute_some_fast_markets_of_the_demo_are_amid_their_life(minute):
+    now = NOW.replace(minute=minute)
+    calendar = Calendar((), (), rolls_from=now, rolling=ROLLING)
+    markets = [market for listing in calendar.due(now) for market in listing.markets]
+    amid = [
+        market.ticker
+        for market in markets
+        if family_of(market.ticker) == "15-minute price"
+        and timedelta(minutes=2) <= now - market.open_time <= timedelta(minutes=11)
+    ]
+
+    assert len(amid) >= 2, "prices just before a close hardly move, and at first nobody quotes"
 
 
 def test_the_demo_opens_with_some_fifty_markets_most_of_them_traded(demo):
