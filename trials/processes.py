@@ -170,6 +170,7 @@ class Started:
 
     def __init__(self, process: BaseProcess, port: int, folder: Path) -> None:
         self.folder = folder
+        self.port = port
         self._process = process
         self._client = httpx.Client(base_url=f"http://{HOST}:{port}", timeout=10)
 
@@ -184,6 +185,15 @@ class Started:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         peak = next(line for line in lines if line.startswith("VmHWM:"))
         return int(peak.split()[1]) / 1_024
+
+    def forget_peak(self) -> None:
+        """Let the peak begin anew with what it holds now."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+
+    @property
+    def unserved(self) -> float:
+        """Seconds so far in which it was ready to run and the machine ran something else."""
+        return unserved_of(str(self._process.pid))
 
     @property
     def cpu_seconds(self) -> float:
@@ -257,6 +267,11 @@ class Started:
             self._process.kill()
             raise TrialFailed("the service did not end within 30 s")
         self._client.close()
+
+
+def unserved_of(process: str) -> float:
+    """Seconds that a process has waited for a processor, as Linux tells it; "self" is this one."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
 
 
 def _serve(port: int, folder: str, settings: dict[str, str], restless: bool) -> None:

@@ -128,7 +128,10 @@ def _killed(seen: Observed) -> str | None:
 def _hanging(seen: Observed) -> str | None:
     if not seen.status.running or seen.age <= hangs_after(seen.status.interval_seconds):
         return None
-    return f"The state is {seen.age:.0f} s old; the loop may hang"
+    why = "the loop may hang"
+    if seen.status.store_fault is not None:
+        why = "a newer one is shown once it can be kept"
+    return f"The state is {seen.age:.0f} s old; {why}"
 
 
 def _blind(seen: Observed) -> str | None:

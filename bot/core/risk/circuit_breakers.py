@@ -40,16 +40,18 @@ class Permit:
     @property
     def stop(self) -> Stop | None:
         """Why not; None if it may."""
-        if self.killed is not None:
-            until = self.killed_until or "resumed"
-            reason = f"killed ({self.killed}): no entries until {until}, exits continue"
-            return Stop("killed", reason)
-        if not self.sure:
-            return Stop("lease", "the lease is uncertain: no orders are sent")
+        # What stops exits as well goes first: nobody shall rely on them. Without the database
+        # the lease becomes uncertain, too.
         if self.fault is not None:
             return Stop(
                 "database", f"the database cannot be written, so no orders are sent: {self.fault}"
             )
+        if not self.sure:
+            return Stop("lease", "the lease is uncertain: no orders are sent")
+        if self.killed is not None:
+            until = self.killed_until or "resumed"
+            reason = f"killed ({self.killed}): no entries until {until}, exits continue"
+            return Stop("killed", reason)
         if self.mismatch is not None:
             return Stop(
                 "audit", f"{self.mismatch}: no entries until that is cleared, exits continue"

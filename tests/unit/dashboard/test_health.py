@@ -26,6 +26,15 @@ def test_each_condition_is_told_of_in_one_sentence_and_no_other_is(condition):
     assert len(reasons(status, NOW, NOW)) == 1
 
 
+def test_a_state_that_cannot_be_kept_is_old_and_no_loop_hangs():
+    old = replace(STATUS, last_update=NOW - timedelta(hours=1), store_fault="the disk is full")
+
+    assert reasons(old, NOW, NOW) == (
+        "the disk is full",
+        "The state is 3600 s old; a newer one is shown once it can be kept",
+    )
+
+
 def test_each_condition_has_a_name_of_its_own_in_the_status():
     names = [one.name.partition(".")[0] for one in CONDITIONS]
 

@@ -175,9 +175,9 @@ def test_the_gravest_reason_is_given():
     worst = _failed(0, 1, 2, 3, 4, breakers=_seen(10_000, 8_000))
     at = _later(5)
 
-    assert _rule(worst, at, Permit("KILL", sure=False, fault="no disk")) == "killed"
-    assert _rule(worst, at, Permit(None, sure=False, fault="no disk")) == "lease"
-    assert _rule(worst, at, Permit(None, sure=True, fault="no disk")) == "database"
+    assert _rule(worst, at, Permit("KILL", sure=False, fault="no disk")) == "database"
+    assert _rule(worst, at, Permit("KILL", sure=False)) == "lease"
+    assert _rule(worst, at, Permit("KILL", mismatch="5 more")) == "killed"
     assert _rule(worst, at) == "drawdown_halt"
     assert _rule(worst.resumed(NOON, Decimal(8_000)), at) == "daily_loss_stop"
     assert _rule(_failed(0, 1, 2, 3, 4), at) == "error_breaker"
