@@ -32,7 +32,7 @@ EXPOSE 8000
 # Ready: a cycle ended of late, the database keeps everything, somebody leads.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 \
     CMD ["python3", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/ready', timeout=4)"]
-CMD ["sh", "-c", "exec uvicorn main:app --host 0.0.0.0 --port $PORT --workers 1"]
+CMD ["sh", "-c", "exec uvicorn main:app --host 0.0.0.0 --port $PORT --workers 1 --no-use-colors"]
 
 FROM base AS workshop
 COPY --from=packages /opt/venv /opt/venv

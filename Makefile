@@ -41,11 +41,11 @@ ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 ## demo: the service on the embedded simulated exchange; no network, no account
 demo: $(VENV)/.run
-	exec env $(DEMO) $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	exec env $(DEMO) $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT) --no-use-colors
 
 ## run: the service on Kalshi's public data, paper mode
 run: $(VENV)/.run
-	exec $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT)
+	exec $(BIN)/uvicorn main:app --host $(HOST) --port $(PORT) --no-use-colors
 
 ## test: all tests, with coverage
 test: $(VENV)/.dev

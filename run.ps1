@@ -74,7 +74,7 @@ switch ($Task) {
                 }
             }
         }
-        & $script:VenvPython -m uvicorn main:app --host $BindAddress --port $Port
+        & $script:VenvPython -m uvicorn main:app --host $BindAddress --port $Port --no-use-colors
     }
 }
 exit $LASTEXITCODE

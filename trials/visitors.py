@@ -88,9 +88,9 @@ def _p99(values: Sequence[float]) -> float:
 
 def outcome(service: Started, attack: str, seconds: float) -> Outcome:
     """The service under that attack for so long."""
-    cycles, began = service.status()["loop_count"], time.monotonic()
     service.forget_peak()
     with _visited(service.port, attack), _sleeping() as lateness:
+        cycles, began = service.status()["loop_count"], time.monotonic()
         waits = list(_waits(service, began + seconds))
     lasted = time.monotonic() - began
     more = service.status()["loop_count"] - cycles
@@ -110,12 +110,11 @@ def _visited(port: int, attack: str) -> Iterator[None]:
 @contextmanager
 def _sleeping() -> Iterator[list[float]]:
     """A process that only sleeps; afterwards the list has how many seconds late it woke at most."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     over = context.Event()
     sleeper = context.Process(target=_naps, args=(over, theirs), daemon=True)
     sleeper.start()
-    ours.recv()
     lateness: list[float] = []
     try:
         yield lateness
@@ -126,7 +125,6 @@ def _sleeping() -> Iterator[list[float]]:
 
 
 def _naps(over: Event, told: "multiprocessing.connection.Connection[object, object]") -> None:
-    told.send(None)
     late = 0.0
     while not over.is_set():
         before = time.monotonic()

@@ -3,20 +3,23 @@
 import json
 import re
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 import tree_sitter_powershell
+import uvicorn
 import yaml
 from tree_sitter import Language, Parser
+from uvicorn.logging import DefaultFormatter
 
 from bot.telemetry.gauges import Gauges
 from bot.telemetry.metrics import LoopLag, Metrics, described
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-COMMAND = "exec uvicorn main:app --host 0.0.0.0 --port $PORT --workers 1"
+COMMAND = "exec uvicorn main:app --host 0.0.0.0 --port $PORT --workers 1 --no-use-colors"
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/kalshiproto.json").read_text())
 RULES = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -121,6 +124,21 @@ def test_no_secret_and_no_state_goes_into_the_image():
         *("!main.py", "!logging_utils.py", "!requirements.txt", "!requirements-alerts.txt"),
         *("!api", "!bot", "!models"),
     }
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["Procfile", "Makefile", "Dockerfile", "railway.json", "run.ps1", "deploy/kalshiproto.service"],
+)
+def test_no_documented_start_needs_a_stdout(file, monkeypatch):
+    starts = [one for one in (ROOT / file).read_text().splitlines() if "uvicorn main:app " in one]
+    assert starts
+    assert all("--no-use-colors" in one for one in starts)
+
+    # As with `>&-`.
+    monkeypatch.setattr(sys, "stdout", None)
+    asked = uvicorn.main.make_context("uvicorn", ["main:app", "--no-use-colors"]).params
+    DefaultFormatter(use_colors=asked["use_colors"])
 
 
 def test_the_service_runs_as_nobody_on_a_file_system_it_cannot_change():
