@@ -146,15 +146,16 @@ class EdgeMiddleware:
             await self._open.holds.refusal(receive)
 
     async def _await_news(self, headers: dict[bytes, bytes], receive: Receive) -> None:
-        """Keep a page that has the state until there is another."""
+        """Keep a page that has a state until there is another, and it is time to tell it."""
         known = headers.get(b"if-none-match")
-        if known is None or not is_browser(headers) or not self._has(known, headers):
+        if known is None or not is_browser(headers):
             return
         service = self._opened()
 
         async def news() -> None:
             while self._has(known, headers):
                 await service.snapshot_holder.newer()
+            await service.holds.throttle.acquire(lambda: service.snapshot_holder.snapshot)
 
         await service.holds.news(receive, news)
 

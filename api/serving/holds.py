@@ -1,16 +1,20 @@
 """Answers that wait: what a page asks for in a tight loop is answered when there is news.
 
 The deployed dashboard asks again the moment it has an answer. So a page that knows the state waits
-for the next one, and one that is refused waits a second. Never more than a bounded number waits,
-none longer than a bounded time, none once the service ends or the client has gone.
+for the next one, and one that is refused waits a second. Where news follow one another closely, all
+pages are told together, and again a while later. Never more than a bounded number waits, none
+longer than a bounded time, none once the service ends or the client has gone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from starlette.types import Receive
+
+from bot.clock import stopwatch
 
 #: In the state of the server: what lets all go who wait, for a server that ends.
 LET_GO: Final = "let_go"
@@ -20,15 +24,35 @@ LET_GO: Final = "let_go"
 class LongPollLimits:
     """Seconds that a page waits for news, and for a refusal; how many requests wait at most.
 
-    The dashboard asks anew after 2 s without an answer: `news` must end well before that.
+    The dashboard asks anew after 2 s without an answer: `news` must end well before that. Between
+    two times that news are told are `apart` seconds at least.
     """
 
     news: float = 1.5
     refusal: float = 1.0
     most: int = 32
+    apart: float = 0.85
 
 
 USUAL: Final = LongPollLimits()
+
+
+class NewsThrottle:
+    """When pages are told news: all of them of the same at once, and not again for a while."""
+
+    def __init__(self, apart: float, now: Callable[[], float] = stopwatch) -> None:
+        self._apart = apart
+        self._now = now
+        self._released: object = None
+        self._next = -inf
+
+    async def acquire(self, news: Callable[[], object]) -> None:
+        """Wait until what is news by then may be told."""
+        while news() is not self._released:
+            if (left := self._next - self._now()) <= 0:
+                self._released, self._next = news(), self._now() + self._apart
+                return
+            await asyncio.sleep(left)
 
 
 class Holds:
@@ -36,6 +60,7 @@ class Holds:
 
     def __init__(self, patience: LongPollLimits) -> None:
         self.patience = patience
+        self.throttle = NewsThrottle(patience.apart)
         self._count = 0
         self._ended = asyncio.Event()
 

@@ -48,7 +48,7 @@ from bot.trading.trader import Trader
 PACK_APART: Final = 50_000
 #: Seconds between two looks for newer quotes; who waits for news is woken for them less often.
 REFRESH_EVERY: Final = 0.03
-WAKE_EVERY: Final = 1.0
+WAKE_EVERY: Final = 1.1
 
 
 def _unknown() -> None:
@@ -126,6 +126,7 @@ class Publisher:
         (status, made), self._made = self._made, None
         self._snapshot_holder.status = status
         self._snapshot_holder.snapshot = self._plain = made
+        self._woke_at = made.at.timestamp()
         if noted := self._noted:
             self._show(_noting(made.state, noted), made.at)
         self._noted = ()
@@ -151,7 +152,7 @@ class Publisher:
             self._show_again()
 
     async def refresh(self, stream: StreamedQuotes, at: datetime) -> None:
-        """Show newer quotes at once; long polls are woken once a second at most."""
+        """Show newer quotes at once; long polls are woken if there was no news for a second."""
         changed = [t for t in stream.take_changed() | self._unproved if t in self._markets]
         if not changed and not self._waiting_quotes:
             return

@@ -1,11 +1,12 @@
 """Pages wait for news and for refusals; programs do not, and nobody waits too long."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from api.app import create_app
-from api.serving.holds import Holds, LongPollLimits
+from api.serving.holds import Holds, LongPollLimits, NewsThrottle
 from tests.support.api_world import DASHBOARD, READER, TOKENS, full_state, opened
 
 #: Nothing here ends by the clock, but for what is meant to.
@@ -54,6 +55,41 @@ async def test_without_news_it_is_told_so_after_a_while(world, page):
     asked = {**page, "if-none-match": world.snapshot_holder.snapshot.etag}
     async with opened(app(world, AT_ONCE)) as client:
         assert (await client.get("/state/full", headers=asked)).status_code == 304
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_news_close_upon_news_are_told_together_a_while_later(world, page):
+    service = app(world, replace(FOR_EVER, apart=3_600.0))
+    old = {**page, "if-none-match": '"another"'}
+    async with opened(service) as client, asyncio.TaskGroup() as group:
+        # Those who lack the same hear of it at once, one after another.
+        for _ in range(2):
+            assert (await client.get("/state/full", headers=old)).status_code == 200
+        world.show(full_state())
+        asking = group.create_task(client.get("/state/full", headers=old))
+        await waiting(service)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert held(service) == 1
+        service._edge._opened().holds.let_go()
+
+        assert (await asking).headers["etag"] == world.snapshot_holder.snapshot.etag
+
+
+async def test_once_it_is_time_the_newest_is_told():
+    seconds, news = 0.0, "first"
+    throttle = NewsThrottle(10.0, lambda: seconds)
+    await throttle.acquire(lambda: news)
+    news = "second"
+    seconds = 9.999
+    later = asyncio.create_task(throttle.acquire(lambda: news))
+    await asyncio.sleep(0)
+    assert not later.done()
+
+    seconds, news = 10.0, "third"
+    await later
+    # The same is told to all who ask.
+    await throttle.acquire(lambda: news)
 
 
 async def test_programs_and_those_who_have_nothing_yet_never_wait(world):

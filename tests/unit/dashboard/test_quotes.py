@@ -109,18 +109,24 @@ async def test_an_older_quote_is_not_shown(shown, stream):
     assert shown.market["yes_bid"] == 52.0
 
 
-async def test_who_waits_for_news_is_woken_once_a_second_and_who_asks_sees_all(shown, stream):
-    await shown.publisher.refresh(stream, stream.at)
+@pytest.mark.parametrize("after", ["a pass", "other quotes"])
+async def test_who_waits_is_woken_a_second_after_other_news_and_who_asks_sees_all(
+    shown, stream, after
+):
+    if after == "other quotes":
+        stream.turn(NEWER, 5)
+        await shown.publisher.refresh(stream, stream.at)
+    before = 5 if after == "other quotes" else 0
     waiting = asyncio.create_task(shown.snapshot_holder.newer())
     await asyncio.sleep(0)
 
-    stream.turn(NEWEST, 1.5)
+    stream.turn(NEWEST, before + 1)
     await shown.publisher.refresh(stream, stream.at)
     await asyncio.sleep(0)
 
     assert shown.market["yes_bid"] == 61.0
     assert not waiting.done()
-    stream.turn(NEWER, 2.5)
+    stream.turn(NEWER, before + 1.2)
     await shown.publisher.refresh(stream, stream.at)
     await asyncio.wait_for(waiting, 5)
 
