@@ -60,7 +60,8 @@ class Outcome:
     def is_held(self) -> bool:
         """Whether memory stayed bounded, each question was answered and the bot went on."""
         is_at_work = self.cycles >= self.seconds / INTERVAL / 2
-        return self.peak <= MOST and is_at_work and all(one.is_answered for one in self.waits)
+        is_heard = bool(self.waits) and all(one.is_answered for one in self.waits)
+        return self.peak <= MOST and is_at_work and is_heard
 
     def line(self) -> str:
         """For people."""
@@ -103,6 +104,9 @@ def _visited(port: int, attack: str) -> Iterator[None]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as visitor:
         try:
             yield
+            # One that had sent all it wanted has ended; one that failed attacked nobody.
+            if visitor.poll():
+                raise TrialFailed(f"the visitor {attack} ended by itself: {visitor.returncode}")
         finally:
             visitor.kill()
 

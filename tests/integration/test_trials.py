@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import store_postgres
-from trials import hostile, ledger, takeovers
+from trials import hostile, ledger, takeovers, visitors
 from trials.census import census, grown
 from trials.kills import Lane, Outcome, unproven
 from trials.processes import Nursery, exchange
+
+ANSWERED = visitors.Wait(took=2.0, unserved=0.0, is_kept=True, is_answered=True)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,30 @@ def test_an_exchange_that_sends_too_much_costs_no_memory_and_is_named(tmp_path, 
     assert peak < hostile.MOST
     assert "GET /markets: " in reported
     assert "8388608 bytes" in reported
+
+
+@pytest.mark.parametrize(
+    ("change", "is_held"),
+    [
+        ({}, True),
+        ({"peak": 513.0}, False),
+        ({"cycles": 3}, False),
+        ({"waits": [ANSWERED, replace(ANSWERED, is_answered=False)]}, False),
+        ({"waits": []}, False),
+    ],
+)
+def test_what_visitors_may_not_do_fails_their_trial(change, is_held):
+    unharmed = visitors.Outcome("silent", [ANSWERED], 1.0, 200.0, 8, 8.0)
+
+    assert replace(unharmed, **change).is_held is is_held
+
+
+def test_of_a_wait_only_what_the_machine_did_not_take_is_ours():
+    waits = [replace(ANSWERED, took=30.0, unserved=25.0), replace(ANSWERED, is_kept=False)]
+
+    line = visitors.Outcome("silent", waits, 1.0, 200.0, 8, 8.0).line()
+
+    assert "kept p99 30 (own 5), max 30 (5); new p99 2 (own 2)" in line
 
 
 class _Grows:
