@@ -137,9 +137,10 @@ soak: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m trials.fuzz --cases $(CASES)
 
-## hostile: the service on an exchange that sends a hundred megabytes and gzip bombs; memory is bounded
+## hostile: an exchange that sends a hundred megabytes and gzip bombs, and all hostile visitors; memory is bounded
 hostile: $(VENV)/.dev
 	$(BIN)/python -m trials.hostile
+	$(BIN)/python -m trials.visitors
 
 ## memory: so many cycles of the demo, days in minutes; resident memory stays where it is
 memory: $(VENV)/.dev
