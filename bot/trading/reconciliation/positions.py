@@ -245,12 +245,12 @@ class Reconciliation:
         ticker, foreign = held.ticker, self._beside.foreign
         paid = await settlements.settlement(ticker)
         if paid is None:
+            payout = await settlements.payout(ticker)
             is_shared = foreign is not None and ticker in foreign.portfolio.positions
-            # What a position came to that is not all ours does not say what was paid for it.
-            archived = (
-                settlements.payout(ticker) if is_shared else settlements.archived_payout(held)
-            )
-            return await archived
+            if payout is not None or is_shared:
+                # What a position came to that is not all ours does not say what was paid for it.
+                return payout
+            return await settlements.archived_payout(held)
         # Of another size it was closed by other hands before: then nobody knows what that fetched.
         return paid.payout if paid.size == self._expected().size(ticker) else None
 
