@@ -120,6 +120,9 @@ def _rounded(values: Sequence[Any]) -> list[Any]:
 
 def _trades(one: Tab) -> Iterator[tuple[str, Any, Any]]:
     trades = one.fetch("trades?limit=500")["trades"]
+    more = one.page.locator("[aria-label='Trades table']").get_by_role("button", name="Show all")
+    if more.count():
+        more.click()
     rows = one.rows("[aria-label='Trades table']")
     shown = sorted((cells[2].split()[0], cells[7], cells[8]) for cells in rows)
     told = sorted((row["ticker"], money(row["fees"]), signed(row["pnl"])) for row in trades)
