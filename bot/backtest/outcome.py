@@ -29,7 +29,7 @@ from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, Dollars, measured
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Aim, Execution, Fill, Life, Order
-from bot.tape.reader import Rows, Tape, rows_by_market
+from bot.tape.reader import Rows, Tape
 
 
 class ClosedTrip(NamedTuple):
@@ -191,20 +191,20 @@ def _steps(changes: Sequence[tuple[int, float]], length: int) -> Floats:
 def _worth(sizes: Mapping[str, list[tuple[int, float]]], tape: Tape, cycles: Cycles) -> Floats:
     """What all positions would fetch, cycle by cycle; shape (cycles,)."""
     total = np.zeros(len(cycles.at))
-    is_open = ~(tape.seconds_to_close[cycles.shown] <= 0)
-    rows_of = rows_by_market(tape.books.tickers, cycles.shown[is_open])
     for ticker, changes in sizes.items():
-        latest, rows = dict(changes), rows_of[ticker]
-        with_bid, with_ask = (
+        latest, rows = dict(changes), cycles.by_market[ticker]
+        rows = rows[~(tape.seconds_to_close[rows] <= 0)]
+        known = [
             rows[np.isfinite(best[rows])] for best in (tape.books.best_bid, tape.books.best_ask)
-        )
+        ]
+        seen = [cycles.of_row[rows] for rows in known]
         starts = sorted(latest)
         for begin, end in zip(starts, [*starts[1:], len(total)], strict=True):
             size = latest[begin]
-            known = with_bid if size > 0 else with_ask
-            if size and len(known):
-                place = np.searchsorted(cycles.of_row[known], np.arange(begin, end), side="right")
-                total[begin:end] += _liquidated(tape.books, known, np.maximum(place - 1, 0), size)
+            rows, at = known[size < 0], seen[size < 0]
+            if size and len(rows):
+                place = np.searchsorted(at, np.arange(begin, end), side="right")
+                total[begin:end] += _liquidated(tape.books, rows, np.maximum(place - 1, 0), size)
     return total
 
 

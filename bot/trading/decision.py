@@ -108,10 +108,12 @@ class TradeRules:
         worth = self.worth
         if worth is None or self.min_edge is None or not predictions.directions.any():
             return None
-        rates = [taker_rate(markets[ticker].fees) for ticker in predictions.books.tickers]
+        tickers = predictions.books.tickers
+        known = {ticker: taker_rate(markets[ticker].fees) for ticker in dict.fromkeys(tickers)}
+        rates = np.fromiter(map(known.__getitem__, tickers), np.float64, len(tickers))
         volatility = predictions.features[:, _VOLATILITY]
         move = expected_move(predictions.scores, volatility, worth.horizon, worth.factor)
-        return edge(predictions.books, move, np.array(rates))
+        return edge(predictions.books, move, rates)
 
     def too_dear(self, edges: ExpectedValue | None, row: int) -> Stop | None:
         """Why an entry is not expected to pay; None if it is, or if that is unknown."""

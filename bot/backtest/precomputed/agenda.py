@@ -16,7 +16,7 @@ from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.scores import Scores
 from bot.core.market.market import Market
 from bot.core.market.money import Contracts
-from bot.tape.reader import Rows, rows_by_market
+from bot.tape.reader import Rows
 from bot.trading.decision import TradeRules
 
 Flags = NDArray[np.bool_]
@@ -76,7 +76,7 @@ def agendas(
             cycles.of_row[rows].tolist(),
             *(np.flatnonzero(flag[rows]) for flag in flags),
         )
-        for name, rows in rows_by_market(scores.books.tickers, cycles.shown).items()
+        for name, rows in cycles.by_market.items()
     ]
 
 

@@ -41,7 +41,9 @@ def without(book: OrderBook, side: Side, took: tuple[Level, ...]) -> OrderBook:
     touched, untouched = levels[len(took) - 1], levels[len(took) :]
     left = touched.size - took[-1].size
     rest = (Level(touched.price, left), *untouched) if left else untouched
-    return OrderBook(book.bids, rest) if side is Side.BUY else OrderBook(rest, book.asks)
+    sides = (book.bids, rest) if side is Side.BUY else (rest, book.asks)
+    # Nothing was added to a sound book.
+    return OrderBook.proved(*sides)
 
 
 def _within(side: Side, limit: Dollars, level: Level) -> bool:

@@ -53,6 +53,14 @@ class OrderBook:
         if self.bids and self.asks and self.bids[0].price >= self.asks[0].price:
             raise ValueError(f"crossed: bid {self.bids[0].price}, ask {self.asks[0].price}")
 
+    @classmethod
+    def proved(cls, bids: tuple[Level, ...], asks: tuple[Level, ...]) -> Self:
+        """The book of levels that were proved where they came from: they are not looked at."""
+        book = object.__new__(cls)
+        object.__setattr__(book, "bids", bids)
+        object.__setattr__(book, "asks", asks)
+        return book
+
     @property
     def best_bid(self) -> Dollars | None:
         """The highest price somebody pays; None for an empty side."""
@@ -118,8 +126,14 @@ class Books:
         return mid
 
     def book(self, row: int) -> OrderBook:
-        """One row as an exact book."""
-        return OrderBook(tuple(self.against(row, Side.SELL)), tuple(self.against(row, Side.BUY)))
+        """One row as an exact book. Raises ValueError, naming the fault, if it is broken."""
+        bids = _shown(self.bid_price[row], self.bid_size[row])
+        asks = _shown(self.ask_price[row], self.ask_size[row])
+        # Floats keep the order of the decimals they stand for, and are compared much sooner.
+        is_proved = _is_sound(*bids, is_falling=True) and _is_sound(*asks, is_falling=False)
+        is_apart = not (bids[0] and asks[0]) or bids[0][0] < asks[0][0]
+        make = OrderBook.proved if is_proved and is_apart else OrderBook
+        return make(_exact_levels(*bids), _exact_levels(*asks))
 
     def against(self, row: int, side: Side) -> Iterator[Level]:
         """The exact levels of one row that an order of this side trades with, made as taken."""
@@ -249,6 +263,27 @@ def _widened(side: Ladder, width: int) -> Ladder:
         return side
     price = np.pad(side.price, missing, constant_values=np.nan)
     return Ladder(price, np.pad(side.size, missing))
+
+
+def _shown(price: Floats, size: Floats) -> tuple[list[float], list[float]]:
+    """Prices and sizes of the levels that are there."""
+    prices: list[float] = price.tolist()
+    if isnan(sum(prices)):
+        del prices[next(place for place, one in enumerate(prices) if isnan(one)) :]
+    return prices, size[: len(prices)].tolist()
+
+
+def _is_sound(prices: list[float], sizes: list[float], *, is_falling: bool) -> bool:
+    """Whether these can be the levels of one side of a book."""
+    if not prices:
+        return True
+    is_ordered = sorted(set(prices), reverse=is_falling) == prices
+    return is_ordered and min(prices) > 0 and max(prices) < 1 and min(sizes) > 0
+
+
+def _exact_levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
+    """Raises ValueError for a size that is no number."""
+    return tuple(map(Level, map(exact, prices), map(exact, sizes)))
 
 
 def _levels(price: Floats, size: Floats) -> Iterator[Level]:

@@ -77,6 +77,7 @@ def test_taking_and_what_is_left_make_the_whole_book(book, side, size, limit):
         whole[price] = whole.get(price, Decimal(0)) + count
     assert whole == dict(book.against(side))
     assert left.against(side.opposite) == book.against(side.opposite)
+    assert left == OrderBook(left.bids, left.asks)
 
 
 @given(books(), sides, sizes, sizes, prices)

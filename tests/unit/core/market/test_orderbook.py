@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -241,3 +242,35 @@ def test_the_complement_is_the_float_of_the_exact_one(price):
 
 def test_a_level_is_a_price_and_a_size():
     assert Level(Decimal("0.5"), Decimal(3)) == (Decimal("0.5"), Decimal(3))
+
+
+odd_prices = st.sampled_from([0.0, 0.25, 0.3, 0.31, 0.5, 0.55, 0.999999, 1.0, -0.1])
+odd_sizes = st.sampled_from([0.0, 0.01, 5.0, 12.5, -1.0, float("nan"), float("inf")])
+odd_levels = st.lists(st.tuples(odd_prices | st.just(float("nan")), odd_sizes), max_size=4)
+
+
+def _row(levels):
+    price, size = np.full((1, 4), np.nan), np.zeros((1, 4))
+    for place, (p, s) in enumerate(levels):
+        price[0, place], size[0, place] = p, s
+    return price, size
+
+
+def _sound(levels, *, is_falling):
+    kept = {price: abs(size) or 1.0 for price, size in levels if 0 < price < 1}
+    return [(p, s if s < 1e6 else 1.0) for p, s in sorted(kept.items(), reverse=is_falling)]
+
+
+@given(odd_levels, odd_levels, st.booleans())
+def test_a_row_is_the_book_that_the_checks_make_of_its_levels_or_is_refused(bids, asks, is_sound):
+    if is_sound:
+        bids, asks = _sound(bids, is_falling=True), _sound(asks, is_falling=False)
+    row = Books(("T",), np.array([0.0]), *_row(bids), *_row(asks))
+    try:
+        expected = OrderBook(*(tuple(row.against(0, side)) for side in (Side.SELL, Side.BUY)))
+    except ValueError as refusal:
+        with pytest.raises(ValueError, match=re.escape(str(refusal))):
+            row.book(0)
+        return
+
+    assert row.book(0) == expected
