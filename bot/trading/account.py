@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from math import ceil
 from typing import Final, TypeVar
 
 import msgspec
@@ -26,10 +27,11 @@ from bot.core.events import (
     PositionClosed,
     PositionOpened,
 )
+from bot.core.market.fees import USUAL, FeeSchedule
 from bot.core.market.market import Market
 from bot.core.market.money import ZERO, Contracts, Dollars
 from bot.core.market.orderbook import Books, OrderBook
-from bot.core.market.orders import Aim, Execution, Fill, Order
+from bot.core.market.orders import Aim, Execution, Fill, Life, Order
 from bot.core.market.working import WorkingOrder
 from bot.core.risk.checks import Place
 from bot.ports.persistence import Checkpoint
@@ -98,6 +100,7 @@ class TradingAccount:
             market.title,
             cause.value if cause else known,
             market.is_exclusive,
+            market.fees,
         )
 
     def exit_cause(self, ticker: str) -> ExitCause:
@@ -107,11 +110,14 @@ class TradingAccount:
         return ExitCause(known) if known in set(ExitCause) else ExitCause.ORDER
 
     def at_worst(self, unresolved: Iterable[Order]) -> Portfolio:
-        """The portfolio if of these orders all traded, at their limits, that open a position."""
+        """The portfolio if of these orders all traded that open a position.
+
+        At their limits, and at the most that their markets charge for that.
+        """
         portfolio = self.portfolio
         for order in unresolved:
             if opens(portfolio, order):
-                portfolio = portfolio.after(_whole(order))
+                portfolio = portfolio.after(_whole(order, self._fees(order.ticker)))
         return portfolio
 
     def book(self, at: datetime, execution: Execution, book: OrderBook | None) -> list[Event]:
@@ -228,6 +234,11 @@ class TradingAccount:
         self.marks = {t: last[t] or mark(one, None) for t, one in positions.items()}
         self._assumed = {t for t, known_mark in last.items() if known_mark is None}
 
+    def _fees(self, ticker: str) -> FeeSchedule:
+        """What a market charges; what nearly all do, if it is not known here."""
+        place = self._places.get(ticker)
+        return USUAL if place is None or place.fees is None else place.fees.bound
+
     def _fill(self, fills: Sequence[Fill]) -> None:
         for fill in fills:
             self.portfolio = self.portfolio.after(fill)
@@ -303,7 +314,9 @@ def _resized(last: Mark | None, position: Position) -> Mark | None:
     return None if last is None else last.resized(position.size)
 
 
-def _whole(order: Order) -> Fill:
+def _whole(order: Order, fees: FeeSchedule) -> Fill:
+    """All of an order at its worst: each contract a fill of its own, for each may be rounded up."""
+    fills, is_taker = ceil(order.size), order.life is Life.TAKE
     return Fill(
         fill_id=order.client_order_id,
         client_order_id=order.client_order_id,
@@ -311,7 +324,7 @@ def _whole(order: Order) -> Fill:
         side=order.side,
         size=order.size,
         price=order.limit,
-        fee=ZERO,
+        fee=fees.most(order.size, order.limit, fills, is_taker=is_taker),
         at=order.at,
     )
 

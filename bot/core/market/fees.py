@@ -67,10 +67,12 @@ class FeeSchedule:
         rate = TAKER_RATE if is_taker else _MAKER_RATES[self.kind]
         return self.multiplier * rate * count * price * (ONE - price)
 
-    def most(self, count: Contracts, price: Dollars, fills: int) -> Dollars:
-        """A bound of what taking `count` contracts at `price` in so many fills is charged."""
+    def most(
+        self, count: Contracts, price: Dollars, fills: int, *, is_taker: bool = True
+    ) -> Dollars:
+        """A bound of what `count` contracts at `price` in so many fills are charged."""
         per_fill = DIRECT_PRECISION + _TRADE_FEE_STEP
-        return self.model_fee(count, price, is_taker=True) + fills * per_fill
+        return self.model_fee(count, price, is_taker=is_taker) + fills * per_fill
 
 
 #: What nearly every series charges its takers.

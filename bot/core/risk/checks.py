@@ -32,7 +32,8 @@ class Place:
     """Where a market belongs; a category of None is not known.
 
     `title` is for people; `exit` is why an order was sent last to end its position, '' for none.
-    `is_exclusive` is whether at most one market of its event pays.
+    `is_exclusive` is whether at most one market of its event pays, `fees` what is charged there,
+    None if that is not known.
     """
 
     event_ticker: str
@@ -40,6 +41,7 @@ class Place:
     title: str = ""
     exit: str = ""
     is_exclusive: bool = False
+    fees: FeeSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
