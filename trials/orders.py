@@ -16,7 +16,7 @@ import asyncio
 import random
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
@@ -41,7 +41,7 @@ from bot.sim.engine.units import CONTRACT, DOLLAR, money_dollars, size_contracts
 from bot.trading.decision import TradeRules
 from bot.trading.entry_guard import Safety
 from bot.trading.trader import Trader
-from tests.support.kalshi_stand import FAR, TICKER, Stand, stand, venue_on
+from tests.support.kalshi_stand import SHARDS, Stand, stand, venue_on
 from tests.support.sim_exchanges import request
 from tests.support.strategies import ladder
 from tests.support.trading import THRESHOLDS, Desk
@@ -49,7 +49,9 @@ from trials.order_faults import RESTLESS, SPELLS, STANDING
 from trials.order_record import Line, Truth, apart, booked, line, moved, not_the_same, turned, twice
 from trials.processes import TrialFailed
 
-TICKERS: Final = (TICKER, FAR)
+#: Where each market trades: more markets than orders go side by side.
+MARKETS: Final[Mapping[str, int]] = {**SHARDS, "C": 0, "D": 2, "E": 0, "F": 2}
+TICKERS: Final = tuple(MARKETS)
 SIZE: Final = 20
 #: Orders on one exchange.
 ROUND: Final = 1_000
@@ -67,7 +69,7 @@ UNBOUNDED: Final = RiskLimits(
 PATIENCE: Final = 20.0
 
 
-_SPELL, _STRANGER, _BACK, _TAKEOVER = 0.02, 0.10, 0.50, 0.01
+_SPELL, _STRANGER, _BACK, _TAKEOVER = 0.06, 0.30, 0.50, 0.06
 _SCORES: Final = (0.95, 0.05, 0.5, 0.5)
 
 
@@ -191,7 +193,7 @@ class Played:
 
     async def _take_over(self) -> None:
         """The trader dies between two passes; the next knows what was kept, and nothing else."""
-        venue = venue_on(self.live.trading, self.live.clock, MOST_CONTRACTS)
+        venue = venue_on(self.live.trading, self.live.clock, MOST_CONTRACTS, MARKETS)
         for _ in range(60):
             with suppress(ExchangeError):
                 self.handed_on = await venue.open_term(self.handed_on)
@@ -309,7 +311,7 @@ def _sums(
 async def played(orders: int, seed: int, rests: Rests = KINDS[0]) -> Verdict:
     """Trade until so many orders were written down. Raises TrialFailed if one has no end."""
     with stamina.set_testing(True, attempts=2):
-        async with stand(limit=MOST_CONTRACTS, opened=False) as live:
+        async with stand(limit=MOST_CONTRACTS, opened=False, shards=MARKETS) as live:
             live.exchange.state.accounts["ann"].cash.update(dict.fromkeys((0, 2), 10**6 * DOLLAR))
             start, truth = cash(live), Truth("ann")
             live.exchange.subscribe(truth.on_event)

@@ -127,6 +127,11 @@ class Venue(Protocol):
     """Where orders go."""
 
     @property
+    def at_once(self) -> int:
+        """How many orders of a pass may be on their way together; 1 where their order matters."""
+        ...
+
+    @property
     def resting(self) -> "RestingVenue | None":
         """Where they can rest; None where every order takes what is there and ends."""
         ...

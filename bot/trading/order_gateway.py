@@ -59,6 +59,16 @@ class OrderGateway:
         return tuple(self._waiting.values())
 
     @property
+    def at_once(self) -> int:
+        """How many orders of a pass may be under way together."""
+        return self._venue.at_once
+
+    @property
+    def entries_underway(self) -> int:
+        """Entries that were approved, and whose answer is not there yet."""
+        return sum(self._waiting[name].aim is Aim.ENTER for name in self._sending)
+
+    @property
     def working(self) -> Mapping[str, WorkingOrder]:
         """The orders that rest, by ticker."""
         return self._working

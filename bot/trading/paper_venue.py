@@ -96,6 +96,11 @@ class PaperVenue:
         self._queued: dict[str, QueuedOrder] = {}
 
     @property
+    def at_once(self) -> int:
+        """One: what an order meets does not depend on who answered first."""
+        return 1
+
+    @property
     def resting(self) -> RestingVenue:
         """Orders can rest here."""
         return self

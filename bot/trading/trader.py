@@ -7,6 +7,7 @@ entries (`entry_guard`) and how an order is sent (`order_gateway`).
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from bot.core.account.adoption import Adoption
@@ -38,14 +39,16 @@ from bot.core.signals.expected_value import ExpectedValue
 from bot.core.signals.strategy import Intent, Thresholds
 from bot.ports.exchange import TradeTape, Venue
 from bot.ports.persistence import Checkpoint, StateRecord
+from bot.trading import side_by_side
 from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.forced_exits import LEFT, ForcedExits
-from bot.trading.order_gateway import OrderGateway
+from bot.trading.order_gateway import OrderGateway, Sent
 from bot.trading.reconciliation.fees import FeeCheck
 from bot.trading.resting_entries import RestingEntries
 from bot.trading.resting_exits import RestingExits, RestPlan
+from bot.trading.side_by_side import Turn
 from bot.trading.working_orders import WorkingOrders
 
 _KINDS: Final = (MARK, PLACE, BREAKERS, STOP, LEFT)
@@ -247,11 +250,12 @@ class Trader:
         """
         self._look(at)
         self._working_orders.meet(at, predictions.books, trades)
+        tickers = predictions.books.tickers
+        wanted = self.to_close() if by_hand else tickers
+        rows = [row for row, ticker in enumerate(tickers) if ticker in wanted]
         edges = self._rules.edges(predictions, markets)
-        for row in self._exits_first(predictions.books.tickers):
-            ticker = predictions.books.tickers[row]
-            if not by_hand or ticker in self.to_close():
-                await self._act_on(at, predictions, row, markets[ticker], edges)
+        turns = partial(self._turns, at, predictions, markets, edges)
+        await side_by_side.taken(self._gateway.at_once, *map(turns, self._waves(tickers, rows)))
         return self._take_pending()
 
     async def withdraw_unseen(
@@ -364,10 +368,11 @@ class Trader:
             (kind, key): body for kind in state_records for key, body in state_records[kind].items()
         }
 
-    def _exits_first(self, tickers: Sequence[str]) -> list[int]:
+    def _waves(self, tickers: Sequence[str], rows: Sequence[int]) -> tuple[list[int], list[int]]:
         """The rows of what is held, then the others: no exit waits for an entry."""
-        held = self.portfolio.positions
-        return sorted(range(len(tickers)), key=lambda row: tickers[row] not in held)
+        held = frozenset(self.portfolio.positions)
+        exits = [row for row in rows if tickers[row] in held]
+        return exits, [row for row in rows if tickers[row] not in held]
 
     def _take_pending(self) -> list[Event]:
         reported, self._pending_events, self._found = self._pending_events, [], False
@@ -376,42 +381,70 @@ class Trader:
     def _look(self, at: datetime) -> None:
         self._pending_events += self._entry_guard.evaluate(at, self._holdings.sound_equity)
 
-    async def _act_on(
+    def _turns(
         self,
         at: datetime,
         predictions: Scored,
-        row: int,
-        market: Market,
+        markets: Mapping[str, Market],
         edges: ExpectedValue | None,
-    ) -> None:
-        ticker, score = market.ticker, float(predictions.scores[row])
-        held = self.portfolio.size(ticker)
+        rows: Sequence[int],
+    ) -> Iterator[Turn]:
+        """What has to be done in these markets; where nothing has, that is said at once."""
+        for row in rows:
+            ticker = predictions.books.tickers[row]
+            decision = self._decided(ticker, predictions, row)
+            held = bool(decision.before) or ticker in self.working
+            if held or decision.action is not Action.HOLD:
+                shown = _shown(predictions.books, row, markets[ticker])
+                decision = self._exited(at, decision, shown)
+                decision = self._afforded(at, decision, shown, edges, row)
+                yield partial(self._take_turn, at, predictions, row, decision, shown)
+            else:
+                made = signal(at, predictions, row, decision, decision.before)
+                self._pending_events.append(made)
+
+    def _decided(self, ticker: str, predictions: Scored, row: int) -> Decision:
+        """What the score leads to, and what was begun, whatever it costs."""
+        score, held = float(predictions.scores[row]), self.portfolio.size(ticker)
         self._forced.scored(ticker, score)
         thresholds = self._rules.thresholds.of(ticker)
         decision = decided(score, held, thresholds, predictions.reasons[row])
         decision = self._resting.pursued(ticker, decision, thresholds)
-        working = self.working.get(ticker)
-        decision = self._entries.pursued(decision, working, thresholds)
-        place = len(self._pending_events)
-        if held or working is not None or decision.action is not Action.HOLD:
-            shown = _shown(predictions.books, row, market)
-            decision = self._exited(at, decision, shown)
-            decision = self._afforded(at, decision, shown, edges, row)
-            decision = await self._carried_out(at, decision, shown)
-        made = signal(at, predictions, row, decision, self.portfolio.size(ticker))
-        self._pending_events.insert(place, made)
+        return self._entries.pursued(decision, self.working.get(ticker), thresholds)
 
-    async def _carried_out(self, at: datetime, decision: Decision, shown: Shown) -> Decision:
-        """The decision once its order was sent, if it needs one; says so where that rests."""
+    async def _take_turn(
+        self, at: datetime, predictions: Scored, row: int, decision: Decision, shown: Shown
+    ) -> None:
+        """Carry out a decision; its signal comes before its order, and says where that led to."""
+        place = len(self._pending_events)
+        decision, ordered_at = await self._carried_out(at, decision, shown)
+        if self._gateway.at_once > 1:
+            # What came in between is of other markets.
+            place = ordered_at
+        held = self.portfolio.size(shown.market.ticker)
+        self._pending_events.insert(place, signal(at, predictions, row, decision, held))
+
+    async def _carried_out(
+        self, at: datetime, decision: Decision, shown: Shown
+    ) -> tuple[Decision, int]:
+        """The decision once its order was sent, if it needs one; says so where that rests.
+
+        Beside it the place among the events where those of the order begin.
+        """
         ticker = shown.market.ticker
         plan = self._plan(at, decision, shown)
         is_free = await self._working_orders.is_free(at, shown, plan)
         is_held, is_exit = ticker in self.portfolio.positions, decision.action is Action.EXIT
         # What an entry at rest traded already is not added to.
         is_due = is_exit if is_held else self._entries.sends(decision, plan)
+        ordered_at = len(self._pending_events)
         if is_free and is_due:
             at_price = await self._where(ticker, plan) if is_exit else plan.price
-            await self._order(at, decision, shown, at_price)
+            ordered_at = await self._order(at, decision, shown, at_price)
+        return self._with_rest(ticker, decision), ordered_at
+
+    def _with_rest(self, ticker: str, decision: Decision) -> Decision:
+        """The decision; where an order of it rests, that is its reason."""
         working = self.working.get(ticker)
         if working is None:
             return decision
@@ -489,34 +522,54 @@ class Trader:
 
     async def _order(
         self, at: datetime, decision: Decision, shown: Shown, price: Dollars | None
-    ) -> None:
-        """Send the order of a decision: one that takes, or rests at a price."""
+    ) -> int:
+        """Send the order of a decision: one that takes, or rests at a price.
+
+        The place among the events where those of the order begin.
+        """
         # Orders of a pass wait for each other: each is of its own moment.
         at = self._now() or at
-        action, ticker = decision.action, shown.market.ticker
-        order = self._order_for(at, action, shown, price)
+        ordered_at = len(self._pending_events)
+        order = self._order_for(at, decision.action, shown, price)
         if order is None:
-            self._forced.missed(ticker, "there is nobody in the book to trade with")
-            return
+            self._forced.missed(shown.market.ticker, "there is nobody in the book to trade with")
+            return ordered_at
         verdict = self._reviewed(at, order, shown)
         if isinstance(verdict, Refused):
             self._refused(at, verdict)
-            return
-        is_entry = action in ENTRIES
+            return ordered_at
+        is_entry = decision.action in ENTRIES
         self._holdings.belongs(shown.market, None if is_entry else decision.cause)
-        sent = await self._gateway.send(verdict)
+        # Nothing is awaited between the review and this, nor between the answer and its booking.
+        sent = await self._sent(at, verdict, is_entry=is_entry)
+        ordered_at = len(self._pending_events)
+        self._ended(at, verdict, sent, decision)
+        return ordered_at
+
+    async def _sent(self, at: datetime, verdict: Approved, *, is_entry: bool) -> Sent:
+        sent: Sent | None = None
+        try:
+            sent = await self._gateway.send(verdict)
+        finally:
+            if sent is None and is_entry:
+                # Cut off, it may have gone out: then it was an entry of this minute.
+                self._entry_guard.entered(at)
+        return sent
+
+    def _ended(self, at: datetime, verdict: Approved, sent: Sent, decision: Decision) -> None:
+        """Book what became of an order."""
         if sent.refused is not None:
             self._refused(at, sent.refused)
         else:
-            self._pending_events.append(OrderSubmitted(at, order, decision.forced))
-            if is_entry and not _is_refusal(sent.answer):
+            self._pending_events.append(OrderSubmitted(at, verdict.order, decision.forced))
+            if decision.action in ENTRIES and not _is_refusal(sent.answer):
                 self._entry_guard.entered(at)
         if isinstance(sent.answer, WorkingOrder):
             self._rested(at, sent.answer)
         elif sent.answer is not None:
-            self._answered(at, sent.answer, shown.book)
+            self._answered(at, sent.answer, verdict.book)
         if isinstance(sent.answer, Execution):
-            note = self._fee_check.differs(at, shown.market, sent.answer)
+            note = self._fee_check.differs(at, verdict.market, sent.answer)
             self._pending_events += [note] if note else []
             self._pending_events += self._twins(at, verdict, sent.answer)
 
@@ -550,7 +603,7 @@ class Trader:
             portfolio=self._holdings.at_worst(self._open_orders),
             places=self._holdings.places,
             stop=self._entry_guard.stop_now(at, self._holdings.sound_equity),
-            entries=self._entry_guard.breakers.entered_lately(at),
+            entries=self._entry_guard.breakers.entered_lately(at) + self._gateway.entries_underway,
             halt=self._gateway.halt(shown.market, order.aim),
             purse=self._gateway.purse(shown.market.exchange_index),
         )

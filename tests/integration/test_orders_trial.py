@@ -15,7 +15,7 @@ from trials.orders import PATIENCE, Rests, played
 
 @pytest.mark.timeout(120)
 async def test_whatever_fails_every_fill_is_booked_once_and_no_exit_opens():
-    found = await played(120, seed=3)
+    found = await played(120, seed=5)
 
     assert found.broken == ()
     assert found.fills > 50

@@ -47,6 +47,7 @@ class Liar:
     """A venue that breaks every promise, each in at least one scene."""
 
     resting = None
+    at_once = 1
 
     async def submit(self, approved: Approved) -> Execution:
         # Each order meets a whole book, as if none had been there before.

@@ -30,7 +30,13 @@ PURE_LIBRARIES = (sys.stdlib_module_names - IMPURE) | {"numpy"}
 #: They wait until something is due, by the clock that waiting itself goes by.
 PACERS = {"bot.engine.loop", "bot.tape.recording"}
 #: A mistake ends one pass and not the bot; one in a view ends that view and not the accounting.
-SURVIVORS = {"bot.engine.loop", "bot.ports.view_faults", "bot.kalshi.feed"}
+SURVIVORS = {
+    "bot.engine.loop",
+    "bot.ports.view_faults",
+    "bot.kalshi.feed",
+    # What fails in a turn is raised, once the orders beside it came to their end.
+    "bot.trading.side_by_side",
+}
 
 #: Lines of a function, its signature and docstring included.
 LONGEST_FUNCTION = 40

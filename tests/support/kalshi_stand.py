@@ -1,7 +1,7 @@
 """The live venue on a simulated exchange, in-process, every request signed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -134,9 +134,10 @@ def buying(size: str = "20", limit: str = "0.52", name: str = "c-1", **terms: An
     return order(Side.BUY, size, limit, name=name, **terms)
 
 
-def exchange_of_two() -> Exchange:
+def exchange_of(shards: Mapping[str, int]) -> Exchange:
+    """An exchange of these markets, with where each trades."""
     exchange = Exchange(1, NOON - timedelta(hours=1))
-    for ticker, shard in SHARDS.items():
+    for ticker, shard in shards.items():
         exchange.add_series(SeriesSpec(f"S{ticker}", "Rain", "Climate", exchange_index=shard))
         exchange.add_event(EventSpec(f"E{ticker}", f"S{ticker}", "Rain"))
         times = {"open_time": NOON - timedelta(hours=1), "close_time": NOON + timedelta(days=90)}
@@ -163,25 +164,31 @@ async def stand(
     pem: str = PEM,
     opened: bool = True,
     time: Timed | None = None,
+    shards: Mapping[str, int] = SHARDS,
 ) -> AsyncIterator[Stand]:
-    clock, exchange = time or HandClock(), exchange_of_two()
+    clock, exchange = time or HandClock(), exchange_of(shards)
     keys = KeyRing({KEY.key_id: replace(KEY, scopes=frozenset(scopes))})
     app = create_exchange_app(exchange, Driver(exchange, clock), clock, keys)
     async with open_http(f"http://sim{PREFIX}", wrap(httpx.ASGITransport(app))) as http:
         signer = Signer(KEY.key_id, pem, clock)
         calls = Calls(http, TokenBudget(lambda: 0.0, capacity=1e6), signer.headers)
         trading = KalshiTrading(calls, calls)
-        venue = venue_on(trading, clock, limit)
+        venue = venue_on(trading, clock, limit, shards)
         ready = Stand(exchange, app.state.faults, clock, calls, trading, venue)
-        ready.put(BOOK, TICKER)
-        ready.put(BOOK, FAR)
+        for ticker in shards:
+            ready.put(BOOK, ticker)
         if opened:
             await venue.open_term(None)
         yield ready
 
 
-def venue_on(trading: KalshiTrading, clock: Timed, limit: int = LIMIT) -> LiveVenue:
-    return LiveVenue(trading, Fence(trading, limit), clock, SHARDS.get, Waiting(passing(clock)))
+def venue_on(
+    trading: KalshiTrading,
+    clock: Timed,
+    limit: int = LIMIT,
+    shards: Mapping[str, int] = SHARDS,
+) -> LiveVenue:
+    return LiveVenue(trading, Fence(trading, limit), clock, shards.get, Waiting(passing(clock)))
 
 
 def patient_venue_on(trading: KalshiTrading, clock: Timed) -> LiveVenue:

@@ -114,6 +114,7 @@ class FakeVenue:
     paper: PaperVenue = field(default_factory=PaperVenue)
     sent: list[Order] = field(default_factory=list)
     before: Callable[[Order], None] = lambda _: None
+    at_once: int = 1
 
     @property
     def resting(self) -> RestingVenue:

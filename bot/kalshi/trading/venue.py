@@ -27,6 +27,8 @@ from bot.ports.exchange import Clock, ExchangeError
 
 #: How long an order rests unless it is prolonged.
 LIFETIME: Final = timedelta(seconds=30)
+#: Orders on their way together: as many connections, and lookups of some more beside them.
+AT_ONCE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Waiting:
 
 class LiveVenue:
     """Trades with real money, in the order groups of a term: see `open_term`, `close_term`."""
+
+    at_once = AT_ONCE
 
     def __init__(
         self,
