@@ -37,10 +37,10 @@ from bot.market_data.trade_feed import TradeSource, traded_since
 from bot.ports.exchange import Clock, ExchangeError, Venue
 from bot.ports.persistence import Checkpoint, StateRecord
 from bot.trading.paper_venue import PaperVenue, SeenBook
-from bot.trading.reconciliation.adoption import AdoptionPlanner, BookedFills
+from bot.trading.reconciliation.adoption import AdoptionPlanner
 from bot.trading.reconciliation.cash import CashLedger, CashReconciliation
 from bot.trading.reconciliation.foreign import ForeignPositions, forget_foreign
-from bot.trading.reconciliation.order_owners import OrderOwners, WrittenDown
+from bot.trading.reconciliation.order_owners import OrderOwners
 from bot.trading.reconciliation.positions import EVERY, Beside, Reconciliation
 
 log = logging.getLogger("main")
@@ -68,17 +68,31 @@ ENDED_WITHIN: Final = 5.0
 NEXT_BOOK_WITHIN: Final = 5.0
 
 
+class BookedTrades(Protocol):
+    """What is written down of orders and fills. All may raise StoreError."""
+
+    async def booked(self, after: datetime | None = None) -> tuple[datetime, frozenset[str]]:
+        """Since when fills are known, not before `after`, and the ids of all booked since."""
+        ...
+
+    async def uncovered(self, after: datetime | None = None) -> tuple[datetime, frozenset[str]]:
+        """The same, and not before the moment up to which cash was accepted as it was."""
+        ...
+
+    async def orders(self, names: frozenset[str]) -> frozenset[str]:
+        """Those of these client order ids that were written down."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BookLedger:
-    """Where cash that came or went is booked, and the fills that were.
+    """Where cash that came or went is booked, and the trades that were.
 
-    `orders` are those that were written down; `checkpoint` is what was stored of it when the term
-    began.
+    `checkpoint` is what was stored of it when the term began.
     """
 
     cash: CashLedger
-    fills: BookedFills
-    orders: WrittenDown
+    trades: BookedTrades
     checkpoint: Checkpoint
 
 
@@ -353,12 +367,12 @@ class LiveBackend:
     def attach(self, bot: Bot, ledger: BookLedger, role_status: RoleStatus) -> None:
         """Reconcile its account with the exchange; its markets name their shards."""
         records = AccountRecords(self._trading)
-        owners = OrderOwners(records, ledger.orders) if self._respects else None
+        owners = OrderOwners(records, ledger.trades.orders) if self._respects else None
         foreign = self._foreign(bot, ledger, records, owners)
         cash = CashReconciliation(
             self._trading, bot.trader, ledger.cash, foreign.expected if foreign else None
         )
-        planner = AdoptionPlanner(records, bot.trader, ledger.fills, self._clock, owners)
+        planner = AdoptionPlanner(records, bot.trader, ledger.trades.booked, self._clock, owners)
         self._account = _LiveAccount(
             audit=self._reconciliation(bot, cash, foreign),
             cash=cash,
@@ -377,7 +391,7 @@ class LiveBackend:
         if owners is None:
             forget_foreign(ledger.checkpoint, retain)
             return None
-        foreign = ForeignPositions(records, bot.trader, ledger.fills, owners, retain)
+        foreign = ForeignPositions(records, bot.trader, ledger.trades.uncovered, owners, retain)
         foreign.restore(ledger.checkpoint)
         return foreign
 

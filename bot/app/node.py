@@ -22,6 +22,7 @@ from bot.app.close_orders import CloseOrders
 from bot.app.composition import assembled, order_ids, unkept
 from bot.app.execution_backends import BookLedger, ExecutionBackend
 from bot.app.node_context import NodeContext, TermResources
+from bot.app.stored_trades import StoredTrades
 from bot.app.term.bot import Bot
 from bot.cluster.own_role import OwnRole
 from bot.cluster.ports import LoopControl, NodeFactories
@@ -179,7 +180,7 @@ class Node:
         bot = assembled(self._world, _resources(store, backend, order_ids(term, now), lose))
         with _legible(self.book):
             bot.restore(checkpoint)
-        ledger = await self._book_ledger(database, term, checkpoint)
+        ledger = self._book_ledger(database, term, checkpoint)
         backend.attach(bot, ledger, self._world.role_status)
         # Before anything is said about entries: that they begin in doubt is no news.
         await backend.poll()
@@ -201,22 +202,10 @@ class Node:
         )
         return True
 
-    async def _book_ledger(
-        self, database: Database, term: Term, checkpoint: Checkpoint
-    ) -> BookLedger:
-        cash = StoredCash(database, term, self.book)
-        opened_at = await database.opened_at(self.book)
+    def _book_ledger(self, database: Database, term: Term, checkpoint: Checkpoint) -> BookLedger:
         age = timedelta(days=self._world.settings.keep_days)
-
-        async def fills(after: datetime | None = None) -> tuple[datetime, frozenset[str]]:
-            # What is older may have been pruned, and would pass for a trade of other hands.
-            since = max(opened_at, self.clock.now() - age, after or opened_at)
-            return since, await database.fill_ids(self.book, since)
-
-        async def orders(names: frozenset[str]) -> frozenset[str]:
-            return await database.orders_among(self.book, names)
-
-        return BookLedger(cash, fills, orders, checkpoint)
+        trades = StoredTrades(database, self.book, self.clock, age)
+        return BookLedger(StoredCash(database, term, self.book), trades, checkpoint)
 
     async def _open_new(self, database: Database, term: Term, backend: ExecutionBackend) -> None:
         cash = await backend.cash()

@@ -132,6 +132,10 @@ class Database:
         """Those of these client order ids that are orders of a book."""
         return await self._session.read(partial(reading.orders_among, book=book, names=names))
 
+    async def cash_until(self, book: str) -> datetime:
+        """Up to when all that moved the cash of a book is in it: accepted, or there at first."""
+        return await self._session.read(partial(writing.cash_until, book=book))
+
     async def opened_at(self, book: str) -> datetime:
         """When a book was begun."""
         return await self._session.read(partial(writing.opened_at, book=book))

@@ -119,7 +119,7 @@ def move_cash(
     leases.fence(connection, chapter.term)
     there = _movement(connection, chapter.book, cash_movements.c.why == why)
     if there is None:
-        if at <= _cash_until(connection, chapter.book):
+        if at <= cash_until(connection, chapter.book):
             return False
         _moved_now(connection, chapter, amount, why, at)
         return True
@@ -148,7 +148,7 @@ def accept_cash(connection: Connection, chapter: Chapter, accepted: CashAcceptan
 
 def cover_cash(connection: Connection, book: str, until: datetime) -> None:
     """What moved the cash until then is in it, and never booked again."""
-    if until > _cash_until(connection, book):
+    if until > cash_until(connection, book):
         connection.execute(update(books).where(books.c.book == book).values(cash_until=until))
 
 
@@ -296,7 +296,8 @@ def _movement(connection: Connection, book: str, *which: ColumnElement[bool]) ->
     return connection.execute(wanted).first()
 
 
-def _cash_until(connection: Connection, book: str) -> datetime:
+def cash_until(connection: Connection, book: str) -> datetime:
+    """Up to when all that moved the cash of a book is in it. StoreError for one never opened."""
     row = connection.execute(select(books).where(books.c.book == book)).first()
     if row is None:
         raise StoreError(f"the book {book} was never opened: call open_book first")

@@ -248,3 +248,40 @@ async def test_an_order_of_other_hands_at_rest_stops_nothing_and_hides_nothing(
         await shared.look()
         await shared.look()
         shared.check()
+
+
+async def test_what_cannot_be_read_for_a_while_costs_no_entries_and_is_read_again():
+    async with shared_account() as shared:
+        shared.live.fail(kind="error", route="GET /portfolio/fills")
+        shared.strange(30, TICKER)
+        shared.strange(-30, TICKER)
+
+        with stamina.set_testing(True, attempts=1):
+            for _ in range(3):
+                await shared.look()
+        assert (shared.audit.block_reason, shared.money.block_reason) == (None, None)
+        assert "cannot be read" in str(shared.audit.note)
+
+        shared.live.faults.clear()
+        await shared.look()
+        assert "cannot be read" not in str(shared.audit.note)
+        shared.check()
+
+
+async def test_a_trade_that_is_listed_late_is_counted_though_nothing_changes_meanwhile(monkeypatch):
+    async with shared_account() as shared:
+
+        async def none(since):
+            return [], {}
+
+        monkeypatch.setattr(shared.live.trading, "fills_since", none)
+        shared.strange(30, TICKER)
+        shared.strange(-30, TICKER)
+        await shared.look()
+        await shared.look()
+
+        monkeypatch.undo()
+        await shared.look()
+        await shared.look()
+
+        shared.check()

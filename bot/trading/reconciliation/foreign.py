@@ -61,6 +61,8 @@ class ForeignPositions:
         self._retain = retain
         self._account: ForeignAccount | None = None
         self._resting: Mapping[str, str] = {}
+        #: Why what they traded is not known now: then nobody can say what cash should be there.
+        self.fault: str | None = None
 
     @property
     def has_looked(self) -> bool:
@@ -100,13 +102,14 @@ class ForeignPositions:
     async def catch_up(self, account: AccountNow, now: datetime) -> AccountNow:
         """The account as it is by now, with their latest trades counted, as far as that is sure.
 
-        What cannot be read changes nothing. May raise LeaseLostError.
+        What cannot be read changes nothing, and `fault` says so. May raise LeaseLostError.
         """
         try:
             record = await self._caught_up(now)
         except (ExchangeError, StoreError) as error:
-            log.warning("What other hands traded on the account cannot be read: %s", error)
+            self.fault = f"what other hands traded on the account cannot be read: {error}"
             return account
+        self.fault = None
         read = record.now
         return replace(
             account, cash=read.cash, positions=read.positions, unreadable=read.unreadable

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from bot.core.account.foreign import LISTED_WITHIN
 from bot.core.account.portfolio import Portfolio, Position
 from bot.core.account.reconcile import (
+    CASH_TOLERANCE,
     AccountNow,
     Settlement,
     Unreadable,
@@ -134,7 +136,7 @@ class Reconciliation:
         self._is_silent = False
         self._reported = ""
         self._purses: tuple[AccountNow, Dollars] | None = None
-        self._gap = ZERO
+        self._gap: tuple[Dollars, datetime] = (ZERO, clock.now())
         self._unreadable = Unreadable()
 
     def unknown(self, ticker: str) -> str | None:
@@ -184,7 +186,8 @@ class Reconciliation:
         self._due = now + (RECHECK if differs else EVERY)
         await self._settle(account, now)
         # What nobody can read may have traded, and cost something.
-        is_clear = not (differs or self._trader.unresolved or account.unreadable)
+        is_blind = bool(account.unreadable or self._fault)
+        is_clear = not (differs or self._trader.unresolved or is_blind)
         if self._beside.cash is not None and is_clear:
             await self._beside.cash.reconcile(account, now)
 
@@ -204,14 +207,23 @@ class Reconciliation:
         if foreign is None:
             return account
         foreign.rests(account)
-        expected = self._expected()
-        gap = account.cash - expected.cash
-        is_same = gap == self._gap and not any(_differing(expected, account))
-        if is_same and not self._is_first():
+        is_known = not (self._is_first() or foreign.fault or self._is_new_gap(account, now))
+        if is_known and not any(_differing(self._expected(), account)):
             return account
-        account = await foreign.catch_up(account, now)
-        self._gap = account.cash - self._expected().cash
-        return account
+        return await foreign.catch_up(account, now)
+
+    def _is_new_gap(self, account: AccountNow, now: datetime) -> bool:
+        """Whether cash differs, and by something else a while ago: a trade is listed late."""
+        expected = self._expected()
+        gap = unreserved(expected, account, self._trader.reserved).cash - expected.cash
+        if gap != self._gap[0]:
+            self._gap = gap, now
+        return abs(gap) > CASH_TOLERANCE and now - self._gap[1] <= LISTED_WITHIN
+
+    @property
+    def _fault(self) -> str | None:
+        """Why it is not known what other hands did."""
+        return self._beside.foreign.fault if self._beside.foreign else None
 
     async def _settle(self, account: AccountNow, now: datetime) -> None:
         """What is gone there for longer than its market takes to tell was paid, perhaps."""
@@ -286,7 +298,9 @@ class Reconciliation:
             self._say(_mismatch(portfolio, account, differing) or _rivalry(account))
         self._miss(account.unreadable)
         if not (differing or in_doubt or account.unreadable):
-            self._report(account, cash_differences(portfolio, account))
+            fault = self._fault
+            cash = cash_differences(portfolio, account)
+            self._report(account, [f"{fault}; cash is not compared"] if fault else cash)
         if self._beside.view is not None:
             theirs = foreign.portfolio if foreign else None
             ours = self._trader.portfolio

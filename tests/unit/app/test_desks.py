@@ -103,16 +103,25 @@ def desk_on(live):
 
 
 def ledger_of(live):
-    began = live.clock.now()
-
-    async def fills(after=None):
-        return after or began, frozenset()
-
-    async def orders(names):
-        return frozenset()
-
     nothing = Checkpoint(1, Portfolio.of_cash(Decimal(0)))
-    return BookLedger(FakeCashLedger(live.clock.now()), fills, orders, nothing)
+    began = live.clock.now()
+    return BookLedger(FakeCashLedger(began), NoTrades(began), nothing)
+
+
+@dataclass(frozen=True)
+class NoTrades:
+    """A book since that moment, of which nothing is written down."""
+
+    began: datetime
+
+    async def booked(self, after=None):
+        return after or self.began, frozenset()
+
+    async def uncovered(self, after=None):
+        return await self.booked(after)
+
+    async def orders(self, names):
+        return names & set()
 
 
 async def manned(live):
