@@ -139,6 +139,13 @@ MUTATIONS: Final = (
         "tests/unit/core/risk",
     ),
     Mutation(
+        "without a database it says that exits continue",
+        "bot/core/risk/circuit_breakers.py",
+        "if self.fault is not None:",
+        "if self.fault is not None and self.killed is None:",
+        "tests/unit/core/risk/test_brakes.py",
+    ),
+    Mutation(
         "a paper order trades without a next book",
         "bot/trading/paper_venue.py",
         "return self._without_book(order, error)",
