@@ -413,9 +413,9 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "any cash may be missing while something rests",
-        "bot/core/account/reconcile.py",
-        "min(max(missing, ZERO), reserved)",
-        "max(missing, ZERO)",
+        "bot/core/account/set_aside.py",
+        "min(missing, way.most + also)",
+        "missing",
         "tests/unit/core/account/test_reconcile.py",
     ),
     Mutation(
