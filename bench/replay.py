@@ -118,7 +118,12 @@ class ReplayBench:
             ids = (f"replay-{number:08d}" for number in itertools.count(1))
             settings = self.settings
             rules = trade_rules(settings, self.model).on_tape()
-            trader = Trader(PaperVenue(NextBooks(self.tape)), rules, settings.paper_cash, ids)
+            trader = Trader(
+                PaperVenue(NextBooks(self.tape.books, self.tape.trades)),
+                rules,
+                settings.paper_cash,
+                ids,
+            )
             replay = Replay(self.tape, self._watch(), trader, journal)
             started = time.process_time()
             asyncio.run(self._through(replay))

@@ -5,7 +5,7 @@ another need not have. The interval redraws events together for both; where ther
 half hours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bot.backtest.examination import FEWEST_TRIPS
 from bot.backtest.outcome import ClosedTrip, Outcome
-from bot.backtest.run import ScoredTape, run
+from bot.backtest.run import ScoredTape, TapeRun
 from bot.backtest.statistics import event_of, trade_figures
 from bot.core.market.money import Dollars, measured
 from bot.core.market.orderbook import Floats
@@ -30,7 +30,7 @@ _DRAWS: Final = 1_000
 
 
 def arms(
-    scored_tape: ScoredTape, rules: TradeRules, cash: Dollars, patience: float
+    pieces: Iterable[ScoredTape], rules: TradeRules, cash: Dollars, patience: float
 ) -> dict[str, Any]:
     """Figures of the arms, and what each earned more than `take` in cents a contract.
 
@@ -41,9 +41,12 @@ def arms(
         replace(rules, patience=patience, entries_rest=False),
         replace(rules, patience=patience, entries_rest=True),
     )
-    take, rest, both = (run(scored_tape, arm, cash) for arm in arm_rules)
-    known = set(scored_tape.tape.trades.markets)
-    traded = {ticker for ticker in set(scored_tape.tape.books.tickers) if ticker in known}
+    runs, traded = [TapeRun(arm, cash) for arm in arm_rules], set[str]()
+    for piece in pieces:
+        traded |= piece.tape.trades.markets.keys() & set(piece.tape.books.tickers)
+        for one in runs:
+            one.advance(piece)
+    take, rest, both = (one.outcome() for one in runs)
     return {
         "patience": patience,
         "markets_with_known_trades": len(traded),

@@ -48,6 +48,7 @@ class BacktestEngine:
         rules: TradeRules,
         trader: Trader,
     ) -> None:
+        """Rows of before the first cycle were walked: they tell what was seen last."""
         self._scores = scores
         self._cycles = cycles
         self._midnights = (np.flatnonzero(np.diff(cycles.at // _DAY)) + 1).tolist()
@@ -71,7 +72,7 @@ class BacktestEngine:
         """Go through it from its first cycle to its last; `trades` meet the orders that rest."""
         self._trades = trades
         for agenda in self._agendas.values():
-            self._schedule(agenda, -1)
+            self._schedule(agenda, self._cycles.earlier - 1)
         while self._due:
             await self._act(self._due[0][0])
         self._catch_up(len(self._cycles.at))

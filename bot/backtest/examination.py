@@ -4,7 +4,7 @@ The verdict is about one tape. Expected best of N trials: Bailey and López de P
 Sharpe Ratio (2014), applied to the mean over events instead of a Sharpe ratio over days.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import e, sqrt
 from statistics import NormalDist
@@ -12,16 +12,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from bot.backtest.baselines import NULLS, Null, lagged
+from bot.backtest.baselines import NULLS, lagged
 from bot.backtest.outcome import ClosedTrip, Outcome
-from bot.backtest.run import ScoredTape, run
+from bot.backtest.run import ScoredTape, TapeRun
 from bot.backtest.statistics import (
     GROUPS,
+    Markouts,
     account_figures,
     cents_a_contract,
     event_of,
     grouped,
-    markouts,
     trade_figures,
 )
 from bot.core.market.money import Dollars, measured
@@ -45,30 +45,36 @@ class Plan:
 
 
 def examined(
-    scored_tape: ScoredTape,
+    pieces: Iterable[ScoredTape],
     rules: TradeRules,
     cash: Dollars,
     plan: Plan,
     done: Callable[[], object] = lambda: None,
 ) -> tuple[Outcome, dict[str, Any]]:
-    """The run, and all figures of it; `done` is called after each run over the tape."""
-    outcome = run(scored_tape, rules, cash)
-    done()
+    """The run over a tape, and all figures of it; the pieces are asked for once, one at a time.
+
+    `done` is called after each run over each piece.
+    """
+    runs = _Runs(rules, cash, plan)
+    for piece in pieces:
+        runs.advance(piece, done)
+        # The next one is read before this name would let go of it.
+        del piece
+    outcome = runs.ours.outcome()
     trips = outcome.trips
     ours = cents_a_contract(trips)
-    again = _Rerun(scored_tape, rules, cash, done)
     figures = {
         "account": account_figures(outcome),
         "trades": trade_figures(trips),
         "groups": {name: grouped(trips, group) for name, group in GROUPS.items()},
-        "markouts": markouts(outcome.entries, scored_tape.tape.books),
-        "exit_markouts": markouts(outcome.exits, scored_tape.tape.books, are_exits=True),
+        "markouts": runs.after_entries.figures(),
+        "exit_markouts": runs.after_exits.figures(),
         "exits": asdict(outcome.exit_fills),
         "orders": dict(outcome.orders),
         "refusals": dict(outcome.refusals),
         "stops": dict(outcome.stops),
-        "nulls": {name: _null(again, null, plan, ours) for name, null in NULLS.items()},
-        "look_ahead": _look_ahead(again, ours),
+        "nulls": {name: _null(found, ours) for name, found in runs.null_cents().items()},
+        "look_ahead": _look_ahead(cents_a_contract(runs.late.record.trips), ours),
         "trials": _deflated(trips, plan.trials),
         "digest": outcome.trades,
     }
@@ -76,7 +82,7 @@ def examined(
 
 
 def runs_of(plan: Plan) -> int:
-    """How often `examined` calls `done`."""
+    """How often `examined` calls `done` for each piece."""
     return 2 + plan.nulls * len(NULLS)
 
 
@@ -108,27 +114,52 @@ def _evaluated(figures: Mapping[str, Any], low: float, high: float) -> Iterator[
     yield "earned more than chance explains, on this tape: {}", True
 
 
-@dataclass(frozen=True, slots=True)
-class _Rerun:
-    """The same tape, rules and cash under other scores."""
+class _Runs:
+    """The run itself and, beside it over the same pieces, those under scores that know less."""
 
-    scored_tape: ScoredTape
-    rules: TradeRules
-    cash: Dollars
-    done: Callable[[], object]
+    def __init__(self, rules: TradeRules, cash: Dollars, plan: Plan) -> None:
+        self._thresholds = rules.thresholds
+        self.ours, self.late = TapeRun(rules, cash), TapeRun(rules, cash)
+        self.after_entries, self.after_exits = Markouts(), Markouts(are_exits=True)
+        self._nulls = {
+            name: [
+                (np.random.default_rng((_SEED, number)), TapeRun(rules, cash))
+                for number in range(plan.nulls)
+            ]
+            for name in NULLS
+        }
 
-    def cents(self, scores: Floats) -> float:
-        """Cents a contract; NaN without a round trip."""
-        other = self.scored_tape.with_scores(scores, self.rules.thresholds)
-        found = cents_a_contract(run(other, self.rules, self.cash).trips)
-        self.done()
-        return found
+    def advance(self, piece: ScoredTape, done: Callable[[], object]) -> None:
+        """Each run goes through the piece that follows."""
+        self.ours.advance(piece)
+        done()
+        for followed, fills in (
+            (self.after_entries, self.ours.record.entries),
+            (self.after_exits, self.ours.record.exits),
+        ):
+            followed.follow(fills[followed.count :], piece.following)
+        for one, scores in self._others(piece):
+            one.advance(piece.with_scores(scores, self._thresholds))
+            done()
+
+    def _others(self, piece: ScoredTape) -> Iterator[tuple[TapeRun, Floats]]:
+        scores, earlier = piece.scores, piece.cycles.earlier
+        own = scores.take(np.arange(earlier, len(scores.books))) if earlier else scores
+        for name, runs in self._nulls.items():
+            for rng, one in runs:
+                yield one, np.concatenate([scores.scores[:earlier], NULLS[name](own, rng)])
+        yield self.late, lagged(scores)
+
+    def null_cents(self) -> dict[str, Floats]:
+        """Cents a contract of the runs of each null; NaN without a round trip."""
+        return {
+            name: np.array([cents_a_contract(one.record.trips) for _, one in runs])
+            for name, runs in self._nulls.items()
+        }
 
 
-def _null(again: _Rerun, null: Null, plan: Plan, ours: float) -> dict[str, Any]:
+def _null(cents: Floats, ours: float) -> dict[str, Any]:
     """Of a null: mean cents a contract over its runs, their range, the share below ours."""
-    rngs = (np.random.default_rng((_SEED, number)) for number in range(plan.nulls))
-    cents = np.array([again.cents(null(again.scored_tape.scores, rng)) for rng in rngs])
     known = cents[np.isfinite(cents)]
     if not len(known):
         return {"runs": 0}
@@ -141,9 +172,8 @@ def _null(again: _Rerun, null: Null, plan: Plan, ours: float) -> dict[str, Any]:
     }
 
 
-def _look_ahead(again: _Rerun, ours: float) -> dict[str, Any]:
+def _look_ahead(late: float, ours: float) -> dict[str, Any]:
     """The same with every score one book late: what knows the future does not mind."""
-    late = again.cents(lagged(again.scored_tape.scores))
     return {
         "cents_a_contract": _or_none(ours),
         "one_book_late": _or_none(late),

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,16 @@ from bot.core.market.money import ZERO, Contracts, Dollars, measured
 from bot.core.market.orderbook import Books, Floats
 from bot.core.market.orders import Aim, Execution, Fill, Life, Order
 from bot.tape.reader import Rows, Tape
+
+#: The events that figures are made of: so many as there are orders, whatever the tape.
+_REPORTED: Final = (
+    OrderRested,
+    OrderFilled,
+    OrderEnded,
+    OrderRefused,
+    EntriesStopped,
+    PositionClosed,
+)
 
 
 class ClosedTrip(NamedTuple):
@@ -85,35 +95,66 @@ class Outcome:
     trades: str
 
 
-def outcome(
-    events: Sequence[Event], start: Portfolio, end_equity: Dollars, tape: Tape, cycles: Cycles
-) -> Outcome:
-    """What these events came to, for an account that began as `start`, over this tape."""
-    digest = TradeDigest()
-    digest.add(events)
-    account = _Account(start, cycles)
-    for event in events:
-        if isinstance(event, OrderEnded):
-            account.book(event.execution.fills)
-        elif isinstance(event, OrderFilled):
-            account.book(event.fills)
-    ended = [event.execution.status.value for event in events if isinstance(event, OrderEnded)]
-    return Outcome(
-        portfolio=account.portfolio,
-        end_equity=end_equity,
-        trips=tuple(trip for event in events if (trip := _closed(event))),
-        fills=tuple(account.fills),
-        entries=tuple(account.entries),
-        exits=tuple(account.exits),
-        exit_fills=exit_fills(events),
-        orders=Counter(ended),
-        refusals=Counter(event.rule for event in events if isinstance(event, OrderRefused)),
-        stops=Counter(event.rule for event in events if isinstance(event, EntriesStopped)),
-        at=cycles.at,
-        equity=account.cash_curve() + _worth(account.sizes, tape, cycles),
-        exposure=account.exposure_curve(),
-        trades=digest.hex(),
-    )
+class Record:
+    """What happens in a run, from one piece of its tape to the next."""
+
+    def __init__(self, start: Portfolio) -> None:
+        """For an account that begins like that."""
+        self._account = _Account(start)
+        self._digest = TradeDigest()
+        self._reported: list[Event] = []
+        self._curves: list[tuple[Floats, Floats, Floats]] = []
+
+    @property
+    def entries(self) -> Sequence[Fill]:
+        """The fills so far that opened or enlarged a position."""
+        return self._account.entries
+
+    @property
+    def exits(self) -> Sequence[Fill]:
+        """The other fills so far."""
+        return self._account.exits
+
+    @property
+    def trips(self) -> tuple[ClosedTrip, ...]:
+        """The round trips so far, in the order they closed."""
+        return tuple(trip for event in self._reported if (trip := _closed(event)))
+
+    def add(self, events: Sequence[Event], tape: Tape, cycles: Cycles) -> None:
+        """These happened over this piece of the tape."""
+        self._digest.add(events)
+        account = self._account
+        account.begin(cycles)
+        for event in events:
+            if isinstance(event, OrderEnded):
+                account.book(event.execution.fills)
+            elif isinstance(event, OrderFilled):
+                account.book(event.fills)
+        self._reported += [event for event in events if isinstance(event, _REPORTED)]
+        worth = _worth(account.sizes, tape, cycles)
+        self._curves.append((cycles.at, account.cash_curve() + worth, account.exposure_curve()))
+
+    def outcome(self, end_equity: Dollars) -> Outcome:
+        """What it all came to."""
+        events, account = self._reported, self._account
+        ended = [event.execution.status.value for event in events if isinstance(event, OrderEnded)]
+        at, equity, exposure = map(np.concatenate, zip(*self._curves, strict=True))
+        return Outcome(
+            portfolio=account.portfolio,
+            end_equity=end_equity,
+            trips=self.trips,
+            fills=tuple(account.fills),
+            entries=tuple(account.entries),
+            exits=tuple(account.exits),
+            exit_fills=exit_fills(events),
+            orders=Counter(ended),
+            refusals=Counter(event.rule for event in events if isinstance(event, OrderRefused)),
+            stops=Counter(event.rule for event in events if isinstance(event, EntriesStopped)),
+            at=at,
+            equity=equity,
+            exposure=exposure,
+            trades=self._digest.hex(),
+        )
 
 
 def exit_fills(events: Sequence[Event]) -> ExitFills:
@@ -137,15 +178,21 @@ def exit_fills(events: Sequence[Event]) -> ExitFills:
 class _Account:
     """Books fills and remembers what was held from which cycle on."""
 
-    def __init__(self, start: Portfolio, cycles: Cycles) -> None:
+    def __init__(self, start: Portfolio) -> None:
         self.portfolio = start
         self.fills: list[Fill] = []
         self.entries: list[Fill] = []
         self.exits: list[Fill] = []
-        self.sizes: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        self.sizes: dict[str, list[tuple[int, float]]] = {}
+
+    def begin(self, cycles: Cycles) -> None:
+        """These cycles follow; what is held now is held when they begin."""
         self._cycles = cycles
-        self._cash = [(0, measured(start.cash))]
-        self._cost = [(0, measured(start.exposure))]
+        self._cash = [(0, measured(self.portfolio.cash))]
+        self._cost = [(0, measured(self.portfolio.exposure))]
+        held = self.portfolio.positions.items()
+        self.sizes = defaultdict(list)
+        self.sizes |= {ticker: [(0, measured(one.size))] for ticker, one in held}
 
     def book(self, fills: Sequence[Fill]) -> None:
         for fill in fills:

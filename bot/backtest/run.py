@@ -6,34 +6,37 @@ ready; a run is the trader, the review, the paper venue and the account over tha
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from bot.backtest import baselines
 from bot.backtest.engine import BacktestEngine
-from bot.backtest.outcome import Outcome, outcome
+from bot.backtest.outcome import Outcome, Record
 from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.scores import Scores, scored
 from bot.backtest.tape_source import NextBooks, markets_of
 from bot.core.account.portfolio import Portfolio
 from bot.core.market.market import Market
 from bot.core.market.money import Dollars
-from bot.core.market.orderbook import Floats
+from bot.core.market.orderbook import Books, Floats
+from bot.core.market.queue import MarketUpdate
+from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Thresholds
-from bot.ports.exchange import Scorer
+from bot.ports.exchange import ExchangeError, Scorer
 from bot.tape.reader import Tape
 from bot.trading.decision import TradeRules
-from bot.trading.paper_venue import PaperVenue
+from bot.trading.paper_venue import PaperVenue, SeenBook
 from bot.trading.trader import Trader
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredTape:
-    """A tape with its scores and its cycles of `every` seconds.
+    """A tape with its scores and its cycles of `every` seconds, or a piece of it in time.
 
-    `markets` and `next_books` are the tape's own, whatever the scores.
+    `markets` are those of the whole tape. A piece begins with rows of before its first cycle:
+    what its markets showed last; `following` are its books and those of the seconds after it.
     """
 
     tape: Tape
@@ -42,6 +45,7 @@ class ScoredTape:
     every: float
     markets: Mapping[str, Market]
     next_books: NextBooks
+    following: Books
 
     @classmethod
     def of(
@@ -53,8 +57,8 @@ class ScoredTape:
     @classmethod
     def already_scored(cls, tape: Tape, scores: Scores, every: float) -> Self:
         """The same with the scores at hand."""
-        cycles = Cycles.of(tape.books, every)
-        return cls(tape, scores, cycles, every, markets_of(tape), NextBooks(tape))
+        cycles, next_books = Cycles.of(tape.books, every), NextBooks(tape.books, tape.trades)
+        return cls(tape, scores, cycles, every, markets_of(tape), next_books, tape.books)
 
     def under(self, thresholds: Thresholds) -> Self:
         """The same scores, read with other thresholds."""
@@ -65,17 +69,55 @@ class ScoredTape:
         return replace(self, scores=baselines.with_scores(self.scores, scores, thresholds))
 
 
+class TapeRun:
+    """An account on its way over a tape, piece by piece."""
+
+    def __init__(self, rules: TradeRules, cash: Dollars) -> None:
+        """One of so much cash."""
+        ids = (f"replay-{number:08d}" for number in itertools.count(1))
+        self._rules = rules
+        self._trader = Trader(PaperVenue(self._next_book, self._update), rules, cash, ids)
+        self._piece: ScoredTape | None = None
+        self.record = Record(Portfolio.of_cash(cash))
+
+    def advance(self, piece: ScoredTape) -> None:
+        """Go through the piece that follows."""
+        self._piece = piece
+        engine = BacktestEngine(
+            piece.scores, piece.cycles, piece.markets, self._rules, self._trader
+        )
+        _completed(engine.run(piece.tape.trades))
+        self.record.add(engine.events, piece.tape, piece.cycles)
+        self._piece = None
+
+    def outcome(self) -> Outcome:
+        """What it came to; after one piece at least."""
+        return self.record.outcome(self._trader.equity)
+
+    async def _next_book(self, approved: Approved) -> SeenBook:
+        return await self._books(approved)
+
+    async def _update(self, ticker: str, since: float) -> MarketUpdate:
+        return await self._books.update(ticker, since)
+
+    @property
+    def _books(self) -> NextBooks:
+        if self._piece is None:
+            raise ExchangeError("no piece of the tape is being walked")
+        return self._piece.next_books
+
+
 def run(scored_tape: ScoredTape, rules: TradeRules, cash: Dollars) -> Outcome:
     """What an account of so much cash comes to over the tape."""
-    ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    next_books = scored_tape.next_books
-    trader = Trader(PaperVenue(next_books, next_books.update), rules, cash, ids)
-    engine = BacktestEngine(
-        scored_tape.scores, scored_tape.cycles, scored_tape.markets, rules, trader
-    )
-    _completed(engine.run(scored_tape.tape.trades))
-    start = Portfolio.of_cash(cash)
-    return outcome(engine.events, start, trader.equity, scored_tape.tape, scored_tape.cycles)
+    return run_over([scored_tape], rules, cash)
+
+
+def run_over(pieces: Iterable[ScoredTape], rules: TradeRules, cash: Dollars) -> Outcome:
+    """The same over a tape that comes in pieces."""
+    one = TapeRun(rules, cash)
+    for piece in pieces:
+        one.advance(piece)
+    return one.outcome()
 
 
 def _completed(work: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ contract are after fees, over the contracts of all closed round trips.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
@@ -98,26 +99,53 @@ def cents_a_contract(trips: Sequence[ClosedTrip]) -> float:
     return float(_nets(trips).sum() * 100 / _contracts(trips).sum()) if trips else float("nan")
 
 
-def markouts(
-    fills: Sequence[Fill], books: Books, *, are_exits: bool = False
-) -> dict[str, dict[str, Any]]:
-    """By seconds after a fill: how far the mid was on the position's side of its price, in cents.
+@dataclass(slots=True)
+class Markouts:
+    """How far the mid was on the position's side of a fill's price, seconds after it.
 
     An exit is on the other side than its position, so after one a rise is what was missed. A fill
     without a two-sided book of its market in time is left out of that row.
     """
-    paths = _mid_paths(books, {fill.ticker for fill in fills})
-    sign = -1 if are_exits else 1
-    found = {}
-    for seconds in MARKOUTS:
-        moves = [sign * _moved(fill, *paths[fill.ticker], seconds) for fill in fills]
-        known = [pair for pair in zip(moves, fills, strict=True) if np.isfinite(pair[0])]
-        sizes = np.array([measured(fill.size) for _, fill in known])
-        gains = np.array([move for move, _ in known]) * sizes
-        if known:
-            mean, bounds = _ratio(gains, sizes, [event_of(fill.ticker) for _, fill in known])
-            found[f"{seconds:g}"] = {"fills": len(known), "cents": mean, "interval": bounds}
-    return found
+
+    are_exits: bool = False
+    _fills: list[Fill] = field(default_factory=list)
+    _moves: list[list[float]] = field(default_factory=list)
+
+    def follow(self, fills: Sequence[Fill], books: Books) -> None:
+        """Add the fills of a piece of a tape, with the books after them."""
+        paths = _mid_paths(books, {fill.ticker for fill in fills})
+        sign = -1 if self.are_exits else 1
+        for fill in fills:
+            path = paths[fill.ticker]
+            self._fills.append(fill)
+            self._moves.append([sign * _moved(fill, *path, seconds) for seconds in MARKOUTS])
+
+    @property
+    def count(self) -> int:
+        """How many fills are followed."""
+        return len(self._fills)
+
+    def figures(self) -> dict[str, dict[str, Any]]:
+        """The mean in cents a contract, by seconds."""
+        found = {}
+        for seconds, moves in zip(MARKOUTS, zip(*self._moves, strict=True), strict=False):
+            pairs = zip(moves, self._fills, strict=True)
+            known = [pair for pair in pairs if np.isfinite(pair[0])]
+            sizes = np.array([measured(fill.size) for _, fill in known])
+            gains = np.array([move for move, _ in known]) * sizes
+            if known:
+                mean, bounds = _ratio(gains, sizes, [event_of(fill.ticker) for _, fill in known])
+                found[f"{seconds:g}"] = {"fills": len(known), "cents": mean, "interval": bounds}
+        return found
+
+
+def markouts(
+    fills: Sequence[Fill], books: Books, *, are_exits: bool = False
+) -> dict[str, dict[str, Any]]:
+    """The same of fills on one tape."""
+    followed = Markouts(are_exits)
+    followed.follow(fills, books)
+    return followed.figures()
 
 
 def _nets(trips: Sequence[ClosedTrip]) -> Floats:

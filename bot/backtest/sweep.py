@@ -6,17 +6,21 @@ first ones choose, in folds, the last ones are held out. After each fold a trial
 the median of those before it ends there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import inf, nan
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
+from bot.backtest.pieces import ScoredWindow, pieces_of
+from bot.backtest.precomputed.scores import Scores
 from bot.backtest.run import ScoredTape
 from bot.backtest.statistics import event_of
-from bot.tape.reader import Rows, TapeError, taken
+from bot.backtest.tape_source import markets_seen
+from bot.tape.reader import Tape, TapeError, taken
+from bot.tape.windows import RecordedMarket
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -150,15 +154,22 @@ class Sweep:
             self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
 
 
-def parts(scored_tape: ScoredTape) -> tuple[list[ScoredTape], ScoredTape]:
-    """The folds that choose, and what is held out, by when events were first seen.
+class Parts(NamedTuple):
+    """The markets of each fold that chooses, in time, and those held out."""
+
+    folds: Sequence[frozenset[str]]
+    held: frozenset[str]
+
+
+def parts(seen: Mapping[str, RecordedMarket]) -> Parts:
+    """The markets of a tape parted by when their events were first seen.
 
     Raises TapeError for a tape with too few events for that.
     """
-    books = scored_tape.tape.books
     first: dict[str, float] = {}
-    for ticker, at in zip(books.tickers, books.seen_at.tolist(), strict=True):
-        first.setdefault(event_of(ticker), at)
+    for ticker, one in seen.items():
+        event = event_of(ticker)
+        first[event] = min(first.get(event, inf), one.first)
     events = sorted(first, key=first.__getitem__)
     chosen = int(len(events) * SELECTION)
     if chosen < FOLDS or chosen == len(events):
@@ -167,14 +178,27 @@ def parts(scored_tape: ScoredTape) -> tuple[list[ScoredTape], ScoredTape]:
             f"record more, at least {FOLDS + 2}"
         )
     folds = np.array_split(np.array(events[:chosen], dtype=object), FOLDS)
-    return [part(scored_tape, set(fold)) for fold in folds], part(scored_tape, set(events[chosen:]))
+    chosen_folds = [_markets(seen, fold.tolist()) for fold in folds]
+    return Parts(chosen_folds, _markets(seen, events[chosen:]))
 
 
-def part(scored_tape: ScoredTape, events: set[str]) -> ScoredTape:
-    """The books of these events alone."""
-    tickers = scored_tape.tape.books.tickers
-    rows: Rows = np.array(
-        [row for row, ticker in enumerate(tickers) if event_of(ticker) in events], dtype=np.intp
-    )
-    tape = taken(scored_tape.tape, rows.tolist())
-    return ScoredTape.already_scored(tape, scored_tape.scores.take(rows), scored_tape.every)
+def _markets(seen: Mapping[str, RecordedMarket], events: Iterable[str]) -> frozenset[str]:
+    wanted = set(events)
+    return frozenset(ticker for ticker in seen if event_of(ticker) in wanted)
+
+
+def part(
+    windows: Iterable[ScoredWindow],
+    seen: Mapping[str, RecordedMarket],
+    names: Collection[str],
+    every: float,
+) -> Iterator[ScoredTape]:
+    """The pieces of some markets alone, of the scored windows of a tape."""
+    chosen = (_of_markets(*window, names) for window in windows)
+    markets = markets_seen({ticker: one for ticker, one in seen.items() if ticker in names})
+    return pieces_of((one for one in chosen if len(one[0].books)), markets, every)
+
+
+def _of_markets(tape: Tape, scores: Scores, names: Collection[str]) -> ScoredWindow:
+    rows = [row for row, ticker in enumerate(tape.books.tickers) if ticker in names]
+    return taken(tape, rows), scores.take(np.array(rows, dtype=np.intp))

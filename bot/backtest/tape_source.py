@@ -23,6 +23,8 @@ from bot.core.whales.detector import TradesBetween
 from bot.ports.exchange import BookAnswer, ExchangeError
 from bot.signals.analyzer import Predictions
 from bot.tape.reader import Rows, Tape, rows_by_market
+from bot.tape.trades import TapeTrades
+from bot.tape.windows import RecordedMarket, note
 from bot.trading.paper_venue import SeenBook
 
 #: Series whose takers paid half until a day: S&P 500 and Nasdaq 100, with the prefix KX or without.
@@ -79,13 +81,13 @@ class Cursor:
 class NextBooks:
     """The book that follows on the tape: what a pretend order meets, or is withdrawn with."""
 
-    def __init__(self, tape: Tape, latest: float = 60.0) -> None:
+    def __init__(self, books: Books, trades: TapeTrades, latest: float = 60.0) -> None:
         """One that comes more than `latest` seconds after the decision's is none."""
-        self._books = tape.books
-        self._trades = tape.trades
+        self._books = books
+        self._trades = trades
         self._latest = latest
-        self._rows = rows_by_market(tape.books.tickers)
-        self._times = {ticker: tape.books.seen_at[rows] for ticker, rows in self._rows.items()}
+        self._rows = rows_by_market(books.tickers)
+        self._times = {ticker: books.seen_at[rows] for ticker, rows in self._rows.items()}
 
     async def __call__(self, approved: Approved) -> SeenBook:
         """Raises ExchangeError where the tape has none in time."""
@@ -123,13 +125,20 @@ def utc_time(seconds: float) -> datetime:
 
 def markets_of(tape: Tape) -> dict[str, Market]:
     """The markets of a tape, as far as it describes them."""
-    opens, closes = utc_time(tape.books.seen_at[0]), utc_time(tape.books.seen_at[-1]) + _AFTER
-    known = tape.books.seen_at + tape.seconds_to_close
-    columns = (tape.books.tickers, known.tolist(), tape.volume.tolist())
-    last = {ticker: (close, volume) for ticker, close, volume in zip(*columns, strict=True)}
+    seen: dict[str, RecordedMarket] = {}
+    note(seen, tape)
+    return markets_seen(seen)
+
+
+def markets_seen(seen: Mapping[str, RecordedMarket]) -> dict[str, Market]:
+    """The markets of a tape of which this is known."""
+    opens = utc_time(min(one.first for one in seen.values()))
+    after = utc_time(max(one.last for one in seen.values())) + _AFTER
     return {
-        ticker: _market(ticker, opens, closes if math.isnan(close) else utc_time(close), volume)
-        for ticker, (close, volume) in last.items()
+        ticker: _market(
+            ticker, opens, after if math.isnan(one.closes) else utc_time(one.closes), one.volume
+        )
+        for ticker, one in seen.items()
     }
 
 

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ from bot.backtest import report
 from bot.backtest.arms import arms
 from bot.backtest.examination import Plan, examined, runs_of
 from bot.backtest.outcome import Outcome
+from bot.backtest.pieces import Recording, Scoring
 from bot.backtest.run import ScoredTape
 from bot.backtest.tape_source import utc_time
 from bot.cli import arguments
@@ -25,10 +26,15 @@ from bot.config import Settings
 from bot.core.signals.strategy import Gates
 from bot.model import scorer
 from bot.tape import reader
-from bot.tape.reader import Tape, TapeError
+from bot.tape.reader import TapeError
+from bot.tape.windows import planned
 from logging_utils import configure
 
 _ARMS: Final = {"take": "exits take", "rest": "exits rest", "rest_both": "both rest"}
+
+
+class TrainedOnError(TapeError):
+    """A tape holds nothing but markets that the model was trained on."""
 
 
 def main(argv: list[str]) -> int:
@@ -76,21 +82,29 @@ def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
     return changes
 
 
-def held_out(tape: Tape, trained: Sequence[str], path: Path, *, reported: bool) -> Tape:
-    """The tape without the markets a model was trained on.
+def recording(
+    paths: Sequence[Path],
+    every: float,
+    trained: Sequence[str],
+    day: int | None = None,
+    *,
+    reported: bool,
+) -> Recording:
+    """These tapes without the markets a model was trained on, unless the caller takes all.
 
-    Raises TapeError if none is left, unless the caller was told to take all.
+    Raises TapeError for a tape that cannot be read, or holds no others.
     """
+    tapes = planned(paths, every, day=day)
+    contents = [tape.contents() for tape in tapes]
     if reported:
-        return tape
-    known = set(trained)
-    rows = [row for row, ticker in enumerate(tape.books.tickers) if ticker not in known]
-    if not rows:
-        raise TapeError(
-            f"{path}: the model was trained on every market of this tape, so a backtest over it "
-            "tells nothing; take another tape, or say --trained-on to see it anyway"
-        )
-    return reader.taken(tape, rows)
+        return Recording(tapes, contents, frozenset(), every)
+    for path, one in zip(paths, contents, strict=True):
+        if one.markets.keys() <= set(trained):
+            raise TrainedOnError(
+                f"{path}: the model was trained on every market of this tape, so a backtest over "
+                "it tells nothing; take another tape, or say --trained-on to see it anyway"
+            )
+    return Recording(tapes, contents, frozenset(trained), every)
 
 
 def sound_model(path: Path | None, every: float) -> Model:
@@ -130,37 +144,77 @@ def _backtested(
     piece: _Piece, settings: Settings, options: argparse.Namespace
 ) -> tuple[dict[str, Any], Outcome]:
     model = sound_model(settings.model_path, options.every)
-    path = piece.path
-    whole = reader.read(path, day=piece.day)
     trained = trained_markets(model)
-    takes_all = options.trained_on or (options.markdown and _all_trained_on(whole, trained))
-    tape = held_out(whole, trained, path, reported=takes_all)
+    source = _source(piece, trained, options)
     rules = trade_rules(settings, model).on_tape()
-    scored_tape = ScoredTape.of(tape, model, rules.thresholds, Gates(), options.every)
+    scoring = Scoring(model, rules.thresholds, Gates())
     plan = Plan(options.nulls, options.trials)
-    with tqdm(total=runs_of(plan), unit=" runs", desc=piece.name, disable=None) as bar:
-        outcome, figures = examined(scored_tape, rules, settings.paper_cash, plan, bar.update)
+    counted = _Counted()
+    total = runs_of(plan) * source.windows
+    with tqdm(total=total, unit=" runs", desc=piece.name, disable=None) as bar:
+        pieces = counted.through(source.pieces(scoring))
+        outcome, figures = examined(pieces, rules, settings.paper_cash, plan, bar.update)
     if options.arms or options.markdown:
-        figures["arms"] = arms(scored_tape, rules, settings.paper_cash, settings.bot_exit_patience)
-    markets = set(tape.books.tickers)
-    reasons = Counter(filter(None, scored_tape.scores.reasons))
+        figures["arms"] = arms(
+            source.pieces(scoring), rules, settings.paper_cash, settings.bot_exit_patience
+        )
     described = {
         "model": model.version,
         "seconds_a_cycle": options.every,
-        "books": len(tape.books),
         "cycles": len(outcome.at),
-        "markets": len(markets),
-        "markets_left_out_as_trained_on": len({*whole.books.tickers} - markets),
-        "markets_trained_on": len(markets & set(trained)),
-        "skipped": sum(whole.skipped.values()),
-        "scored": len(tape.books) - reasons.total(),
-        "unscored": _usual(reasons) if reasons else None,
+        **counted.figures(),
+        **_markets(source, trained),
     }
     return {"tape": described, **figures}, outcome
 
 
-def _all_trained_on(tape: Tape, trained: Sequence[str]) -> bool:
-    return set(tape.books.tickers) <= set(trained)
+def _source(piece: _Piece, trained: Sequence[str], options: argparse.Namespace) -> Recording:
+    """The tape of a report; in one about all tapes, one of trained markets alone is kept."""
+    paths, every = [piece.path], options.every
+    try:
+        return recording(paths, every, trained, piece.day, reported=options.trained_on)
+    except TrainedOnError:
+        if not options.markdown:
+            raise
+        return recording(paths, every, trained, piece.day, reported=True)
+
+
+class _Counted:
+    """Books and what has no score, of the pieces that went through."""
+
+    def __init__(self) -> None:
+        self._books = 0
+        self._reasons = Counter[str]()
+
+    def through(self, pieces: Iterable[ScoredTape]) -> Iterator[ScoredTape]:
+        """The pieces themselves."""
+        return map(self._counted, pieces)
+
+    def _counted(self, piece: ScoredTape) -> ScoredTape:
+        own = piece.scores.reasons[piece.cycles.earlier :]
+        self._books += len(own)
+        self._reasons.update(filter(None, own))
+        return piece
+
+    def figures(self) -> dict[str, Any]:
+        """How many of how many books have a score, and what the usual reason is for none."""
+        reasons = self._reasons
+        return {
+            "books": self._books,
+            "scored": self._books - reasons.total(),
+            "unscored": _usual(reasons) if reasons else None,
+        }
+
+
+def _markets(source: Recording, trained: Sequence[str]) -> dict[str, int]:
+    (contents,) = source.contents
+    markets = source.seen.keys()
+    return {
+        "markets": len(markets),
+        "markets_left_out_as_trained_on": len(contents.markets.keys() - markets),
+        "markets_trained_on": len(markets & set(trained)),
+        "skipped": sum(contents.skipped.values()),
+    }
 
 
 def _usual(reasons: Mapping[str, int]) -> str:

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     watch = watch_over(model, settings, capacity=len(set(recording.books.tickers)))
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
     rules = trade_rules(settings, model).on_tape()
-    next_books = NextBooks(recording)
+    next_books = NextBooks(recording.books, recording.trades)
     venue = PaperVenue(next_books, next_books.update)
     trader = Trader(venue, rules, settings.paper_cash, ids)
     with CsvJournal(options.out, max_total=sys.maxsize, every_signal=True) as journal:

@@ -1,6 +1,7 @@
 """`python -m bot sweep TAPE… --space FILE`: which settings, chosen on one part, hold on another."""
 
 import argparse
+import atexit
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
@@ -17,11 +19,13 @@ from tqdm import tqdm
 from bot import config
 from bot.app.trading_rules import trade_rules
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined
-from bot.backtest.run import ScoredTape, run
-from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried, parts
+from bot.backtest.pieces import Scoring
+from bot.backtest.run import run_over
+from bot.backtest.stored_folds import StoredFolds, store, stored
+from bot.backtest.sweep import FOLDS, Dimension, Evaluate, Sweep, Task, Tried
 from bot.cli import arguments
 from bot.cli.backtest import (
-    held_out,
+    recording,
     settings_for,
     settings_of,
     sound_model,
@@ -30,7 +34,6 @@ from bot.cli.backtest import (
 from bot.config import SettingsError
 from bot.core.market.money import measured
 from bot.core.signals.strategy import Gates
-from bot.tape import reader
 from bot.tape.reader import TapeError
 from logging_utils import configure
 
@@ -47,11 +50,15 @@ _PATIENCE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class SweepSource:
-    """What is swept over: tapes, seconds a cycle, whether to keep what a model was trained on."""
+    """What is swept over: tapes, seconds a cycle, whether to keep what a model was trained on.
+
+    `folder` is where one process keeps the tapes, read and scored, for the others.
+    """
 
     paths: tuple[Path, ...]
     every: float
     trained_on: bool
+    folder: Path | None = None
 
 
 def main(argv: list[str]) -> int:
@@ -59,10 +66,22 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     configure("WARNING")
     arguments.prepare_folders([options.json and options.json.parent])
-    source = SweepSource(tuple(options.tape), options.every, options.trained_on)
     dimensions = space(options.space)
-    # Whatever is wrong with tapes or events shows before the first trial.
-    loaded(source)
+    with TemporaryDirectory(prefix="sweep-") as folder:
+        paths = tuple([path.resolve() for path in options.tape])
+        source = SweepSource(paths, options.every, options.trained_on, Path(folder))
+        # Whatever is wrong with tapes or events shows before the first trial.
+        prepared(source, Path(folder))
+        found = _swept(source, dimensions, options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    sys.stdout.write("\n".join(lines(found)) + "\n")
+    return 0
+
+
+def _swept(
+    source: SweepSource, dimensions: Sequence[Dimension], options: argparse.Namespace
+) -> dict[str, Any]:
     with (
         _study(options.storage, source, dimensions) as study,
         evaluator(source, options.workers, options.dask) as evaluate,
@@ -71,11 +90,7 @@ def main(argv: list[str]) -> int:
         with tqdm(total=options.trials, unit=" trials", disable=None) as bar:
             bar.update(min(len(study.trials), options.trials))
             sweep.run(options.trials, bar.update)
-    found = evaluated(study, source, options.nulls)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
-    sys.stdout.write("\n".join(lines(found)) + "\n")
-    return 0
+        return evaluated(study, source, options.nulls)
 
 
 def space(path: Path) -> list[Dimension]:
@@ -109,18 +124,26 @@ _model = lru_cache(maxsize=4)(sound_model)
 
 
 @lru_cache(maxsize=4)
-def loaded(source: SweepSource) -> tuple[list[ScoredTape], ScoredTape]:
-    """The folds that choose and what is held out; read and scored once a process."""
+def loaded(source: SweepSource) -> StoredFolds:
+    """The folds that choose and what is held out; tapes are read and scored for that once.
+
+    Once for all processes that see the folder of the sweep; on another machine once in each.
+    """
+    if source.folder is not None and (found := stored(source.folder)):
+        return found
+    own = TemporaryDirectory(prefix="sweep-")
+    atexit.register(own.cleanup)
+    return prepared(source, Path(own.name))
+
+
+def prepared(source: SweepSource, folder: Path) -> StoredFolds:
+    """Read and score the tapes of a sweep into this folder. Raises TapeError."""
     settings = config.load(env_file=None)
     model = _model(settings.model_path, source.every)
-    names = trained_markets(model)
-    tapes = [
-        held_out(reader.read(path), names, path, reported=source.trained_on)
-        for path in source.paths
-    ]
-    tape = reader.joined(tapes)
+    trained = trained_markets(model)
+    tapes = recording(source.paths, source.every, trained, reported=source.trained_on)
     thresholds = trade_rules(settings, model).thresholds
-    return parts(ScoredTape.of(tape, model, thresholds, Gates(), source.every))
+    return store(tapes, Scoring(model, thresholds, Gates()), folder)
 
 
 def tried(source: SweepSource, task: Task) -> Tried:
@@ -129,12 +152,12 @@ def tried(source: SweepSource, task: Task) -> Tried:
     rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
     nets: list[float] = []
     trips = 0
-    for fold, scored_tape in enumerate(loaded(source)[0]):
-        outcome = run(scored_tape.under(rules.thresholds), rules, settings.paper_cash)
+    for number, fold in enumerate(loaded(source).folds):
+        outcome = run_over(fold.under(rules.thresholds), rules, settings.paper_cash)
         trips += len(outcome.trips)
         earned = measured(outcome.end_equity - settings.paper_cash)
         nets.append(earned + (nets[-1] if nets else 0.0))
-        if task.floors and nets[-1] < task.floors[fold] and fold + 1 < FOLDS:
+        if task.floors and nets[-1] < task.floors[number] and number + 1 < FOLDS:
             break
     return Tried(tuple(nets), trips)
 
@@ -179,7 +202,7 @@ def evaluated(study: "Study", source: SweepSource, nulls: int) -> dict[str, Any]
         return {**described, "held_out": None}
     settings = settings_for(source.every, done[0].user_attrs["changes"], env_file=None)
     rules = trade_rules(settings, _model(settings.model_path, source.every)).on_tape()
-    held = loaded(source)[1].under(rules.thresholds)
+    held = loaded(source).held.under(rules.thresholds)
     plan = Plan(nulls, len(study.trials))
     return {**described, "held_out": examined(held, rules, settings.paper_cash, plan)[1]}
 

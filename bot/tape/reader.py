@@ -5,7 +5,7 @@ The columns of the file are described in `schema`; writing is in `writer`.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -18,16 +18,23 @@ from numpy.typing import NDArray
 from bot.core.market.orderbook import PRICE_DIGITS, Books, Floats, Ladder, columns
 from bot.tape import schema, stream_reader, stream_rows
 from bot.tape.errors import TapeError
+from bot.tape.schema import TimeWindow
 from bot.tape.trades import NO_TRADES, TapeTrades
 
 __all__ = [
+    "NO_TIME",
+    "Continuation",
     "Rows",
     "Tape",
     "TapeError",
+    "TimeWindow",
     "cycle_rows",
     "days",
+    "is_time",
     "joined",
     "market_numbers",
+    "next_window",
+    "no_books",
     "read",
     "rows_by_market",
     "shown_rows",
@@ -40,10 +47,11 @@ Rows = NDArray[np.intp]
 #: 2000 and 2100: a time outside was written in another unit than milliseconds.
 _EARLIEST_MS: Final = 946_684_800_000
 _LATEST_MS: Final = 4_102_444_800_000
-_NO_TIME: Final = "the row has no time in milliseconds"
+#: Why a row is left out whose time cannot be true.
+NO_TIME: Final = "the row has no time in milliseconds"
 #: What to do where no row is sound.
 _REMEDIES: Final = {
-    _NO_TIME: "write ts_ms in milliseconds since 1970 (UTC), not in seconds or microseconds",
+    NO_TIME: "write ts_ms in milliseconds since 1970 (UTC), not in seconds or microseconds",
     "a price is not inside (0, 1)": "write prices in dollars, 0.42 for 42 cents",
 }
 
@@ -84,7 +92,30 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
     """
     if stream_rows.is_stream(path):
         return _of_stream(path)
-    table = schema.table(path, sizes_required=sizes_required, day=day)
+    within = None if day is None else TimeWindow.of_day(day)
+    tape = next_window(path, within, Continuation(), sizes_required=sizes_required)
+    if not len(tape.books):
+        raise TapeError(no_books(path, tape.skipped))
+    return tape
+
+
+@dataclass(slots=True)
+class Continuation:
+    """What goes over from one window of a tape to the next.
+
+    `segments` numbers their names in order of appearance, `latest` is that of each market's last
+    row so far.
+    """
+
+    segments: dict[str | None, int] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
+
+
+def next_window(
+    path: Path, within: TimeWindow | None, before: Continuation, *, sizes_required: bool = True
+) -> Tape:
+    """The rows of a window of a tape of books, which may be none, or the tape; see `read`."""
+    table = schema.table(path, sizes_required=sizes_required, within=within)
     yes, no = (_ladder(table, side) for side in schema.SIDES)
     rows, skipped = _readable(table, (yes, no))
     # Many rows share a ticker, so while rows are checked each is named by its number.
@@ -92,17 +123,17 @@ def read(path: Path, *, sizes_required: bool = True, day: int | None = None) -> 
     seen_at = _numbers(table, "ts_ms")[rows] / 1000
     books, broken = columns(labels, seen_at, _picked(yes, rows), _picked(no, rows))
     skipped.update(broken.values())
-    if not len(books):
-        raise TapeError(_no_books(path, skipped))
-    return _tape(table, books, dict(skipped))
+    return _tape(table, books, dict(skipped), before)
 
 
-def _tape(table: pa.Table, books: Books, skipped: dict[str, int]) -> Tape:
+def _tape(table: pa.Table, books: Books, skipped: dict[str, int], before: Continuation) -> Tape:
     """The tape of sound books, which are still named by the number of their row."""
     rows = np.array([int(label) for label in books.tickers], dtype=np.intp)
     books = replace(books, tickers=_tickers(table, rows))
-    segment = _codes(table, "segment")[rows]
+    segment = _segments(table, before)[rows]
     bars = np.column_stack([_numbers(table, name)[rows] for name in schema.BARS])
+    trades = TapeTrades.counted(books.tickers, books.seen_at, segment, bars, before.latest)
+    before.latest |= dict(zip(books.tickers, segment.tolist(), strict=True))
     return Tape(
         books if _is_sized(table) else _without_sizes(books),
         seconds_to_close=_numbers(table, "secs_to_close")[rows],
@@ -110,11 +141,12 @@ def _tape(table: pa.Table, books: Books, skipped: dict[str, int]) -> Tape:
         open_interest=_numbers(table, "open_interest")[rows],
         segment=segment,
         skipped=skipped,
-        trades=TapeTrades.counted(books.tickers, books.seen_at, segment, bars),
+        trades=trades,
     )
 
 
-def _no_books(path: Path, skipped: Mapping[str, int]) -> str:
+def no_books(path: Path, skipped: Mapping[str, int]) -> str:
+    """That no row of a tape is sound, why, and what to do."""
     if not skipped:
         return f"{path}: no sound order book in it: it has no rows; record for longer"
     reasons = ", ".join(f"{rows:,} × {reason}" for reason, rows in skipped.items())
@@ -229,11 +261,16 @@ def rows_by_market(tickers: Sequence[str], rows: Rows | None = None) -> dict[str
     return {tickers[part[0]]: part for part in parts}
 
 
+def is_time(ts_ms: Floats) -> NDArray[np.bool_]:
+    """Whether each is a time in milliseconds UTC; shape (N,)."""
+    return (ts_ms >= _EARLIEST_MS) & (ts_ms < _LATEST_MS)
+
+
 def _readable(table: pa.Table, ladders: Sequence[Ladder]) -> tuple[Rows, Counter[str]]:
     """The rows that say which market, when, and whole levels, by time; and what others lack."""
     ts_ms = _numbers(table, "ts_ms")
     faults = {
-        _NO_TIME: ~((ts_ms >= _EARLIEST_MS) & (ts_ms < _LATEST_MS)),
+        NO_TIME: ~is_time(ts_ms),
         "the row has no ticker": pc.equal(pc.fill_null(table["ticker"], ""), "").to_numpy(),
         "a level has a price or a size alone": np.logical_or(*map(_has_half_levels, ladders)),
     }
@@ -250,7 +287,7 @@ def _of_stream(path: Path) -> Tape:
     """The books that cycles read of a recorded stream, by time."""
     found = stream_reader.folded(path)
     if not found.books:
-        raise TapeError(_no_books(path, found.skipped))
+        raise TapeError(no_books(path, found.skipped))
     books = stream_reader.together(found.books)
     rows = np.argsort(books.seen_at, kind="stable")
     closes, volume = np.array(found.seconds_to_close), np.array(found.volume)
@@ -316,9 +353,12 @@ def _tickers(table: pa.Table, rows: Rows) -> tuple[str, ...]:
     return tuple([words[code] for code in coded.indices.to_numpy()[rows].tolist()])
 
 
-def _codes(table: pa.Table, name: str) -> Rows:
-    """The texts of a column as numbers in order of appearance; one number if there is none."""
-    if name not in table.column_names:
+def _segments(table: pa.Table, before: Continuation) -> Rows:
+    """The segment of each row as a number; one number if there is no such column."""
+    if "segment" not in table.column_names:
         return np.zeros(table.num_rows, dtype=np.intp)
-    coded = table[name].combine_chunks().dictionary_encode(null_encoding="encode")
-    return np.asarray(coded.indices.to_numpy(), dtype=np.intp)
+    coded = table["segment"].combine_chunks().dictionary_encode(null_encoding="encode")
+    known = before.segments
+    numbers = [known.setdefault(name, len(known)) for name in coded.dictionary.to_pylist()]
+    found: Rows = np.array(numbers, dtype=np.intp)[coded.indices.to_numpy()]
+    return found

@@ -8,13 +8,15 @@ columns are left alone. What the rows mean is in `tape`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from bot.tape.errors import TapeError
 
@@ -27,28 +29,62 @@ DAY_MS: Final = 86_400_000
 BARS: Final = ("trades_in_bar", "buy_vol_in_bar", "sell_vol_in_bar")
 
 
-def table(path: Path, *, sizes_required: bool = True, day: int | None = None) -> pa.Table:
+#: Rows decoded at once where only some of a file are wanted, or only their times.
+_BATCH: Final = 16_384
+
+
+class TimeWindow(NamedTuple):
+    """A stretch of time, ms UTC: from `begin` up to, not with, `end`."""
+
+    begin: float
+    end: float
+
+    @classmethod
+    def of_day(cls, day: int) -> "TimeWindow":
+        """A UTC day, counted from 1970."""
+        return cls(day * DAY_MS, (day + 1) * DAY_MS)
+
+
+def table(path: Path, *, sizes_required: bool = True, within: TimeWindow | None = None) -> pa.Table:
     """The columns of the tape at `path` as one pyarrow table: numbers as float64, words as text.
 
-    With a `day`, as `days` numbers them, its rows alone, which of a file in time order are all that
-    is read. Raises TapeError for an absent or unreadable file and for missing or mistyped columns.
+    With a window its rows alone; of each file only the row groups that reach into it are read.
+    Raises TapeError for an absent or unreadable file and for missing or mistyped columns.
     """
-    parts = [_typed(file, _read_columns(file, sizes_required, day)) for file in _files(path)]
+    parts = [_typed(file, _read_columns(file, sizes_required, within)) for file in _files(path)]
     return pa.concat_tables(parts, promote_options="default").combine_chunks()
+
+
+def row_count(path: Path) -> int:
+    """How many rows a tape has, without reading them. Raises TapeError."""
+    return sum(_metadata(file).num_rows for file in _files(path))
+
+
+def times(path: Path) -> Iterator[NDArray[np.float64]]:
+    """When its rows were seen, ms UTC and NaN where not known, piece by piece. Raises TapeError."""
+    for file in _files(path):
+        try:
+            with pq.ParquetFile(file) as parquet:
+                _wanted(file, parquet.schema_arrow.names, sizes_required=False)
+                for batch in parquet.iter_batches(_BATCH, columns=["ts_ms"], use_threads=False):
+                    typed = _typed(file, pa.Table.from_batches([batch]))
+                    yield typed["ts_ms"].to_numpy()
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(file, error) from error
+
+
+def _metadata(file: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(file)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(file, error) from error
 
 
 def days(path: Path) -> list[int]:
     """The UTC days with a row, counted from 1970; read piece by piece. Raises TapeError."""
     found: set[int] = set()
-    for file in _files(path):
-        try:
-            with pq.ParquetFile(file) as parquet:
-                _wanted(file, parquet.schema_arrow.names, sizes_required=False)
-                for batch in parquet.iter_batches(columns=["ts_ms"]):
-                    at = batch.column(0).cast(pa.float64(), safe=False).to_numpy(False)
-                    found.update(np.unique(at[np.isfinite(at)] // DAY_MS).astype(int).tolist())
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(file, error) from error
+    for at in times(path):
+        found.update(np.unique(at[np.isfinite(at)] // DAY_MS).astype(int).tolist())
     return sorted(found)
 
 
@@ -87,17 +123,45 @@ def size_name(price_name: str) -> str:
     return price_name.replace("_px", "_sz")
 
 
-def _read_columns(file: Path, sizes_required: bool, day: int | None) -> pa.Table:
+def _read_columns(file: Path, sizes_required: bool, within: TimeWindow | None) -> pa.Table:
     try:
         with pq.ParquetFile(file) as parquet:
             wanted = _wanted(file, parquet.schema_arrow.names, sizes_required)
-            if day is None:
+            if within is None:
                 return parquet.read(columns=wanted)
-        begin = day * DAY_MS
-        filters = [("ts_ms", ">=", begin), ("ts_ms", "<", begin + DAY_MS)]
-        return pq.read_table(file, columns=wanted, filters=filters, use_threads=False)
+            return _rows_within(parquet, wanted, within)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
+
+
+def _rows_within(parquet: pq.ParquetFile, wanted: list[str], within: TimeWindow) -> pa.Table:
+    """The rows of a window, never more of the others at once than a batch."""
+    groups = [
+        group for group in range(parquet.num_row_groups) if _reaches_into(parquet, group, within)
+    ]
+    none = parquet.schema_arrow.empty_table().select(wanted)
+    batches = parquet.iter_batches(_BATCH, row_groups=groups, columns=wanted, use_threads=False)
+    tables = [_only_within(pa.Table.from_batches([batch]), within) for batch in batches]
+    return pa.concat_tables([none, *tables], promote_options="default")
+
+
+def _only_within(batch: pa.Table, within: TimeWindow) -> pa.Table:
+    at = batch["ts_ms"]
+    return batch.filter(
+        pc.and_(pc.greater_equal(at, within.begin), pc.less(at, within.end)),
+    )
+
+
+def _reaches_into(parquet: pq.ParquetFile, group: int, within: TimeWindow) -> bool:
+    """Whether a row group may have rows of the window; one that does not say may."""
+    columns = parquet.metadata.row_group(group)
+    # `parquet.schema` would tie the file's metadata into a knot that only the garbage collector
+    # undoes, and rarely: a long tape's take megabytes, in each window anew.
+    places = (columns.column(place) for place in range(columns.num_columns))
+    known = next(one.statistics for one in places if one.path_in_schema == "ts_ms")
+    if known is None or not known.has_min_max:
+        return True
+    return bool(known.max >= within.begin and known.min < within.end)
 
 
 def _wanted(file: Path, names: Sequence[str], sizes_required: bool) -> list[str]:

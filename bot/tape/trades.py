@@ -5,7 +5,7 @@ and sold since the row before (`buy_vol_in_bar`, `sell_vol_in_bar`): then no pri
 market of whose trades something is missing has none that are known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -83,19 +83,35 @@ class TapeTrades:
         return cls({ticker: _market(one, breaks) for ticker, one in found.items()})
 
     @classmethod
-    def counted(cls, tickers: Sequence[str], at: Floats, segment: Rows, bars: Floats) -> Self:
-        """Of counts by row, shape (N, 3) as `schema.BARS`, in time order; NaN where not counted."""
-        names = np.array(tickers, dtype=object)
+    def counted(
+        cls,
+        tickers: Sequence[str],
+        at: Floats,
+        segment: Rows,
+        bars: Floats,
+        before: Mapping[str, int] | None = None,
+    ) -> Self:
+        """Of counts by row, shape (N, 3) as `schema.BARS`, in time order; NaN where not counted.
+
+        `before` has the segment of each market's last row in an earlier window of the tape.
+        """
+        if not tickers:
+            return cls()
+        names, latest = np.array(tickers, dtype=object), before or {}
         order = np.argsort(names, kind="stable")
         labels, starts = np.unique(names[order], return_index=True)
         parts = dict(zip(labels.tolist(), np.split(order, starts[1:]), strict=True))
         return cls(
             {
-                ticker: _of_bars(at[rows], segment[rows], bars[rows])
+                ticker: _of_bars(at[rows], segment[rows], bars[rows], latest.get(ticker, -1))
                 for ticker, rows in parts.items()
                 if _is_counted(bars[rows])
             }
         )
+
+    def without(self, tickers: Collection[str]) -> Self:
+        """Those of all other markets."""
+        return type(self)({name: one for name, one in self.markets.items() if name not in tickers})
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -128,14 +144,14 @@ def _is_counted(bars: Floats) -> bool:
     return bool(np.isfinite(volume).all() and not ((bars[:, 0] > 0) & (volume == 0)).any())
 
 
-def _of_bars(at: Floats, segment: Rows, bars: Floats) -> MarketTape:
+def _of_bars(at: Floats, segment: Rows, bars: Floats, before: int) -> MarketTape:
     both = np.concatenate([bars[:, 1], bars[:, 2]])
     times = np.concatenate([at, at])
     buys = np.repeat([True, False], len(at))
     place = np.argsort(times, kind="stable")
     place = place[both[place] > 0]
     # What was counted in the first row of a segment began before it.
-    begins = np.diff(segment, prepend=segment[0] - 1) != 0
+    begins = np.diff(segment, prepend=before) != 0
     return MarketTape(
         times[place], both[place], np.full(len(place), np.nan), buys[place], at[begins]
     )

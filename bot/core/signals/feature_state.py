@@ -74,25 +74,33 @@ def history(now: BboHistory, rows: Rows) -> tuple[Floats, Rows]:
     return moved, _remembered(now, rows, after, known)
 
 
-def histories(now: BboHistory, markets: NDArray[np.intp]) -> Floats:
+def histories(now: BboHistory, markets: NDArray[np.intp], before: Rows) -> tuple[Floats, Rows]:
     """The features that compare with earlier books, shape (N, 8), of books in time order.
 
-    `markets` (N,) numbers the market of each.
+    `markets` (N,) numbers the market of each, `before` has the row of each market; the answer has
+    the rows to remember, too.
     """
     moved = np.full((len(markets), HISTORY_COLUMNS), np.nan)
     two_sided = np.flatnonzero(np.isfinite(now.bid + now.ask))
     order = two_sided[np.argsort(markets[two_sided], kind="stable")]
-    now = BboHistory(*(column[order] for column in now))
-    first = np.flatnonzero(np.diff(markets[order], prepend=-1))
-    last = BboHistory(*(_previous(column, first) for column in now))
+    now, market = BboHistory(*(column[order] for column in now)), markets[order]
+    first = np.flatnonzero(np.diff(market, prepend=-1))
+    rows = before[market[first]]
+    last = BboHistory(*(_previous(getattr(now, name), first, rows[name]) for name in _BBO))
     gap = _gap(now, last)
     known = gap <= MAX_GAP
-    after = _averages(now, _inputs(now, last, gap), known)
-    begins = np.maximum.accumulate(np.where(known, 0, np.arange(len(known))))
-    found = _compared(now, after, now.seen_at - now.seen_at[begins], gap)
+    inputs = _inputs(now, last, gap)
+    starts = _starts_after(now, inputs, _Earlier(first, rows, known[first]))
+    after = _averages(starts, inputs, np.union1d(np.flatnonzero(~known), first))
+    since = np.where(known, np.nan, now.seen_at)
+    since[first] = np.where(known[first], rows["since"], now.seen_at[first])
+    since = since[np.maximum.accumulate(np.where(np.isnan(since), 0, np.arange(len(since))))]
+    found = _compared(now, after, now.seen_at - since, gap)
     found[~known] = np.nan
     moved[order] = found
-    return moved
+    remembered = before.copy()
+    remembered[market[first]] = _rows_of(now, since, after, np.append(first, len(market))[1:] - 1)
+    return moved, remembered
 
 
 def mirrored(rows: Rows) -> Rows:
@@ -151,18 +159,39 @@ def _gap(now: BboHistory, last: BboHistory) -> Floats:
     return np.maximum(now.seen_at - last.seen_at, 0.0)
 
 
-def _previous(column: Floats, first: NDArray[np.intp]) -> Floats:
-    """Each value's predecessor; NaN for the first ones."""
+def _previous(column: Floats, first: NDArray[np.intp], earlier: Floats) -> Floats:
+    """Each value's predecessor; for the first ones what was `earlier`."""
     before = np.empty_like(column)
     before[1:] = column[:-1]
-    before[first] = np.nan
+    before[first] = earlier
     return before
 
 
-def _averages(now: BboHistory, inputs: _Inputs, known: NDArray[np.bool_]) -> Sequence[Floats]:
-    """The averages after each book of markets one after the other; anew where not `known`."""
-    begins = [*np.flatnonzero(~known).tolist(), len(known)]
-    mid2, mid10, mid60, flow2, flow10, imb10, variance = _starts(now)
+class _Earlier(NamedTuple):
+    """The first books of each market (places), their rows, and whether those still count."""
+
+    first: NDArray[np.intp]
+    rows: Rows
+    goes_on: NDArray[np.bool_]
+
+
+def _starts_after(now: BboHistory, inputs: _Inputs, earlier: _Earlier) -> Sequence[Floats]:
+    """The averages of each book if they begin with it; of first books, as their rows go on."""
+    first, goes_on = earlier.first, earlier.goes_on
+    averages = [earlier.rows[name] for name in _AVERAGES]
+    forward = _brought_forward(averages, [column[first] for column in inputs])
+    starts = [start.copy() for start in _starts(now)]
+    for start, value in zip(starts, forward, strict=True):
+        start[first] = np.where(goes_on, value, start[first])
+    return starts
+
+
+def _averages(
+    starts: Sequence[Floats], inputs: _Inputs, begin: NDArray[np.intp]
+) -> Sequence[Floats]:
+    """The averages after each book of markets one after the other; as `starts` where they begin."""
+    begins = [*begin.tolist(), len(inputs.mid)]
+    mid2, mid10, mid60, flow2, flow10, imb10, variance = starts
     mid, imb1, flow, jump, by2, by10, by60 = (column.tolist() for column in inputs)
     return (
         _drifting(mid2, mid, by2, begins),
@@ -249,6 +278,17 @@ def _arrived(improved: Floats, size: Floats, size_before: Floats) -> Floats:
     """Contracts that came to one side's best price, by how far its price moved inwards."""
     held: Floats = np.where(improved > 0, size, size - size_before)
     return np.where(improved < 0, -size_before, held)
+
+
+def _rows_of(
+    now: BboHistory, since: Floats, after: Sequence[Floats], places: NDArray[np.intp]
+) -> Rows:
+    """What to remember of the books at these places."""
+    columns = dict(zip(_FIELDS, (*now, since, *after), strict=True))
+    state = np.empty(len(places), FEATURE_ROW)
+    for name, values in columns.items():
+        state[name] = values[places]
+    return state
 
 
 def _remembered(

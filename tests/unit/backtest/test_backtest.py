@@ -19,10 +19,11 @@ from bot.backtest import report
 from bot.backtest.arms import arms, difference
 from bot.backtest.baselines import flipped, lagged, permuted
 from bot.backtest.examination import FEWEST_TRIPS, Plan, examined, expected_best, runs_of, verdict
+from bot.backtest.pieces import Scoring, pieces_of, scored_windows
 from bot.backtest.precomputed.liquidation import liquidation_values
 from bot.backtest.precomputed.scores import scored
 from bot.backtest.replay import Replay, observed
-from bot.backtest.run import ScoredTape, run
+from bot.backtest.run import ScoredTape, run, run_over
 from bot.backtest.tape_source import NextBooks, markets_of
 from bot.cli import backtest
 from bot.core.account.portfolio import Position
@@ -66,7 +67,7 @@ def prepared(tape, every=1.0):
 async def cycled(tape, trade_rules, every=1.0):
     watch = Analyzer(SizeScorer(), Thresholds(), Gates(), WhaleRules(), 500)
     ids = (f"replay-{number:08d}" for number in itertools.count(1))
-    next_books = NextBooks(tape)
+    next_books = NextBooks(tape.books, tape.trades)
     trader = Trader(PaperVenue(next_books, next_books.update), trade_rules, CASH, ids)
     replay = Replay(tape, watch, trader, ListJournal())
     async for _ in replay.run(every):
@@ -123,6 +124,50 @@ async def test_a_backtest_trades_what_the_cycle_trades(case, start, every):
     assert sum(theirs.orders.values()) >= 4
     assert (ours.portfolio.cash, ours.end_equity) == (theirs.cash, theirs.equity)
     assert sum(ours.refusals.values()) == theirs.refusals
+
+
+def cut(tape, every, seconds):
+    """The tape in windows of so many seconds, none of which cuts a cycle."""
+    window = tape.books.seen_at // every // max(1, seconds // every)
+    for number in np.unique(window):
+        yield reader.taken(tape, np.flatnonzero(window == number).tolist())
+
+
+def in_pieces(tape, every, seconds):
+    scoring = Scoring(SizeScorer(), Thresholds(), Gates())
+    windows = scored_windows(cut(tape, every, seconds), scoring)
+    return pieces_of(windows, markets_of(tape), every)
+
+
+@pytest.mark.parametrize(("start", "every"), [(START, 1.0), (LATE, 7.0)], ids=["day", "midnight"])
+@pytest.mark.parametrize("case", CASES)
+def test_in_pieces_a_tape_is_traded_as_in_one(case, start, every):
+    tape = traded(uneven(start=start))
+
+    whole = run(prepared(tape, every), CASES[case], CASH)
+
+    for seconds in (65, 91):
+        ours = run_over(in_pieces(tape, every, seconds), CASES[case], CASH)
+        assert ours.trades == whole.trades
+        assert ours.trips == whole.trips
+        assert (ours.portfolio, ours.end_equity) == (whole.portfolio, whole.end_equity)
+        assert (ours.refusals, ours.stops) == (whole.refusals, whole.stops)
+        np.testing.assert_array_equal(ours.at, whole.at)
+        np.testing.assert_allclose(ours.equity, whole.equity)
+        np.testing.assert_allclose(ours.exposure, whole.exposure)
+
+
+def test_in_pieces_a_tape_is_examined_as_in_one():
+    tape, plan = traded(uneven(seconds=300)), Plan(nulls=2)
+
+    _, whole = examined([prepared(tape)], rules(), CASH, plan)
+    _, ours = examined(in_pieces(tape, 1.0, 65), rules(), CASH, plan)
+
+    # What is dealt out anew is dealt within a piece.
+    del whole["nulls"]["permuted"], ours["nulls"]["permuted"]
+    for name in whole.keys() - {"account"}:
+        assert ours[name] == whole[name]
+    assert ours["account"] == pytest.approx(whole["account"])
 
 
 @settings(max_examples=6, deadline=None)
@@ -186,7 +231,7 @@ def test_entries_at_rest_are_no_exits():
 def test_the_arms_are_compared_over_the_same_events():
     tape = prepared(traded(made_up(seconds=300)))
 
-    found = arms(tape, rules(entries_rest=True), CASH, 5.0)
+    found = arms([tape], rules(entries_rest=True), CASH, 5.0)
 
     assert found["take"]["exits"]["rested"] == 0
     assert found["rest"]["exits"]["rested"] > 0
@@ -286,7 +331,7 @@ def prophetic(tape):
 
 
 def test_scores_that_know_the_future_are_told_as_such_or_by_the_nulls():
-    _, figures = examined(prophetic(made_up(8, 400)), rules(size=1), CASH, Plan(nulls=3))
+    _, figures = examined([prophetic(made_up(8, 400))], rules(size=1), CASH, Plan(nulls=3))
 
     assert figures["trades"]["count"] > 30
     assert figures["nulls"]["permuted"]["share_below"] == 1.0
@@ -305,7 +350,7 @@ def test_scores_that_gain_by_coming_late_are_not_trusted():
     scores = np.select([phase == 0, phase == 9], [0.95, 0.05], 0.58)
     tape = prepared(replace(whole, books=books)).with_scores(scores, Thresholds())
 
-    _, told = examined(tape, rules(size=1), CASH, Plan(nulls=0))
+    _, told = examined([tape], rules(size=1), CASH, Plan(nulls=0))
 
     ahead = told["look_ahead"]
     assert ahead["one_book_late"] > ahead["cents_a_contract"] > 0
@@ -316,7 +361,7 @@ def test_the_same_run_is_believed_less_the_more_settings_were_tried():
     tape = prophetic(made_up(8, 400))
 
     once, often = (
-        examined(tape, rules(size=1), CASH, Plan(nulls=0, trials=trials))[1]
+        examined([tape], rules(size=1), CASH, Plan(nulls=0, trials=trials))[1]
         for trials in (1, 10**9)
     )
 
@@ -327,7 +372,7 @@ def test_the_same_run_is_believed_less_the_more_settings_were_tried():
 
 def test_every_run_over_the_tape_is_counted():
     done = []
-    examined(prepared(uneven()), rules(), CASH, Plan(nulls=2), lambda: done.append(1))
+    examined([prepared(uneven())], rules(), CASH, Plan(nulls=2), lambda: done.append(1))
 
     assert len(done) == runs_of(Plan(nulls=2)) == 6
 
@@ -505,16 +550,17 @@ def test_markets_a_model_was_trained_on_are_left_out_unless_told(capsys):
 
 
 def test_a_tape_that_a_model_was_trained_on_is_refused(recording):
-    tape = reader.read(recording)
+    def found(trained, *, reported=False):
+        return set(backtest.recording([recording], 1.0, trained, reported=reported).seen)
+
     with pytest.raises(TapeError, match="trained on every market of this tape"):
-        backtest.held_out(tape, ["M0", "M1", "M2"], recording, reported=False)
-    assert backtest.held_out(tape, ["M0", "M1", "M2"], recording, reported=True) is tape
-    left = backtest.held_out(tape, ["M1"], recording, reported=False)
-    assert set(left.books.tickers) == {"M0", "M2"}
+        found(["M0", "M1", "M2"])
+    assert found(["M0", "M1", "M2"], reported=True) == {"M0", "M1", "M2"}
+    assert found(["M1"]) == {"M0", "M2"}
 
 
 def test_a_page_escapes_what_it_is_given(tmp_path):
-    outcome, figures = examined(prepared(made_up(2, 60)), rules(), CASH, Plan(nulls=0))
+    outcome, figures = examined([prepared(made_up(2, 60))], rules(), CASH, Plan(nulls=0))
     trips = tuple(trip._replace(ticker="<script>") for trip in outcome.trips)
     tape = {
         "books": 1,

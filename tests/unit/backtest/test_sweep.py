@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from decimal import Decimal
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +13,21 @@ import psycopg
 import pytest
 from distributed import LocalCluster
 
+from bot import config
 from bot.__main__ import main as cli
-from bot.backtest.run import ScoredTape
+from bot.app.trading_rules import trade_rules
+from bot.backtest.pieces import Recording, Scoring
+from bot.backtest.run import run_over
 from bot.backtest.statistics import event_of
+from bot.backtest.stored_folds import store, stored
 from bot.backtest.sweep import FOLDS, Dimension, Task, parts
 from bot.cli import sweep
-from bot.cli.sweep import SweepSource, loaded, space, tried
+from bot.cli.sweep import SweepSource, loaded, prepared, space, tried
 from bot.core.signals.strategy import Gates, Thresholds
+from bot.model.scorer import NoScorer
 from bot.tape import reader
 from bot.tape.errors import TapeError
+from bot.tape.windows import RecordedMarket, planned
 from bot.tape.writer import Recorder
 from tests.support import store_postgres
 from tests.support.tapes import SizeScorer, made_up
@@ -36,12 +44,23 @@ values = [1, 5]
 """
 
 
+CASH = Decimal(10_000)
+MODEL = NoScorer("not needed")
+SCORING = Scoring(SizeScorer(), Thresholds(), Gates())
+
+
 @pytest.fixture
 def tape(tmp_path):
     path = tmp_path / "tape.parquet"
     with Recorder(path, "segment") as recorder:
-        recorder.record(made_up(10, 90).books)
+        tape = made_up(10, 90)
+        recorder.record(tape.books, seconds_to_close=tape.seconds_to_close)
     return path
+
+
+def whole_of(paths, rows=10**6):
+    tapes = planned(paths, 1.0, rows)
+    return Recording(tapes, [tape.contents() for tape in tapes], frozenset(), 1.0)
 
 
 @pytest.fixture
@@ -72,7 +91,7 @@ def test_processes_and_a_cluster_find_what_one_process_finds(tape, space_file, t
     assert alone["trials"] == 6
 
 
-def kept(tape, space_file, storage, *options):
+def resumed(tape, space_file, storage, *options):
     """A sweep in a process of its own: Optuna leaves connections to the garbage collector."""
     command = [sys.executable, "-m", "bot", "sweep", str(tape), "--space", str(space_file)]
     chosen = ["--nulls", "0", "--storage", storage, *options]
@@ -84,7 +103,7 @@ def kept(tape, space_file, storage, *options):
 def continued(tape, space_file, storage, out):
     """How many trials are known after three were asked for, and then five."""
     for trials in ("3", "5"):
-        done = kept(tape, space_file, storage, "--json", str(out), "--trials", trials)
+        done = resumed(tape, space_file, storage, "--json", str(out), "--trials", trials)
         assert done.returncode == 0, done.stderr
         yield json.loads(out.read_text())["trials"]
 
@@ -95,7 +114,7 @@ def test_a_study_that_is_kept_goes_on_where_it_was(tape, space_file, tmp_path):
     assert list(continued(tape, space_file, storage, tmp_path / "out.json")) == [3, 5]
 
     space_file.write_text("[BOT_ORDER_SIZE]\nvalues = [2, 3]\n")
-    again = kept(tape, space_file, storage, "--trials", "6")
+    again = resumed(tape, space_file, storage, "--trials", "6")
     assert again.returncode == 1
     assert again.stderr.startswith("sweep: --storage: the study there is of another space")
 
@@ -110,27 +129,55 @@ def test_a_study_is_kept_by_a_server(tape, space_file, tmp_path):
             assert connection.execute("SELECT count(*) FROM trials").fetchone() == (5,)
 
 
-def test_events_that_choose_come_before_those_held_out():
-    whole = ScoredTape.of(made_up(10, 60), SizeScorer(), Thresholds(), Gates(), 1.0)
+def test_events_that_choose_come_before_those_held_out(tape, tmp_path):
+    recording = whole_of([tape])
 
-    folds, held = parts(whole)
+    folds, held = store(recording, SCORING, tmp_path)
 
-    names = [{event_of(ticker) for ticker in fold.tape.books.tickers} for fold in folds]
-    held_names = {event_of(ticker) for ticker in held.tape.books.tickers}
+    names = [{event_of(t) for piece in fold for t in piece.tape.books.tickers} for fold in folds]
+    (last,) = held
+    held_names = {event_of(ticker) for ticker in last.tape.books.tickers}
     assert len(folds) == FOLDS
     assert set().union(*names) | held_names == {f"M{number}" for number in range(10)}
     assert sum(map(len, names)) + len(held_names) == 10
     assert len(held_names) == 3
+    (whole,) = recording.pieces(SCORING)
     np.testing.assert_array_equal(
-        held.scores.scores, whole.scores.scores[np.isin(whole.tape.books.tickers, list(held_names))]
+        last.scores.scores, whole.scores.scores[np.isin(whole.tape.books.tickers, list(held_names))]
     )
 
 
-def test_too_few_events_are_refused():
-    whole = ScoredTape.of(made_up(4, 20), SizeScorer(), Thresholds(), Gates(), 1.0)
+def test_folds_of_a_tape_in_windows_trade_as_those_of_a_whole_one(tape, tmp_path):
+    rules = trade_rules(config.load(env_file=None, bot_min_edge=-100), MODEL).on_tape()
+    found = []
+    for name, rows in (("whole", 10**6), ("cut", 500)):
+        (tmp_path / name).mkdir()
+        folds, held = store(whole_of([tape], rows), SCORING, tmp_path / name)
+        assert stored(tmp_path / name) == (folds, held)
+        parts = (*folds, held)
+        found.append(
+            (
+                [len(one.files) for one in parts],
+                [run_over(one.under(rules.thresholds), rules, CASH).trades for one in parts],
+            )
+        )
 
+    (pieces, whole), (more, cut) = found
+    assert pieces == [1] * 5
+    assert min(more) > 1
+    assert cut == whole
+    assert len(set(whole)) == 5
+
+
+def test_what_is_not_kept_whole_is_not_taken(tmp_path):
+    (tmp_path / "0").mkdir()
+
+    assert stored(tmp_path) is None
+
+
+def test_too_few_events_are_refused():
     with pytest.raises(TapeError, match="4 events are too few"):
-        parts(whole)
+        parts({f"M{number}": RecordedMarket(0.0, 1.0, nan, nan) for number in range(4)})
 
 
 def test_a_trial_below_its_floor_ends_there(tape):
@@ -140,6 +187,17 @@ def test_a_trial_below_its_floor_ends_there(tape):
     assert len(tried(source, Task({})).nets) == FOLDS
     assert len(tried(source, Task({}, floors)).nets) == 1
     assert loaded(source) is loaded(source)
+
+
+def test_workers_read_what_one_process_kept(tape, tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    source = SweepSource((tape,), 1.0, trained_on=False, folder=folder)
+    there = prepared(source, folder)
+    tape.unlink()
+
+    assert loaded(source) == there
+    assert len(tried(source, Task({})).nets) == FOLDS
 
 
 @pytest.mark.parametrize(
@@ -154,7 +212,7 @@ def test_a_trial_below_its_floor_ends_there(tape):
         ("[BOT_ORDER_SIZE]\nlow = 'few'\nhigh = 2", "needs low < high"),
         ("[BOT_ORDER_SIZE]\nvalues = 3", "needs low < high, or values"),
         ("BOT_ORDER_SIZE = 3", "no setting in it"),
-        ("[BOT_ORDER_SIZE]\nvalues = ['many']", "BOT_ORDER_SIZE='many': must be a number"),
+        ("[BOT_ORDER_SIZE]\nvalues = ['many']", "BOT_ORDER_SIZE=.*: must be a number"),
         ("[BOT_ENTER_ABOVE]\nlow = 0.6\nhigh = 5", "BOT_ENTER_ABOVE='5.0': must be"),
         ("[BOT_ENTER_ABOVE]\nlow = 0.6\nhigh = 1\nmirror = 'BOT_X'", "there is no setting BOT_X"),
     ],

@@ -126,7 +126,7 @@ async def test_a_withdrawal_on_a_tape_meets_the_next_book_and_the_trades_before_
     ]
     tape = replace(tape, trades=TapeTrades.of(trades, ["M0"], []))
 
-    update = await NextBooks(tape).update("M0", first)
+    update = await NextBooks(tape.books, tape.trades).update("M0", first)
 
     assert update.book == tape.books.book(1)
     assert update.seen_at == second

@@ -242,9 +242,30 @@ def test_a_whole_recording_is_measured_as_book_by_book(told: list[Story]) -> Non
     whole = Books.of([(str(market), at, one) for at, market, one in rows])
     markets = np.array([market for _, market, _ in rows])
 
-    found = histories(bbo(whole), markets)
+    found, remembered = histories(bbo(whole), markets, np.repeat(blank(), len(told)))
 
     memory = np.repeat(blank(), len(told))
     for row, market in enumerate(markets.tolist()):
         moved, memory[[market]] = history(bbo(whole.take(np.array([row]))), memory[[market]])
         np.testing.assert_array_equal(found[row], moved[0])
+    np.testing.assert_array_equal(remembered.view(float), memory.view(float))
+
+
+@settings(max_examples=60)
+@given(st.lists(stories, min_size=1, max_size=3), st.floats(0, 1))
+def test_a_recording_in_two_parts_is_measured_as_one(told: list[Story], share: float) -> None:
+    rows = sorted(
+        ((at, market, one) for market, story in enumerate(told) for at, one in story),
+        key=lambda row: row[0],
+    )
+    whole = Books.of([(str(market), at, one) for at, market, one in rows])
+    markets = np.array([market for _, market, _ in rows])
+    never, cut = np.repeat(blank(), len(told)), int(share * len(rows))
+    first, last = slice(0, cut), slice(cut, len(rows))
+
+    moved, remembered = histories(bbo(whole), markets, never)
+    before, memory = histories(bbo(whole.take(first)), markets[first], never)
+    after, memory = histories(bbo(whole.take(last)), markets[last], memory)
+
+    np.testing.assert_array_equal(np.concatenate([before, after]), moved)
+    np.testing.assert_array_equal(memory.view(float), remembered.view(float))
