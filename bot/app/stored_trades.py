@@ -18,9 +18,9 @@ class StoredTrades:
 
     async def booked(self, after: datetime | None = None) -> tuple[datetime, frozenset[str]]:
         """Since when fills are known, not before `after`, and the ids of all booked since."""
-        opened_at = await self.database.opened_at(self.book)
+        known_since = await self.database.trades_since(self.book)
         # What is older may have been pruned, and would pass for a trade of other hands.
-        since = max(opened_at, self.clock.now() - self.age, after or opened_at)
+        since = max(known_since, self.clock.now() - self.age, after or known_since)
         return since, await self.database.fill_ids(self.book, since)
 
     async def uncovered(self, after: datetime | None = None) -> tuple[datetime, frozenset[str]]:

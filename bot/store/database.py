@@ -136,9 +136,9 @@ class Database:
         """Up to when all that moved the cash of a book is in it: accepted, or there at first."""
         return await self._session.read(partial(writing.cash_until, book=book))
 
-    async def opened_at(self, book: str) -> datetime:
-        """When a book was begun."""
-        return await self._session.read(partial(writing.opened_at, book=book))
+    async def trades_since(self, book: str) -> datetime:
+        """Since when all trades of a book are known: since it was begun, or was pruned last."""
+        return await self._session.read(partial(writing.trades_since, book=book))
 
     async def checkpoint(self, book: str) -> Checkpoint:
         """All stored state of an account, consistent; nothing for one that was never opened."""

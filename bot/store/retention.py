@@ -4,11 +4,12 @@ Money goes last: entries of the ledger are folded into an opening before they ar
 an order stays as long as one of its fills does. One that is not resolved always stays.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_, update
 
 from bot.core.account.portfolio import Portfolio
 from bot.ports.persistence import FLEETING
@@ -31,7 +32,7 @@ from bot.store.tables import (
     state_records,
     switches,
 )
-from bot.store.writing import Chapter, cover_cash, newest, put
+from bot.store.writing import Chapter, cover_cash, newest, put, trades_since
 
 #: Rows that one transaction deletes at most.
 BATCH: Final = 2_000
@@ -54,6 +55,15 @@ _OF_BOOK: Final = (
     published,
     orders,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """An account after its entry `last`, with nothing younger than `before` in it."""
+
+    last: int
+    before: datetime
+    portfolio: Portfolio
 
 
 async def prune(session: StoreSession, chapter: Chapter, before: datetime) -> int:
@@ -83,7 +93,7 @@ async def _fold(session: StoreSession, chapter: Chapter, before: datetime) -> in
             return gone
         portfolio = await folded(old, session.where)
         gone += await session.write(
-            partial(_open_anew, chapter=chapter, last=old.entries[-1][0], portfolio=portfolio)
+            partial(_open_anew, chapter=chapter, fold=Fold(old.entries[-1][0], before, portfolio))
         )
 
 
@@ -117,16 +127,21 @@ def _old_entries(connection: Connection, book: str, before: datetime) -> Ledger:
     return ledger(connection, book, min(cut, folded_upto + BATCH))
 
 
-def _open_anew(connection: Connection, chapter: Chapter, last: int, portfolio: Portfolio) -> int:
+def _open_anew(connection: Connection, chapter: Chapter, fold: Fold) -> int:
     leases.fence(connection, chapter.term)
+    last = fold.last
     changed = ("entry", "start", "cash", "realised", "fees", "positions")
-    row = opening_row(chapter.book, last, portfolio)
+    row = opening_row(chapter.book, last, fold.portfolio)
     connection.execute(put(connection, openings, *changed), row)
     of_book = (cash_movements.c.book == chapter.book, cash_movements.c.entry <= last)
     moved = connection.scalar(select(func.max(cash_movements.c.at)).where(*of_book))
     if moved is not None:
         # Without its row the exchange's listing would make it a new movement.
         cover_cash(connection, chapter.book, moved)
+    # The days that are kept may be more by the next time.
+    if fold.before > trades_since(connection, chapter.book):
+        changed_book = update(books).where(books.c.book == chapter.book)
+        connection.execute(changed_book.values(trades_since=fold.before))
     return sum(
         connection.execute(
             delete(table).where(table.c.book == chapter.book, table.c.entry <= last)

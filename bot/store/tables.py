@@ -106,7 +106,8 @@ def _entry() -> Column[int]:
 
 
 #: `commit` and `entry` are the newest numbers given out; `written_at` is in seconds UTC. What moved
-#: the cash up to `cash_until` is in it, whether or not it has a row; none: since it was opened.
+#: the cash up to `cash_until` is in it, whether or not it has a row; its trades are all known by
+#: their ids from `trades_since` on. None: since it was opened, both.
 books = Table(
     "books",
     metadata,
@@ -116,6 +117,7 @@ books = Table(
     Column("entry", BigInteger, nullable=False),
     Column("written_at", Double, nullable=False),
     Column("cash_until", UtcTimestamp),
+    Column("trades_since", UtcTimestamp),
 )
 
 #: One row. Times are in seconds UTC by the clock of the database.

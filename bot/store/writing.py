@@ -168,13 +168,13 @@ def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
         )
 
 
-def opened_at(connection: Connection, book: str) -> datetime:
-    """When a book was begun."""
+def trades_since(connection: Connection, book: str) -> datetime:
+    """Since when all trades of a book are known by their ids."""
     row = connection.execute(select(books).where(books.c.book == book)).first()
     if row is None:
         raise StoreError(f"the book {book} was never opened: call open_book first")
-    at: datetime = built(books, row, attrgetter("opened_at"))
-    return at
+    since: datetime = built(books, row, lambda one: one.trades_since or one.opened_at)
+    return since
 
 
 def newest(connection: Connection, book: str) -> int:

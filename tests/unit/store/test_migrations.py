@@ -67,6 +67,7 @@ DATA = {
         f"INSERT INTO adjustments VALUES ('{BOOK}', 4, 'B', '-5', '2.50', {AT})",
     ],
     "0008": [f"UPDATE books SET cash_until={AT}"],
+    "0009": [f"UPDATE books SET trades_since={AT}"],
 }
 
 
@@ -139,6 +140,19 @@ async def test_cash_of_an_earlier_version_is_not_booked_a_second_time(
         if is_within is not None:
             assert not await database.move_cash(term, BOOK, Decimal(1), "deposit a", is_within)
         assert await database.move_cash(term, BOOK, Decimal(1), "deposit b", is_after)
+
+
+@pytest.mark.parametrize(
+    ("revision", "since"),
+    [("0002", NOON - timedelta(days=1)), ("0008", NOON)],
+    ids=["whole", "pruned"],
+)
+async def test_trades_that_an_earlier_version_pruned_are_not_looked_for(url, revision, since):
+    at_revision(url, revision)
+    change(url, text("UPDATE books SET opened_at='2026-11-21T12:00:00.000000+00:00'"))
+
+    async with opened(url) as database:
+        assert await database.trades_since(BOOK) == since
 
 
 def test_every_revision_has_data_to_bring_along():

@@ -96,6 +96,18 @@ async def test_a_movement_whose_row_went_is_not_booked_again(led):
     assert (await led.checkpoint()).portfolio == before
 
 
+async def test_trades_whose_rows_went_are_known_to_be_unknown(led):
+    await led.commit(filled(order(1)))
+    assert await led.database.trades_since(BOOK) == NOON
+
+    await led.database.prune(led.term, BOOK, LATER)
+    assert await led.database.trades_since(BOOK) == LATER
+    await led.database.prune(led.term, BOOK, LATER - DAY)
+
+    assert await led.database.trades_since(BOOK) == LATER
+    assert await led.database.fill_ids(BOOK, LATER) == frozenset()
+
+
 async def test_a_memo_that_was_forgotten_is_told_for_a_while(led):
     await led.commit(state_records=[StateRecord("k", "a", b"1"), StateRecord("k", "b", b"2")])
     await led.commit(state_records=[StateRecord("k", "a", None)])
