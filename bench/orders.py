@@ -10,10 +10,12 @@ which come before the decision, nor the budget of writes a second, which a burst
 import argparse
 import asyncio
 import gc
+import itertools
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -60,15 +62,15 @@ _FREE: Final = RiskLimits(
 
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
-    """Notes when a connection gets an order."""
+    """Notes when a connection gets an order, by its client order id."""
 
     inner: httpx.AsyncBaseTransport
-    at: list[float] = field(default_factory=list)
+    at: dict[str, float] = field(default_factory=dict)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Hand it on."""
         if request.method == "POST" and request.url.path == _CREATE:
-            self.at.append(time.perf_counter())
+            self.at[json.loads(request.content).get("client_order_id", "")] = time.perf_counter()
         return await self.inner.handle_async_request(request)
 
 
@@ -88,33 +90,36 @@ class Written:
     """The store, and how long each order waited for its row."""
 
     inner: AccountStore
-    seconds: list[float] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     async def intend(self, order: Order) -> None:
         """Write it down."""
         started = time.perf_counter()
         await self.inner.intend(order)
-        self.seconds.append(time.perf_counter() - started)
+        self.seconds[order.client_order_id] = time.perf_counter() - started
 
 
 class Decides(Desk):
     """A trader over a real book, which notes when it decides on each order."""
 
     def __init__(self, venue: LiveVenue, store: AccountStore) -> None:
-        self.decided: list[float] = []
+        self.decided: dict[str, float] = {}
         self.written = Written(store)
         super().__init__(*(f"M{number:02d}" for number in range(MARKETS)), limits=_FREE)
         self.venue = venue  # type: ignore[assignment]  # the real one
+        self._ids = self._decides()
         self.trader = self._hired()
 
     def _hired(self) -> Trader:
-        safety = Safety(self.written, now=self._decides)
+        safety = Safety(self.written, now=SystemClock().now)
         rules = TradeRules(THRESHOLDS, Sizing(Decimal(1), Decimal("0.01")), self.limits)
         return Trader(self.venue, rules, CASH, self._ids, safety)
 
-    def _decides(self) -> datetime:
-        self.decided.append(time.perf_counter())
-        return datetime.now(UTC)
+    def _decides(self) -> Generator[str, None, None]:
+        """Names of orders, each asked for as its order is decided on."""
+        for number in itertools.count(1):
+            self.decided[f"o{number}"] = time.perf_counter()
+            yield f"o{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +180,10 @@ async def _pass(desk: Decides, wire: Wire, http: httpx.AsyncClient, signer: Sign
         noted.clear()
     gc.collect()
     await desk.trader.act(desk.at, predictions, desk.markets)
-    if len(wire.at) != MARKETS or len(desk.decided) != MARKETS:
+    if len(wire.at) != MARKETS or wire.at.keys() != desk.decided.keys():
         raise SystemExit(f"bench.orders: {len(wire.at)} of {MARKETS} orders were sent")
-    ours = [1e3 * (sent - decided) for decided, sent in zip(desk.decided, wire.at, strict=True)]
-    rows = [1e3 * seconds for seconds in desk.written.seconds]
+    ours = [1e3 * (sent - desk.decided[name]) for name, sent in wire.at.items()]
+    rows = [1e3 * desk.written.seconds[name] for name in wire.at]
     unwritten = [whole - row for whole, row in zip(ours, rows, strict=True)]
     return Pass(ours, unwritten, [await _bare(wire, http, signer) for _ in range(MARKETS)])
 
@@ -191,7 +196,7 @@ async def _bare(wire: Wire, http: httpx.AsyncClient, signer: Signer) -> float:
         content=b'{"ticker":"none"}'.ljust(300),
         headers={"content-type": "application/json", **signer.headers("POST", _CREATE)},
     )
-    return 1e3 * (wire.at[-1] - started)
+    return 1e3 * (wire.at[""] - started)
 
 
 def _exchange() -> Exchange:

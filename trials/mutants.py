@@ -71,8 +71,8 @@ MUTATIONS: Final = (
     Mutation(
         "an order is sent after its writing without asking again",
         "bot/trading/order_gateway.py",
-        "await self._unwritten(order) or self._block_reason(approved)",
-        "await self._unwritten(order)",
+        "await self._unwritten(order, written) or self._block_reason(approved)",
+        "await self._unwritten(order, written)",
         "tests/unit/trading",
     ),
     Mutation(
@@ -454,10 +454,24 @@ MUTATIONS: Final = (
         "tests/unit/trading/test_side_by_side.py",
     ),
     Mutation(
-        "an order counts in limits only once it is being sent",
+        "orders under way count in no limit",
+        "bot/trading/trader.py",
+        "return (*self.unresolved, *left)",
+        "return tuple(left)",
+        "tests/unit/trading/test_side_by_side.py",
+    ),
+    Mutation(
+        "orders are decided on while they wait for the rows of others",
+        "bot/trading/trader.py",
+        "            await alone.enter_async_context(self._deciding)\n",
+        "",
+        "tests/unit/trading/test_side_by_side.py",
+    ),
+    Mutation(
+        "an order is decided on once the one before is answered",
         "bot/trading/order_gateway.py",
-        "        self._waiting[order.client_order_id] = order\n",
-        "        await asyncio.sleep(0)\n        self._waiting[order.client_order_id] = order\n",
+        "            await written()\n",
+        "            pass\n",
         "tests/unit/trading/test_side_by_side.py",
     ),
     Mutation(
@@ -498,7 +512,7 @@ MUTATIONS: Final = (
     Mutation(
         "an entry that was cut off is none of the minute",
         "bot/trading/trader.py",
-        "if sent is None and is_entry:",
+        "if sent is None and decision.action in ENTRIES:",
         "if False:",
         "tests/unit/trading/test_side_by_side.py",
     ),

@@ -7,10 +7,10 @@ rests stays here as well, and its market gets no other.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from bot.core.market.market import Market, Side
 from bot.core.market.money import Contracts, Dollars, cents
@@ -27,6 +27,12 @@ from bot.trading.entry_guard import Safety
 _STOPPED: Final = Stop("stopped", "the bot is being stopped: no entries, exits continue")
 #: Orders in doubt that are asked about at the same time.
 LOOKUPS: Final = 4
+#: Hears that an order was written down, or could not be.
+Written: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def _unheard() -> None:
+    """Nobody waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,11 @@ class OrderGateway:
                 return Stop("unresolved", reason)
         return None
 
-    async def send(self, approved: Approved) -> Sent:
-        """Send an order, unless anything objects. Raises LeaseLostError."""
+    async def send(self, approved: Approved, written: Written = _unheard) -> Sent:
+        """Send an order, unless anything objects; `written` is called once its row is there.
+
+        Raises LeaseLostError.
+        """
         order = approved.order
         if stop := self._block_reason(approved):
             return Sent(Refused.by(stop, order))
@@ -104,7 +113,7 @@ class OrderGateway:
         self._waiting[order.client_order_id] = order
         self._sending.add(order.client_order_id)
         try:
-            return await self._sent(approved)
+            return await self._sent(approved, written)
         finally:
             self._sending.discard(order.client_order_id)
 
@@ -180,9 +189,9 @@ class OrderGateway:
         known = order.client_order_id not in self._waiting
         return None if known else self._noted(order, answer)
 
-    async def _sent(self, approved: Approved) -> Sent:
+    async def _sent(self, approved: Approved, written: Written) -> Sent:
         order = approved.order
-        if stop := await self._unwritten(order) or self._block_reason(approved):
+        if stop := await self._unwritten(order, written) or self._block_reason(approved):
             del self._waiting[order.client_order_id]
             return Sent(Refused.by(stop, order), _never_sent(order, stop))
         if order.life is Life.REST and self._venue.resting is not None:
@@ -216,11 +225,13 @@ class OrderGateway:
         ends = None if leaves or not safety.stopping() else _STOPPED
         return permit.stop or ends or safety.halt(approved.market, aim)
 
-    async def _unwritten(self, order: Order) -> Stop | None:
+    async def _unwritten(self, order: Order, written: Written) -> Stop | None:
         try:
             await self._safety.store.intend(order)
         except StoreError as error:
             return Permit(fault=str(error)).stop
+        finally:
+            await written()
         return None
 
     def _noted(self, order: Order, answer: Execution | Unresolved) -> Execution | Unresolved:

@@ -4,7 +4,8 @@ What holds however many orders are under way, and in whatever order they are ans
 
 1. Review and reservation are one step of the event loop (`Trader._order`, `OrderGateway.send`): a
    review counts all that is under way as filled at its worst, in exposure, in the cash of a shard
-   and among the entries of the minute. So no limit is passed, whoever is answered first.
+   and among the entries of the minute. So no limit is passed, whoever is answered first. One
+   decides at a time, until its row is written: nobody waits for the database with an old decision.
 2. The answer and its booking are one step as well. Until then an order is in doubt: whatever cuts a
    pass off leaves it so, in memory and in the database, where its row lies before it is sent.
 3. A market has one turn in a pass, and no other order while the fate of one is not known.

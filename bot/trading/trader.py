@@ -4,7 +4,9 @@ Leaves out where books and scores come from, what the account is made of (`accou
 entries (`entry_guard`) and how an order is sent (`order_gateway`).
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -44,7 +46,7 @@ from bot.trading.account import MARK, PLACE, TradingAccount, opens
 from bot.trading.decision import ENTRIES, Decision, Scored, TradeRules, decided, signal
 from bot.trading.entry_guard import BREAKERS, STOP, EntryGuard, Safety
 from bot.trading.forced_exits import LEFT, ForcedExits
-from bot.trading.order_gateway import OrderGateway, Sent
+from bot.trading.order_gateway import OrderGateway, Sent, Written
 from bot.trading.reconciliation.fees import FeeCheck
 from bot.trading.resting_entries import RestingEntries
 from bot.trading.resting_exits import RestingExits, RestPlan
@@ -90,6 +92,7 @@ class Trader:
         self._holdings = TradingAccount(cash)
         self._fee_check = FeeCheck()
         self._in_doubt: set[str] = set()
+        self._deciding = asyncio.Lock()
         self._payouts: dict[str, Dollars] = {}
         self._pending_events: list[Event] = []
         self._found = False
@@ -527,31 +530,45 @@ class Trader:
 
         The place among the events where those of the order begin.
         """
-        # Orders of a pass wait for each other: each is of its own moment.
-        at = self._now() or at
-        ordered_at = len(self._pending_events)
+        async with AsyncExitStack() as alone:
+            # Who waited for the rows of others to be written would have decided on older books.
+            await alone.enter_async_context(self._deciding)
+            # Orders of a pass wait for each other: each is of its own moment.
+            at = self._now() or at
+            ordered_at = len(self._pending_events)
+            verdict = self._approved(at, decision, shown, price)
+            if verdict is None:
+                return ordered_at
+            # Nothing is awaited between the review and this, nor from the answer to its booking.
+            sent = await self._sent(at, verdict, decision, alone.aclose)
+            ordered_at = len(self._pending_events)
+            self._ended(at, verdict, sent, decision)
+            return ordered_at
+
+    def _approved(
+        self, at: datetime, decision: Decision, shown: Shown, price: Dollars | None
+    ) -> Approved | None:
+        """The order of a decision once it passed risk; None, and said so, if none is sent."""
         order = self._order_for(at, decision.action, shown, price)
         if order is None:
             self._forced.missed(shown.market.ticker, "there is nobody in the book to trade with")
-            return ordered_at
+            return None
         verdict = self._reviewed(at, order, shown)
         if isinstance(verdict, Refused):
             self._refused(at, verdict)
-            return ordered_at
+            return None
         is_entry = decision.action in ENTRIES
         self._holdings.belongs(shown.market, None if is_entry else decision.cause)
-        # Nothing is awaited between the review and this, nor between the answer and its booking.
-        sent = await self._sent(at, verdict, is_entry=is_entry)
-        ordered_at = len(self._pending_events)
-        self._ended(at, verdict, sent, decision)
-        return ordered_at
+        return verdict
 
-    async def _sent(self, at: datetime, verdict: Approved, *, is_entry: bool) -> Sent:
+    async def _sent(
+        self, at: datetime, verdict: Approved, decision: Decision, written: Written
+    ) -> Sent:
         sent: Sent | None = None
         try:
-            sent = await self._gateway.send(verdict)
+            sent = await self._gateway.send(verdict, written)
         finally:
-            if sent is None and is_entry:
+            if sent is None and decision.action in ENTRIES:
                 # Cut off, it may have gone out: then it was an entry of this minute.
                 self._entry_guard.entered(at)
         return sent

@@ -182,8 +182,8 @@ class Desk:
         self._ids = (f"o{number}" for number in itertools.count(1))
         self.trader = self._hired()
 
-    def _hired(self) -> Trader:
-        safety = Safety(
+    def _safety(self) -> Safety:
+        return Safety(
             self.store,
             lambda: self.killed,
             lambda: self.sure,
@@ -191,6 +191,9 @@ class Desk:
             close_requests=lambda: self.requests,
             stopping=lambda: self.stopping,
         )
+
+    def _hired(self) -> Trader:
+        safety = self._safety()
         sizing = Sizing(Decimal(100), Decimal("0.01"))
         rules = TradeRules(
             THRESHOLDS,

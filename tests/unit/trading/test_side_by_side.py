@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ from bot.ports.persistence import CommitBatch, LeaseLostError
 from bot.trading import side_by_side
 from bot.trading.entry_guard import Safety
 from bot.trading.side_by_side import EXIT_WAIT
-from tests.support.strategies import open_market
+from tests.support.strategies import NOON, open_market
 from tests.support.trading import CASH, Desk, only
 from tests.support.virtual_time import LoopClock, run_virtually
 
@@ -101,13 +101,9 @@ class Together(Desk):
         self.busy = Busy()
         self.venue = self.busy  # type: ignore[assignment]
         self.trader = self._hired()
-        self.trader._gateway._safety = Safety(
-            self.store,
-            lambda: self.killed,
-            now=clock.now,
-            stopping=lambda: self.stopping,
-            purse=self._purse,
-        )
+
+    def _safety(self) -> Safety:
+        return replace(super()._safety(), now=self.clock.now, purse=self._purse)
 
     def _purse(self, shard: int) -> Decimal | None:
         """As reconciliation has it: what was told, less what was spent and what may be."""
@@ -213,6 +209,31 @@ def test_no_more_than_so_many_are_under_way():
         desk.busy.at_sent, desk.busy.at_answer = sent, answered
         await desk.passes(BUY)
         assert most == AT_ONCE
+
+    _with(pass_of)
+
+
+def test_each_is_decided_on_when_its_row_can_be_written():
+    """Whoever waits for the rows of others decides later, not on what was seen before."""
+
+    async def pass_of(desk: Together) -> None:
+        intend = desk.store.intend
+        row = 0.01
+
+        async def slow(order: Order) -> None:
+            # One row after another, as a database has it.
+            async with writing:
+                await asyncio.sleep(row)
+                await intend(order)
+
+        writing = asyncio.Lock()
+        desk.store.intend = slow  # type: ignore[method-assign]
+
+        await desk.passes(BUY)
+
+        for order in desk.busy.sent:
+            decided = (order.at - NOON).total_seconds()
+            assert desk.busy.times[order.ticker] - decided == pytest.approx(row)
 
     _with(pass_of)
 
