@@ -10,6 +10,7 @@ from api.deps import CurrentServices, Services
 from api.responses import json_response
 from api.schemas.account import Limits, Positions, PositionShape
 from api.schemas.common import answers
+from api.schemas.model import FillsMarkedView
 from bot.core.staleness import fresh_for
 from bot.ports.account_views import AuditView, PositionView
 from bot.ports.twin_views import TwinView
@@ -24,7 +25,10 @@ async def positions(services: CurrentServices) -> Response:
     """What is held: its worth, what it has come to, and why it is still held."""
     shown, known = shown_positions(services), _as_of(services, services.clock.now())
     totals = services.account.totals
-    return json_response(Positions(positions=shown, count=len(shown), account=totals, **known))
+    entries = None if totals is None else entries_marked(services)
+    return json_response(
+        Positions(positions=shown, count=len(shown), account=totals, entries=entries, **known)
+    )
 
 
 @router.get("/limits", summary="Each limit and its use", responses=answers(Limits))
@@ -33,6 +37,11 @@ async def limits(services: CurrentServices) -> Response:
     shown, known = services.account.limits, _as_of(services, services.clock.now())
     stopped = services.snapshot_holder.status.entries_stopped
     return json_response(Limits(limits=shown, count=len(shown), entries_stopped=stopped, **known))
+
+
+def entries_marked(services: Services) -> FillsMarkedView:
+    """What all entries were worth."""
+    return msgspec.convert(services.model.fills.entries(), FillsMarkedView, from_attributes=True)
 
 
 def shown_positions(services: Services) -> tuple[PositionShape, ...]:

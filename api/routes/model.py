@@ -8,6 +8,7 @@ from msgspec import convert
 
 from api.deps import CurrentServices
 from api.responses import json_response
+from api.routes.account import entries_marked
 from api.schemas.common import answers
 from api.schemas.model import DriftView, FillGroupView, ModelView, PerformanceView, TrackRecordView
 from bot.core.model.families import family_of
@@ -45,6 +46,7 @@ async def performance(services: CurrentServices) -> Response:
             groups=convert(record.groups, dict[str, PerformanceView], from_attributes=True),
             general=_general(record.groups, services.model.card),
             fills=convert(fills, tuple[FillGroupView, ...], from_attributes=True),
+            entries=entries_marked(services),
         )
     )
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from api.schemas.model import FillsMarkedView
 from bot.ports.account_views import AccountTotals, LimitView, PositionView
 from bot.ports.json_types import Count, Time
 
@@ -21,6 +22,10 @@ class Positions(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionShape, ...]
     count: Count
     account: Annotated[AccountTotals | None, Meta(description="null before the first cycle")]
+    entries: Annotated[
+        FillsMarkedView | None,
+        Meta(description="What its entries were worth, as in `/model/performance`; null as above"),
+    ]
     as_of: Time | None
     age_seconds: float | None
     reason: Annotated[str | None, Meta(description="Why nothing is known, or all of it is old")]

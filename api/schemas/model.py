@@ -60,18 +60,23 @@ class PerformanceView(Struct, frozen=True, kw_only=True):
     bins: tuple[BinView, ...]
 
 
-class FillGroupView(Struct, frozen=True, kw_only=True):
+class FillsMarkedView(Struct, frozen=True, kw_only=True):
     """Markouts of fills: where the mid was so many seconds later, on the position's side.
 
     In cents a contract from the price of the fill, before fees; after an exit that is what staying
     would have gained. Null where no fill of them saw a two-sided book in time.
     """
 
-    category: str
-    kind: Literal["entry_long", "entry_short", "exit_taken", "exit_rested"]
     fills: Count
     contracts: float
     after: Annotated[Mapping[str, MeanView | None], Meta(description="by seconds: 1, 5, 10, 60")]
+
+
+class FillGroupView(FillsMarkedView, frozen=True, kw_only=True):
+    """Markouts of the fills of a category and kind."""
+
+    category: str
+    kind: Literal["entry_long", "entry_short", "exit_taken", "exit_rested"]
 
 
 class TrackRecordView(Struct, frozen=True, kw_only=True):
@@ -93,3 +98,4 @@ class TrackRecordView(Struct, frozen=True, kw_only=True):
         ),
     ]
     fills: tuple[FillGroupView, ...]
+    entries: Annotated[FillsMarkedView, Meta(description="all entries, of whatever category")]

@@ -12,7 +12,15 @@ from typing import Final
 from bot.core.events import Event, FillMarkedOut, OrderEnded, OrderFilled
 from bot.core.market.market import Market
 from bot.core.market.orders import Fill, Order, is_foreign
-from bot.core.model.fill_markouts import FillGroup, FillKind, MarkedFill, OpenFill, grouped
+from bot.core.model.fill_markouts import (
+    FillGroup,
+    FillKind,
+    FillsMarked,
+    MarkedFill,
+    OpenFill,
+    grouped,
+    of_entries,
+)
 from bot.ports.persistence import Checkpoint, CommittedChanges
 from bot.signals.observations import Predictions
 
@@ -28,7 +36,7 @@ class FillMarkouts:
     def __init__(self) -> None:
         self._open: deque[OpenFill] = deque(maxlen=CAPACITY)
         self._marked: deque[MarkedFill] = deque(maxlen=REMEMBERED)
-        self._known: tuple[FillGroup, ...] | None = None
+        self._known: tuple[tuple[FillGroup, ...], FillsMarked] | None = None
 
     def on_events(self, events: Sequence[Event]) -> None:
         """Take these events: their fills are followed from now on."""
@@ -62,8 +70,15 @@ class FillMarkouts:
 
     def groups(self) -> tuple[FillGroup, ...]:
         """The figures by category and kind; cheap while nothing new was measured."""
+        return self._figures()[0]
+
+    def entries(self) -> FillsMarked:
+        """The figures of all entries; as cheap."""
+        return self._figures()[1]
+
+    def _figures(self) -> tuple[tuple[FillGroup, ...], FillsMarked]:
         if self._known is None:
-            self._known = grouped(self._marked)
+            self._known = grouped(self._marked), of_entries(self._marked)
         return self._known
 
     def restore(self, checkpoint: Checkpoint) -> None:

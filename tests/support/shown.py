@@ -72,10 +72,13 @@ def disagreements(one: Tab) -> list[tuple[str, Any, Any]]:
 
 
 def _account(one: Tab) -> Iterator[tuple[str, Any, Any]]:
-    account, shown = one.fetch("positions")["account"], figures(one)
+    answer, shown = one.fetch("positions"), figures(one)
+    account, entries = answer["account"], answer["entries"]["after"]["60"]
     for name, field in _FIGURES.items():
         is_gain = name in {"Today", "Unrealised", "Realised"}
         yield name, shown[name], (signed if is_gain else money)(account[field])
+    worth = f"{signed(entries['value'])} c" if entries else _NOT_KNOWN
+    yield "entries", shown["Entries, 60 s"], worth
 
 
 def _by_ticker(one: Tab, table: str) -> dict[str, list[str]]:

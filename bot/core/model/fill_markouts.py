@@ -87,17 +87,23 @@ class MarkedFill:
 
 
 @dataclass(frozen=True, slots=True)
-class FillGroup:
-    """Fills of a kind in a category: how many, and their mean markout by seconds.
+class FillsMarked:
+    """How many fills were followed, and their mean markout by seconds.
 
     A mean is over contracts; None where no fill has one.
     """
 
-    category: str
-    kind: FillKind
     fills: int
     contracts: float
     after: Mapping[str, Mean | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FillGroup(FillsMarked):
+    """Fills of a kind in a category."""
+
+    category: str
+    kind: FillKind
 
 
 def grouped(fills: Iterable[MarkedFill]) -> tuple[FillGroup, ...]:
@@ -105,12 +111,17 @@ def grouped(fills: Iterable[MarkedFill]) -> tuple[FillGroup, ...]:
     parts: dict[tuple[str, FillKind], list[MarkedFill]] = {}
     for fill in fills:
         parts.setdefault((fill.category, fill.kind), []).append(fill)
-    return tuple(_group(*name, parts[name]) for name in sorted(parts))
+    return tuple(FillGroup(*_figures(parts[name]), *name) for name in sorted(parts))
 
 
-def _group(category: str, kind: FillKind, fills: list[MarkedFill]) -> FillGroup:
+def of_entries(fills: Iterable[MarkedFill]) -> FillsMarked:
+    """The figures of all entries together."""
+    return FillsMarked(*_figures([fill for fill in fills if not fill.kind.is_exit]))
+
+
+def _figures(fills: list[MarkedFill]) -> tuple[int, float, Mapping[str, Mean | None]]:
     after = {f"{seconds:g}": _mean(fills, place) for place, seconds in enumerate(HORIZONS)}
-    return FillGroup(category, kind, len(fills), sum(fill.size for fill in fills), after)
+    return len(fills), sum(fill.size for fill in fills), after
 
 
 def _mean(fills: list[MarkedFill], place: int) -> Mean | None:
