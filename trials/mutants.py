@@ -419,6 +419,60 @@ MUTATIONS: Final = (
         "tests/unit/core/account/test_reconcile.py",
     ),
     Mutation(
+        "a trade that is not booked is other hands', whoever sent its order",
+        "bot/core/account/foreign.py",
+        "return one.order_id in self.theirs",
+        "return True",
+        "tests/integration/test_foreign_respected.py"
+        "::test_an_order_of_ours_that_ended_by_word_is_never_theirs_and_is_ours_once_adopted",
+    ),
+    Mutation(
+        "what was there first is theirs though a trade of ours is not booked",
+        "bot/core/account/foreign.py",
+        "theirs == trades and ",
+        "",
+        "tests/integration/test_foreign_respected.py"
+        "::test_an_order_that_ended_by_word_before_the_first_look_is_not_theirs_either",
+    ),
+    Mutation(
+        "what was traded before the first look was opened by it",
+        "bot/core/account/foreign.py",
+        "before = rest - sum((one.fill.signed_size for one in trades), ZERO)",
+        "before = ZERO",
+        "tests/integration/test_foreign_respected.py"
+        "::test_what_was_there_before_and_was_traded_before_the_first_look_moved_its_own_cash",
+    ),
+    Mutation(
+        "theirs is settled before ours, which nothing pays then",
+        "bot/core/account/foreign.py",
+        "and not ours.size(ticker):\n        return foreign.settle",
+        "and True:\n        return foreign.settle",
+        "tests/integration/test_foreign_respected.py"
+        "::test_what_settles_is_paid_to_each_by_what_the_account_was",
+    ),
+    Mutation(
+        "trades of other hands are taken over where they are respected",
+        "bot/core/account/adoption.py",
+        "if one.order_id in owned.ours]",
+        "]",
+        "tests/unit/core/account/test_adoption.py",
+    ),
+    Mutation(
+        "what closes a position is set aside as well",
+        "bot/core/account/reconcile.py",
+        "reserves(resting, account.positions)",
+        "reserves(resting, {})",
+        "tests/unit/core/account/test_set_aside.py",
+    ),
+    Mutation(
+        "what other hands traded is not read again until something changes",
+        "bot/trading/reconciliation/positions.py",
+        "abs(gap) > CASH_TOLERANCE and now",
+        "False and now",
+        "tests/integration/test_foreign_respected.py"
+        "::test_a_trade_that_is_listed_late_is_counted_though_nothing_changes_meanwhile",
+    ),
+    Mutation(
         "an order that hangs is asked about within its pass",
         "bot/kalshi/trading/order_lookup.py",
         "if isinstance(error.__cause__, TimeoutError):",

@@ -43,6 +43,8 @@ MOVEMENTS_PAGE: Final = 500
 #: as what signatures make up for.
 EARLIER: Final = 2 * MOST_AHEAD
 
+#: So many orders are asked for by their names: a listing has all that were ever sent.
+FEW_ORDERS: Final = 20
 #: Tokens of a usual request; and a cancel, in usual requests.
 USUAL_COST: Final = 10
 CANCEL_COST: Final = 0.2
@@ -202,9 +204,12 @@ class KalshiTrading:
         a fill that names no market: it may be of any.
         """
         since = [("min_ts", str(int(at.timestamp()))), *self._own]
+        paths = ["/portfolio/fills"]
+        if at < await self.archived_before():
+            paths.append("/historical/fills")
         readable: list[account.DatedFill] = []
         odd: dict[str, str] = {}
-        for path in await self._reaching("fills", at):
+        for path in paths:
             async for page in self._pages(path, since, _FILLS, is_patient=True):
                 for raw in page:
                     _sort_fill(f"GET {path}", raw, readable, odd)
@@ -213,29 +218,26 @@ class KalshiTrading:
     async def order_names(self, order_ids: Set[str], since: datetime) -> dict[str, str]:
         """The client order ids of these orders, whoever sent them; what is not told is left out.
 
-        Those made since then are listed in one go, an older one is asked for by itself.
+        A few are asked for one by one, many are looked for among all made since then.
         """
-        made = [("min_ts", str(int((since - EARLIER).timestamp()))), *self._own]
-        raws = [
-            raw
-            for path in await self._reaching("orders", since - EARLIER)
-            async for page in self._pages(path, made, _ORDER_PAGE, is_patient=True)
-            for raw in page
-        ]
-        listed = {one.order_id for one in _readable(orders.NamedById, raws)}
-        older = [await self._raw_order(order_id) for order_id in sorted(order_ids - listed)]
-        names = _readable(orders.NamedById, [*raws, *filter(None, older)])
-        return {one.order_id: one.client_order_id for one in names if one.order_id in order_ids}
+        is_many, names = len(order_ids) > FEW_ORDERS, dict[str, str]()
+        if is_many:
+            names |= await self._names_in("/portfolio/orders", since)
+        for order_id in sorted(order_ids - names.keys()):
+            names |= await self._name_of(order_id)
+        if order_ids - names.keys() and since - EARLIER < await self.archived_before():
+            names |= await self._names_in("/historical/orders", since)
+        return {order_id: names[order_id] for order_id in order_ids & names.keys()}
 
-    async def _raw_order(self, order_id: str) -> Raw | None:
+    async def _names_in(self, path: str, since: datetime) -> dict[str, str]:
+        made = [("min_ts", str(int((since - EARLIER).timestamp()))), *self._own]
+        pages = self._pages(path, made, _ORDER_PAGE, is_patient=True)
+        return _names([raw async for page in pages for raw in page])
+
+    async def _name_of(self, order_id: str) -> dict[str, str]:
         path = f"/portfolio/orders/{quote(order_id, safe='')}"
         found = await if_there(self._reads.read(path, (), _shape(orders.OneRawOrder)))
-        return found.order if found else None
-
-    async def _reaching(self, kind: str, at: datetime) -> list[str]:
-        """The listings of fills or orders that reach back so far."""
-        paths = [f"/portfolio/{kind}"]
-        return [*paths, f"/historical/{kind}"] if at < await self.archived_before() else paths
+        return _names([found.order] if found else [])
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""
@@ -482,6 +484,11 @@ class KalshiTrading:
             cursors.add(following)
             cursor = following
         raise ExchangeError(f"GET {path}: no end after {MOST_PAGES} pages")
+
+
+def _names(raws: Sequence[Raw]) -> dict[str, str]:
+    """The client order ids of orders by the exchange's names for them; of what can be read."""
+    return {one.order_id: one.client_order_id for one in _readable(orders.NamedById, raws)}
 
 
 def _fill_page(body: bytes) -> Page[account.FillWire]:

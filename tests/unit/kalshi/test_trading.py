@@ -18,7 +18,7 @@ from bot.kalshi.auth import Signer
 from bot.kalshi.calls import Calls, Write
 from bot.kalshi.client import KalshiClient, open_http
 from bot.kalshi.limits import TokenBudget
-from bot.kalshi.trading import outcome
+from bot.kalshi.trading import outcome, requests
 from bot.kalshi.trading.account_record import AccountRecords
 from bot.kalshi.trading.requests import MARK, KalshiTrading
 from bot.kalshi.wire import account
@@ -664,28 +664,31 @@ async def test_a_fill_that_names_no_market_may_be_of_any():
             await trading.fills_since(datetime(2026, 6, 1, tzinfo=UTC))
 
 
-async def test_orders_have_both_names_wherever_the_exchange_keeps_them():
+@pytest.mark.parametrize("few", [3, 4], ids=["many", "few"])
+async def test_orders_have_both_names_wherever_the_exchange_keeps_them(few, monkeypatch):
     by_hand = {"order_id": "o-1", "client_order_id": ""}
     late = {**CUTOFF, "orders_updated_ts": "2026-07-01T00:00:00Z"}
     others = [{"order_id": "o-9", "client_order_id": "not asked"}, 5]
     archived = [{"order_id": "o-2", "client_order_id": "c-2"}]
     known: dict[str, Json] = {
-        "/historical/cutoff": late,
         "/portfolio/orders": {"orders": [by_hand, *others], "cursor": ""},
-        "/historical/orders": {"orders": archived, "cursor": ""},
+        "/portfolio/orders/o-1": {"order": by_hand},
         "/portfolio/orders/o-3": {"order": {"order_id": "o-3", "client_order_id": "c-3"}},
         "/portfolio/orders/o-4": {"order": {"order_id": "o-4"}},
+        "/historical/cutoff": late,
+        "/historical/orders": {"orders": archived, "cursor": ""},
     }
-
+    monkeypatch.setattr(requests, "FEW_ORDERS", few)
     async with backend(knowing(known)) as (trading, reported):
-        asked = {"o-1", "o-2", "o-3", "o-4", "o-5"}
+        asked = {"o-1", "o-2", "o-3", "o-4"}
         names = await trading.order_names(asked, datetime(2026, 6, 1, tzinfo=UTC))
 
     assert names == {"o-1": "", "o-2": "c-2", "o-3": "c-3"}
-    assert [sent.url.path.removeprefix("/trade-api/v2") for sent in reported.asked] == [
-        *known,
-        "/portfolio/orders/o-5",
-    ]
+    paths = [sent.url.path.removeprefix("/trade-api/v2") for sent in reported.asked]
+    # A listing has all that were ever sent: it may have no end.
+    assert ("/portfolio/orders" in paths) is (few == 3)
+    assert ("/portfolio/orders/o-1" in paths) is (few == 4)
+    assert paths[-2:] == ["/historical/cutoff", "/historical/orders"]
 
 
 RESTS: Json = {

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.account.adoption import AccountRecord, Adoption, ListedFill, adoption, in_words
+from bot.core.account.adoption import (
+    AccountRecord,
+    Adoption,
+    ListedFill,
+    Owned,
+    adoption,
+    adoption_of_ours,
+    in_words,
+)
 from bot.core.account.portfolio import Portfolio
 from bot.core.account.reconcile import AccountNow, OtherOrder, Settlement, Unreadable
 from bot.core.account.set_aside import AtRest
@@ -192,3 +200,16 @@ def test_cash_that_an_order_at_rest_may_have_set_aside_is_not_adopted(missing, a
     now = AccountNow(EMPTY.cash - missing, {}, resting=(rests,))
 
     assert adoption(EMPTY, frozenset(), AccountRecord(now)).cash == adopted
+
+
+def test_of_an_account_that_is_shared_the_trades_of_our_own_orders_alone_are_adopted():
+    fills = listed([fill(Side.BUY, Decimal(1), Decimal("0.40"))] * 6)
+    record = AccountRecord(told(folded(fills))[0], fills=fills)
+
+    found = adoption_of_ours(fills, Owned(frozenset({"o1"}), frozenset({"o0"})), record)
+
+    assert [one.order_id for one in found.executions] == ["o1"]
+    assert [one.fill_id for one in found.executions[0].fills] == ["f2", "f3"]
+    assert not any((found.adjustments, found.payouts, found.cash, found.is_cash_whole))
+    (left_out,) = found.left_out
+    assert "whose order o2 is cannot be read" in left_out

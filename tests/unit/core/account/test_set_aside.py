@@ -55,7 +55,7 @@ def test_what_closes_a_position_commits_nothing():
     asks = [at_rest("A", Side.SELL, 60, "0.30"), at_rest("A", Side.SELL, 60, "0.80")]
 
     assert gap(0, *asks, held={"A": Decimal(120)}) == 0
-    assert gap(30, *asks, held={"A": Decimal(120)}) == -30
+    assert gap(54, *asks, held={"A": Decimal(120)}) == -54, "60 at 70 c and 60 at 20 c close"
     # Which 20 of these close nothing nobody knows: they cost 20 or 70 cents each.
     (_, largest, every) = reserves(asks, {"A": Decimal(100)})
     assert largest == every == Reserve(Decimal(4), Decimal(14) + 20 * HIGHEST_FEE)
