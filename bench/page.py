@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 from bench.common import machine, say
 from bench.tabs import browser, demo
 
-TABS: Final = ("Markets", "Trades", "Whales", "Model", "Log", "Settings")
+TABS: Final = ("Markets", "Trades", "Orders", "Whales", "Model", "Log", "Settings")
 #: Wide and narrow, dark and light.
 LOOKS: Final = ((1440, "dark"), (1440, "light"), (390, "dark"), (390, "light"))
 #: Of each file: its name, bytes on the wire, bytes unpacked.

@@ -33,7 +33,7 @@ from tests.support.api_world import (
 from tests.support.browser import browser, tab
 from tests.support.held_account import ACCOUNT, HeldPast
 from tests.support.serving import served
-from tests.support.shown import all_read, disagreements
+from tests.support.shown import all_read, disagreements, opened
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 #: What differs from a bot that is well, and the words it is shown by.
@@ -161,6 +161,26 @@ def test_old_data_is_amber_then_red_and_grey(chromium, world, seconds, level, wo
 
         assert word in one.text("#age")
         one.page.locator(f"main.figures-{level}").wait_for()
+        assert look_of(one) == LOOKS[level]
+
+
+AMBER, RED = "rgb(231, 176, 76)", "rgb(255, 107, 117)"
+#: Of data of each age: the colour of its age, of the edge of panels, how much of a figure shows.
+LOOKS = {
+    "fresh": ("rgb(220, 226, 234)", "rgb(39, 47, 58)", "1"),
+    "stale": (AMBER, AMBER, "1"),
+    "dead": (RED, RED, "0.55"),
+}
+
+
+def look_of(one):
+    style = "(e, name) => getComputedStyle(e)[name]"
+    looks = (
+        ("#age strong", "color"),
+        ("#limits", "borderTopColor"),
+        ("main .figures dd >> nth=0", "opacity"),
+    )
+    return tuple(one.page.locator(place).evaluate(style, name) for place, name in looks)
 
 
 def test_hostile_titles_are_text(chromium, world):
@@ -214,6 +234,34 @@ def test_a_clock_of_the_browser_that_is_set_makes_nothing_old(chromium, world, h
 
         one.page.locator("#age.fresh").wait_for()
         one.wait_for("RUNNING", ".condition .state")
+
+
+def soon(one, path):
+    """Whether that is asked for before it is due: each is read every twelve seconds at most."""
+    before = sum(path in url for url in one.asked)
+    for _ in range(110):
+        # On the page time passes no faster than the service, in this very process, can answer.
+        one.page.clock.run_for(100)
+        one.page.wait_for_timeout(50)
+        if sum(path in url for url in one.asked) > before:
+            return True
+    return False
+
+
+def test_what_a_trade_or_a_fault_changes_is_read_at_once_so_that_panels_agree(chromium, world):
+    shown(world, status())
+
+    with served(world.app()) as address, tab(chromium, address, hurry=True) as one:
+        one.wait_for("pushed", "#age")
+        opened(one, "Trades")
+        one.page.clock.pause_at(SystemClock().now() + timedelta(seconds=1))
+
+        traded = (market("KXRAIN-26JAN19", position=10.0),)
+        shown(world, status(), markets=traded)
+        assert soon(one, "/trades?")
+
+        shown(world, status(error="GET /markets: timeout"), markets=traded)
+        assert soon(one, "/health")
 
 
 def test_without_a_read_token_nothing_shows_and_the_right_one_opens(chromium, world):

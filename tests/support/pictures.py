@@ -160,6 +160,7 @@ def around(chromium: Browser, folder: Path, place: Exchange, wanted: Wanted) -> 
             with tab(chromium, service.address, width) as one:
                 one.wait_for("LIVE", ".mode")
                 ready(one)
+                one.page.locator("#positions .close").first.wait_for(timeout=HOLDS)
                 taken(one, name, wanted)
         with tab(chromium, service.address, 390, "light") as one:
             one.page.get_by_role("navigation").get_by_role("link", name="Log", exact=True).click()

@@ -46,6 +46,22 @@ export function refresh() {
   wake();
 }
 
+/** What changes with what is held, and with what is wrong: asked for at once if that changed, so that panels agree. */
+const OF_TRADES = ["positions", "trades", "orders"];
+const FAULTS = ["error", "store_fault", "loop_fault", "model_fault", "journal_fault", "universe_fault", "entries_stopped", "trading_halted", "orders_in_doubt", "account_note", "killed", "leads"];
+
+const holdings = (state) => state?.markets.map(({ ticker, position }) => `${ticker} ${position}`).sort().join();
+const faults = (bot) => FAULTS.map((name) => bot?.[name]).join();
+
+/** What was read of the state or the bot, and which answers that makes old. */
+function news({ state = get().state, bot }) {
+  const trades = holdings(get().state) === holdings(state) ? [] : OF_TRADES;
+  const health = faults(get().bot) === faults(bot) ? [] : ["health"];
+  const old = (path) => [...trades, ...health].some((one) => path === one || path.startsWith(`${one}?`));
+  const again = ([path, answer]) => [path, old(path) ? { ...answer, askedAt: UNREAD } : answer];
+  return { state, bot, answers: Object.fromEntries(Object.entries(get().answers).map(again)) };
+}
+
 export function useToken(token) {
   tokens.set("read", token);
   set({ wants: null });
@@ -165,7 +181,7 @@ async function follow(heard) {
       const feed = { ...get().feed, way: "push", readAt: steady() };
       if (message.data) {
         const state = JSON.parse(message.data);
-        set({ state, bot: newer(state.bot, get().bot), feed });
+        set({ ...news({ state, bot: newer(state.bot, get().bot) }), feed });
       } else if (get().feed.way !== "push") set({ feed });
     }
   } finally {
@@ -183,7 +199,7 @@ async function readState() {
     if (answer.status === 304) return {};
     const state = await content(answer);
     etag = answer.headers.get("etag");
-    return { state, bot: newer(state.bot, get().bot) };
+    return news({ state, bot: newer(state.bot, get().bot) });
   });
 }
 
@@ -191,7 +207,7 @@ async function readStatus() {
   await reading(async () => {
     const bot = await content(await read("bot/status"));
     statusAt = steady();
-    return { bot };
+    return news({ bot });
   });
 }
 

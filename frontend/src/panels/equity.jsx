@@ -85,10 +85,10 @@ function columns(points) {
 
 /** Above, right, below, left: the same in both, so that moments stand beneath each other. */
 const ROOM = [8, 28, 2, 0];
-/** A calm account is a line in the middle, not noise over the whole height. */
+/** A calm account is a line in the middle, not noise over the whole height; above it are the words of the marks. */
 function atLeast(_, low, high) {
   const room = Math.max((high - low) * 0.1, 0.5);
-  return [low - room, high + room];
+  return [low - room, high + 2 * room];
 }
 
 const dollars = (_, splits) => splits.map((value) => (value === null ? "" : money(value)));

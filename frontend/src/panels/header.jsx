@@ -49,14 +49,17 @@ function Condition({ how, since }) {
   );
 }
 
-const SINCE = { RUNNING: "STARTED", STOPPED: "STOPPED", KILLED: "KILLED", "ENTRIES STOPPED": "ENTRIES_STOPPED" };
+/** A bot that runs was started, or its process was. */
+const SINCE = { RUNNING: ["STARTED", "TERM_STARTED"], STOPPED: ["STOPPED"], KILLED: ["KILLED"], "ENTRIES STOPPED": ["ENTRIES_STOPPED"] };
 
 /** When the notices say that this state began; they reach back only so far. */
 function stateSince(state, how) {
-  const kind = SINCE[how.word];
-  const found = kind && state?.notices.find((one) => one.kind === kind);
+  const kinds = SINCE[how.word];
+  const found = kinds && state?.notices.find((one) => kinds.includes(one.kind));
   return found ? found.first_timestamp || found.timestamp : null;
 }
+
+const WAYS = { push: "pushed", poll: "polled", none: "not read" };
 
 function Age({ bot, feed, now }) {
   const { level, age } = freshness(bot, now, feed);
@@ -68,7 +71,7 @@ function Age({ bot, feed, now }) {
       <strong>
         <Mark level={mark} /> {age === null ? "none yet" : span(age)} {word}
       </strong>
-      {bot && <span class="muted"> every {span(bot.interval_seconds * 1000)} · {feed.way === "push" ? "pushed" : "polled"}</span>}
+      {bot && <span class="muted"> every {span(bot.interval_seconds * 1000)} · {WAYS[feed.failure ? "none" : feed.way]}</span>}
     </div>
   );
 }
