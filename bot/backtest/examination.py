@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from bot.backtest.baselines import NULLS, lagged
+from bot.backtest.foreknowledge import LeakCheck, Rescored, leak_check
 from bot.backtest.outcome import ClosedTrip, Outcome
 from bot.backtest.run import ScoredTape, TapeRun
 from bot.backtest.statistics import (
@@ -38,10 +39,15 @@ _BEATEN: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How hard a run is examined: runs of each null, and how many settings were tried in all."""
+    """How hard a run is examined: runs of each null, and how many settings were tried in all.
+
+    With `rescored`, which scores a tape, the scores are looked at for what they know of later
+    books.
+    """
 
     nulls: int = 20
     trials: int = 1
+    rescored: Rescored | None = None
 
 
 def examined(
@@ -55,9 +61,11 @@ def examined(
 
     `done` is called after each run over each piece.
     """
-    runs = _Runs(rules, cash, plan)
+    runs, leak = _Runs(rules, cash, plan), LeakCheck(0)
     for piece in pieces:
         runs.advance(piece, done)
+        if plan.rescored and not leak.changed:
+            leak = leak.then(leak_check(piece.tape, plan.rescored))
         # The next one is read before this name would let go of it.
         del piece
     outcome = runs.ours.outcome()
@@ -75,6 +83,7 @@ def examined(
         "stops": dict(outcome.stops),
         "nulls": {name: _null(found, ours) for name, found in runs.null_cents().items()},
         "look_ahead": _look_ahead(cents_a_contract(runs.late.record.trips), ours),
+        "leak": asdict(leak) if plan.rescored else None,
         "trials": _deflated(trips, plan.trials),
         "digest": outcome.trades,
     }
@@ -88,7 +97,9 @@ def runs_of(plan: Plan) -> int:
 
 def verdict(figures: Mapping[str, Any]) -> str:
     """What these figures allow to be said, in a sentence."""
-    trades = figures["trades"]
+    trades, leak = figures["trades"], figures["leak"]
+    if leak and leak["changed"]:
+        return f"do not trust this: {leak['changed']} is another one without the books after it"
     if trades["count"] < FEWEST_TRIPS or trades["interval"] is None:
         return f"too few to tell: {trades['count']} round trips, {trades.get('events', 0)} events"
     mean, (low, high) = trades["cents_a_contract"], trades["interval"]

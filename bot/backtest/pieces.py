@@ -17,7 +17,7 @@ from bot.backtest.precomputed.scores import ScoreMemory, Scores, scored
 from bot.backtest.run import ScoredTape
 from bot.backtest.tape_source import NextBooks, markets_seen
 from bot.core.market.market import Market
-from bot.core.market.orderbook import Books
+from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.ports.exchange import Scorer
 from bot.tape.reader import Rows, Tape, joined, market_numbers, taken
@@ -42,6 +42,10 @@ class Scoring:
     scorer: Scorer
     thresholds: Thresholds
     gates: Gates
+
+    def scores(self, tape: Tape) -> Floats:
+        """Those of a tape (N,) by itself, without anything before it."""
+        return scored(tape, self.scorer, self.thresholds, self.gates).scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def _backtested(
     source = _source(piece, trained, options)
     rules = trade_rules(settings, model).on_tape()
     scoring = Scoring(model, rules.thresholds, Gates())
-    plan = Plan(options.nulls, options.trials)
+    plan = Plan(options.nulls, options.trials, scoring.scores)
     counted = _Counted()
     total = runs_of(plan) * source.windows
     with tqdm(total=total, unit=" runs", desc=piece.name, disable=None) as bar:
@@ -279,7 +279,15 @@ def lines(name: str, figures: Mapping[str, Any]) -> list[str]:
             f"late        {ahead['cents_a_contract']:+.2f} c on time, "
             f"{ahead['one_book_late']:+.2f} c acting one book later"
         )
+    if (leak := figures["leak"]) is not None:
+        text.append(f"leaks       {_leak(leak)}")
     return [*text, f"trades      sha256 {figures['digest']}"]
+
+
+def _leak(leak: Mapping[str, Any]) -> str:
+    if leak["changed"]:
+        return f"{leak['changed']} is another one without the books after it"
+    return f"none: no score changed in {leak['compared']:,} comparisons with the tape cut short"
 
 
 def _exits(exits: Mapping[str, Any]) -> str:

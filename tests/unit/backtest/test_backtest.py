@@ -380,6 +380,7 @@ def test_every_run_over_the_tape_is_counted():
 GOOD: dict[str, Any] = {
     "trades": {"count": 90, "events": 12, "cents_a_contract": 1.0, "interval": (0.4, 1.6)},
     "look_ahead": {"is_suspect": False},
+    "leak": {"compared": 500, "changed": ""},
     "nulls": {"permuted": {"runs": 20, "share_below": 1.0}},
     "trials": {"z": 3.0, "expected_best_by_chance": 0.0},
 }
@@ -395,6 +396,8 @@ GOOD: dict[str, Any] = {
         ({"trades": {"count": 0}}, "too few to tell: 0 round trips, 0 events"),
         ({"trades": {**GOOD["trades"], "interval": None}}, "too few to tell"),
         ({"look_ahead": {"is_suspect": True}}, "do not trust this"),
+        ({"leak": {"compared": 9, "changed": "the score of M1"}}, "do not trust this: the score"),
+        ({"leak": None}, "earned more than chance explains"),
         ({"nulls": {"flipped": {"runs": 20, "share_below": 0.9}}}, "scores that know nothing"),
         ({"trials": {"z": 2.0, "expected_best_by_chance": 2.5}}, "best of so many trials"),
     ],
@@ -450,6 +453,7 @@ def test_the_command_prints_a_verdict_and_writes_report_and_figures(recording, t
     assert code == 0
     assert "tape        180 books of 3 markets, 60 cycles" in said
     assert "verdict     " in said
+    assert "leaks       none: " in said
     found = json.loads(figures.read_text())["made-up.parquet"]
     assert found["changed"] == {"bot_min_edge": "-100"}
     assert found["tape"]["cycles"] == 60
