@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from bot.backtest.outcome import ClosedTrip, Outcome
+from bot.core.account.round_trips import in_words
 from bot.core.market.market import Side
 from bot.core.market.money import cents as in_cents
 
@@ -75,6 +76,7 @@ def write(name: str, figures: Mapping[str, Any], outcome: Outcome, folder: Path)
         trade_rows=_rows(figures["trades"], _TRADES),
         trips=[_listed(trip) for trip in outcome.trips[:_LISTED]],
         trips_left_out=max(len(outcome.trips) - _LISTED, 0),
+        words=_NULL_WORDS,
         equity_png=base64.b64encode(picture).decode(),
         cents=_cents,
         bounds=_bounds,
@@ -178,6 +180,7 @@ def _listed(trip: ClosedTrip) -> dict[str, str]:
         "exit": f"{in_cents(trip.exit_price):.2f}",
         "fees": f"{trip.fees:.2f}",
         "net": f"{trip.net:+.2f}",
+        "how": in_words(trip.how).replace("_", " "),
     }
 
 

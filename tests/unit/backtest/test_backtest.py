@@ -583,6 +583,23 @@ def test_a_page_escapes_what_it_is_given(tmp_path):
     assert "&lt;script&gt;" in path.read_text()
 
 
+def test_a_page_says_what_stopped_entries_and_how_each_trip_ended(tmp_path):
+    stopped = rules(ExitRules(stop_loss=Decimal(3)), daily_loss_stop=Decimal(30))
+    outcome, figures = examined([prepared(uneven())], stopped, CASH, Plan(nulls=0))
+    counts = ("books", "markets", "cycles", "seconds_a_cycle", "markets_left_out_as_trained_on")
+    tape = {"model": "m", **dict.fromkeys(counts, 1)}
+    told = {"tape": tape, "changed": {"bot_stop_loss": "3"}, **figures}
+
+    page = report.write("x", told, outcome, tmp_path).read_text()
+
+    assert "<code>daily_loss_stop</code> stopped entries 1 time<" in page
+    assert page.count("<td>stop loss</td>") == sum(
+        trip.how == "stop_loss" for trip in outcome.trips
+    )
+    assert "BOT_STOP_LOSS=3" in page
+    assert f"<td>filled</td><td>{outcome.orders['filled']}</td>" in page
+
+
 def test_the_sample_tape_is_small_and_loses_as_its_page_says(capsys):
     sample = ROOT / "docs" / "samples" / "simulated.parquet"
     assert sample.stat().st_size < 300_000
