@@ -42,14 +42,14 @@ class Mutation(NamedTuple):
 MUTATIONS: Final = (
     Mutation(
         "an exit is not reduce-only",
-        "bot/kalshi/trading/requests.py",
+        "bot/kalshi/trading/order_requests.py",
         "reduce_only=leaves,",
         "reduce_only=False,",
         "tests/unit/kalshi/test_venue.py",
     ),
     Mutation(
         "an exit gives way to the owner's own order",
-        "bot/kalshi/trading/requests.py",
+        "bot/kalshi/trading/order_requests.py",
         '"maker" if leaves else',
         '"taker_at_cross" if leaves else',
         "tests/unit/kalshi/test_trading.py",
@@ -252,14 +252,14 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "a resting order may cross the spread",
-        "bot/kalshi/trading/requests.py",
+        "bot/kalshi/trading/order_requests.py",
         "post_only=True,",
         "post_only=False,",
         "tests/unit/kalshi/test_resting.py",
     ),
     Mutation(
         "a resting order has no end of its own",
-        "bot/kalshi/trading/requests.py",
+        "bot/kalshi/trading/order_requests.py",
         "        cancel_order_on_pause=True,\n        expiration_time=int(until.timestamp()),",
         "        cancel_order_on_pause=True,",
         "tests/unit/kalshi/test_resting.py",

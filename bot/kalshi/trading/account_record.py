@@ -8,8 +8,10 @@ from bot.core.account.adoption import AccountRecord, ListedFill
 from bot.core.account.reconcile import AccountNow, Settlement
 from bot.core.market.money import Dollars
 from bot.core.market.orders import FOREIGN
+from bot.kalshi.trading.holdings import Holdings
+from bot.kalshi.trading.order_requests import SIDES
 from bot.kalshi.trading.outcome import fill_of
-from bot.kalshi.trading.requests import SIDES, Holdings, KalshiTrading
+from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.wire import account
 from bot.ports.exchange import ExchangeError
 

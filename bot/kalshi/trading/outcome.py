@@ -8,7 +8,7 @@ from typing import Final
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts, cents
 from bot.core.market.orders import Aim, Execution, Fill, Life, Order, OrderStatus
-from bot.kalshi.trading.requests import BOOK_SIDE
+from bot.kalshi.trading.order_requests import BOOK_SIDE
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.refusals import NOT_SENT
 from bot.ports.exchange import ExchangeError

@@ -4,13 +4,10 @@ One method is one operation. Reads of an order and its fills are not repeated he
 looks for them asks again anyway; a listing comes whole or is an ExchangeError, never in part.
 """
 
-import re
-from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence, Set
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence, Set
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -18,27 +15,37 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from bot.core.account.portfolio import Position, implied_payout
-from bot.core.account.reconcile import CashRecord, OtherOrder, Settlement, Unreadable
-from bot.core.account.set_aside import AtRest
-from bot.core.market.market import Side
-from bot.core.market.money import ONE, ZERO, Contracts, Dollars
+from bot.core.account.reconcile import CashRecord, OtherOrder, Settlement
+from bot.core.market.money import Contracts, Dollars
 from bot.core.market.orders import Aim, Order
 from bot.kalshi.auth import MOST_AHEAD
-from bot.kalshi.calls import NOT_FOUND, Calls, Write, if_there, parsed, refuse_long_page, refused_as
+from bot.kalshi.calls import NOT_FOUND, Calls, Write, if_there, parsed, refused_as
 from bot.kalshi.trading.cash_record import DEPOSITS, TRANSFERS, WITHDRAWALS, cash_record
 from bot.kalshi.trading.fill_listing import conflicting_fills
+from bot.kalshi.trading.holdings import Holdings, holdings_of
 from bot.kalshi.trading.key_rights import KeyRights
+from bot.kalshi.trading.listed_orders import if_it_is, is_fill_of, is_of, other_order, sort_fill
+from bot.kalshi.trading.listings import (
+    FILLS,
+    MOVEMENTS,
+    MOVEMENTS_PAGE,
+    ORDERS,
+    POSITIONS,
+    EntryT,
+    Page,
+    Params,
+    fill_page,
+    pages,
+    readable,
+)
+from bot.kalshi.trading.order_requests import BOOK_SIDE, create_request, fixed, resting_request
+from bot.kalshi.trading.settlements import PAID, check_revenue, payout_of
 from bot.kalshi.wire import account, orders
 from bot.kalshi.wire.markets import exchange_status
 from bot.kalshi.wire.markets import market as one_market
-from bot.kalshi.wire.refusals import NOT_SENT
-from bot.kalshi.wire.shapes import Named, decode, outline
+from bot.kalshi.wire.shapes import decode, outline
 from bot.ports.exchange import ExchangeError
 
-#: Entries on one page: the most there can be; and pages of a listing that has an end.
-PAGE: Final = 1_000
-MOST_PAGES: Final = 50
-MOVEMENTS_PAGE: Final = 500
 #: How far before an order was made it is looked for, should the clocks differ: by twice as much
 #: as what signatures make up for.
 EARLIER: Final = 2 * MOST_AHEAD
@@ -56,32 +63,11 @@ MARK: Final = ".37"
 #: Seconds an order, or a cancel, waits for its answer; what became of it is asked for afterwards.
 ORDER_PATIENCE: Final = 2.0
 
-BOOK_SIDE: Final = {Side.BUY: "bid", Side.SELL: "ask"}
-SIDES: Final = {word: side for side, word in BOOK_SIDE.items()}
 
-_CLIENT_ORDER_ID: Final = re.compile(r"[-\w:+=/]{1,64}", re.ASCII)
 _ORDERS: Final = "/portfolio/events/orders"
 _GROUPS: Final = "/portfolio/order_groups"
 
 _NO_SUBACCOUNTS: Final = frozenset({403, NOT_FOUND})
-_PAID: Final = {"yes": ONE, "no": ZERO}
-
-EntryT = TypeVar("EntryT")
-Params = Sequence[tuple[str, str]]
-#: A page of a listing: its entries, None for null, and the cursor of the next, None if left out.
-Page = tuple[list[EntryT] | None, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """Signed contracts by ticker, none of them 0, and dollars each cost, None if that is not told.
-
-    `unreadable` is what is missing.
-    """
-
-    sizes: Mapping[str, Contracts]
-    costs: Mapping[str, Dollars | None]
-    unreadable: Unreadable
 
 
 class KalshiTrading:
@@ -112,8 +98,8 @@ class KalshiTrading:
 
         `check` is called right before it is sent. Sent once at most.
         """
-        asked = replace(_request(order, group, shard), subaccount=self._subaccount or None)
-        body = msgspec.json.encode(asked if until is None else _waiting(asked, until))
+        asked = replace(create_request(order, group, shard), subaccount=self._subaccount or None)
+        body = msgspec.json.encode(asked if until is None else resting_request(asked, until))
         leaves = order.aim is Aim.LEAVE
         write = Write(
             *("POST", _ORDERS, body),
@@ -146,8 +132,8 @@ class KalshiTrading:
         amended = orders.AmendRequest(
             ticker=order.ticker,
             side=BOOK_SIDE[order.side],
-            count=_fixed("a size", order.size, 2),
-            price=_fixed("a limit", order.limit, 4),
+            count=fixed("a size", order.size, 2),
+            price=fixed("a limit", order.limit, 4),
             expiration_time=int(until.timestamp()),
             exchange_index=shard,
         )
@@ -171,9 +157,9 @@ class KalshiTrading:
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
 
         path = "/historical/orders" if archived else "/portfolio/orders"
-        async for page in self._pages(path, params, _ORDER_PAGE):
+        async for page in self._pages(path, params, ORDERS):
             for number, raw in enumerate(page):
-                if (found := _if_it_is(order, number, raw)) is not None:
+                if (found := if_it_is(order, number, raw)) is not None:
                     return found
         return None
 
@@ -182,7 +168,7 @@ class KalshiTrading:
         params = [("order_id", order_id), *self._own]
         return [
             fill
-            async for page in self._pages("/portfolio/fills", params, _fill_page)
+            async for page in self._pages("/portfolio/fills", params, fill_page)
             for fill in page
         ]
 
@@ -193,8 +179,8 @@ class KalshiTrading:
         """
         since = int((order.at - EARLIER).timestamp())
         params = [("ticker", order.ticker), ("min_ts", str(since)), *self._own]
-        pages = self._pages("/historical/fills", params, _FILLS)
-        fills = [raw async for page in pages for raw in page if _is_fill_of(order_id, raw)]
+        pages = self._pages("/historical/fills", params, FILLS)
+        fills = [raw async for page in pages for raw in page if is_fill_of(order_id, raw)]
         return [decode(account.FillWire, raw) for raw in fills]
 
     async def fills_since(self, at: datetime) -> tuple[list[account.DatedFill], dict[str, str]]:
@@ -210,9 +196,9 @@ class KalshiTrading:
         readable: list[account.DatedFill] = []
         odd: dict[str, str] = {}
         for path in paths:
-            async for page in self._pages(path, since, _FILLS, is_patient=True):
+            async for page in self._pages(path, since, FILLS, is_patient=True):
                 for raw in page:
-                    _sort_fill(f"GET {path}", raw, readable, odd)
+                    sort_fill(f"GET {path}", raw, readable, odd)
         return readable, conflicting_fills(readable) | odd
 
     async def order_names(self, order_ids: Set[str], since: datetime) -> dict[str, str]:
@@ -231,7 +217,7 @@ class KalshiTrading:
 
     async def _names_in(self, path: str, since: datetime) -> dict[str, str]:
         made = [("min_ts", str(int((since - EARLIER).timestamp()))), *self._own]
-        pages = self._pages(path, made, _ORDER_PAGE, is_patient=True)
+        pages = self._pages(path, made, ORDERS, is_patient=True)
         return _names([raw async for page in pages for raw in page])
 
     async def _name_of(self, order_id: str) -> dict[str, str]:
@@ -241,8 +227,8 @@ class KalshiTrading:
 
     async def holdings(self) -> Holdings:
         """What is held of markets not yet settled; one odd entry is not known, the others are."""
-        pages = self._pages("/portfolio/positions", self._own, _POSITIONS, is_patient=True)
-        return _holdings([raw async for page in pages for raw in page])
+        pages = self._pages("/portfolio/positions", self._own, POSITIONS, is_patient=True)
+        return holdings_of([raw async for page in pages for raw in page])
 
     async def cash(self) -> Dollars:
         """Dollars of all shards together."""
@@ -251,7 +237,7 @@ class KalshiTrading:
     async def purses(self) -> tuple[Dollars, dict[int, Dollars]]:
         """Dollars of all shards together, and by shard as far as that is told."""
         balance = await self._balance()
-        shards = _readable(account.ShardBalance, balance.balance_breakdown)
+        shards = readable(account.ShardBalance, balance.balance_breakdown)
         return Decimal(balance.balance_dollars), {
             shard.exchange_index: Decimal(shard.balance) for shard in shards
         }
@@ -269,13 +255,13 @@ class KalshiTrading:
             return None
         size = Decimal(mine[0].yes_count_fp) - Decimal(mine[0].no_count_fp)
         payout = await self._exact(mine[0])
-        _check_revenue(mine[0], payout)
+        check_revenue(mine[0], payout)
         return Settlement(size, payout)
 
     async def _exact(self, reported: account.SettlementWire) -> Dollars:
         """What a market paid: a scalar one says it to the last digit, its settlement in cents."""
-        payout = _payout(reported)
-        if reported.market_result in _PAID:
+        payout = payout_of(reported)
+        if reported.market_result in PAID:
             return payout
         exact = await self.payout(reported.ticker)
         return payout if exact is None else exact
@@ -286,7 +272,7 @@ class KalshiTrading:
         Raises ExchangeError for a position that does not tell.
         """
         params = [("ticker", held.ticker), ("limit", "1"), *self._own]
-        listed, _ = await self._reads.read_once("/historical/positions", params, _POSITIONS)
+        listed, _ = await self._reads.read_once("/historical/positions", params, POSITIONS)
         found = [decode(account.SettledPosition, raw) for raw in listed or ()]
         mine = [one for one in found if one.ticker == held.ticker]
         if not mine:
@@ -326,7 +312,7 @@ class KalshiTrading:
             return []
 
     async def _moved(self, path: str) -> list[Raw]:
-        pages = self._pages(path, (), _MOVEMENTS[path], is_patient=True, size=MOVEMENTS_PAGE)
+        pages = self._pages(path, (), MOVEMENTS[path], is_patient=True, size=MOVEMENTS_PAGE)
         return [raw async for page in pages for raw in page]
 
     async def user_id(self) -> str | None:
@@ -346,20 +332,20 @@ class KalshiTrading:
         listing = await self._reads.read("/api_keys", (), read)
         for raw in listing.api_keys or ():
             # What the other keys may do is nothing to this one.
-            if any(key.api_key_id == key_id for key in _readable(account.NamedKey, [raw])):
+            if any(key.api_key_id == key_id for key in readable(account.NamedKey, [raw])):
                 key = decode(account.ApiKeyWire, raw)
                 return KeyRights.of(key, listing.api_key_region_expiration_ts)
         raise ExchangeError("GET /api_keys: the key that signs is not among them")
 
     async def resting(self, ours: Container[str]) -> tuple[OtherOrder, ...]:
         """The orders of other hands that wait in a book; `ours` are client order ids."""
-        return tuple([_other(raw) for raw in await self._waiting() if not _is_of(raw, ours)])
+        return tuple([other_order(raw) for raw in await self._waiting() if not is_of(raw, ours)])
 
     async def resting_of(self, ours: Container[str]) -> dict[str, orders.ListedOrder]:
         """Those of these client order ids that wait in a book, by the exchange's name for them."""
-        raws = [raw for raw in await self._waiting() if _is_of(raw, ours)]
+        raws = [raw for raw in await self._waiting() if is_of(raw, ours)]
         # One that cannot be read is asked for by its own name, as one that is not there.
-        listed = _readable(orders.ListedOrder, raws)
+        listed = readable(orders.ListedOrder, raws)
         return {one.order_id: one for one in listed}
 
     async def queue_positions(self, tickers: Collection[str]) -> dict[str, Contracts]:
@@ -371,13 +357,13 @@ class KalshiTrading:
         params = [("market_tickers", ",".join(sorted(tickers))), *self._own]
         listed = await self._reads.read_once("/portfolio/orders/queue_positions", params, read)
         # Of one that cannot be read nothing is known.
-        found = _readable(orders.QueuePosition, listed.queue_positions)
+        found = readable(orders.QueuePosition, listed.queue_positions)
         ahead = {one.order_id: Decimal(one.queue_position_fp) for one in found}
         return {order_id: size for order_id, size in ahead.items() if size >= 0}
 
     async def _waiting(self) -> list[Raw]:
         params = [("status", "resting"), *self._own]
-        pages = self._pages("/portfolio/orders", params, _ORDER_PAGE, is_patient=True)
+        pages = self._pages("/portfolio/orders", params, ORDERS, is_patient=True)
         return [raw async for page in pages for raw in page]
 
     async def _balance(self) -> account.Balance:
@@ -455,7 +441,7 @@ class KalshiTrading:
         write = Write(method, path, body, where, urgent=True, shard=shard)
         await self._writes.write(write, lambda _body: None)
 
-    async def _pages(
+    def _pages(
         self,
         path: str,
         params: Params,
@@ -464,234 +450,17 @@ class KalshiTrading:
         is_patient: bool = False,
         size: int | None = None,
     ) -> AsyncIterator[list[EntryT]]:
-        """The pages of a listing up to its end; ExchangeError for one without a sound end."""
         ask = self._reads.read if is_patient else self._reads.read_once
-        cursors, size = {""}, size or PAGE
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            more = [("limit", str(size)), *([("cursor", cursor)] if cursor else [])]
-            entries, following = await ask(path, [*params, *more], read)
-            # Null and a cursor left out may be an empty list and its end, or a broken answer.
-            if entries is None or (following is None and len(entries) >= size):
-                raise ExchangeError(f"GET {path}: the answer is not whole")
-            refuse_long_page(f"GET {path}", len(entries), size)
-            yield entries
-            if not following:
-                return
-            # A cursor the exchange cannot read is silently page one.
-            if following in cursors:
-                raise ExchangeError(f"GET {path}: the pages run in circles")
-            cursors.add(following)
-            cursor = following
-        raise ExchangeError(f"GET {path}: no end after {MOST_PAGES} pages")
+        return pages(ask, path, params, read, size)
 
 
 def _names(raws: Sequence[Raw]) -> dict[str, str]:
     """The client order ids of orders by the exchange's names for them; of what can be read."""
-    return {one.order_id: one.client_order_id for one in _readable(orders.NamedById, raws)}
-
-
-def _fill_page(body: bytes) -> Page[account.FillWire]:
-    page = decode(account.FillPage, body)
-    return page.fills, page.cursor
-
-
-def _raws(shape: type[Any], entries: str) -> Callable[[bytes], Page[Raw]]:
-    """Reads a page whose `entries` are looked at one by one, later."""
-
-    def read(body: bytes) -> Page[Raw]:
-        page = outline(shape, body)
-        return getattr(page, entries), page.cursor
-
-    return read
-
-
-_ORDER_PAGE: Final = _raws(orders.OrderListing, "orders")
-_FILLS: Final = _raws(account.RawFillPage, "fills")
-_POSITIONS: Final = _raws(account.HoldingPage, "market_positions")
-_MOVEMENTS: Final = {
-    TRANSFERS: _raws(account.TransferPage, "transfers"),
-    DEPOSITS: _raws(account.DepositPage, "deposits"),
-    WITHDRAWALS: _raws(account.WithdrawalPage, "withdrawals"),
-}
-
-
-def _sort_fill(
-    asked: str, raw: Raw, readable: list[account.DatedFill], odd: dict[str, str]
-) -> None:
-    """Put a fill to those that can be read or, by its market, to those that cannot."""
-    try:
-        readable.append(decode(account.DatedFill, raw))
-    except ExchangeError as error:
-        named = _readable(Named, [raw])
-        if not named:
-            raise ExchangeError(f"{asked}: a fill names no market that can be read") from error
-        odd.setdefault(named[0].ticker, f"{asked}: {error}")
-
-
-def _request(order: Order, group: str, shard: int) -> orders.CreateOrderRequest:
-    """The order in the exchange's words. Raises ExchangeError (NOT_SENT) if it has none for it."""
-    if not _CLIENT_ORDER_ID.fullmatch(order.client_order_id):
-        raise ExchangeError(
-            f"'{order.client_order_id[:80]}' is no client order id: 1 to 64 of letters, digits "
-            "and -_:+=/",
-            code=NOT_SENT,
-        )
-    leaves = order.aim is Aim.LEAVE
-    return orders.CreateOrderRequest(
-        ticker=order.ticker,
-        side=BOOK_SIDE[order.side],
-        count=_fixed("a size", order.size, 2),
-        price=_fixed("a limit", order.limit, 4),
-        time_in_force="immediate_or_cancel",
-        # An order of other hands on this account gives way to an exit; an entry gives way to it.
-        self_trade_prevention_type="maker" if leaves else "taker_at_cross",
-        # What we hold may have been closed by other hands: an exit must never open the other side.
-        reduce_only=leaves,
-        client_order_id=order.client_order_id,
-        order_group_id=group,
-        exchange_index=shard,
-    )
-
-
-def _waiting(asked: orders.CreateOrderRequest, until: datetime) -> orders.CreateOrderRequest:
-    """The same as an order that rests until then, and never takes.
-
-    The exchange takes `reduce_only` of immediate orders alone: who lets an exit rest has to see
-    that it does not exceed what is held.
-    """
-    return replace(
-        asked,
-        time_in_force="good_till_canceled",
-        post_only=True,
-        reduce_only=False,
-        cancel_order_on_pause=True,
-        expiration_time=int(until.timestamp()),
-    )
-
-
-def _fixed(what: str, amount: Decimal, digits: int) -> str:
-    # Rounded it would be another order.
-    if amount != (fixed := round(amount, digits)):
-        raise ExchangeError(f"{what} of {amount} is finer than {digits} decimals", code=NOT_SENT)
-    return f"{fixed:f}"
-
-
-def _if_it_is(order: Order, number: int, raw: Raw) -> orders.ListedOrder | None:
-    """The order told in an entry, None if it is another. Raises ExchangeError if nobody can say."""
-    try:
-        # Others trade in this account, too: what they do must not hide what became of ours.
-        if decode(orders.NamedOrder, raw).client_order_id != order.client_order_id:
-            return None
-        return decode(orders.ListedOrder, raw)
-    except ExchangeError as error:
-        raise ExchangeError(f"GET /portfolio/orders: entry {number}: {error}") from error
-
-
-def _is_fill_of(order_id: str, raw: Raw) -> bool:
-    """Raises ExchangeError if nobody can say."""
-    return decode(account.NamedFill, raw).order_id == order_id
-
-
-def _holdings(raws: Sequence[Raw]) -> Holdings:
-    """A market that is there twice, with different numbers, is not known either."""
-    held: dict[str, account.Holding | str] = {}
-    unnamed = []
-    for number, raw in enumerate(raws):
-        ticker, entry = _holding(number, raw)
-        if ticker is None:
-            unnamed.append(str(entry))
-        elif held.setdefault(ticker, entry) != entry:
-            held[ticker] = f"GET /portfolio/positions: {ticker} is there in two ways"
-    whole = {ticker: one for ticker, one in held.items() if isinstance(one, account.Holding)}
-    broken = {ticker: why for ticker, why in held.items() if isinstance(why, str)}
-    sizes = {ticker: Decimal(one.position_fp) for ticker, one in whole.items()}
-    costs = {ticker: _optional(one.market_exposure_dollars) for ticker, one in whole.items()}
-    return Holdings(
-        {ticker: size for ticker, size in sizes.items() if size},
-        {ticker: cost for ticker, cost in costs.items() if sizes[ticker]},
-        Unreadable(broken, tuple(unnamed), frozenset(held)),
-    )
-
-
-def _holding(number: int, raw: Raw) -> tuple[str | None, account.Holding | str]:
-    """A position and its market, or why it cannot be read; None for a market that cannot be."""
-    try:
-        entry = decode(account.Holding, raw)
-    except ExchangeError as error:
-        named = _readable(Named, [raw])
-        why = f"GET /portfolio/positions: entry {number}: {error}"
-        return (named[0].ticker if named else None), why
-    return entry.ticker, entry
-
-
-def _optional(amount: str | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)
-
-
-def _is_of(raw: Raw, names: Container[str]) -> bool:
-    """Whether an order is one of these; one that cannot be read is none."""
-    try:
-        return decode(orders.NamedOrder, raw).client_order_id in names
-    except ExchangeError:
-        return False
-
-
-def _other(raw: Raw) -> OtherOrder:
-    """An order of other hands; one that cannot be read is one all the same."""
-    try:
-        found = decode(orders.ListedOrder, raw)
-    except ExchangeError:
-        named = _readable(Named, [raw])
-        return OtherOrder(named[0].ticker if named else "", "an order that cannot be read")
-    words = f"{found.book_side} {found.initial_count_fp} {found.ticker} ({found.order_id})"
-    left = [_at_rest(one) for one in _readable(orders.WaitingOrder, [raw])]
-    return OtherOrder(found.ticker, words, next(iter(left), None))
-
-
-def _at_rest(waiting: orders.WaitingOrder) -> AtRest | None:
-    side, price = SIDES.get(waiting.book_side), Decimal(waiting.yes_price_dollars)
-    if side is None or not 0 < price < 1:
-        return None
-    return AtRest(waiting.ticker, side, Decimal(waiting.remaining_count_fp), price)
-
-
-def _payout(reported: account.SettlementWire) -> Dollars:
-    if reported.market_result in _PAID:
-        return _PAID[reported.market_result]
-    if reported.value is None or not 0 <= reported.value <= 100:
-        raise ExchangeError(
-            f"the settlement of {reported.ticker} says '{reported.market_result}' and "
-            f"{reported.value} cents"
-        )
-    return Decimal(reported.value) / 100
-
-
-def _check_revenue(reported: account.SettlementWire, payout: Dollars) -> None:
-    """Raises ExchangeError if what the account was paid is not what a payout comes to."""
-    if reported.revenue is None:
-        return
-    yes, no = Decimal(reported.yes_count_fp), Decimal(reported.no_count_fp)
-    expected = 100 * (yes * payout + no * (ONE - payout))
-    # It is cut off to whole cents, and perhaps rounded.
-    if abs(expected - reported.revenue) > ONE:
-        raise ExchangeError(
-            f"the settlement of {reported.ticker} says {reported.revenue} cents, and at "
-            f"${payout} a YES contract it would be {expected.normalize():f}"
-        )
+    return {one.order_id: one.client_order_id for one in readable(orders.NamedById, raws)}
 
 
 def _may_be_ours(raw: Raw) -> bool:
     return (decode(orders.NamedGroup, raw).contracts_limit_fp or "").endswith(MARK)
-
-
-def _readable(shape: type[EntryT], raws: Sequence[Raw] | None) -> list[EntryT]:
-    """Those that can be read, where the others concern nobody."""
-    found = []
-    for raw in raws or ():
-        with suppress(ExchangeError):
-            found.append(decode(shape, raw))
-    return found
 
 
 def _shape(kind: type[EntryT]) -> Callable[[bytes], EntryT]:

@@ -21,8 +21,9 @@ from bot.core.market.queued_order import crossed
 from bot.core.market.working import Answer, Resting, WorkingOrder
 from bot.core.risk.review import Approved
 from bot.kalshi.trading import outcome
+from bot.kalshi.trading.holdings import Holdings
 from bot.kalshi.trading.order_lookup import RESTS, OrderLookup
-from bot.kalshi.trading.requests import Holdings, KalshiTrading
+from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.wire import orders
 from bot.ports.exchange import ExchangeError
 

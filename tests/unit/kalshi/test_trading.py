@@ -395,7 +395,7 @@ async def test_a_fill_that_cannot_be_read_is_an_error_and_never_left_out(odd):
 
 
 async def test_a_listing_without_an_end_is_an_error(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.requests.MOST_PAGES", 3)
+    monkeypatch.setattr("bot.kalshi.trading.listings.MOST_PAGES", 3)
     numbers = iter(range(99))
 
     def say(_request):
@@ -408,7 +408,7 @@ async def test_a_listing_without_an_end_is_an_error(monkeypatch):
 
 
 async def test_a_page_with_more_entries_than_were_asked_for_is_an_error(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.requests.PAGE", 2)
+    monkeypatch.setattr("bot.kalshi.trading.listings.PAGE", 2)
     body = dump({"market_positions": [position("KXRAIN-A", "1.00")] * 3, "cursor": ""})
 
     async with backend(lambda _: httpx.Response(200, content=body)) as (trading, _):
@@ -428,7 +428,7 @@ async def test_positions_are_signed_and_come_from_all_pages():
 
 
 async def test_a_full_page_of_positions_without_a_word_on_the_next_is_an_error(monkeypatch):
-    monkeypatch.setattr("bot.kalshi.trading.requests.PAGE", 2)
+    monkeypatch.setattr("bot.kalshi.trading.listings.PAGE", 2)
     full = {"market_positions": [position("A", "5.00"), position("B", "1.00")]}
     async with backend(saying(full)) as (trading, _):
         with pytest.raises(ExchangeError, match="not whole"):
