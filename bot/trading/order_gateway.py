@@ -117,13 +117,15 @@ class OrderGateway:
         finally:
             self._sending.discard(order.client_order_id)
 
-    async def resolve(self) -> list[Execution | Unresolved]:
-        """Ask again what became of each order that is not being sent and has no known end."""
+    async def resolve(self, book: Callable[[Execution | Unresolved], None]) -> None:
+        """Ask again what became of each order that is not being sent and has no known end.
+
+        Each answer is booked at once: its order is not in doubt any more, and others may take long.
+        """
         asked = [o for name, o in self._waiting.items() if name not in self._sending]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._resolved(o), name=f"order {o.ticker}") for o in asked]
-        # What came to its end meanwhile, somebody else has told.
-        return [answer for task in tasks if (answer := task.result()) is not None]
+            for order in asked:
+                group.create_task(self._resolve(order, book), name=f"order {order.ticker}")
 
     async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
@@ -183,11 +185,12 @@ class OrderGateway:
             return None
         return self._waiting.pop(client_order_id, None)
 
-    async def _resolved(self, order: Order) -> Execution | Unresolved | None:
+    async def _resolve(self, order: Order, book: Callable[[Execution | Unresolved], None]) -> None:
         async with self._lookups:
             answer = await self._venue.resolve(order)
-        known = order.client_order_id not in self._waiting
-        return None if known else self._noted(order, answer)
+        # What came to its end meanwhile, somebody else has told.
+        if order.client_order_id in self._waiting:
+            book(self._noted(order, answer))
 
     async def _sent(self, approved: Approved, written: Written) -> Sent:
         order = approved.order

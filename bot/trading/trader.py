@@ -222,13 +222,14 @@ class Trader:
         It may be asked at any time, also amid a pass; what happened, the pass tells.
         """
         pending, before = self._pending_events, len(self._pending_events)
-        await self._working_orders.poll(at, self._stop_resting())
-        for answer in await self._gateway.resolve():
-            self._answered(at, answer)
-        # What comes too late for a pass to take must not wait for a next one: there may be none.
-        # If a pass took its events meanwhile, all that is here came after that.
-        known = before if self._pending_events is pending else 0
-        self._found = self._found or len(self._pending_events) > known
+        try:
+            await self._working_orders.poll(at, self._stop_resting())
+            await self._gateway.resolve(partial(self._answered, at))
+        finally:
+            # What comes too late for a pass to take must not wait for a next one: there may be
+            # none. If a pass took its events meanwhile, all that is here came after that.
+            known = before if self._pending_events is pending else 0
+            self._found = self._found or len(self._pending_events) > known
         return self._found
 
     def take_pending(self, at: datetime) -> list[Event]:

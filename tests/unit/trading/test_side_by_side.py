@@ -38,12 +38,16 @@ SHARDS = {ticker: number % 2 for number, ticker in enumerate(TICKERS)}
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of an order: after how long, whether it is done, and whether that is told."""
+    """What becomes of an order: after how long, whether it is done, and whether that is told.
+
+    If it is not, looking it up takes so many seconds.
+    """
 
     seconds: float = QUIET
     fills: bool = True
     code: str = ""
     heard: bool = True
+    lookup: float = 0.0
 
 
 @dataclass
@@ -74,9 +78,14 @@ class Busy:
         if fate.code:
             self.ended.add(order.client_order_id)
             return Execution(order, "", OrderStatus.ERROR, error="refused", code=fate.code)
-        return await self.resolve(order)
+        return self._end(order)
 
     async def resolve(self, order: Order) -> Execution | Unresolved:
+        if lookup := self.fates.get(order.ticker, Fate()).lookup:
+            await asyncio.sleep(lookup)
+        return self._end(order)
+
+    def _end(self, order: Order) -> Execution:
         self.ended.add(order.client_order_id)
         fills = tuple(f for f in self.truth if f.client_order_id == order.client_order_id)
         status = OrderStatus.FILLED if fills else OrderStatus.CANCELED
@@ -333,6 +342,29 @@ def test_an_order_on_its_way_is_not_asked_about_and_one_that_is_answered_is_told
 
         assert asked == [False], "what the pass found, the pass tells"
         assert [one.execution.order.ticker for one in only(events, OrderEnded)] == ["B", "A"]
+
+    _with(pass_of)
+
+
+def test_an_end_that_was_looked_up_is_booked_whatever_becomes_of_the_other_lookups():
+    async def pass_of(desk: Together) -> None:
+        hangs = Fate(HANGS, heard=False)
+        desk.busy.fates = {"A": hangs, "B": replace(hangs, lookup=10.0)}
+        await desk.passes({"A": 0.9, "B": 0.9})
+
+        asking = asyncio.create_task(desk.trader.resolve_in_doubt(desk.clock.now()))
+        await asyncio.sleep(1)
+        assert {order.ticker for order in desk.trader.unresolved} == {"B"}
+        await desk.passes({"A": 0.9, "B": 0.9})
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        assert [order.ticker for order in desk.busy.sent] == ["A", "B"]
+        assert [desk.position(t) for t in "AB"] == [100, 0]
+        await desk.settled()
+        assert [desk.position(t) for t in "AB"] == [100, 100]
+        assert desk.store.portfolio == desk.trader.portfolio
 
     _with(pass_of)
 
