@@ -549,7 +549,10 @@ class Trader:
     def _approved(
         self, at: datetime, decision: Decision, shown: Shown, price: Dollars | None
     ) -> Approved | None:
-        """The order of a decision once it passed risk; None, and said so, if none is sent."""
+        """The order of a decision once it passed risk; None if none is sent."""
+        if decision.action in ENTRIES and shown.market.ticker in self.portfolio.positions:
+            # An order in doubt was found filled while this one waited: that is not added to.
+            return None
         order = self._order_for(at, decision.action, shown, price)
         if order is None:
             self._forced.missed(shown.market.ticker, "there is nobody in the book to trade with")

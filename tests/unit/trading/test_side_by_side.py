@@ -369,6 +369,26 @@ def test_an_end_that_was_looked_up_is_booked_whatever_becomes_of_the_other_looku
     _with(pass_of)
 
 
+def test_an_entry_found_while_another_row_is_written_is_not_added_to():
+    async def pass_of(desk: Together) -> None:
+        desk.busy.fates = {"B": Fate(HANGS, heard=False, lookup=0.5)}
+        await desk.passes({"B": 0.9})
+        intend = desk.store.intend
+
+        async def slow(order: Order) -> None:
+            await asyncio.sleep(1)
+            await intend(order)
+
+        desk.store.intend = slow  # type: ignore[method-assign]
+        settling = asyncio.create_task(desk.settled())
+        await desk.passes({"A": 0.9, "B": 0.9})
+        await settling
+
+        assert [desk.position(t) for t in "AB"] == [100, 100]
+
+    _with(pass_of)
+
+
 def test_each_signal_comes_right_before_its_order_and_knows_where_that_led_to():
     async def pass_of(desk: Together) -> None:
         desk.busy.fates = {"A": Fate(1.0), "B": Fate(0.1), "C": Fate(code="MARKET_NOT_ACTIVE")}
