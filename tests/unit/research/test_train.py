@@ -223,11 +223,13 @@ def test_scores_of_kinds_never_seen_are_proven_by_kinds_left_out(
         found[most] = written(tmp_path)
         assert read_card(tmp_path / "gbm_label_up.json").general_is_proven is (most == 1.0)
 
-    assert found[0.0]["calibration"]["general_because"].endswith("left out, more than 0.0")
-    assert found[1.0]["calibration"]["general_because"].endswith("left out, no more than 1.0")
+    for most, verdict in ((0.0, "more than 0.0; a model"), (1.0, "no more than 1.0; a model")):
+        assert f"left out, {verdict}" in found[most]["calibration"]["general_because"]
     assert found[0.0]["never_seen"] == found[1.0]["never_seen"]
     for one in found[0.0]["never_seen"].values():
         assert one["calibration_noise"]["mean"] < one["calibration_noise"]["most"]
+        low, high = one["slope_afterwards"]["interval"]
+        assert low <= one["slope_afterwards"]["slope"] <= high
         assert one["even"]["auc"] == 0.5
         assert one["over_even"]["gain"] > 0, "what an even score would cost"
         assert one["taken"]["cents"] < 0
@@ -521,6 +523,24 @@ def test_a_kind_left_out_is_scored_by_a_fit_on_the_others(tmp_path: Path, moment
     rows = both.family == both.families.index("OTHER")
     np.testing.assert_allclose(found.score[rows], expected)
     assert left_out(BASELINES["touch_imbalance"], moments, LABEL) is None
+
+
+def test_what_happened_on_a_kind_left_out_has_no_say_in_its_slope(tmp_path: Path) -> None:
+    tapes = [made_tape(tmp_path / name, markets=4, series=name) for name in "ABC"]
+    every = known(joined([samples(in_runs(read(tape)), LABEL) for tape in tapes]))
+    odd = np.random.default_rng(1).random(len(every)) < 0.2
+    # What happens on B is partly chance: fits on A alone are too sure of themselves there.
+    every = replace(every, change=every.change * np.where(odd & (every.family == 1), -1.0, 1.0))
+    other_way = np.where(odd & (every.family == every.families.index("C")), -1.0, 1.0)
+    found = []
+    for one in (every, replace(every, change=every.change * other_way)):
+        others = left_out(BASELINES["touch_imbalance"], one, LABEL)
+        assert others is not None
+        found.append(train.never_seen(others, one, LABEL))
+
+    before, after = found
+    assert 0.1 < before["C"]["slope"] == after["C"]["slope"] < 1
+    assert before["A"]["slope"] != after["A"]["slope"], "those of which it is one of the others"
 
 
 def test_kinds_and_events_weigh_by_the_root_of_their_rows(tmp_path: Path) -> None:
