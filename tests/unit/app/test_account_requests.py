@@ -133,3 +133,12 @@ async def test_an_order_that_ended_while_a_pass_ran_is_not_said_to_be_ended_by_h
     (entry,) = room.audit.view.operator
     assert entry.is_refusal
     assert "is not in doubt" in entry.message
+
+
+async def test_what_moved_the_cash_before_it_was_adopted_is_part_of_that():
+    room = Room()
+    room.commits.fault = None
+
+    await room.poll()
+
+    assert room.ledger.until == room.clock.now()

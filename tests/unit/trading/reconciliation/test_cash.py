@@ -286,3 +286,16 @@ async def test_what_is_reserved_may_be_what_is_missing_and_is_not_accepted(monke
     await room.look("9970")
     await room.cash.resume(room.at)
     assert [one.amount for one in room.booked] == [-30]
+
+
+async def test_an_adoption_while_a_deposit_is_in_doubt_does_not_count_it_again():
+    room = Room()
+    room.moved(100)
+    await room.look("10100")
+    room.ledger.loses = 1
+    await room.look("10100")
+
+    await room.cash.accept(CashAcceptance(Decimal(100), room.at, room.at))
+
+    assert [one.name for one in room.booked] == ["deposit d"]
+    assert room.portfolio.cash == 10_100
