@@ -146,7 +146,7 @@ class LiveResting:
         async with asyncio.TaskGroup() as group:
             asked = [self._known[name] for name in names if name in self._known]
             tasks = [
-                group.create_task(self._reported(one, listed.get(one.order_id), held))
+                group.create_task(self._looked(one, listed.get(one.order_id), held))
                 for one in asked
             ]
         return [task.result() for task in tasks]
@@ -211,6 +211,14 @@ class LiveResting:
             return Unresolved(known.order, str(error))
         # It may be gone already: filled, run out, or taken out with its group.
         return await self._by_id(known)
+
+    async def _looked(
+        self, known: _Known, listed: orders.ListedOrder | None, held: Holdings
+    ) -> Answer:
+        try:
+            return await _soon(self._reported(known, listed, held))
+        except ExchangeError as error:
+            return Unresolved(known.order, str(error))
 
     async def _reported(
         self, known: _Known, listed: orders.ListedOrder | None, held: Holdings

@@ -512,6 +512,25 @@ async def test_positions_that_do_not_come_hold_up_neither_exits_nor_orders_in_do
         assert "no answer" in await seat.venue.rest_block_reason(TICKER, Side.SELL, Decimal(1))
 
 
+@pytest.mark.parametrize("route", ["order_by_id", "fills"])
+async def test_one_end_that_does_not_come_holds_up_no_other_order(monkeypatch, route):
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async with stand() as live:
+        seat, working = await _seated(live)
+        seat.takes(31)
+        with monkeypatch.context() as silent:
+            silent.setattr(resting, "LOOK_WITHIN", 0.2)
+            silent.setattr(KalshiTrading, route, never)
+            async with asyncio.timeout(15):
+                answers = await seat.venue.news((working,))
+        assert not [one for one in answers if isinstance(one, Execution)]
+
+        assert (await seat.news(working)).order is None
+        assert seat.booked() == 20
+
+
 async def test_what_rests_of_ours_is_no_order_of_other_hands():
     async with stand() as live:
         seat, _ = await _seated(live)
