@@ -12,11 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from bot.cli.errors import CommandError
-from bot.config import SettingsError
-from bot.journal.terminal import spell_out
-from bot.ports.exchange import ExchangeError
-from bot.tape.errors import TapeError
+try:
+    from bot.cli.errors import CommandError
+    from bot.config import SettingsError
+    from bot.journal.terminal import spell_out
+    from bot.ports.exchange import ExchangeError
+    from bot.tape.errors import TapeError
+except ModuleNotFoundError as error:
+    # Asked of the Python of the machine, mostly, where `make` filled the one in .venv.
+    sys.exit(
+        f"{error.name} is missing in {sys.executable}: use the Python of .venv, which `make demo` "
+        "sets up, as in `.venv/bin/python -m bot status`, or pip install -r requirements.txt"
+    )
 
 
 class CliCommand(NamedTuple):

@@ -37,7 +37,7 @@ async def close(services: CurrentServices, ticker: Ticker) -> Response:
     """
     held = _held(services).get(ticker)
     if held is None:
-        raise HTTPException(404, f"No position in {ticker} is held: see /state/markets")
+        raise HTTPException(404, f"No position in {ticker} is held: see /positions")
     if _is_over(held):
         raise HTTPException(409, f"{ticker} cannot be closed by an order: {_PAID}")
     await services.exits.close(ticker)

@@ -68,7 +68,7 @@ async def resolve(services: CurrentServices, client_order_id: OrderId, traded: T
 
 def _refuse_on_paper(services: Services) -> None:
     if services.settings.bot_mode == "paper":
-        raise HTTPException(409, "Paper: there is no account at the exchange to take over")
+        raise HTTPException(409, "paper: there is no account at the exchange")
 
 
 async def _done(services: Services, asked: datetime) -> OperatorEntry | None:

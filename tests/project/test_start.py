@@ -41,6 +41,16 @@ def test_the_shipped_models_are_served_without_what_they_were_trained_with() -> 
         assert {"sklearn", "scipy", "joblib", "threadpoolctl"} & held == set()
 
 
+def test_a_python_without_the_requirements_is_told_which_one_has_them() -> None:
+    command = [sys.executable, "-S", "-m", "bot", "status"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f" is missing in {sys.executable}" in done.stderr
+    assert ".venv/bin/python -m bot status" in done.stderr
+
+
 def test_a_command_around_a_running_bot_starts_without_what_the_bot_needs() -> None:
     held = imported_by("import bot.__main__, bot.cli.remote.show, bot.cli.remote.act")
 

@@ -62,8 +62,7 @@ class BotClient:
             raise CommandError(self._silent(error), ExitCode.UNREACHABLE) from None
         body = _body(answer)
         if answer.status_code not in {200, also}:
-            message = self._refusal(answer.status_code, body)
-            raise CommandError(message, _CODES.get(answer.status_code, ExitCode.REFUSED))
+            raise self._refusal(answer.status_code, body)
         if body is None:
             raise CommandError(
                 f"{self.url}{path} answers, but is no KalshiProto: correct --url or BOT_URL",
@@ -80,14 +79,17 @@ class BotClient:
             "start it with `make run`, or name another with --url or BOT_URL"
         )
 
-    def _refusal(self, status: int, body: Answer | None) -> str:
+    def _refusal(self, status: int, body: Answer | None) -> CommandError:
         if status == 401:
-            return self._locked()
+            return CommandError(self._locked(), ExitCode.UNAUTHORIZED)
         said = (body or {}).get("error")
         if not isinstance(said, dict) or "message" not in said:
-            return f"{self.url} answered with status {status}: is --url or BOT_URL that of the bot?"
+            # Not in our words: a proxy before a bot that is away, or another service.
+            words = f"answered with status {status}: is --url or BOT_URL that of the bot?"
+            return CommandError(f"{self.url} {words}", _CODES.get(status, ExitCode.UNREACHABLE))
         remedy = f"; {_REMEDIES[status]}" if status in _REMEDIES else ""
-        return plain(str(said["message"])) + remedy
+        code = _CODES.get(status, ExitCode.REFUSED)
+        return CommandError(plain(str(said["message"])) + remedy, code)
 
     def _locked(self) -> str:
         if not self.has_token:

@@ -452,7 +452,7 @@ def test_what_the_bot_refuses_is_said_in_its_words(bot):
     code, _, err = bot("close", "KX?&")
 
     assert code == 1
-    assert err == "close: No position in KX?& is held: see /state/markets\n"
+    assert err == "close: No position in KX?& is held: see /positions\n"
 
 
 @pytest.mark.parametrize(
@@ -546,8 +546,10 @@ def test_what_is_no_bot_is_told_apart_and_no_redirect_gets_the_token(monkeypatch
         monkeypatch.setenv("BOT_URL", address)
         assert main(["positions"]) == 3
         assert "is no KalshiProto" in capsys.readouterr().err
-        assert main(["config"]) == 1
+        assert main(["config"]) == 3
         assert "answered with status 307" in capsys.readouterr().err
+        assert main(["orders"]) == 3
+        assert "answered with status 404" in capsys.readouterr().err
 
     assert asked == ["/positions"]
 
