@@ -6,6 +6,7 @@ until it is gone, or an operator accepted it, which books it with all that moved
 then. Leaves out differences of cents, and positions (`positions`).
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ log = logging.getLogger("main")
 #: Cash that may differ without a reason, in dollars and as a share of it, whichever is more.
 LEAST: Final = Decimal(1)
 SHARE: Final = Decimal("0.001")
+#: Seconds that the exchange has to tell what moved it: switches are to be obeyed meanwhile.
+MOVEMENTS_WITHIN: Final = 5.0
 
 
 class CashLedger(Protocol):
@@ -159,7 +162,7 @@ class CashReconciliation:
         before, shown = self._expected(), self._gap
         self._gap = None
         try:
-            found = await self._exchange.movements()
+            found = await self._movements()
             has_moved, changed = await self._book(found.movements)
         except ExchangeError as error:
             self._say(f"{_sentence(before.cash, account)}; why cannot be asked: {error}")
@@ -178,6 +181,14 @@ class CashReconciliation:
         # Nor is it known whether the balance had what was booked only now, or what is reserved.
         if not (has_moved or self._trader.reserved):
             self._gap = self._as_shown(account, shown, now)
+
+    async def _movements(self) -> CashRecord:
+        """What moved the cash. Raises ExchangeError, also if that takes too long."""
+        try:
+            async with asyncio.timeout(MOVEMENTS_WITHIN):
+                return await self._exchange.movements()
+        except TimeoutError:
+            raise ExchangeError(f"no answer within {MOVEMENTS_WITHIN:g} s") from None
 
     def _as_shown(self, account: AccountNow, before: _Gap | None, now: datetime) -> _Gap:
         """The gap as it is, since it was first shown as that."""

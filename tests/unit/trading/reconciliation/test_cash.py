@@ -1,5 +1,6 @@
 """Cash against the exchange's: movements are booked once, what nothing explains stops entries."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,8 @@ from bot.core.account.reconcile import AccountNow, CashAcceptance, CashMovement,
 from bot.core.market.money import whole_cents
 from bot.ports.exchange import ExchangeError
 from bot.ports.persistence import StoreError
-from bot.trading.reconciliation.cash import CashReconciliation
+from bot.trading.reconciliation import cash as module
+from bot.trading.reconciliation.cash import MOVEMENTS_WITHIN, CashReconciliation
 from tests.support.cash_ledgers import FakeCashLedger
 from tests.support.strategies import NOON
 from tests.support.trading import CASH, Desk
@@ -120,6 +122,23 @@ async def test_what_nothing_explains_is_said_with_both_numbers_and_goes_by_itsel
     assert "cash differs: $10000 booked, $9970 at the exchange (-30)" in stopped
 
     assert await room.look("10000") is None
+
+
+async def test_movements_that_do_not_come_hold_up_no_operator_and_are_asked_for_again(monkeypatch):
+    room = Room()
+    room.moved(500)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as silent:
+        silent.setattr(module, "MOVEMENTS_WITHIN", 0.01)
+        silent.setattr(room.exchange, "movements", never)
+        assert "why cannot be asked: no answer within 0.01 s" in str(await room.looks("10500"))
+    assert MOVEMENTS_WITHIN < 15, "operators wait so long for a leader that obeys"
+
+    assert await room.look("10500") is None
+    assert len(room.booked) == 1
 
 
 async def test_what_a_deposit_explains_in_part_stops_for_the_rest():
