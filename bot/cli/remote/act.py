@@ -103,5 +103,5 @@ def _spoken(answer: Answer) -> str:
     left = answer.get("left")
     by_market = left if isinstance(left, dict) else {}
     more = [f"{name} {value}" for name, value in answer.items() if name not in {"status", "left"}]
-    first = ", ".join([str(answer["status"]).replace("_", " "), *more])
+    first = options.as_command(", ".join([str(answer["status"]).replace("_", " "), *more]))
     return "\n".join([plain(first), *(f"  {plain(f'{k}: {why}')}" for k, why in by_market.items())])

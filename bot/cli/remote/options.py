@@ -66,6 +66,11 @@ def print_json(answer: object) -> None:
     sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
 
 
+def as_command(text: str) -> str:
+    """What lifts a stop, as it is done at a terminal."""
+    return text.replace("POST /bot/resume", "`python -m bot resume`")
+
+
 def print_line(sentence: str) -> None:
     """Print a sentence."""
     sys.stdout.write(sentence + "\n")

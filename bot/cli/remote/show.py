@@ -129,7 +129,7 @@ def _if(name: str, word: str, style: str) -> Callable[[Answer], _Found]:
 
 
 def _killed(bot: Answer) -> _Found:
-    why = f"{bot['killed']}; exits continue; until {bot['killed_until']}"
+    why = f"{bot['killed']}; exits continue; until {options.as_command(str(bot['killed_until']))}"
     return ("KILLED", why, "yellow") if bot["killed"] else None
 
 

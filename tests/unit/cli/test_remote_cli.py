@@ -222,6 +222,10 @@ def test_the_status_says_what_it_is_and_what_it_is_worth(bot):
         ({"store_fault": "no connection"}, "DATABASE AWAY: no connection"),
         ({"leads": None, "leader": False}, "NOBODY LEADS"),
         ({"killed": "too hot", "killed_until": "a resume"}, "KILLED: too hot; exits continue"),
+        (
+            {"killed": "too hot", "killed_until": "POST /bot/resume"},
+            "exits continue; until `python -m bot resume`",
+        ),
         ({"running": False}, "STOPPED"),
         ({"error": "GET /markets: timeout"}, "EXCHANGE AWAY: GET /markets: timeout"),
         ({"entries_stopped": "daily_loss_stop: 210 of 200"}, "ENTRIES STOPPED: daily_loss_stop"),
@@ -334,7 +338,7 @@ def test_close_and_flatten_tell_done_from_not_yet(bot, world):
     assert "closing, ticker KXA" in pending[1]
     assert (flattening[0], flattening[1].splitlines()[1][:6]) == (6, "  KXA:")
     assert (done[0], world.exits.asked) == (0, ["KXA", "all", "KXA"])
-    assert bot("flatten")[:2] == (0, "flat, entries stopped until POST /bot/resume\n")
+    assert bot("flatten")[:2] == (0, "flat, entries stopped until `python -m bot resume`\n")
 
 
 @pytest.mark.parametrize("name", ["", " ", "\t"], ids=["empty", "blank", "tab"])
