@@ -216,7 +216,7 @@ def test_an_unreachable_exchange_is_said_and_the_service_stays_up(tmp_path):
     [
         ("BOT_INTERVAL", "0", "BOT_INTERVAL='0'"),
         ("BOT_MODE", "live", "'live' trades real money"),
-        ("KALSHI_ENV", "moon", "KALSHI_ENV='moon'"),
+        ("KALSHI_ENV", "moon", "KALSHI_ENV=(hidden): Input should be 'production'"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_line_that_names_it(name, value, said):
