@@ -41,6 +41,13 @@ class Mutation(NamedTuple):
 
 MUTATIONS: Final = (
     Mutation(
+        "an order that cannot be prolonged holds its pass up",
+        "bot/kalshi/trading/requests.py",
+        "body, self._own, patience=ORDER_PATIENCE, shard=shard)",
+        "body, self._own, shard=shard)",
+        "tests/unit/kalshi/test_resting.py",
+    ),
+    Mutation(
         "an exit is not reduce-only",
         "bot/kalshi/trading/order_requests.py",
         "reduce_only=leaves,",

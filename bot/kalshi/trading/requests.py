@@ -60,7 +60,7 @@ OUR_SHARE: Final = 0.5
 
 #: How the contracts limit of our order groups ends.
 MARK: Final = ".37"
-#: Seconds an order, or a cancel, waits for its answer; what became of it is asked for afterwards.
+#: Seconds an order, or a change of one, waits for its answer; then its fate is asked for.
 ORDER_PATIENCE: Final = 2.0
 
 
@@ -138,7 +138,7 @@ class KalshiTrading:
             exchange_index=shard,
         )
         path, body = f"{_order(order_id)}/amend", msgspec.json.encode(amended)
-        write = Write("POST", path, body, params=self._own, shard=shard)
+        write = Write("POST", path, body, self._own, patience=ORDER_PATIENCE, shard=shard)
         await self._writes.write(write, _shape(orders.Amended))
 
     async def order_by_id(self, order_id: str) -> orders.ListedOrder:

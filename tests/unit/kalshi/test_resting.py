@@ -25,6 +25,7 @@ from bot.sim.faults.kinds import KINDS
 from tests.support.kalshi_stand import BOOK, FAR, TICKER, Stand, buying, stand, venue_on
 from tests.support.sim_exchanges import request
 from tests.support.strategies import SEEN_AT, approved, ladder, order
+from tests.support.virtual_time import LoopClock, run_virtually
 
 CREATE = "POST /portfolio/events/orders"
 CANCEL = "DELETE /portfolio/events/orders/*"
@@ -418,6 +419,27 @@ async def test_a_prolonging_that_fails_changes_neither_its_size_nor_its_end_in_m
 
         assert end.error == "withdrawn: enough; 4.5 of 20 filled"
         assert seat.booked() == seat.truth() == Decimal("4.5")
+
+
+@pytest.mark.parametrize("does", ["prolongs", "withdraws"])
+def test_a_change_of_one_order_that_hangs_costs_the_pass_two_seconds(does):
+    async def hangs(clock: LoopClock) -> None:
+        async with stand(time=clock) as live:
+            seat, working = await _seated(live)
+            clock.pass_by(LIFETIME / 2)
+            before = clock.passed
+            live.faults.sleep = asyncio.sleep
+            live.fail(kind="hang", route="* /portfolio/events/*", delay=60)
+
+            if does == "prolongs":
+                answer = await seat.venue.prolong(working)
+            else:
+                answer = await seat.venue.withdraw(working, clock.now(), is_over=False)
+
+            assert isinstance(answer, Unresolved)
+            assert clock.passed - before == 2
+
+    run_virtually(hangs)
 
 
 async def test_one_that_is_leaving_is_never_prolonged():
