@@ -3,10 +3,11 @@
 Adapters implement these; tests bring their own. Nothing here does I/O.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from bot.clock import Clock as Clock  # noqa: PLC0414  # a port as well
 from bot.core.events import Event, Noted
@@ -23,6 +24,8 @@ from bot.core.text import one_line
 #: Characters of what an error says.
 LONGEST_REASON: Final = 1_000
 
+T = TypeVar("T")
+
 
 class ExchangeError(Exception):
     """The exchange, or the way to it, failed: unreachable, malformed, or it said no.
@@ -35,6 +38,15 @@ class ExchangeError(Exception):
         super().__init__(one_line(message, LONGEST_REASON))
         self.status = status
         self.code = code
+
+
+async def answered(question: Awaitable[T], within: float) -> T:
+    """What is answered. Raises ExchangeError, also if that takes more than so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            return await question
+    except TimeoutError:
+        raise ExchangeError(f"no answer within {within:g} s") from None
 
 
 #: Why there is no book of a market that the exchange left out of its answer.

@@ -3,14 +3,13 @@
 Leaves out the pause itself: whether the exchange trades it says again and again (`trading_halts`).
 """
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from bot.core.market.trading_schedule import TradingSchedule, Window
 from bot.core.risk.limits import Stop
-from bot.ports.exchange import Clock, ExchangeError
+from bot.ports.exchange import Clock, ExchangeError, answered
 
 log = logging.getLogger("main")
 
@@ -54,10 +53,8 @@ class PlannedPauses:
         if self._due is not None and now < self._due:
             return
         try:
-            async with asyncio.timeout(ANSWER):
-                self._schedule, self._fault = await self._source.exchange_schedule(), ""
-        except TimeoutError:
-            self._failed(f"no answer within {ANSWER:g} s")
+            schedule = await answered(self._source.exchange_schedule(), ANSWER)
+            self._schedule, self._fault = schedule, ""
         except ExchangeError as error:
             self._failed(str(error))
         self._due = now + (RETRY if self._fault else READ_AGAIN)

@@ -7,11 +7,11 @@ account can still take the position away between two looks.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from bot.core.market.market import Side
 from bot.core.market.money import ZERO, Contracts
@@ -25,7 +25,7 @@ from bot.kalshi.trading.holdings import Holdings
 from bot.kalshi.trading.order_lookup import RESTS, OrderLookup
 from bot.kalshi.trading.requests import KalshiTrading
 from bot.kalshi.wire import orders
-from bot.ports.exchange import ExchangeError
+from bot.ports.exchange import ExchangeError, answered
 
 #: Seconds that a look may take: orders that have to go, and those in doubt, wait for it.
 LOOK_WITHIN: Final = 3.0
@@ -33,8 +33,6 @@ LOOK_WITHIN: Final = 3.0
 QUEUE_LOOKS: Final = 3
 #: What says that an order was not taken out, and that nothing else is known: it may be tried again.
 _PASSES: Final = frozenset({408, 429})
-
-T = TypeVar("T")
 
 
 class Creates(Protocol):
@@ -102,7 +100,7 @@ class LiveResting:
     async def rest_block_reason(self, ticker: str, side: Side, size: Contracts) -> str:
         """Why an exit of that size must not rest there now; '' if it may."""
         try:
-            held = await _soon(self._exchange.holdings())
+            held = await answered(self._exchange.holdings(), LOOK_WITHIN)
         except ExchangeError as error:
             return f"what is held cannot be read: {error}"
         return _excess(ticker, side, size, held)
@@ -136,8 +134,8 @@ class LiveResting:
         names = {one.order.client_order_id for one in working} & self._known.keys()
         try:
             # Positions first: what trades in between is then less, not more, than they say.
-            held = await _soon(self._exchange.holdings())
-            listed = await _soon(self._exchange.resting_of(names))
+            held = await answered(self._exchange.holdings(), LOOK_WITHIN)
+            listed = await answered(self._exchange.resting_of(names), LOOK_WITHIN)
         except ExchangeError:
             self._is_blind = True
             return ()
@@ -161,7 +159,7 @@ class LiveResting:
         if not tickers:
             return
         try:
-            ahead = await _soon(self._exchange.queue_positions(tickers))
+            ahead = await answered(self._exchange.queue_positions(tickers), LOOK_WITHIN)
         except ExchangeError:
             # It is only shown: what books tell stands in for it.
             ahead = {}
@@ -216,7 +214,7 @@ class LiveResting:
         self, known: _Known, listed: orders.ListedOrder | None, held: Holdings
     ) -> Answer:
         try:
-            return await _soon(self._reported(known, listed, held))
+            return await answered(self._reported(known, listed, held), LOOK_WITHIN)
         except ExchangeError as error:
             return Unresolved(known.order, str(error))
 
@@ -261,15 +259,6 @@ class LiveResting:
         if known.order.client_order_id in self._known:
             self._known[known.order.client_order_id] = known
         return known
-
-
-async def _soon(read: Awaitable[T]) -> T:
-    """What is read, within LOOK_WITHIN. Raises ExchangeError."""
-    try:
-        async with asyncio.timeout(LOOK_WITHIN):
-            return await read
-    except TimeoutError:
-        raise ExchangeError(f"no answer within {LOOK_WITHIN:g} s") from None
 
 
 def _excess(ticker: str, side: Side, size: Contracts, held: Holdings) -> str:

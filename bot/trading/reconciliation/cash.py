@@ -6,7 +6,6 @@ until it is gone, or an operator accepted it, which books it with all that moved
 then. Leaves out differences of cents, and positions (`positions`).
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from bot.core.account.reconcile import (
     cash_differences,
 )
 from bot.core.market.money import ZERO, Dollars
-from bot.ports.exchange import ExchangeError
+from bot.ports.exchange import ExchangeError, answered
 from bot.ports.persistence import MovementChangedError, StoreError
 from bot.trading.trader import Trader
 
@@ -162,7 +161,7 @@ class CashReconciliation:
         before, shown = self._expected(), self._gap
         self._gap = None
         try:
-            found = await self._movements()
+            found = await answered(self._exchange.movements(), MOVEMENTS_WITHIN)
             has_moved, changed = await self._book(found.movements)
         except ExchangeError as error:
             self._say(f"{_sentence(before.cash, account)}; why cannot be asked: {error}")
@@ -181,14 +180,6 @@ class CashReconciliation:
         # Nor is it known whether the balance had what was booked only now, or what is reserved.
         if not (has_moved or self._trader.reserved):
             self._gap = self._as_shown(account, shown, now)
-
-    async def _movements(self) -> CashRecord:
-        """What moved the cash. Raises ExchangeError, also if that takes too long."""
-        try:
-            async with asyncio.timeout(MOVEMENTS_WITHIN):
-                return await self._exchange.movements()
-        except TimeoutError:
-            raise ExchangeError(f"no answer within {MOVEMENTS_WITHIN:g} s") from None
 
     def _as_shown(self, account: AccountNow, before: _Gap | None, now: datetime) -> _Gap:
         """The gap as it is, since it was first shown as that."""

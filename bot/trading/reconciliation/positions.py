@@ -6,7 +6,6 @@ trading goes on. Where other hands are respected (`foreign`), what they hold is 
 Leaves out what the differences are (`core.account.reconcile`).
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from bot.core.account.reconcile import (
     unreserved,
 )
 from bot.core.market.money import ZERO, Dollars
-from bot.ports.exchange import Clock, ExchangeError
+from bot.ports.exchange import Clock, ExchangeError, answered
 from bot.trading.reconciliation.cash import CashReconciliation
 from bot.trading.reconciliation.foreign import ForeignPositions
 from bot.trading.trader import Trader
@@ -268,10 +267,7 @@ class Reconciliation:
 
     async def _ask(self) -> AccountNow | None:
         try:
-            async with asyncio.timeout(ANSWER):
-                account = await self._accounts.account()
-        except TimeoutError:
-            self._unheard(f"no answer within {ANSWER:g} s")
+            account = await answered(self._accounts.account(), ANSWER)
         except ExchangeError as error:
             self._unheard(str(error))
         else:
