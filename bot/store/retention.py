@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, tuple_
 
 from bot.core.account.portfolio import Portfolio
 from bot.ports.persistence import FLEETING
@@ -32,7 +32,7 @@ from bot.store.tables import (
     state_records,
     switches,
 )
-from bot.store.writing import Chapter, cover_cash, newest, put, trades_since
+from bot.store.writing import Chapter, cover_cash, forget_trades, newest, put
 
 #: Rows that one transaction deletes at most.
 BATCH: Final = 2_000
@@ -139,9 +139,7 @@ def _open_anew(connection: Connection, chapter: Chapter, fold: Fold) -> int:
         # Without its row the exchange's listing would make it a new movement.
         cover_cash(connection, chapter.book, moved)
     # The days that are kept may be more by the next time.
-    if fold.before > trades_since(connection, chapter.book):
-        changed_book = update(books).where(books.c.book == chapter.book)
-        connection.execute(changed_book.values(trades_since=fold.before))
+    forget_trades(connection, chapter.book, fold.before)
     return sum(
         connection.execute(
             delete(table).where(table.c.book == chapter.book, table.c.entry <= last)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Insert,
@@ -148,8 +149,12 @@ def accept_cash(connection: Connection, chapter: Chapter, accepted: CashAcceptan
 
 def cover_cash(connection: Connection, book: str, until: datetime) -> None:
     """What moved the cash until then is in it, and never booked again."""
-    if until > cash_until(connection, book):
-        connection.execute(update(books).where(books.c.book == book).values(cash_until=until))
+    _advance_mark(connection, book, books.c.cash_until, until)
+
+
+def forget_trades(connection: Connection, book: str, before: datetime) -> None:
+    """Trades before that are not all known by their ids any more."""
+    _advance_mark(connection, book, books.c.trades_since, before)
 
 
 def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
@@ -170,11 +175,7 @@ def intend(connection: Connection, chapter: Chapter, order: Order) -> None:
 
 def trades_since(connection: Connection, book: str) -> datetime:
     """Since when all trades of a book are known by their ids."""
-    row = connection.execute(select(books).where(books.c.book == book)).first()
-    if row is None:
-        raise StoreError(f"the book {book} was never opened: call open_book first")
-    since: datetime = built(books, row, lambda one: one.trades_since or one.opened_at)
-    return since
+    return _mark(connection, book, books.c.trades_since)
 
 
 def newest(connection: Connection, book: str) -> int:
@@ -298,11 +299,23 @@ def _movement(connection: Connection, book: str, *which: ColumnElement[bool]) ->
 
 def cash_until(connection: Connection, book: str) -> datetime:
     """Up to when all that moved the cash of a book is in it. StoreError for one never opened."""
+    return _mark(connection, book, books.c.cash_until)
+
+
+def _mark(connection: Connection, book: str, column: Column[datetime]) -> datetime:
+    """A moment kept of a book, when it was opened if none is. StoreError for one never opened."""
     row = connection.execute(select(books).where(books.c.book == book)).first()
     if row is None:
         raise StoreError(f"the book {book} was never opened: call open_book first")
-    until: datetime = built(books, row, lambda one: one.cash_until or one.opened_at)
-    return until
+    at: datetime = built(books, row, lambda one: getattr(one, column.name) or one.opened_at)
+    return at
+
+
+def _advance_mark(
+    connection: Connection, book: str, column: Column[datetime], at: datetime
+) -> None:
+    if at > _mark(connection, book, column):
+        connection.execute(update(books).where(books.c.book == book).values({column: at}))
 
 
 def _moved_now(
