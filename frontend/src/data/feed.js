@@ -38,12 +38,15 @@ export function want(path, every) {
 
 /** Ask anew at once: something was done that changes the answers. */
 export function refresh() {
-  const answers = Object.fromEntries(
-    Object.entries(get().answers).map(([path, answer]) => [path, { ...answer, askedAt: UNREAD }]),
-  );
   statusAt = UNREAD;
-  set({ answers, feed: { ...get().feed, retryAt: null } });
+  set({ answers: unreadWhere(() => true), feed: { ...get().feed, retryAt: null } });
   wake();
+}
+
+/** The answers, due at once where the path is of that kind. */
+function unreadWhere(old) {
+  const again = ([path, answer]) => [path, old(path) ? { ...answer, askedAt: UNREAD } : answer];
+  return Object.fromEntries(Object.entries(get().answers).map(again));
 }
 
 /** What changes with what is held, and with what is wrong: asked for at once if that changed, so that panels agree. */
@@ -58,8 +61,7 @@ function news({ state = get().state, bot }) {
   const trades = holdings(get().state) === holdings(state) ? [] : OF_TRADES;
   const health = faults(get().bot) === faults(bot) ? [] : ["health"];
   const old = (path) => [...trades, ...health].some((one) => path === one || path.startsWith(`${one}?`));
-  const again = ([path, answer]) => [path, old(path) ? { ...answer, askedAt: UNREAD } : answer];
-  return { state, bot, answers: Object.fromEntries(Object.entries(get().answers).map(again)) };
+  return { state, bot, answers: unreadWhere(old) };
 }
 
 export function useToken(token) {
