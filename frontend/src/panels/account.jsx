@@ -1,6 +1,6 @@
 // The account in figures, and each limit with what is used of it.
 
-import { count, gain, money, NONE, share, signedCents } from "../ui/format.js";
+import { centRange, count, gain, money, NONE, share, signedCents } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
 import { Bar, Gain, Missing, Panel } from "../ui/parts.jsx";
 
@@ -9,6 +9,7 @@ export function Figures({ state }) {
   const positions = useAnswer("positions", 3);
   const { overview } = state;
   const account = positions.data?.account ?? { ...overview, exposure: overview.total_exposure };
+  const worth = positions.data?.entries?.after["60"];
   const figures = [
     ["Equity", money(account.equity), "cash, and what closing everything would fetch"],
     ["Today", <Gain value={account.daily_pnl} />, "since 00:00 UTC, fees included"],
@@ -19,7 +20,7 @@ export function Figures({ state }) {
     ["Exposure", money(account.exposure), "the most that can still be lost"],
     ["Drawdown", money(account.drawdown), "deepest fall below the peak"],
     ["Positions", count(positions.data?.count ?? overview.open_positions), "open now"],
-    ["Entries, 60 s", <Worth entries={positions.data?.entries} />, worth(positions.data?.entries)],
+    ["Entries, 60 s", <Worth mean={worth} />, ofEntries(worth)],
   ];
   return (
     <dl class="figures" aria-label="Account, dollars">
@@ -34,16 +35,11 @@ export function Figures({ state }) {
 }
 
 /** What entries were worth a minute later; the Model tab has it by category and kind. */
-function Worth({ entries }) {
-  const mean = entries?.after["60"];
-  return mean ? <a href="#model">{signedCents(mean.value)} c</a> : NONE;
-}
+const Worth = ({ mean }) => (mean ? <a href="#model">{signedCents(mean.value)} c</a> : NONE);
 
-function worth(entries) {
-  const mean = entries?.after["60"];
+function ofEntries(mean) {
   if (!mean) return "where the mid was a minute after entries, on their side: no entry is a minute old yet";
-  const range = mean.interval ? `95 %: ${mean.interval.map(signedCents).join(" … ")}` : "too few markets for an interval";
-  return `where the mid was a minute after ${count(mean.rows)} entries, on their side, cents a contract before fees (${range})`;
+  return `where the mid was a minute after ${count(mean.rows)} entries, on their side, cents a contract before fees (${centRange(mean)})`;
 }
 
 const words = (rule) => rule.replace(/^max_/, "").replaceAll("_", " ");

@@ -1,6 +1,6 @@
 // The model: what it is, whether it is calibrated, whether its inputs have drifted.
 
-import { count, NONE, score, signedCents } from "../ui/format.js";
+import { centRange, count, NONE, score, signedCents } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
 import { axis, Chart } from "../ui/chart.jsx";
 import { Missing, useKept } from "../ui/parts.jsx";
@@ -92,8 +92,7 @@ const after = (seconds) => ({
 
 function Markout({ mean }) {
   if (!mean) return NONE;
-  const range = mean.interval ? `95 %: ${mean.interval.map(signedCents).join(" … ")}` : "too few markets for an interval";
-  return <span title={`${range}; ${count(mean.rows)} fills`}>{signedCents(mean.value)}</span>;
+  return <span title={`${centRange(mean)}; ${count(mean.rows)} fills`}>{signedCents(mean.value)}</span>;
 }
 
 const FILLS = [

@@ -17,6 +17,9 @@ export const count = (value) =>
   absent(value) ? NONE : (value < 0 ? MINUS : "") + whole.format(Math.abs(value));
 export const cents = (value, digits = null) => (absent(value) ? NONE : value.toFixed(digits ?? (value % 1 ? 1 : 0)));
 export const signedCents = (value) => (absent(value) ? NONE : signed(Math.abs(value).toFixed(2), round(value, 2)));
+/** How sure a mean of cents is. */
+export const centRange = (mean) =>
+  mean.interval ? `95 %: ${mean.interval.map(signedCents).join(" … ")}` : "too few markets for an interval";
 export const share = (value, digits = 0) => (absent(value) ? NONE : `${(value * 100).toFixed(digits)}%`);
 export const score = (value) => (absent(value) ? NONE : value.toFixed(2));
 export const size = (value) => {
