@@ -2,7 +2,7 @@
 
 import { centRange, count, gain, money, NONE, share, signedCents } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
-import { Bar, Gain, Missing, Panel } from "../ui/parts.jsx";
+import { Bar, FigureList, Gain, Missing, Panel } from "../ui/parts.jsx";
 
 /** The account as `/positions` has it, all of one moment; before that is known, what the state has. */
 export function Figures({ state }) {
@@ -22,16 +22,7 @@ export function Figures({ state }) {
     ["Positions", count(positions.data?.count ?? overview.open_positions), "open now"],
     ["Entries, 60 s", <Worth mean={worth} />, ofEntries(worth)],
   ];
-  return (
-    <dl class="figures" aria-label="Account, dollars">
-      {figures.map(([name, value, title]) => (
-        <div key={name} title={title}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FigureList class="figures" label="Account, dollars" figures={figures} />;
 }
 
 /** What entries were worth a minute later; the Model tab has it by category and kind. */

@@ -2,7 +2,7 @@
 
 import { money, NONE, size, time } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
-import { Missing, Ticker } from "../ui/parts.jsx";
+import { FigureList, Missing, Ticker } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 
 export function Audit() {
@@ -19,26 +19,20 @@ export function Audit() {
 }
 
 function Compared({ data }) {
+  const figures = [
+    ["Positions", <Verdict agrees={data.agrees} />],
+    ["Cash booked", money(data.cash_booked)],
+    ["Cash there", money(data.cash_exchange)],
+    ["Compared", time(data.compared_at)],
+  ];
   return (
     <>
-      <dl class="figures small">
-        <Figure name="Positions" value={<Verdict agrees={data.agrees} />} />
-        <Figure name="Cash booked" value={money(data.cash_booked)} />
-        <Figure name="Cash there" value={money(data.cash_exchange)} />
-        <Figure name="Compared" value={time(data.compared_at)} />
-      </dl>
+      <FigureList figures={figures} />
       <Sentences data={data} />
       {data.positions.length > 0 && <Table label="Compared positions" columns={ROWS} rows={data.positions} id={(row) => row.ticker} first={["differs", true]} mark={(row) => (gap(row) ? "differs-row" : "")} empty="" />}
     </>
   );
 }
-
-const Figure = ({ name, value }) => (
-  <div>
-    <dt>{name}</dt>
-    <dd>{value}</dd>
-  </div>
-);
 
 function Verdict({ agrees }) {
   if (agrees === null) return <span class="warn-text">▲ not all read</span>;

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { axis, Chart, timeAxis } from "../ui/chart.jsx";
 import { cents, count, money, NONE, score, size, time } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
-import { Gain, Missing, Panel, Way } from "../ui/parts.jsx";
+import { FigureList, Gain, Missing, Panel, Way } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 
 export function MarketView({ ticker }) {
@@ -62,14 +62,7 @@ function Facts({ market, position }) {
       <p class="market-title">
         {market.title} <span class="muted">{[market.category, market.status, market.regime, market.stale && "▲ stale"].filter(Boolean).join(" · ")}</span>
       </p>
-      <dl class="figures small">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FigureList figures={facts} />
       {market.reason && <p class="note">{market.reason}</p>}
       {position && <p class="note">Still held: {position.hold_reason}</p>}
     </>

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { serverNow } from "../data/api.js";
 import { cents, count, money, NONE, share, size, span, time } from "../ui/format.js";
 import { useAnswer } from "../ui/hooks.js";
-import { Chips, Choice, Download, Gain, Missing, Ticker, useKept } from "../ui/parts.jsx";
+import { Chips, Choice, Download, FigureList, Gain, Missing, Ticker, useKept } from "../ui/parts.jsx";
 import { Table } from "../ui/table.jsx";
 
 const DAYS = [
@@ -144,16 +144,7 @@ function Total({ total }) {
     ["P&L after fees", <Gain value={total.trades ? total.pnl : null} />],
     ["Max drawdown", total.trades ? money(total.max_drawdown) : NONE],
   ];
-  return (
-    <dl class="figures small">
-      {figures.map(([name, value]) => (
-        <div key={name} title={total.reason ?? undefined}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <FigureList figures={figures.map((one) => [...one, total.reason ?? undefined])} />;
 }
 
 const ratio = (value) => (value === null ? NONE : value.toFixed(2));

@@ -17,6 +17,18 @@ export function Panel({ title, note, id, children, class: kind = "" }) {
   );
 }
 
+/** Figures beneath their names: [name, value, what it is]. */
+export const FigureList = ({ figures, class: kind = "figures small", label }) => (
+  <dl class={kind} aria-label={label}>
+    {figures.map(([name, value, title]) => (
+      <div key={name} title={title}>
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+      </div>
+    ))}
+  </dl>
+);
+
 /** What stands where an answer is missing: that it is read, or why it cannot be. */
 export function Missing({ answer, what }) {
   if (answer.failure) {
