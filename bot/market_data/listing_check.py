@@ -22,8 +22,9 @@ BELIEVED_AFTER: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Open markets, those of them with any volume, and which of the ones known before it saw."""
+    """Pages, open markets, those with any volume, and which of the ones known before it saw."""
 
+    pages: int = 0
     open: int = 0
     traded: int = 0
     seen: frozenset[str] = frozenset()
@@ -32,6 +33,7 @@ class Census:
         """With one more page."""
         return replace(
             self,
+            pages=self.pages + 1,
             open=self.open + len(page.tickers),
             traded=self.traded + int(np.count_nonzero(page.volume_24h)),
             seen=self.seen.union(ticker for ticker in page.tickers if ticker in known),

@@ -94,7 +94,6 @@ class Universe:
         self._heard = asyncio.Event()
         self._short = asyncio.Event()
         self._census = Census()
-        self._pages = 0
         self._rejected_scans = 0
         #: Not open at the moment, but not over either: asked about again with each refresh.
         self._paused: tuple[str, ...] = ()
@@ -187,9 +186,8 @@ class Universe:
                 task.cancel()
 
     async def _read_listing(self, known: Collection[str]) -> Census:
-        census, self._pages = Census(), 0
+        census = Census()
         async for page in self._data.listing():
-            self._pages += 1
             self._ranking.add(page)
             census = census.after(page, known)
             self._status = replace(self._status, scanned=census.open)
@@ -352,7 +350,7 @@ class Universe:
         while True:
             try:
                 await self.scan()
-                rest = min(pause, PAUSE_A_PAGE * self._pages)
+                rest = min(pause, PAUSE_A_PAGE * self._census.pages)
             except ExchangeError as error:
                 log.warning("The listing was not read to its end: %s", error)
                 rest = min(pause, PAUSE_AFTER_FAULT)
