@@ -9,11 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from bot.clock import SystemClock
-from bot.core.account.round_trips import RoundTrip
-from bot.core.market.market import Side
 from bot.dashboard.snapshot import bot_view
 from bot.ports.account_history import (
-    ClosedTrade,
     EquityCurve,
     EquityPoint,
     Page,
@@ -31,7 +28,7 @@ from tests.support.api_world import (
     market,
 )
 from tests.support.browser import browser, tab
-from tests.support.held_account import ACCOUNT, HeldPast
+from tests.support.held_account import ACCOUNT, HeldPast, settled
 from tests.support.serving import served
 from tests.support.shown import all_read, disagreements, opened
 
@@ -370,19 +367,6 @@ class Past(NoPast):
             for n, at in enumerate(self.minutes)
         ]
         return EquityCurve(points, step, self.minutes[0], 0.0)
-
-
-def settled(ticker, at):
-    trip = RoundTrip(
-        side=Side.BUY,
-        opened_at=at - timedelta(minutes=1),
-        size=Decimal(10),
-        entry_price=Decimal("0.40"),
-        exit_price=Decimal(1),
-        gross=Decimal(6),
-        fees=Decimal("0.17"),
-    )
-    return ClosedTrade(ticker, f"{ticker}?", None, None, trip, at, "settlement")
 
 
 def test_a_click_on_the_curve_shows_the_trades_of_that_time(chromium, world):

@@ -1,6 +1,6 @@
 """An account in which something of each kind has happened, for pages that show it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.core.account.round_trips import RoundTrip
@@ -73,20 +73,24 @@ ACCOUNT = AccountView(
 )
 
 
-def trade(number: int) -> ClosedTrade:
-    """A round trip that won or lost, by turns."""
-    gross = Decimal(6) if number % 2 else Decimal("-4.5")
+def settled(ticker: str, at: datetime, gross: Decimal = Decimal(6)) -> ClosedTrade:
+    """A round trip of a minute that ended by settlement."""
     trip = RoundTrip(
         side=Side.BUY,
-        opened_at=NOW - timedelta(minutes=number + 1),
+        opened_at=at - timedelta(minutes=1),
         size=Decimal(10),
         entry_price=Decimal("0.40"),
         exit_price=Decimal("0.40") + gross / 10,
         gross=gross,
         fees=Decimal("0.17"),
     )
-    ended = NOW - timedelta(minutes=number)
-    return ClosedTrade(f"KX{number}", f"KX{number}?", None, None, trip, ended, "settlement")
+    return ClosedTrade(ticker, f"{ticker}?", None, None, trip, at, "settlement")
+
+
+def trade(number: int) -> ClosedTrade:
+    """A round trip that won or lost, by turns."""
+    gross = Decimal(6) if number % 2 else Decimal("-4.5")
+    return settled(f"KX{number}", NOW - timedelta(minutes=number), gross)
 
 
 def _counted(one: ClosedTrade) -> Trade:
