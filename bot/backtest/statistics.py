@@ -139,15 +139,6 @@ class Markouts:
         return found
 
 
-def markouts(
-    fills: Sequence[Fill], books: Books, *, are_exits: bool = False
-) -> dict[str, dict[str, Any]]:
-    """The same of fills on one tape."""
-    followed = Markouts(are_exits)
-    followed.follow(fills, books)
-    return followed.figures()
-
-
 def _nets(trips: Sequence[ClosedTrip]) -> Floats:
     """What closed trips earned after fees, in dollars."""
     return np.array([measured(trip.net) for trip in trips])
