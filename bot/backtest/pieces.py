@@ -114,7 +114,7 @@ def _piece(
     cycles = Cycles.of(tape.books, every, len(latest[0].books) if latest else 0)
     books, trades = _with_following(tape, after)
     next_books = NextBooks(books, trades)
-    return ScoredTape(tape, scores, cycles, every, markets, next_books, books)
+    return ScoredTape(tape, scores, cycles, markets, next_books, books)
 
 
 def _with_following(tape: Tape, after: Tape | None) -> tuple[Books, TapeTrades]:

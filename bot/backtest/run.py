@@ -33,7 +33,7 @@ from bot.trading.trader import Trader
 
 @dataclass(frozen=True, slots=True)
 class ScoredTape:
-    """A tape with its scores and its cycles of `every` seconds, or a piece of it in time.
+    """A tape with its scores and its cycles, or a piece of it in time.
 
     `markets` are those of the whole tape. A piece begins with rows of before its first cycle:
     what its markets showed last; `following` are its books and those of the seconds after it.
@@ -42,7 +42,6 @@ class ScoredTape:
     tape: Tape
     scores: Scores
     cycles: Cycles
-    every: float
     markets: Mapping[str, Market]
     next_books: NextBooks
     following: Books
@@ -52,13 +51,9 @@ class ScoredTape:
         cls, tape: Tape, scorer: Scorer, thresholds: Thresholds, gates: Gates, every: float
     ) -> Self:
         """The tape in cycles of `every` seconds. Raises ValueError for one not above 0."""
-        return cls.already_scored(tape, scored(tape, scorer, thresholds, gates), every)
-
-    @classmethod
-    def already_scored(cls, tape: Tape, scores: Scores, every: float) -> Self:
-        """The same with the scores at hand."""
-        cycles, next_books = Cycles.of(tape.books, every), NextBooks(tape.books, tape.trades)
-        return cls(tape, scores, cycles, every, markets_of(tape), next_books, tape.books)
+        scores, cycles = scored(tape, scorer, thresholds, gates), Cycles.of(tape.books, every)
+        next_books = NextBooks(tape.books, tape.trades)
+        return cls(tape, scores, cycles, markets_of(tape), next_books, tape.books)
 
     def under(self, thresholds: Thresholds) -> Self:
         """The same scores, read with other thresholds."""
