@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.backtest.precomputed.cycles import Cycles
 from bot.backtest.precomputed.scores import ScoreMemory, Scores, scored
@@ -20,7 +19,7 @@ from bot.core.market.market import Market
 from bot.core.market.orderbook import Books, Floats
 from bot.core.signals.strategy import Gates, Thresholds
 from bot.ports.exchange import Scorer
-from bot.tape.reader import Rows, Tape, joined, market_numbers, taken
+from bot.tape.reader import Tape, joined, taken
 from bot.tape.trades import NO_TRADES, TapeTrades
 from bot.tape.windows import (
     SHORTEST,
@@ -128,23 +127,14 @@ def _with_following(tape: Tape, after: Tape | None) -> tuple[Books, TapeTrades]:
 
 def _latest(piece: ScoredTape) -> ScoredWindow:
     """Of each market the last row of a cycle, and the last open ones with a bid and with an ask."""
-    tape, shown = piece.tape, piece.cycles.shown
-    markets = market_numbers(tape.books.tickers)
-    is_open = ~(tape.seconds_to_close[shown] <= 0)
-    rows = np.unique(
-        np.concatenate(
-            [
-                _last(markets, shown),
-                _last(markets, shown[is_open & np.isfinite(tape.books.best_bid[shown])]),
-                _last(markets, shown[is_open & np.isfinite(tape.books.best_ask[shown])]),
-            ]
-        )
-    )
+    tape, books = piece.tape, piece.tape.books
+    is_open = ~(tape.seconds_to_close <= 0)
+    has_bid, has_ask = (is_open & np.isfinite(best) for best in (books.best_bid, books.best_ask))
+    last = [
+        part[-1:]
+        for shown in piece.cycles.by_market.values()
+        for part in (shown, shown[has_bid[shown]], shown[has_ask[shown]])
+    ]
+    rows = np.unique(np.concatenate(last))
     latest = replace(taken(tape, rows.tolist()), trades=NO_TRADES, skipped={})
     return latest, piece.scores.take(rows)
-
-
-def _last(markets: NDArray[np.intp], rows: Rows) -> Rows:
-    """The last of these rising rows in each market."""
-    _, place = np.unique(markets[rows][::-1], return_index=True)
-    return rows[::-1][place]
