@@ -45,10 +45,7 @@ class StoredFolds(NamedTuple):
 
 def stored(folder: Path) -> StoredFolds | None:
     """What was kept there, if all of it was."""
-    if not (folder / _READY).exists():
-        return None
-    folds = [_pieces(folder / str(number)) for number in range(FOLDS)]
-    return StoredFolds(folds, _pieces(folder / _HELD))
+    return _folds(folder) if (folder / _READY).exists() else None
 
 
 def store(tapes: Recording, scoring: Scoring, folder: Path) -> StoredFolds:
@@ -65,9 +62,7 @@ def store(tapes: Recording, scoring: Scoring, folder: Path) -> StoredFolds:
     for file in scored:
         file.unlink()
     (folder / _READY).touch()
-    return StoredFolds(
-        [_pieces(folder / str(number)) for number in range(FOLDS)], _pieces(folder / _HELD)
-    )
+    return _folds(folder)
 
 
 def _written(values: Iterable[Any], folder: Path) -> list[Path]:
@@ -78,6 +73,11 @@ def _written(values: Iterable[Any], folder: Path) -> list[Path]:
         with files[-1].open("wb") as file:
             pickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
     return files
+
+
+def _folds(folder: Path) -> StoredFolds:
+    folds = [_pieces(folder / str(number)) for number in range(FOLDS)]
+    return StoredFolds(folds, _pieces(folder / _HELD))
 
 
 def _pieces(folder: Path) -> StoredPieces:
