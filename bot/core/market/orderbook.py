@@ -133,13 +133,13 @@ class Books:
         is_proved = _is_sound(*bids, is_falling=True) and _is_sound(*asks, is_falling=False)
         is_apart = not (bids[0] and asks[0]) or bids[0][0] < asks[0][0]
         make = OrderBook.proved if is_proved and is_apart else OrderBook
-        return make(_exact_levels(*bids), _exact_levels(*asks))
+        return make(tuple(_levels(*bids)), tuple(_levels(*asks)))
 
     def against(self, row: int, side: Side) -> Iterator[Level]:
         """The exact levels of one row that an order of this side trades with, made as taken."""
         if side is Side.BUY:
-            return _levels(self.ask_price[row], self.ask_size[row])
-        return _levels(self.bid_price[row], self.bid_size[row])
+            return _levels(*_shown(self.ask_price[row], self.ask_size[row]))
+        return _levels(*_shown(self.bid_price[row], self.bid_size[row]))
 
     def take(self, rows: NDArray[np.intp] | slice) -> Self:
         """The books of some rows, in that order."""
@@ -281,16 +281,9 @@ def _is_sound(prices: list[float], sizes: list[float], *, is_falling: bool) -> b
     return is_ordered and min(prices) > 0 and max(prices) < 1 and min(sizes) > 0
 
 
-def _exact_levels(prices: list[float], sizes: list[float]) -> tuple[Level, ...]:
-    """Raises ValueError for a size that is no number."""
-    return tuple(map(Level, map(exact, prices), map(exact, sizes)))
-
-
-def _levels(price: Floats, size: Floats) -> Iterator[Level]:
-    for p, s in zip(price.tolist(), size.tolist(), strict=True):
-        if isnan(p):
-            return
-        yield Level(exact(p), exact(s))
+def _levels(prices: list[float], sizes: list[float]) -> Iterator[Level]:
+    """The exact levels, made as taken. Raises ValueError for a size that is no number."""
+    return map(Level, map(exact, prices), map(exact, sizes))
 
 
 def _padded(sides: Sequence[tuple[Level, ...]], width: int) -> tuple[Floats, Floats]:
