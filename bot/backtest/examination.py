@@ -155,7 +155,7 @@ class _Runs:
 
     def _others(self, piece: ScoredTape) -> Iterator[tuple[TapeRun, Floats]]:
         scores, earlier = piece.scores, piece.cycles.earlier
-        own = scores.take(np.arange(earlier, len(scores.books))) if earlier else scores
+        own = scores.take(slice(earlier, None))
         for name, runs in self._nulls.items():
             for rng, one in runs:
                 yield one, np.concatenate([scores.scores[:earlier], NULLS[name](own, rng)])
