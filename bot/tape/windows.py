@@ -124,7 +124,7 @@ def note(markets: dict[str, RecordedMarket], tape: Tape) -> None:
         first, last = float(at[rows[0]]), float(at[rows[-1]])
         closes = last + float(tape.seconds_to_close[rows[-1]])
         seen = RecordedMarket(first, last, closes, float(tape.volume[rows[-1]]))
-        markets[ticker] = _longer(markets[ticker], seen) if ticker in markets else seen
+        _add(markets, ticker, seen)
 
 
 def merged(
@@ -135,14 +135,14 @@ def merged(
     for markets in seen:
         for ticker, one in markets.items():
             if ticker not in left_out:
-                known = found.get(ticker)
-                found[ticker] = one if known is None else _longer(known, one)
+                _add(found, ticker, one)
     return found
 
 
-def _longer(one: RecordedMarket, other: RecordedMarket) -> RecordedMarket:
-    last = other if other.last >= one.last else one
-    return replace(last, first=min(one.first, other.first))
+def _add(markets: dict[str, RecordedMarket], ticker: str, seen: RecordedMarket) -> None:
+    known = markets.get(ticker, seen)
+    last = seen if seen.last >= known.last else known
+    markets[ticker] = replace(last, first=min(known.first, seen.first))
 
 
 @dataclass(slots=True)
