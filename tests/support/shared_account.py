@@ -52,12 +52,15 @@ DEEP = OrderBook(bids=ladder(("0.52", 9_000)), asks=ladder(("0.53", 9_000)))
 class SetsAside(httpx.AsyncBaseTransport):
     """An exchange that tells a balance less all that orders at rest would cost."""
 
-    def __init__(self, good: httpx.AsyncBaseTransport) -> None:
-        self.good = good
+    def __init__(self) -> None:
         self.account: MemberAccount | None = None
 
+    def to(self, good: httpx.AsyncBaseTransport) -> "SetsAside":
+        self._good = good
+        return self
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.good.handle_async_request(request)
+        response = await self._good.handle_async_request(request)
         if self.account is None or not request.url.path.endswith("/portfolio/balance"):
             return response
         told = json.loads(await response.aread())
@@ -79,14 +82,9 @@ class SetsAside(httpx.AsyncBaseTransport):
 @asynccontextmanager
 async def shared_account(*, sets_aside: bool = False) -> AsyncIterator["SharedAccount"]:
     """Both of them, after the bot's first look."""
-    banks = list[SetsAside]()
-
-    def wrap(good: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        banks.append(SetsAside(good))
-        return banks[0]
-
-    async with stand(wrap=wrap) as live:
-        banks[0].account = live.ann if sets_aside else None
+    bank = SetsAside()
+    async with stand(wrap=bank.to) as live:
+        bank.account = live.ann if sets_aside else None
         shared = SharedAccount(live)
         await shared.look()
         yield shared
@@ -116,13 +114,11 @@ class SharedAccount:
         self.live = live
         self.desk = Desk(*SHARDS)
         self.desk.venue = live.venue  # type: ignore[assignment]  # the real one
-        self.desk.store.portfolio = type(self.desk.store.portfolio).of_cash(self.cash)
         self.began = live.clock.now() - timedelta(hours=1)
         self.theirs: dict[str, Decimal] = defaultdict(Decimal)
-        self.own = Portfolio.of_cash(self.cash)
         self.settled: set[str] = set()
         live.exchange.subscribe(self._on_event)
-        self.hire()
+        self.begin_now()
 
     @property
     def cash(self) -> Decimal:
@@ -139,7 +135,7 @@ class SharedAccount:
         trader = self.desk.trader
         records = AccountRecords(self.live.trading)
         owners = OrderOwners(records, self.ours)
-        self.foreign = ForeignPositions(records, trader, self.booked, owners, self.retain)
+        self.foreign = ForeignPositions(records, trader, self.booked, owners, self.desk.store.keep)
         self.planner = AdoptionPlanner(records, trader, self.booked, self.live.clock, owners)
         self.foreign.restore(self.desk.store.checkpoint())
         trading, foreign = self.live.trading, self.foreign
@@ -160,12 +156,6 @@ class SharedAccount:
 
     async def ours(self, names):
         return names & self.desk.store.intended.keys()
-
-    def retain(self, record) -> None:
-        bodies = self.desk.store.state_records.setdefault(record.kind, {})
-        bodies.pop(record.key, None)
-        if record.body is not None:
-            bodies[record.key] = record.body
 
     async def step(self, kind: str, value: float, ticker: str) -> None:
         """One thing that happens, and what the bot sees of it."""
@@ -262,12 +252,9 @@ class SharedAccount:
         await self.commit()
 
     def strange(self, size: int, ticker: str) -> None:
-        before = self.live.ann.position(ticker)
-        side, price = (Side.BUY, 60) if size > 0 else (Side.SELL, 40)
         self.live.exchange.advance(self.live.clock.now())
         self.live.put(DEEP, ticker)
-        self.live.exchange.place(self.live.ann, request(side, abs(size), price, ticker=ticker))
-        self.theirs[ticker] += size_contracts(self.live.ann.position(ticker) - before)
+        self._trade(self.live.ann, size, ticker)
 
     async def act(self, score: float, ticker: str) -> None:
         before, theirs = self.desk.position(ticker), self.theirs[ticker]
@@ -289,14 +276,14 @@ class SharedAccount:
     def meet(self, size: int, ticker: str) -> None:
         """Somebody trades with what rests."""
         self.live.exchange.advance(self.live.clock.now())
-        before, exchange, maker = (
-            self.live.ann.position(ticker),
-            self.live.exchange,
-            self.live.maker,
-        )
-        exchange.cancel_all(maker, ticker)
+        self.live.exchange.cancel_all(self.live.maker, ticker)
+        self._trade(self.live.maker, size, ticker)
+
+    def _trade(self, account: MemberAccount, size: int, ticker: str) -> None:
+        """An order of that account takes all it meets; what it moved of the bot's is theirs."""
+        before = self.live.ann.position(ticker)
         side, price = (Side.BUY, 60) if size > 0 else (Side.SELL, 40)
-        exchange.place(maker, request(side, abs(size), price, ticker=ticker))
+        self.live.exchange.place(account, request(side, abs(size), price, ticker=ticker))
         self.theirs[ticker] += size_contracts(self.live.ann.position(ticker) - before)
 
     def close_theirs(self, ticker: str) -> None:

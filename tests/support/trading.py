@@ -21,7 +21,13 @@ from bot.core.risk.review import Approved
 from bot.core.signals.strategy import Gates, Sizing, Thresholds
 from bot.core.whales.thresholds import WhaleRules
 from bot.ports.exchange import ExchangeError, RestingVenue
-from bot.ports.persistence import Checkpoint, CommitBatch, LeaseLostError, StoreError
+from bot.ports.persistence import (
+    Checkpoint,
+    CommitBatch,
+    LeaseLostError,
+    StateRecord,
+    StoreError,
+)
 from bot.signals.analyzer import Analyzer, Predictions
 from bot.trading.decision import TradeRules
 from bot.trading.entry_guard import Safety
@@ -64,11 +70,14 @@ class FakeStore:
         for event in done.events:
             self._fold(event)
         for state_record in done.state_records:
-            bodies = self.state_records.setdefault(state_record.kind, {})
-            bodies.pop(state_record.key, None)
-            if state_record.body is not None:
-                bodies[state_record.key] = state_record.body
+            self.keep(state_record)
         self.events += done.events
+
+    def keep(self, state_record: StateRecord) -> None:
+        bodies = self.state_records.setdefault(state_record.kind, {})
+        bodies.pop(state_record.key, None)
+        if state_record.body is not None:
+            bodies[state_record.key] = state_record.body
 
     def checkpoint(self) -> Checkpoint:
         unresolved = tuple(o for name, o in self.intended.items() if name not in self.ended)
