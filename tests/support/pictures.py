@@ -20,6 +20,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from tests.support.browser import Tab, browser, tab
+from tests.support.shown import all_read, opened
 from trials.processes import TOKEN, Exchange, Nursery, Started, exchange, until
 
 OUT: Final = Path(__file__).parents[2] / "docs" / "images" / "dashboard"
@@ -77,11 +78,6 @@ def taken(one: Tab, name: str, wanted: Wanted, height: int = 900) -> None:
     image.save(OUT / f"{name}.webp", quality=QUALITY, method=6)
 
 
-def ready(one: Tab) -> None:
-    """Wait until every panel was read."""
-    one.page.wait_for_function("() => !document.body.innerText.includes('Reading ')")
-
-
 def panels(chromium: Browser, address: str, wanted: Wanted) -> None:
     """The panels of a demo, while it holds something."""
     for name, place, width, height, scheme in PANELS:
@@ -89,8 +85,7 @@ def panels(chromium: Browser, address: str, wanted: Wanted) -> None:
             continue
         with tab(chromium, address, width, scheme) as one:
             one.wait_for("RUNNING", ".condition .state")
-            one.page.get_by_role("navigation").get_by_role("link", name=place, exact=True).click()
-            ready(one)
+            opened(one, place)
             one.page.locator("#positions .close").first.wait_for(timeout=HOLDS)
             one.page.evaluate("scrollTo(0, 0)")
             taken(one, name, wanted, height)
@@ -106,7 +101,7 @@ def states(chromium: Browser, service: Started, wanted: Wanted) -> None:
     """A demo that is fresh, stopped, killed, without its database, and hangs."""
     with tab(chromium, service.address) as one:
         one.wait_for("RUNNING", ".condition .state")
-        ready(one)
+        all_read(one)
         in_state(one, "RUNNING", "fresh", wanted)
         service.post("/bot/stop")
         in_state(one, "STOPPED", "stopped", wanted)
@@ -159,19 +154,18 @@ def around(chromium: Browser, folder: Path, place: Exchange, wanted: Wanted) -> 
         for name, width in (("live", 1280), ("live-390", 390)):
             with tab(chromium, service.address, width) as one:
                 one.wait_for("LIVE", ".mode")
-                ready(one)
+                all_read(one)
                 one.page.locator("#positions .close").first.wait_for(timeout=HOLDS)
                 taken(one, name, wanted)
         with tab(chromium, service.address, 390, "light") as one:
-            one.page.get_by_role("navigation").get_by_role("link", name="Log", exact=True).click()
-            ready(one)
+            opened(one, "Log")
             one.page.locator(".tabs").evaluate("tabs => tabs.scrollIntoView()")
             taken(one, "log-390-light", wanted, 1_200)
     shared = {**outside, "DATABASE_URL": f"sqlite:///{folder}/shared.db"}
     with started(folder / "a", shared) as first, started(folder / "b", shared) as second:
         follows = first if not first.status()["leader"] else second
         with tab(chromium, follows.address) as one:
-            ready(one)
+            all_read(one)
             in_state(one, "STANDING BY", "standby", wanted)
 
 
@@ -182,7 +176,7 @@ def away(chromium: Browser, folder: Path, wanted: Wanted) -> None:
         service = Nursery().start(folder / "away", {**settings, "LOG_DIR": str(folder / "away")})
         service.wait_for(lambda status: status["loop_count"] >= 3, "three cycles")
     with tab(chromium, service.address) as one:
-        ready(one)
+        all_read(one)
         in_state(one, "EXCHANGE AWAY", "exchange-away", wanted)
     service.end()
 
