@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +19,7 @@ from playwright.sync_api import Browser
 
 from bench.common import say
 from tests.support.browser import Tab, browser, tab
-from tests.support.ledger_sums import ledger_sums
-from tests.support.shown import all_read, amount, disagreements, figures
+from tests.support.shown import all_read, disagreements, ledger_disagreements
 from trials.processes import TOKEN, Nursery, Started, TrialFailed
 
 DEMO: Final = {
@@ -34,8 +32,6 @@ DEMO: Final = {
     "ENVIRONMENT": "test",
 }
 CLOSES: Final = 2
-#: A figure is rounded to the cent.
-_HALF_A_CENT: Final = Decimal("0.005")
 #: Minutes beyond those asked for in which the closes must come.
 _LATE: Final = 40
 
@@ -49,14 +45,7 @@ def closes(database: Path) -> int:
 
 def compared(one: Tab, database: Path) -> list[tuple[str, Any, Any]]:
     """Where a page beside a stopped bot differs from the API or from the ledger."""
-    booked, shown = ledger_sums(database), figures(one)
-    sums = [("Cash", booked.cash), ("Fees", booked.fees)]
-    off = [
-        (name, shown[name], str(value))
-        for name, value in sums
-        if abs(amount(shown[name]) - value) > _HALF_A_CENT
-    ]
-    return [*off, *disagreements(one)]
+    return [*ledger_disagreements(one, database), *disagreements(one)]
 
 
 def _stopped(one: Tab, service: Started, minutes: float) -> None:

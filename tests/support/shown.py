@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 from tests.support.browser import Tab
+from tests.support.ledger_sums import ledger_sums
 
 #: How the account's figures are headed, and what they are in `/positions`.
 _FIGURES: Final = {
@@ -18,6 +20,8 @@ _FIGURES: Final = {
     "Drawdown": "drawdown",
 }
 _NOT_KNOWN: Final = "–"
+#: A figure is rounded to the cent.
+HALF_A_CENT: Final = Decimal("0.005")
 
 
 def money(value: float | None) -> str:
@@ -69,6 +73,16 @@ def disagreements(one: Tab) -> list[tuple[str, Any, Any]]:
     found += _log(one)
     opened(one, "Markets")
     return [mismatch for mismatch in found if mismatch[1] != mismatch[2]]
+
+
+def ledger_disagreements(one: Tab, database: Path) -> list[tuple[str, str, str]]:
+    """Where cash or fees are not what the rows of the ledger come to, in the same form."""
+    booked, shown = ledger_sums(database), figures(one)
+    return [
+        (name, shown[name], str(value))
+        for name, value in (("Cash", booked.cash), ("Fees", booked.fees))
+        if abs(amount(shown[name]) - value) > HALF_A_CENT
+    ]
 
 
 def _account(one: Tab) -> Iterator[tuple[str, Any, Any]]:
