@@ -61,10 +61,6 @@ def run_virtually(work: Callable[[LoopClock], Awaitable[T]]) -> T:
     """What it comes to, on a loop of its own."""
     loop = _VirtualLoop()
     try:
-        return loop.run_until_complete(_worked(work, LoopClock(loop.leaps)))
+        return loop.run_until_complete(work(LoopClock(loop.leaps)))
     finally:
         loop.close()
-
-
-async def _worked(work: Callable[[LoopClock], Awaitable[T]], clock: LoopClock) -> T:
-    return await work(clock)
