@@ -128,9 +128,9 @@ class Account:
             self.missing = [one for one in self.missing if one.at > self.ledger.until]
         names = {row.name for row in rows}
         self.missing = [o for o in self.missing if not (o.movement and o.movement.name in names)]
-        counted = sum((row.amount for row in rows), CASH)
-        traded = self.there - CASH - sum(one.amount for one in self.happened)
-        assert counted + traded + sum(one.amount for one in self.missing) == self.there
+        counted = sum(row.amount for row in rows)
+        missing = sum(one.amount for one in self.missing)
+        assert counted + missing == sum(one.amount for one in self.happened)
 
     def _happens(self, one: Happened) -> None:
         self.there += one.amount
