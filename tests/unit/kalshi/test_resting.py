@@ -521,10 +521,12 @@ async def test_while_nobody_sees_what_is_held_nothing_is_prolonged():
         assert there.expiration == live.clock.now() + timedelta(seconds=LIFETIME)
 
 
-async def test_positions_that_do_not_come_hold_up_neither_exits_nor_orders_in_doubt(monkeypatch):
-    async def never(_: KalshiTrading) -> None:
-        await asyncio.Event().wait()
+async def never(*_: object) -> None:
+    """An answer that does not come."""
+    await asyncio.Event().wait()
 
+
+async def test_positions_that_do_not_come_hold_up_neither_exits_nor_orders_in_doubt(monkeypatch):
     async with stand() as live:
         seat, working = await _seated(live)
         monkeypatch.setattr(resting, "LOOK_WITHIN", 0.01)
@@ -536,9 +538,6 @@ async def test_positions_that_do_not_come_hold_up_neither_exits_nor_orders_in_do
 
 @pytest.mark.parametrize("route", ["order_by_id", "fills"])
 async def test_one_end_that_does_not_come_holds_up_no_other_order(monkeypatch, route):
-    async def never(*_: object) -> None:
-        await asyncio.Event().wait()
-
     async with stand() as live:
         seat, working = await _seated(live)
         seat.takes(31)
