@@ -125,17 +125,20 @@ def order(number: int, status: str, error: str | None = None) -> OrderRecord:
     )
 
 
+TRADES = tuple(trade(number) for number in range(3))
+
+
 class HeldPast(NoPast):
     """Three trades, and two orders: one that rests, one that the exchange refused."""
 
     async def trades(self, wanted):
-        return Page(tuple(trade(number) for number in range(3)), None)
+        return Page(TRADES, None)
 
     async def orders(self, wanted):
         return Page((order(1, "resting"), order(2, "error", "insufficient balance")), None)
 
     async def performance(self, by, since, until):
         total = TradeStats()
-        for number in range(3):
-            total.add(_counted(trade(number)))
+        for one in TRADES:
+            total.add(_counted(one))
         return Performance(GroupedStats(total, {}), is_complete=True)
