@@ -9,11 +9,9 @@ after the last was answered. With `--attack` a visitor of `trials.attacks` is th
 
 import argparse
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from statistics import median
 from typing import Final
 
@@ -21,10 +19,10 @@ from bench.common import in_turn, machine, say
 from bench.load import ask, request
 from bench.server import Server, running
 from bench.service import AUTHORIZATION
+from trials.attacks import attacked
 
 #: Seconds between an answer and the next question.
 REST: Final = 0.01
-_FOR_EVER: Final = "100000"
 
 
 def main(argv: list[str]) -> int:
@@ -38,7 +36,7 @@ def main(argv: list[str]) -> int:
     say(f"/health during cycles of {wanted.markets:,} markets ({machine()})")
     with (
         running("bench.service:at_work", str(wanted.markets)) as server,
-        _attacked(server.port, wanted.attack),
+        attacked(server.port, wanted.attack) if wanted.attack else nullcontext(),
     ):
         rounds = in_turn(
             lambda: _p99(server, wanted.seconds, at_work=True),
@@ -49,20 +47,6 @@ def main(argv: list[str]) -> int:
     more = median(one.ours - one.theirs for one in rounds)
     say(f"p99 at work {busy:.1f} ms, at rest {idle:.1f} ms: {more:+.1f} ms")
     return 0
-
-
-@contextmanager
-def _attacked(port: int, attack: str | None) -> Iterator[None]:
-    """That visitor, for as long as the block; nobody if None."""
-    if attack is None:
-        yield
-        return
-    command = [sys.executable, "-m", "trials.attacks", attack, str(port), _FOR_EVER]
-    with subprocess.Popen(command) as visitor:
-        try:
-            yield
-        finally:
-            visitor.terminate()
 
 
 def _p99(server: Server, seconds: float, *, at_work: bool) -> float:

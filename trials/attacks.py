@@ -5,10 +5,11 @@
 
 import asyncio
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import cycle
 from typing import Final
 
@@ -20,6 +21,7 @@ _MOST: Final = 300 * _MEGABYTE
 #: New connections at once, and the seconds between two such waves.
 _BURST: Final = 300
 _BREATH: Final = 0.1
+_FOR_EVER: Final = "100000"
 
 Attack = Callable[[int, float], None]
 
@@ -130,6 +132,17 @@ ATTACKS: Final[dict[str, Attack]] = {
     "burst_history": _burst(_get(b"/decisions") + b"\r\n"),
     "burst_refused": _burst(_get(b"/bot/stop", b"POST") + b"Authorization: Bearer wrong\r\n\r\n"),
 }
+
+
+@contextmanager
+def attacked(port: int, attack: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of that visitor, for as long as the block."""
+    command = [sys.executable, "-m", "trials.attacks", attack, str(port), _FOR_EVER]
+    with subprocess.Popen(command) as visitor:
+        try:
+            yield visitor
+        finally:
+            visitor.terminate()
 
 
 if __name__ == "__main__":

@@ -14,11 +14,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
 from types import FrameType
 from typing import Final
 
@@ -28,12 +27,12 @@ import uvloop
 
 from bench.service import AUTHORIZATION, at_work
 from bot.journal.terminal import spell_out
+from trials.attacks import attacked
 from trials.processes import HOST, ROOT, free_port, until
 
 #: Seconds of CPU time from one beat to the next that are worth a line.
 LIMIT: Final = 0.010
 _BEAT: Final = 0.001
-_FOR_EVER: Final = "100000"
 _NAMED: Final = 15
 #: Of a stack, the innermost frames of our own that are named.
 _FRAMES: Final = 3
@@ -110,19 +109,6 @@ def _start_bot(port: int) -> None:
     until(answered, "the service answers")
 
 
-@contextmanager
-def attacked(port: int, attack: str | None) -> Iterator[None]:
-    """A visitor of `trials.attacks` for as long as the block; nobody if None."""
-    if attack is None:
-        yield
-        return
-    with Popen([sys.executable, "-m", "trials.attacks", attack, str(port), _FOR_EVER]) as visitor:
-        try:
-            yield
-        finally:
-            visitor.terminate()
-
-
 def main(argv: Sequence[str]) -> int:
     """Prints where the loop was held, most first."""
     spell_out()
@@ -132,7 +118,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--attack", help="of trials.attacks, such as burst_history")
     wanted = parser.parse_args(argv)
     port = free_port()
-    with attacked(port, wanted.attack), suppress(KeyboardInterrupt):
+    visited = attacked(port, wanted.attack) if wanted.attack else nullcontext()
+    with visited, suppress(KeyboardInterrupt):
         blocks = uvloop.run(measured(wanted.markets, wanted.seconds, port))
     held = sum(map(len, blocks.found.values()))
     longest = max((max(times) for times in blocks.found.values()), default=0.0)

@@ -11,7 +11,6 @@ memory, if cycles stop, or if a question is not answered.
 import argparse
 import multiprocessing
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Final
 
-from trials.attacks import ATTACKS
+from trials.attacks import ATTACKS, attacked
 from trials.hostile import MOST
 from trials.processes import HOST, TOKEN, Nursery, Started, TrialFailed, unserved_of
 
@@ -100,15 +99,11 @@ def outcome(service: Started, attack: str, seconds: float) -> Outcome:
 
 @contextmanager
 def _visited(port: int, attack: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "trials.attacks", attack, str(port), "100000"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as visitor:
-        try:
-            yield
-            # One that had sent all it wanted has ended; one that failed attacked nobody.
-            if visitor.poll():
-                raise TrialFailed(f"the visitor {attack} ended by itself: {visitor.returncode}")
-        finally:
-            visitor.kill()
+    with attacked(port, attack) as visitor:
+        yield
+        # One that had sent all it wanted has ended; one that failed attacked nobody.
+        if visitor.poll():
+            raise TrialFailed(f"the visitor {attack} ended by itself: {visitor.returncode}")
 
 
 @contextmanager
