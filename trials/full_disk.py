@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bench.common import say
 from trials.kills import EAGER
 from trials.processes import Nursery, Started, TrialFailed
 
@@ -47,7 +48,7 @@ def trial(folder: Path) -> None:
         service.wait_for(lambda status: status["killed"], "the disk that fills up is told")
         service.post("/bot/start")
         status = service.wait_for(lambda one: one["positions_count"] == 0, "all are closed")
-        _say(f"{SOME_LEFT // 1_000_000} MB left: {held} positions closed; {_told(status)}")
+        say(f"{SOME_LEFT // 1_000_000} MB left: {held} positions closed; {_told(status)}")
         ballast.unlink()
         service.wait_for(lambda one: one["positions_count"] >= 1, "entries go on")
         _full(service, ballast)
@@ -67,14 +68,14 @@ def _full(service: Started, ballast: Path) -> None:
     status, ready = service.status(), service.get("/ready") or {}
     if status["positions_count"] != held or ready["ready"] or "exits continue" in _told(status):
         raise TrialFailed(f"a full disk: {status} {ready}")
-    _say(f"nothing left: {held} of {held} held, said after {said_after:.1f} s; {_told(status)}")
+    say(f"nothing left: {held} of {held} held, said after {said_after:.1f} s; {_told(status)}")
     ballast.unlink()
     freed = time.monotonic()
     service.wait_for(lambda one: one["store_fault"] is None, "it is kept again")
     recovered = time.monotonic() - freed
     service.wait_for(lambda one: one["positions_count"] == 0, "all are closed")
     closed = time.monotonic() - freed
-    _say(f"room again: kept after {recovered:.1f} s, all positions closed after {closed:.1f} s")
+    say(f"room again: kept after {recovered:.1f} s, all positions closed after {closed:.1f} s")
 
 
 def _hold(service: Started) -> int:
@@ -87,11 +88,6 @@ def _hold(service: Started) -> int:
 
 def _told(status: Mapping[str, Any]) -> str:
     return f"it says: {status['entries_stopped']}"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def main(argv: Sequence[str]) -> int:

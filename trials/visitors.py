@@ -21,6 +21,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Final
 
+from bench.common import say
 from trials.attacks import ATTACKS, attacked
 from trials.hostile import MOST
 from trials.processes import HOST, TOKEN, Nursery, Started, TrialFailed, unserved_of
@@ -190,12 +191,11 @@ def _all(service: Started, attacks: Sequence[str], seconds: float) -> int:
     failed = []
     for name in attacks:
         found = outcome(service, name, seconds)
-        sys.stdout.write(f"{found.line()}\n")
-        sys.stdout.flush()
+        say(found.line())
         if not found.is_held:
             failed.append(name)
     if failed:
-        sys.stdout.write(f"FAILED under {', '.join(failed)}\n")
+        say(f"FAILED under {', '.join(failed)}")
     return int(bool(failed))
 
 
