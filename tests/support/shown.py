@@ -41,8 +41,10 @@ def amount(text: str) -> Decimal:
 
 def opened(one: Tab, name: str) -> None:
     """Go to a tab and wait until all of it was read."""
+    # A page that has just come shows its links before it hears that one was followed.
+    all_read(one)
     one.page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
-    one.page.locator(".tabs .tab").wait_for()
+    one.page.locator(f"nav a[aria-current]:text-is('{name}')").wait_for()
     all_read(one)
 
 
