@@ -54,14 +54,11 @@ class Trial:
 
     def run(self, count: int) -> str:
         """So many flaps; what they came to. Raises TrialFailed."""
-        service = Nursery().start(self.folder, self._settings, restless=True)
-        try:
+        with Nursery().running(self.folder, self._settings, restless=True) as service:
             service.wait_for(lambda s: s["leader"] and s["loop_count"] >= 2, "it trades")
             for _ in range(count):
                 self._flap(service)
             self._finish(service)
-        finally:
-            service.end()
         return self._summary(service, self._examined())
 
     @property

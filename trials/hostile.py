@@ -201,16 +201,13 @@ def held(attack: Attack, folder: Path, seconds: float) -> tuple[float, str]:
             "LOG_DIR": str(folder / "logs"),
             "DATABASE_URL": f"sqlite:///{folder}/kept.db",
         }
-        service = Nursery().start(folder, settings)
-        try:
+        with Nursery().running(folder, settings) as service:
             until(attacks, "the service asks the exchange")
             time.sleep(seconds)
             health = until(lambda: service.get("/health"), "the service answers")
             with suppress(TrialFailed):
                 health = until(lambda: _faulty(service), "the service says what is wrong")
             return service.peak, "; ".join(health["reasons"])
-        finally:
-            service.end()
 
 
 def main(argv: Sequence[str]) -> int:

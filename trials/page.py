@@ -79,11 +79,8 @@ def main(argv: list[str]) -> int:
     minutes = parser.parse_args(argv).minutes
     with browser() as chromium, tempfile.TemporaryDirectory() as root:
         folder = Path(root)
-        service = Nursery().start(folder, {**DEMO, "LOG_DIR": str(folder)})
-        try:
+        with Nursery().running(folder, {**DEMO, "LOG_DIR": str(folder)}) as service:
             found = trial(chromium, service, minutes)
-        finally:
-            service.end()
     for what, shown, right in found:
         say(f"{what}: {shown!r} is shown, it is {right!r}")
     say(f"{len(found)} differences")

@@ -164,6 +164,17 @@ class Nursery:
         process.start()
         return Started(process, port, folder)
 
+    @contextmanager
+    def running(
+        self, folder: Path, settings: Mapping[str, str], *, restless: bool = False
+    ) -> Iterator["Started"]:
+        """Such a service for as long as the block."""
+        service = self.start(folder, settings, restless=restless)
+        try:
+            yield service
+        finally:
+            service.end()
+
 
 class Started:
     """A service that was started."""

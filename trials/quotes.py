@@ -195,13 +195,11 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     with tempfile.TemporaryDirectory() as name, _exchange(options.markets) as (address, keys):
         folder = Path(name)
-        service = Nursery().start(folder, _settings(address, keys, folder, options.markets))
-        try:
+        settings = _settings(address, keys, folder, options.markets)
+        with Nursery().running(folder, settings) as service:
             _warm(service, options.markets)
             found, delays = asyncio.run(_measured(service, address, keys, options.seconds))
             cpu = service.cpu_seconds
-        finally:
-            service.end()
     shares, wire = (np.percentile(times, (50, 90, 99)) for times in (found, delays))
     sys.stdout.write(
         f"{options.markets} markets, {len(found):,} changes of best prices, {options.seconds:g} s; "

@@ -112,14 +112,11 @@ def soaked(minutes: float, folder: Path) -> Iterator[str]:
             "LOG_DIR": str(folder / "logs"),
             "LOG_MAX_MB": "1",
         }
-        service = Nursery().start(folder, settings)
-        try:
+        with Nursery().running(folder, settings) as service:
             service.wait_for(lambda s: s["running"] and s["loop_count"] >= 2, "the loop runs")
             looks = list(_looks(service, minutes))
             service.post("/bot/stop")
             looks.append(looked(service))
-        finally:
-            service.end()
     yield from _summary(looks, service)
 
 

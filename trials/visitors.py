@@ -179,12 +179,9 @@ def main(argv: Sequence[str]) -> int:
             "API_TOKEN": TOKEN,
             "LOG_DIR": f"{folder}/logs",
         }
-        service = Nursery().start(Path(folder), settings)
-        try:
+        with Nursery().running(Path(folder), settings) as service:
             service.wait_for(lambda status: status["loop_count"] > 1, "cycles end")
             return _all(service, wanted.attacks, wanted.seconds)
-        finally:
-            service.end()
 
 
 def _all(service: Started, attacks: Sequence[str], seconds: float) -> int:

@@ -55,12 +55,10 @@ def chromium():
 def demo(tmp_path_factory, chromium):
     """A demo that has traded; a model of its own kind trades in every cycle."""
     folder = tmp_path_factory.mktemp("demo")
-    service = Nursery().start(folder, {**DEMO, "LOG_DIR": str(folder)}, restless=True)
-    try:
+    settings = {**DEMO, "LOG_DIR": str(folder)}
+    with Nursery().running(folder, settings, restless=True) as service:
         service.wait_for(lambda status: status["loop_count"] >= 3, "three cycles")
         yield service
-    finally:
-        service.end()
 
 
 def act(one, button, **fields):

@@ -124,12 +124,9 @@ def states(chromium: Browser, service: Started, wanted: Wanted) -> None:
 @contextmanager
 def started(folder: Path, settings: Mapping[str, str]) -> Iterator[Started]:
     """A service that has finished three cycles, or follows one that has."""
-    service = Nursery().start(folder, {**settings, "LOG_DIR": str(folder)})
-    try:
+    with Nursery().running(folder, {**settings, "LOG_DIR": str(folder)}) as service:
         service.wait_for(lambda status: status["loop_count"] >= 3 or status["leads"], "cycles")
         yield service
-    finally:
-        service.end()
 
 
 def locked(chromium: Browser, folder: Path, wanted: Wanted) -> None:
